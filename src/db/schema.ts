@@ -1,0 +1,207 @@
+/**
+ * The tables, as Kysely and a reader see them. The same on SQLite and PostgreSQL: times are text (`lib/clock.ts`),
+ * booleans are 0 or 1, JSON is text, sizes are GiB unless a name says bytes.
+ *
+ * `revision` rises with every change of a row, so what was rendered from a row can be kept and never be stale.
+ */
+import type { Generated } from 'kysely';
+import type { Timestamp } from '../lib/clock.ts';
+
+export interface Tables {
+  volume: VolumeTable;
+  snapshot: SnapshotTable;
+  volume_type: VolumeTypeTable;
+  volume_type_access: { volume_type_id: string; project_id: string };
+  quota_limit: { project_id: string; resource: string; hard_limit: number };
+  quota_class_limit: { class_name: string; resource: string; hard_limit: number };
+  quota_usage: { project_id: string; resource: string; in_use: number; reserved: number };
+  reservation: ReservationTable;
+  pool_usage: { pool: string; allocated_gib: number; provisioned_gib: number; volumes: number };
+  service: ServiceTable;
+  message: MessageTable;
+  outbox: OutboxTable;
+  outbox_delivered: { sink: string; seq: number };
+  flow: FlowTable;
+  flow_step: FlowStepTable;
+  hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared' };
+  process: { id: string; seen_at: Timestamp };
+}
+
+export interface VolumeTable {
+  id: string;
+  name_id: string | null;
+  project_id: string;
+  user_id: string;
+  name: string | null;
+  description: string | null;
+  size_gib: number;
+  status: string;
+  previous_status: string | null;
+  attach_status: string;
+  migration_status: string | null;
+  /** `node@backend#pool`; null until a backend is chosen. */
+  host: string | null;
+  availability_zone: string | null;
+  volume_type_id: string;
+  snapshot_id: string | null;
+  source_volid: string | null;
+  group_id: string | null;
+  bootable: number;
+  multiattach: number;
+  use_quota: number;
+  encryption_key_id: string | null;
+  replication_status: string | null;
+  provider_location: string | null;
+  provider_id: string | null;
+  /** JSON: the `ManageRef` it was taken over by; null for a volume made here. */
+  managed_ref: string | null;
+  /** JSON object of text. */
+  metadata: string;
+  /** JSON object of text: `readonly`, `attached_mode`, … */
+  admin_metadata: string;
+  /** JSON object of text: what was captured of the image. Null when it came from none. */
+  image_metadata: string | null;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+  scheduled_at: Timestamp | null;
+  launched_at: Timestamp | null;
+  terminated_at: Timestamp | null;
+  revision: number;
+}
+
+export interface SnapshotTable {
+  id: string;
+  project_id: string;
+  user_id: string;
+  volume_id: string;
+  volume_type_id: string;
+  /** Size of the volume when it was taken (or of the file taken over), GiB. */
+  volume_size_gib: number;
+  name: string | null;
+  description: string | null;
+  status: string;
+  progress: string;
+  group_snapshot_id: string | null;
+  use_quota: number;
+  encryption_key_id: string | null;
+  provider_location: string | null;
+  provider_id: string | null;
+  managed_ref: string | null;
+  metadata: string;
+  image_metadata: string | null;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+  revision: number;
+}
+
+export interface VolumeTypeTable {
+  id: string;
+  name: string;
+  description: string | null;
+  is_public: number;
+  /** JSON object of text. */
+  extra_specs: string;
+  qos_specs_id: string | null;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+}
+
+/** What a flow has promised itself and not yet counted. It ends with its flow, never by a clock. */
+export interface ReservationTable {
+  id: string;
+  flow_id: string;
+  project_id: string;
+  resource: string;
+  delta: number;
+}
+
+export interface ServiceTable {
+  /** `node@backend` of cinder-volume, the node of cinder-scheduler. */
+  host: string;
+  binary: string;
+  uuid: string;
+  availability_zone: string;
+  disabled: number;
+  disabled_reason: string | null;
+  frozen: number;
+  /** JSON: `PoolStats[]` as last reported; `[]` for services without pools. */
+  pools: string;
+  /** Why the backend cannot be used; null when it can. */
+  failure: string | null;
+  created_at: Timestamp;
+  /** The heartbeat. */
+  updated_at: Timestamp;
+}
+
+export interface MessageTable {
+  id: string;
+  project_id: string;
+  request_id: string;
+  resource_type: string;
+  resource_uuid: string;
+  event_id: string;
+  message_level: string;
+  user_message: string;
+  created_at: Timestamp;
+  expires_at: Timestamp;
+}
+
+export interface OutboxTable {
+  seq: Generated<number>;
+  /** The id to drop doubles by. */
+  message_id: string;
+  /** Events of one resource are delivered in order: `volume:<id>`. */
+  resource: string;
+  event_type: string;
+  priority: 'INFO' | 'ERROR';
+  publisher_id: string;
+  payload: string;
+  project_id: string;
+  user_id: string;
+  request_id: string;
+  created_at: Timestamp;
+}
+
+export interface FlowTable {
+  id: string;
+  name: string;
+  version: number;
+  /** `control` or `host:<node@backend>`: who may run it. */
+  lane: string;
+  state: 'pending' | 'running' | 'reverting' | 'stuck' | 'success' | 'reverted';
+  /** JSON. */
+  input: string;
+  /** The process that runs it; null when nobody does. */
+  owner: string | null;
+  /** Raised by every claim; each journal write compares it. */
+  epoch: number;
+  /** Number of steps in its journal. */
+  seq: number;
+  /** What an operator wants: `cancel`, `resume`; and why. */
+  wish: string | null;
+  wish_reason: string | null;
+  /** Claims since the journal last grew. */
+  claims: number;
+  /** What it works on: `volume:<id>`. */
+  resource: string;
+  project_id: string;
+  request_id: string;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+  ended_at: Timestamp | null;
+}
+
+export interface FlowStepTable {
+  flow_id: string;
+  /** 0, 1, 2 … */
+  seq: number;
+  /** Where in the flow: the task's path. */
+  node: string;
+  event: 'done' | 'failed' | 'reverted' | 'revert_failed' | 'chosen' | 'rejected' | 'cancelled';
+  /** From 1; counts the tries of the span the node stands in. */
+  attempt: number;
+  /** JSON: a result, a failure, a choice. */
+  data: string | null;
+  started_at: Timestamp | null;
+  at: Timestamp;
+}

@@ -1,0 +1,133 @@
+/**
+ * The contract between flows and a backend.
+ *
+ * Every method is told ids and the state that is wanted, never "do the next step", and is idempotent by id: a name on
+ * the backend is a function of the id, so a call that comes again after a crash finds what the lost call left. The
+ * postcondition decides, not an exit code: "already there" is success only when what is there matches (size, kind),
+ * else `BackendObjectMismatch`; "already gone" is always success for a delete. Nothing appears under its full name
+ * before it is whole and durable; a half-made thing has a temporary name that `sweep` may remove.
+ *
+ * A driver never sees the database. Failures are the errors of `model/errors.ts`: `BackendFull`,
+ * `DriverNotInitialized`, `DriverFailed` … whose `elsewhere` and `transient` tell the flow what to do; nothing is
+ * half-made after any of them. Every call ends soon after its `signal` is aborted, with the signal's reason.
+ *
+ * What clients own (files found, not made) is renamed, never deleted: `manage…` and `unmanage…` are each other's
+ * inverse. What list() finds under a full name that no row knows is reported, never removed.
+ */
+import type { PoolStats } from '../model/backend.ts';
+
+/** How a call is watched and stopped. */
+export interface Call {
+  readonly signal: AbortSignal;
+  /** 0…1 of a long copy. Safe to call often; the engine thins it out. */
+  progress(fraction: number): void;
+}
+
+/** A volume as a driver needs it. Sizes are GiB, as rows have them. */
+export interface VolumeRef {
+  readonly id: string;
+  /** The id the backend's name is made from, when it is not `id` (after a migration). */
+  readonly nameId?: string | null;
+  readonly sizeGiB: number;
+}
+
+export interface SnapshotRef {
+  readonly id: string;
+  readonly volumeId: string;
+  /** Size of the volume when the snapshot was taken, GiB. */
+  readonly sizeGiB: number;
+}
+
+/** `{"source-name": …}` or `{"source-id": …}`: how an operator names something that exists on the backend. */
+export type ManageRef = { readonly [key: string]: string };
+
+/** What a driver wants kept in the row; small and JSON. */
+export interface ModelUpdate {
+  readonly providerLocation?: string;
+  readonly providerId?: string;
+}
+
+/** What exists for an id: `partial` is a temporary of that id and nothing else. */
+export type Probe =
+  | { readonly is: 'absent' }
+  | { readonly is: 'partial' }
+  | { readonly is: 'present'; readonly bytes: number };
+
+/** One thing on the backend, by its full name or a foreign one. Temporaries are not listed. */
+export interface BackendObject {
+  readonly name: string;
+  readonly bytes: number;
+  /** Which row it would belong to; null for a name that is not ours. */
+  readonly owner: { readonly kind: 'volume' | 'snapshot'; readonly id: string } | null;
+}
+
+/** An entry of "list manageable": an object that could be brought under management, or why not. */
+export interface ManageableObject {
+  readonly reference: ManageRef;
+  readonly sizeGiB: number;
+  readonly safe: boolean;
+  readonly reason: string | null;
+}
+
+/** A disk image in a local file, ready to be read. */
+export interface ImageFile {
+  readonly path: string;
+  /** As the image's metadata says. Never guessed from the bytes. */
+  readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vdi';
+}
+
+export interface DriverCapabilities {
+  readonly vendorName: string;
+  readonly driverVersion: string;
+  readonly storageProtocol: string;
+  /** Snapshots and clones cost no copy. */
+  readonly fastClone: boolean;
+  readonly onlineExtend: boolean;
+}
+
+export interface VolumeDriver {
+  /** Known after `start`. */
+  readonly capabilities: DriverCapabilities;
+
+  /** Probes the backend. Rejects with `DriverNotInitialized` when it cannot be used; may be called again. */
+  start(signal: AbortSignal): Promise<void>;
+
+  /** One report a pool. Rejects when the backend does not answer. */
+  stats(signal: AbortSignal): Promise<readonly PoolStats[]>;
+
+  createVolume(volume: VolumeRef, call: Call): Promise<ModelUpdate>;
+  /** A volume with the snapshot's content; grown to `volume.sizeGiB` when that is larger. */
+  createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: Call): Promise<ModelUpdate>;
+  createClonedVolume(volume: VolumeRef, source: VolumeRef, call: Call): Promise<ModelUpdate>;
+  /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
+  cloneImage(volume: VolumeRef, image: ImageFile, call: Call): Promise<{ readonly cloned: boolean; readonly model: ModelUpdate }>;
+  /**
+   * Fills a volume that `createVolume` made. The volume keeps its size; its whole content is the image's, then zeroes.
+   * Rejects with `ImageUnacceptable` (format, backing file, external data file), `ImageTooBig`, `ImageCopyFailure`.
+   */
+  copyImageToVolume(volume: VolumeRef, image: ImageFile, call: Call): Promise<void>;
+  /** Rejects with `VolumeIsBusy` before anything was destroyed. */
+  deleteVolume(volume: VolumeRef, call: Call): Promise<void>;
+  /** Only ever grows; equal is done. */
+  extendVolume(volume: VolumeRef, newSizeGiB: number, call: Call): Promise<void>;
+
+  createSnapshot(snapshot: SnapshotRef, call: Call): Promise<ModelUpdate>;
+  deleteSnapshot(snapshot: SnapshotRef, call: Call): Promise<void>;
+
+  /** Size of what `ref` names, in GiB rounded up. Rejects with `ManageExistingInvalidReference`. */
+  manageExistingGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
+  /** Takes over by renaming; the answer is done again when the rename was already made. */
+  manageExisting(volume: VolumeRef, ref: ManageRef, call: Call): Promise<ModelUpdate>;
+  /** Gives back: the object gets the name it had (`ref`), or keeps ours when that is taken or `ref` is null. */
+  unmanage(volume: VolumeRef, ref: ManageRef | null, call: Call): Promise<void>;
+  manageExistingSnapshotGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
+  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef, call: Call): Promise<ModelUpdate>;
+  unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: Call): Promise<void>;
+  /** What could be managed; `known` holds the full names that rows own. */
+  listManageable(kind: 'volume' | 'snapshot', known: ReadonlySet<string>, signal: AbortSignal): Promise<readonly ManageableObject[]>;
+
+  probe(kind: 'volume' | 'snapshot', id: string, signal: AbortSignal): Promise<Probe>;
+  list(signal: AbortSignal): Promise<readonly BackendObject[]>;
+  /** Removes temporaries of ids not in `busy` (the resources of unfinished flows). Returns their names. */
+  sweep(busy: ReadonlySet<string>, signal: AbortSignal): Promise<readonly string[]>;
+}

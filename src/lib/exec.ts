@@ -1,0 +1,103 @@
+/**
+ * The only place that starts a program: argv arrays, no shell, `LC_ALL=C`, no standard input, its own process group, a
+ * deadline, an abort signal, bounded output, and optional limits on memory and CPU.
+ *
+ * Whatever ends the wait also ends the whole process group with SIGKILL: some block tools ignore SIGTERM while they
+ * retry, and a copy that outlives its flow would write into a volume that has been given away.
+ */
+import { spawn } from 'node:child_process';
+
+export interface ExecOptions {
+  readonly signal: AbortSignal;
+  /** Milliseconds until SIGKILL. Default 60,000. */
+  readonly timeoutMs?: number;
+  /** Address space, bytes (`prlimit --as`). */
+  readonly memoryBytes?: number;
+  /** CPU seconds (`prlimit --cpu`). */
+  readonly cpuSeconds?: number;
+  /** Called with each piece of standard output, which is then not kept. */
+  readonly onOutput?: (text: string) => void;
+}
+
+/** Runs a program to its end and returns its standard output. Handed in, so that a test can script it. */
+export type Exec = (argv: readonly [string, ...string[]], options: ExecOptions) => Promise<string>;
+
+/** The program ended, but not well. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+  readonly argv: readonly string[];
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  constructor(argv: readonly string[], exitCode: number | null, stderr: string, timedOut: boolean) {
+    super(`${argv[0]} ${timedOut ? 'took too long and was killed' : `ended with ${exitCode ?? 'a signal'}`}: ${stderr.trim()}`);
+    this.argv = argv;
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+    this.timedOut = timedOut;
+  }
+}
+
+/** The program is not installed. */
+export class CommandMissing extends Error {
+  override readonly name = 'CommandMissing';
+}
+
+const OUTPUT_LIMIT = 4 * 1024 * 1024;
+
+export const exec: Exec = (argv, options) =>
+  new Promise((resolve, reject) => {
+    if (options.signal.aborted) return reject(options.signal.reason);
+    const [program, ...args] = limited(argv, options);
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, LC_ALL: 'C', LANGUAGE: 'C' },
+    });
+    let stdout = '';
+    let stderr = '';
+    let timedOut = false;
+    const kill = (): void => {
+      if (child.pid === undefined) return;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // The group has ended by itself.
+      }
+    };
+    const deadline = setTimeout(() => {
+      timedOut = true;
+      kill();
+    }, options.timeoutMs ?? 60_000);
+    options.signal.addEventListener('abort', kill, { once: true });
+    const settle = (): void => {
+      clearTimeout(deadline);
+      options.signal.removeEventListener('abort', kill);
+    };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (options.onOutput) options.onOutput(text);
+      else if (stdout.length < OUTPUT_LIMIT) stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (stderr.length < OUTPUT_LIMIT) stderr += text;
+    });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      settle();
+      reject(error.code === 'ENOENT' ? new CommandMissing(`${argv[0]} is not installed.`) : error);
+    });
+    child.once('close', (code) => {
+      settle();
+      if (options.signal.aborted) reject(options.signal.reason);
+      else if (code === 0) resolve(stdout);
+      else reject(new CommandFailed(argv, code, stderr, timedOut));
+    });
+  });
+
+function limited(argv: readonly [string, ...string[]], options: ExecOptions): [string, ...string[]] {
+  const limits = [
+    ...(options.memoryBytes === undefined ? [] : [`--as=${options.memoryBytes}`]),
+    ...(options.cpuSeconds === undefined ? [] : [`--cpu=${options.cpuSeconds}`]),
+  ];
+  return limits.length === 0 ? [...argv] : ['prlimit', ...limits, '--', ...argv];
+}

@@ -1,0 +1,141 @@
+/**
+ * The catalogue of what can go wrong, for people and for flows.
+ *
+ * Each error knows its HTTP status and Cinder's fault name (`api/fault.ts` renders both), and two properties a flow asks
+ * for: `transient`, the same call may succeed later; `elsewhere`, another backend may succeed where this one did not.
+ * An error that says neither is final, so a new kind of failure never sends a volume travelling by accident (S90).
+ * A message says what this layer was doing; the reason is its `cause`.
+ */
+
+export type Fault =
+  | 'badRequest' | 'unauthorized' | 'forbidden' | 'itemNotFound' | 'badMethod' | 'computeFault'
+  | 'conflictingRequest' | 'overLimit' | 'badMediaType' | 'notImplemented' | 'serviceUnavailable';
+
+export class PumiceError extends Error {
+  /** HTTP status. */
+  readonly status: number = 500;
+  readonly fault: Fault = 'computeFault';
+  /** The same call may succeed later. */
+  readonly transient: boolean = false;
+  /** Another backend may succeed. */
+  readonly elsewhere: boolean = false;
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+class BadRequest extends PumiceError {
+  override readonly status = 400;
+  override readonly fault = 'badRequest';
+}
+
+class NotFound extends PumiceError {
+  override readonly status = 404;
+  override readonly fault = 'itemNotFound';
+}
+
+class OverLimit extends PumiceError {
+  override readonly status = 413;
+  override readonly fault = 'overLimit';
+}
+
+// ── What a request may get wrong
+
+export class InvalidInput extends BadRequest {}
+export class InvalidVolume extends BadRequest {}
+export class InvalidSnapshot extends BadRequest {}
+export class InvalidVolumeType extends BadRequest {}
+/** Another flow holds the resource: "volume … is being cloned". */
+export class ResourceHeld extends BadRequest {}
+
+export class Forbidden extends PumiceError {
+  override readonly status = 403;
+  override readonly fault = 'forbidden';
+}
+
+export class Conflict extends PumiceError {
+  override readonly status = 409;
+  override readonly fault = 'conflictingRequest';
+}
+
+export class PreconditionFailed extends PumiceError {
+  override readonly status = 412;
+}
+
+export class RouteNotFound extends NotFound {}
+export class VolumeNotFound extends NotFound {
+  constructor(id: string) { super(`Volume ${id} could not be found.`); }
+}
+export class SnapshotNotFound extends NotFound {
+  constructor(id: string) { super(`Snapshot ${id} could not be found.`); }
+}
+export class VolumeTypeNotFound extends NotFound {
+  constructor(id: string) { super(`Volume type ${id} could not be found.`); }
+}
+export class ImageNotFound extends NotFound {
+  constructor(id: string) { super(`Image ${id} could not be found.`); }
+}
+export class ServiceNotFound extends NotFound {}
+export class MessageNotFound extends NotFound {
+  constructor(id: string) { super(`Message ${id} could not be found.`); }
+}
+export class MetadataKeyNotFound extends NotFound {}
+
+// ── Quota: 413, and each message holds the word "exceeded", which clients look for
+
+export class VolumeLimitExceeded extends OverLimit {}
+export class SnapshotLimitExceeded extends OverLimit {}
+export class VolumeSizeExceedsAvailableQuota extends OverLimit {}
+export class VolumeSizeExceedsLimit extends OverLimit {}
+
+// ── What a backend may answer
+
+/** The backend could not do it. Another may. */
+export class DriverFailed extends PumiceError {
+  override readonly elsewhere = true;
+}
+/** The backend has not come up, or its directory is gone. Another may be there. */
+export class DriverNotInitialized extends DriverFailed {}
+/** No room on this backend. */
+export class BackendFull extends DriverFailed {}
+/** What is there under this name is not what was asked for (S91: "already exists" must match). */
+export class BackendObjectMismatch extends DriverFailed {}
+/** The object is in use on the backend; nothing was destroyed. */
+export class VolumeIsBusy extends PumiceError {
+  override readonly status = 400;
+  override readonly fault = 'badRequest';
+}
+export class SnapshotIsBusy extends VolumeIsBusy {}
+/** The reference given to "manage existing" names nothing usable. */
+export class ManageExistingInvalidReference extends BadRequest {}
+export class ManageExistingAlreadyManaged extends BadRequest {}
+
+/** No backend passed the filters. `reasons` says which filter refused which pool. */
+export class NoValidBackend extends PumiceError {
+  readonly reasons: readonly string[];
+  constructor(reasons: readonly string[] = []) {
+    super(`No valid backend was found.${reasons.length > 0 ? ` ${reasons.join(' ')}` : ''}`);
+    this.reasons = reasons;
+  }
+}
+
+// ── Images: the volume exists already, or no backend could help; never tried elsewhere (S27, S28)
+
+/** Bytes did not arrive or could not be converted. */
+export class ImageCopyFailure extends PumiceError {}
+/** What arrived is not what may be written: another format, a backing file, a wrong checksum. */
+export class ImageUnacceptable extends BadRequest {}
+export class ImageTooBig extends BadRequest {}
+export class MetadataCopyFailure extends PumiceError {}
+export class MetadataUpdateFailure extends PumiceError {}
+/** The image service does not answer. */
+export class ImageServiceUnavailable extends PumiceError {
+  override readonly status = 503;
+  override readonly fault = 'serviceUnavailable';
+  override readonly transient = true;
+}
+
+export class ServiceUnavailable extends PumiceError {
+  override readonly status = 503;
+  override readonly fault = 'serviceUnavailable';
+}
