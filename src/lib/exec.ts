@@ -31,7 +31,9 @@ export class CommandFailed extends Error {
   readonly stderr: string;
   readonly timedOut: boolean;
   constructor(argv: readonly string[], exitCode: number | null, stderr: string, timedOut: boolean) {
-    super(`${argv[0]} ${timedOut ? 'took too long and was killed' : `ended with ${exitCode ?? 'a signal'}`}: ${stderr.trim()}`);
+    super(
+      `${argv[0]} ${timedOut ? 'took too long and was killed' : `ended with ${exitCode ?? 'a signal'}`}: ${stderr.trim()}`,
+    );
     this.argv = argv;
     this.exitCode = exitCode;
     this.stderr = stderr;

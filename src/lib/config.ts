@@ -1,0 +1,374 @@
+/**
+ * Every option there is, once: its name, form, default and meaning. The type of the configuration, the checks of
+ * `read-config.ts` and `docs/configuration.md` are all made from this schema.
+ *
+ * Names are those of cinder.conf where the meaning is the same; the rest carry their unit. An option is called the same
+ * in the file, in the code and in the documentation, so that one search finds it everywhere.
+ *
+ * Beside the keywords of JSON Schema an option may say:
+ * - `computed`: in words, what it is when the file does not say; `read-config.ts` fills it in.
+ * - `path`: it is a path, or (with a prefix) holds one after the prefix; made absolute when read.
+ * - `secret`: its value is never printed, and `NAME_file` may name a file that holds it.
+ * - `form`: in words, what a text must look like, where "text" would say too little.
+ */
+import { type Static, Type } from 'typebox';
+
+const positive = { minimum: 1 } as const;
+const names = Type.String({ minLength: 1, form: 'names' });
+const limit = (meaning: string, byDefault: number) =>
+  Type.Integer({ minimum: -1, default: byDefault, description: `${meaning} -1: no limit.` });
+
+const Api = Type.Object(
+  {
+    host: Type.String({ minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' }),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65535,
+      default: 8776,
+      description: 'Port to listen on. 0: any free one.',
+    }),
+    public_endpoint: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        form: 'a URL (http://… or https://…)',
+        description: 'What links in answers begin with, behind a proxy. Without it: what the client asked for.',
+      }),
+    ),
+    auth_strategy: Type.Enum(['noauth'], {
+      default: 'noauth',
+      description: 'How callers are known. `noauth`: everyone is who they say they are, and an administrator.',
+    }),
+    listen_beyond_loopback: Type.Boolean({
+      default: false,
+      description: 'Must be true for `noauth` on an address that other machines can reach.',
+    }),
+    project_id_regex: Type.String({
+      minLength: 1,
+      default: '[0-9a-f\\-]+',
+      description: 'What a project id in a path looks like.',
+    }),
+    osapi_max_limit: Type.Integer({ ...positive, default: 1000, description: 'Most rows in one page of a list.' }),
+    osapi_max_request_body_size: Type.Integer({
+      minimum: 1024,
+      default: 114688,
+      description: 'Longest body of a request, bytes.',
+    }),
+  },
+  { description: 'The door for HTTP.' },
+);
+
+const Database = Type.Object(
+  {
+    url: Type.String({
+      pattern: '^(sqlite:.+|postgres(ql)?://.+)$',
+      form: 'a URL (sqlite:PATH or postgresql://…)',
+      default: 'sqlite:$data_directory/pumice.sqlite',
+      secret: true,
+      path: 'sqlite:',
+      description: 'Where rows and journals are kept. SQLite serves one host; PostgreSQL serves several.',
+    }),
+    max_pool_size: Type.Integer({ ...positive, default: 10, description: 'Most connections to PostgreSQL.' }),
+  },
+  { description: 'The database.' },
+);
+
+const Scheduler = Type.Object(
+  {
+    scheduler_max_attempts: Type.Integer({
+      ...positive,
+      default: 3,
+      description: 'How many backends a create may try. 1: the first choice is the only one.',
+    }),
+    scheduler_default_filters: Type.Array(names, {
+      default: ['AvailabilityZoneFilter', 'CapacityFilter', 'CapabilitiesFilter'],
+      description: 'Which filters a pool must pass.',
+    }),
+    scheduler_default_weighers: Type.Array(names, {
+      default: ['CapacityWeigher'],
+      description: 'Which weighers order the pools that passed.',
+    }),
+    capacity_weight_multiplier: Type.Number({
+      default: 1.0,
+      description: 'Weight of free space. Positive spreads volumes, negative stacks them.',
+    }),
+    allocated_capacity_weight_multiplier: Type.Number({ default: -1.0, description: 'Weight of allocated space.' }),
+    volume_number_multiplier: Type.Number({ default: -1.0, description: 'Weight of the number of volumes.' }),
+  },
+  { description: 'Which backend gets a volume.' },
+);
+
+const Quota = Type.Object(
+  {
+    quota_volumes: limit('Volumes of a project.', 10),
+    quota_snapshots: limit('Snapshots of a project.', 10),
+    quota_gigabytes: limit('GiB of volumes and snapshots of a project.', 1000),
+    quota_backups: limit('Backups of a project.', 10),
+    quota_backup_gigabytes: limit('GiB of backups of a project.', 1000),
+    quota_groups: limit('Groups of a project.', 10),
+    per_volume_size_limit: limit('GiB of one volume.', -1),
+    no_snapshot_gb_quota: Type.Boolean({ default: false, description: 'Leave snapshots out of `gigabytes`.' }),
+  },
+  { description: 'Limits of a project that has none of its own.' },
+);
+
+const Services = Type.Object(
+  {
+    report_interval: Type.Integer({ ...positive, default: 10, description: 'Seconds between signs of life.' }),
+    service_down_time: Type.Integer({
+      ...positive,
+      default: 60,
+      description: 'Seconds without a sign of life after which a service counts as down.',
+    }),
+    backend_stats_polling_interval: Type.Integer({
+      ...positive,
+      default: 60,
+      description: "Seconds between reports of a backend's capacity.",
+    }),
+  },
+  { description: 'How services tell each other that they live.' },
+);
+
+/** The same for every store of images. */
+const conversion = {
+  image_conversion_dir: Type.String({
+    minLength: 1,
+    default: '$data_directory/conversion',
+    path: '',
+    description: 'Where images lie while they are converted.',
+  }),
+  image_conversion_address_space_limit: Type.Integer({
+    ...positive,
+    default: 1,
+    description: 'Memory a conversion may use, GiB.',
+  }),
+  image_conversion_cpu_limit: Type.Integer({ ...positive, default: 60, description: 'CPU seconds of a conversion.' }),
+  image_conversion_timeout_seconds: Type.Integer({
+    ...positive,
+    default: 3600,
+    description: 'Seconds after which a conversion is killed.',
+  }),
+} as const;
+
+const DirectoryImages = Type.Object(
+  {
+    store: Type.Literal('directory', { description: 'Images are files in a directory of this machine.' }),
+    directory: Type.String({
+      minLength: 1,
+      default: '$data_directory/images',
+      path: '',
+      description: 'The directory that holds them.',
+    }),
+    ...conversion,
+  },
+  { description: 'Images from a directory.' },
+);
+
+const GlanceImages = Type.Object(
+  {
+    store: Type.Literal('glance', { description: 'Images come from an image service (Glance v2).' }),
+    glance_url: Type.String({
+      pattern: '^https?://',
+      form: 'a URL (http://… or https://…)',
+      description: 'Where it answers, without the version.',
+    }),
+    glance_request_timeout: Type.Integer({
+      ...positive,
+      default: 60,
+      description: 'Seconds it may be silent before a request fails.',
+    }),
+    ...conversion,
+  },
+  { description: 'Images from Glance.' },
+);
+
+const Images = Type.Union([DirectoryImages, GlanceImages], { choice: 'store', default: { store: 'directory' } });
+
+const Notifications = Type.Object(
+  {
+    drivers: Type.Array(Type.Enum(['file', 'amqp']), {
+      uniqueItems: true,
+      default: [],
+      description: 'Where events go: `file` appends lines to a file, `amqp` publishes as oslo.messaging does.',
+    }),
+    file: Type.String({
+      minLength: 1,
+      default: '$data_directory/notifications.jsonl',
+      path: '',
+      description: 'The file of driver `file`.',
+    }),
+    amqp_url: Type.Optional(
+      Type.String({
+        pattern: '^amqps?://',
+        form: 'a URL (amqp://… or amqps://…)',
+        secret: true,
+        description: 'The broker of driver `amqp`.',
+      }),
+    ),
+    topics: Type.Array(names, {
+      minItems: 1,
+      default: ['notifications'],
+      description: 'Topics to publish to; `.info` or `.error` is added.',
+    }),
+    retention_days: Type.Integer({
+      ...positive,
+      default: 7,
+      description: 'Days an event is kept for sinks that have not taken it and for pages that reconnect.',
+    }),
+  },
+  { description: 'Events for other programs.' },
+);
+
+const Flows = Type.Object(
+  {
+    control_concurrency: Type.Integer({
+      ...positive,
+      default: 32,
+      description: 'Flows that run at once while no backend is chosen.',
+    }),
+    host_concurrency: Type.Integer({ ...positive, default: 8, description: 'Flows that run at once on one backend.' }),
+    lease_seconds: Type.Integer({
+      minimum: 3,
+      default: 30,
+      description: 'Seconds without a sign of life after which a flow of another process may be taken over.',
+    }),
+    max_claims_without_progress: Type.Integer({
+      ...positive,
+      default: 5,
+      description: 'How often a flow may be taken up without getting any further before it is reverted.',
+    }),
+    keep_ended_days: Type.Integer({ minimum: 0, default: 30, description: 'Days an ended flow can be looked at.' }),
+    prune_batch: Type.Integer({ ...positive, default: 200, description: 'Ended flows removed in one transaction.' }),
+  },
+  { description: 'The engine that runs the flows.' },
+);
+
+const Log = Type.Object(
+  {
+    level: Type.Enum(['silent', 'error', 'warn', 'info', 'debug'], {
+      default: 'info',
+      description:
+        '`error`: a person must act. `warn`: unexpected, handled. `info`: a state changed. `debug`: all the rest.',
+    }),
+  },
+  { description: 'The log: JSON lines on standard error.' },
+);
+
+/** The same for every driver. */
+const anyBackend = {
+  volume_backend_name: Type.String({
+    minLength: 1,
+    computed: 'the name of the section',
+    description: 'What volume types call it. Several backends may share one.',
+  }),
+  backend_availability_zone: Type.String({
+    minLength: 1,
+    computed: '`storage_availability_zone`',
+    description: 'The availability zone it is in.',
+  }),
+  reserved_percentage: Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    default: 0,
+    description: 'Percentage of its space that is never given away.',
+  }),
+  max_over_subscription_ratio: Type.Union([Type.Number({ minimum: 1 }), Type.Literal('auto')], {
+    default: 20.0,
+    description: 'How many times its space may be promised to thin volumes.',
+  }),
+} as const;
+
+const FileBackend = Type.Object(
+  {
+    driver: Type.Literal('file', { description: 'Volumes are sparse files in a directory of this machine.' }),
+    path: Type.String({ minLength: 1, path: '', description: 'The directory that holds them.' }),
+    create: Type.Boolean({
+      default: false,
+      description: 'Make the directory when it is missing. Not for a mount point: it may just not be mounted yet.',
+    }),
+    max_copies: Type.Integer({
+      ...positive,
+      default: 2,
+      description: 'Copies of whole volumes that run at once, where the file system cannot share blocks.',
+    }),
+    ...anyBackend,
+  },
+  { description: 'A backend of files.' },
+);
+
+const Backend = Type.Union([FileBackend], { choice: 'driver' });
+
+export const configSchema = Type.Object({
+  data_directory: Type.String({
+    minLength: 1,
+    default: 'pumice-data',
+    path: '',
+    description: 'Where everything lies that has no other place. Paths may begin with `$data_directory`.',
+  }),
+  node_name: Type.String({
+    pattern: '^[A-Za-z0-9.-]+$',
+    form: 'letters, digits, dots and hyphens',
+    computed: "the machine's host name",
+    description: 'The first part of `node@backend#pool`. Volumes are found by it: do not change it later.',
+  }),
+  enabled_backends: Type.Array(Type.String({ minLength: 1, form: 'names of [backends.*] sections' }), {
+    minItems: 1,
+    uniqueItems: true,
+    computed: 'all of `[backends.*]`',
+    description: 'Which backends this process serves.',
+  }),
+  storage_availability_zone: Type.String({
+    minLength: 1,
+    default: 'nova',
+    description: 'The availability zone of backends that name none.',
+  }),
+  default_availability_zone: Type.String({
+    minLength: 1,
+    computed: '`storage_availability_zone`',
+    description: 'The availability zone of volumes whose request names none.',
+  }),
+  allow_availability_zone_fallback: Type.Boolean({
+    default: false,
+    description: 'Use the default zone when a request names one that does not exist.',
+  }),
+  default_volume_type: Type.String({
+    minLength: 1,
+    default: '__DEFAULT__',
+    description: 'The type of volumes whose request names none.',
+  }),
+  message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
+  api: Api,
+  database: Database,
+  scheduler: Scheduler,
+  quota: Quota,
+  services: Services,
+  images: Images,
+  notifications: Notifications,
+  flows: Flows,
+  log: Log,
+  backends: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Backend, {
+    form: 'letters, digits, hyphens and underscores',
+    default: { file: { driver: 'file', path: '$data_directory/volumes', create: true } },
+  }),
+});
+
+type Deep<T> = T extends readonly (infer Item)[]
+  ? readonly Deep<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Deep<T[Key]> }
+    : T;
+
+/** The whole, frozen. Only `wiring.ts` holds it; a room is handed its own section. */
+export type Config = Deep<Static<typeof configSchema>>;
+
+export type ApiConfig = Config['api'];
+export type DatabaseConfig = Config['database'];
+export type SchedulerConfig = Config['scheduler'];
+export type QuotaConfig = Config['quota'];
+export type ServicesConfig = Config['services'];
+export type ImagesConfig = Config['images'];
+export type NotificationsConfig = Config['notifications'];
+export type FlowsConfig = Config['flows'];
+export type LogConfig = Config['log'];
+/** A section of `[backends.*]`; `driver` says which. */
+export type BackendConfig = Config['backends'][string];
+export type FileBackendConfig = Extract<BackendConfig, { readonly driver: 'file' }>;
