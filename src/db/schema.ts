@@ -182,6 +182,8 @@ export interface FlowTable {
   wish_reason: string | null;
   /** Claims since the journal last grew. */
   claims: number;
+  /** JSON, for people: which world task runs, since when, how far. Written now and then, never read to decide. */
+  doing: string | null;
   /** What it works on: `volume:<id>`. */
   resource: string;
   project_id: string;
@@ -197,7 +199,8 @@ export interface FlowStepTable {
   seq: number;
   /** Where in the flow: the task's path. */
   node: string;
-  event: 'done' | 'failed' | 'reverted' | 'revert_failed' | 'chosen' | 'rejected' | 'cancelled';
+  /** `engine/cursor.ts` says what each means. */
+  event: string;
   /** From 1; counts the tries of the span the node stands in. */
   attempt: number;
   /** JSON: a result, a failure, a choice. */

@@ -1,0 +1,140 @@
+/**
+ * Transactions of the writer's own session, opened again when it is lost.
+ *
+ * When the connection breaks between COMMIT and its answer, nobody here knows whether the transaction counts. So each
+ * transaction learns its id when it begins, and the id is asked about on a new connection. While the server still runs it
+ * (it may not have noticed that its client is gone), its session is ended first: an end that has begun to commit is
+ * finished by the server, one that has not is undone, and either answer is final.
+ */
+import type { Kysely } from 'kysely';
+import { elapsed, pause } from '../lib/clock.ts';
+import { ConnectionLost, kyselyOver, type PostgresqlConnection } from './connection.ts';
+import { PostgresqlSession, sqlState } from './postgresql.ts';
+import type { Tables } from './schema.ts';
+import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';
+
+const SERIALIZATION_FAILURE = '40001';
+const DEADLOCK_DETECTED = '40P01';
+
+export class PostgresqlTransactor implements Transactor {
+  readonly #url: string;
+  readonly #doubtMs: number;
+  #session: PostgresqlSession | undefined;
+  #db: Kysely<Tables> | undefined;
+  #xid = '';
+  #open = false;
+  #shared = false;
+  /** The unit before this one is kept but its savepoint still stands. */
+  #kept = false;
+
+  /** `doubtMs`: how long a commit whose answer was lost is asked about. */
+  constructor(url: string, doubtMs: number) {
+    this.#url = url;
+    this.#doubtMs = doubtMs;
+  }
+
+  get failure(): unknown {
+    return this.#session?.failure;
+  }
+
+  async begin(shared: boolean): Promise<{ connection: PostgresqlConnection; db: Kysely<Tables> }> {
+    if (this.#session === undefined || this.#session.lost) {
+      this.#session = await PostgresqlSession.open(this.#url);
+      this.#db = kyselyOver(this.#session);
+    }
+    const session = this.#session;
+    session.failure = undefined;
+    this.#shared = shared;
+    this.#kept = false;
+    this.#open = true;
+    const [, id] = await session.script(
+      `BEGIN; SELECT pg_current_xact_id()::text AS xid${shared ? '; SAVEPOINT unit' : ''}`,
+    );
+    this.#xid = id?.rows[0].xid;
+    return { connection: session, db: this.#db ?? kyselyOver(session) };
+  }
+
+  async enter(): Promise<void> {
+    const session = this.#running();
+    session.failure = undefined;
+    if (this.#kept) await session.script('RELEASE unit; SAVEPOINT unit');
+    this.#kept = false;
+  }
+
+  async keep(): Promise<void> {
+    this.#kept = this.#shared;
+  }
+
+  async undo(): Promise<void> {
+    await this.#running().script(this.#shared ? 'ROLLBACK TO unit' : 'ROLLBACK');
+    this.#open = this.#shared;
+  }
+
+  async commit(signal: AbortSignal): Promise<void> {
+    if (!this.#open) return;
+    const session = this.#running();
+    try {
+      const [ended] = await session.script('COMMIT');
+      this.#open = false;
+      // PostgreSQL answers COMMIT with ROLLBACK, and no error, when a statement of the transaction had failed.
+      if (ended?.command !== 'COMMIT') throw new FailureSwallowed(session.failure);
+    } catch (error) {
+      this.#open = false;
+      if (!session.lost || (await this.#fate(session.backendPid, signal)) === 'aborted') throw error;
+    }
+  }
+
+  async abandon(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    // A session that cannot even roll back is closed, which makes the server do it.
+    await this.#running()
+      .script('ROLLBACK')
+      .catch(() => this.#session?.close());
+  }
+
+  passes(error: unknown): boolean {
+    if (error instanceof ConnectionLost || this.#session?.lost === true) return true;
+    return [error, this.failure].some((each) =>
+      [SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(sqlState(each) ?? ''),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.close();
+  }
+
+  #running(): PostgresqlSession {
+    if (this.#session === undefined) throw new Error('No transaction was begun.');
+    return this.#session;
+  }
+
+  async #fate(backendPid: number, signal: AbortSignal): Promise<'committed' | 'aborted'> {
+    const start = elapsed();
+    let reason: unknown;
+    for (let waitMs = 10; elapsed() - start < this.#doubtMs && !signal.aborted; waitMs = Math.min(waitMs * 2, 1000)) {
+      let asked: PostgresqlSession | undefined;
+      try {
+        asked = await PostgresqlSession.open(this.#url);
+        const [row] = await asked.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [
+          this.#xid,
+        ]);
+        if (row?.fate === 'committed' || row?.fate === 'aborted') return row.fate;
+        reason = new Error(`PostgreSQL answers that the transaction is ${row?.fate ?? 'too old to be remembered'}.`);
+        await asked.query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_xid = $2::xid8::xid',
+          [backendPid, this.#xid],
+        );
+      } catch (error) {
+        reason = error;
+      } finally {
+        await asked?.close();
+      }
+      await pause(waitMs, signal).catch(() => {});
+    }
+    throw new CommitInDoubt(
+      `The answer to the commit of transaction ${this.#xid} was lost, and what became of it could not be found out.`,
+      { cause: reason },
+    );
+  }
+}

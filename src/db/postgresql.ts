@@ -1,0 +1,201 @@
+/**
+ * PostgreSQL by way of `pg`: a pool that only reads, and single sessions for what must stay on one connection (the writer,
+ * the session that holds locks and listens).
+ *
+ * Columns of eight bytes and sums come as numbers, checked to be exact. A connection that breaks is told apart from a
+ * statement that fails: `ConnectionLost`, and the session is never used again.
+ */
+import pg from 'pg';
+import { ConnectionLost, type PostgresqlConnection, type Result } from './connection.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A silent network gives no error; no statement of ours takes this long. */
+const ANSWER_TIMEOUT_MS = 60_000;
+/** Lets a process that was frozen in mid-transaction not hold its row locks for ever. */
+const IDLE_IN_TRANSACTION_MS = 30_000;
+const READERS = 10;
+
+const INT8 = 20;
+const NUMERIC = 1700;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 || oid === NUMERIC ? exactNumber : pg.types.getTypeParser(oid, format as 'text'),
+};
+
+function exactNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
+    throw new RangeError(`${text} does not fit a number.`);
+  }
+  return value;
+}
+
+function settings(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    types,
+    application_name: 'pumice',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+  };
+}
+
+/** One connection, for as long as it lives. */
+export class PostgresqlSession implements PostgresqlConnection {
+  readonly dialect = 'postgresql';
+  /** The server process on the other side. */
+  readonly backendPid: number;
+  /** The last statement that failed; the writer clears it. */
+  failure: unknown = undefined;
+  readonly #client: pg.Client;
+  #lost = false;
+  #onLost: () => void = () => {};
+
+  static async open(url: string): Promise<PostgresqlSession> {
+    const client = new pg.Client(settings(url));
+    // Without a listener a broken connection would end the process.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+    } catch (error) {
+      throw new ConnectionLost('Could not connect to PostgreSQL.', { cause: error });
+    }
+    return new PostgresqlSession(client);
+  }
+
+  private constructor(client: pg.Client) {
+    this.#client = client;
+    this.backendPid = (client as pg.Client & { readonly processID: number }).processID;
+    client.on('error', () => this.#lose());
+    client.on('end', () => this.#lose());
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Called once, when the connection breaks; not when it is closed. */
+  onLost(fn: () => void): void {
+    this.#onLost = fn;
+  }
+
+  /** Called with each notification on the channels this session listens to. */
+  onNotification(fn: (channel: string) => void): void {
+    this.#client.on('notification', ({ channel }) => fn(channel));
+  }
+
+  async execute<R>(sql: string, params: readonly unknown[] = []): Promise<Result<R>> {
+    return outcome(await this.#send({ text: sql, values: [...params] }));
+  }
+
+  async query<R>(sql: string, params?: readonly unknown[]): Promise<R[]> {
+    return (await this.execute<R>(sql, params)).rows;
+  }
+
+  async prepared<R>(name: string, sql: string, params: readonly unknown[]): Promise<R[]> {
+    return (await this.#send({ name, text: sql, values: [...params] })).rows as R[];
+  }
+
+  async run(sql: string): Promise<void> {
+    await this.script(sql);
+  }
+
+  /** Several statements in one round trip; the results in their order. */
+  async script(sql: string): Promise<readonly pg.QueryResult[]> {
+    const results: pg.QueryResult | pg.QueryResult[] = await this.#send({ text: sql });
+    return Array.isArray(results) ? results : [results];
+  }
+
+  async close(): Promise<void> {
+    this.#lost = true;
+    await this.#client.end().catch(() => {});
+  }
+
+  async #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    try {
+      return await this.#client.query(query);
+    } catch (error) {
+      this.failure = error;
+      if (this.#lost || breaks(error)) {
+        this.#lose();
+        throw new ConnectionLost('The connection to PostgreSQL was lost.', { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #lose(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#onLost();
+    void this.#client.end().catch(() => {});
+  }
+}
+
+/** Many readers, none of which can write. A read that finds its connection broken is asked again on another. */
+export class PostgresqlPool implements PostgresqlConnection {
+  readonly dialect = 'postgresql';
+  readonly #pool: pg.Pool;
+  #closed: Promise<void> | undefined;
+
+  constructor(url: string) {
+    this.#pool = new pg.Pool({ ...settings(url), max: READERS, options: '-c default_transaction_read_only=on' });
+    this.#pool.on('error', () => {});
+  }
+
+  async execute<R>(sql: string, params: readonly unknown[] = []): Promise<Result<R>> {
+    return outcome(await this.#send({ text: sql, values: [...params] }));
+  }
+
+  async query<R>(sql: string, params?: readonly unknown[]): Promise<R[]> {
+    return (await this.execute<R>(sql, params)).rows;
+  }
+
+  async prepared<R>(name: string, sql: string, params: readonly unknown[]): Promise<R[]> {
+    return (await this.#send({ name, text: sql, values: [...params] })).rows as R[];
+  }
+
+  async run(sql: string): Promise<void> {
+    await this.#send({ text: sql });
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    await this.#closed;
+  }
+
+  async #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    // After a restart of the server each idle connection of the pool is broken, and finding that out costs one failure each.
+    for (let failures = 0; ; failures++) {
+      try {
+        return await this.#pool.query(query);
+      } catch (error) {
+        if (!breaks(error) || this.#closed !== undefined) throw error;
+        if (failures >= READERS) throw new ConnectionLost('PostgreSQL does not answer.', { cause: error });
+      }
+    }
+  }
+}
+
+function outcome<R>(result: pg.QueryResult): Result<R> {
+  return { rows: result.rows as R[], changes: result.rowCount ?? 0 };
+}
+
+/** The SQLSTATE of a failure that PostgreSQL reported. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}
+
+/** Whether the connection is gone with this error: closed by the server, or by anything between us and it. */
+function breaks(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return /^(08|57P0|25P0[34])/.test(state);
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return true;
+  return /^(Connection terminated|Client (was closed|has encountered)|Query read timeout|timeout e)/.test(
+    error.message,
+  );
+}

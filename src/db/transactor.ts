@@ -1,0 +1,40 @@
+/**
+ * What a dialect offers the writer: how a transaction begins, how a unit's work is kept or undone inside it, and what
+ * became of a commit.
+ */
+import type { Kysely } from 'kysely';
+import type { Connection } from './connection.ts';
+import type { Tables } from './schema.ts';
+
+export interface Transactor {
+  /** Opens a transaction; `shared` by several units, each of which can be undone alone. */
+  begin(shared: boolean): Promise<{ readonly connection: Connection; readonly db: Kysely<Tables> }>;
+  /** The failure of a statement of the unit that runs, whether or not the unit passed it on. */
+  readonly failure: unknown;
+  /** The next unit begins. */
+  enter(): Promise<void>;
+  /** What the unit did stands, if the transaction does. */
+  keep(): Promise<void>;
+  /** What the unit did is undone. Without a shared transaction this ends it. */
+  undo(): Promise<void>;
+  /** Resolves when everything kept is durable. Throws `CommitInDoubt` when that cannot be found out, anything else when nothing was committed. */
+  commit(signal: AbortSignal): Promise<void>;
+  /** Rolls back whatever is open. Never throws. */
+  abandon(): Promise<void>;
+  /** Whether the failure lies in the meeting of transactions or in the connection, so that the same units may succeed when run again. */
+  passes(error: unknown): boolean;
+  close(): Promise<void>;
+}
+
+/** The answer to a commit was lost and the database could not be asked what became of it. */
+export class CommitInDoubt extends Error {
+  override readonly name = 'CommitInDoubt';
+}
+
+/** A statement of the unit failed and the unit went on as if it had not. Its work is undone, on both databases alike. */
+export class FailureSwallowed extends Error {
+  override readonly name = 'FailureSwallowed';
+  constructor(cause: unknown) {
+    super('A statement failed and the unit did not fail with it.', { cause });
+  }
+}
