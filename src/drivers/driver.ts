@@ -100,7 +100,11 @@ export interface VolumeDriver {
   createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: Call): Promise<ModelUpdate>;
   createClonedVolume(volume: VolumeRef, source: VolumeRef, call: Call): Promise<ModelUpdate>;
   /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
-  cloneImage(volume: VolumeRef, image: ImageFile, call: Call): Promise<{ readonly cloned: boolean; readonly model: ModelUpdate }>;
+  cloneImage(
+    volume: VolumeRef,
+    image: ImageFile,
+    call: Call,
+  ): Promise<{ readonly cloned: boolean; readonly model: ModelUpdate }>;
   /**
    * Fills a volume that `createVolume` made. The volume keeps its size; its whole content is the image's, then zeroes.
    * Rejects with `ImageUnacceptable` (format, backing file, external data file), `ImageTooBig`, `ImageCopyFailure`.
@@ -124,7 +128,11 @@ export interface VolumeDriver {
   manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef, call: Call): Promise<ModelUpdate>;
   unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: Call): Promise<void>;
   /** What could be managed; `known` holds the full names that rows own. */
-  listManageable(kind: 'volume' | 'snapshot', known: ReadonlySet<string>, signal: AbortSignal): Promise<readonly ManageableObject[]>;
+  listManageable(
+    kind: 'volume' | 'snapshot',
+    known: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<readonly ManageableObject[]>;
 
   probe(kind: 'volume' | 'snapshot', id: string, signal: AbortSignal): Promise<Probe>;
   list(signal: AbortSignal): Promise<readonly BackendObject[]>;

@@ -1,0 +1,110 @@
+/**
+ * Is this directory the backend, and not what lies beneath an unmounted one?
+ *
+ * A backend's directory carries a marker, `.pumice-backend`, with an id. It is written once, by a start with `create`
+ * (which makes the directory too). A start without `create` demands it, so a service that comes up before its file
+ * system is mounted refuses to work instead of filling the disk below. While it runs, each operation compares the
+ * marker with the one seen at the start, and nothing is ever written into a directory that took its place.
+ *
+ * With `create` left on for good, only the second protection holds. That is meant for a trial, not for a mount point.
+ */
+import { lstat, mkdir, open, readFile, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { uuid } from '../lib/clock.ts';
+import { DriverNotInitialized } from '../model/errors.ts';
+import { errno } from './file-errors.ts';
+import { publish, withTemporary } from './publish.ts';
+
+export const MARKER = '.pumice-backend';
+
+export interface Space {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
+export class BackendDirectory {
+  readonly path: string;
+  readonly #create: boolean;
+  #seen: { readonly id: string; readonly inode: string } | undefined;
+
+  constructor(path: string, create: boolean) {
+    this.path = path;
+    this.#create = create;
+  }
+
+  async start(): Promise<void> {
+    // What was there once is not made again.
+    if (this.#create && this.#seen === undefined) await mkdir(this.path, { recursive: true, mode: 0o750 });
+    const found = await stat(this.path).catch((error: unknown) => {
+      if (errno(error) !== 'ENOENT') throw error;
+      throw new DriverNotInitialized(`The directory ${this.path} does not exist.`, { cause: error });
+    });
+    if (!found.isDirectory()) throw new DriverNotInitialized(`${this.path} is not a directory.`);
+    let id = await this.#readMarker();
+    if (id === null && this.#create && this.#seen === undefined) {
+      await this.#writeMarker();
+      id = await this.#readMarker();
+    }
+    if (id === null) {
+      throw new DriverNotInitialized(
+        `${this.path} has no ${MARKER}: either its file system is not mounted, or it is new and wants one start with "create".`,
+      );
+    }
+    if (this.#seen !== undefined && this.#seen.id !== id) throw this.#replaced();
+    this.#seen = { id, inode: await this.#inode() };
+  }
+
+  /** Rejects unless the directory is there and the one that was started on. */
+  async check(): Promise<void> {
+    if (this.#seen === undefined) throw new DriverNotInitialized(`The backend in ${this.path} has not been started.`);
+    if ((await this.#inode()) !== this.#seen.inode) throw this.#replaced();
+  }
+
+  async space(): Promise<Space> {
+    const { bsize, blocks, bavail } = await statfs(this.path);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  }
+
+  #replaced(): DriverNotInitialized {
+    return new DriverNotInitialized(`${this.path} is not the directory this backend was started on; is it mounted?`);
+  }
+
+  async #inode(): Promise<string> {
+    const { dev, ino } = await lstat(join(this.path, MARKER)).catch((error: unknown) => {
+      if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
+      throw new DriverNotInitialized(`${this.path} is gone or has lost its ${MARKER}; is it mounted?`, {
+        cause: error,
+      });
+    });
+    return `${dev}:${ino}`;
+  }
+
+  async #readMarker(): Promise<string | null> {
+    try {
+      const marker: unknown = JSON.parse(await readFile(join(this.path, MARKER), 'utf8'));
+      if (typeof marker === 'object' && marker !== null && 'id' in marker && typeof marker.id === 'string') {
+        return marker.id;
+      }
+    } catch (error) {
+      if (errno(error) === 'ENOENT') return null;
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    throw new DriverNotInitialized(`${join(this.path, MARKER)} is not a marker of ours.`);
+  }
+
+  async #writeMarker(): Promise<void> {
+    await withTemporary(this.path, MARKER, async (temporary) => {
+      const file = await open(temporary, 'w');
+      try {
+        await file.writeFile(`${JSON.stringify({ id: uuid() })}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      // Two processes may start at once: the first marker stays.
+      await publish(temporary, join(this.path, MARKER)).catch((error: unknown) => {
+        if (errno(error) !== 'EEXIST') throw error;
+      });
+    });
+  }
+}

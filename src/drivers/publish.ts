@@ -1,0 +1,96 @@
+/**
+ * How a file comes to its full name: made under a temporary one, synced, given the name, directory synced.
+ *
+ * After a power cut the full name is either absent or names the whole content; without the two syncs both the name and
+ * the data were seen to vanish (XFS, cut between rename and write-back).
+ *
+ * `publish` never replaces: a link to an existing name fails, so an attempt that was thought dead cannot put its stale
+ * copy over a volume that has been written since. `replace` is for content that goes into a volume not yet in use.
+ */
+import { constants } from 'node:fs';
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { errno } from './file-errors.ts';
+import { temporary } from './names.ts';
+
+/** Makes an empty file for `full` under a temporary name, hands its path to `make`, and removes the name afterwards. */
+export async function withTemporary(
+  directory: string,
+  full: string,
+  make: (path: string) => Promise<void>,
+): Promise<void> {
+  const path = join(directory, temporary(full));
+  await (await open(path, 'wx', 0o600)).close();
+  try {
+    await make(path);
+  } finally {
+    await removeIfThere(path);
+  }
+}
+
+/** The file at `path`, which is synced, also gets the name `full`. Rejects with EEXIST when something has it. */
+export async function publish(path: string, full: string): Promise<void> {
+  await link(path, full);
+  await syncDirectory(dirname(full));
+}
+
+/** The file at `path`, which is synced, takes the place of whatever `full` names. */
+export async function replace(path: string, full: string): Promise<void> {
+  await rename(path, full);
+  await syncDirectory(dirname(full));
+}
+
+/**
+ * Gives our file `full` the name `wanted`, never over another file. False when another has it. Two names of one file are
+ * what a crash between the two steps leaves, and then only the second step is due.
+ */
+export async function giveBack(full: string, wanted: string): Promise<boolean> {
+  try {
+    await link(full, wanted);
+  } catch (error) {
+    if (errno(error) !== 'EEXIST') throw error;
+    const [ours, theirs] = await Promise.all([lstat(full), lstat(wanted)]);
+    if (ours.ino !== theirs.ino || ours.dev !== theirs.dev) return false;
+  }
+  await syncDirectory(dirname(full));
+  await removeIfThere(full);
+  await syncDirectory(dirname(full));
+  return true;
+}
+
+/** An empty file that is there, durably. */
+export async function touch(path: string): Promise<void> {
+  await (await open(path, 'a', 0o600)).close();
+  await syncDirectory(dirname(path));
+}
+
+/** Changes the length of a regular file, durably. */
+export async function setLength(path: string, bytes: number): Promise<void> {
+  const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    await file.truncate(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** True when it was there. */
+export async function removeIfThere(path: string): Promise<boolean> {
+  return unlink(path).then(
+    () => true,
+    (error: unknown) => {
+      if (errno(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
