@@ -34,11 +34,11 @@ export function createLog({ level, fields = {}, to = pino.destination({ dest: 2,
     to,
   );
   // pino formats the fields of a line, not those a child is born with.
-  const child = log.child;
-  log.child = function (this: Log, bindings: Bindings, options?: ChildLoggerOptions) {
-    return child.call(this, safeFields(bindings), options);
-  } as typeof log.child;
-  return log;
+  const child: (this: Log, fields: Bindings, options?: ChildLoggerOptions) => Log = log.child;
+  const safeChild: typeof child = function (fields, options) {
+    return child.call(this, safeFields(fields), options);
+  };
+  return Object.assign(log, { child: safeChild });
 }
 
 /** A log that says nothing, for tests. */
