@@ -1,22 +1,92 @@
 /**
- * Files an operator may bring under management, and why others may not be.
+ * Files an operator brings under management and takes back, and why some may not be.
  *
  * A reference is a plain name in the backend's own directory, so no reference can reach another directory. The file must
  * be what a volume is: a regular file of its own (a link would share its content with a name we do not rule), raw, of
- * whole sectors.
+ * whole sectors. It is renamed, never copied, and giving back never covers another file.
+ *
+ * A file with one of our own names is somebody's volume, and is taken over only when it was given back under that very
+ * name; a mark beside it says so. Without the mark a reference could steal the volume of another row.
  */
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ManageExistingInvalidReference } from '../model/errors.ts';
-import type { ManageRef } from './driver.ts';
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import {
+  BackendObjectMismatch,
+  ManageExistingAlreadyManaged,
+  ManageExistingInvalidReference,
+} from '../model/errors.ts';
+import type { ManageableObject, ManageRef } from './driver.ts';
 import { errno } from './file-errors.ts';
+import { type FileStore, inGiB, requireSize } from './file-store.ts';
 import { HEADER_BYTES, headerFormat } from './image-header.ts';
+import { type Owner, unmanagedMark } from './names.ts';
+import { moveAside, removeIfThere, syncDirectory, touch } from './publish.ts';
+
+const OURS = 'it has a name of a volume or snapshot of ours, and was not unmanaged';
 
 const SECTOR = 512;
 
+/** Size of what `ref` names, when it may be taken over. */
+export async function manageableBytes(store: FileStore, ref: ManageRef): Promise<number> {
+  const name = sourceName(ref);
+  const file = await examine(store, name);
+  if (file === null) throw new ManageExistingInvalidReference(`There is no file ${name} on the backend.`);
+  if (store.names.owner(name) !== null && (await store.stat(unmanagedMark(name))) === null) {
+    throw new ManageExistingAlreadyManaged(`${name} cannot be managed: ${OURS}.`);
+  }
+  if (file.reason !== null) throw new ManageExistingInvalidReference(`${name} cannot be managed: ${file.reason}.`);
+  return file.bytes;
+}
+
+export async function takeOver(store: FileStore, full: string, sizeGiB: number, ref: ManageRef): Promise<void> {
+  const name = sourceName(ref);
+  const there = await store.look(full);
+  if (there === null) {
+    requireSize(name, await manageableBytes(store, ref), sizeGiB);
+    await rename(store.path(name), store.path(full));
+  } else {
+    requireSize(full, there, sizeGiB);
+    if (name !== full && (await store.stat(name)) !== null) {
+      throw new BackendObjectMismatch(`${full} is on the backend already, and ${name} is another file.`);
+    }
+  }
+  await syncDirectory(dirname(store.path(full)));
+  await removeIfThere(store.path(unmanagedMark(name)));
+}
+
+export async function giveBack(store: FileStore, full: string, ref: ManageRef | null): Promise<void> {
+  if ((await store.look(full)) === null) return;
+  const name = ref === null ? full : sourceName(ref);
+  const free = store.names.owner(name) === null && (await moveAside(store.path(full), store.path(name)));
+  if (!free) await touch(store.path(unmanagedMark(full)));
+}
+
+export async function listManageable(
+  store: FileStore,
+  kind: Owner['kind'],
+  known: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<ManageableObject[]> {
+  const found: ManageableObject[] = [];
+  const names = await store.list();
+  const there = new Set(names);
+  for (const name of names) {
+    const owner = store.names.owner(name);
+    if (name.startsWith('.') || (owner !== null && owner.kind !== kind)) continue;
+    signal.throwIfAborted();
+    const file = await examine(store, name);
+    if (file === null) continue;
+    let { reason } = file;
+    if (known.has(name)) reason = 'already managed';
+    else if (owner !== null && !there.has(unmanagedMark(name))) reason = OURS;
+    found.push({ reference: { 'source-name': name }, sizeGiB: inGiB(file.bytes), safe: reason === null, reason });
+  }
+  return found;
+}
+
 /** The name in a reference. Rejects anything that is not a plain, visible name. */
-export function sourceName(ref: ManageRef): string {
+function sourceName(ref: ManageRef): string {
   const name = ref['source-name'];
   const refuse = (why: string): never => {
     throw new ManageExistingInvalidReference(`The reference ${JSON.stringify(ref)} ${why}.`);
@@ -28,24 +98,24 @@ export function sourceName(ref: ManageRef): string {
   return name;
 }
 
-export interface Examined {
+interface Examined {
   readonly bytes: number;
   /** Why it cannot be a volume; null when it can. */
   readonly reason: string | null;
 }
 
 /** Null when there is nothing of this name. */
-export async function examine(directory: string, name: string): Promise<Examined | null> {
-  const path = join(directory, name);
+async function examine(store: FileStore, name: string): Promise<Examined | null> {
   try {
-    const found = await lstat(path);
+    const found = await store.stat(name);
+    if (found === null) return null;
     const bytes = found.isFile() ? found.size : 0;
     if (found.isSymbolicLink()) return { bytes, reason: 'it is a symbolic link' };
     if (!found.isFile()) return { bytes, reason: 'it is not a regular file' };
     if (found.nlink !== 1) return { bytes, reason: 'it has other names (hard links)' };
     if (bytes === 0) return { bytes, reason: 'it is empty' };
     if (bytes % SECTOR !== 0) return { bytes, reason: `its size is not a multiple of ${SECTOR} bytes` };
-    const format = headerFormat(await readHeader(path));
+    const format = headerFormat(await readHeader(store.path(name)));
     return { bytes, reason: format === null ? null : `it looks like a ${format} image, and volumes are raw` };
   } catch (error) {
     if (errno(error) === 'ENOENT') return null;

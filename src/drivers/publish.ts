@@ -44,7 +44,7 @@ export async function replace(path: string, full: string): Promise<void> {
  * Gives our file `full` the name `wanted`, never over another file. False when another has it. Two names of one file are
  * what a crash between the two steps leaves, and then only the second step is due.
  */
-export async function giveBack(full: string, wanted: string): Promise<boolean> {
+export async function moveAside(full: string, wanted: string): Promise<boolean> {
   try {
     await link(full, wanted);
   } catch (error) {
