@@ -81,6 +81,7 @@ describe('a pool has room', () => {
   const rows: readonly [what: string, pool: Pool, request: ScheduleRequest][] = [
     ['up to the last GiB', pool(100, 10, 90), { sizeGiB: 10 }],
     ['thin, up to the last promised GiB', pool(100, 1, 190, thin(2)), { sizeGiB: 10 }],
+    ['thin, with nothing over-subscribed', pool(100, 100, 0, thin(1)), { sizeGiB: 100 }],
     ['thin, for one volume larger than the pool', pool(100, 100, 0, thin(2)), { sizeGiB: 200 }],
     ['for nothing at all', pool(0, 0), { sizeGiB: 0 }],
     ['for the volume it holds already', pool(100, 0, 100), { sizeGiB: 50, existingPool: 'node1@lvm#pool0' }],
