@@ -1,0 +1,303 @@
+/**
+ * The engine: begins flows, takes up those that nobody runs, and never loses one.
+ *
+ * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request;
+ * its first task runs when that transaction has committed. A flow that must go on elsewhere is released with its lane
+ * set, and whoever owns that lane claims it. A process that starts takes up at once what its former life left, and the
+ * lanes it comes to own; what other dead processes left is found by the next look at the queue. Looks are triggered
+ * (`wake`) and, as a back-stop, made every `pollMs`.
+ *
+ * Wishes of operators (cancel, revert, resume) are columns in the flow's row, so that any process, the command line
+ * included, may make them while this one runs.
+ */
+import { fromNow, pause, uuid } from '../lib/clock.ts';
+import { FIRST_LANE } from './cursor.ts';
+import type { EngineEvent, EngineListener } from './events.ts';
+import { Fenced } from './failure.ts';
+import type { AnyFlow, Flow } from './flow.ts';
+import type { EngineTx, FlowRow, Hold, Journal, NewFlow, Wish } from './journal.ts';
+import { Runner } from './runner.ts';
+import type { Journaled, RetryPolicy } from './task.ts';
+import { Registry, resume, UnknownFlow } from './upgrade.ts';
+
+export interface EngineOptions<Tools, Tx extends EngineTx> {
+  readonly journal: Journal<Tx>;
+  readonly tools: Tools;
+  /** All flows this code knows, old versions included. */
+  readonly flows: readonly AnyFlow[];
+  /** This process, a new name each time it starts. */
+  readonly process?: string;
+  readonly listen?: EngineListener;
+  /** Flows at once. Others wait in the table. Default 256. */
+  readonly concurrency?: number;
+  /** Claims without progress before a flow is taken back. Default 5. */
+  readonly maxClaims?: number;
+  readonly pollMs?: number;
+  readonly revertRetry?: RetryPolicy;
+  readonly troubleBackoffMs?: number;
+  readonly doingIntervalMs?: number;
+  /** Days that ended flows are kept. Default 30. */
+  readonly keepEndedDays?: number;
+}
+
+export interface StartOptions {
+  /** The same id is the same flow. Default: a new one. */
+  readonly id?: string;
+  /** What it works on: `volume:<id>`. */
+  readonly resource: string;
+  readonly holds?: readonly Hold[];
+  readonly projectId: string;
+  readonly requestId: string;
+}
+
+/** Flows looked at by one bite of pruning. */
+const PRUNE_BITE = 200;
+
+export class Engine<Tools, Tx extends EngineTx> {
+  readonly process: string;
+  readonly #options: EngineOptions<Tools, Tx>;
+  readonly #registry: Registry;
+  readonly #running = new Map<string, { readonly runner: Runner<Tools, Tx>; readonly done: Promise<void> }>();
+  readonly #lanes = new Set<string>();
+  readonly #stop = new AbortController();
+  readonly #waiting = new Map<string, Set<() => void>>();
+  #looking: Promise<void> | null = null;
+  #lookAgain = false;
+  #loop: Promise<void> | null = null;
+
+  constructor(options: EngineOptions<Tools, Tx>) {
+    this.#options = options;
+    this.#registry = new Registry(options.flows);
+    this.process = options.process ?? uuid();
+  }
+
+  /**
+   * Takes up what is unfinished. Rejects, naming them, when there are flows in flight that this code can neither finish
+   * nor undo; nothing has run then.
+   */
+  async start(lanes: readonly string[] = []): Promise<void> {
+    await this.#checkInFlight();
+    this.#lanes.add(FIRST_LANE);
+    for (const lane of lanes) this.#lanes.add(lane);
+    await this.#look();
+    this.#loop = this.#poll();
+  }
+
+  /** This process owns the lane from now on: its unfinished flows are taken up at once. */
+  own(lane: string): void {
+    this.#lanes.add(lane);
+    this.wake();
+  }
+
+  /** The lane is another's now. What runs in it is fenced by its next owner. */
+  disown(lane: string): void {
+    this.#lanes.delete(lane);
+  }
+
+  /** Something may be claimable. */
+  wake(): void {
+    this.#lookAgain = true;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+      if (this.#lookAgain && !this.#stop.signal.aborted) this.wake();
+    });
+  }
+
+  /**
+   * Begins a flow in the caller's transaction: it exists if and only if that commits. Rejects with `Held` when another
+   * flow holds what this one needs; the transaction is the caller's to give up.
+   */
+  async begin<I extends object, S extends object>(
+    tx: Tx,
+    flow: Flow<I, S>,
+    input: I & Journaled<I>,
+    options: StartOptions,
+  ): Promise<{ readonly id: string; readonly created: boolean }> {
+    const id = options.id ?? uuid();
+    const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < (this.#options.concurrency ?? 256);
+    const fresh: NewFlow = {
+      id,
+      name: flow.name,
+      version: flow.version,
+      lane: FIRST_LANE,
+      input: input as NewFlow['input'],
+      owner: mine ? this.process : null,
+      resource: options.resource,
+      projectId: options.projectId,
+      requestId: options.requestId,
+      holds: options.holds ?? [],
+    };
+    const created = await this.#options.journal.insert(tx, fresh);
+    if (created) tx.onCommit(() => (mine ? this.#runFresh(fresh) : this.wake()));
+    return { id, created };
+  }
+
+  /** Resolves when the flow has ended or is stuck, and says how; rejects when `signal` is aborted first. */
+  async settled(id: string, signal: AbortSignal): Promise<FlowRow> {
+    for (;;) {
+      let heard = (): void => {};
+      const ended = new Promise<void>((resolve) => {
+        heard = resolve;
+      });
+      const waiting = this.#waiting.get(id) ?? new Set();
+      this.#waiting.set(id, waiting.add(heard));
+      try {
+        const row = await this.#options.journal.find(id);
+        if (row && (row.endedAt !== null || row.state === 'stuck')) return row;
+        await Promise.race([ended, pause(this.#options.pollMs ?? 1_000, signal)]);
+      } finally {
+        waiting.delete(heard);
+        if (waiting.size === 0) this.#waiting.delete(id);
+      }
+    }
+  }
+
+  /** Makes a wish of a flow, wherever it runs. False when it has ended. */
+  async wish(id: string, wish: Wish, reason: string): Promise<boolean> {
+    const heard = await this.#options.journal.wish(id, wish, reason);
+    if (heard) this.wake();
+    return heard;
+  }
+
+  /** Ids of the flows this process runs now. */
+  running(): readonly string[] {
+    return [...this.#running.keys()];
+  }
+
+  /** Stops taking up flows and leaves those that run where they stand: the next process goes on with them. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Stopped('The process stops.'));
+    await this.#loop;
+    await this.#looking;
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  async #checkInFlight(): Promise<void> {
+    const unknown: string[] = [];
+    for (const row of await this.#options.journal.list({ unended: true })) {
+      try {
+        resume(this.#registry, row, await this.#options.journal.steps(row.id));
+      } catch (error) {
+        if (!(error instanceof UnknownFlow)) throw error;
+        unknown.push(error.message);
+      }
+    }
+    if (unknown.length > 0)
+      throw new UnknownFlow(`Flows are in flight that this version does not know:\n${unknown.join('\n')}`);
+  }
+
+  #runFresh(flow: NewFlow): void {
+    const at = fromNow(0);
+    const row: FlowRow = {
+      ...flow,
+      state: 'pending',
+      epoch: 1,
+      seq: 0,
+      wish: null,
+      wishReason: null,
+      claims: 0,
+      doing: null,
+      createdAt: at,
+      updatedAt: at,
+      endedAt: null,
+    };
+    this.#run(row, [], false);
+  }
+
+  #run(row: FlowRow, steps: Parameters<typeof resume>[2], recovered: boolean): void {
+    if (this.#stop.signal.aborted || this.#running.has(row.id)) return;
+    const cursor = resume(this.#registry, row, steps);
+    const runner = new Runner<Tools, Tx>(
+      row,
+      cursor,
+      {
+        journal: this.#options.journal,
+        tools: this.#options.tools,
+        owns: (lane) => this.#lanes.has(lane),
+        emit: (event) => this.#heard(event),
+        revertRetry: this.#options.revertRetry ?? { tries: 8, when: () => true, backoffMs: 250, maxBackoffMs: 30_000 },
+        troubleBackoffMs: this.#options.troubleBackoffMs ?? 250,
+        doingIntervalMs: this.#options.doingIntervalMs ?? 5_000,
+      },
+      this.#stop.signal,
+      { recovered, poisoned: row.claims > (this.#options.maxClaims ?? 5) },
+    );
+    const done = runner
+      .run()
+      .catch((error: unknown) => {
+        if (error instanceof Fenced || this.#stop.signal.aborted) return;
+        this.#heard({
+          is: 'journal-trouble',
+          error,
+          flowId: row.id,
+          flow: row.name,
+          resource: row.resource,
+          requestId: row.requestId,
+        });
+      })
+      .finally(() => {
+        this.#running.delete(row.id);
+        for (const heard of this.#waiting.get(row.id) ?? []) heard();
+      });
+    this.#running.set(row.id, { runner, done });
+  }
+
+  #heard(event: EngineEvent): void {
+    this.#options.listen?.(event);
+  }
+
+  /** One look at the queue: wishes, then flows nobody runs. */
+  async #look(): Promise<void> {
+    this.#lookAgain = false;
+    try {
+      await this.#grantWishes();
+      for (;;) {
+        const limit = (this.#options.concurrency ?? 256) - this.#running.size;
+        if (limit <= 0 || this.#stop.signal.aborted) return;
+        const rows = await this.#options.journal.claim({
+          process: this.process,
+          lanes: [...this.#lanes],
+          limit,
+          running: new Set(this.#running.keys()),
+        });
+        for (const row of rows) this.#run(row, await this.#options.journal.steps(row.id), true);
+        if (rows.length < limit) return;
+      }
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#heard({ is: 'journal-trouble', error, flowId: '', flow: '', resource: '', requestId: '' });
+    }
+  }
+
+  async #grantWishes(): Promise<void> {
+    for (const { id, wish, reason } of await this.#options.journal.wished(this.process)) {
+      this.#running.get(id)?.runner.wish(wish, reason);
+    }
+  }
+
+  async #poll(): Promise<void> {
+    let pruned = 0;
+    for (;;) {
+      try {
+        await pause(this.#options.pollMs ?? 1_000, this.#stop.signal);
+      } catch {
+        return;
+      }
+      this.wake();
+      await this.#looking;
+      if (performance.now() - pruned < 60_000) continue;
+      pruned = performance.now();
+      await this.#prune().catch(() => undefined);
+    }
+  }
+
+  async #prune(): Promise<void> {
+    const before = fromNow(-(this.#options.keepEndedDays ?? 30) * 86_400_000);
+    while ((await this.#options.journal.prune(before, PRUNE_BITE)) === PRUNE_BITE) this.#stop.signal.throwIfAborted();
+  }
+}
+
+/** The process stops; its flows go on in the next one. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+}

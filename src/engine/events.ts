@@ -1,0 +1,39 @@
+/**
+ * What the engine says while it works: for logs, metrics, progress bars and tests. Nothing is decided by these; what
+ * must not be lost goes through the journal.
+ */
+import type { Json } from '../lib/json.ts';
+import type { Failure } from './failure.ts';
+import type { Rejection } from './task.ts';
+
+interface OfFlow {
+  readonly flowId: string;
+  readonly flow: string;
+  readonly resource: string;
+  readonly requestId: string;
+}
+
+export type EngineEvent = OfFlow &
+  (
+    | { readonly is: 'flow-started'; readonly recovered: boolean }
+    | { readonly is: 'task-started'; readonly task: string; readonly reverting: boolean }
+    | { readonly is: 'task-progress'; readonly task: string; readonly fraction: number }
+    /** Its journal entry is durable. `ms` is null for records, which share a commit. */
+    | { readonly is: 'task-done'; readonly task: string; readonly ms: number | null; readonly result: Json }
+    | { readonly is: 'task-failed'; readonly task: string; readonly failure: Failure }
+    | { readonly is: 'task-retried'; readonly task: string; readonly failure: Failure; readonly tries: number }
+    | { readonly is: 'task-reverted'; readonly task: string }
+    | { readonly is: 'attempt-rejected'; readonly rejection: Rejection }
+    | { readonly is: 'flow-released'; readonly lane: string }
+    | { readonly is: 'flow-stuck'; readonly task: string; readonly failure: Failure }
+    | { readonly is: 'flow-fenced' }
+    | { readonly is: 'journal-trouble'; readonly error: unknown }
+    | {
+        readonly is: 'flow-ended';
+        readonly state: 'success' | 'reverted';
+        readonly failures: readonly Failure[];
+        readonly ms: number;
+      }
+  );
+
+export type EngineListener = (event: EngineEvent) => void;

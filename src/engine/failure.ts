@@ -1,0 +1,74 @@
+/**
+ * Failures are values: small, JSON, journaled before the first revert runs.
+ *
+ * Where a failure may be tried again is a property of the failure (S90): an error says `transient` or `elsewhere` of
+ * itself, and one that says neither is final.
+ */
+import { now, type Timestamp } from '../lib/clock.ts';
+
+export interface Failure {
+  /** Path of the task in its flow. */
+  readonly task: string;
+  /** The error's name: `BackendFull`. */
+  readonly name: string;
+  readonly message: string;
+  /** The chain of causes as text, so that it can be kept (S32). */
+  readonly trace: string;
+  readonly at: Timestamp;
+  /** The same task may succeed later. */
+  readonly transient: boolean;
+  /** The span of tasks may succeed with another choice. */
+  readonly elsewhere: boolean;
+}
+
+/** All failures of a flow so far, the first one first. */
+export type FlowFailures = readonly [Failure, ...Failure[]];
+
+/** A flow was told to stop. Reverts run. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled';
+}
+
+/** A task took longer than it may. */
+export class TaskTimeout extends Error {
+  override readonly name = 'TaskTimeout';
+}
+
+/** The process died inside a task that must not run twice, or the flow killed its process again and again. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** A result that the journal does not carry: results are references and small facts. */
+export class ResultTooLarge extends Error {
+  override readonly name = 'ResultTooLarge';
+}
+
+/** Another process owns the flow now; this one must not write or do anything more for it. */
+export class Fenced extends Error {
+  override readonly name = 'Fenced';
+}
+
+const TRACE_LIMIT = 4_000;
+const MESSAGE_LIMIT = 1_000;
+
+export function failureOf(error: unknown, task: string): Failure {
+  const flags = error as { transient?: unknown; elsewhere?: unknown } | null;
+  return {
+    task,
+    name: error instanceof Error ? error.name : 'Error',
+    message: (error instanceof Error ? error.message : String(error)).slice(0, MESSAGE_LIMIT),
+    trace: traceOf(error).slice(0, TRACE_LIMIT),
+    at: now(),
+    transient: typeof flags === 'object' && flags?.transient === true,
+    elsewhere: typeof flags === 'object' && flags?.elsewhere === true,
+  };
+}
+
+function traceOf(error: unknown): string {
+  const lines: string[] = [];
+  for (let each = error; each !== undefined && each !== null && lines.length < 8; each = (each as Error).cause) {
+    lines.push(each instanceof Error ? (each.stack ?? `${each.name}: ${each.message}`) : String(each));
+  }
+  return lines.join('\ncaused by ');
+}

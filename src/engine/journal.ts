@@ -1,0 +1,152 @@
+/**
+ * What the engine asks of a database: a journal to append to and a queue to claim from.
+ *
+ * Everything the engine knows is in here, in the application's own database, so that a flow can begin in the
+ * transaction that makes its row, and a record task can write rows in the transaction of its own journal entry.
+ *
+ * **Fencing.** A claim raises the flow's epoch. Every write names the epoch it was made under, and writes nothing when
+ * it is not the flow's any more: it rejects with `Fenced`. So a process that was frozen and thawed cannot undo what
+ * another one did since.
+ *
+ * **Group commit.** `append` calls of one event-loop turn, of all flows, may share one commit. A call resolves after
+ * its commit is durable, never before.
+ */
+import type { Timestamp } from '../lib/clock.ts';
+import type { Step } from './cursor.ts';
+import type { Store } from './flow.ts';
+
+/** A transaction of the application's own database. */
+export interface EngineTx {
+  /** Runs after the commit, never if it does not happen. */
+  onCommit(then: () => void): void;
+}
+
+export type FlowState = 'pending' | 'running' | 'reverting' | 'stuck' | 'success' | 'reverted';
+
+export interface Hold {
+  /** `volume:<id>` */
+  readonly resource: string;
+  readonly mode: 'exclusive' | 'shared';
+}
+
+export interface FlowRow {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly lane: string;
+  readonly state: FlowState;
+  readonly input: Store;
+  /** The process that runs it. */
+  readonly owner: string | null;
+  readonly epoch: number;
+  /** Number of steps. */
+  readonly seq: number;
+  readonly wish: Wish | null;
+  readonly wishReason: string | null;
+  /** Claims since the journal last grew. */
+  readonly claims: number;
+  /** For people: the world task that runs. */
+  readonly doing: Doing | null;
+  readonly resource: string;
+  readonly projectId: string;
+  readonly requestId: string;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+  readonly endedAt: Timestamp | null;
+}
+
+export type NewFlow = Pick<
+  FlowRow,
+  'id' | 'name' | 'version' | 'lane' | 'input' | 'owner' | 'resource' | 'projectId' | 'requestId'
+> & {
+  readonly holds: readonly Hold[];
+};
+
+export interface Doing {
+  readonly node: string;
+  readonly since: Timestamp;
+  /** 0…1, or null when the task does not say. */
+  readonly progress: number | null;
+}
+
+/** `cancel`: stop and revert, but never a task that only goes forward. `revert`: that too. `resume`: try a stuck revert again. */
+export type Wish = 'cancel' | 'revert' | 'resume';
+
+/** Steps of one flow, written together or not at all. */
+export interface Write {
+  readonly steps: readonly Step[];
+  readonly state: FlowState;
+  readonly lane: string;
+  /** No task is left: the flow ends and its holds are released. */
+  readonly ended: boolean;
+  /** Nobody runs it from now on: another lane's owner, or an operator, is next. */
+  readonly released: boolean;
+}
+
+/** Which flow, under which claim, after how many steps. */
+export interface Claimed {
+  readonly id: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+export interface ClaimRequest {
+  readonly process: string;
+  readonly lanes: readonly string[];
+  readonly limit: number;
+  /** Flows this process runs already. */
+  readonly running: ReadonlySet<string>;
+}
+
+export interface FlowQuery {
+  readonly unended?: boolean;
+  readonly state?: FlowState;
+  readonly resource?: string;
+  readonly projectId?: string;
+  readonly limit?: number;
+}
+
+export interface Journal<Tx extends EngineTx> {
+  /**
+   * Begins a flow inside the caller's transaction and takes its holds. The same id is the same flow: `false` when it is
+   * there already. Rejects with `Held` when another flow has a hold that forbids one of them.
+   */
+  insert(tx: Tx, flow: NewFlow): Promise<boolean>;
+  /** Rejects with `Fenced`. */
+  append(claimed: Claimed, write: Write): Promise<void>;
+  /** The steps are made inside a transaction by `make`, which may be called again. Rejects with `Fenced`. */
+  transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void>;
+  /**
+   * Takes flows of these lanes that nobody runs, or whose process is dead, the oldest first; a stuck one only when it is
+   * wished back (`resume`, `revert`), and then with no claims counted against it.
+   */
+  claim(request: ClaimRequest): Promise<readonly FlowRow[]>;
+  steps(flowId: string): Promise<readonly Step[]>;
+  find(flowId: string): Promise<FlowRow | undefined>;
+  list(query: FlowQuery): Promise<readonly FlowRow[]>;
+  /**
+   * Keeps the wish in the row until the flow has turned back or ended. False when it makes no sense: the flow has ended,
+   * a `resume` of one that is not stuck, a `cancel` of one that is reverting already.
+   */
+  wish(flowId: string, wish: Wish, reason: string): Promise<boolean>;
+  /** Flows that this process runs and somebody wishes something of. */
+  wished(process: string): Promise<readonly { readonly id: string; readonly wish: Wish; readonly reason: string }[]>;
+  /** For people only; need not be durable. */
+  doing(flowId: string, doing: Doing | null): Promise<void>;
+  /** Forgets up to `limit` flows that ended before, with their steps. Returns how many. */
+  prune(endedBefore: Timestamp, limit: number): Promise<number>;
+  /** Storage trouble that passes (disk full, connection lost): the write is tried again, the flow does not fail. */
+  isTrouble(error: unknown): boolean;
+}
+
+/** Another flow holds a resource this one needs. */
+export class Held extends Error {
+  override readonly name = 'Held';
+  readonly resource: string;
+  readonly by: { readonly flowId: string; readonly name: string };
+  constructor(resource: string, by: { readonly flowId: string; readonly name: string }) {
+    super(`${resource} is held by ${by.name} (flow ${by.flowId}).`);
+    this.resource = resource;
+    this.by = by;
+  }
+}

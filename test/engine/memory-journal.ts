@@ -1,0 +1,230 @@
+/**
+ * A journal in memory, for the engine's own tests: the same port as the databases', with transactions that roll back and
+ * a table of the application's own (`rows`) for record tasks to write. It outlives the engines built on it, as a
+ * database would.
+ */
+
+import type { Step } from '../../src/engine/cursor.ts';
+import { Fenced } from '../../src/engine/failure.ts';
+import {
+  type Claimed,
+  type ClaimRequest,
+  type Doing,
+  type EngineTx,
+  type FlowQuery,
+  type FlowRow,
+  Held,
+  type Hold,
+  type Journal,
+  type NewFlow,
+  type Wish,
+  type Write,
+} from '../../src/engine/journal.ts';
+import { now, type Timestamp } from '../../src/lib/clock.ts';
+
+export interface MemoryTx extends EngineTx {
+  readonly rows: Map<string, unknown>;
+}
+
+interface State {
+  flows: Map<string, FlowRow>;
+  steps: Map<string, Step[]>;
+  holds: Map<string, Hold[]>;
+  rows: Map<string, unknown>;
+}
+
+export class MemoryJournal implements Journal<MemoryTx> {
+  #state: State = { flows: new Map(), steps: new Map(), holds: new Map(), rows: new Map() };
+  #queue: Promise<unknown> = Promise.resolve();
+  /** Processes that are known to be dead. */
+  readonly dead = new Set<string>();
+  commits = 0;
+
+  /** What record tasks have written and committed. */
+  get rows(): ReadonlyMap<string, unknown> {
+    return this.#state.rows;
+  }
+
+  get holds(): readonly Hold[] {
+    return [...this.#state.holds.values()].flat();
+  }
+
+  /** One transaction after another; a throw undoes all of its writes. */
+  transaction<T>(unit: (tx: MemoryTx) => Promise<T> | T): Promise<T> {
+    const run = async (): Promise<T> => {
+      const before = structuredClone(this.#state);
+      const after: (() => void)[] = [];
+      try {
+        const result = await unit({ rows: this.#state.rows, onCommit: (then) => after.push(then) });
+        this.commits += 1;
+        queueMicrotask(() => {
+          for (const then of after) then();
+        });
+        return result;
+      } catch (error) {
+        this.#state = before;
+        throw error;
+      }
+    };
+    const result = this.#queue.then(run, run);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async insert(_tx: MemoryTx, flow: NewFlow): Promise<boolean> {
+    const { flows, steps, holds } = this.#state;
+    if (flows.has(flow.id)) return false;
+    for (const { resource, mode } of flow.holds) {
+      for (const [flowId, held] of holds) {
+        const against = held.find(
+          (each) => each.resource === resource && (each.mode === 'exclusive' || mode === 'exclusive'),
+        );
+        if (against) throw new Held(resource, { flowId, name: flows.get(flowId)?.name ?? '' });
+      }
+    }
+    const at = now();
+    const { holds: wanted, ...rest } = structuredClone(flow);
+    flows.set(flow.id, {
+      ...rest,
+      state: 'pending',
+      epoch: 1,
+      seq: 0,
+      wish: null,
+      wishReason: null,
+      claims: 0,
+      doing: null,
+      createdAt: at,
+      updatedAt: at,
+      endedAt: null,
+    });
+    steps.set(flow.id, []);
+    holds.set(flow.id, [...wanted]);
+    return true;
+  }
+
+  append(claimed: Claimed, write: Write): Promise<void> {
+    return this.transaction(() => this.#write(claimed, write));
+  }
+
+  transact(claimed: Claimed, make: (tx: MemoryTx) => Promise<Write>): Promise<void> {
+    return this.transaction(async (tx) => {
+      this.#fence(claimed);
+      this.#write(claimed, await make(tx));
+    });
+  }
+
+  #fence({ id, epoch, seq }: Claimed): FlowRow {
+    const row = this.#state.flows.get(id);
+    if (!row || row.epoch !== epoch || row.seq !== seq || row.endedAt !== null) throw new Fenced(`${id} is another's.`);
+    return row;
+  }
+
+  #write(claimed: Claimed, write: Write): void {
+    const row = this.#fence(claimed);
+    // Through JSON and back, as a database would.
+    this.#state.steps.get(claimed.id)?.push(...(JSON.parse(JSON.stringify(write.steps)) as Step[]));
+    const at = now();
+    const turned = write.ended || write.state === 'reverting';
+    this.#state.flows.set(claimed.id, {
+      ...row,
+      state: write.state,
+      lane: write.lane,
+      seq: row.seq + write.steps.length,
+      claims: write.steps.length > 0 ? 0 : row.claims,
+      owner: write.ended || write.released ? null : row.owner,
+      wish: turned ? null : row.wish,
+      wishReason: turned ? null : row.wishReason,
+      updatedAt: at,
+      endedAt: write.ended ? at : null,
+    });
+    if (write.ended) this.#state.holds.delete(claimed.id);
+  }
+
+  claim({ process, lanes, limit, running }: ClaimRequest): Promise<readonly FlowRow[]> {
+    return this.transaction(() => {
+      const claimed: FlowRow[] = [];
+      for (const row of [...this.#state.flows.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))) {
+        if (claimed.length === limit) break;
+        if (row.endedAt !== null || !lanes.includes(row.lane)) continue;
+        const back = row.state === 'stuck' && (row.wish === 'resume' || row.wish === 'revert');
+        if (row.state === 'stuck' && !back) continue;
+        const free = row.owner === null || this.dead.has(row.owner) || (row.owner === process && !running.has(row.id));
+        if (!free) continue;
+        const next: FlowRow = {
+          ...row,
+          owner: process,
+          epoch: row.epoch + 1,
+          claims: back ? 0 : row.owner === null ? row.claims : row.claims + 1,
+          ...(back ? { wish: null, wishReason: null, state: 'reverting' as const } : {}),
+        };
+        this.#state.flows.set(row.id, next);
+        claimed.push(next);
+      }
+      return claimed;
+    });
+  }
+
+  async steps(flowId: string): Promise<readonly Step[]> {
+    return structuredClone(this.#state.steps.get(flowId) ?? []);
+  }
+
+  async find(flowId: string): Promise<FlowRow | undefined> {
+    return this.#state.flows.get(flowId);
+  }
+
+  async list({
+    unended,
+    state,
+    resource,
+    projectId,
+    limit = Number.POSITIVE_INFINITY,
+  }: FlowQuery): Promise<readonly FlowRow[]> {
+    return [...this.#state.flows.values()]
+      .filter((row) => !unended || row.endedAt === null)
+      .filter((row) => state === undefined || row.state === state)
+      .filter((row) => resource === undefined || row.resource === resource)
+      .filter((row) => projectId === undefined || row.projectId === projectId)
+      .slice(0, limit);
+  }
+
+  async wish(flowId: string, wish: Wish, reason: string): Promise<boolean> {
+    const row = this.#state.flows.get(flowId);
+    const forward = row?.state === 'pending' || row?.state === 'running';
+    const sensible =
+      wish === 'resume' ? row?.state === 'stuck' : wish === 'cancel' ? forward : forward || row?.state === 'stuck';
+    if (!row || row.endedAt !== null || !sensible) return false;
+    this.#state.flows.set(flowId, { ...row, wish, wishReason: reason });
+    return true;
+  }
+
+  async wished(process: string) {
+    return [...this.#state.flows.values()].flatMap(({ id, owner, wish, wishReason, endedAt }) =>
+      wish !== null && owner === process && endedAt === null ? [{ id, wish, reason: wishReason ?? '' }] : [],
+    );
+  }
+
+  async doing(flowId: string, doing: Doing | null): Promise<void> {
+    const row = this.#state.flows.get(flowId);
+    if (row) this.#state.flows.set(flowId, { ...row, doing });
+  }
+
+  async prune(endedBefore: Timestamp, limit: number): Promise<number> {
+    const old = [...this.#state.flows.values()]
+      .filter(({ endedAt }) => endedAt !== null && endedAt < endedBefore)
+      .slice(0, limit);
+    for (const { id } of old) {
+      this.#state.flows.delete(id);
+      this.#state.steps.delete(id);
+    }
+    return old.length;
+  }
+
+  isTrouble(error: unknown): boolean {
+    return error instanceof JournalTrouble;
+  }
+}
+
+/** Storage trouble that a test makes. */
+export class JournalTrouble extends Error {
+  override readonly name = 'JournalTrouble';
+}
