@@ -1,0 +1,17 @@
+/**
+ * What a command works with. A command is a verb: one transaction that checks, moves the status, counts the quota,
+ * inserts the row, takes the holds and begins the flow; it ends with a row a client can see *and* a flow the engine must
+ * finish, or with neither.
+ */
+import type { Database } from '../db/database.ts';
+import type { Tx } from '../db/writer.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Tools } from '../flows/tools.ts';
+import type { Config } from '../lib/config.ts';
+
+export interface Desk {
+  readonly db: Database;
+  readonly engine: Engine<Tools, Tx>;
+  readonly tools: Tools;
+  readonly config: Config;
+}

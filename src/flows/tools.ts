@@ -1,0 +1,28 @@
+/**
+ * Everything a task may touch, and no more. Tools are made once a process (`wiring.ts`) and are never results: a flow's
+ * results are facts, its tools are what it finds where it runs.
+ */
+import type { Tx } from '../db/writer.ts';
+import type { VolumeDriver } from '../drivers/driver.ts';
+import { flowsOver } from '../engine/flow.ts';
+import { tasksOver } from '../engine/task.ts';
+import type { QuotaConfig } from '../lib/config.ts';
+import type { ImageStore } from '../model/image.ts';
+import type { SchedulerOptions } from '../scheduler/options.ts';
+
+export interface Tools {
+  /** The driver that serves `node@backend` or one of its pools, here. Throws `DriverNotInitialized` when it has not come up. */
+  driver(host: string): VolumeDriver;
+  readonly images: ImageStore;
+  /** Where images lie while they are converted. */
+  readonly conversionDirectory: string;
+  readonly scheduler: SchedulerOptions;
+  /** How many backends a create may try. */
+  readonly maxAttempts: number;
+  readonly quota: QuotaConfig;
+  /** Seconds after which a service that is silent counts as down. */
+  readonly serviceDownSeconds: number;
+}
+
+export const { world, record, obligation } = tasksOver<Tools, Tx>();
+export const flow = flowsOver<Tools, Tx>();

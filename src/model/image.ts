@@ -1,0 +1,59 @@
+/**
+ * Images, as the service that keeps them describes them, and what of it a volume remembers.
+ */
+import type { Caller } from './caller.ts';
+
+export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'iso';
+
+export interface Image {
+  readonly id: string;
+  readonly name: string | null;
+  /** Glance's: `active` is the only one that can be read. */
+  readonly status: string;
+  readonly visibility: string;
+  /** The project it belongs to. */
+  readonly owner: string | null;
+  readonly diskFormat: string | null;
+  readonly containerFormat: string | null;
+  /** Bytes as stored; null when not known. */
+  readonly sizeBytes: number | null;
+  /** Bytes as a disk; null when not known. */
+  readonly virtualSizeBytes: number | null;
+  /** GiB. */
+  readonly minDiskGiB: number;
+  /** MiB. */
+  readonly minRamMiB: number;
+  /** MD5, hexadecimal. */
+  readonly checksum: string | null;
+  /** `sha512` and its value, when the service says. */
+  readonly hash: { readonly algorithm: string; readonly value: string } | null;
+  /** Everything else; values are text. */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** Where images come from. The right to an image is checked with the caller; flows read with the service's own. */
+export interface ImageStore {
+  /** Rejects with `ImageNotFound` when there is none or the caller may not see it, `ImageServiceUnavailable` when nobody answers. */
+  show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image>;
+  /**
+   * The image as a local file: where it already lies, or downloaded to `path` (resumed when a part is there already).
+   * The file's checksum or hash is verified; one that does not match rejects with `ImageCopyFailure` and is gone.
+   */
+  fetch(image: Image, path: string, call: { readonly signal: AbortSignal; progress(fraction: number): void }): Promise<{ readonly path: string; readonly temporary: boolean }>;
+}
+
+/** Base keys win over properties of the same name (S67, S68). Null values are left out; all values are text. */
+export function capturedMetadata(image: Image): Record<string, string> {
+  const base: Record<string, string | number | null> = {
+    image_id: image.id,
+    image_name: image.name,
+    checksum: image.checksum,
+    container_format: image.containerFormat,
+    disk_format: image.diskFormat,
+    min_disk: image.minDiskGiB,
+    min_ram: image.minRamMiB,
+    size: image.sizeBytes,
+  };
+  const known = Object.entries(base).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]]));
+  return { ...image.properties, ...Object.fromEntries(known) };
+}
