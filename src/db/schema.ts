@@ -25,6 +25,7 @@ export interface Tables {
   flow_step: FlowStepTable;
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared' };
   process: { id: string; seen_at: Timestamp };
+  schema_version: { version: number; name: string; applied_at: Timestamp };
 }
 
 export interface VolumeTable {

@@ -8,6 +8,7 @@
  * Everything here is synchronous and holds the event loop while it runs. So the writer waits for another process's lock
  * (the command line's) no longer than `BUSY_MS` at a time and tries again between turns (`writer.ts`).
  */
+import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { elapsed, pause } from '../lib/clock.ts';
 import type { Result, SqliteConnection } from './connection.ts';
@@ -86,8 +87,9 @@ export class SqliteFile implements SqliteConnection {
   }
 }
 
-/** Opens the file for writing; makes it when it is not there. */
-export async function openSqliteWriter(path: string, signal: AbortSignal): Promise<SqliteFile> {
+/** Opens the file for writing; makes it when it is not there, if `create` says so. */
+export async function openSqliteWriter(path: string, create: boolean, signal: AbortSignal): Promise<SqliteFile> {
+  if (!create && !existsSync(path)) throw new Error(`There is no database at ${path}.`);
   const database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
   try {
     // Turning a new file to WAL wants it alone, and SQLite does not wait for that by itself.

@@ -1,0 +1,125 @@
+/**
+ * The database of a process: what it reads with, what it writes with, and what it owns.
+ *
+ * `sqlite:<path>` (or a bare path) or `postgresql://…`. A server opens it as `server`: the schema is brought forward, and on
+ * SQLite no second server is let in. A tool opens it as `tool`, beside a running server or without one.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Kysely } from 'kysely';
+import { type Connection, type Dialect, kyselyOver } from './connection.ts';
+import { migrate, requireLatestSchema } from './migrate.ts';
+import { type Ownership, SessionOwnership, SoleOwnership } from './ownership.ts';
+import { PostgresqlPool } from './postgresql.ts';
+import { PostgresqlTransactor } from './postgresql-transactor.ts';
+import type { Tables } from './schema.ts';
+import { openSqliteReader, openSqliteWriter } from './sqlite.ts';
+import { type FileLock, lockFile } from './sqlite-lock.ts';
+import { SqliteTransactor } from './sqlite-transactor.ts';
+import { type BatchHandler, type Unit, Writer, type WriterOptions, type WriterStats } from './writer.ts';
+
+export interface Database {
+  readonly dialect: Dialect;
+  /** Sees what is committed; writes nothing. */
+  readonly read: Kysely<Tables>;
+  /** The connection under `read`, for statements written by hand. */
+  readonly reader: Connection;
+  readonly stats: WriterStats;
+  readonly ownership: Ownership;
+  /** One unit in the next transaction (`writer.ts`). */
+  write<T>(unit: Unit<T>): Promise<T>;
+  /** Entries of one turn through one call of the handler (`writer.ts`). */
+  batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions extends WriterOptions {
+  readonly as: 'server' | 'tool';
+  /** How long a commit whose answer was lost is asked about. Default 60,000. */
+  readonly doubtMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export function openDatabase(url: string, options: DatabaseOptions): Promise<Database> {
+  return /^postgres(ql)?:\/\//.test(url) ? openPostgresql(url, options) : openSqlite(sqlitePath(url), options);
+}
+
+/** The path in `sqlite:path`, `sqlite:///absolute/path` or a bare path. */
+export function sqlitePath(url: string): string {
+  return url.replace(/^sqlite:(\/\/)?/, '');
+}
+
+async function openSqlite(path: string, options: DatabaseOptions): Promise<Database> {
+  const closers: (() => unknown)[] = [];
+  try {
+    if (options.as === 'server') {
+      mkdirSync(dirname(path), { recursive: true });
+      const lock: FileLock = lockFile(path);
+      closers.push(() => lock.release());
+    }
+    const file = await openSqliteWriter(path, options.as === 'server', options.signal ?? new AbortController().signal);
+    const writer = new Writer(new SqliteTransactor(file), options);
+    closers.push(() => writer.close());
+    await prepare(writer, options);
+    const reader = openSqliteReader(path);
+    closers.push(() => reader.close());
+    return await finish(reader, writer, new SoleOwnership(), options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function openPostgresql(url: string, options: DatabaseOptions): Promise<Database> {
+  const closers: (() => unknown)[] = [];
+  try {
+    // Opened first: an address or a password that is wrong is told at once, where the writer would try for long.
+    const ownership = await SessionOwnership.open(url);
+    closers.push(() => ownership.close());
+    const writer = new Writer(new PostgresqlTransactor(url, options.doubtMs ?? 60_000), options);
+    closers.push(() => writer.close());
+    await prepare(writer, options);
+    const reader = new PostgresqlPool(url);
+    closers.push(() => reader.close());
+    return await finish(reader, writer, ownership, options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function prepare(writer: Writer, options: DatabaseOptions): Promise<void> {
+  if (options.as === 'server') await writer.write(migrate);
+}
+
+async function finish(
+  reader: Connection,
+  writer: Writer,
+  ownership: Ownership,
+  options: DatabaseOptions,
+  closers: (() => unknown)[],
+): Promise<Database> {
+  const read = kyselyOver(reader);
+  if (options.as === 'tool') await requireLatestSchema(read);
+  let closed: Promise<void> | undefined;
+  return {
+    dialect: reader.dialect,
+    read,
+    reader,
+    ownership,
+    get stats() {
+      return writer.stats;
+    },
+    write: (unit) => writer.write(unit),
+    batch: (handler) => writer.batch(handler),
+    close: () => {
+      closed ??= closeAll(closers);
+      return closed;
+    },
+  };
+}
+
+/** Last opened, first closed. */
+async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
+  for (const close of closers.toReversed()) await close();
+}

@@ -1,0 +1,69 @@
+/**
+ * Brings the schema forward, never back. All that is missing is applied in one transaction and recorded in
+ * `schema_version`; processes that start at once take turns (SQLite's write lock, an advisory lock of PostgreSQL), and the
+ * later ones find nothing left to do.
+ */
+import type { Kysely } from 'kysely';
+import { now } from '../lib/clock.ts';
+import { core } from './migrations/0001-core.ts';
+import type { Migration } from './migrations/migration.ts';
+import type { Tables } from './schema.ts';
+import type { Tx } from './writer.ts';
+
+const MIGRATIONS: readonly Migration[] = [core];
+const LATEST = MIGRATIONS.length;
+/** Any number that no other program locks in this database. */
+const MIGRATION_LOCK = 7_146_302_941;
+
+/** The database belongs to another version of Pumice. */
+export class SchemaMismatch extends Error {
+  override readonly name = 'SchemaMismatch';
+}
+
+/** Resolves to the names of what was applied. */
+export async function migrate(tx: Tx): Promise<readonly string[]> {
+  const { db, connection } = tx;
+  if (connection.dialect === 'postgresql') await connection.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+  await connection.run(
+    'CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)',
+  );
+  const version = await schemaVersion(db);
+  refuseNewer(version);
+  const missing = MIGRATIONS.filter((migration) => migration.version > version);
+  for (const migration of missing) {
+    await connection.run(migration.statements(connection.dialect));
+    await migration.rows?.(tx);
+    const { version, name } = migration;
+    await db.insertInto('schema_version').values({ version, name, applied_at: now() }).execute();
+  }
+  return missing.map((migration) => migration.name);
+}
+
+/** For those who read and do not migrate. */
+export async function requireLatestSchema(db: Kysely<Tables>): Promise<void> {
+  const version = await schemaVersion(db).catch((error: unknown) => {
+    throw new SchemaMismatch('This is no database of Pumice, or no server has prepared it yet.', { cause: error });
+  });
+  refuseNewer(version);
+  if (version < LATEST) {
+    throw new SchemaMismatch(
+      `The database has schema ${version}, this program needs ${LATEST}. Start the server once to bring it forward.`,
+    );
+  }
+}
+
+async function schemaVersion(db: Kysely<Tables>): Promise<number> {
+  const row = await db
+    .selectFrom('schema_version')
+    .select(({ fn }) => fn.max('version').as('version'))
+    .executeTakeFirst();
+  return row?.version ?? 0;
+}
+
+function refuseNewer(version: number): void {
+  if (version > LATEST) {
+    throw new SchemaMismatch(
+      `The database has schema ${version}, made by a newer Pumice; this one knows ${LATEST}. Use the newer one.`,
+    );
+  }
+}

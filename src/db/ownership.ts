@@ -1,0 +1,146 @@
+/**
+ * Who lives, who owns a host, and how processes wake each other.
+ *
+ * On PostgreSQL one session of a process holds advisory locks for all the process owns (`process:<id>`, `host:<name>`).
+ * PostgreSQL lets go of them when the session ends, so a name that nobody holds belongs to nobody alive. When the session
+ * is lost the locks are lost with it: the process hears of it, and what it wrote as their owner is fenced by
+ * epochs, not by these locks. The same session listens, and a lost wake-up only costs the wait for the next poll.
+ *
+ * On SQLite there is one server (`sqlite-lock.ts`): it owns whatever it asks for, and wakes only itself.
+ */
+import { PostgresqlSession } from './postgresql.ts';
+
+export interface Ownership {
+  /** Takes a name for as long as this process lives. False when another holds it; true again when this one does. */
+  take(name: string): Promise<boolean>;
+  release(name: string): Promise<void>;
+  /** Which of the names somebody holds, this process included. */
+  held(names: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Tells every listener of the channel, in every process. After a commit, never inside one. */
+  notify(channel: string): void;
+  /** Returns how to stop listening. */
+  listen(channel: string, fn: () => void): Promise<() => void>;
+  /** Called once when the session broke: names, and with them the right to act as owner, are gone. */
+  onLost(fn: () => void): void;
+  close(): Promise<void>;
+}
+
+type Listeners = Map<string, Set<() => void>>;
+
+/** The only process of its database. */
+export class SoleOwnership implements Ownership {
+  readonly #names = new Set<string>();
+  readonly #listeners: Listeners = new Map();
+
+  async take(name: string): Promise<boolean> {
+    this.#names.add(name);
+    return true;
+  }
+
+  async release(name: string): Promise<void> {
+    this.#names.delete(name);
+  }
+
+  async held(names: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(names.filter((name) => this.#names.has(name)));
+  }
+
+  notify(channel: string): void {
+    setImmediate(() => tell(this.#listeners, channel));
+  }
+
+  async listen(channel: string, fn: () => void): Promise<() => void> {
+    return subscribe(this.#listeners, channel, fn);
+  }
+
+  onLost(): void {}
+
+  async close(): Promise<void> {
+    this.#names.clear();
+    this.#listeners.clear();
+  }
+}
+
+export class SessionOwnership implements Ownership {
+  readonly #session: PostgresqlSession;
+  readonly #names = new Set<string>();
+  readonly #listeners: Listeners = new Map();
+  readonly #toNotify = new Set<string>();
+
+  static async open(url: string): Promise<SessionOwnership> {
+    return new SessionOwnership(await PostgresqlSession.open(url));
+  }
+
+  private constructor(session: PostgresqlSession) {
+    this.#session = session;
+    session.onNotification((channel) => tell(this.#listeners, channel));
+  }
+
+  async take(name: string): Promise<boolean> {
+    if (this.#names.has(name) && !this.#session.lost) return true;
+    const [row] = await this.#session.query<{ taken: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken',
+      [name],
+    );
+    const taken = row?.taken === true;
+    if (taken) this.#names.add(name);
+    return taken;
+  }
+
+  async release(name: string): Promise<void> {
+    if (this.#names.delete(name))
+      await this.#session.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+  }
+
+  // Read from pg_locks, since to try a lock is to hold it for a moment, and its owner could be refused in that moment.
+  async held(names: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#session.query<{ name: string }>(
+      `SELECT name FROM unnest($1::text[]) AS name WHERE EXISTS (
+         SELECT 1 FROM pg_locks, pg_database WHERE datname = current_database() AND database = pg_database.oid
+           AND locktype = 'advisory' AND objsubid = 1 AND granted
+           AND (classid::bigint << 32) | objid::bigint = hashtextextended(name, 0))`,
+      [names],
+    );
+    return new Set(rows.map((row) => row.name));
+  }
+
+  notify(channel: string): void {
+    if (this.#toNotify.size === 0) setImmediate(() => this.#sendNotifications());
+    this.#toNotify.add(channel);
+  }
+
+  async listen(channel: string, fn: () => void): Promise<() => void> {
+    const first = !this.#listeners.has(channel);
+    const stop = subscribe(this.#listeners, channel, fn);
+    if (first) await this.#session.run(`LISTEN ${quoted(channel)}`);
+    return stop;
+  }
+
+  onLost(fn: () => void): void {
+    this.#session.onLost(fn);
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  #sendNotifications(): void {
+    const channels = [...this.#toNotify];
+    this.#toNotify.clear();
+    if (this.#session.lost) return;
+    // Each listener polls as well, and the loss of the session is told by `onLost`.
+    this.#session.run(channels.map((channel) => `NOTIFY ${quoted(channel)}`).join(';')).catch(() => {});
+  }
+}
+
+function subscribe(listeners: Listeners, channel: string, fn: () => void): () => void {
+  const of = listeners.get(channel) ?? new Set();
+  listeners.set(channel, of.add(fn));
+  return () => of.delete(fn);
+}
+
+function tell(listeners: Listeners, channel: string): void {
+  for (const fn of listeners.get(channel) ?? []) fn();
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
