@@ -18,6 +18,14 @@ const names = Type.String({ minLength: 1, form: 'names' });
 const limit = (meaning: string, byDefault: number) =>
   Type.Integer({ minimum: -1, default: byDefault, description: `${meaning} -1: no limit.` });
 
+const nameTemplate = (kind: 'volume' | 'snapshot') =>
+  Type.String({
+    pattern: '^(%s|[A-Za-z0-9_-][A-Za-z0-9_.-]*%s)[A-Za-z0-9_.-]*$',
+    form: 'letters, digits, dots, hyphens and underscores, with one %s and no dot in front',
+    default: `${kind}-%s`,
+    description: `What a ${kind} is called on a backend; %s is its id. What exists is found by it: do not change it later.`,
+  });
+
 const Api = Type.Object(
   {
     host: Type.String({ minLength: 1, default: '127.0.0.1', description: 'Address to listen on.' }),
@@ -220,16 +228,10 @@ const Notifications = Type.Object(
 
 const Flows = Type.Object(
   {
-    control_concurrency: Type.Integer({
+    concurrency: Type.Integer({
       ...positive,
-      default: 32,
-      description: 'Flows that run at once while no backend is chosen.',
-    }),
-    host_concurrency: Type.Integer({ ...positive, default: 8, description: 'Flows that run at once on one backend.' }),
-    lease_seconds: Type.Integer({
-      minimum: 3,
-      default: 30,
-      description: 'Seconds without a sign of life after which a flow of another process may be taken over.',
+      default: 256,
+      description: 'Flows of this process that run at once; others wait in the database.',
     }),
     max_claims_without_progress: Type.Integer({
       ...positive,
@@ -237,7 +239,6 @@ const Flows = Type.Object(
       description: 'How often a flow may be taken up without getting any further before it is reverted.',
     }),
     keep_ended_days: Type.Integer({ minimum: 0, default: 30, description: 'Days an ended flow can be looked at.' }),
-    prune_batch: Type.Integer({ ...positive, default: 200, description: 'Ended flows removed in one transaction.' }),
   },
   { description: 'The engine that runs the flows.' },
 );
@@ -335,6 +336,8 @@ export const configSchema = Type.Object({
     default: '__DEFAULT__',
     description: 'The type of volumes whose request names none.',
   }),
+  volume_name_template: nameTemplate('volume'),
+  snapshot_name_template: nameTemplate('snapshot'),
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
   api: Api,
   database: Database,
@@ -357,7 +360,7 @@ type Deep<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Deep<T[Key]> }
     : T;
 
-/** The whole, frozen. Only `wiring.ts` holds it; a room is handed its own section. */
+/** The whole, frozen. Whoever needs one section is handed that section. */
 export type Config = Deep<Static<typeof configSchema>>;
 
 export type ApiConfig = Config['api'];

@@ -139,6 +139,11 @@ describe('configuration', () => {
       '[backends."a@b"]\ndriver = "file"\npath = "/x"',
       'backends: the name "a@b" must be letters, digits, hyphens and underscores.',
     ],
+    [
+      'a name template that says no id',
+      'volume_name_template = "v"',
+      'volume_name_template must be letters, digits, dots, hyphens and underscores, with one %s and no dot in front; it is "v".',
+    ],
     ['an empty list of backends', '[backends]', 'backends: there is none; a section [backends.NAME] is wanted.'],
     [
       'an enabled backend that does not exist',
