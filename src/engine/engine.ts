@@ -58,6 +58,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   readonly #options: EngineOptions<Tools, Tx>;
   readonly #registry: Registry;
   readonly #running = new Map<string, { readonly runner: Runner<Tools, Tx>; readonly done: Promise<void> }>();
+  readonly #dropped = new Set<string>();
   readonly #lanes = new Set<string>();
   readonly #stop = new AbortController();
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -206,6 +207,7 @@ export class Engine<Tools, Tx extends EngineTx> {
 
   #run(row: FlowRow, steps: Parameters<typeof resume>[2], recovered: boolean): void {
     if (this.#stop.signal.aborted || this.#running.has(row.id)) return;
+    this.#dropped.delete(row.id);
     const cursor = resume(this.#registry, row, steps);
     const runner = new Runner<Tools, Tx>(
       row,
@@ -225,7 +227,9 @@ export class Engine<Tools, Tx extends EngineTx> {
     const done = runner
       .run()
       .catch((error: unknown) => {
-        if (error instanceof Fenced || this.#stop.signal.aborted) return;
+        if (this.#stop.signal.aborted) return;
+        this.#dropped.add(row.id);
+        if (error instanceof Fenced) return;
         this.#heard({
           is: 'journal-trouble',
           error,
@@ -254,12 +258,14 @@ export class Engine<Tools, Tx extends EngineTx> {
       for (;;) {
         const limit = (this.#options.concurrency ?? 256) - this.#running.size;
         if (limit <= 0 || this.#stop.signal.aborted) return;
+        const dropped = [...this.#dropped];
         const rows = await this.#options.journal.claim({
           process: this.process,
           lanes: [...this.#lanes],
           limit,
-          running: new Set(this.#running.keys()),
+          dropped,
         });
+        for (const id of dropped) this.#dropped.delete(id);
         for (const row of rows) this.#run(row, await this.#options.journal.steps(row.id), true);
         if (rows.length < limit) return;
       }

@@ -94,8 +94,8 @@ export interface ClaimRequest {
   readonly process: string;
   readonly lanes: readonly string[];
   readonly limit: number;
-  /** Flows this process runs already. */
-  readonly running: ReadonlySet<string>;
+  /** Flows of this process that it runs no more: a runner was fenced, or failed by a mistake of ours. */
+  readonly dropped: readonly string[];
 }
 
 export interface FlowQuery {

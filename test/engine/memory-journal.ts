@@ -140,7 +140,7 @@ export class MemoryJournal implements Journal<MemoryTx> {
     if (write.ended) this.#state.holds.delete(claimed.id);
   }
 
-  claim({ process, lanes, limit, running }: ClaimRequest): Promise<readonly FlowRow[]> {
+  claim({ process, lanes, limit, dropped }: ClaimRequest): Promise<readonly FlowRow[]> {
     return this.transaction(() => {
       const claimed: FlowRow[] = [];
       for (const row of [...this.#state.flows.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))) {
@@ -148,7 +148,8 @@ export class MemoryJournal implements Journal<MemoryTx> {
         if (row.endedAt !== null || !lanes.includes(row.lane)) continue;
         const back = row.state === 'stuck' && (row.wish === 'resume' || row.wish === 'revert');
         if (row.state === 'stuck' && !back) continue;
-        const free = row.owner === null || this.dead.has(row.owner) || (row.owner === process && !running.has(row.id));
+        const free =
+          row.owner === null || this.dead.has(row.owner) || (row.owner === process && dropped.includes(row.id));
         if (!free) continue;
         const next: FlowRow = {
           ...row,

@@ -1,0 +1,285 @@
+/**
+ * The engine's journal and queue in the application's own database.
+ *
+ * What runs for every step is written by hand, a file a dialect; the rest is Kysely. A claim looks before it writes, so
+ * that an idle process reads and does not write.
+ */
+import { sql } from 'kysely';
+import type { Step, StepEvent } from '../engine/cursor.ts';
+import { Fenced } from '../engine/failure.ts';
+import {
+  type Claimed,
+  type ClaimRequest,
+  type Doing,
+  type FlowQuery,
+  type FlowRow,
+  Held,
+  type Journal,
+  type NewFlow,
+  type Wish,
+  type Write,
+} from '../engine/journal.ts';
+import { now, type Timestamp } from '../lib/clock.ts';
+import type { Json } from '../lib/json.ts';
+import type { Database } from './database.ts';
+import * as postgresql from './journal-postgresql.ts';
+import type { JournalEntry } from './journal-sqlite.ts';
+import * as sqlite from './journal-sqlite.ts';
+import type { FlowTable } from './schema.ts';
+import { isTrouble } from './trouble.ts';
+import type { Tx } from './writer.ts';
+
+/** Told after a commit that released a flow: somebody may claim it. */
+export const FLOWS_CHANNEL = 'pumice_flows';
+
+export class DatabaseJournal implements Journal<Tx> {
+  readonly #database: Database;
+  readonly #append: (entry: JournalEntry) => Promise<boolean>;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#append = database.batch(writeEntries);
+  }
+
+  async insert({ db, connection }: Tx, flow: NewFlow): Promise<boolean> {
+    const at = now();
+    const { holds, input, ...named } = flow;
+    const { numInsertedOrUpdatedRows: inserted } = await db
+      .insertInto('flow')
+      .values({
+        id: named.id,
+        name: named.name,
+        version: named.version,
+        lane: named.lane,
+        state: 'pending',
+        input: JSON.stringify(input),
+        owner: named.owner,
+        epoch: 1,
+        seq: 0,
+        wish: null,
+        wish_reason: null,
+        claims: 0,
+        doing: null,
+        resource: named.resource,
+        project_id: named.projectId,
+        request_id: named.requestId,
+        created_at: at,
+        updated_at: at,
+        ended_at: null,
+      })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .executeTakeFirstOrThrow();
+    if (inserted === 0n) return false;
+    // In one order, so that two requests never wait for each other's resource.
+    for (const hold of holds.toSorted((a, b) => (a.resource < b.resource ? -1 : 1))) {
+      const holder =
+        connection.dialect === 'sqlite'
+          ? sqlite.holderAgainst(connection, hold, flow.id)
+          : await postgresql.holderAgainst(connection, hold, flow.id);
+      if (holder) throw new Held(hold.resource, { flowId: holder.id, name: holder.name });
+      await db.insertInto('hold').values({ resource: hold.resource, flow_id: flow.id, mode: hold.mode }).execute();
+    }
+    return true;
+  }
+
+  async append(claimed: Claimed, write: Write): Promise<void> {
+    if (!(await this.#append({ claimed, write, at: now() }))) throw fenced(claimed);
+    if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
+  }
+
+  async transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void> {
+    const write = await this.#database.write(async (tx) => {
+      const current =
+        tx.connection.dialect === 'sqlite'
+          ? sqlite.isCurrent(tx.connection, claimed)
+          : await postgresql.isCurrent(tx.connection, claimed);
+      if (!current) throw fenced(claimed);
+      const made = await make(tx);
+      await writeEntries(tx, [{ claimed, write: made, at: now() }]);
+      return made;
+    });
+    if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
+  }
+
+  async claim({ process, lanes, limit, dropped }: ClaimRequest): Promise<readonly FlowRow[]> {
+    const owners = await this.#database.read
+      .selectFrom('flow')
+      .select('owner')
+      .distinct()
+      .where('ended_at', 'is', null)
+      .where('owner', 'is not', null)
+      .where('owner', '<>', process)
+      .execute();
+    const others = owners.map(({ owner }) => owner as string);
+    const held = others.length === 0 ? new Set() : await this.#database.ownership.held(others.map(processName));
+    const dead = others.filter((owner) => !held.has(processName(owner)));
+    const claimable = (db: Tx['db']) =>
+      db
+        .selectFrom('flow')
+        .select('id')
+        .where('ended_at', 'is', null)
+        .where('lane', 'in', [...lanes])
+        .where((is) => is.or([is('state', '<>', 'stuck'), is('wish', 'in', ['resume', 'revert'])]))
+        .where((is) =>
+          is.or([
+            is('owner', 'is', null),
+            ...(dead.length > 0 ? [is('owner', 'in', dead)] : []),
+            ...(dropped.length > 0 ? [is.and([is('owner', '=', process), is('id', 'in', [...dropped])])] : []),
+          ]),
+        )
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(limit);
+    if ((await claimable(this.#database.read).limit(1).execute()).length === 0) return [];
+    return this.#database.write(async ({ db, connection }) => {
+      const free = connection.dialect === 'postgresql' ? claimable(db).forUpdate().skipLocked() : claimable(db);
+      const ids = (await free.execute()).map(({ id }) => id);
+      if (ids.length === 0) return [];
+      const rows = await db
+        .updateTable('flow')
+        .set({
+          owner: process,
+          epoch: sql<number>`epoch + 1`,
+          claims: sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`,
+          wish: sql<string | null>`CASE WHEN state = 'stuck' THEN NULL ELSE wish END`,
+          state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
+        })
+        .where('id', 'in', ids)
+        .returningAll()
+        .execute();
+      return rows.map(flowRow).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    });
+  }
+
+  async steps(flowId: string): Promise<readonly Step[]> {
+    const rows = await this.#database.read
+      .selectFrom('flow_step')
+      .selectAll()
+      .where('flow_id', '=', flowId)
+      .orderBy('seq')
+      .execute();
+    return rows.map(({ node, event, attempt, data, started_at, at }) => ({
+      node,
+      event: event as StepEvent,
+      attempt,
+      data: data === null ? null : (JSON.parse(data) as Json),
+      startedAt: started_at,
+      at,
+    }));
+  }
+
+  async find(flowId: string): Promise<FlowRow | undefined> {
+    const row = await this.#database.read.selectFrom('flow').selectAll().where('id', '=', flowId).executeTakeFirst();
+    return row && flowRow(row);
+  }
+
+  async list({ unended, state, resource, projectId, limit }: FlowQuery): Promise<readonly FlowRow[]> {
+    const rows = await this.#database.read
+      .selectFrom('flow')
+      .selectAll()
+      .$if(unended === true, (query) => query.where('ended_at', 'is', null))
+      .$if(state !== undefined, (query) => query.where('state', '=', state as FlowTable['state']))
+      .$if(resource !== undefined, (query) => query.where('resource', '=', resource as string))
+      .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId as string))
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .$if(limit !== undefined, (query) => query.limit(limit as number))
+      .execute();
+    return rows.map(flowRow);
+  }
+
+  async wish(flowId: string, wish: Wish, reason: string): Promise<boolean> {
+    const states: FlowTable['state'][] =
+      wish === 'resume' ? ['stuck'] : wish === 'cancel' ? ['pending', 'running'] : ['pending', 'running', 'stuck'];
+    const heard = await this.#database.write(({ db }) =>
+      db
+        .updateTable('flow')
+        .set({ wish, wish_reason: reason })
+        .where('id', '=', flowId)
+        .where('ended_at', 'is', null)
+        .where('state', 'in', states)
+        .executeTakeFirst(),
+    );
+    this.#database.ownership.notify(FLOWS_CHANNEL);
+    return heard.numUpdatedRows === 1n;
+  }
+
+  async wished(process: string) {
+    const rows = await this.#database.read
+      .selectFrom('flow')
+      .select(['id', 'wish', 'wish_reason'])
+      .where('wish', 'is not', null)
+      .where('ended_at', 'is', null)
+      .where('owner', '=', process)
+      .execute();
+    return rows.map(({ id, wish, wish_reason }) => ({ id, wish: wish as Wish, reason: wish_reason ?? '' }));
+  }
+
+  async doing(flowId: string, doing: Doing | null): Promise<void> {
+    await this.#database.write(({ db }) =>
+      db
+        .updateTable('flow')
+        .set({ doing: doing === null ? null : JSON.stringify(doing) })
+        .where('id', '=', flowId)
+        .where('ended_at', 'is', null)
+        .execute(),
+    );
+  }
+
+  async prune(endedBefore: Timestamp, limit: number): Promise<number> {
+    const old = await this.#database.read
+      .selectFrom('flow')
+      .select('id')
+      .where('ended_at', '<', endedBefore)
+      .orderBy('ended_at')
+      .limit(limit)
+      .execute();
+    const ids = old.map(({ id }) => id);
+    if (ids.length > 0)
+      await this.#database.write(({ db }) =>
+        db.deleteFrom('flow').where('id', 'in', ids).where('ended_at', 'is not', null).execute(),
+      );
+    return ids.length;
+  }
+
+  isTrouble(error: unknown): boolean {
+    return isTrouble(error);
+  }
+}
+
+/** The name a living process holds (`ownership.ts`). */
+export const processName = (process: string): string => `process:${process}`;
+
+async function writeEntries({ connection }: Tx, entries: readonly JournalEntry[]): Promise<readonly boolean[]> {
+  return connection.dialect === 'sqlite'
+    ? sqlite.writeEntries(connection, entries)
+    : postgresql.writeEntries(connection, entries);
+}
+
+function fenced({ id }: Claimed): Fenced {
+  return new Fenced(`Flow ${id} belongs to another process now, or has gone on without this one.`);
+}
+
+function flowRow(row: FlowTable): FlowRow {
+  return {
+    id: row.id,
+    name: row.name,
+    version: row.version,
+    lane: row.lane,
+    state: row.state,
+    input: JSON.parse(row.input) as FlowRow['input'],
+    owner: row.owner,
+    epoch: row.epoch,
+    seq: row.seq,
+    wish: row.wish as Wish | null,
+    wishReason: row.wish_reason,
+    claims: row.claims,
+    doing: row.doing === null ? null : (JSON.parse(row.doing) as Doing),
+    resource: row.resource,
+    projectId: row.project_id,
+    requestId: row.request_id,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    endedAt: row.ended_at,
+  };
+}
