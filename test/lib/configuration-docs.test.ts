@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { configurationMarkdown } from '../../scripts/print-configuration.ts';
 import { readConfig } from '../../src/lib/read-config.ts';
@@ -12,6 +12,20 @@ describe('what is written about the configuration', () => {
 
   test('every option is described', () => {
     assert.doesNotMatch(configurationMarkdown(), /undefined/);
+  });
+
+  test('every option is read somewhere', (t) => {
+    if (!existsSync('src/main.ts')) return t.skip('there is no program yet');
+    const program = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && file !== 'lib/config.ts')
+      .map((file) => readFileSync(`src/${file}`, 'utf8'))
+      .join('\n');
+    const options = [...configurationMarkdown().matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name ?? '');
+    assert.ok(options.length > 50);
+    assert.deepEqual(
+      options.filter((name) => !new RegExp(`\\b${name}\\b`).test(program)),
+      [],
+    );
   });
 
   test('the example can be used as it is', () => {
