@@ -1,0 +1,95 @@
+/**
+ * What a failed flow tells the project's users: one message, made from the name of the failure alone.
+ *
+ * The text of a failure names hosts, paths and programs, which are not the user's business; so it never enters a message.
+ * A failure that has no line here is told as unknown: that is true, and better than a guess.
+ */
+import { fromNow } from '../lib/clock.ts';
+import type { MessageResourceType, NewMessage } from '../model/message.ts';
+import { ACTIONS, type Action, DETAILS, type Detail } from './message-codes.ts';
+
+/** What the user asked for, and the message when the backend just says no. */
+const OPERATIONS = {
+  'create-volume': { resourceType: 'VOLUME', action: 'createVolume', refused: 'driverCreateFailed' },
+  'delete-volume': { resourceType: 'VOLUME', action: 'deleteVolume', refused: 'driverFailed' },
+  'extend-volume': { resourceType: 'VOLUME', action: 'extendVolume', refused: 'driverExtendFailed' },
+  'manage-existing': { resourceType: 'VOLUME', action: 'manageVolume', refused: 'driverFailed' },
+  'unmanage-volume': { resourceType: 'VOLUME', action: 'unmanageVolume', refused: 'driverFailed' },
+  'create-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'createSnapshot', refused: 'snapshotFailed' },
+  'delete-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'deleteSnapshot', refused: 'snapshotDeleteFailed' },
+  'manage-existing-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'manageSnapshot', refused: 'driverFailed' },
+  'unmanage-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'unmanageSnapshot', refused: 'driverFailed' },
+} as const satisfies Record<
+  string,
+  { readonly resourceType: MessageResourceType; readonly action: Action; readonly refused: Detail }
+>;
+
+export type Operation = keyof typeof OPERATIONS;
+
+/** By the name of the error. `refused` is the operation's own. Of a create, the failure also says how far it had come: `stage`. */
+const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; readonly stage?: Action }>> = {
+  NoValidBackend: { detail: 'noBackend', stage: 'scheduleVolume' },
+  DriverFailed: { detail: 'refused' },
+  DriverNotInitialized: { detail: 'driverNotReady' },
+  BackendFull: { detail: 'backendFull' },
+  BackendObjectMismatch: { detail: 'objectMismatch' },
+  VolumeIsBusy: { detail: 'volumeBusy' },
+  SnapshotIsBusy: { detail: 'snapshotBusy' },
+  VolumeNotFound: { detail: 'sourceGone' },
+  SnapshotNotFound: { detail: 'sourceGone' },
+  ManageExistingInvalidReference: { detail: 'wrongReference' },
+  ManageExistingAlreadyManaged: { detail: 'alreadyManaged' },
+  VolumeLimitExceeded: { detail: 'overQuota' },
+  SnapshotLimitExceeded: { detail: 'overQuota' },
+  VolumeSizeExceedsAvailableQuota: { detail: 'overQuota' },
+  VolumeSizeExceedsLimit: { detail: 'overQuota' },
+  ImageNotFound: { detail: 'sourceGone', stage: 'copyImageToVolume' },
+  ImageCopyFailure: { detail: 'imageCopyFailed', stage: 'copyImageToVolume' },
+  ImageUnacceptable: { detail: 'imageUnacceptable', stage: 'copyImageToVolume' },
+  ImageTooBig: { detail: 'imageTooBig', stage: 'copyImageToVolume' },
+  ImageServiceUnavailable: { detail: 'imageServiceDown', stage: 'copyImageToVolume' },
+  MetadataCopyFailure: { detail: 'metadataFailed' },
+  MetadataUpdateFailure: { detail: 'metadataFailed' },
+  Cancelled: { detail: 'cancelled' },
+  TaskTimeout: { detail: 'timedOut' },
+  Interrupted: { detail: 'interrupted' },
+};
+
+export function messageFor(
+  failureName: string,
+  operation: Operation,
+): { readonly action: Action; readonly detail: Detail } {
+  const { action, refused } = OPERATIONS[operation];
+  const known = Object.hasOwn(FAILURES, failureName) ? FAILURES[failureName] : undefined;
+  if (known === undefined) return { action, detail: 'unknown' };
+  return {
+    action: operation === 'create-volume' ? (known.stage ?? action) : action,
+    detail: known.detail === 'refused' ? refused : known.detail,
+  };
+}
+
+export interface FailedOperation {
+  readonly operation: Operation;
+  /** The first failure of the flow: the others follow from it. */
+  readonly failure: { readonly name: string };
+  readonly resourceId: string;
+  readonly projectId: string;
+  readonly requestId: string;
+  /** Configuration's `message_ttl`. */
+  readonly ttlSeconds: number;
+}
+
+export function userMessage(failed: FailedOperation): NewMessage {
+  const { resourceType } = OPERATIONS[failed.operation];
+  const { action, detail } = messageFor(failed.failure.name, failed.operation);
+  return {
+    projectId: failed.projectId,
+    requestId: failed.requestId,
+    resourceType,
+    resourceId: failed.resourceId,
+    eventId: `VOLUME_${resourceType}_${ACTIONS[action].code}_${DETAILS[detail].code}`,
+    level: 'ERROR',
+    text: `${ACTIONS[action].text}: ${DETAILS[detail].text}`,
+    expiresAt: fromNow(failed.ttlSeconds * 1000),
+  };
+}

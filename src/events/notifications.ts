@@ -1,0 +1,150 @@
+/**
+ * Events as other programs of OpenStack know them: what each is called, who publishes it, and what it tells.
+ *
+ * Everything here is a function of the rows as they are in the transaction that appends the event. Keys are Cinder's.
+ * Nothing that opens a volume is ever in a payload: neither connection info nor where it lies on its backend.
+ */
+import { now, type Timestamp } from '../lib/clock.ts';
+import type { Json } from '../lib/json.ts';
+import { hostOf } from '../model/backend.ts';
+import type { Event } from '../model/event.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Volume } from '../model/volume.ts';
+
+type Span<Name extends string> = `${Name}.start` | `${Name}.end`;
+
+export type VolumeEventSuffix =
+  | Span<
+      'create' | 'delete' | 'unmanage' | 'attach' | 'detach' | 'resize' | 'revert' | 'manage_existing' | 'reset_status'
+    >
+  | 'retype'
+  | 'exists';
+
+export type SnapshotEventSuffix =
+  | Span<'create' | 'delete' | 'unmanage' | 'revert' | 'manage_existing_snapshot' | 'reset_status'>
+  | 'exists';
+
+/** Whose request led to the event. Without a user or project it is told as the owner's of the resource. */
+export interface Origin {
+  readonly requestId: string;
+  readonly projectId?: string;
+  readonly userId?: string;
+}
+
+type Payload = Event['payload'];
+
+/** A flow runs in this lane until a backend is chosen; so far the lane is what publishes. */
+const UNPLACED = 'control';
+
+/** `extra` is added to the payload. */
+export function volumeEvent(suffix: VolumeEventSuffix, volume: Volume, origin: Origin, extra: Payload = {}): Event {
+  return {
+    resource: `volume:${volume.id}`,
+    type: `volume.${suffix}`,
+    priority: 'INFO',
+    publisherId: `volume.${publisher(volume)}`,
+    payload: { ...volumePayload(volume), ...extra },
+    ...from(origin, volume),
+  };
+}
+
+/** The volume of the snapshot says where and in which zone it is. */
+export function snapshotEvent(
+  suffix: SnapshotEventSuffix,
+  snapshot: Snapshot,
+  volume: Pick<Volume, 'host' | 'availabilityZone'>,
+  origin: Origin,
+  extra: Payload = {},
+): Event {
+  return {
+    resource: `snapshot:${snapshot.id}`,
+    type: `snapshot.${suffix}`,
+    priority: 'INFO',
+    publisherId: `snapshot.${publisher(volume)}`,
+    payload: { ...snapshotPayload(snapshot, volume, suffix === 'delete.end'), ...extra },
+    ...from(origin, snapshot),
+  };
+}
+
+export interface SchedulingFailed {
+  readonly method: 'create_volume' | 'extend_volume' | 'manage_existing' | 'manage_existing_snapshot' | 'retype';
+  readonly volume: Volume;
+  /** The status the volume is left in. */
+  readonly state: string;
+  readonly reason: string;
+  /** What the scheduler was asked for. */
+  readonly requestSpec: Json;
+  readonly origin: Origin;
+}
+
+/** No backend was found. */
+export function schedulerEvent({ method, volume, state, reason, requestSpec, origin }: SchedulingFailed): Event {
+  return {
+    resource: `volume:${volume.id}`,
+    type: `scheduler.${method}`,
+    priority: 'ERROR',
+    publisherId: `scheduler.${publisher(volume)}`,
+    payload: {
+      request_spec: requestSpec,
+      volume_properties: volumePayload(volume),
+      volume_id: volume.id,
+      state,
+      method,
+      reason,
+    },
+    ...from(origin, volume),
+  };
+}
+
+function volumePayload(volume: Volume): Payload {
+  return {
+    tenant_id: volume.projectId,
+    host: volume.host,
+    user_id: volume.userId,
+    availability_zone: volume.availabilityZone,
+    volume_id: volume.id,
+    volume_type: volume.volumeTypeId,
+    display_name: volume.name,
+    launched_at: zoned(volume.launchedAt ?? now()),
+    created_at: zoned(volume.createdAt),
+    status: volume.status,
+    snapshot_id: volume.snapshotId,
+    size: volume.sizeGiB,
+    replication_status: volume.replicationStatus,
+    replication_extended_status: null,
+    replication_driver_data: null,
+    metadata: volume.metadata,
+    volume_attachment: [],
+    ...(volume.imageMetadata === null ? {} : { glance_metadata: pairs(volume.imageMetadata) }),
+  };
+}
+
+function snapshotPayload(snapshot: Snapshot, volume: Pick<Volume, 'availabilityZone'>, deleted: boolean): Payload {
+  return {
+    tenant_id: snapshot.projectId,
+    user_id: snapshot.userId,
+    availability_zone: volume.availabilityZone,
+    volume_id: snapshot.volumeId,
+    volume_size: snapshot.volumeSizeGiB,
+    snapshot_id: snapshot.id,
+    display_name: snapshot.name,
+    created_at: zoned(snapshot.createdAt),
+    status: snapshot.status,
+    deleted,
+    metadata: snapshot.metadata,
+  };
+}
+
+const publisher = ({ host }: Pick<Volume, 'host'>): string => (host === null ? UNPLACED : hostOf(host));
+
+const from = (origin: Origin, owner: { readonly projectId: string; readonly userId: string }) => ({
+  projectId: origin.projectId ?? owner.projectId,
+  userId: origin.userId ?? owner.userId,
+  requestId: origin.requestId,
+});
+
+const pairs = (metadata: Readonly<Record<string, string>>): Json =>
+  Object.entries(metadata).map(([key, value]) => ({ key, value }));
+
+/** Times inside a payload carry their zone. */
+const zoned = (at: Timestamp): string => `${at}+00:00`;
