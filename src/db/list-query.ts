@@ -1,0 +1,156 @@
+/**
+ * Lists: filters, sort keys, pages. The same answer, in the same order, on both databases.
+ *
+ * A page begins after a *marker*, the last row of the page before: the rows that come after it in the order asked for, found by
+ * comparing sort keys (never by counting, which skips or doubles rows when others come and go). `createdAt` and `id` end every
+ * order, so it is total. Null counts as smaller than anything.
+ *
+ * This is also the one place where the two databases' words differ.
+ */
+import { type Kysely, type RawBuilder, SqliteAdapter, sql } from 'kysely';
+import { type Column, type Columns, stored } from './columns.ts';
+import type { Tables } from './schema.ts';
+
+export type Value = string | number | boolean | null;
+
+export type Filter<Field extends string> =
+  | { readonly is: 'equal'; readonly field: Field; readonly value: Value }
+  | { readonly is: 'in'; readonly field: Field; readonly values: readonly Value[] }
+  | { readonly is: 'not-in'; readonly field: Field; readonly values: readonly Value[] }
+  /** The text stands somewhere in the field. */
+  | { readonly is: 'contains'; readonly field: Field; readonly text: string }
+  | { readonly is: 'starts-with'; readonly field: Field; readonly text: string }
+  | { readonly is: 'compare'; readonly field: Field; readonly op: Comparison; readonly value: string | number }
+  /** Of a field that is an object of text. */
+  | { readonly is: 'entry'; readonly field: Field; readonly key: string; readonly value: string };
+
+export type Comparison = 'gt' | 'gte' | 'eq' | 'neq' | 'lt' | 'lte';
+
+export interface SortKey<Field extends string> {
+  readonly field: Field;
+  readonly direction: 'asc' | 'desc';
+}
+
+export interface ListQuery<Field extends string> {
+  readonly filters?: readonly Filter<Field>[];
+  /** Default: newest first. */
+  readonly sort?: readonly SortKey<Field>[];
+  /** The id of the last row of the page before. */
+  readonly marker?: string;
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+const OPERATORS = { gt: '>', gte: '>=', eq: '=', neq: '<>', lt: '<', lte: '<=' } as const;
+
+export function matches<Model, Row>(
+  db: Kysely<Tables>,
+  columns: Columns<Model, Row>,
+  filters: readonly Filter<keyof Model & string>[],
+): RawBuilder<boolean> {
+  const conditions = filters.map((filter) => condition(db, columns[filter.field] as Column<never>, filter));
+  return conditions.length === 0 ? sql<boolean>`1 = 1` : sql<boolean>`${sql.join(conditions, sql` AND `)}`;
+}
+
+function condition(db: Kysely<Tables>, column: Column<never>, filter: Filter<string>): RawBuilder<boolean> {
+  const ref = sql.ref(column.name);
+  switch (filter.is) {
+    case 'equal':
+      return filter.value === null ? sql`${ref} IS NULL` : sql`${ref} = ${stored(column, filter.value)}`;
+    case 'in': {
+      if (filter.values.length === 0) return sql`1 = 0`;
+      return sql`${ref} IN (${sql.join(filter.values.map((value) => stored(column, value)))})`;
+    }
+    case 'not-in': {
+      if (filter.values.length === 0) return sql`1 = 1`;
+      return sql`(${ref} IS NULL OR ${ref} NOT IN (${sql.join(filter.values.map((value) => stored(column, value)))}))`;
+    }
+    case 'contains':
+      return isSqlite(db) ? sql`instr(${ref}, ${filter.text}) > 0` : sql`strpos(${ref}, ${filter.text}) > 0`;
+    case 'starts-with':
+      return sql`(${ref} >= ${filter.text} AND ${ref} < ${filter.text + LAST_CHARACTER})`;
+    case 'compare':
+      return sql`${ref} ${sql.raw(OPERATORS[filter.op])} ${filter.value}`;
+    case 'entry':
+      return isSqlite(db)
+        ? sql`EXISTS (SELECT 1 FROM json_each(${ref}) AS entry WHERE entry.key = ${filter.key} AND entry.value = ${filter.value})`
+        : sql`(${ref}::jsonb ->> ${filter.key}::text) = ${filter.value}`;
+  }
+}
+
+/** Sorts after every character a name of ours begins its rest with. */
+const LAST_CHARACTER = '\u{10FFFF}';
+
+/** The order that was asked for, made total. */
+export function totalOrder<Field extends string>(
+  sort: readonly SortKey<Field | 'createdAt' | 'id'>[],
+): readonly SortKey<Field | 'createdAt' | 'id'>[] {
+  const asked = sort.length > 0 ? sort : [{ field: 'createdAt', direction: 'desc' } as const];
+  const direction = asked.at(-1)?.direction ?? 'desc';
+  const ends = (['createdAt', 'id'] as const).filter((field) => !asked.some((key) => key.field === field));
+  return [...asked, ...ends.map((field) => ({ field, direction }))];
+}
+
+interface OrderedColumn {
+  readonly column: Column<never>;
+  readonly direction: 'asc' | 'desc';
+}
+
+export function orderedColumns<Model, Row>(
+  columns: Columns<Model, Row>,
+  sort: readonly SortKey<keyof Model & string>[],
+): readonly OrderedColumn[] {
+  return sort.map(({ field, direction }) => ({ column: columns[field] as Column<never>, direction }));
+}
+
+export function orderBy(order: readonly OrderedColumn[]): RawBuilder<unknown> {
+  return sql.join(
+    order.map(({ column, direction }) => {
+      const nulls = !column.nullable ? '' : direction === 'asc' ? ' NULLS FIRST' : ' NULLS LAST';
+      return sql`${sql.ref(column.name)} ${sql.raw(direction)}${sql.raw(nulls)}`;
+    }),
+  );
+}
+
+/** Whether a row comes after the marker, whose columns are given. */
+export function comesAfter(
+  order: readonly OrderedColumn[],
+  marker: Readonly<Record<string, unknown>>,
+): RawBuilder<boolean> {
+  const value = (column: Column<never>): string | number | null => marker[column.name] as string | number | null;
+  const [first] = order;
+  if (
+    first !== undefined &&
+    order.every(({ column, direction }) => !column.nullable && direction === first.direction)
+  ) {
+    // One comparison of rows, which an index answers by starting at the marker.
+    const names = sql.join(order.map(({ column }) => sql.ref(column.name)));
+    const values = sql.join(order.map(({ column }) => value(column)));
+    return sql<boolean>`(${names}) ${sql.raw(first.direction === 'asc' ? '>' : '<')} (${values})`;
+  }
+  const alternatives = order.map((key, index) => {
+    const before = order.slice(0, index).map(({ column }) => equals(column, value(column)));
+    return sql`(${sql.join([...before, beyond(key, value(key.column))], sql` AND `)})`;
+  });
+  return sql<boolean>`(${sql.join(alternatives, sql` OR `)})`;
+}
+
+function equals(column: Column<never>, value: string | number | null): RawBuilder<boolean> {
+  return value === null ? sql`${sql.ref(column.name)} IS NULL` : sql`${sql.ref(column.name)} = ${value}`;
+}
+
+function beyond({ column, direction }: OrderedColumn, value: string | number | null): RawBuilder<boolean> {
+  const ref = sql.ref(column.name);
+  if (direction === 'asc') return value === null ? sql`${ref} IS NOT NULL` : sql`${ref} > ${value}`;
+  if (value === null) return sql`1 = 0`;
+  return column.nullable ? sql`(${ref} < ${value} OR ${ref} IS NULL)` : sql`${ref} < ${value}`;
+}
+
+/** One text of a list of rows: a column of text each, joined by commas. */
+export function joined(db: Kysely<Tables>, text: RawBuilder<string>): RawBuilder<string | null> {
+  return isSqlite(db) ? sql`group_concat(${text}, ',')` : sql`string_agg(${text}, ',')`;
+}
+
+export function isSqlite(db: Kysely<Tables>): boolean {
+  return db.getExecutor().adapter instanceof SqliteAdapter;
+}

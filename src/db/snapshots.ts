@@ -1,0 +1,174 @@
+/** The snapshots. Every change of a row raises its `revision` and sets `updatedAt`, here and nowhere else. */
+import { type Kysely, sql } from 'kysely';
+import { now } from '../lib/clock.ts';
+import { SnapshotNotFound } from '../model/errors.ts';
+import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts';
+import type { SnapshotStatus } from '../model/status.ts';
+import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
+import { type Filter, type ListQuery, matches } from './list-query.ts';
+import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
+import type { SnapshotTable, Tables } from './schema.ts';
+import type { Tx } from './writer.ts';
+
+export type SnapshotField = keyof Snapshot;
+
+const columns: Columns<Snapshot, SnapshotTable> = {
+  id: is('id'),
+  projectId: is('project_id'),
+  userId: is('user_id'),
+  volumeId: is('volume_id'),
+  volumeTypeId: is('volume_type_id'),
+  volumeSizeGiB: is('volume_size_gib'),
+  name: maybe('name'),
+  description: maybe('description'),
+  status: is('status'),
+  progress: is('progress'),
+  groupSnapshotId: maybe('group_snapshot_id'),
+  usesQuota: flag('use_quota'),
+  encryptionKeyId: maybe('encryption_key_id'),
+  providerLocation: maybe('provider_location'),
+  providerId: maybe('provider_id'),
+  managedRef: maybeJson('managed_ref'),
+  metadata: json('metadata'),
+  imageMetadata: maybeJson('image_metadata'),
+  createdAt: is('created_at'),
+  updatedAt: maybe('updated_at'),
+  revision: is('revision'),
+};
+
+const listing: Listing<Snapshot, SnapshotTable> = {
+  table: 'snapshot',
+  columns,
+  notFound: (id) => new SnapshotNotFound(id),
+};
+
+export async function insertSnapshot({ db }: Tx, given: NewSnapshot): Promise<Snapshot> {
+  const snapshot: Snapshot = {
+    name: null,
+    description: null,
+    progress: '0%',
+    groupSnapshotId: null,
+    usesQuota: true,
+    encryptionKeyId: null,
+    providerLocation: null,
+    providerId: null,
+    managedRef: null,
+    metadata: {},
+    imageMetadata: null,
+    createdAt: now(),
+    ...given,
+    updatedAt: null,
+    revision: 1,
+  };
+  await db
+    .insertInto('snapshot')
+    .values(toRow(columns, snapshot) as SnapshotTable)
+    .execute();
+  return snapshot;
+}
+
+export async function findSnapshot(db: Kysely<Tables>, id: string): Promise<Snapshot | undefined> {
+  const row = await db.selectFrom('snapshot').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toSnapshot(row);
+}
+
+/** Those of the ids that exist, in no order. */
+export async function findSnapshots(db: Kysely<Tables>, ids: readonly string[]): Promise<Snapshot[]> {
+  if (ids.length === 0) return [];
+  const rows = await db.selectFrom('snapshot').selectAll().where('id', 'in', ids).execute();
+  return rows.map(toSnapshot);
+}
+
+/** Rejects with `SnapshotNotFound`. */
+export async function getSnapshot(db: Kysely<Tables>, id: string): Promise<Snapshot> {
+  const snapshot = await findSnapshot(db, id);
+  if (snapshot === undefined) throw new SnapshotNotFound(id);
+  return snapshot;
+}
+
+/** Newest first. */
+export async function snapshotsOf(db: Kysely<Tables>, volumeId: string): Promise<Snapshot[]> {
+  return listSnapshots(db, { filters: [{ is: 'equal', field: 'volumeId', value: volumeId }] });
+}
+
+/** False when there is no such snapshot. */
+export async function updateSnapshot({ db }: Tx, id: string, patch: SnapshotPatch): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('snapshot')
+    .set({ ...toRow(columns, patch), ...changed() })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+export interface SnapshotMove {
+  readonly from: readonly SnapshotStatus[] | 'any';
+  readonly to: SnapshotStatus;
+  /** Also asked of the row. */
+  readonly if?: readonly Filter<SnapshotField>[];
+  /** Also written, when it moves. */
+  readonly set?: Omit<SnapshotPatch, 'status'>;
+}
+
+/** One conditional update: whether the snapshot was as asked, and has moved. */
+export async function moveSnapshotStatus({ db }: Tx, id: string, move: SnapshotMove): Promise<boolean> {
+  let update = db
+    .updateTable('snapshot')
+    .set({ ...toRow(columns, move.set ?? {}), status: move.to, ...changed() })
+    .where('id', '=', id);
+  if (move.from !== 'any') update = update.where('status', 'in', move.from);
+  if (move.if !== undefined) update = update.where(matches(db, columns, move.if));
+  const { numUpdatedRows } = await update.executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** False when there was none. */
+export async function deleteSnapshotRow({ db }: Tx, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('snapshot').where('id', '=', id).executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+/** Rejects with `SnapshotNotFound` when the marker names none. */
+export async function listSnapshots(db: Kysely<Tables>, query: ListQuery<SnapshotField>): Promise<Snapshot[]> {
+  return (await page(db, listing, query)).map(toSnapshot);
+}
+
+/** The same page as `listSnapshots`, as keys only. */
+export function listSnapshotKeys(db: Kysely<Tables>, query: ListQuery<SnapshotField>): Promise<Key[]> {
+  return pageKeys(db, listing, query);
+}
+
+export function countSnapshots(db: Kysely<Tables>, filters: readonly Filter<SnapshotField>[]): Promise<number> {
+  return count(db, listing, filters);
+}
+
+/** What every change of a row changes with it. */
+function changed() {
+  return { revision: sql<number>`revision + 1`, updated_at: now() };
+}
+
+function toSnapshot(row: SnapshotTable): Snapshot {
+  return {
+    id: row.id,
+    projectId: row.project_id,
+    userId: row.user_id,
+    volumeId: row.volume_id,
+    volumeTypeId: row.volume_type_id,
+    volumeSizeGiB: row.volume_size_gib,
+    name: row.name,
+    description: row.description,
+    status: row.status as SnapshotStatus,
+    progress: row.progress,
+    groupSnapshotId: row.group_snapshot_id,
+    usesQuota: row.use_quota === 1,
+    encryptionKeyId: row.encryption_key_id,
+    providerLocation: row.provider_location,
+    providerId: row.provider_id,
+    managedRef: maybeTextMap(row.managed_ref),
+    metadata: textMap(row.metadata),
+    imageMetadata: maybeTextMap(row.image_metadata),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    revision: row.revision,
+  };
+}

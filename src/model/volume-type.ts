@@ -1,0 +1,19 @@
+import type { Timestamp } from '../lib/clock.ts';
+
+/** The type that always exists, made with the database. */
+export const DEFAULT_VOLUME_TYPE = '__DEFAULT__';
+
+export interface VolumeType {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly isPublic: boolean;
+  readonly extraSpecs: Readonly<Record<string, string>>;
+  readonly qosSpecsId: string | null;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp | null;
+}
+
+export type NewVolumeType = Pick<VolumeType, 'id' | 'name'> & Partial<Omit<VolumeType, 'updatedAt'>>;
+
+export type VolumeTypePatch = Partial<Omit<VolumeType, 'id' | 'createdAt' | 'updatedAt'>>;
