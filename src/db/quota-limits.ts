@@ -1,0 +1,97 @@
+/** The limits of projects, those of the class all share, and what becomes of a volume type's own when its name changes. */
+import { type Kysely, sql } from 'kysely';
+import type { Amounts } from './quotas.ts';
+import type { Tables } from './schema.ts';
+import type { Tx } from './writer.ts';
+
+/** The project's own limit, else that of the class `default`, else the configured one, else none. */
+export async function quotaLimits(
+  db: Kysely<Tables>,
+  projectId: string,
+  resources: readonly string[],
+  configured: Amounts,
+): Promise<Record<string, number>> {
+  const own = await projectLimits(db, projectId);
+  const shared = await classLimits(db, 'default');
+  return Object.fromEntries(
+    resources.map((resource) => [resource, own[resource] ?? shared[resource] ?? configured[resource] ?? -1]),
+  );
+}
+
+/** Only what was set for this project. */
+export async function projectLimits(db: Kysely<Tables>, projectId: string): Promise<Record<string, number>> {
+  const rows = await db
+    .selectFrom('quota_limit')
+    .select(['resource', 'hard_limit'])
+    .where('project_id', '=', projectId)
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit]));
+}
+
+export async function setProjectLimits({ db }: Tx, projectId: string, limits: Amounts): Promise<void> {
+  const rows = Object.entries(limits).map(([resource, hard_limit]) => ({
+    project_id: projectId,
+    resource,
+    hard_limit,
+  }));
+  if (rows.length === 0) return;
+  await db
+    .insertInto('quota_limit')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['project_id', 'resource']).doUpdateSet((eb) => ({ hard_limit: eb.ref('excluded.hard_limit') })),
+    )
+    .execute();
+}
+
+/** Back to the defaults. */
+export async function deleteProjectLimits({ db }: Tx, projectId: string): Promise<void> {
+  await db.deleteFrom('quota_limit').where('project_id', '=', projectId).execute();
+}
+
+export async function classLimits(db: Kysely<Tables>, className: string): Promise<Record<string, number>> {
+  const rows = await db
+    .selectFrom('quota_class_limit')
+    .select(['resource', 'hard_limit'])
+    .where('class_name', '=', className)
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit]));
+}
+
+export async function setClassLimits({ db }: Tx, className: string, limits: Amounts): Promise<void> {
+  const rows = Object.entries(limits).map(([resource, hard_limit]) => ({
+    class_name: className,
+    resource,
+    hard_limit,
+  }));
+  if (rows.length === 0) return;
+  await db
+    .insertInto('quota_class_limit')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['class_name', 'resource']).doUpdateSet((eb) => ({ hard_limit: eb.ref('excluded.hard_limit') })),
+    )
+    .execute();
+}
+
+const KINDS = ['volumes', 'gigabytes', 'snapshots'] as const;
+const TABLES = ['quota_limit', 'quota_class_limit', 'quota_usage', 'reservation'] as const;
+
+/** The twins of a type that was renamed go with it. */
+export async function renameTypeResources({ db }: Tx, from: string, to: string): Promise<void> {
+  for (const kind of KINDS) {
+    for (const table of TABLES) {
+      await sql`UPDATE ${sql.table(table)} SET resource = ${`${kind}_${to}`} WHERE resource = ${`${kind}_${from}`}`.execute(
+        db,
+      );
+    }
+  }
+}
+
+/** The twins of a type that is gone. */
+export async function dropTypeResources({ db }: Tx, name: string): Promise<void> {
+  const resources = KINDS.map((kind) => `${kind}_${name}`);
+  for (const table of ['quota_limit', 'quota_class_limit', 'quota_usage'] as const) {
+    await sql`DELETE FROM ${sql.table(table)} WHERE resource IN (${sql.join(resources)})`.execute(db);
+  }
+}

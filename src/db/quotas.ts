@@ -1,0 +1,246 @@
+/**
+ * Quotas: what a project may use, what it uses, and what its flows have promised themselves.
+ *
+ * Usage is counted in the transaction that makes or deletes the row it counts, so it always equals a recount. A
+ * reservation is for a flow that learns its final size later: it belongs to the flow, counts against the limit at
+ * once, and ends with the flow (committed or rolled back, each as often as one likes).
+ *
+ * Resources are text: `volumes`, `gigabytes`, `snapshots`, and for each volume type their twins, `volumes_<type>` ….
+ * A limit below zero is none.
+ */
+import { type Kysely, sql } from 'kysely';
+import { uuid } from '../lib/clock.ts';
+import type { Tables } from './schema.ts';
+import type { Tx } from './writer.ts';
+
+/** Resource to number. */
+export type Amounts = Readonly<Record<string, number>>;
+
+export interface Usage {
+  readonly inUse: number;
+  readonly reserved: number;
+}
+
+export interface Shortage extends Usage {
+  readonly resource: string;
+  readonly limit: number;
+  readonly requested: number;
+}
+
+/** The limit of at least one resource would be exceeded. The unit that asked must fail with it. */
+export class QuotaExceeded extends Error {
+  override readonly name = 'QuotaExceeded';
+  readonly projectId: string;
+  readonly shortages: readonly [Shortage, ...Shortage[]];
+  constructor(projectId: string, shortages: readonly [Shortage, ...Shortage[]]) {
+    super(`Quota exceeded for ${shortages.map(({ resource }) => resource).join(', ')}.`);
+    this.projectId = projectId;
+    this.shortages = shortages;
+  }
+}
+
+// ── Usage
+
+/** What is counted for the project; a resource that never was is absent. */
+export async function quotaUsage(db: Kysely<Tables>, projectId: string): Promise<Record<string, Usage>> {
+  const rows = await db
+    .selectFrom('quota_usage')
+    .select(['resource', 'in_use', 'reserved'])
+    .where('project_id', '=', projectId)
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.resource, { inUse: row.in_use, reserved: row.reserved }]));
+}
+
+/** Counts at once, or rejects with `QuotaExceeded`. Negative amounts give back and are never refused. */
+export function takeQuota(tx: Tx, projectId: string, deltas: Amounts, limits: Amounts): Promise<void> {
+  return add(tx, projectId, 'in_use', deltas, limits);
+}
+
+/** Counts without asking: for what must not be refused, such as a row that is gone. */
+export function countQuota(tx: Tx, projectId: string, deltas: Amounts): Promise<void> {
+  return add(tx, projectId, 'in_use', deltas, {});
+}
+
+async function add(
+  { db }: Tx,
+  projectId: string,
+  column: 'in_use' | 'reserved',
+  deltas: Amounts,
+  limits: Amounts,
+): Promise<void> {
+  // In one order, so that two transactions do not wait for each other crosswise.
+  const asked = Object.entries(deltas)
+    .filter(([, delta]) => delta !== 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  let left = asked;
+  for (const attempt of ['as they are', 'with rows made'] as const) {
+    if (left.length === 0) return;
+    if (attempt === 'with rows made') {
+      await db
+        .insertInto('quota_usage')
+        .values(left.map(([resource]) => ({ project_id: projectId, resource, in_use: 0, reserved: 0 })))
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    }
+    const wanted = sql.join(
+      left.map(([resource, delta]) => sql`(${resource}, ${sql.lit(delta)}, ${sql.lit(limits[resource] ?? -1)})`),
+    );
+    const { rows } = await sql<{ resource: string }>`
+      WITH wanted (resource, delta, hard_limit) AS (VALUES ${wanted})
+      UPDATE quota_usage SET ${sql.ref(column)} = ${sql.ref(`quota_usage.${column}`)} + wanted.delta
+      FROM wanted
+      WHERE quota_usage.project_id = ${projectId} AND quota_usage.resource = wanted.resource
+        AND (wanted.delta < 0 OR wanted.hard_limit < 0
+             OR quota_usage.in_use + quota_usage.reserved + wanted.delta <= wanted.hard_limit)
+      RETURNING quota_usage.resource AS resource`.execute(db);
+    const counted = new Set(rows.map((row) => row.resource));
+    left = left.filter(([resource]) => !counted.has(resource));
+  }
+  const usage = await quotaUsage(db, projectId);
+  const [first, ...others] = left.map(([resource, requested]) => ({
+    resource,
+    requested,
+    limit: limits[resource] ?? -1,
+    ...(usage[resource] ?? { inUse: 0, reserved: 0 }),
+  }));
+  if (first !== undefined) throw new QuotaExceeded(projectId, [first, ...others]);
+}
+
+// ── Reservations
+
+/**
+ * Promises amounts to a flow, or rejects with `QuotaExceeded`. What the flow has already reserved of a resource stays as it
+ * is, so a repeated call changes nothing. Negative amounts count only when committed.
+ */
+export async function reserveQuota(
+  tx: Tx,
+  flowId: string,
+  projectId: string,
+  deltas: Amounts,
+  limits: Amounts,
+): Promise<void> {
+  const rows = Object.entries(deltas)
+    .filter(([, delta]) => delta !== 0)
+    .map(([resource, delta]) => ({ id: uuid(), flow_id: flowId, project_id: projectId, resource, delta }));
+  if (rows.length === 0) return;
+  const made = await tx.db
+    .insertInto('reservation')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(['resource', 'delta'])
+    .execute();
+  const promised = made.filter(({ delta }) => delta > 0).map(({ resource, delta }) => [resource, delta]);
+  await add(tx, projectId, 'reserved', Object.fromEntries(promised), limits);
+}
+
+/** What the flow reserved is in use from now on. Without reservations it does nothing. */
+export async function commitReservations(tx: Tx, flowId: string): Promise<void> {
+  for (const { project_id, resource, delta } of await endReservations(tx, flowId)) {
+    await add(tx, project_id, 'in_use', { [resource]: delta }, {});
+  }
+}
+
+/** What the flow reserved is free again. Without reservations it does nothing. */
+export async function rollbackReservations(tx: Tx, flowId: string): Promise<void> {
+  await endReservations(tx, flowId);
+}
+
+async function endReservations(tx: Tx, flowId: string) {
+  const ended = await tx.db
+    .deleteFrom('reservation')
+    .where('flow_id', '=', flowId)
+    .returning(['project_id', 'resource', 'delta'])
+    .execute();
+  ended.sort((a, b) => (a.resource < b.resource ? -1 : 1));
+  for (const { project_id, resource, delta } of ended) {
+    if (delta > 0) await add(tx, project_id, 'reserved', { [resource]: -delta }, {});
+  }
+  return ended;
+}
+
+// ── Counting again
+
+export interface RecountOptions {
+  /** Whether snapshots count as gigabytes (`no_snapshot_gb_quota` turns it off). */
+  readonly snapshotGigabytes: boolean;
+}
+
+/** What the project's rows and reservations add up to. `quotaUsage` must equal it, but for resources that are zero. */
+export async function countUsage(
+  db: Kysely<Tables>,
+  projectId: string,
+  options: RecountOptions,
+): Promise<Record<string, Usage>> {
+  const volumes = await db
+    .selectFrom('volume')
+    .innerJoin('volume_type', 'volume_type.id', 'volume.volume_type_id')
+    .select(({ fn }) => ['volume_type.name', fn.countAll<number>().as('count'), fn.sum<number>('size_gib').as('gib')])
+    .where('project_id', '=', projectId)
+    .where('use_quota', '=', 1)
+    .groupBy('volume_type.name')
+    .execute();
+  const snapshots = await db
+    .selectFrom('snapshot')
+    .innerJoin('volume_type', 'volume_type.id', 'snapshot.volume_type_id')
+    .select(({ fn }) => [
+      'volume_type.name',
+      fn.countAll<number>().as('count'),
+      fn.sum<number>('volume_size_gib').as('gib'),
+    ])
+    .where('project_id', '=', projectId)
+    .where('use_quota', '=', 1)
+    .groupBy('volume_type.name')
+    .execute();
+  const reservations = await db
+    .selectFrom('reservation')
+    .select(['resource', 'delta'])
+    .where('project_id', '=', projectId)
+    .where('delta', '>', 0)
+    .execute();
+
+  const usage: Record<string, { inUse: number; reserved: number }> = {};
+  const of = (resource: string) => {
+    usage[resource] ??= { inUse: 0, reserved: 0 };
+    return usage[resource];
+  };
+  const use = (kind: string, type: string, amount: number): void => {
+    of(kind).inUse += amount;
+    of(`${kind}_${type}`).inUse += amount;
+  };
+  for (const { name, count, gib } of volumes) {
+    use('volumes', name, count);
+    use('gigabytes', name, gib);
+  }
+  for (const { name, count, gib } of snapshots) {
+    use('snapshots', name, count);
+    if (options.snapshotGigabytes) use('gigabytes', name, gib);
+  }
+  for (const { resource, delta } of reservations) of(resource).reserved += delta;
+  return usage;
+}
+
+/** Makes the counters what the rows say. Returns what was wrong, for people. */
+export async function recountUsage(
+  { db }: Tx,
+  projectId: string,
+  options: RecountOptions,
+): Promise<Record<string, { readonly was: Usage; readonly is: Usage }>> {
+  const counted = await countUsage(db, projectId, options);
+  const kept = await quotaUsage(db, projectId);
+  const none: Usage = { inUse: 0, reserved: 0 };
+  const wrong: Record<string, { was: Usage; is: Usage }> = {};
+  for (const resource of new Set([...Object.keys(kept), ...Object.keys(counted)])) {
+    const was = kept[resource] ?? none;
+    const is = counted[resource] ?? none;
+    if (was.inUse === is.inUse && was.reserved === is.reserved) continue;
+    wrong[resource] = { was, is };
+    await db
+      .insertInto('quota_usage')
+      .values({ project_id: projectId, resource, in_use: is.inUse, reserved: is.reserved })
+      .onConflict((conflict) =>
+        conflict.columns(['project_id', 'resource']).doUpdateSet({ in_use: is.inUse, reserved: is.reserved }),
+      )
+      .execute();
+  }
+  return wrong;
+}

@@ -1,0 +1,188 @@
+/** The volume types, and which projects may see those that are not public. */
+import type { Kysely } from 'kysely';
+import { now } from '../lib/clock.ts';
+import { VolumeTypeNotFound } from '../model/errors.ts';
+import {
+  DEFAULT_VOLUME_TYPE,
+  type NewVolumeType,
+  type VolumeType,
+  type VolumeTypePatch,
+} from '../model/volume-type.ts';
+import { type Columns, flag, is, json, maybe, textMap, toRow } from './columns.ts';
+import type { Filter, ListQuery } from './list-query.ts';
+import { count, type Listing, page } from './pages.ts';
+import type { Tables, VolumeTypeTable } from './schema.ts';
+import type { Tx } from './writer.ts';
+
+export type VolumeTypeField = keyof VolumeType;
+
+const columns: Columns<VolumeType, VolumeTypeTable> = {
+  id: is('id'),
+  name: is('name'),
+  description: maybe('description'),
+  isPublic: flag('is_public'),
+  extraSpecs: json('extra_specs'),
+  qosSpecsId: maybe('qos_specs_id'),
+  createdAt: is('created_at'),
+  updatedAt: maybe('updated_at'),
+};
+
+const listing: Listing<VolumeType, VolumeTypeTable> = {
+  table: 'volume_type',
+  columns,
+  notFound: (id) => new VolumeTypeNotFound(id),
+};
+
+/** The name must be free: ask `findVolumeTypeByName` in the same transaction. */
+export async function insertVolumeType({ db }: Tx, given: NewVolumeType): Promise<VolumeType> {
+  const type: VolumeType = {
+    description: null,
+    isPublic: true,
+    extraSpecs: {},
+    qosSpecsId: null,
+    createdAt: now(),
+    ...given,
+    updatedAt: null,
+  };
+  await db
+    .insertInto('volume_type')
+    .values(toRow(columns, type) as VolumeTypeTable)
+    .execute();
+  return type;
+}
+
+export async function findVolumeType(db: Kysely<Tables>, id: string): Promise<VolumeType | undefined> {
+  const row = await db.selectFrom('volume_type').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toVolumeType(row);
+}
+
+export async function findVolumeTypeByName(db: Kysely<Tables>, name: string): Promise<VolumeType | undefined> {
+  const row = await db.selectFrom('volume_type').selectAll().where('name', '=', name).executeTakeFirst();
+  return row && toVolumeType(row);
+}
+
+/** Rejects with `VolumeTypeNotFound`. */
+export async function getVolumeType(db: Kysely<Tables>, id: string): Promise<VolumeType> {
+  const type = await findVolumeType(db, id);
+  if (type === undefined) throw new VolumeTypeNotFound(id);
+  return type;
+}
+
+/** The type that is always there. */
+export async function defaultVolumeType(db: Kysely<Tables>): Promise<VolumeType> {
+  const type = await findVolumeTypeByName(db, DEFAULT_VOLUME_TYPE);
+  if (type === undefined) throw new VolumeTypeNotFound(DEFAULT_VOLUME_TYPE);
+  return type;
+}
+
+/** False when there is no such type. */
+export async function updateVolumeType({ db }: Tx, id: string, patch: VolumeTypePatch): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('volume_type')
+    .set({ ...toRow(columns, patch), updated_at: now() })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** With its accesses. Rejects while a volume or snapshot is of it: ask `isVolumeTypeInUse` in the same transaction. */
+export async function deleteVolumeTypeRow({ db }: Tx, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('volume_type').where('id', '=', id).executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+export async function isVolumeTypeInUse(db: Kysely<Tables>, id: string): Promise<boolean> {
+  const volume = await db
+    .selectFrom('volume')
+    .select('id')
+    .where('volume_type_id', '=', id)
+    .limit(1)
+    .executeTakeFirst();
+  const snapshot = await db
+    .selectFrom('snapshot')
+    .select('id')
+    .where('volume_type_id', '=', id)
+    .limit(1)
+    .executeTakeFirst();
+  return volume !== undefined || snapshot !== undefined;
+}
+
+/** `visibleTo` leaves out types that are neither public nor open to the project. */
+export interface VolumeTypeQuery extends ListQuery<VolumeTypeField> {
+  readonly visibleTo?: string;
+}
+
+/** Rejects with `VolumeTypeNotFound` when the marker names none. */
+export async function listVolumeTypes(db: Kysely<Tables>, query: VolumeTypeQuery = {}): Promise<VolumeType[]> {
+  if (query.visibleTo === undefined) return (await page(db, listing, query)).map(toVolumeType);
+  const visible = await visibleTypes(db, query.visibleTo);
+  const filters: Filter<VolumeTypeField>[] = [...(query.filters ?? []), { is: 'in', field: 'id', values: visible }];
+  return (await page(db, listing, { ...query, filters })).map(toVolumeType);
+}
+
+export function countVolumeTypes(db: Kysely<Tables>, filters: readonly Filter<VolumeTypeField>[]): Promise<number> {
+  return count(db, listing, filters);
+}
+
+/** Whether the project may use the type: it is public, or the project was given access. */
+export async function mayUseVolumeType(db: Kysely<Tables>, type: VolumeType, projectId: string): Promise<boolean> {
+  return type.isPublic || (await volumeTypeProjects(db, type.id)).includes(projectId);
+}
+
+/** The projects that were given access. */
+export async function volumeTypeProjects(db: Kysely<Tables>, id: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('volume_type_access')
+    .select('project_id')
+    .where('volume_type_id', '=', id)
+    .orderBy('project_id')
+    .execute();
+  return rows.map((row) => row.project_id);
+}
+
+/** False when it had it. */
+export async function addVolumeTypeAccess({ db }: Tx, id: string, projectId: string): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('volume_type_access')
+    .values({ volume_type_id: id, project_id: projectId })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+/** False when it had none. */
+export async function removeVolumeTypeAccess({ db }: Tx, id: string, projectId: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('volume_type_access')
+    .where('volume_type_id', '=', id)
+    .where('project_id', '=', projectId)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+async function visibleTypes(db: Kysely<Tables>, projectId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('volume_type')
+    .leftJoin('volume_type_access', (join) =>
+      join
+        .onRef('volume_type_access.volume_type_id', '=', 'volume_type.id')
+        .on('volume_type_access.project_id', '=', projectId),
+    )
+    .select('volume_type.id')
+    .where(({ or, eb }) => or([eb('is_public', '=', 1), eb('volume_type_access.project_id', 'is not', null)]))
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+function toVolumeType(row: VolumeTypeTable): VolumeType {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    isPublic: row.is_public === 1,
+    extraSpecs: textMap(row.extra_specs),
+    qosSpecsId: row.qos_specs_id,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
