@@ -1,0 +1,39 @@
+/** Rows for the store tests. */
+
+import type { Database } from '../../src/db/database.ts';
+import { insertSnapshot } from '../../src/db/snapshots.ts';
+import { defaultVolumeType } from '../../src/db/volume-types.ts';
+import { insertVolume } from '../../src/db/volumes.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
+import type { NewVolume, Volume } from '../../src/model/volume.ts';
+
+export async function makeVolume(database: Database, given: Partial<NewVolume> = {}): Promise<Volume> {
+  const type = await defaultVolumeType(database.read);
+  const base: NewVolume = {
+    id: uuid(),
+    projectId: 'p',
+    userId: 'u',
+    sizeGiB: 1,
+    status: 'available',
+    volumeTypeId: type.id,
+  };
+  return database.write((tx) => insertVolume(tx, { ...base, ...given }));
+}
+
+export async function makeSnapshot(
+  database: Database,
+  volume: Volume,
+  given: Partial<NewSnapshot> = {},
+): Promise<Snapshot> {
+  const base: NewSnapshot = {
+    id: uuid(),
+    projectId: volume.projectId,
+    userId: volume.userId,
+    volumeId: volume.id,
+    volumeTypeId: volume.volumeTypeId,
+    volumeSizeGiB: volume.sizeGiB,
+    status: 'available',
+  };
+  return database.write((tx) => insertSnapshot(tx, { ...base, ...given }));
+}
