@@ -6,12 +6,12 @@
  */
 import { rmSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import pg from 'pg';
 import { openDatabase } from '../src/db/database.ts';
 import { type NoServer, startPostgresql, type TestServer } from './postgresql-server.ts';
+import { scratchDirectory } from './scratch.ts';
 
 export interface FreshDatabase {
   readonly url: string;
@@ -28,7 +28,7 @@ let files = 0;
 let template: Promise<string> | undefined;
 
 export async function freshSqlite({ empty = false }: FreshOptions = {}): Promise<FreshDatabase> {
-  const directory = await mkdtemp(join(tmpdir(), `pumice-test-${process.pid}-`));
+  const directory = await mkdtemp(join(scratchDirectory(), `pumice-test-${process.pid}-`));
   files += 1;
   const path = join(directory, `${files}.db`);
   if (!empty) {

