@@ -1,0 +1,124 @@
+/**
+ * Request bodies: read as JSON, checked against a schema of the request's microversion.
+ *
+ * `null` and absence are the same to Cinder wherever a value is optional, and so here: a schema says `Nullable`, a handler
+ * says `?? null`. What a schema cannot say (a boolean in words, a size as text) is read by `readBoolean` and `readSize`.
+ */
+import { type TSchema, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { InvalidInput } from '../model/errors.ts';
+import { type Microversion, OLDEST, STRICT_BODIES } from './microversion.ts';
+
+/** One schema for all versions, or schemas with the version each begins with, oldest first. */
+export type Bodies<S extends TSchema = TSchema> = S | readonly (readonly [since: Microversion, schema: S])[];
+
+export type BodyCheck = (body: unknown, version: Microversion) => void;
+
+export function bodiesByVersion(bodies: Bodies): readonly (readonly [since: Microversion, schema: TSchema])[] {
+  return isList(bodies) ? bodies : [[OLDEST, bodies]];
+}
+
+export function bodyCheck(bodies: Bodies): BodyCheck {
+  const compiled = bodiesByVersion(bodies)
+    .map(([since, schema]) => ({ since, validator: Compile(schema) }))
+    .reverse();
+  return (body, version) => {
+    const validator = compiled.find(({ since }) => since <= version)?.validator;
+    if (validator === undefined || validator.Check(body)) return;
+    throw new InvalidInput(`Invalid request body: ${described(validator.Errors(body))}`);
+  };
+}
+
+interface Flaw {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message: string;
+}
+
+/** The flaws that a client can mend; those of a union's other branches and of the unions themselves say nothing more. */
+function described(flaws: readonly Flaw[]): string {
+  const telling = flaws.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'boolean');
+  const shown = telling.length > 0 ? telling : flaws;
+  const texts = shown.slice(0, 5).map(({ instancePath, message }) => `${instancePath || 'body'} ${message}`);
+  return `${texts.join('; ')}.`;
+}
+
+const isList = (bodies: Bodies): bodies is readonly (readonly [Microversion, TSchema])[] => Array.isArray(bodies);
+
+/** A body that below 3.53 may hold anything beside what is known, and from then on may not. */
+export function strictSince353<S extends TSchema>(
+  schemaOf: (rest: { readonly additionalProperties: boolean }) => S,
+): readonly (readonly [Microversion, S])[] {
+  return [
+    [OLDEST, schemaOf({ additionalProperties: true })],
+    [STRICT_BODIES, schemaOf({ additionalProperties: false })],
+  ];
+}
+
+export const CLOSED = { additionalProperties: false } as const;
+
+export const Nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+export const Maybe = <S extends TSchema>(schema: S) => Type.Optional(Nullable(schema));
+
+export const Text255 = Type.String({ maxLength: 255 });
+export const Uuid = Type.String({ format: 'uuid' });
+
+const BOOLEAN_TEXT =
+  '^\\s*(1|0|[tT]|[fF]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[oO][nN]|[oO][fF][fF]|[yY]|[nN]|[yY][eE][sS]|[nN][oO])\\s*$';
+/** A boolean in any of the ways a client may write it; `readBoolean` (`query.ts`) reads it. */
+export const LooseBoolean = Type.Union([Type.Boolean(), Type.String({ pattern: BOOLEAN_TEXT })]);
+
+const MOST_GIB = 2_147_483_647;
+/** GiB as a number or as text; `readSize` reads it. */
+export const LooseSize = Type.Union([
+  Type.Integer({ minimum: 1, maximum: MOST_GIB }),
+  Type.String({ pattern: '^\\s*[0-9]{1,20}\\s*$' }),
+]);
+
+export function readSize(value: number | string, name: string): number {
+  const size = Number(value);
+  if (size < 1 || size > MOST_GIB) throw new InvalidInput(`${name} must be between 1 and ${MOST_GIB}.`);
+  return size;
+}
+
+const METADATA_KEY = '^[a-zA-Z0-9\\-_:. /]{1,255}$';
+/** Metadata of volumes and snapshots. */
+export const MetadataBody = Type.Record(Type.String({ pattern: METADATA_KEY }), Text255, CLOSED);
+
+/** Text without the blanks at its ends; null stays null. */
+export function trimmed(text: string | null | undefined): string | null {
+  return text === undefined || text === null ? null : text.trim();
+}
+
+/** The JSON object in the text of a body; undefined when there is none. */
+export function parseBody(text: string): object | undefined {
+  if (text === '') return undefined;
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new InvalidInput('The request body is not valid JSON.');
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new InvalidInput('The request body must be a JSON object.');
+  }
+  checkText(body, 0);
+  return body;
+}
+
+/** Deeper than any body a client sends for a reason; what walks a body later may then recurse. */
+const DEPTH = 32;
+
+function checkText(value: unknown, depth: number): void {
+  if (typeof value === 'string') {
+    // No database keeps it as text.
+    if (value.includes('\0')) throw new InvalidInput('The request body may not contain the NUL character.');
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  if (depth >= DEPTH) throw new InvalidInput('The request body is nested too deeply.');
+  for (const [key, item] of Object.entries(value)) {
+    checkText(key, depth);
+    checkText(item, depth + 1);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Who asks, under `noauth`: the token is `user:project` and is believed; everyone is an administrator. Without a colon the
+ * project is called as the user.
+ *
+ * A client that has no token asks for one with `X-Auth-User` and `X-Auth-Project-Id`; it is told its token and where to go.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Caller } from '../model/caller.ts';
+
+const ROLES = ['admin', 'member', 'reader'] as const;
+
+/** Undefined when there is no token. */
+export function callerOf(headers: IncomingHttpHeaders, requestId: string): Caller | undefined {
+  const token = headers['x-auth-token'];
+  if (typeof token !== 'string' || token === '') return undefined;
+  const colon = token.indexOf(':');
+  const userId = colon < 0 ? token : token.slice(0, colon);
+  const projectId = colon < 0 ? '' : token.slice(colon + 1);
+  return { userId, projectId: projectId === '' ? userId : projectId, roles: ROLES, isAdmin: true, requestId };
+}
+
+export interface Invitation {
+  readonly token: string;
+  readonly projectId: string;
+}
+
+/** What a client without a token may come back with. */
+export function invitation(headers: IncomingHttpHeaders): Invitation {
+  const userId = one(headers['x-auth-user']) ?? 'admin';
+  const projectId = one(headers['x-auth-project-id']) ?? 'admin';
+  return { token: `${userId}:${projectId}`, projectId };
+}
+
+const one = (header: string | string[] | undefined): string | undefined =>
+  typeof header === 'string' && header !== '' ? header : undefined;

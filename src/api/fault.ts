@@ -1,0 +1,78 @@
+/**
+ * What a client sees of an error: `{"<fault>": {"code", "message"}}`.
+ *
+ * The catalogue (`model/errors.ts`) says which fault and status; nothing else is told. An error that is not in it is ours:
+ * the client gets a 500 with its request id and the log gets the error.
+ *
+ * A quota error's message begins with the name of its class, which users search for, and holds the word "exceeded": a client
+ * that finds `Retry-After` on a 413 without it would take the answer for a rate limit and try again.
+ */
+import type { FastifyError } from 'fastify';
+import { isTrouble } from '../db/trouble.ts';
+import type { Log } from '../lib/logging.ts';
+import { type Fault, PumiceError } from '../model/errors.ts';
+
+export class WrongMethod extends PumiceError {
+  override readonly status = 405;
+  override readonly fault = 'badMethod';
+}
+
+export class WrongMediaType extends PumiceError {
+  override readonly status = 415;
+  override readonly fault = 'badMediaType';
+}
+
+export interface FaultAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const FAULT_OF: Readonly<Record<number, Fault>> = {
+  400: 'badRequest',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'itemNotFound',
+  405: 'badMethod',
+  409: 'conflictingRequest',
+  413: 'overLimit',
+  415: 'badMediaType',
+  501: 'notImplemented',
+  503: 'serviceUnavailable',
+};
+
+const NO_HEADERS = {};
+const RETRY = { 'retry-after': '0' };
+
+export function faultAnswer(error: unknown, requestId: string, log: Log): FaultAnswer {
+  if (error instanceof PumiceError) return ofCatalogue(error, requestId, log);
+  // What the HTTP layer found wrong with a request: its texts are for clients, ours are not.
+  if (isFastifyError(error) && error.statusCode !== undefined && error.statusCode < 500) {
+    return answer(error.statusCode, FAULT_OF[error.statusCode] ?? 'computeFault', error.message);
+  }
+  if (isTrouble(error)) {
+    log.error({ request_id: requestId, err: error }, 'database trouble');
+    return answer(503, 'serviceUnavailable', `The database is not available now. (${requestId})`);
+  }
+  log.error({ request_id: requestId, err: error }, 'request failed unexpectedly');
+  return answer(500, 'computeFault', `The server has met an unexpected error. (${requestId})`);
+}
+
+function ofCatalogue(error: PumiceError, requestId: string, log: Log): FaultAnswer {
+  if (error.status === 500) log.error({ request_id: requestId, err: error }, 'request failed');
+  if (error.fault !== 'overLimit') return answer(error.status, error.fault, error.message);
+  const message = `${error.name}: ${error.message}`;
+  if (!message.includes('exceed')) return answer(error.status, error.fault, message);
+  return {
+    status: error.status,
+    headers: RETRY,
+    body: JSON.stringify({ overLimit: { code: error.status, message, retryAfter: '0' } }),
+  };
+}
+
+function answer(status: number, fault: Fault, message: string): FaultAnswer {
+  return { status, headers: NO_HEADERS, body: JSON.stringify({ [fault]: { code: status, message } }) };
+}
+
+const isFastifyError = (error: unknown): error is FastifyError =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('FST_');

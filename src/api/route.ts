@@ -1,0 +1,68 @@
+/**
+ * A route as data: where it is, since when, what it is allowed by, what it accepts, what it does.
+ *
+ * All routes stand in one table (`routes.ts`), from which the server is built; tests that go through every route and the
+ * documentation read the same table.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Static, TSchema } from 'typebox';
+import type { Desk } from '../commands/desk.ts';
+import type { Caller } from '../model/caller.ts';
+import type { Bodies } from './body.ts';
+import type { Links } from './links.ts';
+import type { Microversion } from './microversion.ts';
+import type { Query } from './query.ts';
+
+/** One request on its way through a route. */
+export interface Call<Body = unknown, Name extends string = string> {
+  readonly desk: Desk;
+  readonly caller: Caller;
+  readonly version: Microversion;
+  /** What the path names, decoded: `params.id`. Never empty. */
+  readonly params: { readonly [name in Name]: string };
+  readonly query: Query;
+  /** Checked against the schema of the route; undefined where the route has none. */
+  readonly body: Body;
+  readonly headers: IncomingHttpHeaders;
+  readonly links: Links;
+  /** Another header of the answer. */
+  header(name: string, value: string): void;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Below `/v3` and below `/v3/{project_id}`: `/volumes/:id`. */
+  readonly path: string;
+  /** Of `POST …/action`: the body's only key. `body` then describes the value under it. */
+  readonly action?: string;
+  /** An older request finds nothing here. */
+  readonly since?: Microversion;
+  /** Cinder's name of the rule: `volume:get`. */
+  readonly policy: string;
+  /** Of the answer, when all went well. Default: 200. */
+  readonly status?: number;
+  readonly body?: Bodies;
+  /**
+   * Resolves with the answer's body: an object is sent as JSON, a Buffer holds JSON already and is sent as it is,
+   * undefined is an empty body.
+   */
+  handle(call: Call): Promise<object | undefined>;
+}
+
+/** `id` and `key` of `/volumes/:id/metadata/:key`. */
+export type NamesIn<Path extends string> = Path extends `${string}:${infer Rest}`
+  ? Rest extends `${infer Name}/${infer Tail}`
+    ? Name | NamesIn<Tail>
+    : Rest
+  : never;
+
+interface RouteOver<Path extends string, S extends TSchema> extends Omit<Route, 'path' | 'body' | 'handle'> {
+  readonly path: Path;
+  readonly body?: Bodies<S>;
+  handle(call: Call<Static<S>, NamesIn<Path>>): Promise<object | undefined>;
+}
+
+/** A route whose handler knows the type of its body and the names in its path. */
+export function route<const Path extends string, S extends TSchema>(made: RouteOver<Path, S>): Route {
+  return made;
+}
