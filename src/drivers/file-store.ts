@@ -190,11 +190,16 @@ export class FileStore {
     });
   }
 
+  /** Waits until the content of this file is on disk. */
+  async sync(name: string, signal: AbortSignal): Promise<void> {
+    await syncFile(this.#exec, this.path(name), signal);
+  }
+
   async grow(full: string, sizeGiB: number, signal: AbortSignal): Promise<void> {
     const bytes = await this.look(full);
     if (bytes === null) throw new DriverFailed(`${full} is not on the backend.`);
     if (bytes > sizeGiB * GIB) throw mismatch(full, bytes, sizeGiB);
-    await syncFile(this.#exec, this.path(full), signal);
+    await this.sync(full, signal);
     await setLength(this.path(full), sizeGiB * GIB);
   }
 

@@ -217,14 +217,14 @@ export class FileDriver implements VolumeDriver {
 
   manageExisting(volume: VolumeRef, ref: ManageRef, { signal }: Call): Promise<ModelUpdate> {
     return this.#store.doing(`manage volume ${volume.id}`, signal, async () => {
-      await takeOver(this.#store, this.#volume(volume), volume.sizeGiB, ref);
+      await takeOver(this.#store, { ref, full: this.#volume(volume), sizeGiB: volume.sizeGiB }, signal);
       return {};
     });
   }
 
   manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef, { signal }: Call): Promise<ModelUpdate> {
     return this.#store.doing(`manage snapshot ${snapshot.id}`, signal, async () => {
-      await takeOver(this.#store, this.#snapshot(snapshot), snapshot.sizeGiB, ref);
+      await takeOver(this.#store, { ref, full: this.#snapshot(snapshot), sizeGiB: snapshot.sizeGiB }, signal);
       return {};
     });
   }

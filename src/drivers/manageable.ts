@@ -39,11 +39,20 @@ export async function manageableBytes(store: FileStore, ref: ManageRef): Promise
   return file.bytes;
 }
 
-export async function takeOver(store: FileStore, full: string, sizeGiB: number, ref: ManageRef): Promise<void> {
+export interface TakeOver {
+  readonly ref: ManageRef;
+  /** The name it gets, and the size it has. */
+  readonly full: string;
+  readonly sizeGiB: number;
+}
+
+export async function takeOver(store: FileStore, { ref, full, sizeGiB }: TakeOver, signal: AbortSignal): Promise<void> {
   const name = sourceName(ref);
   const there = await store.look(full);
   if (there === null) {
     requireSize(name, await manageableBytes(store, ref), sizeGiB);
+    // Whoever wrote it may not have waited for the disk; from here on it is promised.
+    await store.sync(name, signal);
     await rename(store.path(name), store.path(full));
   } else {
     requireSize(full, there, sizeGiB);

@@ -1,0 +1,91 @@
+/** Worlds for the proof of the file driver: a fresh directory for each, on whatever file system `parent` is. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FileDriver } from '../../src/drivers/file.ts';
+import { type Exec, exec } from '../../src/lib/exec.ts';
+import { calm, type DriverWorld } from '../prove-driver.ts';
+
+export interface FileWorld extends DriverWorld {
+  readonly driver: FileDriver;
+  readonly directory: string;
+}
+
+export interface FileWorldOptions {
+  /** The file system is small, and for tests alone. */
+  readonly fillable?: boolean;
+  readonly make?: (directory: string, exec: Exec) => FileDriver;
+}
+
+export async function fileWorld(parent: string, run: Exec, options: FileWorldOptions = {}): Promise<FileWorld> {
+  const directory = await mkdtemp(join(parent, 'backend-'));
+  const driver = options.make?.(directory, run) ?? new FileDriver({ name: 'file', directory, exec: run, create: true });
+  await driver.start(calm().signal);
+  const at = (name: string): string => join(directory, name);
+  return {
+    driver,
+    directory,
+    write: ({ id }, offset, data) => writeAt(at(`volume-${id}`), 'r+', offset, data),
+    read: (kind, id, offset, length) => readAt(at(`${kind}-${id}`), offset, length),
+    foreign: async (name, bytes, data) => {
+      await writeAt(at(name), 'wx', 0, data);
+      const file = await open(at(name), 'r+');
+      await file.truncate(bytes);
+      await file.close();
+      return { 'source-name': name };
+    },
+    readForeign: (ref, length) => readAt(at(ref['source-name'] ?? ''), 0, length),
+    leftovers: async () => (await readdir(directory)).filter((name) => /^\.(tmp|del)-/.test(name)),
+    elsewhere: (request) =>
+      spawn(
+        process.execPath,
+        [join(import.meta.dirname, 'file-driver-process.ts'), directory, JSON.stringify(request)],
+        { stdio: ['ignore', 'inherit', 'inherit'] },
+      ),
+    ...(options.fillable && { fill: (free: number) => fill(parent, free) }),
+    cleanup: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+async function readAt(path: string, offset: number, length: number): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAt(path: string, flags: string, offset: number, data: Buffer): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await file.write(data, 0, data.length, offset);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Takes the space of the file system but for `freeBytes`. */
+async function fill(parent: string, freeBytes: number): Promise<() => Promise<void>> {
+  const path = join(parent, 'ballast');
+  const file = await open(path, 'w');
+  try {
+    for (let step = 16 * 1024 ** 2; step >= 65_536; ) {
+      const { bavail, bsize } = await statfs(parent);
+      if (bavail * bsize <= freeBytes) break;
+      const bytes = Math.min(step, Math.max(65_536, bavail * bsize - freeBytes));
+      const written = await file.write(Buffer.alloc(bytes, 'ballast')).catch(() => ({ bytesWritten: 0 }));
+      await file.sync().catch(() => {});
+      if (written.bytesWritten < bytes) step /= 4;
+    }
+  } finally {
+    await file.close();
+  }
+  return async () => {
+    await rm(path);
+    // Btrfs and XFS give freed space back late.
+    await exec(['sync', '-f', parent], calm());
+  };
+}
