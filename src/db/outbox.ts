@@ -1,33 +1,16 @@
 /**
  * The outbox: events written in the transaction of the change they tell of, delivered afterwards to each sink at least once.
  *
- * `seq` rises in the order of writing. On PostgreSQL transactions may commit in another order, so nothing is ever skipped
- * by a high-water mark: what a sink has not had is asked for row by row. Events of one resource still stand in their
- * order, as long as its row is changed before its event is written: the second change waits for the first one's commit.
+ * `seq` rises in the order of writing. On PostgreSQL transactions may commit in another order, so the highest that was
+ * delivered says nothing of those below: what a sink has not had is asked for row by row. Events of one resource still
+ * stand in their order, as long as its row is changed before its event is written: the second change waits for the first
+ * one's commit.
  */
 import { type Kysely, sql } from 'kysely';
 import { now, type Timestamp } from '../lib/clock.ts';
+import type { NewEvent, OutboxEvent } from '../model/event.ts';
 import type { OutboxTable, Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
-
-export interface OutboxEvent {
-  readonly seq: number;
-  /** The id to drop doubles by. */
-  readonly messageId: string;
-  /** `volume:<id>` */
-  readonly resource: string;
-  readonly eventType: string;
-  readonly priority: 'INFO' | 'ERROR';
-  readonly publisherId: string;
-  /** JSON. */
-  readonly payload: string;
-  readonly projectId: string;
-  readonly userId: string;
-  readonly requestId: string;
-  readonly createdAt: Timestamp;
-}
-
-export type NewEvent = Omit<OutboxEvent, 'seq' | 'createdAt'>;
 
 /** In the order given. */
 export async function appendEvents({ db }: Tx, events: readonly NewEvent[]): Promise<void> {
@@ -51,11 +34,26 @@ export async function appendEvents({ db }: Tx, events: readonly NewEvent[]): Pro
     .execute();
 }
 
-/** The oldest events the sink has not had. */
-export async function undelivered(db: Kysely<Tables>, sink: string, limit: number): Promise<OutboxEvent[]> {
+/** The highest `seq` there is; 0 when there is none. */
+export async function newestEvent(db: Kysely<Tables>): Promise<number> {
+  const row = await db.selectFrom('outbox').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  return row?.seq ?? 0;
+}
+
+/**
+ * The oldest events after `seq` that the sink has not had. To look from 0 is right at any time, and reads through all that
+ * is kept; `events/floor.ts` says from where it is enough to look.
+ */
+export async function undelivered(
+  db: Kysely<Tables>,
+  sink: string,
+  seq: number,
+  limit: number,
+): Promise<OutboxEvent[]> {
   const rows = await db
     .selectFrom('outbox')
     .selectAll()
+    .where('seq', '>', seq)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

@@ -4,10 +4,10 @@
  * Everything here is a function of the rows as they are in the transaction that appends the event. Keys are Cinder's.
  * Nothing that opens a volume is ever in a payload: neither connection info nor where it lies on its backend.
  */
-import { now, type Timestamp } from '../lib/clock.ts';
+import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import { hostOf } from '../model/backend.ts';
-import type { Event } from '../model/event.ts';
+import type { NewEvent } from '../model/event.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 
@@ -31,19 +31,20 @@ export interface Origin {
   readonly userId?: string;
 }
 
-type Payload = Event['payload'];
+type Payload = { readonly [key: string]: Json };
 
 /** A flow runs in this lane until a backend is chosen; so far the lane is what publishes. */
 const UNPLACED = 'control';
 
 /** `extra` is added to the payload. */
-export function volumeEvent(suffix: VolumeEventSuffix, volume: Volume, origin: Origin, extra: Payload = {}): Event {
+export function volumeEvent(suffix: VolumeEventSuffix, volume: Volume, origin: Origin, extra: Payload = {}): NewEvent {
   return {
+    messageId: uuid(),
     resource: `volume:${volume.id}`,
-    type: `volume.${suffix}`,
+    eventType: `volume.${suffix}`,
     priority: 'INFO',
     publisherId: `volume.${publisher(volume)}`,
-    payload: { ...volumePayload(volume), ...extra },
+    payload: JSON.stringify({ ...volumePayload(volume), ...extra }),
     ...from(origin, volume),
   };
 }
@@ -55,13 +56,14 @@ export function snapshotEvent(
   volume: Pick<Volume, 'host' | 'availabilityZone'>,
   origin: Origin,
   extra: Payload = {},
-): Event {
+): NewEvent {
   return {
+    messageId: uuid(),
     resource: `snapshot:${snapshot.id}`,
-    type: `snapshot.${suffix}`,
+    eventType: `snapshot.${suffix}`,
     priority: 'INFO',
     publisherId: `snapshot.${publisher(volume)}`,
-    payload: { ...snapshotPayload(snapshot, volume, suffix === 'delete.end'), ...extra },
+    payload: JSON.stringify({ ...snapshotPayload(snapshot, volume, suffix === 'delete.end'), ...extra }),
     ...from(origin, snapshot),
   };
 }
@@ -78,20 +80,21 @@ export interface SchedulingFailed {
 }
 
 /** No backend was found. */
-export function schedulerEvent({ method, volume, state, reason, requestSpec, origin }: SchedulingFailed): Event {
+export function schedulerEvent({ method, volume, state, reason, requestSpec, origin }: SchedulingFailed): NewEvent {
   return {
+    messageId: uuid(),
     resource: `volume:${volume.id}`,
-    type: `scheduler.${method}`,
+    eventType: `scheduler.${method}`,
     priority: 'ERROR',
     publisherId: `scheduler.${publisher(volume)}`,
-    payload: {
+    payload: JSON.stringify({
       request_spec: requestSpec,
       volume_properties: volumePayload(volume),
       volume_id: volume.id,
       state,
       method,
       reason,
-    },
+    }),
     ...from(origin, volume),
   };
 }

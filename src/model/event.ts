@@ -5,31 +5,28 @@
  * other. What delivers the outbox is in `events/`.
  */
 import type { Timestamp } from '../lib/clock.ts';
-import type { Json } from '../lib/json.ts';
-
-export type Priority = 'INFO' | 'ERROR';
-
-/** An event to be appended. */
-export interface Event {
-  /** `volume:<id>`. Events of one resource are delivered in order. */
-  readonly resource: string;
-  /** `volume.create.start` */
-  readonly type: string;
-  readonly priority: Priority;
-  /** Who says so: `volume.<host>`. */
-  readonly publisherId: string;
-  readonly payload: { readonly [key: string]: Json };
-  /** Whose request led to it. */
-  readonly projectId: string;
-  readonly userId: string;
-  readonly requestId: string;
-}
 
 /** An event as the outbox keeps it. */
-export interface OutboxEntry extends Event {
+export interface OutboxEvent {
   /** Rises along the outbox; of two events of one resource the later one has the higher. */
   readonly seq: number;
   /** The id to drop doubles by. */
   readonly messageId: string;
+  /** `volume:<id>`. Events of one resource are delivered in order. */
+  readonly resource: string;
+  /** `volume.create.start` */
+  readonly eventType: string;
+  readonly priority: 'INFO' | 'ERROR';
+  /** Who says so: `volume.<host>`. */
+  readonly publisherId: string;
+  /** JSON. */
+  readonly payload: string;
+  /** Whose request led to it. */
+  readonly projectId: string;
+  readonly userId: string;
+  readonly requestId: string;
   readonly createdAt: Timestamp;
 }
+
+/** An event to be appended. */
+export type NewEvent = Omit<OutboxEvent, 'seq' | 'createdAt'>;

@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { envelope } from '../../src/events/envelope.ts';
 import { schedulerEvent, snapshotEvent, volumeEvent } from '../../src/events/notifications.ts';
-import { anEntry, aSnapshot, aVolume } from './rows.ts';
+import type { NewEvent } from '../../src/model/event.ts';
+import { anEvent, aSnapshot, aVolume } from './rows.ts';
 
 const origin = { requestId: 'req-1' };
+/** The event with its payload read, without its id, which is new every time. */
+function read({ messageId, payload, ...event }: NewEvent) {
+  assert.match(messageId, /^[0-9a-f-]{36}$/);
+  return { ...event, payload: JSON.parse(payload) };
+}
 
 describe('notifications', () => {
   test('a volume tells what Cinder tells of it', () => {
@@ -17,9 +23,9 @@ describe('notifications', () => {
       launchedAt: '2026-01-31T12:00:05.000000',
       metadata: { purpose: 'logs' },
     });
-    assert.deepEqual(volumeEvent('create.end', volume, origin), {
+    assert.deepEqual(read(volumeEvent('create.end', volume, origin)), {
       resource: 'volume:v1',
-      type: 'volume.create.end',
+      eventType: 'volume.create.end',
       priority: 'INFO',
       publisherId: 'volume.node1@file',
       payload: {
@@ -49,10 +55,10 @@ describe('notifications', () => {
 
   test('a snapshot tells what Cinder tells of it, and says when it is gone', () => {
     const snapshot = aSnapshot({ id: 's1', volumeId: 'v1', volumeSizeGiB: 2, name: 'monday', status: 'deleting' });
-    const event = snapshotEvent('delete.end', snapshot, aVolume({ availabilityZone: 'az2' }), origin);
+    const event = read(snapshotEvent('delete.end', snapshot, aVolume({ availabilityZone: 'az2' }), origin));
     assert.deepEqual(event, {
       resource: 'snapshot:s1',
-      type: 'snapshot.delete.end',
+      eventType: 'snapshot.delete.end',
       priority: 'INFO',
       publisherId: 'snapshot.node1@file',
       payload: {
@@ -72,11 +78,11 @@ describe('notifications', () => {
       userId: 'user-1',
       requestId: 'req-1',
     });
-    assert.equal(snapshotEvent('delete.start', snapshot, aVolume(), origin).payload.deleted, false);
+    assert.equal(read(snapshotEvent('delete.start', snapshot, aVolume(), origin)).payload.deleted, false);
   });
 
   test('what a volume remembers of its image is told in pairs', () => {
-    const event = volumeEvent('create.end', aVolume({ imageMetadata: { image_id: 'i1', os: 'linux' } }), origin);
+    const event = read(volumeEvent('create.end', aVolume({ imageMetadata: { image_id: 'i1', os: 'linux' } }), origin));
     assert.deepEqual(event.payload.glance_metadata, [
       { key: 'image_id', value: 'i1' },
       { key: 'os', value: 'linux' },
@@ -84,7 +90,7 @@ describe('notifications', () => {
   });
 
   test('a volume that never ran has been launched now', () => {
-    const { payload } = volumeEvent('create.start', aVolume({ launchedAt: null }), origin);
+    const { payload } = read(volumeEvent('create.start', aVolume({ launchedAt: null }), origin));
     assert.match(String(payload.launched_at), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
   });
 
@@ -100,7 +106,7 @@ describe('notifications', () => {
   });
 
   test('the user who asked is told where another than the owner did', () => {
-    const event = volumeEvent('delete.start', aVolume(), { ...origin, projectId: 'admins', userId: 'root' });
+    const event = read(volumeEvent('delete.start', aVolume(), { ...origin, projectId: 'admins', userId: 'root' }));
     assert.deepEqual([event.projectId, event.userId, event.payload.tenant_id], ['admins', 'root', 'project-1']);
   });
 
@@ -109,16 +115,18 @@ describe('notifications', () => {
   });
 
   test('scheduling that failed is an error', () => {
-    const event = schedulerEvent({
-      method: 'create_volume',
-      volume: aVolume({ id: 'v1', host: null }),
-      state: 'error',
-      reason: 'No valid backend was found.',
-      requestSpec: { size: 1 },
-      origin,
-    });
+    const event = read(
+      schedulerEvent({
+        method: 'create_volume',
+        volume: aVolume({ id: 'v1', host: null }),
+        state: 'error',
+        reason: 'No valid backend was found.',
+        requestSpec: { size: 1 },
+        origin,
+      }),
+    );
     assert.equal(event.priority, 'ERROR');
-    assert.equal(event.type, 'scheduler.create_volume');
+    assert.equal(event.eventType, 'scheduler.create_volume');
     assert.deepEqual(Object.keys(event.payload).sort(), [
       'method',
       'reason',
@@ -131,13 +139,13 @@ describe('notifications', () => {
 });
 
 describe('the envelope', () => {
-  const entry = anEntry(1, {
+  const event = anEvent(1, {
     messageId: '11111111-2222-3333-4444-555555555555',
     createdAt: '2026-01-31T12:00:00.000001',
   });
 
   test("is oslo.messaging's, version 2.0", () => {
-    const { 'oslo.message': inner, ...outer } = envelope(entry);
+    const { 'oslo.message': inner, ...outer } = envelope(event);
     assert.deepEqual(outer, { 'oslo.version': '2.0' });
     assert.deepEqual(JSON.parse(inner), {
       message_id: '11111111-2222-3333-4444-555555555555',
@@ -157,6 +165,6 @@ describe('the envelope', () => {
   });
 
   test('of one event is the same every time', () => {
-    assert.deepEqual(envelope(entry), envelope({ ...entry }));
+    assert.deepEqual(envelope(event), envelope({ ...event }));
   });
 });

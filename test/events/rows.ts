@@ -1,6 +1,6 @@
 /** Rows for tests of events, made whole; a test says what matters to it. */
 import { now, uuid } from '../../src/lib/clock.ts';
-import type { OutboxEntry } from '../../src/model/event.ts';
+import type { OutboxEvent } from '../../src/model/event.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Volume } from '../../src/model/volume.ts';
 
@@ -71,15 +71,15 @@ export function aSnapshot(fields: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-export function anEntry(seq: number, fields: Partial<OutboxEntry> = {}): OutboxEntry {
+export function anEvent(seq: number, fields: Partial<OutboxEvent> = {}): OutboxEvent {
   return {
     seq,
     messageId: uuid(),
     resource: 'volume:1',
-    type: 'volume.create.start',
+    eventType: 'volume.create.start',
     priority: 'INFO',
     publisherId: 'volume.node1@file',
-    payload: { volume_id: '1' },
+    payload: '{"volume_id":"1"}',
     projectId: 'project-1',
     userId: 'user-1',
     requestId: 'req-1',
