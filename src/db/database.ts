@@ -58,11 +58,12 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
       closers.push(() => lock.release());
     }
     const file = await openSqliteWriter(path, options.as === 'server', options.signal ?? new AbortController().signal);
+    closers.push(() => file.close());
+    const reader = openSqliteReader(path);
+    closers.push(() => reader.close());
     const writer = new Writer(new SqliteTransactor(file), options);
     closers.push(() => writer.close());
     await prepare(writer, options);
-    const reader = openSqliteReader(path);
-    closers.push(() => reader.close());
     return await finish(reader, writer, new SoleOwnership(), options, closers);
   } catch (error) {
     await closeAll(closers);
@@ -76,11 +77,11 @@ async function openPostgresql(url: string, options: DatabaseOptions): Promise<Da
     // Opened first: an address or a password that is wrong is told at once, where the writer would try for long.
     const ownership = await SessionOwnership.open(url);
     closers.push(() => ownership.close());
+    const reader = new PostgresqlPool(url);
+    closers.push(() => reader.close());
     const writer = new Writer(new PostgresqlTransactor(url, options.doubtMs ?? 60_000), options);
     closers.push(() => writer.close());
     await prepare(writer, options);
-    const reader = new PostgresqlPool(url);
-    closers.push(() => reader.close());
     return await finish(reader, writer, ownership, options, closers);
   } catch (error) {
     await closeAll(closers);

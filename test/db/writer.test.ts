@@ -1,0 +1,204 @@
+/** Group commit: what units may rely on, on both databases. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Database } from '../../src/db/database.ts';
+import { FailureSwallowed } from '../../src/db/transactor.ts';
+import { type Tx, WriterClosed } from '../../src/db/writer.ts';
+import { proveStore } from '../prove-store.ts';
+
+const put = ({ db }: Tx, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();
+
+const ids = async (database: Database): Promise<string[]> =>
+  (await database.read.selectFrom('process').select('id').orderBy('id').execute()).map((row) => row.id);
+
+const failed = (results: readonly PromiseSettledResult<unknown>[]): number[] =>
+  results.flatMap((result, index) => (result.status === 'rejected' ? [index] : []));
+
+proveStore('the writer', (test) => {
+  test('units of one turn share a commit', async ({ database }) => {
+    const before = database.stats;
+    await Promise.all(['a', 'b', 'c'].map((id) => database.write((tx) => put(tx, id))));
+    assert.deepEqual(await ids(database), ['a', 'b', 'c']);
+    assert.deepEqual(database.stats, { ...before, commits: before.commits + 1, units: before.units + 3 });
+  });
+
+  test('a unit that throws is undone alone and rejects alone', async ({ database }) => {
+    const results = await Promise.allSettled([
+      database.write((tx) => put(tx, 'a')),
+      database.write(async (tx) => {
+        await put(tx, 'b');
+        throw new RangeError('no');
+      }),
+      database.write((tx) => put(tx, 'a')),
+      database.write((tx) => put(tx, 'c')),
+    ]);
+    assert.deepEqual(failed(results), [1, 2]);
+    assert.ok(results[1]?.status === 'rejected' && results[1].reason instanceof RangeError);
+    assert.deepEqual(await ids(database), ['a', 'c']);
+  });
+
+  test('a lone unit that throws leaves nothing', async ({ database }) => {
+    const unit = async (tx: Tx) => {
+      await put(tx, 'a');
+      throw new RangeError('no');
+    };
+    await assert.rejects(database.write(unit), RangeError);
+    assert.deepEqual(await ids(database), []);
+    await database.write((tx) => put(tx, 'b'));
+    assert.deepEqual(await ids(database), ['b']);
+  });
+
+  test('whichever units fail, the others stand', async ({ database }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), async (fails) => {
+        await database.write(({ db }) => db.deleteFrom('process').execute());
+        const results = await Promise.allSettled(
+          fails.map((fail, index) =>
+            database.write(async (tx) => {
+              await put(tx, String(index).padStart(2, '0'));
+              if (fail) throw new RangeError('no');
+            }),
+          ),
+        );
+        assert.deepEqual(
+          failed(results),
+          fails.flatMap((fail, index) => (fail ? [index] : [])),
+        );
+        assert.deepEqual(
+          await ids(database),
+          fails.flatMap((fail, index) => (fail ? [] : [String(index).padStart(2, '0')])),
+        );
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test('a statement that fails spoils its unit, even when the unit goes on', async ({ database }) => {
+    await database.write((tx) => put(tx, 'a'));
+    const careless = () =>
+      database.write(async (tx) => {
+        await put(tx, 'b');
+        await put(tx, 'a').catch(() => {});
+      });
+    await assert.rejects(careless(), FailureSwallowed);
+    const results = await Promise.allSettled([careless(), database.write((tx) => put(tx, 'c')), careless()]);
+    assert.deepEqual(failed(results), [0, 2]);
+    assert.deepEqual(await ids(database), ['a', 'c']);
+  });
+
+  test('units run in the order they came, each seeing the ones before', async ({ database }) => {
+    const seen = await Promise.all(
+      [0, 1, 2, 3].map((index) =>
+        database.write(async (tx) => {
+          const rows = await tx.db.selectFrom('process').selectAll().execute();
+          await put(tx, String(index));
+          return rows.length;
+        }),
+      ),
+    );
+    assert.deepEqual(seen, [0, 1, 2, 3]);
+  });
+
+  test('nobody sees a unit before its commit', async ({ database }) => {
+    const seen: string[][] = [];
+    await Promise.all([
+      database.write((tx) => put(tx, 'a')),
+      database.write(async () => {
+        seen.push(await ids(database));
+      }),
+    ]);
+    assert.deepEqual(seen, [[]]);
+    assert.deepEqual(await ids(database), ['a']);
+  });
+
+  test('hooks run after the commit, once, and only of units that stand', async ({ database }) => {
+    const told: string[] = [];
+    const results = await Promise.allSettled([
+      database.write(async (tx) => {
+        await put(tx, 'a');
+        tx.onCommit(() => told.push('a'));
+      }),
+      database.write(async (tx) => {
+        tx.onCommit(() => told.push('b'));
+        throw new RangeError('no');
+      }),
+    ]);
+    assert.deepEqual(failed(results), [1]);
+    assert.deepEqual(told, ['a']);
+  });
+
+  test('a transaction cannot be used when its unit has ended', async ({ database }) => {
+    const kept = await database.write(async (tx) => tx);
+    assert.throws(() => kept.db, /after its unit had ended/);
+    assert.throws(() => kept.onCommit(() => {}), /after its unit had ended/);
+  });
+
+  test('entries of one turn go through one call', async ({ database }) => {
+    const calls: number[] = [];
+    const entry = database.batch(async (tx: Tx, entries: readonly string[]) => {
+      calls.push(entries.length);
+      for (const id of entries) await put(tx, id);
+      return entries.map((id) => `${id}!`);
+    });
+    const results = await Promise.all([entry('a'), database.write((tx) => put(tx, 'x')), entry('b'), entry('c')]);
+    assert.deepEqual([results[0], results[2], results[3]], ['a!', 'b!', 'c!']);
+    assert.deepEqual(calls, [3]);
+    assert.deepEqual(await ids(database), ['a', 'b', 'c', 'x']);
+  });
+
+  test('of a batch that fails only the culprit is refused', async ({ database }) => {
+    const told: string[] = [];
+    const entry = database.batch(async (tx: Tx, entries: readonly string[]) => {
+      for (const id of entries) {
+        await put(tx, id);
+        tx.onCommit(() => told.push(id));
+      }
+      return entries;
+    });
+    const before = database.stats.commits;
+    const results = await Promise.allSettled([entry('a'), entry('b'), entry('a'), entry('c')]);
+    assert.deepEqual(failed(results), [2]);
+    assert.deepEqual(await ids(database), ['a', 'b', 'c']);
+    assert.deepEqual(told, ['a', 'b', 'c']);
+    assert.equal(database.stats.commits, before + 1);
+  });
+
+  test('more units than a transaction holds are all done', async ({ database }) => {
+    const before = database.stats.commits;
+    await Promise.all(Array.from({ length: 150 }, (_, index) => database.write((tx) => put(tx, String(index)))));
+    assert.equal((await ids(database)).length, 150);
+    assert.equal(database.stats.commits, before + 3);
+  });
+
+  test('after close what was queued is done and what comes is refused', async ({ database }) => {
+    const queued = database.write((tx) => put(tx, 'a'));
+    const entry = database.batch(async (_tx: Tx, entries: readonly string[]) => entries);
+    const closing = database.close();
+    await assert.rejects(
+      database.write((tx) => put(tx, 'b')),
+      WriterClosed,
+    );
+    await assert.rejects(entry('c'), WriterClosed);
+    await queued;
+    await closing;
+  });
+
+  test('the reading connection writes nothing', async ({ database }) => {
+    await assert.rejects(database.read.insertInto('process').values({ id: 'a', seen_at: '' }).execute(), /read-?only/i);
+  });
+
+  test('sums and counts come as numbers', async ({ database }) => {
+    await database.write(({ db }) =>
+      db
+        .insertInto('pool_usage')
+        .values({ pool: 'a', allocated_gib: 2 ** 40, provisioned_gib: 1, volumes: 1 })
+        .execute(),
+    );
+    const row = await database.read
+      .selectFrom('pool_usage')
+      .select(({ fn }) => [fn.sum('allocated_gib').as('sum'), fn.countAll().as('count'), 'allocated_gib'])
+      .groupBy('allocated_gib')
+      .executeTakeFirstOrThrow();
+    assert.deepEqual({ ...row }, { sum: 2 ** 40, count: 1, allocated_gib: 2 ** 40 });
+  });
+});
