@@ -22,6 +22,8 @@ export interface Tools {
   readonly quota: QuotaConfig;
   /** Seconds after which a service that is silent counts as down. */
   readonly serviceDownSeconds: number;
+  /** Seconds a user message is kept. */
+  readonly messageTtlSeconds: number;
 }
 
 export const { world, record, obligation } = tasksOver<Tools, Tx>();

@@ -1,0 +1,32 @@
+/** The pools as the scheduler sees them: what their services last reported, and what our rows say they were given. */
+import type { Kysely } from 'kysely';
+import { fromNow } from '../lib/clock.ts';
+import type { Pool } from '../model/backend.ts';
+import { listPoolUsage } from './pool-usage.ts';
+import type { Tables } from './schema.ts';
+import { listServices } from './services.ts';
+
+export const VOLUME_BINARY = 'cinder-volume';
+
+/** Pools of services that are down, disabled or failed are in the list, not `up`. */
+export async function listPools(db: Kysely<Tables>, serviceDownSeconds: number): Promise<Pool[]> {
+  const services = await listServices(db, { binary: VOLUME_BINARY });
+  const usage = new Map((await listPoolUsage(db)).map((each) => [each.pool, each]));
+  const alive = fromNow(-serviceDownSeconds * 1000);
+  return services.flatMap((service) =>
+    service.pools.map((stats): Pool => {
+      const name = `${service.host}#${stats.pool_name}`;
+      const given = usage.get(name);
+      return {
+        name,
+        availabilityZone: service.availabilityZone,
+        up: !service.disabled && !service.frozen && service.failure === null && service.updatedAt > alive,
+        stats,
+        allocatedGiB: given?.allocatedGiB ?? 0,
+        provisionedGiB: given?.provisionedGiB ?? 0,
+        volumes: given?.volumes ?? 0,
+        reportedAt: service.updatedAt,
+      };
+    }),
+  );
+}

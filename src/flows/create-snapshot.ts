@@ -1,0 +1,65 @@
+/**
+ * Take a snapshot of a volume, in use or not.
+ *
+ * The command has inserted the row (`creating`), counted the quota and taken the holds (the snapshot exclusive, its volume
+ * shared: several snapshots of one volume may be taken at once, but it is not extended or deleted meanwhile). If it fails
+ * nothing stays on the backend and the row says `error`.
+ */
+import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getVolume } from '../db/volumes.ts';
+import type { ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import { tellSnapshot, tellUser } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface CreateSnapshot {
+  readonly snapshotRef: SnapshotRef;
+  readonly pool: string;
+}
+
+const ErrorOut = obligation({
+  name: 'error_out',
+  revert: async ({ snapshotRef: { id } }: CreateSnapshot, _outcome, { tx, failures, ...context }) => {
+    const snapshot = await findSnapshot(tx.db, id);
+    if (snapshot === undefined) return;
+    await updateSnapshot(tx, id, { status: 'error' });
+    await tellUser(tx, 'create-snapshot', failures[0], snapshot, context);
+  },
+});
+
+const NotifySnapshotAction = record({
+  name: 'notify_snapshot_action;create.start',
+  execute: async ({ snapshotRef }: CreateSnapshot, { tx, requestId }) => {
+    const volume = await getVolume(tx.db, snapshotRef.volumeId);
+    await tellSnapshot(tx, 'create.start', await getSnapshot(tx.db, snapshotRef.id), volume, requestId);
+  },
+});
+
+const CreateOnBackend = world({
+  name: 'create_snapshot_on_backend',
+  execute: async ({ snapshotRef, pool }: CreateSnapshot, call): Promise<{ model: ModelUpdate }> => ({
+    model: await call.tools.driver(pool).createSnapshot(snapshotRef, call),
+  }),
+  revert: async ({ snapshotRef, pool }, _outcome, call) => call.tools.driver(pool).deleteSnapshot(snapshotRef, call),
+});
+
+const CreateSnapshotOnFinish = record({
+  name: 'create_snapshot_on_finish;create.end',
+  execute: async (
+    { snapshotRef: { id, volumeId }, model }: CreateSnapshot & { model: ModelUpdate },
+    { tx, requestId },
+  ) => {
+    const volume = await getVolume(tx.db, volumeId);
+    const imageMetadata = volume.bootable ? volume.imageMetadata : null;
+    await updateSnapshot(tx, id, { ...model, status: 'available', progress: '100%', imageMetadata });
+    await tellSnapshot(tx, 'create.end', await getSnapshot(tx.db, id), volume, requestId);
+  },
+});
+
+export const createSnapshot = flow<CreateSnapshot>('create_snapshot')
+  .add(ErrorOut)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifySnapshotAction)
+  .add(CreateOnBackend)
+  .add(CreateSnapshotOnFinish)
+  .build({ version: 1 });

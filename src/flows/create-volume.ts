@@ -1,0 +1,253 @@
+/**
+ * Create a volume: blank, from a snapshot, from another volume, or from an image.
+ *
+ * The command has, in one transaction, inserted the row (`creating`), counted the quota, taken the holds (the volume
+ * exclusive, its source shared) and begun this flow. What is left is all that can fail.
+ *
+ * A pool is chosen and the volume made on it; when that fails and the failure says that another backend may succeed, what
+ * was made is removed *first*, then the next pool is tried, at most `scheduler_max_attempts` times. The attempts and
+ * their reasons are in the journal. At the end the status, `launched_at`, the event and the end of the flow are one
+ * commit. If it fails for good nothing stays on a backend, the row says `error`, keeps its quota until it is deleted, and
+ * a message says why.
+ */
+import { addPoolUsage } from '../db/pool-usage.ts';
+import { listPools } from '../db/pools.ts';
+import { getSnapshot } from '../db/snapshots.ts';
+import { getVolumeType } from '../db/volume-types.ts';
+import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
+import type { Tx } from '../db/writer.ts';
+import type { ModelUpdate, SnapshotRef, VolumeRef } from '../drivers/driver.ts';
+import { schedulerEvent } from '../events/notifications.ts';
+import { now } from '../lib/clock.ts';
+import { hostOf } from '../model/backend.ts';
+import { MetadataUpdateFailure } from '../model/errors.ts';
+import { capturedMetadata, type Image } from '../model/image.ts';
+import type { VolumeStatus } from '../model/status.ts';
+import type { Metadata } from '../model/volume.ts';
+import { schedule } from '../scheduler/schedule.ts';
+import { createFromImage } from './create-from-image.ts';
+import { tell, tellUser, tellVolume } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface CreateVolume {
+  readonly volumeId: string;
+  /** Any of these zones will do. Empty: any at all. */
+  readonly zones: readonly string[];
+  /** The pool it must be on: its source's. */
+  readonly resourceBackend: string | null;
+  /** Hints: the pools of the volumes they named; null is no hint. */
+  readonly differentFrom: readonly string[] | null;
+  readonly sameAs: readonly string[] | null;
+  /** As the image service described it to the caller. */
+  readonly image: Image | null;
+}
+
+/** What is to be made, and from what. */
+export type VolumeSpec = { readonly status: VolumeStatus } & (
+  | { readonly type: 'raw' }
+  | { readonly type: 'snap'; readonly snapshot: SnapshotRef }
+  | { readonly type: 'source_vol'; readonly source: VolumeRef }
+  | { readonly type: 'image'; readonly imageId: string }
+);
+
+/** The one place that decides how a failed create ends. It is reverted last. */
+const ErrorOut = obligation({
+  name: 'error_out',
+  revert: async ({ volumeId }: CreateVolume, _outcome, { tx, failures, ...context }) => {
+    const volume = await findVolume(tx.db, volumeId);
+    if (volume === undefined) return;
+    await updateVolume(tx, volumeId, { status: 'error' });
+    const [failure] = failures;
+    await tellUser(tx, 'create-volume', failure, volume, context);
+    if (failure.name !== 'NoValidBackend') return;
+    const requestSpec = { volume_id: volumeId, size: volume.sizeGiB, volume_type: volume.volumeTypeId };
+    const { requestId } = context;
+    await tell(
+      tx,
+      schedulerEvent({
+        method: 'create_volume',
+        volume,
+        state: 'error',
+        reason: failure.message,
+        requestSpec,
+        origin: { requestId },
+      }),
+    );
+  },
+});
+
+const ExtractVolumeRef = record({
+  name: 'extract_volume_ref',
+  execute: async ({ volumeId }: CreateVolume, { tx }) => {
+    const { nameId, sizeGiB } = await getVolume(tx.db, volumeId);
+    return { volumeRef: { id: volumeId, nameId, sizeGiB } satisfies VolumeRef };
+  },
+});
+
+/** Chooses a pool and counts the volume on it, so that the next choice of this transaction sees it. */
+const ScheduleCreateVolume = record({
+  name: 'schedule_create_volume',
+  execute: async (input: CreateVolume & { volumeRef: VolumeRef }, { tx, tools, rejections }) => {
+    const { volumeTypeId, sizeGiB } = await getVolume(tx.db, input.volumeId);
+    const pool = schedule(
+      await listPools(tx.db, tools.serviceDownSeconds),
+      {
+        sizeGiB,
+        volumeType: await getVolumeType(tx.db, volumeTypeId),
+        availabilityZones: input.zones,
+        differentFrom: input.differentFrom && new Set(input.differentFrom),
+        sameAs: input.sameAs && new Set(input.sameAs),
+        resourceBackend: input.resourceBackend,
+        attempted: rejections.flatMap(({ choice }) => (typeof choice === 'string' ? [hostOf(choice)] : [])),
+      },
+      tools.scheduler,
+    );
+    await updateVolume(tx, input.volumeId, {
+      host: pool.name,
+      availabilityZone: pool.availabilityZone,
+      scheduledAt: now(),
+    });
+    await addPoolUsage(tx, { pool: pool.name, allocatedGiB: sizeGiB, provisionedGiB: sizeGiB, volumes: 1 });
+    return { pool: pool.name };
+  },
+  revert: async ({ volumeId, volumeRef: { sizeGiB } }, outcome, { tx }) => {
+    if (outcome.is !== 'done') return;
+    await addPoolUsage(tx, {
+      pool: outcome.result.pool,
+      allocatedGiB: -sizeGiB,
+      provisionedGiB: -sizeGiB,
+      volumes: -1,
+    });
+    await updateVolume(tx, volumeId, { host: null, providerLocation: null, providerId: null });
+  },
+});
+
+/** A snapshot comes before a source volume, that before an image; none of them makes a blank volume. */
+const ExtractVolumeSpec = record({
+  name: 'extract_volume_spec',
+  execute: async ({ volumeId, image }: CreateVolume, { tx }): Promise<{ volumeSpec: VolumeSpec }> => {
+    const { status, snapshotId, sourceVolumeId } = await getVolume(tx.db, volumeId);
+    if (snapshotId !== null) {
+      const snapshot = await getSnapshot(tx.db, snapshotId);
+      return {
+        volumeSpec: {
+          status,
+          type: 'snap',
+          snapshot: { id: snapshotId, volumeId: snapshot.volumeId, sizeGiB: snapshot.volumeSizeGiB },
+        },
+      };
+    }
+    if (sourceVolumeId !== null) {
+      const { nameId, sizeGiB } = await getVolume(tx.db, sourceVolumeId);
+      return { volumeSpec: { status, type: 'source_vol', source: { id: sourceVolumeId, nameId, sizeGiB } } };
+    }
+    return { volumeSpec: image === null ? { status, type: 'raw' } : { status, type: 'image', imageId: image.id } };
+  },
+});
+
+const NotifyVolumeAction = record({
+  name: 'notify_volume_action;create.start',
+  execute: async ({ volumeId }: CreateVolume, { tx, requestId }) => {
+    await tellVolume(tx, 'create.start', await getVolume(tx.db, volumeId), requestId);
+  },
+});
+
+/** The backend makes the volume whole; an image is more than one step, and has a flow of its own. */
+const CreateVolumeFromSpec = world({
+  name: 'create_volume_from_spec',
+  execute: async (
+    { volumeRef, volumeSpec, pool }: { volumeRef: VolumeRef; volumeSpec: VolumeSpec; pool: string },
+    call,
+  ): Promise<{ model: ModelUpdate }> => {
+    const driver = call.tools.driver(pool);
+    switch (volumeSpec.type) {
+      case 'raw':
+        return { model: await driver.createVolume(volumeRef, call) };
+      case 'snap':
+        return { model: await driver.createVolumeFromSnapshot(volumeRef, volumeSpec.snapshot, call) };
+      case 'source_vol':
+        return { model: await driver.createClonedVolume(volumeRef, volumeSpec.source, call) };
+      case 'image':
+        throw new TypeError('An image is made into a volume by create_from_image.');
+    }
+  },
+  revert: async ({ volumeRef, pool }, _outcome, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+});
+
+/** What the source says of being a disk to boot from, all of it or none. */
+const HandleBootable = record({
+  name: 'handle_bootable_volume',
+  execute: async ({ volumeId, volumeSpec, image }: CreateVolume & { volumeSpec: VolumeSpec }, { tx }) => {
+    const inherited =
+      image !== null && volumeSpec.type === 'image' ? capturedMetadata(image) : await inheritedMetadata(tx, volumeSpec);
+    if (inherited !== undefined) await updateVolume(tx, volumeId, { bootable: true, imageMetadata: inherited });
+  },
+});
+
+/** Undefined when the source cannot be booted from. */
+async function inheritedMetadata(tx: Tx, spec: VolumeSpec): Promise<Metadata | null | undefined> {
+  if (spec.type !== 'snap' && spec.type !== 'source_vol') return undefined;
+  const originId = spec.type === 'snap' ? spec.snapshot.volumeId : spec.source.id;
+  const origin = await findVolume(tx.db, originId);
+  if (origin === undefined)
+    throw new MetadataUpdateFailure(`Volume ${originId} is gone; whether it can be booted from is not known.`);
+  if (!origin.bootable) return undefined;
+  return spec.type === 'snap' ? (await getSnapshot(tx.db, spec.snapshot.id)).imageMetadata : origin.imageMetadata;
+}
+
+/** A volume that was made for another purpose than to be used is not `available`. */
+const READY_STATUS: Readonly<Record<string, string>> = { migration_target_creating: 'migration_target' };
+
+/** The status that says "ready" for a volume that was made under this one. */
+export function readyStatus(status: string): VolumeStatus {
+  return (READY_STATUS[status] ?? 'available') as VolumeStatus;
+}
+
+const CreateVolumeOnFinish = record({
+  name: 'create_volume_on_finish;create.end',
+  execute: async (
+    {
+      volumeId,
+      volumeSpec,
+      model,
+      imageModel,
+    }: CreateVolume & { volumeSpec: VolumeSpec; model: ModelUpdate | undefined; imageModel: ModelUpdate | undefined },
+    { tx, requestId },
+  ) => {
+    await updateVolume(tx, volumeId, {
+      ...(model ?? imageModel),
+      status: readyStatus(volumeSpec.status),
+      launchedAt: now(),
+    });
+    await tellVolume(tx, 'create.end', await getVolume(tx.db, volumeId), requestId);
+  },
+});
+
+const fromSpec = flow<{ volumeRef: VolumeRef; volumeSpec: VolumeSpec; pool: string }>('make')
+  .add(CreateVolumeFromSpec)
+  .build({ version: 1 });
+
+export const createVolume = flow<CreateVolume>('create_volume')
+  .add(ErrorOut)
+  .add(ExtractVolumeRef)
+  .attempts(
+    'on_failure_reschedule',
+    {
+      limit: ({ maxAttempts }) => maxAttempts,
+      remember: ({ pool }) => pool ?? null,
+      rejected: async ({ volumeId }, _rejection, { tx }) => {
+        await updateVolume(tx, volumeId, { status: 'creating', scheduledAt: now() });
+      },
+    },
+    (attempt) =>
+      attempt
+        .add(ScheduleCreateVolume)
+        .lane(({ pool }) => `host:${hostOf(pool)}`)
+        .add(ExtractVolumeSpec)
+        .add(NotifyVolumeAction)
+        .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
+        .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', createFromImage),
+  )
+  .add(HandleBootable)
+  .add(CreateVolumeOnFinish)
+  .build({ version: 1 });

@@ -1,0 +1,56 @@
+/** Delete a snapshot. Goes forward as `delete-volume.ts` does, for the same reasons. */
+import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getVolume } from '../db/volumes.ts';
+import type { SnapshotRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import type { SnapshotStatus } from '../model/status.ts';
+import { DESTROYS, forgetSnapshot, mayBeDestroyed } from './delete-volume.ts';
+import { tellSnapshot, tellUser } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface DeleteSnapshot {
+  readonly snapshotRef: SnapshotRef;
+  readonly pool: string;
+  readonly previousStatus: SnapshotStatus;
+}
+
+const ErrorDeleting = obligation({
+  name: 'error_deleting',
+  revert: async ({ snapshotRef: { id }, previousStatus }: DeleteSnapshot, _outcome, { tx, failures, ...context }) => {
+    const snapshot = await findSnapshot(tx.db, id);
+    if (snapshot === undefined) return;
+    await updateSnapshot(tx, id, {
+      status: mayBeDestroyed(failures, DeleteOnBackend.name) ? 'error_deleting' : previousStatus,
+    });
+    await tellUser(tx, 'delete-snapshot', failures[0], snapshot, context);
+  },
+});
+
+const NotifySnapshotAction = record({
+  name: 'notify_snapshot_action;delete.start',
+  execute: async ({ snapshotRef: { id, volumeId } }: DeleteSnapshot, { tx, requestId }) => {
+    await tellSnapshot(tx, 'delete.start', await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), requestId);
+  },
+});
+
+const DeleteOnBackend = world({
+  name: 'delete_on_backend',
+  ...DESTROYS,
+  execute: async ({ snapshotRef, pool }: DeleteSnapshot, call) =>
+    call.tools.driver(pool).deleteSnapshot(snapshotRef, call),
+});
+
+const DeleteSnapshotOnFinish = record({
+  name: 'delete_snapshot_on_finish;delete.end',
+  execute: async ({ snapshotRef: { id, volumeId } }: DeleteSnapshot, { tx, ...context }) => {
+    await forgetSnapshot(tx, await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), 'delete.end', context);
+  },
+});
+
+export const deleteSnapshot = flow<DeleteSnapshot>('delete_snapshot')
+  .add(ErrorDeleting)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifySnapshotAction)
+  .add(DeleteOnBackend)
+  .add(DeleteSnapshotOnFinish)
+  .build({ version: 1 });

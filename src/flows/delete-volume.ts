@@ -1,0 +1,154 @@
+/**
+ * Delete a volume, and its snapshots when asked (cascade).
+ *
+ * The command has moved the statuses to `deleting` and taken the holds. Deletes go forward: once data is being destroyed
+ * there is no way back, so a backend that is down is waited for, as long as it takes; an operator who knows better ends it
+ * with `pumice flows revert`, and the volume says `error_deleting`. Only a backend that answers "busy" has destroyed
+ * nothing: the volume is what it was before, and a message says why. The rows, their quota, the events and the end of the
+ * flow are one commit.
+ */
+import { addPoolUsage } from '../db/pool-usage.ts';
+import { countQuota } from '../db/quotas.ts';
+import { deleteSnapshotRow, findSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getVolumeType } from '../db/volume-types.ts';
+import { deleteVolumeRow, findVolume, getVolume, updateVolume } from '../db/volumes.ts';
+import type { Tx } from '../db/writer.ts';
+import type { SnapshotRef, VolumeRef } from '../drivers/driver.ts';
+import type { FlowFailures } from '../engine/failure.ts';
+import { hostOf } from '../model/backend.ts';
+import { negated, snapshotQuota, volumeQuota } from '../model/quota.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { SnapshotStatus, VolumeStatus } from '../model/status.ts';
+import type { Volume } from '../model/volume.ts';
+import { tellSnapshot, tellUser, tellVolume } from './tell.ts';
+import { flow, obligation, record, type Tools, world } from './tools.ts';
+
+export interface DeleteVolume {
+  readonly volumeRef: VolumeRef;
+  /** `node@backend#pool` */
+  readonly pool: string;
+  readonly previousStatus: VolumeStatus;
+  /** Deleted with it, with what each was before. */
+  readonly snapshots: readonly { readonly ref: SnapshotRef; readonly previousStatus: SnapshotStatus }[];
+}
+
+/** Of a delete that failed: whether data may be gone. `busy` says that none is. */
+export const DESTROYS = {
+  retry: {
+    tries: Number.POSITIVE_INFINITY,
+    when: ({ name }: { name: string }) => !isBusy(name),
+    backoffMs: 500,
+    maxBackoffMs: 60_000,
+  },
+  forwardOnly: true,
+} as const;
+
+const isBusy = (name: string): boolean => name === 'VolumeIsBusy' || name === 'SnapshotIsBusy';
+
+/** Whether the failure came when the backend had begun to destroy. */
+export function mayBeDestroyed([failure]: FlowFailures, task: string): boolean {
+  return failure.task === task && !isBusy(failure.name);
+}
+
+const ErrorDeleting = obligation({
+  name: 'error_deleting',
+  revert: async (
+    { volumeRef: { id }, previousStatus, snapshots }: DeleteVolume,
+    _outcome,
+    { tx, failures, ...context },
+  ) => {
+    const volume = await findVolume(tx.db, id);
+    if (volume === undefined) return;
+    const destroyed = mayBeDestroyed(failures, DeleteSnapshots.name) || mayBeDestroyed(failures, DeleteOnBackend.name);
+    await updateVolume(tx, id, { status: destroyed ? 'error_deleting' : previousStatus, terminatedAt: null });
+    for (const { ref, previousStatus: status } of snapshots)
+      await updateSnapshot(tx, ref.id, { status: destroyed ? 'error_deleting' : status });
+    await tellUser(tx, 'delete-volume', failures[0], volume, context);
+  },
+});
+
+const NotifyVolumeAction = record({
+  name: 'notify_volume_action;delete.start',
+  execute: async ({ volumeRef: { id }, snapshots }: DeleteVolume, { tx, requestId }) => {
+    const volume = await getVolume(tx.db, id);
+    await tellVolume(tx, 'delete.start', volume, requestId);
+    for (const { ref } of snapshots) {
+      const snapshot = await findSnapshot(tx.db, ref.id);
+      if (snapshot) await tellSnapshot(tx, 'delete.start', snapshot, volume, requestId);
+    }
+  },
+});
+
+const DeleteSnapshots = world({
+  name: 'delete_snapshots_on_backend',
+  ...DESTROYS,
+  execute: async ({ snapshots, pool }: DeleteVolume, call) => {
+    const driver = call.tools.driver(pool);
+    for (const { ref } of snapshots) await driver.deleteSnapshot(ref, call);
+  },
+});
+
+const DeleteOnBackend = world({
+  name: 'delete_on_backend',
+  ...DESTROYS,
+  execute: async ({ volumeRef, pool }: DeleteVolume, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+});
+
+const DeleteVolumeOnFinish = record({
+  name: 'delete_volume_on_finish;delete.end',
+  execute: async ({ volumeRef: { id }, snapshots }: DeleteVolume, { tx, tools, requestId }) => {
+    const volume = await getVolume(tx.db, id);
+    for (const { ref } of snapshots) {
+      const snapshot = await findSnapshot(tx.db, ref.id);
+      if (snapshot) await forgetSnapshot(tx, snapshot, volume, 'delete.end', { tools, requestId });
+    }
+    await forgetVolume(tx, volume, 'delete.end', requestId);
+  },
+});
+
+/** The row goes, and with it what it counts for. */
+export async function forgetVolume(
+  tx: Tx,
+  volume: Volume,
+  event: 'delete.end' | 'unmanage.end',
+  requestId: string,
+): Promise<void> {
+  const type = await getVolumeType(tx.db, volume.volumeTypeId);
+  await deleteVolumeRow(tx, volume.id);
+  if (volume.usesQuota) await countQuota(tx, volume.projectId, negated(volumeQuota(volume.sizeGiB, type.name)));
+  if (volume.host !== null)
+    await addPoolUsage(tx, {
+      pool: volume.host,
+      allocatedGiB: -volume.sizeGiB,
+      provisionedGiB: -volume.sizeGiB,
+      volumes: -1,
+    });
+  await tellVolume(tx, event, volume, requestId);
+}
+
+export async function forgetSnapshot(
+  tx: Tx,
+  snapshot: Snapshot,
+  volume: Volume,
+  event: 'delete.end' | 'unmanage.end',
+  { tools, requestId }: { readonly tools: Tools; readonly requestId: string },
+): Promise<void> {
+  const type = await getVolumeType(tx.db, snapshot.volumeTypeId);
+  const deltas = snapshotQuota(snapshot.volumeSizeGiB, type.name, !tools.quota.no_snapshot_gb_quota);
+  await deleteSnapshotRow(tx, snapshot.id);
+  if (snapshot.usesQuota) await countQuota(tx, snapshot.projectId, negated(deltas));
+  if (volume.host !== null)
+    await addPoolUsage(tx, { pool: volume.host, allocatedGiB: 0, provisionedGiB: -snapshot.volumeSizeGiB, volumes: 0 });
+  await tellSnapshot(tx, event, snapshot, volume, requestId);
+}
+
+const withSnapshots = flow<DeleteVolume>('cascade').add(DeleteSnapshots).build({ version: 1 });
+
+export const deleteVolume = flow<DeleteVolume>('delete_volume')
+  .add(ErrorDeleting)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifyVolumeAction)
+  .when('has_snapshots', ({ snapshots }) => snapshots.length > 0, withSnapshots)
+  .add(DeleteOnBackend)
+  .add(DeleteVolumeOnFinish)
+  .build({ version: 1 });

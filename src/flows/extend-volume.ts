@@ -1,0 +1,96 @@
+/**
+ * Extend a volume, in use or not.
+ *
+ * The command has moved the status to `extending`, taken the hold, and promised the difference to this flow. The pool must
+ * have room for it, else the volume is what it was before. The backend only ever grows: when it fails there, or its answer
+ * is lost for good, nobody can say what size the volume has, so it says `error_extending`; the promise is given back. New
+ * size, quota, status, event and end of the flow are one commit.
+ */
+import { addPoolUsage } from '../db/pool-usage.ts';
+import { listPools } from '../db/pools.ts';
+import { commitReservations, rollbackReservations } from '../db/quotas.ts';
+import { getVolumeType } from '../db/volume-types.ts';
+import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
+import type { VolumeRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import type { VolumeStatus } from '../model/status.ts';
+import { schedule } from '../scheduler/schedule.ts';
+import { tellUser, tellVolume } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface ExtendVolume {
+  /** With the size before. */
+  readonly volumeRef: VolumeRef;
+  readonly pool: string;
+  readonly newSizeGiB: number;
+  readonly previousStatus: VolumeStatus;
+}
+
+const ErrorExtending = obligation({
+  name: 'error_extending',
+  revert: async (
+    { volumeRef: { id }, previousStatus }: ExtendVolume,
+    _outcome,
+    { tx, failures, flowId, ...context },
+  ) => {
+    await rollbackReservations(tx, flowId);
+    const volume = await findVolume(tx.db, id);
+    if (volume === undefined) return;
+    const touched = failures[0].task === ExtendOnBackend.name;
+    await updateVolume(tx, id, { status: touched ? 'error_extending' : previousStatus, previousStatus: null });
+    await tellUser(tx, 'extend-volume', failures[0], volume, context);
+  },
+});
+
+const ScheduleExtendVolume = record({
+  name: 'schedule_extend_volume',
+  execute: async ({ volumeRef, pool, newSizeGiB }: ExtendVolume, { tx, tools }) => {
+    const { volumeTypeId } = await getVolume(tx.db, volumeRef.id);
+    const request = {
+      sizeGiB: newSizeGiB - volumeRef.sizeGiB,
+      volumeType: await getVolumeType(tx.db, volumeTypeId),
+      resourceBackend: pool,
+    };
+    schedule(await listPools(tx.db, tools.serviceDownSeconds), request, tools.scheduler);
+  },
+});
+
+const NotifyVolumeAction = record({
+  name: 'notify_volume_action;resize.start',
+  execute: async ({ volumeRef }: ExtendVolume, { tx, requestId }) => {
+    await tellVolume(tx, 'resize.start', await getVolume(tx.db, volumeRef.id), requestId);
+  },
+});
+
+const ExtendOnBackend = world({
+  name: 'extend_on_backend',
+  execute: async ({ volumeRef, pool, newSizeGiB }: ExtendVolume, call) =>
+    call.tools.driver(pool).extendVolume(volumeRef, newSizeGiB, call),
+});
+
+const ExtendVolumeOnFinish = record({
+  name: 'extend_volume_on_finish;resize.end',
+  execute: async (
+    { volumeRef: { id, sizeGiB }, pool, newSizeGiB, previousStatus }: ExtendVolume,
+    { tx, flowId, requestId },
+  ) => {
+    await commitReservations(tx, flowId);
+    await updateVolume(tx, id, { sizeGiB: newSizeGiB, status: previousStatus, previousStatus: null });
+    await addPoolUsage(tx, {
+      pool,
+      allocatedGiB: newSizeGiB - sizeGiB,
+      provisionedGiB: newSizeGiB - sizeGiB,
+      volumes: 0,
+    });
+    await tellVolume(tx, 'resize.end', await getVolume(tx.db, id), requestId);
+  },
+});
+
+export const extendVolume = flow<ExtendVolume>('extend_volume')
+  .add(ErrorExtending)
+  .add(ScheduleExtendVolume)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifyVolumeAction)
+  .add(ExtendOnBackend)
+  .add(ExtendVolumeOnFinish)
+  .build({ version: 1 });

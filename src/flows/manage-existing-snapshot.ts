@@ -1,0 +1,132 @@
+/**
+ * Bring an existing snapshot under management: a thing on the backend that was not made here becomes the snapshot of a
+ * volume.
+ *
+ * The command has inserted the row (`creating`) and counted one snapshot of the volume's size, as for a new one. The
+ * backend is asked for the true size; the *difference* is reserved by this flow, may be negative, and is committed in the
+ * transaction that ends it. So a process that dies between leaks nothing: the reservation is the flow's, and the flow is
+ * finished or reverted. What was taken over is given back by its old name if anything fails; it is never deleted.
+ */
+import { addPoolUsage } from '../db/pool-usage.ts';
+import { commitReservations, rollbackReservations } from '../db/quotas.ts';
+import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getVolumeType } from '../db/volume-types.ts';
+import { getVolume } from '../db/volumes.ts';
+import type { ManageRef, ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import { gigabytesQuota } from '../model/quota.ts';
+import type { SnapshotStatus } from '../model/status.ts';
+import { reserve } from './quota.ts';
+import { tellSnapshot, tellUser } from './tell.ts';
+import { flow, record, world } from './tools.ts';
+
+export interface ManageExistingSnapshot {
+  readonly snapshotId: string;
+  readonly pool: string;
+  readonly ref: ManageRef;
+}
+
+/** Its revert is the one place that decides how a failed takeover ends. */
+const ExtractSnapshotRef = record({
+  name: 'extract_snapshot_ref',
+  execute: async ({ snapshotId }: ManageExistingSnapshot, { tx }) => {
+    const { volumeId, volumeSizeGiB } = await getSnapshot(tx.db, snapshotId);
+    return { snapshotRef: { id: snapshotId, volumeId, sizeGiB: volumeSizeGiB } satisfies SnapshotRef };
+  },
+  revert: async ({ snapshotId }, _outcome, { tx, failures, ...context }) => {
+    const snapshot = await findSnapshot(tx.db, snapshotId);
+    if (snapshot === undefined) return;
+    await updateSnapshot(tx, snapshotId, { status: 'error' });
+    await tellUser(tx, 'manage-existing-snapshot', failures[0], snapshot, context);
+  },
+});
+
+const NotifySnapshotAction = record({
+  name: 'notify_snapshot_action;manage_existing_snapshot.start',
+  execute: async ({ snapshotRef: { id, volumeId } }: { snapshotRef: SnapshotRef }, { tx, requestId }) => {
+    await tellSnapshot(
+      tx,
+      'manage_existing_snapshot.start',
+      await getSnapshot(tx.db, id),
+      await getVolume(tx.db, volumeId),
+      requestId,
+    );
+  },
+});
+
+const PrepareForQuotaReservation = world({
+  name: 'prepare_for_quota_reservation',
+  execute: async ({ pool, ref }: ManageExistingSnapshot, { tools, signal }) => ({
+    sizeGiB: await tools.driver(pool).manageExistingSnapshotGetSize(ref, signal),
+  }),
+});
+
+const QuotaReserve = record({
+  name: 'quota_reserve',
+  execute: async ({ snapshotRef, sizeGiB }: { snapshotRef: SnapshotRef; sizeGiB: number }, { tx, tools, flowId }) => {
+    if (tools.quota.no_snapshot_gb_quota) return;
+    const { projectId, volumeTypeId } = await getSnapshot(tx.db, snapshotRef.id);
+    const { name: type } = await getVolumeType(tx.db, volumeTypeId);
+    await reserve(tx, flowId, projectId, gigabytesQuota(sizeGiB - snapshotRef.sizeGiB, type), tools.quota);
+  },
+  revert: async (_input, _outcome, { tx, flowId }) => rollbackReservations(tx, flowId),
+});
+
+const ManageExisting = world({
+  name: 'manage_existing',
+  execute: async (
+    { snapshotRef, pool, ref, sizeGiB }: ManageExistingSnapshot & { snapshotRef: SnapshotRef; sizeGiB: number },
+    call,
+  ): Promise<{ model: ModelUpdate; newStatus: SnapshotStatus }> => ({
+    model: await call.tools.driver(pool).manageExistingSnapshot({ ...snapshotRef, sizeGiB }, ref, call),
+    newStatus: 'available',
+  }),
+  revert: async ({ snapshotRef, pool, ref }, _outcome, call) =>
+    call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call),
+});
+
+/** The true size and what was promised for it become one: rows and usage never differ. */
+const QuotaCommit = record({
+  name: 'quota_commit',
+  execute: async (
+    {
+      snapshotRef,
+      pool,
+      ref,
+      sizeGiB,
+      model,
+    }: ManageExistingSnapshot & { snapshotRef: SnapshotRef; sizeGiB: number; model: ModelUpdate },
+    { tx, flowId },
+  ) => {
+    await commitReservations(tx, flowId);
+    await updateSnapshot(tx, snapshotRef.id, { ...model, volumeSizeGiB: sizeGiB, managedRef: ref });
+    await addPoolUsage(tx, { pool, allocatedGiB: 0, provisionedGiB: sizeGiB - snapshotRef.sizeGiB, volumes: 0 });
+  },
+});
+
+const CreateSnapshotOnFinish = record({
+  name: 'create_snapshot_on_finish;manage_existing_snapshot.end',
+  execute: async (
+    { snapshotRef: { id, volumeId }, newStatus }: { snapshotRef: SnapshotRef; newStatus: SnapshotStatus },
+    { tx, requestId },
+  ) => {
+    const volume = await getVolume(tx.db, volumeId);
+    await updateSnapshot(tx, id, {
+      status: newStatus,
+      progress: '100%',
+      imageMetadata: volume.bootable ? volume.imageMetadata : null,
+    });
+    await tellSnapshot(tx, 'manage_existing_snapshot.end', await getSnapshot(tx.db, id), volume, requestId);
+  },
+});
+
+export const manageExistingSnapshot = flow<ManageExistingSnapshot>('manage_existing_snapshot')
+  .add(ExtractSnapshotRef)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifySnapshotAction)
+  .add(PrepareForQuotaReservation)
+  .add(QuotaReserve)
+  .add(ManageExisting)
+  .add(QuotaCommit)
+  .add(CreateSnapshotOnFinish)
+  .build({ version: 1 });

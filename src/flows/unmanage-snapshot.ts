@@ -1,0 +1,58 @@
+/** Give a snapshot back, as `unmanage-volume.ts` does a volume. The inverse of `manage-existing-snapshot.ts`. */
+import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getVolume } from '../db/volumes.ts';
+import type { ManageRef, SnapshotRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import type { SnapshotStatus } from '../model/status.ts';
+import { forgetSnapshot } from './delete-volume.ts';
+import { tellSnapshot, tellUser } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface UnmanageSnapshot {
+  readonly snapshotRef: SnapshotRef;
+  readonly pool: string;
+  readonly previousStatus: SnapshotStatus;
+  readonly ref: ManageRef | null;
+}
+
+const ErrorUnmanaging = obligation({
+  name: 'error_unmanaging',
+  revert: async ({ snapshotRef: { id }, previousStatus }: UnmanageSnapshot, _outcome, { tx, failures, ...context }) => {
+    const snapshot = await findSnapshot(tx.db, id);
+    if (snapshot === undefined) return;
+    const refused = failures[0].task === Unmanage.name && failures[0].name !== 'Cancelled';
+    await updateSnapshot(tx, id, { status: refused ? 'error_unmanaging' : previousStatus });
+    await tellUser(tx, 'unmanage-snapshot', failures[0], snapshot, context);
+  },
+});
+
+const NotifySnapshotAction = record({
+  name: 'notify_snapshot_action;unmanage.start',
+  execute: async ({ snapshotRef: { id, volumeId } }: UnmanageSnapshot, { tx, requestId }) => {
+    await tellSnapshot(tx, 'unmanage.start', await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), requestId);
+  },
+});
+
+const Unmanage = world({
+  name: 'unmanage',
+  execute: async ({ snapshotRef, pool, ref }: UnmanageSnapshot, call) =>
+    call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call),
+  revert: async ({ snapshotRef, pool, ref }, _outcome, call) => {
+    if (ref !== null) await call.tools.driver(pool).manageExistingSnapshot(snapshotRef, ref, call);
+  },
+});
+
+const UnmanageOnFinish = record({
+  name: 'unmanage_on_finish;unmanage.end',
+  execute: async ({ snapshotRef: { id, volumeId } }: UnmanageSnapshot, { tx, ...context }) => {
+    await forgetSnapshot(tx, await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), 'unmanage.end', context);
+  },
+});
+
+export const unmanageSnapshot = flow<UnmanageSnapshot>('unmanage_snapshot')
+  .add(ErrorUnmanaging)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifySnapshotAction)
+  .add(Unmanage)
+  .add(UnmanageOnFinish)
+  .build({ version: 1 });

@@ -1,0 +1,60 @@
+/**
+ * Give a volume back: its row goes, its data stays on the backend under the name it was taken over by, or under ours when
+ * it was made here. The inverse of `manage-existing.ts`; if it fails the volume is managed as before.
+ */
+import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
+import type { ManageRef, VolumeRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import type { VolumeStatus } from '../model/status.ts';
+import { forgetVolume } from './delete-volume.ts';
+import { tellUser, tellVolume } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface UnmanageVolume {
+  readonly volumeRef: VolumeRef;
+  readonly pool: string;
+  readonly previousStatus: VolumeStatus;
+  readonly ref: ManageRef | null;
+}
+
+const ErrorUnmanaging = obligation({
+  name: 'error_unmanaging',
+  revert: async ({ volumeRef: { id }, previousStatus }: UnmanageVolume, _outcome, { tx, failures, ...context }) => {
+    const volume = await findVolume(tx.db, id);
+    if (volume === undefined) return;
+    const refused = failures[0].task === Unmanage.name && failures[0].name !== 'Cancelled';
+    await updateVolume(tx, id, { status: refused ? 'error_unmanaging' : previousStatus, terminatedAt: null });
+    await tellUser(tx, 'unmanage-volume', failures[0], volume, context);
+  },
+});
+
+const NotifyVolumeAction = record({
+  name: 'notify_volume_action;unmanage.start',
+  execute: async ({ volumeRef }: UnmanageVolume, { tx, requestId }) => {
+    await tellVolume(tx, 'unmanage.start', await getVolume(tx.db, volumeRef.id), requestId);
+  },
+});
+
+const Unmanage = world({
+  name: 'unmanage',
+  execute: async ({ volumeRef, pool, ref }: UnmanageVolume, call) =>
+    call.tools.driver(pool).unmanage(volumeRef, ref, call),
+  revert: async ({ volumeRef, pool, ref }, _outcome, call) => {
+    if (ref !== null) await call.tools.driver(pool).manageExisting(volumeRef, ref, call);
+  },
+});
+
+const UnmanageOnFinish = record({
+  name: 'unmanage_on_finish;unmanage.end',
+  execute: async ({ volumeRef }: UnmanageVolume, { tx, requestId }) => {
+    await forgetVolume(tx, await getVolume(tx.db, volumeRef.id), 'unmanage.end', requestId);
+  },
+});
+
+export const unmanageVolume = flow<UnmanageVolume>('unmanage_volume')
+  .add(ErrorUnmanaging)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifyVolumeAction)
+  .add(Unmanage)
+  .add(UnmanageOnFinish)
+  .build({ version: 1 });

@@ -1,0 +1,27 @@
+/**
+ * What counts against a project's quota, and how much.
+ *
+ * Each resource has a twin for each volume type: `gigabytes_<type>`. A limit of -1 is none. A volume or snapshot counts
+ * from the transaction that makes its row to the one that removes it, in error too.
+ */
+
+/** Resource → how much more (or less) of it. */
+export type QuotaDeltas = Readonly<Record<string, number>>;
+
+/** Of a volume of this type. */
+export function volumeQuota(sizeGiB: number, type: string): QuotaDeltas {
+  return { volumes: 1, [`volumes_${type}`]: 1, ...gigabytesQuota(sizeGiB, type) };
+}
+
+/** Of a snapshot; `countsGiB` is false where snapshots are exempt from gigabytes. */
+export function snapshotQuota(sizeGiB: number, type: string, countsGiB: boolean): QuotaDeltas {
+  return { snapshots: 1, [`snapshots_${type}`]: 1, ...(countsGiB ? gigabytesQuota(sizeGiB, type) : {}) };
+}
+
+export function gigabytesQuota(sizeGiB: number, type: string): QuotaDeltas {
+  return { gigabytes: sizeGiB, [`gigabytes_${type}`]: sizeGiB };
+}
+
+export function negated(deltas: QuotaDeltas): QuotaDeltas {
+  return Object.fromEntries(Object.entries(deltas).map(([resource, delta]) => [resource, -delta]));
+}
