@@ -10,33 +10,18 @@
  * the driver's own.
  */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import type { Call, ImageFile, ManageRef, SnapshotRef, VolumeDriver, VolumeRef } from '../src/drivers/driver.ts';
 import { elapsed, pause, uuid } from '../src/lib/clock.ts';
-import { CommandFailed, type Exec, exec } from '../src/lib/exec.ts';
+import { type Exec, exec } from '../src/lib/exec.ts';
 import * as errors from '../src/model/errors.ts';
+import { BLOCK_BYTES, begins, block, GIB, holds, holdsZeroes, isGone, MANAGED_BYTES } from './drivers/content.ts';
+import { calm, type DriverWorld, perform, type Request } from './drivers/driver-world.ts';
+import { FAULTS, FaultyExec } from './drivers/faulty-exec.ts';
+import { type Images, makeImages } from './drivers/images.ts';
+import { existing, OPERATIONS, type Operation, type Scene, writtenSource } from './drivers/operations.ts';
 
-export interface DriverWorld {
-  /** Started. */
-  readonly driver: VolumeDriver;
-  write(volume: VolumeRef, at: number, data: Buffer): Promise<void>;
-  read(kind: Kind, id: string, at: number, length: number): Promise<Buffer>;
-  /** An object made by an operator. */
-  foreign(name: string, bytes: number, data: Buffer): Promise<ManageRef>;
-  readForeign(ref: ManageRef, length: number): Promise<Buffer>;
-  /** Names of all that is half-made or half-deleted. */
-  leftovers(): Promise<readonly string[]>;
-  /** Performs the call in a process of its own, by `performFromArguments`. */
-  elsewhere(request: Request): ChildProcess;
-  /** Takes all space but so much, and returns how to give it back. Absent when the backend cannot be filled. */
-  readonly fill?: (freeBytes: number) => Promise<() => Promise<void>>;
-  cleanup(): Promise<void>;
-}
+const DEADLINE_MS = 30_000;
 
 export interface DriverUnderProof {
   readonly name: string;
@@ -49,157 +34,6 @@ export interface DriverUnderProof {
   /** Sharing blocks makes some copies free, so that they succeed on a full disk. */
   readonly copies: boolean;
 }
-
-type Kind = 'volume' | 'snapshot';
-type Method =
-  | 'createVolume'
-  | 'createVolumeFromSnapshot'
-  | 'createClonedVolume'
-  | 'cloneImage'
-  | 'copyImageToVolume'
-  | 'deleteVolume'
-  | 'extendVolume'
-  | 'createSnapshot'
-  | 'deleteSnapshot'
-  | 'manageExisting'
-  | 'unmanage'
-  | 'manageExistingSnapshot'
-  | 'unmanageSnapshot';
-type WithoutCall<Args> = Args extends [...infer Rest, Call] ? Rest : never;
-/** A call as data, so that it can be made in another process. */
-export type Request = { [M in Method]: readonly [M, ...WithoutCall<Parameters<VolumeDriver[M]>>] }[Method];
-
-export function perform(driver: VolumeDriver, [method, ...args]: Request, call: Call): Promise<unknown> {
-  const run = driver[method] as (...args: readonly unknown[]) => Promise<unknown>;
-  return run.call(driver, ...args, call);
-}
-
-const GIB = 1024 ** 3;
-const MIB = 1024 ** 2;
-const DEADLINE_MS = 30_000;
-
-/** Where volumes hold data; everything else is zero. */
-const BLOCKS = [0, 3 * 4096, 8 * MIB + 512, 700 * MIB, GIB - 65_536];
-const BLOCK_BYTES = 65_536;
-
-/** The things one operation is about. */
-interface Scene {
-  readonly world: DriverWorld;
-  readonly source: VolumeRef;
-  readonly snapshot: SnapshotRef;
-  readonly target: VolumeRef;
-  readonly images: Images;
-  ref: ManageRef;
-}
-
-interface Operation {
-  readonly title: string;
-  readonly prepare: (scene: Scene) => Promise<void>;
-  readonly request: (scene: Scene) => Request;
-  readonly done: (scene: Scene) => Promise<void>;
-  /** What is absent or whole, never half; none for what is changed in place. */
-  readonly makes?: (scene: Scene) => { readonly kind: Kind; readonly id: string };
-  readonly slow?: boolean;
-}
-
-const OPERATIONS: readonly Operation[] = [
-  {
-    title: 'creating a volume',
-    prepare: async () => {},
-    request: ({ target }) => ['createVolume', target],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holdsZeroes(world, target),
-  },
-  {
-    title: 'snapshotting a volume',
-    prepare: writtenSource,
-    request: ({ snapshot }) => ['createSnapshot', snapshot],
-    makes: ({ snapshot }) => ({ kind: 'snapshot', id: snapshot.id }),
-    done: ({ world, snapshot }) => holds(world, 'snapshot', snapshot.id, GIB, 'source'),
-    slow: true,
-  },
-  {
-    title: 'creating a larger volume from a snapshot',
-    prepare: async (scene) => {
-      await writtenSource(scene);
-      await scene.world.driver.createSnapshot(scene.snapshot, calm());
-    },
-    request: ({ target, snapshot }) => ['createVolumeFromSnapshot', target, snapshot],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
-    slow: true,
-  },
-  {
-    title: 'cloning a volume into a larger one',
-    prepare: writtenSource,
-    request: ({ target, source }) => ['createClonedVolume', target, source],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
-    slow: true,
-  },
-  {
-    title: 'copying an image to a volume',
-    prepare: async ({ world, target }) => {
-      await world.driver.createVolume(target, calm());
-      await world.write(target, 2 * GIB - BLOCK_BYTES, block('rubbish', 0));
-    },
-    request: ({ target, images }) => ['copyImageToVolume', target, images.qcow2],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'image'),
-    slow: true,
-  },
-  {
-    title: 'deleting a volume',
-    prepare: writtenSource,
-    request: ({ source }) => ['deleteVolume', source],
-    done: ({ world, source }) => isGone(world, 'volume', source.id),
-  },
-  {
-    title: 'deleting a snapshot',
-    prepare: async (scene) => {
-      await writtenSource(scene);
-      await scene.world.driver.createSnapshot(scene.snapshot, calm());
-    },
-    request: ({ snapshot }) => ['deleteSnapshot', snapshot],
-    done: ({ world, snapshot }) => isGone(world, 'snapshot', snapshot.id),
-  },
-  {
-    title: 'extending a volume',
-    prepare: writtenSource,
-    request: ({ source }) => ['extendVolume', source, 3],
-    done: ({ world, source }) => holds(world, 'volume', source.id, 3 * GIB, 'source'),
-  },
-  {
-    title: 'managing an existing object as a volume',
-    prepare: existing,
-    request: ({ source, ref }) => ['manageExisting', source, ref],
-    done: ({ world, source }) => begins(world, 'volume', source.id),
-  },
-  {
-    title: 'managing an existing object as a snapshot',
-    prepare: existing,
-    request: ({ snapshot, ref }) => ['manageExistingSnapshot', snapshot, ref],
-    done: ({ world, snapshot }) => begins(world, 'snapshot', snapshot.id),
-  },
-  {
-    title: 'giving a managed volume back',
-    prepare: async (scene) => {
-      await existing(scene);
-      await scene.world.driver.manageExisting(scene.source, scene.ref, calm());
-    },
-    request: ({ source, ref }) => ['unmanage', source, ref],
-    done: ({ world, source, ref }) => isGivenBack(world, 'volume', source.id, ref),
-  },
-  {
-    title: 'giving a managed snapshot back',
-    prepare: async (scene) => {
-      await existing(scene);
-      await scene.world.driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
-    },
-    request: ({ snapshot, ref }) => ['unmanageSnapshot', snapshot, ref],
-    done: ({ world, snapshot, ref }) => isGivenBack(world, 'snapshot', snapshot.id, ref),
-  },
-];
 
 export function proveDriver(proof: DriverUnderProof): void {
   describe(`the driver for ${proof.name}`, { skip: proof.skip ?? false }, () => {
@@ -242,7 +76,7 @@ export function proveDriver(proof: DriverUnderProof): void {
             const first = await settled(perform(scene.world.driver, operation.request(scene), faulty.call));
             faulty.disarm();
             if (!faulty.struck) break;
-            await assertFailedWell(first, faulty);
+            assertFailedWell(first, faulty);
             await assertNothingHalfMade(operation, scene);
             await perform(scene.world.driver, operation.request(scene), calm());
             await operation.done(scene);
@@ -534,73 +368,21 @@ export function proveDriver(proof: DriverUnderProof): void {
   });
 }
 
-// ── Faults
-
-type Strike = 'before' | 'after' | 'abort';
-
-const FAULTS: readonly { readonly title: string; readonly strike: Strike }[] = [
-  { title: 'a program failed', strike: 'before' },
-  { title: 'the answer of a program was lost', strike: 'after' },
-  { title: 'it was aborted', strike: 'abort' },
-];
-
-/** Programs run for real, but the n-th one after `arm(n)` does not end well. */
-class FaultyExec {
-  readonly #strike: Strike;
-  #countdown = Number.POSITIVE_INFINITY;
-  #aborter = new AbortController();
-  struck = false;
-  /** Runs before each program. */
-  before: (argv: readonly string[]) => Promise<void> = async () => {};
-
-  constructor(strike: Strike) {
-    this.#strike = strike;
-  }
-
-  arm(at: number): void {
-    this.#countdown = at;
-  }
-
-  disarm(): void {
-    this.#countdown = Number.POSITIVE_INFINITY;
-  }
-
-  get call(): Call {
-    return { signal: this.#aborter.signal, progress: () => {} };
-  }
-
-  get reason(): unknown {
-    return this.#aborter.signal.reason;
-  }
-
-  readonly exec: Exec = async (argv, options) => {
-    await this.before(argv);
-    if (--this.#countdown !== 0) return exec(argv, options);
-    this.struck = true;
-    if (this.#strike === 'abort') this.#aborter.abort(new Error('not wanted any more'));
-    if (this.#strike !== 'before') await exec(argv, options);
-    throw new CommandFailed(argv, 1, 'Input/output error', false);
-  };
-}
-
-// An image's program that fails speaks of the image; any other one of the backend.
-async function assertFailedWell(outcome: PromiseSettledResult<unknown>, faulty: FaultyExec): Promise<void> {
-  assert.equal(outcome.status, 'rejected', 'the failure of a program was swallowed');
-  const { reason } = outcome as PromiseRejectedResult;
-  if (faulty.reason !== undefined) assert.equal(reason, faulty.reason);
-  else assert.ok(reason instanceof errors.PumiceError, `${reason}`);
+function assertFailedWell(outcome: PromiseSettledResult<unknown>, faulty: FaultyExec): void {
+  assert.ok(outcome.status === 'rejected', 'the failure of a program was swallowed');
+  if (faulty.reason !== undefined) assert.equal(outcome.reason, faulty.reason);
+  else assert.ok(outcome.reason instanceof errors.PumiceError, `${outcome.reason}`);
 }
 
 async function assertNothingHalfMade(
-  { makes, done, title }: Operation,
+  { makes, done, replaces }: Operation,
   scene: Scene,
   { leftovers }: { leftovers?: 'allowed' } = {},
 ): Promise<void> {
   if (makes === undefined) return;
   const { kind, id } = makes(scene);
   const probe = await scene.world.driver.probe(kind, id, calm().signal);
-  // An image goes into a volume that is there before.
-  if (probe.is === 'present' && !title.includes('image')) await done(scene);
+  if (probe.is === 'present' && !replaces) await done(scene);
   if (leftovers === undefined) {
     assert.notEqual(probe.is, 'partial');
     assert.deepEqual(await scene.world.leftovers(), [], 'leftovers after a failure');
@@ -629,134 +411,6 @@ async function killInTheMiddle(scene: Scene, operation: Operation): Promise<void
 }
 
 const isCopy = ([program, verb]: readonly string[]): boolean => program === 'cp' || verb === 'convert';
-
-// ── Content
-
-function block(of: string, at: number): Buffer {
-  return Buffer.alloc(BLOCK_BYTES, `${of} ${at} `);
-}
-
-async function writtenSource({ world, source }: Scene): Promise<void> {
-  await world.driver.createVolume(source, calm());
-  for (const at of BLOCKS) await world.write(source, at, block('source', at));
-}
-
-/** Half a GiB and one sector. */
-const MANAGED_BYTES = 512 * MIB + 512;
-
-async function existing(scene: Scene, content = 'foreign'): Promise<void> {
-  scene.ref = await scene.world.foreign('left-by-an-operator', MANAGED_BYTES, block(content, 0));
-}
-
-async function begins(world: DriverWorld, kind: Kind, id: string): Promise<void> {
-  assert.deepEqual(await world.driver.probe(kind, id, calm().signal), { is: 'present', bytes: MANAGED_BYTES });
-  assert.deepEqual(await world.read(kind, id, 0, BLOCK_BYTES), block('foreign', 0));
-}
-
-async function isGivenBack(world: DriverWorld, kind: Kind, id: string, ref: ManageRef): Promise<void> {
-  await isGone(world, kind, id);
-  assert.deepEqual(await world.readForeign(ref, BLOCK_BYTES), block('foreign', 0));
-}
-
-async function holds(world: DriverWorld, kind: Kind, id: string, bytes: number, of: string): Promise<void> {
-  assert.deepEqual(await world.driver.probe(kind, id, calm().signal), { is: 'present', bytes });
-  for (const at of BLOCKS) {
-    const found = await world.read(kind, id, at, BLOCK_BYTES);
-    assert.ok(found.equals(expected(of, at)), `${kind} differs at ${at}`);
-  }
-  for (const at of [4 * MIB, 300 * MIB, bytes - BLOCK_BYTES]) {
-    if (BLOCKS.includes(at)) continue;
-    assert.ok(
-      (await world.read(kind, id, at, BLOCK_BYTES)).equals(Buffer.alloc(BLOCK_BYTES)),
-      `${kind} not zero at ${at}`,
-    );
-  }
-}
-
-/** The block at 12288 lies over the one at 0. */
-function expected(of: string, at: number): Buffer {
-  const own = block(of, at);
-  if (at === BLOCKS[0]) block(of, 3 * 4096).copy(own, 3 * 4096);
-  return own;
-}
-
-async function holdsZeroes(world: DriverWorld, { id, sizeGiB }: VolumeRef): Promise<void> {
-  const bytes = sizeGiB * GIB;
-  assert.deepEqual(await world.driver.probe('volume', id, calm().signal), { is: 'present', bytes });
-  for (const at of [...BLOCKS, bytes - BLOCK_BYTES]) {
-    assert.ok((await world.read('volume', id, at, BLOCK_BYTES)).equals(Buffer.alloc(BLOCK_BYTES)), `not zero at ${at}`);
-  }
-}
-
-async function isGone(world: DriverWorld, kind: Kind, id: string): Promise<void> {
-  assert.deepEqual(await world.driver.probe(kind, id, calm().signal), { is: 'absent' });
-}
-
-// ── Images
-
-interface Images extends Record<ImageFile['format'], ImageFile> {
-  readonly hostile: Readonly<Record<string, ImageFile>>;
-  readonly tooBig: ImageFile;
-  readonly disguised: ImageFile;
-  /** Holds 24 MiB of data. */
-  readonly dense: ImageFile;
-  remove(): Promise<void>;
-}
-
-async function makeImages(): Promise<Images> {
-  const directory = await mkdtemp(join(tmpdir(), 'pumice-images-'));
-  const at = (name: string): string => join(directory, name);
-  const qemu = (...args: readonly string[]) => exec(['qemu-img', ...args], { signal: calm().signal });
-
-  const raw = await open(at('raw'), 'w');
-  await raw.truncate(GIB);
-  for (const offset of BLOCKS) await raw.write(block('image', offset), 0, BLOCK_BYTES, offset);
-  await raw.close();
-  for (const format of ['qcow2', 'vmdk', 'vdi'])
-    await qemu('convert', '-f', 'raw', '-O', format, at('raw'), at(format));
-
-  const secret = await open(at('secret'), 'w');
-  await secret.write('A file of the host, which no image may name.'.padEnd(4096));
-  await secret.close();
-  await qemu('create', '-q', '-f', 'qcow2', '-b', at('secret'), '-F', 'raw', at('backed.qcow2'), '64M');
-  await qemu('create', '-q', '-f', 'qcow2', '-o', `data_file=${at('data')}`, at('parted.qcow2'), '64M');
-  await qemu('create', '-q', '-f', 'vmdk', '-o', 'subformat=monolithicFlat', at('flat.vmdk'), '64M');
-  await qemu('create', '-q', '-f', 'qcow2', at('too-big.qcow2'), '2G');
-
-  const dense = await open(at('dense'), 'w');
-  await dense.write(Buffer.alloc(24 * MIB, 'dense'));
-  await dense.close();
-  const disguised = await open(at('disguised'), 'w');
-  await disguised.write(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'));
-  await disguised.truncate(64 * MIB);
-  await disguised.close();
-
-  return {
-    raw: { path: at('raw'), format: 'raw' },
-    qcow2: { path: at('qcow2'), format: 'qcow2' },
-    vmdk: { path: at('vmdk'), format: 'vmdk' },
-    vdi: { path: at('vdi'), format: 'vdi' },
-    tooBig: { path: at('too-big.qcow2'), format: 'qcow2' },
-    disguised: { path: at('disguised'), format: 'raw' },
-    dense: { path: at('dense'), format: 'raw' },
-    hostile: {
-      'a qcow2 with a backing file': { path: at('backed.qcow2'), format: 'qcow2' },
-      'a qcow2 with an external data file': { path: at('parted.qcow2'), format: 'qcow2' },
-      'a vmdk whose extent is another file': { path: at('flat.vmdk'), format: 'vmdk' },
-      'a vmdk that claims to be a qcow2': { path: at('vmdk'), format: 'qcow2' },
-      'a raw image that claims to be a vdi': { path: at('raw'), format: 'vdi' },
-      'a qcow2 that is only its first bytes': { path: at('disguised'), format: 'qcow2' },
-    },
-    remove: () => rm(directory, { recursive: true }),
-  };
-}
-
-// ── Small things
-
-/** A call that nobody stops. */
-export function calm(): Call {
-  return { signal: new AbortController().signal, progress: () => {} };
-}
 
 async function settled<Result>(promise: Promise<Result>): Promise<PromiseSettledResult<Result>> {
   const [outcome] = await Promise.allSettled([promise]);

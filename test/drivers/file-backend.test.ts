@@ -23,7 +23,7 @@ import { FileDriver } from '../../src/drivers/file.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec, exec } from '../../src/lib/exec.ts';
 import * as errors from '../../src/model/errors.ts';
-import { calm } from '../prove-driver.ts';
+import { calm } from './driver-world.ts';
 import { cannotMount, mountFileSystem } from './file-systems.ts';
 import { fileWorld } from './file-world.ts';
 

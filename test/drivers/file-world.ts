@@ -4,7 +4,7 @@ import { mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
-import { calm, type DriverWorld } from '../prove-driver.ts';
+import { calm, type DriverWorld } from './driver-world.ts';
 
 export interface FileWorld extends DriverWorld {
   readonly driver: FileDriver;

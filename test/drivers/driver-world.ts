@@ -1,0 +1,50 @@
+/** A fresh backend with a driver on it, and ways to its bytes that are not the driver's own. */
+import type { ChildProcess } from 'node:child_process';
+import type { Call, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
+
+export type Kind = 'volume' | 'snapshot';
+
+export interface DriverWorld {
+  /** Started. */
+  readonly driver: VolumeDriver;
+  write(volume: VolumeRef, at: number, data: Buffer): Promise<void>;
+  read(kind: Kind, id: string, at: number, length: number): Promise<Buffer>;
+  /** An object made by an operator. */
+  foreign(name: string, bytes: number, data: Buffer): Promise<ManageRef>;
+  readForeign(ref: ManageRef, length: number): Promise<Buffer>;
+  /** Names of all that is half-made or half-deleted. */
+  leftovers(): Promise<readonly string[]>;
+  /** Performs the call in a process of its own. */
+  elsewhere(request: Request): ChildProcess;
+  /** Takes all space but so much, and returns how to give it back. Absent when the backend cannot be filled. */
+  readonly fill?: (freeBytes: number) => Promise<() => Promise<void>>;
+  cleanup(): Promise<void>;
+}
+
+type Method =
+  | 'createVolume'
+  | 'createVolumeFromSnapshot'
+  | 'createClonedVolume'
+  | 'cloneImage'
+  | 'copyImageToVolume'
+  | 'deleteVolume'
+  | 'extendVolume'
+  | 'createSnapshot'
+  | 'deleteSnapshot'
+  | 'manageExisting'
+  | 'unmanage'
+  | 'manageExistingSnapshot'
+  | 'unmanageSnapshot';
+type WithoutCall<Args> = Args extends [...infer Rest, Call] ? Rest : never;
+/** A call as data, so that it can be made in another process. */
+export type Request = { [M in Method]: readonly [M, ...WithoutCall<Parameters<VolumeDriver[M]>>] }[Method];
+
+export function perform(driver: VolumeDriver, [method, ...args]: Request, call: Call): Promise<unknown> {
+  const run = driver[method] as (...args: readonly unknown[]) => Promise<unknown>;
+  return run.call(driver, ...args, call);
+}
+
+/** A call that nobody stops. */
+export function calm(): Call {
+  return { signal: new AbortController().signal, progress: () => {} };
+}

@@ -1,0 +1,57 @@
+/**
+ * Programs that do not end well: the n-th one fails, or does its work and the answer is lost, or is
+ * aborted while it runs.
+ */
+import type { Call } from '../../src/drivers/driver.ts';
+import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';
+
+export type Strike = 'before' | 'after' | 'abort';
+
+export const FAULTS: readonly { readonly title: string; readonly strike: Strike }[] = [
+  { title: 'a program failed', strike: 'before' },
+  { title: 'the answer of a program was lost', strike: 'after' },
+  { title: 'it was aborted', strike: 'abort' },
+];
+
+/** Programs run for real, but the n-th one after `arm(n)` does not end well. */
+export class FaultyExec {
+  readonly #strike: Strike;
+  #countdown = Number.POSITIVE_INFINITY;
+  #aborter = new AbortController();
+  struck = false;
+  /** Runs before each program. */
+  before: (argv: readonly string[]) => Promise<void> = async () => {};
+
+  constructor(strike: Strike) {
+    this.#strike = strike;
+  }
+
+  arm(at: number): void {
+    this.#countdown = at;
+  }
+
+  disarm(): void {
+    this.#countdown = Number.POSITIVE_INFINITY;
+  }
+
+  get call(): Call {
+    return { signal: this.#aborter.signal, progress: () => {} };
+  }
+
+  get reason(): unknown {
+    return this.#aborter.signal.reason;
+  }
+
+  readonly exec: Exec = async (argv, options) => {
+    await this.before(argv);
+    if (--this.#countdown !== 0) return exec(argv, options);
+    this.struck = true;
+    if (this.#strike === 'abort') {
+      const running = exec(argv, options);
+      this.#aborter.abort(new Error('not wanted any more'));
+      return running;
+    }
+    if (this.#strike === 'after') await exec(argv, options);
+    throw new CommandFailed(argv, 1, 'Input/output error', false);
+  };
+}

@@ -1,0 +1,148 @@
+/** Every operation of the driver's contract that changes something: what it wants, the call, what is there afterwards. */
+import type { ManageRef, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
+import {
+  BLOCK_BYTES,
+  BLOCKS,
+  begins,
+  block,
+  GIB,
+  holds,
+  holdsZeroes,
+  isGivenBack,
+  isGone,
+  MANAGED_BYTES,
+} from './content.ts';
+import { calm, type DriverWorld, type Kind, type Request } from './driver-world.ts';
+import type { Images } from './images.ts';
+
+/** The things one operation is about. */
+export interface Scene {
+  readonly world: DriverWorld;
+  readonly source: VolumeRef;
+  readonly snapshot: SnapshotRef;
+  readonly target: VolumeRef;
+  readonly images: Images;
+  ref: ManageRef;
+}
+
+export interface Operation {
+  readonly title: string;
+  readonly prepare: (scene: Scene) => Promise<void>;
+  readonly request: (scene: Scene) => Request;
+  readonly done: (scene: Scene) => Promise<void>;
+  /** What is absent or whole, never half; none for what is changed in place. */
+  readonly makes?: (scene: Scene) => { readonly kind: Kind; readonly id: string };
+  /** What it makes is there before, with another content. */
+  readonly replaces?: boolean;
+  /** Long enough to be killed in the middle. */
+  readonly slow?: boolean;
+}
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    title: 'creating a volume',
+    prepare: async () => {},
+    request: ({ target }) => ['createVolume', target],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: ({ world, target }) => holdsZeroes(world, target),
+  },
+  {
+    title: 'snapshotting a volume',
+    prepare: writtenSource,
+    request: ({ snapshot }) => ['createSnapshot', snapshot],
+    makes: ({ snapshot }) => ({ kind: 'snapshot', id: snapshot.id }),
+    done: ({ world, snapshot }) => holds(world, 'snapshot', snapshot.id, GIB, 'source'),
+    slow: true,
+  },
+  {
+    title: 'creating a larger volume from a snapshot',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await scene.world.driver.createSnapshot(scene.snapshot, calm());
+    },
+    request: ({ target, snapshot }) => ['createVolumeFromSnapshot', target, snapshot],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
+    slow: true,
+  },
+  {
+    title: 'cloning a volume into a larger one',
+    prepare: writtenSource,
+    request: ({ target, source }) => ['createClonedVolume', target, source],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
+    slow: true,
+  },
+  {
+    title: 'copying an image to a volume',
+    prepare: async ({ world, target }) => {
+      await world.driver.createVolume(target, calm());
+      await world.write(target, 2 * GIB - BLOCK_BYTES, block('rubbish', 0));
+    },
+    request: ({ target, images }) => ['copyImageToVolume', target, images.qcow2],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'image'),
+    replaces: true,
+    slow: true,
+  },
+  {
+    title: 'deleting a volume',
+    prepare: writtenSource,
+    request: ({ source }) => ['deleteVolume', source],
+    done: ({ world, source }) => isGone(world, 'volume', source.id),
+  },
+  {
+    title: 'deleting a snapshot',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await scene.world.driver.createSnapshot(scene.snapshot, calm());
+    },
+    request: ({ snapshot }) => ['deleteSnapshot', snapshot],
+    done: ({ world, snapshot }) => isGone(world, 'snapshot', snapshot.id),
+  },
+  {
+    title: 'extending a volume',
+    prepare: writtenSource,
+    request: ({ source }) => ['extendVolume', source, 3],
+    done: ({ world, source }) => holds(world, 'volume', source.id, 3 * GIB, 'source'),
+  },
+  {
+    title: 'managing an existing object as a volume',
+    prepare: existing,
+    request: ({ source, ref }) => ['manageExisting', source, ref],
+    done: ({ world, source }) => begins(world, 'volume', source.id),
+  },
+  {
+    title: 'managing an existing object as a snapshot',
+    prepare: existing,
+    request: ({ snapshot, ref }) => ['manageExistingSnapshot', snapshot, ref],
+    done: ({ world, snapshot }) => begins(world, 'snapshot', snapshot.id),
+  },
+  {
+    title: 'giving a managed volume back',
+    prepare: async (scene) => {
+      await existing(scene);
+      await scene.world.driver.manageExisting(scene.source, scene.ref, calm());
+    },
+    request: ({ source, ref }) => ['unmanage', source, ref],
+    done: ({ world, source, ref }) => isGivenBack(world, 'volume', source.id, ref),
+  },
+  {
+    title: 'giving a managed snapshot back',
+    prepare: async (scene) => {
+      await existing(scene);
+      await scene.world.driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
+    },
+    request: ({ snapshot, ref }) => ['unmanageSnapshot', snapshot, ref],
+    done: ({ world, snapshot, ref }) => isGivenBack(world, 'snapshot', snapshot.id, ref),
+  },
+];
+
+export async function writtenSource({ world, source }: Scene): Promise<void> {
+  await world.driver.createVolume(source, calm());
+  for (const at of BLOCKS) await world.write(source, at, block('source', at));
+}
+
+export async function existing(scene: Scene, content = 'foreign'): Promise<void> {
+  scene.ref = await scene.world.foreign('left-by-an-operator', MANAGED_BYTES, block(content, 0));
+}
