@@ -111,8 +111,10 @@ const DEPTH = 32;
 
 function checkText(value: unknown, depth: number): void {
   if (typeof value === 'string') {
-    // No database keeps it as text.
-    if (value.includes('\0')) throw new InvalidInput('The request body may not contain the NUL character.');
+    // No database keeps the one as text, nor PostgreSQL the other as JSON.
+    if (value.includes('\0') || !value.isWellFormed()) {
+      throw new InvalidInput('The request body may contain neither the NUL character nor half a surrogate pair.');
+    }
     return;
   }
   if (typeof value !== 'object' || value === null) return;

@@ -1,0 +1,165 @@
+/**
+ * Filters of a list: the names in a query that say which rows are wanted.
+ *
+ * A resource names its filters in a table: the field, how the text is read, since which version. What is in no table is
+ * answered as Cinder does: an administrator, who may filter on anything, gets an empty list; anyone else is told so, or, below
+ * 3.31, not. Which filters others than administrators may use is a table of its own, shown by `resource_filters`.
+ */
+import type { Comparison, Filter, Value } from '../db/list-query.ts';
+import type { Timestamp } from '../lib/clock.ts';
+import { InvalidInput } from '../model/errors.ts';
+import { CONFIGURED_FILTERS, LIKE_FILTERS, type Microversion, OLDEST, TIME_FILTERS } from './microversion.ts';
+import { PAGE_NAMES } from './page.ts';
+import { type Literal, parseLiteral } from './python-literal.ts';
+import { readBoolean } from './query.ts';
+import type { Call } from './route.ts';
+
+/** What others than administrators may filter by. */
+export const RESOURCE_FILTERS = {
+  volume: [
+    'name',
+    'status',
+    'metadata',
+    'bootable',
+    'migration_status',
+    'availability_zone',
+    'group_id',
+    'size',
+    'created_at',
+    'updated_at',
+    'consumes_quota',
+  ],
+  backup: ['name', 'status', 'volume_id'],
+  snapshot: ['name', 'status', 'volume_id', 'metadata', 'availability_zone', 'consumes_quota'],
+  group: ['name'],
+  group_snapshot: ['name', 'status', 'group_id'],
+  attachment: ['volume_id', 'status', 'instance_id', 'attach_status'],
+  message: ['resource_uuid', 'resource_type', 'event_id', 'request_id', 'message_level'],
+  pool: ['name', 'volume_type'],
+  volume_type: ['is_public', 'extra_specs'],
+} as const;
+
+export type FilteredResource = keyof typeof RESOURCE_FILTERS;
+
+/** Reads the text of a filter. */
+type Reading<Field extends string> = (text: string, version: Microversion) => readonly Filter<Field>[];
+
+export interface FilterRule<Field extends string> {
+  readonly field: Field;
+  readonly as: 'text' | 'boolean' | 'integer' | 'time' | 'entries' | Reading<Field>;
+  /** Below it the filter is passed over. */
+  readonly since?: Microversion;
+}
+
+export type FilterTable<Field extends string> = Readonly<Record<string, FilterRule<Field>>>;
+
+/** The filters in a query; undefined when no row can pass them. */
+export function filtersOf<Field extends string>(
+  { query, caller, version }: Call,
+  resource: FilteredResource,
+  table: FilterTable<Field>,
+): readonly Filter<Field>[] | undefined {
+  const allowed: readonly string[] = RESOURCE_FILTERS[resource];
+  const filters: Filter<Field>[] = [];
+  for (const [given, text] of query) {
+    if (PAGE_NAMES.has(given)) continue;
+    const like = version >= LIKE_FILTERS && given.endsWith('~');
+    const name = like ? given.slice(0, -1) : given;
+    if (!caller.isAdmin && !allowed.includes(name)) {
+      if (version < CONFIGURED_FILTERS) continue;
+      throw new InvalidInput(`Invalid filters ${name} are found in query options.`);
+    }
+    const rule = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (rule === undefined) return undefined;
+    if ((rule.since ?? OLDEST) > version) continue;
+    if (like && rule.as === 'text') filters.push({ is: 'contains', field: rule.field, text });
+    else if (like) return undefined;
+    else filters.push(...read(rule, name, text, version));
+  }
+  return filters;
+}
+
+function read<Field extends string>(
+  { field, as }: FilterRule<Field>,
+  name: string,
+  text: string,
+  version: Microversion,
+): readonly Filter<Field>[] {
+  switch (as) {
+    case 'text':
+      return [textFilter(field, text)];
+    case 'boolean':
+      return [{ is: 'equal', field, value: readBoolean(text, name) }];
+    case 'integer':
+      return [{ is: 'equal', field, value: integer(text, name) }];
+    case 'time':
+      return version >= TIME_FILTERS ? timeFilters(field, text) : [{ is: 'equal', field, value: readTime(text) }];
+    case 'entries':
+      return entries(field, name, text);
+    default:
+      return as(text, version);
+  }
+}
+
+/** One text, or any of a list that is written as in Python. */
+export function textFilter<Field extends string>(field: Field, text: string): Filter<Field> {
+  const values = textsOf(text);
+  return values.length === 1 ? { is: 'equal', field, value: values[0] as Value } : { is: 'in', field, values };
+}
+
+/** `available`, or `['available', 'error']`. */
+export function textsOf(text: string): readonly string[] {
+  if (!/^\s*\[.*\]\s*$/s.test(text)) return [text];
+  const list = parseLiteral(text) as readonly Literal[];
+  return list.map(plainText);
+}
+
+function integer(text: string, name: string): number {
+  if (!/^\s*-?\d{1,15}\s*$/.test(text))
+    throw new InvalidInput(`Invalid value for the filter ${name}: an integer is expected.`);
+  return Number(text);
+}
+
+function entries<Field extends string>(field: Field, name: string, text: string): readonly Filter<Field>[] {
+  const dictionary = parseLiteral(text);
+  if (!(dictionary instanceof Map)) {
+    throw new InvalidInput(`Invalid value for the filter ${name}: a dictionary is expected, such as {'key': 'value'}.`);
+  }
+  return [...(dictionary as ReadonlyMap<string, Literal>)].map(([key, value]) => ({
+    is: 'entry',
+    field,
+    key,
+    value: plainText(value),
+  }));
+}
+
+function plainText(value: Literal): string {
+  if (typeof value === 'object' && value !== null)
+    throw new InvalidInput("A filter's value must not hold lists or dictionaries.");
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  return String(value);
+}
+
+const COMPARISON = /^(gt|gte|eq|neq|lt|lte):(.*)$/s;
+
+/** `gt:2026-01-01T00:00:00,lt:2026-02-01`, or a time alone. */
+function timeFilters<Field extends string>(field: Field, text: string): readonly Filter<Field>[] {
+  return text.split(',').map((part) => {
+    const [, op = 'eq', time = part] = COMPARISON.exec(part.trim()) ?? [];
+    return { is: 'compare', field, op: op as Comparison, value: readTime(time) };
+  });
+}
+
+const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?$/;
+
+/** A time in ISO 8601 as our rows keep it. */
+export function readTime(text: string): Timestamp {
+  const [, date, time = '00:00:00', fraction = '', zone = 'Z'] = TIME.exec(text.trim()) ?? [];
+  // A plus sign that was not encoded has become a blank; Date refuses what is no day of the calendar.
+  const moment = Date.parse(`${date}T${time}${zone}`);
+  if (date === undefined || Number.isNaN(moment)) {
+    throw new InvalidInput('A time in a filter must be in ISO 8601: YYYY-MM-DDThh:mm:ss.');
+  }
+  return `${new Date(moment).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0')}`;
+}
