@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openDatabase } from '../../src/db/database.ts';
+import { SchemaMismatch } from '../../src/db/migrate.ts';
+import { freshPostgresql, freshSqlite } from '../databases.ts';
+import { withProcess } from './processes.ts';
+
+const PROCESSES = 20;
+
+for (const [dialect, fresh] of [
+  ['SQLite', freshSqlite],
+  ['PostgreSQL', freshPostgresql],
+] as const) {
+  describe(`migrations on ${dialect}`, () => {
+    const world = (body: (url: string) => Promise<void>) => async (context: { skip(reason: string): void }) => {
+      const made = await fresh({ empty: true });
+      if ('missing' in made) return context.skip(`PostgreSQL: ${made.missing}`);
+      await body(made.url).finally(() => made.remove());
+    };
+
+    it(
+      'prepare an empty database once',
+      world(async (url) => {
+        for (let round = 0; round < 2; round++) {
+          const database = await openDatabase(url, { as: 'server' });
+          const applied = await database.read.selectFrom('schema_version').select(['version', 'name']).execute();
+          assert.deepEqual(
+            applied.map((row) => ({ ...row })),
+            [{ version: 1, name: '0001-core' }],
+          );
+          const types = await database.read.selectFrom('volume_type').select('name').execute();
+          assert.deepEqual(
+            types.map((row) => row.name),
+            ['__DEFAULT__'],
+          );
+          await database.close();
+        }
+      }),
+    );
+
+    it(
+      `are safe when ${PROCESSES} connections of one process start at once`,
+      world(async (url) => {
+        // On SQLite there is one server; the others are refused before they look.
+        const opened = await Promise.allSettled(
+          Array.from({ length: PROCESSES }, () => openDatabase(url, { as: 'server' })),
+        );
+        const databases = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+        assert.equal(databases.length, dialect === 'SQLite' ? 1 : PROCESSES);
+        const types = await databases[0]?.read.selectFrom('volume_type').select('name').execute();
+        assert.equal(types?.length, 1);
+        await Promise.all(databases.map((database) => database.close()));
+      }),
+    );
+
+    it(
+      'refuse a database of a newer version',
+      world(async (url) => {
+        const database = await openDatabase(url, { as: 'server' });
+        await database.write(({ db }) =>
+          db.insertInto('schema_version').values({ version: 99, name: '0099-later', applied_at: '' }).execute(),
+        );
+        await database.close();
+        await assert.rejects(openDatabase(url, { as: 'server' }), SchemaMismatch);
+        await assert.rejects(openDatabase(url, { as: 'tool' }), SchemaMismatch);
+      }),
+    );
+
+    it(
+      'are not run by a tool, which says that they are missing',
+      world(async (url) => {
+        await assert.rejects(openDatabase(url, { as: 'tool' }), /no server has prepared|There is no database/);
+      }),
+    );
+  });
+}
+
+describe('migrations on SQLite', () => {
+  it('are safe when several processes meet in a new file', async () => {
+    const fresh = await freshSqlite({ empty: true });
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, () => withProcess('migrate.ts', [fresh.url], (child) => child.line())),
+    );
+    assert.deepEqual([...new Set(outcomes)], ['migrated']);
+    const database = await openDatabase(fresh.url, { as: 'server' });
+    assert.equal((await database.read.selectFrom('schema_version').selectAll().execute()).length, 1);
+    await database.close();
+    await fresh.remove();
+  });
+});

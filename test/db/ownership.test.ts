@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import pg from 'pg';
+import { openDatabase } from '../../src/db/database.ts';
+import { DatabaseInUse } from '../../src/db/sqlite-lock.ts';
+import { freshPostgresql, freshSqlite } from '../databases.ts';
+import { proveStore } from '../prove-store.ts';
+import { withProcess } from './processes.ts';
+
+proveStore('ownership', (test) => {
+  test('a name is taken, held and given back', async ({ database: { ownership } }) => {
+    assert.equal(await ownership.take('host:n@b'), true);
+    assert.equal(await ownership.take('host:n@b'), true);
+    assert.deepEqual(await ownership.held(['host:n@b', 'host:n@c']), new Set(['host:n@b']));
+    await ownership.release('host:n@b');
+    assert.deepEqual(await ownership.held(['host:n@b']), new Set());
+  });
+
+  test('listeners of a channel are woken until they stop', async ({ database: { ownership } }) => {
+    const woken: string[] = [];
+    const heard = (channel: string): Promise<void> =>
+      new Promise((resolve) => {
+        void ownership.listen(channel, () => {
+          woken.push(channel);
+          resolve();
+        });
+      });
+    const a = heard('a "quoted" lane');
+    const stop = await ownership.listen('b', () => woken.push('b'));
+    stop();
+    const last = heard('last');
+    // Notifications arrive in the order they were sent, so the last tells that the others have been.
+    await ownership.listen('z', () => {});
+    ownership.notify('b');
+    ownership.notify('a "quoted" lane');
+    ownership.notify('last');
+    await Promise.all([a, last]);
+    assert.deepEqual(woken, ['a "quoted" lane', 'last']);
+  });
+});
+
+describe('the lock of a SQLite database', () => {
+  it('refuses a second server, names the file, and lets tools in', async () => {
+    const fresh = await freshSqlite();
+    const first = await openDatabase(fresh.url, { as: 'server' });
+    await assert.rejects(openDatabase(fresh.url, { as: 'server' }), (error: unknown) => {
+      assert.ok(error instanceof DatabaseInUse);
+      assert.match(error.message, /Another Pumice server uses the database .*\.db/);
+      return true;
+    });
+    const tool = await openDatabase(fresh.url, { as: 'tool' });
+    await tool.write(({ db }) => db.insertInto('process').values({ id: 'a', seen_at: '' }).execute());
+    assert.equal((await first.read.selectFrom('process').selectAll().execute()).length, 1);
+    await tool.close();
+    await first.close();
+    await (await openDatabase(fresh.url, { as: 'server' })).close();
+    await fresh.remove();
+  });
+
+  it('is gone with a process that was killed', async () => {
+    const fresh = await freshSqlite();
+    await withProcess('own.ts', [fresh.url, 'host:n@b'], async (child) => {
+      assert.equal(await child.line(), 'taken');
+      await assert.rejects(openDatabase(fresh.url, { as: 'server' }), DatabaseInUse);
+      await child.kill();
+      await (await openDatabase(fresh.url, { as: 'server' })).close();
+    });
+    await fresh.remove();
+  });
+});
+
+describe('ownership between processes on PostgreSQL', () => {
+  const world = (body: (url: string) => Promise<void>) => async (context: TestContext) => {
+    const fresh = await freshPostgresql();
+    if ('missing' in fresh) return context.skip(`PostgreSQL: ${fresh.missing}`);
+    await body(fresh.url).finally(() => fresh.remove());
+  };
+
+  it(
+    'a name has one owner, and is free when its process was killed',
+    world(async (url) => {
+      const database = await openDatabase(url, { as: 'server' });
+      await withProcess('own.ts', [url, 'host:n@b'], async (child) => {
+        assert.equal(await child.line(), 'taken');
+        assert.equal(await database.ownership.take('host:n@b'), false);
+        assert.deepEqual(await database.ownership.held(['host:n@b']), new Set(['host:n@b']));
+        await child.kill();
+        while (!(await database.ownership.take('host:n@b')));
+      });
+      await database.close();
+    }),
+  );
+
+  it(
+    'a listener in another process is woken',
+    world(async (url) => {
+      const [here, there] = await Promise.all([openDatabase(url, { as: 'server' }), openDatabase(url, { as: 'tool' })]);
+      const woken = new Promise<void>(
+        (resolve) => void here.ownership.listen('lane', resolve).then(() => there.ownership.notify('lane')),
+      );
+      await woken;
+      await Promise.all([here.close(), there.close()]);
+    }),
+  );
+
+  it(
+    'the loss of the session is told, once',
+    world(async (url) => {
+      const database = await openDatabase(url, { as: 'server' });
+      let told = 0;
+      const lost = new Promise<void>((resolve) =>
+        database.ownership.onLost(() => {
+          told += 1;
+          resolve();
+        }),
+      );
+      await database.ownership.take('host:n@b');
+      const admin = new pg.Client({ connectionString: url });
+      await admin.connect();
+      await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'`);
+      await lost;
+      await admin.end();
+      await database.close();
+      assert.equal(told, 1);
+    }),
+  );
+});
