@@ -1,0 +1,32 @@
+/** Begins a flow in a command's transaction; what another flow holds is told as Cinder tells a wrong state: 400. */
+import type { Tx } from '../db/writer.ts';
+import type { StartOptions } from '../engine/engine.ts';
+import type { Flow } from '../engine/flow.ts';
+import { Held } from '../engine/journal.ts';
+import type { Journaled } from '../engine/task.ts';
+import type { Caller } from '../model/caller.ts';
+import { ResourceHeld } from '../model/errors.ts';
+import type { Desk } from './desk.ts';
+
+export async function begin<I extends object, S extends object>(
+  desk: Desk,
+  tx: Tx,
+  caller: Caller,
+  flow: Flow<I, S>,
+  input: I & Journaled<I>,
+  options: Pick<StartOptions, 'id' | 'resource' | 'holds'> & { readonly projectId: string },
+): Promise<void> {
+  try {
+    await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId });
+  } catch (error) {
+    if (!(error instanceof Held)) throw error;
+    throw new ResourceHeld(`${error.resource.replace(':', ' ')} is in use by ${error.by.name.replaceAll('_', ' ')}.`, {
+      cause: error,
+    });
+  }
+}
+
+export const exclusive = (resource: string) => ({ resource, mode: 'exclusive' }) as const;
+export const shared = (resource: string) => ({ resource, mode: 'shared' }) as const;
+export const volumeResource = (id: string): string => `volume:${id}`;
+export const snapshotResource = (id: string): string => `snapshot:${id}`;

@@ -1,0 +1,83 @@
+/** `POST /snapshots`. */
+
+import { addPoolUsage } from '../db/pool-usage.ts';
+import { insertSnapshot } from '../db/snapshots.ts';
+import { getVolumeType } from '../db/volume-types.ts';
+import type { Tx } from '../db/writer.ts';
+import { createSnapshot as flow } from '../flows/create-snapshot.ts';
+import { take } from '../flows/quota.ts';
+import { uuid } from '../lib/clock.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidVolume } from '../model/errors.ts';
+import { snapshotQuota } from '../model/quota.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Metadata, Volume } from '../model/volume.ts';
+import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import type { Desk } from './desk.ts';
+import { volumeFor } from './find.ts';
+
+export interface CreateSnapshotWish {
+  readonly volumeId: string;
+  readonly name: string | null;
+  readonly description: string | null;
+  /** Of a volume in use too. */
+  readonly force: boolean;
+  readonly metadata: Metadata;
+}
+
+export async function createSnapshot(desk: Desk, caller: Caller, wish: CreateSnapshotWish): Promise<Snapshot> {
+  return desk.db.write(async (tx) => {
+    const volume = await volumeFor(tx.db, caller, wish.volumeId);
+    const states = wish.force ? ['available', 'in-use'] : ['available'];
+    if (!states.includes(volume.status))
+      throw new InvalidVolume(
+        `Volume ${volume.id} must be ${states.join(' or ')} to take a snapshot of it; it is ${volume.status}.`,
+      );
+    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, wish);
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { snapshotRef: { id: snapshot.id, volumeId: volume.id, sizeGiB: volume.sizeGiB }, pool },
+      {
+        resource: snapshotResource(snapshot.id),
+        projectId: snapshot.projectId,
+        holds: [exclusive(snapshotResource(snapshot.id)), shared(volumeResource(volume.id))],
+      },
+    );
+    return snapshot;
+  });
+}
+
+/** The row and all it counts for, in one transaction; of a snapshot that is taken or taken over. */
+export async function insertSnapshotOf(
+  desk: Desk,
+  tx: Tx,
+  caller: Caller,
+  volume: Volume,
+  wish: Pick<CreateSnapshotWish, 'name' | 'description' | 'metadata'>,
+): Promise<{ readonly snapshot: Snapshot; readonly pool: string }> {
+  const { host: pool, sizeGiB, volumeTypeId } = volume;
+  if (pool === null || volume.migrationStatus !== null)
+    throw new InvalidVolume(`Volume ${volume.id} is not on a backend, or on its way to another.`);
+  const type = await getVolumeType(tx.db, volumeTypeId);
+  const { quota } = desk.config;
+  if (volume.usesQuota)
+    await take(tx, volume.projectId, snapshotQuota(sizeGiB, type.name, !quota.no_snapshot_gb_quota), quota);
+  await addPoolUsage(tx, { pool, allocatedGiB: 0, provisionedGiB: sizeGiB, volumes: 0 });
+  const snapshot = await insertSnapshot(tx, {
+    id: uuid(),
+    projectId: volume.projectId,
+    userId: caller.userId,
+    volumeId: volume.id,
+    volumeTypeId,
+    volumeSizeGiB: sizeGiB,
+    name: wish.name,
+    description: wish.description,
+    status: 'creating',
+    usesQuota: volume.usesQuota,
+    metadata: wish.metadata,
+  });
+  return { snapshot, pool };
+}

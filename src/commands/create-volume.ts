@@ -1,0 +1,114 @@
+/** `POST /volumes`: blank, or from a snapshot, a volume or an image. */
+
+import { getVolumeType } from '../db/volume-types.ts';
+import { findVolumes, insertVolume } from '../db/volumes.ts';
+import type { Tx } from '../db/writer.ts';
+import { createVolume as flow } from '../flows/create-volume.ts';
+import { take } from '../flows/quota.ts';
+import { uuid } from '../lib/clock.ts';
+import type { Caller } from '../model/caller.ts';
+import { ImageUnacceptable, InvalidInput, VolumeSizeExceedsLimit } from '../model/errors.ts';
+import type { Image } from '../model/image.ts';
+import { volumeQuota } from '../model/quota.ts';
+import type { Metadata, Volume } from '../model/volume.ts';
+import { readHints } from '../scheduler/hints.ts';
+import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import type { Desk } from './desk.ts';
+import { checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
+import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
+
+export interface CreateVolumeWish {
+  readonly name: string | null;
+  readonly description: string | null;
+  /** Null: as large as its source. */
+  readonly sizeGiB: number | null;
+  readonly availabilityZone: string | null;
+  /** Id or name. */
+  readonly volumeType: string | null;
+  readonly sourceVolumeId: string | null;
+  readonly snapshotId: string | null;
+  readonly imageId: string | null;
+  readonly metadata: Metadata;
+  /** As the client sent them. */
+  readonly hints: unknown;
+}
+
+const IMAGE_PATIENCE_MS = 30_000;
+
+export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolumeWish): Promise<Volume> {
+  const sources = [wish.sourceVolumeId, wish.snapshotId, wish.imageId].filter((each) => each !== null);
+  if (sources.length > 1) throw new InvalidInput('A volume is made from one thing: a snapshot, a volume or an image.');
+  const hints = readHints(wish.hints);
+  const image = wish.imageId === null ? null : await readableImage(desk, caller, wish.imageId);
+
+  return desk.db.write(async (tx) => {
+    const source = await findSource(tx, caller, { ...wish, image });
+    const sizeGiB = sizeFor(wish.sizeGiB, source);
+    const type = await chooseType(tx.db, caller, wish.volumeType, source, desk.config);
+    checkSizeForType(sizeGiB, type);
+    await checkTypeOfClone(
+      tx,
+      source,
+      type,
+      'origin' in source ? await getVolumeType(tx.db, source.origin.volumeTypeId) : null,
+    );
+    const limit = desk.config.quota.per_volume_size_limit;
+    if (limit >= 0 && sizeGiB > limit) {
+      throw new VolumeSizeExceedsLimit(
+        `VolumeSizeExceedsLimit: the size of ${sizeGiB}G has exceeded the limit of ${limit}G for one volume.`,
+      );
+    }
+    const { zone, zones } = await chooseZones(tx.db, wish.availabilityZone, source, type, desk.config);
+    await take(tx, caller.projectId, volumeQuota(sizeGiB, type.name), desk.config.quota);
+    const volume = await insertVolume(tx, {
+      id: uuid(),
+      projectId: caller.projectId,
+      userId: caller.userId,
+      name: wish.name,
+      description: wish.description,
+      sizeGiB,
+      status: 'creating',
+      availabilityZone: zone,
+      volumeTypeId: type.id,
+      snapshotId: wish.snapshotId,
+      sourceVolumeId: wish.sourceVolumeId,
+      multiattach: isMultiattach(type),
+      metadata: wish.metadata,
+    });
+    const input = {
+      volumeId: volume.id,
+      zones,
+      resourceBackend: 'origin' in source ? source.origin.host : null,
+      differentFrom: await poolsOf(tx, hints.differentHost),
+      sameAs: await poolsOf(tx, hints.sameHost),
+      image,
+    };
+    await begin(desk, tx, caller, flow, input, {
+      resource: volumeResource(volume.id),
+      projectId: volume.projectId,
+      holds: [exclusive(volumeResource(volume.id)), ...holdsOf(source)],
+    });
+    return volume;
+  });
+}
+
+/** Asked with the caller's own right, before the transaction: it may take a while. */
+async function readableImage(desk: Desk, caller: Caller, id: string): Promise<Image> {
+  const image = await desk.tools.images.show(id, caller, AbortSignal.timeout(IMAGE_PATIENCE_MS));
+  if (image.status !== 'active')
+    throw new ImageUnacceptable(`Image ${id} is ${image.status}; only an active one can be read.`);
+  return image;
+}
+
+/** While it is read it can be neither deleted nor changed in size. */
+function holdsOf(source: Source) {
+  if (source.is === 'snapshot')
+    return [shared(snapshotResource(source.snapshot.id)), shared(volumeResource(source.origin.id))];
+  return source.is === 'volume' ? [shared(volumeResource(source.origin.id))] : [];
+}
+
+/** Null when the hint was not given; volumes that are not there, or not placed yet, have no pool. */
+async function poolsOf({ db }: Tx, ids: readonly string[]): Promise<readonly string[] | null> {
+  if (ids.length === 0) return null;
+  return (await findVolumes(db, ids)).flatMap(({ host }) => (host === null ? [] : [host]));
+}

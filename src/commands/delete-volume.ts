@@ -1,0 +1,88 @@
+/** `DELETE /volumes/{id}`, with cascade and force. */
+import { moveSnapshotStatus, snapshotsOf } from '../db/snapshots.ts';
+import { moveVolumeStatus } from '../db/volumes.ts';
+import type { Tx } from '../db/writer.ts';
+import { deleteVolume as flow, forgetVolume } from '../flows/delete-volume.ts';
+import { tellVolume } from '../flows/tell.ts';
+import { now } from '../lib/clock.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidVolume } from '../model/errors.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { VOLUME_TRANSITIONS } from '../model/status.ts';
+import type { Volume } from '../model/volume.ts';
+import { begin, exclusive, snapshotResource, volumeResource } from './begin.ts';
+import type { Desk } from './desk.ts';
+import { volumeFor } from './find.ts';
+import { stopFlowsOf } from './stop-flows.ts';
+
+export interface DeleteVolumeOptions {
+  /** Its snapshots too. */
+  readonly cascade: boolean;
+  /** From whatever status; what works on it is stopped first. */
+  readonly force: boolean;
+}
+
+export async function deleteVolume(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  { cascade, force }: DeleteVolumeOptions,
+): Promise<void> {
+  if (force) await stopFlowsOf(desk, volumeResource(id), 'The volume is deleted by force.');
+  await desk.db.write(async (tx) => {
+    const volume = await volumeFor(tx.db, caller, id);
+    const snapshots = await snapshotsOf(tx.db, id);
+    if (volume.host === null && snapshots.length === 0) return forgetUnplaced(tx, volume, force, caller);
+    checkSnapshots(volume, snapshots, cascade, force);
+    const moved = await moveVolumeStatus(tx, id, {
+      from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
+      to: 'deleting',
+      attachStatusNot: 'attached',
+      set: { terminatedAt: now() },
+    });
+    if (!moved) throw new InvalidVolume(refusal(volume));
+    for (const snapshot of snapshots) await moveSnapshotStatus(tx, snapshot.id, { from: 'any', to: 'deleting' });
+    const { nameId, sizeGiB, status: previousStatus, host } = volume;
+    const input = {
+      volumeRef: { id, nameId, sizeGiB },
+      pool: host ?? '',
+      previousStatus,
+      snapshots: snapshots.map((each) => ({
+        ref: { id: each.id, volumeId: id, sizeGiB: each.volumeSizeGiB },
+        previousStatus: each.status,
+      })),
+    };
+    const holds = [exclusive(volumeResource(id)), ...snapshots.map((each) => exclusive(snapshotResource(each.id)))];
+    await begin(desk, tx, caller, flow, input, { resource: volumeResource(id), projectId: volume.projectId, holds });
+  });
+}
+
+/** It never came to a backend: there is nothing to be done but to forget it. */
+async function forgetUnplaced(tx: Tx, volume: Volume, force: boolean, caller: Caller): Promise<void> {
+  const moved = await moveVolumeStatus(tx, volume.id, {
+    from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
+    to: 'deleting',
+  });
+  if (!moved) throw new InvalidVolume(refusal(volume));
+  await tellVolume(tx, 'delete.start', volume, caller.requestId);
+  await forgetVolume(tx, volume, 'delete.end', caller.requestId);
+}
+
+function checkSnapshots(volume: Volume, snapshots: readonly Snapshot[], cascade: boolean, force: boolean): void {
+  if (snapshots.length === 0) return;
+  if (!cascade)
+    throw new InvalidVolume(
+      `Volume ${volume.id} has ${snapshots.length} snapshots; delete them first, or ask for cascade.`,
+    );
+  const busy = snapshots.find(
+    ({ status, groupSnapshotId }) =>
+      groupSnapshotId !== null || !(force || status === 'available' || status === 'error' || status === 'deleting'),
+  );
+  if (busy)
+    throw new InvalidVolume(
+      `Snapshot ${busy.id} of volume ${volume.id} is ${busy.status} and cannot be deleted with it.`,
+    );
+}
+
+const refusal = ({ id, status, attachStatus }: Volume): string =>
+  `Volume ${id} must be ${VOLUME_TRANSITIONS.delete.from.join(' or ')} and not attached to be deleted; it is ${status}, ${attachStatus}.`;

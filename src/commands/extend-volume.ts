@@ -1,0 +1,62 @@
+/** `os-extend`. */
+
+import { getVolumeType } from '../db/volume-types.ts';
+import { moveVolumeStatus } from '../db/volumes.ts';
+import { extendVolume as flow } from '../flows/extend-volume.ts';
+import { reserve } from '../flows/quota.ts';
+import { uuid } from '../lib/clock.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidInput, InvalidVolume, VolumeSizeExceedsLimit } from '../model/errors.ts';
+import { gigabytesQuota } from '../model/quota.ts';
+import { begin, exclusive, volumeResource } from './begin.ts';
+import type { Desk } from './desk.ts';
+import { volumeFor } from './find.ts';
+import { checkSizeForType } from './volume-choices.ts';
+
+export async function extendVolume(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  newSizeGiB: number,
+  { inUseAllowed }: { readonly inUseAllowed: boolean },
+): Promise<void> {
+  await desk.db.write(async (tx) => {
+    const volume = await volumeFor(tx.db, caller, id);
+    const type = await getVolumeType(tx.db, volume.volumeTypeId);
+    const moved = await moveVolumeStatus(tx, id, {
+      from: inUseAllowed ? ['available', 'in-use'] : ['available'],
+      to: 'extending',
+      remember: true,
+    });
+    if (!moved || volume.host === null)
+      throw new InvalidVolume(
+        `Volume ${id} must be available${inUseAllowed ? ' or in-use' : ''} to be extended; it is ${volume.status}.`,
+      );
+    if (newSizeGiB <= volume.sizeGiB)
+      throw new InvalidInput(`The new size must be greater than ${volume.sizeGiB}GiB; it is ${newSizeGiB}.`);
+    checkSizeForType(newSizeGiB, type);
+    const limit = desk.config.quota.per_volume_size_limit;
+    if (limit >= 0 && newSizeGiB > limit) {
+      throw new VolumeSizeExceedsLimit(
+        `VolumeSizeExceedsLimit: the size of ${newSizeGiB}G has exceeded the limit of ${limit}G for one volume.`,
+      );
+    }
+    const flowId = uuid();
+    const { nameId, sizeGiB, status: previousStatus, host: pool } = volume;
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { volumeRef: { id, nameId, sizeGiB }, pool, newSizeGiB, previousStatus },
+      {
+        id: flowId,
+        resource: volumeResource(id),
+        projectId: volume.projectId,
+        holds: [exclusive(volumeResource(id))],
+      },
+    );
+    if (volume.usesQuota)
+      await reserve(tx, flowId, volume.projectId, gigabytesQuota(newSizeGiB - sizeGiB, type.name), desk.config.quota);
+  });
+}

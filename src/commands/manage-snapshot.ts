@@ -1,0 +1,38 @@
+/** `POST /manageable_snapshots`: what exists on a volume's backend becomes its snapshot. */
+import { manageExistingSnapshot as flow } from '../flows/manage-existing-snapshot.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidVolume } from '../model/errors.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import { type CreateSnapshotWish, insertSnapshotOf } from './create-snapshot.ts';
+import type { Desk } from './desk.ts';
+import { volumeFor } from './find.ts';
+
+export interface ManageSnapshotWish extends Omit<CreateSnapshotWish, 'force'> {
+  readonly ref: Readonly<Record<string, string>>;
+}
+
+export async function manageSnapshot(desk: Desk, caller: Caller, wish: ManageSnapshotWish): Promise<Snapshot> {
+  return desk.db.write(async (tx) => {
+    const volume = await volumeFor(tx.db, caller, wish.volumeId);
+    if (volume.status !== 'available' && volume.status !== 'in-use') {
+      throw new InvalidVolume(
+        `Volume ${volume.id} must be available or in-use to be given a snapshot; it is ${volume.status}.`,
+      );
+    }
+    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, wish);
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { snapshotId: snapshot.id, pool, ref: wish.ref },
+      {
+        resource: snapshotResource(snapshot.id),
+        projectId: snapshot.projectId,
+        holds: [exclusive(snapshotResource(snapshot.id)), shared(volumeResource(volume.id))],
+      },
+    );
+    return snapshot;
+  });
+}

@@ -1,0 +1,37 @@
+/** `os-unmanage` of a snapshot. */
+import { moveSnapshotStatus } from '../db/snapshots.ts';
+import { getVolume } from '../db/volumes.ts';
+import { unmanageSnapshot as flow } from '../flows/unmanage-snapshot.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidSnapshot } from '../model/errors.ts';
+import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
+import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import type { Desk } from './desk.ts';
+import { snapshotFor } from './find.ts';
+
+export async function unmanageSnapshot(desk: Desk, caller: Caller, id: string): Promise<void> {
+  await desk.db.write(async (tx) => {
+    const snapshot = await snapshotFor(tx.db, caller, id);
+    const { host: pool } = await getVolume(tx.db, snapshot.volumeId);
+    const moved =
+      snapshot.groupSnapshotId === null &&
+      (await moveSnapshotStatus(tx, id, { from: SNAPSHOT_TRANSITIONS.unmanage.from, to: 'unmanaging' }));
+    if (!moved || pool === null)
+      throw new InvalidSnapshot(
+        `Snapshot ${id} must be ${SNAPSHOT_TRANSITIONS.unmanage.from.join(' or ')} to be unmanaged; it is ${snapshot.status}.`,
+      );
+    const { volumeId, volumeSizeGiB: sizeGiB, status: previousStatus, managedRef: ref } = snapshot;
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { snapshotRef: { id, volumeId, sizeGiB }, pool, previousStatus, ref },
+      {
+        resource: snapshotResource(id),
+        projectId: snapshot.projectId,
+        holds: [exclusive(snapshotResource(id)), shared(volumeResource(volumeId))],
+      },
+    );
+  });
+}
