@@ -1,14 +1,7 @@
 /** The smaller tables: snapshots, volume types, pools, services, messages, outbox. */
 import assert from 'node:assert/strict';
 import { deleteMessage, findMessage, insertMessage, listMessages, pruneMessages } from '../../src/db/messages.ts';
-import {
-  appendEvents,
-  eventsAfter,
-  markDelivered,
-  type NewEvent,
-  pruneEvents,
-  undelivered,
-} from '../../src/db/outbox.ts';
+import { appendEvents, eventsAfter, markDelivered, pruneEvents, undelivered } from '../../src/db/outbox.ts';
 import { addPoolUsage, countPoolUsage, listPoolUsage, recountPoolUsage } from '../../src/db/pool-usage.ts';
 import { findService, listServices, recordHeartbeat, updateService } from '../../src/db/services.ts';
 import {
