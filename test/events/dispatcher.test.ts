@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
+import { Dispatcher, type DispatcherOptions, type Sink } from '../../src/events/dispatcher.ts';
+import { fromNow } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/logging.ts';
+import type { OutboxEvent } from '../../src/model/event.ts';
+import { MemoryOutbox } from './memory-outbox.ts';
+
+/** Takes everything, unless `refuse` says otherwise; refused batches may be taken in part, as the contract allows. */
+class TestSink implements Sink {
+  readonly name: string;
+  readonly taken: OutboxEvent[] = [];
+  /** How many of a batch are taken before it is refused; null takes it. */
+  refuse: (events: readonly OutboxEvent[]) => number | null = () => null;
+  batches = 0;
+  closed = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get seqs(): number[] {
+    return this.taken.map(({ seq }) => seq);
+  }
+
+  async deliver(events: readonly OutboxEvent[]): Promise<void> {
+    assert.ok(!this.closed, 'the sink is closed');
+    this.batches += 1;
+    const part = this.refuse(events);
+    this.taken.push(...events.slice(0, part ?? events.length));
+    if (part !== null) throw new Error('not now');
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+const QUICK = { leads: async () => true, log: silentLog, retentionDays: 7, pollMs: 1, backoffMs: 1, maxBackoffMs: 2 };
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const deadline = performance.now() + 10_000; !condition(); await delay(1))
+    assert.ok(performance.now() < deadline, `never happened: ${condition}`);
+}
+
+/** A running dispatcher, stopped at the end of the test. */
+function running(t: TestContext, options: Pick<DispatcherOptions, 'outbox' | 'sinks'> & Partial<DispatcherOptions>) {
+  const stop = new AbortController();
+  const dispatcher = new Dispatcher({ ...QUICK, ...options });
+  const done = dispatcher.run(stop.signal);
+  const end = (): Promise<void> => {
+    stop.abort();
+    return done;
+  };
+  t.after(end);
+  return { dispatcher, end };
+}
+
+describe('the dispatcher', () => {
+  test('takes events to every sink in their order', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sinks = [new TestSink('a'), new TestSink('b')];
+    for (let n = 0; n < 25; n += 1) outbox.append();
+    running(t, { outbox, sinks, batch: 10 });
+    const all = outbox.events.map(({ seq }) => seq);
+    await until(() => sinks.every(({ taken }) => taken.length >= 25));
+    for (const sink of sinks) assert.deepEqual(sink.seqs, all);
+  });
+
+  test('is woken by new events', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    const { dispatcher } = running(t, { outbox, sinks: [sink], pollMs: 1_000_000 });
+    await until(() => outbox.floors.length === 1);
+    outbox.append();
+    dispatcher.wake();
+    await until(() => sink.taken.length === 1);
+  });
+
+  test('finds events that nobody told it of', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    running(t, { outbox, sinks: [sink] });
+    await until(() => outbox.floors.length === 1);
+    outbox.append();
+    await until(() => sink.taken.length === 1);
+  });
+
+  test('a sink that fails does not hold up the others, is shown, and gets everything later', async (t) => {
+    const outbox = new MemoryOutbox();
+    const [good, bad] = [new TestSink('good'), new TestSink('bad')];
+    bad.refuse = () => 0;
+    for (let n = 0; n < 5; n += 1) outbox.append();
+    const { dispatcher } = running(t, { outbox, sinks: [good, bad] });
+    await until(() => good.taken.length === 5 && bad.batches >= 3);
+    const [goodState, badState] = dispatcher.sinks;
+    assert.deepEqual(goodState, { name: 'good', failing: null });
+    assert.equal(badState?.failing?.reason, 'not now');
+    bad.refuse = () => null;
+    await until(() => bad.taken.length === 5);
+    await until(() => dispatcher.sinks[1]?.failing === null);
+  });
+
+  test('an event that can be seen later than a younger one is not left out', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    const commit = outbox.begin({ resource: 'volume:slow' });
+    outbox.append({ resource: 'volume:quick' });
+    running(t, { outbox, sinks: [sink] });
+    await until(() => sink.taken.length === 1);
+    commit();
+    await until(() => sink.taken.length === 2);
+    assert.deepEqual(sink.seqs, [2, 1]);
+  });
+
+  test('does nothing unless it leads', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    outbox.append();
+    let asked = 0;
+    let leads = false;
+    running(t, {
+      outbox,
+      sinks: [sink],
+      leads: async () => {
+        asked += 1;
+        return leads;
+      },
+    });
+    await until(() => asked > 5);
+    assert.deepEqual([sink.taken, outbox.floors], [[], []]);
+    leads = true;
+    await until(() => sink.taken.length === 1);
+  });
+
+  test('a sink that hangs is given up and asked again', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    let hung = 0;
+    const hanging: Sink = {
+      name: 'a',
+      deliver: (events, signal) => {
+        if (hung > 0) return sink.deliver(events);
+        hung += 1;
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+      close: () => sink.close(),
+    };
+    outbox.append();
+    running(t, { outbox, sinks: [hanging], deliveryTimeoutMs: 5 });
+    await until(() => sink.taken.length === 1);
+  });
+
+  test('forgets events that are old and had by every sink, and no others', async (t) => {
+    const outbox = new MemoryOutbox();
+    const [quick, slow] = [new TestSink('quick'), new TestSink('slow')];
+    const old = fromNow(-8 * 24 * 3_600_000);
+    for (let n = 0; n < 600; n += 1) outbox.append({ createdAt: old });
+    for (let n = 0; n < 3; n += 1) outbox.append();
+    const seqs = outbox.events.map(({ seq }) => seq);
+    await outbox.markDelivered('quick', seqs);
+    await outbox.markDelivered('slow', seqs.slice(1));
+    slow.refuse = () => 0;
+    running(t, { outbox, sinks: [quick, slow] });
+    await until(() => outbox.events.length === 4);
+    assert.deepEqual(
+      outbox.events.map(({ seq }) => seq),
+      [1, 601, 602, 603],
+    );
+  });
+
+  test('ends when it is told to, with the sinks closed', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    sink.refuse = () => 0;
+    outbox.append();
+    const { end } = running(t, { outbox, sinks: [sink], backoffMs: 1_000_000, maxBackoffMs: 1_000_000 });
+    await until(() => sink.batches === 1);
+    await end();
+    assert.ok(sink.closed);
+  });
+
+  test('whatever fails and whenever it crashes, every event arrives, those of a resource in order', async () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ do: fc.constant('append' as const), resource: fc.nat({ max: 3 }) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 40 }),
+        fc.infiniteStream(fc.option(fc.nat({ max: 4 }), { nil: null, freq: 3 })),
+        fc.infiniteStream(fc.nat({ max: 3 })),
+        fc.integer({ min: 1, max: 7 }),
+        async (steps, refusals, lostMarks, batch) => {
+          const outbox = new MemoryOutbox();
+          const mark = outbox.markDelivered.bind(outbox);
+          // The crash between delivery and mark, as seen by who comes after.
+          outbox.markDelivered = async (sink, seqs) => {
+            if (lostMarks.next().value === 0) throw new Error('died before the mark');
+            await mark(sink, seqs);
+          };
+          const sinks = ['a', 'b', 'c'].map((name) => new TestSink(name));
+          for (const sink of sinks) sink.refuse = () => refusals.next().value ?? null;
+          let end = start();
+          for (const each of steps) {
+            if (each.do === 'append') outbox.append({ resource: `volume:${each.resource}` });
+            else {
+              await end();
+              end = start();
+            }
+          }
+          const all = outbox.events.map(({ messageId }) => messageId);
+          await until(() =>
+            sinks.every(({ name }) => outbox.delivered.get(name)?.size === all.length || all.length === 0),
+          );
+          await end();
+          for (const { taken } of sinks) {
+            const first = [...new Map(taken.map((event) => [event.messageId, event])).values()];
+            assert.deepEqual(first.map(({ messageId }) => messageId).sort(), all.toSorted());
+            for (const resource of new Set(first.map((event) => event.resource))) {
+              const seqs = first.filter((event) => event.resource === resource).map(({ seq }) => seq);
+              assert.deepEqual(
+                seqs,
+                seqs.toSorted((a, b) => a - b),
+              );
+            }
+          }
+
+          function start(): () => Promise<void> {
+            for (const sink of sinks) sink.closed = false;
+            const stop = new AbortController();
+            const done = new Dispatcher({ ...QUICK, outbox, sinks, batch }).run(stop.signal);
+            return () => {
+              stop.abort();
+              return done;
+            };
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,57 @@
+/**
+ * An outbox in memory that behaves as the database does: an event has its `seq` before it can be seen, and may be seen
+ * later than one of a higher `seq`.
+ */
+import type { Outbox } from '../../src/events/dispatcher.ts';
+import type { Timestamp } from '../../src/lib/clock.ts';
+import type { OutboxEvent } from '../../src/model/event.ts';
+import { anEvent } from './rows.ts';
+
+export class MemoryOutbox implements Outbox {
+  readonly delivered = new Map<string, Set<number>>();
+  /** The floors that were asked with. */
+  readonly floors: number[] = [];
+  events: OutboxEvent[] = [];
+  #seq = 0;
+
+  /** An open transaction; call what it returns to commit. */
+  begin(fields: Partial<OutboxEvent> = {}): () => OutboxEvent {
+    this.#seq += 1;
+    const event = anEvent(this.#seq, fields);
+    return () => {
+      this.events = [...this.events, event].sort((a, b) => a.seq - b.seq);
+      return event;
+    };
+  }
+
+  append(fields: Partial<OutboxEvent> = {}): OutboxEvent {
+    return this.begin(fields)();
+  }
+
+  async newest(): Promise<number> {
+    return this.events.at(-1)?.seq ?? 0;
+  }
+
+  async undelivered(sink: string, seq: number, limit: number): Promise<readonly OutboxEvent[]> {
+    this.floors.push(seq);
+    return this.events.filter((event) => event.seq > seq && !this.#had(sink).has(event.seq)).slice(0, limit);
+  }
+
+  async markDelivered(sink: string, seqs: readonly number[]): Promise<void> {
+    for (const seq of seqs) this.#had(sink).add(seq);
+  }
+
+  async prune(sinks: readonly string[], before: Timestamp, limit: number): Promise<number> {
+    const old = this.events
+      .filter(({ seq, createdAt }) => createdAt < before && sinks.every((sink) => this.#had(sink).has(seq)))
+      .slice(0, limit);
+    this.events = this.events.filter((event) => !old.includes(event));
+    return old.length;
+  }
+
+  #had(sink: string): Set<number> {
+    const had = this.delivered.get(sink) ?? new Set();
+    this.delivered.set(sink, had);
+    return had;
+  }
+}
