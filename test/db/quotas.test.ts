@@ -24,7 +24,7 @@ import {
   type Usage,
 } from '../../src/db/quotas.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
-import { deleteVolumeRow, insertVolume, updateVolume } from '../../src/db/volumes.ts';
+import { insertVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { proveStore } from '../prove-store.ts';
 import { makeSnapshot, makeVolume } from './rows.ts';
@@ -212,24 +212,16 @@ proveStore('quotas', (test) => {
                 return;
               } else if (act === 'delete') {
                 await write(async (tx) => {
-                  const row = await tx.db
-                    .selectFrom('volume')
-                    .select('size_gib')
-                    .where('id', '=', id)
-                    .executeTakeFirst();
-                  if (row && (await deleteVolumeRow(tx, id)))
-                    await countQuota(tx, 'p', twins({ volumes: -1, gigabytes: -row.size_gib }));
+                  const gone = tx.db.deleteFrom('volume').where('id', '=', id).returning('size_gib');
+                  const row = await gone.executeTakeFirst();
+                  if (row) await countQuota(tx, 'p', twins({ volumes: -1, gigabytes: -row.size_gib }));
                 });
               } else {
                 await write((tx) => reserveQuota(tx, flow, 'p', twins({ gigabytes: size }), limits));
                 await write(async (tx) => {
-                  const row = await tx.db
-                    .selectFrom('volume')
-                    .select('size_gib')
-                    .where('id', '=', id)
-                    .executeTakeFirst();
+                  const grow = tx.db.updateTable('volume').set(({ eb }) => ({ size_gib: eb('size_gib', '+', size) }));
                   const grown =
-                    act === 'extend' && row && (await updateVolume(tx, id, { sizeGiB: row.size_gib + size }));
+                    act === 'extend' && (await grow.where('id', '=', id).returning('id').executeTakeFirst());
                   await (grown ? commitReservations(tx, flow) : rollbackReservations(tx, flow));
                 });
               }
