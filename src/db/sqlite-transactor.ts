@@ -45,7 +45,7 @@ export class SqliteTransactor implements Transactor {
 
   async undo(): Promise<void> {
     // A full disk or a failing one makes SQLite end the transaction by itself, and then nothing may go on in it.
-    if (!this.#file.inTransaction) throw new Error('SQLite ended the transaction.', { cause: this.#file.failure });
+    if (!this.#file.inTransaction) throw this.#file.failure ?? new Error('SQLite ended the transaction.');
     this.#file.statement(this.#shared ? 'ROLLBACK TO unit' : 'ROLLBACK').run();
   }
 

@@ -13,7 +13,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { elapsed, pause } from '../lib/clock.ts';
 import type { Result, SqliteConnection } from './connection.ts';
 
-const BUSY_MS = 100;
+const BUSY_MS = 25;
 const OPEN_DEADLINE_MS = 30_000;
 /** Texts with lists of varying length would fill memory; the hot ones are used too often to be the oldest. */
 const KEPT_STATEMENTS = 300;

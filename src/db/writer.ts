@@ -136,6 +136,7 @@ export class Writer {
       } catch (error) {
         const passes = !(error instanceof CommitInDoubt) && this.#transactor.passes(error);
         await this.#transactor.abandon();
+        if (!passes && !(error instanceof CommitInDoubt) && jobs.length > 1) return await this.#runApart(jobs);
         if (!passes || elapsed() - start > this.#patienceMs) return this.#fail(jobs, error);
         this.#reruns += 1;
         try {
@@ -147,6 +148,11 @@ export class Writer {
     }
     this.#commits += 1;
     for (const job of jobs) job.settle();
+  }
+
+  /** One of them made the transaction impossible as a whole (a full disk does); the others shall not suffer for it. */
+  async #runApart(jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) await this.#run([job]);
   }
 
   #fail(jobs: readonly Job[], error: unknown): void {

@@ -48,6 +48,30 @@ describe('the writer on SQLite', () => {
   });
 });
 
+describe('the writer on a full disk', () => {
+  it('refuses what does not fit and keeps what does', async () => {
+    const fresh = await freshSqlite();
+    const database = await openDatabase(fresh.url, { as: 'server' });
+    await database.write(async ({ connection }) => {
+      const [pages] = await connection.query<{ page_count: number }>('PRAGMA page_count');
+      await connection.query(`PRAGMA max_page_count = ${(pages?.page_count ?? 0) + 2}`);
+    });
+    const huge = 'x'.repeat(1_000_000);
+    const results = await Promise.allSettled(['a', huge, 'c'].map((id) => database.write((tx) => put(tx, id))));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    await assert.rejects(
+      database.write((tx) => put(tx, huge)),
+      /full/,
+    );
+    assert.deepEqual(await ids(database), ['a', 'c']);
+    await database.close();
+    await fresh.remove();
+  });
+});
+
 interface World {
   readonly database: Database;
   readonly proxy: CuttingProxy;
