@@ -1,0 +1,32 @@
+/**
+ * The three ways to change an object of text: add to it, replace it, take a key away. The same for the metadata of volumes,
+ * of snapshots and of images.
+ */
+import { MetadataKeyNotFound, PreconditionFailed } from '../model/errors.ts';
+import type { Metadata } from '../model/volume.ts';
+
+export type MetadataChange =
+  | { readonly is: 'merge'; readonly metadata: Metadata }
+  | { readonly is: 'replace'; readonly metadata: Metadata }
+  | { readonly is: 'remove'; readonly key: string };
+
+/** Whether the caller still has before its eyes what it changes. */
+export type Unchanged = (current: Metadata) => boolean;
+
+/** Rejects with `PreconditionFailed`, and with `MetadataKeyNotFound` for a key to be taken away that is not there. */
+export function changedMetadata(current: Metadata, change: MetadataChange, unchanged?: Unchanged): Metadata {
+  if (unchanged?.(current) === false) throw new PreconditionFailed('The metadata has been changed by someone else.');
+  switch (change.is) {
+    case 'merge':
+      return { ...current, ...change.metadata };
+    case 'replace':
+      return change.metadata;
+    case 'remove': {
+      const { [change.key]: removed, ...rest } = current;
+      if (removed === undefined || !Object.hasOwn(current, change.key)) {
+        throw new MetadataKeyNotFound(`Metadata has no item with key ${change.key}.`);
+      }
+      return rest;
+    }
+  }
+}

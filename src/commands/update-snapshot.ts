@@ -1,0 +1,25 @@
+/** `PUT /snapshots/{id}`: its name and description. What is not said stays. */
+import { getSnapshot, updateSnapshot as updateRow } from '../db/snapshots.ts';
+import type { Caller } from '../model/caller.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Desk } from './desk.ts';
+import { lockSnapshot } from './lock.ts';
+
+export interface UpdateSnapshotPatch {
+  readonly name?: string | null;
+  readonly description?: string | null;
+}
+
+export async function updateSnapshot(
+  { db }: Desk,
+  caller: Caller,
+  id: string,
+  patch: UpdateSnapshotPatch,
+): Promise<Snapshot> {
+  return db.write(async (tx) => {
+    const snapshot = await lockSnapshot(tx, caller, id);
+    if (Object.keys(patch).length === 0) return snapshot;
+    await updateRow(tx, id, patch);
+    return getSnapshot(tx.db, id);
+  });
+}

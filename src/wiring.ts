@@ -1,0 +1,283 @@
+/**
+ * The one place where things are made and handed to each other.
+ *
+ * `wire` makes a whole service from a configuration: the database, the backends, the engine with the flows, the door. Nothing
+ * listens yet and no flow runs; `Service.start` does that, in an order that lets no request in before what it needs is there.
+ */
+import { mkdirSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import { buildApi } from './api/server.ts';
+import { GlanceImages } from './clients/glance.ts';
+import { DirectoryImages } from './clients/image-directory.ts';
+import type { Desk } from './commands/desk.ts';
+import { BackendService, hostName } from './commands/serve-backend.ts';
+import { type Database, openDatabase } from './db/database.ts';
+import { DatabaseJournal, FLOWS_CHANNEL, processName } from './db/journal.ts';
+import { pruneMessages } from './db/messages.ts';
+import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
+import { recordHeartbeat } from './db/services.ts';
+import type { Tx } from './db/writer.ts';
+import type { VolumeDriver } from './drivers/driver.ts';
+import { FileDriver } from './drivers/file.ts';
+import { Engine } from './engine/engine.ts';
+import type { EngineListener } from './engine/events.ts';
+import { Dispatcher, type Sink } from './events/dispatcher.ts';
+import { AmqpSink } from './events/sink-amqp.ts';
+import { FileSink } from './events/sink-file.ts';
+import { FLOWS } from './flows/registry.ts';
+import type { Tools } from './flows/tools.ts';
+import { pause } from './lib/clock.ts';
+import type { BackendConfig, Config } from './lib/config.ts';
+import { exec } from './lib/exec.ts';
+import type { Log } from './lib/logging.ts';
+import { hostOf } from './model/backend.ts';
+import { DriverNotInitialized } from './model/errors.ts';
+import type { ImageStore } from './model/image.ts';
+import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
+
+export const SCHEDULER_BINARY = 'cinder-scheduler';
+const EVENTS_LEADER = 'pumice-events';
+const HOUR_MS = 3_600_000;
+/** Expired messages forgotten in one transaction. */
+const PRUNED_MESSAGES = 1_000;
+
+export interface ServiceOptions {
+  /** Also told what the engine does: a progress bar, a test. */
+  readonly listen?: EngineListener;
+  /** The process' own name in the engine; a new one each time. */
+  readonly process?: string;
+  /** What this process owned may be another's now (PostgreSQL only): it must end, and be started again. */
+  lost?(): void;
+}
+
+/** Opens the database, which brings its schema forward and lets no second server in, and makes the rest. */
+export async function wire(config: Config, log: Log, options: ServiceOptions = {}): Promise<Service> {
+  mkdirSync(config.data_directory, { recursive: true });
+  mkdirSync(config.images.image_conversion_dir, { recursive: true });
+  const scheduler = schedulerOptions(config);
+  checkOptions(scheduler);
+  const db = await openDatabase(config.database.url, { as: 'server' });
+  return new Service(config, log, db, scheduler, options);
+}
+
+export class Service {
+  readonly db: Database;
+  readonly engine: Engine<Tools, Tx>;
+  readonly desk: Desk;
+  readonly api: FastifyInstance;
+  readonly backends: readonly BackendService[];
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+  readonly #dispatcher: Dispatcher;
+  readonly #loops: Promise<unknown>[] = [];
+  readonly #lost: (() => void) | undefined;
+
+  constructor(
+    config: Config,
+    log: Log,
+    db: Database,
+    scheduler: SchedulerOptions,
+    { listen, process, lost }: ServiceOptions,
+  ) {
+    this.#config = config;
+    this.#lost = lost;
+    this.#log = log;
+    this.db = db;
+    this.backends = config.enabled_backends.map((name) => {
+      const section = config.backends[name] as BackendConfig;
+      const backend = {
+        host: `${config.node_name}@${name}`,
+        availabilityZone: section.backend_availability_zone,
+        driver: driverOf(section, config),
+      };
+      return new BackendService(backend, {
+        db,
+        services: config.services,
+        log,
+        owned: (host) => this.engine.own(hostName(host)),
+      });
+    });
+    const tools: Tools = {
+      driver: (host) => this.#driver(host),
+      images: imagesOf(config),
+      conversionDirectory: config.images.image_conversion_dir,
+      scheduler,
+      maxAttempts: config.scheduler.scheduler_max_attempts,
+      quota: config.quota,
+      serviceDownSeconds: config.services.service_down_time,
+      messageTtlSeconds: config.message_ttl,
+    };
+    this.#dispatcher = new Dispatcher({
+      outbox: {
+        newest: () => newestEvent(db.read),
+        undelivered: (sink, seq, limit) => undelivered(db.read, sink, seq, limit),
+        markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
+        prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
+      },
+      sinks: sinksOf(config),
+      leads: () => db.ownership.take(EVENTS_LEADER),
+      log,
+      retentionDays: config.notifications.retention_days,
+    });
+    this.engine = new Engine<Tools, Tx>({
+      journal: new DatabaseJournal(db),
+      tools,
+      flows: FLOWS,
+      ...(process === undefined ? {} : { process }),
+      listen: (event) => {
+        logEvent(log, event);
+        if (event.is === 'flow-ended' || event.is === 'task-done') this.#dispatcher.wake();
+        listen?.(event);
+      },
+      concurrency: config.flows.concurrency,
+      maxClaims: config.flows.max_claims_without_progress,
+      keepEndedDays: config.flows.keep_ended_days,
+    });
+    this.desk = { db, engine: this.engine, tools, config };
+    this.api = buildApi({ desk: this.desk, log });
+  }
+
+  /** Rejects when flows are in flight that this version does not know; nothing has run then. */
+  async start(): Promise<void> {
+    const { signal } = this.#stop;
+    const { ownership } = this.db;
+    await ownership.take(processName(this.engine.process));
+    ownership.onLost(() => {
+      this.#log.error('the session that holds what this process owns is lost');
+      this.#lost?.();
+    });
+    await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
+    await this.engine.start();
+    await this.#heartbeat();
+    const first = this.backends.map((backend) => backend.start(signal));
+    // A host that another process serves is waited for, but not by those who only want this one to listen.
+    await Promise.race([Promise.all(first), pause(this.#config.services.report_interval * 1000, signal)]);
+    this.#loops.push(
+      ...this.backends.map(async (backend, index) => {
+        await first[index];
+        await backend.run(signal);
+      }),
+      this.#dispatcher.run(signal),
+      this.#repeat(this.#config.services.report_interval * 1000, () => this.#heartbeat()),
+      this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneMessages(tx, PRUNED_MESSAGES))),
+    );
+    await this.api.ready();
+  }
+
+  /** Resolves with the address it listens on. */
+  async listen(): Promise<string> {
+    const { host, port } = this.#config.api;
+    return this.api.listen({ host, port });
+  }
+
+  /** Lets requests end, leaves flows where they stand, and lets go of what is owned. */
+  async stop(): Promise<void> {
+    await this.api.close();
+    await this.engine.stop();
+    this.#stop.abort(new Error('The service stops.'));
+    await Promise.allSettled(this.#loops);
+    await this.db.close();
+  }
+
+  #driver(host: string): VolumeDriver {
+    const backend = this.backends.find((each) => each.host === hostOf(host));
+    if (backend === undefined) throw new DriverNotInitialized(`${hostOf(host)} is not served here.`);
+    if (backend.driver === undefined)
+      throw new DriverNotInitialized(`${backend.host} cannot be used: ${backend.failure}`);
+    return backend.driver;
+  }
+
+  async #heartbeat(): Promise<void> {
+    const { node_name: host, storage_availability_zone: availabilityZone } = this.#config;
+    await this.db.write((tx) =>
+      recordHeartbeat(tx, { host, binary: SCHEDULER_BINARY, availabilityZone, pools: [], failure: null }),
+    );
+  }
+
+  async #repeat(everyMs: number, work: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        await pause(everyMs, this.#stop.signal);
+      } catch {
+        return;
+      }
+      await work().catch((error: unknown) => this.#log.warn({ err: error }, 'upkeep failed and is tried again'));
+    }
+  }
+}
+
+function schedulerOptions({ scheduler }: Config): SchedulerOptions {
+  return {
+    filters: scheduler.scheduler_default_filters,
+    weighers: scheduler.scheduler_default_weighers,
+    multipliers: {
+      CapacityWeigher: scheduler.capacity_weight_multiplier,
+      AllocatedCapacityWeigher: scheduler.allocated_capacity_weight_multiplier,
+      VolumeNumberWeigher: scheduler.volume_number_multiplier,
+    },
+  };
+}
+
+function driverOf(section: BackendConfig, config: Config): VolumeDriver {
+  return new FileDriver({
+    name: section.volume_backend_name,
+    directory: section.path,
+    exec,
+    create: section.create,
+    reservedPercentage: section.reserved_percentage,
+    maxOverSubscriptionRatio: section.max_over_subscription_ratio,
+    copiesAtOnce: section.max_copies,
+    volumeNameTemplate: config.volume_name_template,
+    snapshotNameTemplate: config.snapshot_name_template,
+  });
+}
+
+function imagesOf({ images }: Config): ImageStore {
+  if (images.store === 'directory') return new DirectoryImages({ directory: images.directory });
+  return new GlanceImages({ url: images.glance_url, timeoutMs: images.glance_request_timeout * 1000 });
+}
+
+function sinksOf({ notifications }: Config): Sink[] {
+  return notifications.drivers.map((driver) =>
+    driver === 'file'
+      ? new FileSink(notifications.file)
+      : new AmqpSink({ url: notifications.amqp_url ?? '', topics: notifications.topics }),
+  );
+}
+
+/** What a person reads at night. Tasks do not log; this does it for all of them. */
+const logEvent = (log: Log, event: Parameters<EngineListener>[0]): void => {
+  const facts = { request_id: event.requestId, flow_id: event.flowId, flow: event.flow, resource: event.resource };
+  switch (event.is) {
+    case 'flow-started':
+      log.info({ ...facts, recovered: event.recovered }, 'flow started');
+      break;
+    case 'task-done':
+      log.debug({ ...facts, task: event.task, ms: event.ms }, 'task done');
+      break;
+    case 'task-failed':
+      log.warn({ ...facts, task: event.task, failure: event.failure }, 'task failed');
+      break;
+    case 'task-retried':
+      log.warn({ ...facts, task: event.task, failure: event.failure, tries: event.tries }, 'task is tried again');
+      break;
+    case 'attempt-rejected':
+      log.warn({ ...facts, rejection: event.rejection }, 'attempt rejected');
+      break;
+    case 'flow-stuck':
+      log.error({ ...facts, task: event.task, failure: event.failure }, 'flow is stuck');
+      break;
+    case 'flow-ended':
+      log.info({ ...facts, state: event.state, ms: Math.round(event.ms), failures: event.failures }, 'flow ended');
+      break;
+    case 'flow-fenced':
+      log.warn(facts, 'flow belongs to another process now');
+      break;
+    case 'journal-trouble':
+      log.error({ ...facts, err: event.error }, 'the journal cannot be written');
+      break;
+    default:
+      break;
+  }
+};
