@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { openDatabase } from '../src/db/database.ts';
 import { type NoServer, startPostgresql, type TestServer } from './postgresql-server.ts';
-import { scratchDirectory } from './scratch.ts';
+import { removeAbandoned, scratchDirectory } from './scratch.ts';
 
 export interface FreshDatabase {
   readonly url: string;
@@ -29,8 +29,9 @@ let files = 0;
 let template: Promise<string> | undefined;
 
 export async function freshSqlite({ empty = false }: FreshOptions = {}): Promise<FreshDatabase> {
-  const directory = await mkdtemp(join(scratchDirectory(), `pumice-test-${process.pid}-`));
+  if (files === 0) await removeAbandoned(/^pumice-test-(\d+)-/);
   files += 1;
+  const directory = await mkdtemp(join(scratchDirectory(), `pumice-test-${process.pid}-`));
   const path = join(directory, `${files}.db`);
   if (!empty) {
     template ??= sqliteTemplate();

@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { scratchDirectory } from './scratch.ts';
+import { abandoned, scratchDirectory } from './scratch.ts';
 
 const PREFIX = 'pumice-test-pg-';
 /** PostgreSQL refuses to run as root; this account exists everywhere and owns nothing. */
@@ -163,20 +163,8 @@ function belongsTo(pid: number, home: string): boolean {
 }
 
 async function endAbandonedServers(): Promise<void> {
-  for (const name of await readdir(scratchDirectory())) {
-    const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (owner === undefined || isAlive(Number(owner))) continue;
-    const home = join(scratchDirectory(), name);
+  for (const home of await abandoned(new RegExp(`^${PREFIX}(\\d+)-`))) {
     const [pid] = (await readFile(join(home, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
     end(pid ? Number(pid) : undefined, home);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
