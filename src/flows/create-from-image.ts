@@ -30,7 +30,7 @@ const CloneImage = world({
     call,
   ): Promise<{ cloned: boolean; clonedModel: ModelUpdate }> => {
     const { wanted, format } = imageOf(image);
-    const path = await call.tools.images.local(wanted);
+    const path = await call.tools.images.local(wanted, call.signal);
     if (path === null) return { cloned: false, clonedModel: {} };
     const { cloned, model } = await call.tools.driver(pool).cloneImage(volumeRef, { path, format }, call);
     return { cloned, clonedModel: model };

@@ -47,7 +47,7 @@ const isBusy = (name: string): boolean => name === 'VolumeIsBusy' || name === 'S
 
 /** Whether the failure came when the backend had begun to destroy. */
 export function mayBeDestroyed([failure]: FlowFailures, task: string): boolean {
-  return failure.task === task && !isBusy(failure.name);
+  return failure.task.endsWith(task) && !isBusy(failure.name);
 }
 
 const ErrorDeleting = obligation({

@@ -2,7 +2,7 @@
  * The one source of time, ids and waiting below `main.ts`.
  *
  * A `Timestamp` is UTC text with microseconds and no zone suffix, the form every Block Storage client parses
- * (`facts` of the API: gophercloud accepts exactly this). Text sorts as time does, is the same in both databases and
+ * (gophercloud accepts exactly this). Text sorts as time does, is the same in both databases and
  * is sent as it is stored. `now()` never returns the same value twice in a process, so rows made in one turn keep
  * their order.
  */

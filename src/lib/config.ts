@@ -88,7 +88,13 @@ const Scheduler = Type.Object(
       description: 'How many backends a create may try. 1: the first choice is the only one.',
     }),
     scheduler_default_filters: Type.Array(names, {
-      default: ['AvailabilityZoneFilter', 'CapacityFilter', 'CapabilitiesFilter'],
+      default: [
+        'AvailabilityZoneFilter',
+        'CapacityFilter',
+        'CapabilitiesFilter',
+        'DifferentBackendFilter',
+        'SameBackendFilter',
+      ],
       description: 'Which filters a pool must pass.',
     }),
     scheduler_default_weighers: Type.Array(names, {

@@ -8,8 +8,17 @@
  */
 
 export type Fault =
-  | 'badRequest' | 'unauthorized' | 'forbidden' | 'itemNotFound' | 'badMethod' | 'computeFault'
-  | 'conflictingRequest' | 'overLimit' | 'badMediaType' | 'notImplemented' | 'serviceUnavailable';
+  | 'badRequest'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'itemNotFound'
+  | 'badMethod'
+  | 'computeFault'
+  | 'conflictingRequest'
+  | 'overLimit'
+  | 'badMediaType'
+  | 'notImplemented'
+  | 'serviceUnavailable';
 
 export class PumiceError extends Error {
   /** HTTP status. */
@@ -39,8 +48,7 @@ class OverLimit extends PumiceError {
   override readonly fault = 'overLimit';
 }
 
-// ── What a request may get wrong
-
+// What a request may get wrong
 export class InvalidInput extends BadRequest {}
 export class InvalidVolume extends BadRequest {}
 export class InvalidSnapshot extends BadRequest {}
@@ -64,32 +72,40 @@ export class PreconditionFailed extends PumiceError {
 
 export class RouteNotFound extends NotFound {}
 export class VolumeNotFound extends NotFound {
-  constructor(id: string) { super(`Volume ${id} could not be found.`); }
+  constructor(id: string) {
+    super(`Volume ${id} could not be found.`);
+  }
 }
 export class SnapshotNotFound extends NotFound {
-  constructor(id: string) { super(`Snapshot ${id} could not be found.`); }
+  constructor(id: string) {
+    super(`Snapshot ${id} could not be found.`);
+  }
 }
 export class VolumeTypeNotFound extends NotFound {
-  constructor(id: string) { super(`Volume type ${id} could not be found.`); }
+  constructor(id: string) {
+    super(`Volume type ${id} could not be found.`);
+  }
 }
 export class ImageNotFound extends NotFound {
-  constructor(id: string) { super(`Image ${id} could not be found.`); }
+  constructor(id: string) {
+    super(`Image ${id} could not be found.`);
+  }
 }
 export class ServiceNotFound extends NotFound {}
 export class MessageNotFound extends NotFound {
-  constructor(id: string) { super(`Message ${id} could not be found.`); }
+  constructor(id: string) {
+    super(`Message ${id} could not be found.`);
+  }
 }
 export class MetadataKeyNotFound extends NotFound {}
 
-// ── Quota: 413, and each message holds the word "exceeded", which clients look for
-
+// Quota: 413, and each message holds the word "exceeded", which clients look for
 export class VolumeLimitExceeded extends OverLimit {}
 export class SnapshotLimitExceeded extends OverLimit {}
 export class VolumeSizeExceedsAvailableQuota extends OverLimit {}
 export class VolumeSizeExceedsLimit extends OverLimit {}
 
-// ── What a backend may answer
-
+// What a backend may answer
 /** The backend could not do it. Another may. */
 export class DriverFailed extends PumiceError {
   override readonly elsewhere = true;
@@ -119,8 +135,7 @@ export class NoValidBackend extends PumiceError {
   }
 }
 
-// ── Images: the volume exists already, or no backend could help; never tried elsewhere (S27, S28)
-
+// Images: the volume exists already, or no backend could help; never tried elsewhere (S27, S28)
 /** Bytes did not arrive or could not be converted. */
 export class ImageCopyFailure extends PumiceError {}
 /** What arrived is not what may be written: another format, a backing file, a wrong checksum. */
