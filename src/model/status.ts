@@ -117,7 +117,7 @@ export const SNAPSHOT_TRANSITIONS = {
 export type SnapshotOperation = keyof typeof SNAPSHOT_TRANSITIONS;
 
 /** A status that something is being done in: no client, and no administrator by accident, acts on it meanwhile. */
-export function isTransient(status: VolumeStatus | SnapshotStatus): boolean {
+export function isTransient(status: string): boolean {
   return transient.has(status);
 }
 

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  isTransient,
+  SNAPSHOT_STATUSES,
+  SNAPSHOT_TRANSITIONS,
+  type Transition,
+  VOLUME_STATUSES,
+  VOLUME_TRANSITIONS,
+} from '../../src/model/status.ts';
+
+const lifeCycles: readonly (readonly [string, readonly string[], Readonly<Record<string, Transition<string>>>])[] = [
+  ['volume', VOLUME_STATUSES, VOLUME_TRANSITIONS],
+  ['snapshot', SNAPSHOT_STATUSES, SNAPSHOT_TRANSITIONS],
+];
+
+for (const [resource, statuses, transitions] of lifeCycles) {
+  describe(`the life cycle of a ${resource}`, () => {
+    it('begins no operation in a transient status', () => {
+      for (const [operation, { from }] of Object.entries(transitions)) {
+        assert.deepEqual(
+          from.filter((status) => isTransient(status)),
+          [],
+          operation,
+        );
+      }
+    });
+
+    it('ends no operation in a transient status', () => {
+      for (const [operation, { success, failure }] of Object.entries(transitions)) {
+        assert.deepEqual(
+          [success, failure].filter((status) => isTransient(status)),
+          [],
+          operation,
+        );
+      }
+    });
+
+    it('calls transient what is neither rest, nor error, nor held by a client', () => {
+      const rest = ['available', 'in-use', 'reserved', 'maintenance', 'awaiting-transfer', 'updating', 'deleted'];
+      for (const status of statuses) {
+        assert.equal(isTransient(status), !rest.includes(status) && !status.startsWith('error'), status);
+      }
+    });
+  });
+}
