@@ -9,6 +9,7 @@
 import { rmSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { after } from 'node:test';
 import pg from 'pg';
 import { openDatabase } from '../src/db/database.ts';
 import { type NoServer, startPostgresql, type TestServer } from './postgresql-server.ts';
@@ -106,6 +107,16 @@ async function isEmptied(url: string): Promise<boolean> {
   }
 }
 
+/** A server that was given keeps nothing of ours; one that was started ends with all it has. */
+if (process.env.TEST_DATABASE_URL !== undefined) {
+  after(async () => {
+    const used = await server;
+    if (used === undefined || 'missing' in used) return;
+    for (const name of [...emptied, used.template])
+      await administer(used.base, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  });
+}
+
 async function prepareServer(): Promise<Server | NoServer> {
   const given = process.env.TEST_DATABASE_URL;
   const started: TestServer | NoServer = given === undefined ? await startPostgresql() : { url: given };
@@ -113,12 +124,6 @@ async function prepareServer(): Promise<Server | NoServer> {
   const template = `pumice_test_${process.pid}_${Math.trunc(Math.random() * 1e9)}`;
   await administer(started.url, `CREATE DATABASE ${template}`);
   await (await openDatabase(databaseUrl(started.url, template), { as: 'server' })).close();
-  if (given !== undefined) {
-    process.once('beforeExit', async () => {
-      for (const name of [...emptied, template])
-        await administer(started.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-    });
-  }
   return { base: started.url, template };
 }
 
