@@ -84,6 +84,29 @@ export function readSize(value: number | string, name: string): number {
 const METADATA_KEY = '^[a-zA-Z0-9\\-_:. /]{1,255}$';
 /** Metadata of volumes and snapshots. */
 export const MetadataBody = Type.Record(Type.String({ pattern: METADATA_KEY }), Text255, CLOSED);
+/** One key of it. */
+export const MetadataItem = Type.Record(Type.String({ pattern: METADATA_KEY }), Text255, {
+  ...CLOSED,
+  minProperties: 1,
+  maxProperties: 1,
+});
+
+/** A name or description as a new API or as an old one calls it; absent when the body has neither. */
+export function named(
+  body: { readonly [name: string]: unknown },
+  name: 'name' | 'description',
+): string | null | undefined {
+  const text = body[name] !== undefined ? body[name] : body[`display_${name}`];
+  return text === undefined ? undefined : trimmed(text as string | null);
+}
+
+/** `name` and `description`, under both their names. */
+export const NAMED = {
+  name: Maybe(Text255),
+  description: Maybe(Text255),
+  display_name: Maybe(Text255),
+  display_description: Maybe(Text255),
+} as const;
 
 /** Text without the blanks at its ends; null stays null. */
 export function trimmed(text: string | null | undefined): string | null {

@@ -61,7 +61,7 @@ export function faultAnswer(error: unknown, requestId: string, log: Log): FaultA
 function ofCatalogue(error: PumiceError, requestId: string, log: Log): FaultAnswer {
   if (error.status === 500) log.error({ request_id: requestId, err: error }, 'request failed');
   if (error.fault !== 'overLimit') return answer(error.status, error.fault, error.message);
-  const message = `${error.name}: ${error.message}`;
+  const message = error.message.startsWith(error.name) ? error.message : `${error.name}: ${error.message}`;
   if (!message.includes('exceed')) return answer(error.status, error.fault, message);
   return {
     status: error.status,

@@ -12,6 +12,7 @@ import type { Bodies } from './body.ts';
 import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
 import type { Query } from './query.ts';
+import type { Rendered } from './rendered.ts';
 
 /** One request on its way through a route. */
 export interface Call<Body = unknown, Name extends string = string> {
@@ -25,6 +26,7 @@ export interface Call<Body = unknown, Name extends string = string> {
   readonly body: Body;
   readonly headers: IncomingHttpHeaders;
   readonly links: Links;
+  readonly rendered: Rendered;
   /** Another header of the answer. */
   header(name: string, value: string): void;
 }

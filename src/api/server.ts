@@ -21,6 +21,7 @@ import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
 import { type Microversion, OLDEST, requestedVersion, versionText } from './microversion.ts';
 import { parseQuery } from './query.ts';
+import { Rendered } from './rendered.ts';
 import type { Call, Route } from './route.ts';
 import { routes } from './routes.ts';
 import { versionDocument } from './versions.ts';
@@ -90,7 +91,8 @@ export function buildApi({ desk, log, routes: table = routes }: ApiDeps): Fastif
     throw new RouteNotFound('The resource could not be found.');
   });
   addOpenPlaces(app, desk);
-  for (const place of placesOf(table)) addPlace(app, place, desk);
+  const room: Room = { desk, rendered: new Rendered(desk.db) };
+  for (const place of placesOf(table)) addPlace(app, place, room);
   return app;
 }
 
@@ -174,14 +176,17 @@ function placesOf(table: readonly Route[]): readonly PathRoutes[] {
   });
 }
 
-function addPlace(app: FastifyInstance, { path, byMethod }: PathRoutes, desk: Desk): void {
+/** What every route works with. */
+type Room = Pick<Call, 'desk' | 'rendered'>;
+
+function addPlace(app: FastifyInstance, { path, byMethod }: PathRoutes, room: Room): void {
   const oldest = (routes: readonly Route[]): Microversion => Math.min(...routes.map(({ since = OLDEST }) => since));
   const missing = METHODS.filter((method) => !byMethod.has(method));
   for (const prefix of ['/v3', '/v3/:project_id']) {
     const url = `${prefix}${path}`;
     for (const [method, routes] of byMethod) {
       const config = { place: { since: oldest(routes) } };
-      app.route({ method, url, config, handler: handlerOf(routes, desk) });
+      app.route({ method, url, config, handler: handlerOf(routes, room) });
     }
     const config = { place: { since: oldest([...byMethod.values()].flat()), wrongMethod: true } } as const;
     app.route({ method: missing, url, config, handler: unreachable });
@@ -199,7 +204,7 @@ interface Prepared {
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
-function handlerOf(routes: readonly Route[], desk: Desk): Handler {
+function handlerOf(routes: readonly Route[], room: Room): Handler {
   const prepared: readonly Prepared[] = routes.map((route) => ({
     route,
     check: route.body === undefined ? undefined : bodyCheck(route.body),
@@ -207,7 +212,7 @@ function handlerOf(routes: readonly Route[], desk: Desk): Handler {
   const [first] = prepared;
   const actions =
     first?.route.action === undefined ? undefined : new Map(prepared.map((one) => [one.route.action, one]));
-  const isProject = new RegExp(`^(?:${desk.config.api.project_id_regex})$`);
+  const isProject = new RegExp(`^(?:${room.desk.config.api.project_id_regex})$`);
 
   async function run(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const params = request.params as Readonly<Record<string, string>>;
@@ -218,7 +223,7 @@ function handlerOf(routes: readonly Route[], desk: Desk): Handler {
       if (body === undefined) throw new InvalidInput('The request has no body.');
       chosen.check(body, request.version);
     }
-    const call = callOf(request, reply, body, desk);
+    const call = callOf(request, reply, body, room);
     send(reply, chosen.route.status ?? 200, await chosen.route.handle(call));
   }
   return (request, reply) => {
@@ -254,10 +259,10 @@ function chosenAction(
   return { chosen, body: value };
 }
 
-function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, desk: Desk): Call {
+function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): Call {
   const params = request.params as Readonly<Record<string, string>>;
   return {
-    desk,
+    ...room,
     caller: request.caller,
     version: request.version,
     params,
@@ -265,7 +270,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, des
     body,
     headers: request.headers,
     get links() {
-      return linksOf(baseOf(request.headers.host, desk.config.api), params.project_id);
+      return linksOf(baseOf(request.headers.host, room.desk.config.api), params.project_id);
     },
     header: (name, value) => void reply.header(name, value),
   };

@@ -1,0 +1,37 @@
+/**
+ * What views show of other rows: a type by its name, a service by its id. The rows that hold them have no revision of their
+ * own, so each state of the names is a *generation*, which is part of what a rendered row is kept under: when a type is
+ * renamed, in this process or another, the next list reads other names and finds nothing that was rendered with the old.
+ */
+import type { ViewNames } from '../db/view-names.ts';
+
+export interface Names {
+  readonly generation: number;
+  typeName(id: string): string | undefined;
+  serviceId(host: string): string | undefined;
+}
+
+export class KnownNames {
+  #text: ViewNames | undefined;
+  #names: Names | undefined;
+  #generation = 0;
+
+  /** The names in a text just read. */
+  at(text: ViewNames): Names {
+    if (this.#names !== undefined && this.#text?.types === text.types && this.#text.services === text.services) {
+      return this.#names;
+    }
+    this.#generation += 1;
+    const types = mapOf(text.types);
+    const services = mapOf(text.services);
+    this.#text = text;
+    this.#names = {
+      generation: this.#generation,
+      typeName: (id) => types.get(id),
+      serviceId: (host) => services.get(host),
+    };
+    return this.#names;
+  }
+}
+
+const mapOf = (json: string): ReadonlyMap<string, string> => new Map(Object.entries(JSON.parse(json)));

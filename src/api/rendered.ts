@@ -1,0 +1,160 @@
+/**
+ * Rows as the JSON that was sent of them.
+ *
+ * A list of a thousand volumes is the same thousand texts as a second ago, but for the few that changed. So the text of each
+ * row is kept, under the row's id, its revision and its *shape*: whatever else the view depends on (which view, the band of
+ * microversions, administrator or not, the beginning of links, the generation of names). Every change of a row raises its
+ * revision, so what is kept is never stale; it is only ever not found. A list then asks the database for ids and revisions,
+ * and joins texts.
+ *
+ * What is kept is bounded by size. When there is too much, the texts that were not used since the last look go (the
+ * "clock" of operating systems): using one costs a flag, not a place in a queue.
+ */
+import type { Kysely } from 'kysely';
+import type { Database } from '../db/database.ts';
+import type { Tables } from '../db/schema.ts';
+import { readViewNames } from '../db/view-names.ts';
+import type { Links } from './links.ts';
+import type { Microversion } from './microversion.ts';
+import { KnownNames, type Names } from './names.ts';
+
+interface Row {
+  readonly id: string;
+  readonly revision: number;
+}
+
+/** What a view may know beside its row. */
+export interface Viewer {
+  readonly version: Microversion;
+  readonly isAdmin: boolean;
+  readonly links: Links;
+  readonly names: Names;
+}
+
+export interface View<R extends Row> {
+  /** Unlike that of any other view. */
+  readonly name: string;
+  /** The versions at which it changes, in order. */
+  readonly changesAt: readonly Microversion[];
+  /** Pure: the same row and viewer, the same object. */
+  show(row: R, viewer: Viewer): object;
+  load(db: Kysely<Tables>, ids: readonly string[]): Promise<readonly R[]>;
+}
+
+/** Who asks, as far as views care. */
+export type Asking = Omit<Viewer, 'names'>;
+
+interface Kept {
+  readonly revision: number;
+  readonly text: Buffer;
+  used: boolean;
+}
+
+/** What an entry costs beside its text. */
+const OVERHEAD = 200;
+
+export class Rendered {
+  readonly #database: Database;
+  readonly #mostBytes: number;
+  readonly #kept = new Map<string, Kept>();
+  readonly #names = new KnownNames();
+  #shapes = new Map<string, number>();
+  #shapesMade = 0;
+  #bytes = 0;
+
+  constructor(database: Database, mostBytes = 64 * 1024 * 1024) {
+    this.#database = database;
+    this.#mostBytes = mostBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async names(): Promise<Names> {
+    return this.#names.at(await readViewNames(this.#database.reader));
+  }
+
+  /** The texts of the rows, in the order of the keys; a row that has gone meanwhile is left out. */
+  async texts<R extends Row>(view: View<R>, asking: Asking, keys: readonly Row[]): Promise<Buffer[]> {
+    const names = await this.names();
+    const shape = this.#shapeOf(view, asking, names);
+    const missing: string[] = [];
+    const texts = keys.map(({ id, revision }) => {
+      const text = this.#find(`${shape}/${id}`, revision);
+      if (text === undefined) missing.push(id);
+      return text;
+    });
+    if (missing.length === 0) return texts as Buffer[];
+    const fresh = await this.#render(view, asking, missing);
+    return keys.flatMap(({ id }, index) => texts[index] ?? fresh.get(id) ?? []);
+  }
+
+  async #render<R extends Row>(
+    view: View<R>,
+    asking: Asking,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, Buffer>> {
+    const rows = await view.load(this.#database.read, ids);
+    // Read after the rows, so that no row has a type that is younger than the names.
+    const names = await this.names();
+    const shape = this.#shapeOf(view, asking, names);
+    const fresh = new Map<string, Buffer>();
+    for (const row of rows) {
+      const text = jsonOf(view.show(row, { ...asking, names }));
+      fresh.set(row.id, text);
+      this.#keep(`${shape}/${row.id}`, row.revision, text);
+    }
+    return fresh;
+  }
+
+  /** A number for each shape: short keys, and a client that asks under a thousand host names fills nothing for ever. */
+  #shapeOf(
+    view: Pick<View<Row>, 'name' | 'changesAt'>,
+    { version, isAdmin, links }: Asking,
+    { generation }: Names,
+  ): number {
+    const band = view.changesAt.findLastIndex((since) => since <= version);
+    const text = `${view.name} ${band} ${isAdmin} ${generation} ${links.prefix}`;
+    const known = this.#shapes.get(text);
+    if (known !== undefined) return known;
+    if (this.#shapes.size >= 10_000) this.#shapes = new Map();
+    this.#shapesMade += 1;
+    this.#shapes.set(text, this.#shapesMade);
+    return this.#shapesMade;
+  }
+
+  #find(key: string, revision: number): Buffer | undefined {
+    const kept = this.#kept.get(key);
+    if (kept === undefined || kept.revision !== revision) return undefined;
+    kept.used = true;
+    return kept.text;
+  }
+
+  #keep(key: string, revision: number, text: Buffer): void {
+    const before = this.#kept.get(key);
+    // An answer that was overtaken by a later one must not put the older text back.
+    if (before !== undefined && before.revision > revision) return;
+    if (before !== undefined) this.#bytes -= before.text.length + OVERHEAD;
+    this.#kept.set(key, { revision, text, used: false });
+    this.#bytes += text.length + OVERHEAD;
+    if (this.#bytes > this.#mostBytes) this.#makeRoom();
+  }
+
+  /** Down to three quarters, so that not every further text makes room again. */
+  #makeRoom(): void {
+    const aim = this.#mostBytes * 0.75;
+    for (const [key, kept] of this.#kept) {
+      if (this.#bytes <= aim) return;
+      this.#kept.delete(key);
+      if (kept.used) {
+        kept.used = false;
+        this.#kept.set(key, kept);
+      } else {
+        this.#bytes -= kept.text.length + OVERHEAD;
+      }
+    }
+  }
+}
+
+const jsonOf = (value: object): Buffer => Buffer.from(JSON.stringify(value));

@@ -1,0 +1,74 @@
+/**
+ * One row of a kind and pages of it, from kept texts: what the lists and gets of volumes and of snapshots share.
+ */
+
+import type { Kysely } from 'kysely';
+import type { Filter, ListQuery } from '../../db/list-query.ts';
+import type { Key } from '../../db/pages.ts';
+import type { Tables } from '../../db/schema.ts';
+import { findViewKey } from '../../db/view-keys.ts';
+import { listOf, oneOf } from '../answer.ts';
+import { type FilteredResource, type FilterTable, filtersOf } from '../filters.ts';
+import { nextLinks, pageOf, projectShown, wantsCount } from '../page.ts';
+import type { View } from '../rendered.ts';
+import type { Call } from '../route.ts';
+
+interface Row {
+  readonly id: string;
+  readonly revision: number;
+  readonly projectId: string;
+}
+
+/** A kind of row that clients list. */
+export interface Kind<R extends Row> {
+  readonly resource: FilteredResource & ('volume' | 'snapshot');
+  readonly filters: FilterTable<keyof R & string>;
+  sortKeys(call: Call): Readonly<Record<string, keyof R & string>>;
+  keys(db: Kysely<Tables>, query: ListQuery<keyof R & string>): Promise<Key[]>;
+  count(db: Kysely<Tables>, filters: readonly Filter<keyof R & string>[]): Promise<number>;
+  notFound(id: string): Error;
+}
+
+/** The rows a query names; undefined when it can name none. */
+export function wanted<R extends Row>(call: Call, kind: Kind<R>): readonly Filter<keyof R & string>[] | undefined {
+  const filters = filtersOf(call, kind.resource, kind.filters);
+  if (filters === undefined) return undefined;
+  const projectId = projectShown(call);
+  if (projectId === undefined) return filters;
+  return [...filters, { is: 'equal', field: 'projectId', value: projectId }];
+}
+
+/** `path` is that of the route, for the link to the next page. */
+export async function showPage<R extends Row>(call: Call, kind: Kind<R>, view: View<R>, path: string): Promise<Buffer> {
+  const { db } = call.desk;
+  const key = `${kind.resource}s`;
+  const page = pageOf(call, kind.sortKeys(call));
+  const filters = wanted(call, kind);
+  const counted = wantsCount(call);
+  if (filters === undefined) return listOf(key, [], [], counted ? 0 : undefined);
+  const keys = page.limit === 0 ? [] : await kind.keys(db.read, { ...page, filters });
+  const texts = await call.rendered.texts(view, asking(call), keys);
+  const links = nextLinks(call, path, page, { length: keys.length, last: keys.at(-1)?.id });
+  return listOf(key, texts, links, counted ? await kind.count(db.read, filters) : undefined);
+}
+
+export async function showOne<R extends Row>(call: Call, kind: Kind<R>, view: View<R>, id: string): Promise<Buffer> {
+  const { caller, desk, rendered } = call;
+  const key = await findViewKey(desk.db.reader, kind.resource, id);
+  if (key === undefined || (!caller.isAdmin && key.projectId !== caller.projectId)) throw kind.notFound(id);
+  const [text] = await rendered.texts(view, asking(call), [{ id, revision: key.revision }]);
+  if (text === undefined) throw kind.notFound(id);
+  return oneOf(kind.resource, text);
+}
+
+/** Who asks, as far as views care. */
+export const asking = ({ version, caller, links }: Call) => ({ version, isAdmin: caller.isAdmin, links });
+
+/** A row at hand, in a view that is not kept. */
+export async function shown<R>(
+  call: Call,
+  row: R,
+  view: (row: R, viewer: Parameters<View<Row>['show']>[1]) => object,
+): Promise<object> {
+  return view(row, { ...asking(call), names: await call.rendered.names() });
+}

@@ -1,0 +1,68 @@
+/** `POST snapshots/{id}/action`: from the name of an action to the command that does it. */
+import { Type } from 'typebox';
+import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
+import { resetSnapshotStatus } from '../../commands/reset-snapshot-status.ts';
+import { unmanageSnapshot } from '../../commands/unmanage-snapshot.ts';
+import { updateSnapshotStatus } from '../../commands/update-snapshot-status.ts';
+import { CLOSED, Maybe } from '../body.ts';
+import { route } from '../route.ts';
+
+const action = { method: 'POST', path: '/snapshots/:id/action' } as const;
+
+const RESET_STATUSES = ['creating', 'available', 'deleting', 'error', 'error_deleting'] as const;
+/** Those that `updateSnapshotStatus` may grant. */
+const TOLD_STATUSES = ['creating', 'available', 'error', 'deleting', 'error_deleting'] as const;
+
+export const snapshotActions = [
+  route({
+    ...action,
+    action: 'os-reset_status',
+    policy: 'volume_extension:snapshot_admin_actions:reset_status',
+    status: 202,
+    body: Type.Object({ status: Type.Enum([...RESET_STATUSES]) }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      await resetSnapshotStatus(desk, caller, params.id, body.status);
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-force_delete',
+    policy: 'volume_extension:snapshot_admin_actions:force_delete',
+    status: 202,
+    async handle({ desk, caller, params }) {
+      await deleteSnapshot(desk, caller, params.id, { force: true });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-update_snapshot_status',
+    policy: 'snapshot_extension:snapshot_actions:update_snapshot_status',
+    status: 202,
+    body: Type.Object(
+      {
+        status: Type.Enum([...TOLD_STATUSES]),
+        progress: Maybe(Type.String({ pattern: '^(100|[1-9]?[0-9])%$' })),
+      },
+      CLOSED,
+    ),
+    async handle({ desk, caller, params, body }) {
+      await updateSnapshotStatus(desk, caller, params.id, body.status, body.progress ?? null);
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-unmanage',
+    policy: 'snapshot_extension:snapshot_unmanage',
+    status: 202,
+    async handle({ desk, caller, params }) {
+      await unmanageSnapshot(desk, caller, params.id);
+      return undefined;
+    },
+  }),
+];

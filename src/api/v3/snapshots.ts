@@ -1,0 +1,160 @@
+/** `snapshots`. */
+import { Type } from 'typebox';
+import { createSnapshot } from '../../commands/create-snapshot.ts';
+import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
+import { updateSnapshot } from '../../commands/update-snapshot.ts';
+import { countSnapshots, listSnapshotKeys, type SnapshotField } from '../../db/snapshots.ts';
+import { InvalidInput, SnapshotNotFound } from '../../model/errors.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { Metadata } from '../../model/volume.ts';
+import { CLOSED, LooseBoolean, Maybe, MetadataBody, NAMED, named, strictSince353, Uuid } from '../body.ts';
+import {
+  CONSUMES_QUOTA,
+  type Microversion,
+  OLDEST,
+  SNAPSHOT_FILTER_BY_METADATA,
+  SNAPSHOT_IN_USE,
+  SNAPSHOT_SORT_BY_NAME,
+  STRICT_BODIES,
+} from '../microversion.ts';
+import { readBoolean } from '../query.ts';
+import { route } from '../route.ts';
+import { type Kind, shown, showOne, showPage } from './show.ts';
+import { snapshotAnswer, snapshotDetail, snapshotSummary } from './snapshot-view.ts';
+
+const CreateBody = strictSince353((rest) =>
+  Type.Object(
+    {
+      snapshot: Type.Object(
+        { ...NAMED, volume_id: Uuid, force: Maybe(LooseBoolean), metadata: Maybe(MetadataBody) },
+        rest,
+      ),
+    },
+    rest,
+  ),
+);
+
+const updateBody = (rest: { readonly additionalProperties: boolean; readonly minProperties?: number }) =>
+  Type.Object({ snapshot: Type.Object(NAMED, rest) }, { additionalProperties: rest.additionalProperties });
+
+const SORT_KEYS: Readonly<Record<string, SnapshotField>> = {
+  id: 'id',
+  display_name: 'name',
+  volume_id: 'volumeId',
+  status: 'status',
+  created_at: 'createdAt',
+  updated_at: 'updatedAt',
+  size: 'volumeSizeGiB',
+  volume_size: 'volumeSizeGiB',
+  project_id: 'projectId',
+  user_id: 'userId',
+};
+const SORT_KEYS_WITH_NAME = { ...SORT_KEYS, name: 'name' } as const;
+
+const snapshotKind: Kind<Snapshot> = {
+  resource: 'snapshot',
+  keys: listSnapshotKeys,
+  count: countSnapshots,
+  notFound: (id) => new SnapshotNotFound(id),
+  sortKeys: ({ version }) => (version >= SNAPSHOT_SORT_BY_NAME ? SORT_KEYS_WITH_NAME : SORT_KEYS),
+  filters: {
+    id: { field: 'id', as: 'text' },
+    name: { field: 'name', as: 'text' },
+    display_name: { field: 'name', as: 'text' },
+    description: { field: 'description', as: 'text' },
+    display_description: { field: 'description', as: 'text' },
+    status: { field: 'status', as: 'text' },
+    volume_id: { field: 'volumeId', as: 'text' },
+    volume_size: { field: 'volumeSizeGiB', as: 'integer' },
+    volume_type_id: { field: 'volumeTypeId', as: 'text' },
+    project_id: { field: 'projectId', as: 'text' },
+    user_id: { field: 'userId', as: 'text' },
+    progress: { field: 'progress', as: 'text' },
+    group_snapshot_id: { field: 'groupSnapshotId', as: 'text' },
+    encryption_key_id: { field: 'encryptionKeyId', as: 'text' },
+    provider_id: { field: 'providerId', as: 'text' },
+    metadata: { field: 'metadata', as: 'entries', since: SNAPSHOT_FILTER_BY_METADATA },
+    consumes_quota: { field: 'usesQuota', as: 'boolean', since: CONSUMES_QUOTA },
+    created_at: { field: 'createdAt', as: 'time' },
+    updated_at: { field: 'updatedAt', as: 'time' },
+  },
+};
+
+export const snapshots = [
+  route({
+    method: 'GET',
+    path: '/snapshots',
+    policy: 'volume:get_all_snapshots',
+    handle: (call) => showPage(call, snapshotKind, snapshotSummary, '/snapshots'),
+  }),
+
+  route({
+    method: 'GET',
+    path: '/snapshots/detail',
+    policy: 'volume:get_all_snapshots',
+    handle: (call) => showPage(call, snapshotKind, snapshotDetail, '/snapshots/detail'),
+  }),
+
+  route({
+    method: 'POST',
+    path: '/snapshots',
+    policy: 'volume:create_snapshot',
+    status: 202,
+    body: CreateBody,
+    async handle(call) {
+      const { snapshot: wish } = call.body;
+      const snapshot = await createSnapshot(call.desk, call.caller, {
+        volumeId: wish.volume_id,
+        name: named(wish, 'name') ?? null,
+        description: named(wish, 'description') ?? null,
+        force: isForced(wish.force ?? null, call.version),
+        metadata: (wish.metadata ?? {}) as Metadata,
+      });
+      return { snapshot: await shown(call, snapshot, snapshotAnswer) };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: '/snapshots/:id',
+    policy: 'volume:get_snapshot',
+    handle: (call) => showOne(call, snapshotKind, snapshotDetail, call.params.id),
+  }),
+
+  route({
+    method: 'PUT',
+    path: '/snapshots/:id',
+    policy: 'volume:update_snapshot',
+    body: [
+      [OLDEST, updateBody({ additionalProperties: true })],
+      [STRICT_BODIES, updateBody({ ...CLOSED, minProperties: 1 })],
+    ],
+    async handle(call) {
+      const { snapshot: wish } = call.body;
+      const name = named(wish, 'name');
+      const description = named(wish, 'description');
+      const patch = { ...(name !== undefined && { name }), ...(description !== undefined && { description }) };
+      const snapshot = await updateSnapshot(call.desk, call.caller, call.params.id, patch);
+      return { snapshot: await shown(call, snapshot, snapshotAnswer) };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    path: '/snapshots/:id',
+    policy: 'volume:delete_snapshot',
+    status: 202,
+    async handle({ desk, caller, params }) {
+      await deleteSnapshot(desk, caller, params.id, { force: false });
+      return undefined;
+    },
+  }),
+];
+
+/** From 3.66 on a volume in use needs no force, so it may be said for old times' sake but not denied. */
+function isForced(force: boolean | string | null, version: Microversion): boolean {
+  const given = force === null ? undefined : readBoolean(force, 'force');
+  if (version < SNAPSHOT_IN_USE) return given ?? false;
+  if (given === false) throw new InvalidInput('From version 3.66 on, force may only be true.');
+  return true;
+}

@@ -1,0 +1,149 @@
+/** `POST volumes/{id}/action`: from the name of an action to the command that does it. */
+import { Type } from 'typebox';
+import { deleteVolume } from '../../commands/delete-volume.ts';
+import { extendVolume } from '../../commands/extend-volume.ts';
+import { volumeFor } from '../../commands/find.ts';
+import { resetVolumeStatus } from '../../commands/reset-volume-status.ts';
+import { setBootable } from '../../commands/set-bootable.ts';
+import { setReadonly } from '../../commands/set-readonly.ts';
+import { setVolumeImageMetadata } from '../../commands/set-volume-image-metadata.ts';
+import { unmanageVolume } from '../../commands/unmanage-volume.ts';
+import type { Metadata } from '../../model/volume.ts';
+import { CLOSED, LooseBoolean, LooseSize, MetadataBody, Nullable, readSize } from '../body.ts';
+import { EXTEND_IN_USE } from '../microversion.ts';
+import { readBoolean } from '../query.ts';
+import { route } from '../route.ts';
+
+const action = { method: 'POST', path: '/volumes/:id/action' } as const;
+
+/** What an administrator may say a volume is. */
+const RESET_STATUSES = [
+  'creating',
+  'available',
+  'deleting',
+  'error',
+  'error_deleting',
+  'attaching',
+  'in-use',
+  'detaching',
+  'maintenance',
+] as const;
+const RESET_MIGRATION_STATUSES = ['none', 'starting', 'migrating', 'completing', 'success', 'error'] as const;
+
+const ResetStatus = Type.Object(
+  {
+    status: Type.Optional(Type.Enum([...RESET_STATUSES])),
+    attach_status: Type.Optional(Type.Enum(['attached', 'detached'])),
+    migration_status: Type.Optional(Nullable(Type.Enum([...RESET_MIGRATION_STATUSES]))),
+  },
+  { ...CLOSED, minProperties: 1 },
+);
+
+export const volumeActions = [
+  route({
+    ...action,
+    action: 'os-extend',
+    policy: 'volume:extend',
+    status: 202,
+    body: Type.Object({ new_size: LooseSize }, CLOSED),
+    async handle({ desk, caller, params, body, version }) {
+      const newSizeGiB = readSize(body.new_size, 'new_size');
+      await extendVolume(desk, caller, params.id, newSizeGiB, { inUseAllowed: version >= EXTEND_IN_USE });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-set_bootable',
+    policy: 'volume:update',
+    body: Type.Object({ bootable: LooseBoolean }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      await setBootable(desk, caller, params.id, readBoolean(body.bootable, 'bootable'));
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-update_readonly_flag',
+    policy: 'volume:update_readonly_flag',
+    status: 202,
+    body: Type.Object({ readonly: LooseBoolean }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      await setReadonly(desk, caller, params.id, readBoolean(body.readonly, 'readonly'));
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-reset_status',
+    policy: 'volume_extension:volume_admin_actions:reset_status',
+    status: 202,
+    body: ResetStatus,
+    async handle({ desk, caller, params, body }) {
+      const { status, attach_status: attachStatus, migration_status: migrationStatus } = body;
+      await resetVolumeStatus(desk, caller, params.id, {
+        ...(status !== undefined && { status }),
+        ...(attachStatus !== undefined && { attachStatus }),
+        ...(migrationStatus !== undefined && { migrationStatus: migrationStatus === 'none' ? null : migrationStatus }),
+      });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-force_delete',
+    policy: 'volume_extension:volume_admin_actions:force_delete',
+    status: 202,
+    async handle({ desk, caller, params }) {
+      await deleteVolume(desk, caller, params.id, { cascade: false, force: true });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-set_image_metadata',
+    policy: 'volume_extension:volume_image_metadata:set',
+    body: Type.Object({ metadata: MetadataBody }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      const metadata = body.metadata as Metadata;
+      return { metadata: await setVolumeImageMetadata(desk, caller, params.id, { is: 'merge', metadata }) };
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-show_image_metadata',
+    policy: 'volume_extension:volume_image_metadata:show',
+    async handle({ desk, caller, params }) {
+      const { imageMetadata } = await volumeFor(desk.db.read, caller, params.id);
+      return { metadata: imageMetadata ?? {} };
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-unset_image_metadata',
+    policy: 'volume_extension:volume_image_metadata:remove',
+    body: Type.Object({ key: Type.String({ minLength: 1, maxLength: 255 }) }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      await setVolumeImageMetadata(desk, caller, params.id, { is: 'remove', key: body.key });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-unmanage',
+    policy: 'volume_extension:volume_unmanage',
+    status: 202,
+    async handle({ desk, caller, params }) {
+      await unmanageVolume(desk, caller, params.id);
+      return undefined;
+    },
+  }),
+];

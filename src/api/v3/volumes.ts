@@ -1,0 +1,283 @@
+/** `volumes`: the resource most clients meet first. */
+import { Type } from 'typebox';
+import { createVolume } from '../../commands/create-volume.ts';
+import { deleteVolume } from '../../commands/delete-volume.ts';
+import { type UpdateVolumePatch, updateVolume } from '../../commands/update-volume.ts';
+import { countVolumes, listVolumeKeys, summarizeVolumes, type VolumeField } from '../../db/volumes.ts';
+import { InvalidInput, VolumeNotFound } from '../../model/errors.ts';
+import type { Metadata, Volume } from '../../model/volume.ts';
+import {
+  CLOSED,
+  LooseBoolean,
+  LooseSize,
+  Maybe,
+  MetadataBody,
+  NAMED,
+  named,
+  readSize,
+  Text255,
+  trimmed,
+  Uuid,
+} from '../body.ts';
+import { type FilterRule, textFilter, textsOf } from '../filters.ts';
+import {
+  CONSUMES_QUOTA,
+  CREATE_FROM_BACKUP,
+  DELETE_BY_FORCE,
+  FILTER_BY_GROUP,
+  FILTER_BY_IMAGE_METADATA,
+  GROUPS,
+  type Microversion,
+  OLDEST,
+  STRICT_BODIES,
+  STRICT_BOOTABLE_FILTER,
+  SUMMARY_WITH_METADATA,
+  VOLUME_SUMMARY,
+} from '../microversion.ts';
+import { queryBoolean, readBoolean } from '../query.ts';
+import { route } from '../route.ts';
+import { type Kind, shown, showOne, showPage, wanted } from './show.ts';
+import { statusesShownAs, volumeCreated, volumeDetail, volumeSummary, volumeUpdated } from './volume-view.ts';
+
+/** At least what every create may say, `more` of a later version, and below 3.53 anything else. */
+const createBody = <More extends Record<string, ReturnType<typeof Maybe>>>(more: More, additionalProperties: boolean) =>
+  Type.Object(
+    {
+      volume: Type.Object(
+        {
+          ...NAMED,
+          size: Maybe(LooseSize),
+          availability_zone: Maybe(Text255),
+          volume_type: Maybe(Text255),
+          source_volid: Maybe(Uuid),
+          snapshot_id: Maybe(Uuid),
+          imageRef: Maybe(Text255),
+          image_id: Maybe(Text255),
+          metadata: Maybe(MetadataBody),
+          consistencygroup_id: Maybe(Uuid),
+          multiattach: Maybe(LooseBoolean),
+          ...more,
+        },
+        { additionalProperties },
+      ),
+      'OS-SCH-HNT:scheduler_hints': Maybe(Type.Record(Type.String(), Type.Unknown())),
+    },
+    { additionalProperties },
+  );
+
+const group = { group_id: Maybe(Uuid) };
+const backup = { backup_id: Maybe(Uuid) };
+
+const updateBody = (rest: { readonly additionalProperties: boolean; readonly minProperties?: number }) =>
+  Type.Object(
+    { volume: Type.Object({ ...NAMED, metadata: Maybe(MetadataBody) }, rest) },
+    {
+      additionalProperties: rest.additionalProperties,
+    },
+  );
+
+const statusRule: FilterRule<VolumeField> = {
+  field: 'status',
+  as: (text) => [{ is: 'in', field: 'status', values: textsOf(text).flatMap(statusesShownAs) }],
+};
+
+/** `node@backend` names all its pools. */
+const hostRule: FilterRule<VolumeField> = {
+  field: 'host',
+  as: (text) =>
+    text.includes('#') ? [textFilter('host', text)] : [{ is: 'starts-with', field: 'host', text: `${text}#` }],
+};
+
+const bootableRule: FilterRule<VolumeField> = { field: 'bootable', as: bootableFilter };
+
+/** Below 3.2 whatever is not false is true. */
+function bootableFilter(text: string, version: Microversion) {
+  const value = version >= STRICT_BOOTABLE_FILTER ? readBoolean(text, 'bootable') : !/^false$/i.test(text);
+  return [{ is: 'equal', field: 'bootable', value }] as const;
+}
+
+export const volumeKind: Kind<Volume> = {
+  resource: 'volume',
+  keys: listVolumeKeys,
+  count: countVolumes,
+  notFound: (id) => new VolumeNotFound(id),
+  sortKeys: () => SORT_KEYS,
+  filters: {
+    id: { field: 'id', as: 'text' },
+    name: { field: 'name', as: 'text' },
+    display_name: { field: 'name', as: 'text' },
+    description: { field: 'description', as: 'text' },
+    display_description: { field: 'description', as: 'text' },
+    status: statusRule,
+    size: { field: 'sizeGiB', as: 'integer' },
+    project_id: { field: 'projectId', as: 'text' },
+    user_id: { field: 'userId', as: 'text' },
+    host: hostRule,
+    availability_zone: { field: 'availabilityZone', as: 'text' },
+    volume_type_id: { field: 'volumeTypeId', as: 'text' },
+    snapshot_id: { field: 'snapshotId', as: 'text' },
+    source_volid: { field: 'sourceVolumeId', as: 'text' },
+    attach_status: { field: 'attachStatus', as: 'text' },
+    migration_status: { field: 'migrationStatus', as: 'text' },
+    replication_status: { field: 'replicationStatus', as: 'text' },
+    encryption_key_id: { field: 'encryptionKeyId', as: 'text' },
+    provider_id: { field: 'providerId', as: 'text' },
+    bootable: bootableRule,
+    multiattach: { field: 'multiattach', as: 'boolean' },
+    metadata: { field: 'metadata', as: 'entries' },
+    glance_metadata: { field: 'imageMetadata', as: 'entries', since: FILTER_BY_IMAGE_METADATA },
+    group_id: { field: 'groupId', as: 'text', since: FILTER_BY_GROUP },
+    consumes_quota: { field: 'usesQuota', as: 'boolean', since: CONSUMES_QUOTA },
+    created_at: { field: 'createdAt', as: 'time' },
+    updated_at: { field: 'updatedAt', as: 'time' },
+  },
+};
+
+const SORT_KEYS: Readonly<Record<string, VolumeField>> = {
+  id: 'id',
+  name: 'name',
+  display_name: 'name',
+  size: 'sizeGiB',
+  created_at: 'createdAt',
+  updated_at: 'updatedAt',
+  status: 'status',
+  availability_zone: 'availabilityZone',
+  bootable: 'bootable',
+  host: 'host',
+  attach_status: 'attachStatus',
+  migration_status: 'migrationStatus',
+  project_id: 'projectId',
+  user_id: 'userId',
+  launched_at: 'launchedAt',
+};
+
+export const volumes = [
+  route({
+    method: 'GET',
+    path: '/volumes',
+    policy: 'volume:get_all',
+    handle: (call) => showPage(call, volumeKind, volumeSummary, '/volumes'),
+  }),
+
+  route({
+    method: 'GET',
+    path: '/volumes/detail',
+    policy: 'volume:get_all',
+    handle: (call) => showPage(call, volumeKind, volumeDetail, '/volumes/detail'),
+  }),
+
+  route({
+    method: 'GET',
+    path: '/volumes/summary',
+    since: VOLUME_SUMMARY,
+    policy: 'volume:get_all',
+    async handle(call) {
+      const filters = wanted(call, volumeKind);
+      const found = filters && (await summarizeVolumes(call.desk.db.read, filters));
+      const summary = { total_count: found?.count ?? 0, total_size: found?.sizeGiB ?? 0 };
+      if (call.version < SUMMARY_WITH_METADATA) return { 'volume-summary': summary };
+      return { 'volume-summary': { ...summary, metadata: found?.metadata ?? {} } };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    path: '/volumes',
+    policy: 'volume:create',
+    status: 202,
+    body: [
+      [OLDEST, createBody({}, true)],
+      [GROUPS, createBody(group, true)],
+      [CREATE_FROM_BACKUP, createBody({ ...group, ...backup }, true)],
+      [STRICT_BODIES, createBody({ ...group, ...backup }, false)],
+    ],
+    async handle(call) {
+      const { volume: wish, 'OS-SCH-HNT:scheduler_hints': hints } = call.body;
+      refuseUnsupported(wish, call.version);
+      const volume = await createVolume(call.desk, call.caller, {
+        name: named(wish, 'name') ?? null,
+        description: named(wish, 'description') ?? null,
+        sizeGiB: wish.size == null ? null : readSize(wish.size, 'size'),
+        availabilityZone: trimmed(wish.availability_zone) || null,
+        volumeType: wish.volume_type || null,
+        sourceVolumeId: wish.source_volid ?? null,
+        snapshotId: wish.snapshot_id ?? null,
+        imageId: imageIn(wish.imageRef ?? wish.image_id ?? null),
+        metadata: (wish.metadata ?? {}) as Metadata,
+        hints: hints ?? {},
+      });
+      return { volume: await shown(call, volume, volumeCreated) };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: '/volumes/:id',
+    policy: 'volume:get',
+    handle: (call) => showOne(call, volumeKind, volumeDetail, call.params.id),
+  }),
+
+  route({
+    method: 'PUT',
+    path: '/volumes/:id',
+    policy: 'volume:update',
+    body: [
+      [OLDEST, updateBody({ additionalProperties: true })],
+      [STRICT_BODIES, updateBody({ ...CLOSED, minProperties: 1 })],
+    ],
+    async handle(call) {
+      const { volume: wish } = call.body;
+      const name = named(wish, 'name');
+      const description = named(wish, 'description');
+      const patch: UpdateVolumePatch = {
+        ...(name !== undefined && { name }),
+        ...(description !== undefined && { description }),
+        ...(wish.metadata != null && { metadata: wish.metadata as Metadata }),
+      };
+      const volume = await updateVolume(call.desk, call.caller, call.params.id, patch);
+      return { volume: await shown(call, volume, volumeUpdated) };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    path: '/volumes/:id',
+    policy: 'volume:delete',
+    status: 202,
+    async handle({ desk, caller, params, query, version }) {
+      const cascade = queryBoolean(query, 'cascade');
+      const force = version >= DELETE_BY_FORCE && queryBoolean(query, 'force');
+      await deleteVolume(desk, caller, params.id, { cascade, force });
+      return undefined;
+    },
+  }),
+];
+
+interface Unsupported {
+  readonly multiattach?: boolean | string | null;
+  readonly consistencygroup_id?: string | null;
+  readonly [name: string]: unknown;
+}
+
+function refuseUnsupported(wish: Unsupported, version: Microversion): void {
+  const { multiattach, consistencygroup_id: consistencyGroup } = wish;
+  if (multiattach != null && readBoolean(multiattach, 'multiattach')) {
+    throw new InvalidInput('multiattach is not asked for when a volume is made; it comes from the volume type.');
+  }
+  if (consistencyGroup != null || (version >= GROUPS && wish.group_id != null)) {
+    throw new InvalidInput('There are no groups of volumes here.');
+  }
+  if (version >= CREATE_FROM_BACKUP && wish.backup_id != null) {
+    throw new InvalidInput('There are no backups here to make a volume from.');
+  }
+}
+
+const IMAGE = /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+
+/** An image's id, alone or at the end of its URL. An empty text names none. */
+function imageIn(reference: string | null): string | null {
+  if (reference === null || reference === '') return null;
+  const [, id] = IMAGE.exec(reference) ?? [];
+  if (id === undefined) throw new InvalidInput('Invalid image identifier or unable to access the requested image.');
+  return id;
+}
