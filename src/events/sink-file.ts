@@ -8,6 +8,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncDirectory } from '../lib/sync-directory.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { Sink } from './dispatcher.ts';
 import { envelope } from './envelope.ts';
@@ -83,14 +84,4 @@ async function lengthOfWholeLines(file: FileHandle, { size }: Stats): Promise<nu
     end = start;
   }
   return 0;
-}
-
-/** A new file is only there after a power cut when its directory was synced. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

@@ -35,13 +35,17 @@ export interface Image {
 export interface ImageStore {
   /** Rejects with `ImageNotFound` when there is none or the caller may not see it, `ImageServiceUnavailable` when nobody answers. */
   show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image>;
-  /** Where the image lies on this machine, when it does; null when it must be fetched. */
-  local(image: Image): Promise<string | null>;
+  /** Where the image lies on this machine, when it does, verified as `fetch` does; null when it must be fetched. */
+  local(image: Image, signal: AbortSignal): Promise<string | null>;
   /**
    * The image as a local file: where it already lies, or downloaded to `path` (resumed when a part is there already).
    * The file's checksum or hash is verified; one that does not match rejects with `ImageCopyFailure` and is gone.
    */
-  fetch(image: Image, path: string, call: { readonly signal: AbortSignal; progress(fraction: number): void }): Promise<{ readonly path: string; readonly temporary: boolean }>;
+  fetch(
+    image: Image,
+    path: string,
+    call: { readonly signal: AbortSignal; progress(fraction: number): void },
+  ): Promise<{ readonly path: string; readonly temporary: boolean }>;
 }
 
 /** Base keys win over properties of the same name (S67, S68). Null values are left out; all values are text. */

@@ -1,0 +1,44 @@
+/**
+ * Whether bytes are those an image's metadata tells of: as many, and with the same digest.
+ *
+ * The hash the image names is preferred; its MD5 only stands in when there is no hash this Node can compute, and then
+ * guards against accidents, not against a forger. An image with neither is only measured.
+ */
+import { createHash, getHashes } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import type { Image } from '../model/image.ts';
+
+interface Expected {
+  readonly algorithm: string;
+  readonly value: string;
+}
+
+const CHUNK = 1024 * 1024;
+
+/** Why they are not; null when they are. */
+export async function mismatch(file: FileHandle, image: Image, signal: AbortSignal): Promise<string | null> {
+  const { size } = await file.stat();
+  if (image.sizeBytes !== null && size !== image.sizeBytes) return `it has ${size} bytes instead of ${image.sizeBytes}`;
+  const expected = expectedOf(image);
+  if (expected === null) return null;
+  const value = await digest(file, expected.algorithm, signal);
+  return value === expected.value.toLowerCase() ? null : `its ${expected.algorithm} is not the one it should have`;
+}
+
+function expectedOf({ hash, checksum }: Image): Expected | null {
+  if (hash !== null && getHashes().includes(hash.algorithm.toLowerCase()))
+    return { algorithm: hash.algorithm.toLowerCase(), value: hash.value };
+  return checksum === null ? null : { algorithm: 'md5', value: checksum };
+}
+
+async function digest(file: FileHandle, algorithm: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash(algorithm);
+  const buffer = Buffer.alloc(CHUNK);
+  for (let at = 0; ; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, 0, CHUNK, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Images from an image service that speaks Glance's v2 API.
+ *
+ * The service is believed as little as can be: what it sends is as long as it announced and has the digest it announced,
+ * or it is not used. A download that broke off goes on where it stopped, in this process or the next one, if the service
+ * can; as long as each attempt gets further it is tried again here, and what is left fails as transient, for the flow to
+ * decide. When a file that was begun earlier turns out wrong at its end it is fetched once more from the beginning.
+ *
+ * Who asks is told by headers that `credentials` gives for each request: the caller's, when his right to the image is
+ * checked; the service's own, when a flow reads.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from '../lib/sync-directory.ts';
+import type { Caller } from '../model/caller.ts';
+import { ImageCopyFailure, ImageNotFound, ImageTooBig, type PumiceError } from '../model/errors.ts';
+import type { Image, ImageStore } from '../model/image.ts';
+import { mismatch } from './digest.ts';
+import { type Answer, GlanceHttp, type Headers, patiently, unavailable } from './glance-http.ts';
+import { IMAGE_ID, readImage } from './image-metadata.ts';
+
+export interface GlanceOptions {
+  /** Where it answers, without the version. */
+  readonly url: string;
+  /** Milliseconds it may be silent before a request fails. */
+  readonly timeoutMs: number;
+  /** The headers that say who asks, such as a token. Default: `identityHeaders`. */
+  readonly credentials?: (who: Caller | 'service', signal: AbortSignal) => Promise<Headers>;
+}
+
+/** Without tokens: what a service behind no Keystone believes of who asks, as `noauth` believes it of our callers. */
+export function identityHeaders(who: Caller | 'service'): Headers {
+  const { userId, projectId, roles } =
+    who === 'service' ? { userId: 'pumice', projectId: 'service', roles: ['admin', 'service'] } : who;
+  return {
+    'x-identity-status': 'Confirmed',
+    'x-user-id': userId,
+    'x-project-id': projectId,
+    'x-tenant-id': projectId,
+    'x-roles': roles.join(','),
+    ...(who === 'service' ? {} : { 'x-openstack-request-id': who.requestId }),
+  };
+}
+
+interface Call {
+  readonly signal: AbortSignal;
+  progress(fraction: number): void;
+}
+
+const METADATA_LIMIT = 1024 * 1024;
+
+export class GlanceImages implements ImageStore {
+  readonly #http: GlanceHttp;
+  readonly #credentials: NonNullable<GlanceOptions['credentials']>;
+
+  constructor({ url, timeoutMs, credentials = async (who) => identityHeaders(who) }: GlanceOptions) {
+    this.#http = new GlanceHttp({ url, silenceMs: timeoutMs });
+    this.#credentials = credentials;
+  }
+
+  show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image> {
+    return patiently(signal, async () => {
+      signal.throwIfAborted();
+      if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
+      const headers = { ...(await this.#credentials(caller, signal)), accept: 'application/json' };
+      return this.#http.get(`v2/images/${id}`, headers, signal, async (answer) => {
+        // Who may not see it may not know of it.
+        if (answer.status === 403) throw new ImageNotFound(id);
+        if (answer.status !== 200) throw refusal(id, answer.status);
+        const image = await metadata(answer);
+        if (image.id !== id) throw unavailable('told of another image than the one it was asked for');
+        return image;
+      });
+    });
+  }
+
+  async local(): Promise<null> {
+    return null;
+  }
+
+  async fetch(image: Image, path: string, call: Call): Promise<{ readonly path: string; readonly temporary: boolean }> {
+    call.signal.throwIfAborted();
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      const began = (await file.stat()).size;
+      await this.#complete(file, path, image, call);
+      let fault = await mismatch(file, image, call.signal);
+      if (fault !== null && began > 0) {
+        await file.truncate(0);
+        await this.#complete(file, path, image, call);
+        fault = await mismatch(file, image, call.signal);
+      }
+      if (fault !== null) {
+        await rm(path, { force: true });
+        throw new ImageCopyFailure(`What arrived of image ${image.id} is not right: ${fault}.`);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncDirectory(dirname(path));
+    return { path, temporary: true };
+  }
+
+  /** Fetches what the file lacks. */
+  async #complete(file: FileHandle, path: string, image: Image, call: Call): Promise<void> {
+    const total = image.sizeBytes;
+    if (total === null) throw new ImageCopyFailure(`The image service does not say how large image ${image.id} is.`);
+    const begun = (await file.stat()).size;
+    const reach: Reach = { bytes: begun > total ? 0 : begun, total };
+    await file.truncate(reach.bytes);
+    await requireRoom(path, total - reach.bytes, image);
+    let furthest = reach.bytes;
+    await patiently(
+      call.signal,
+      async () => {
+        while (reach.bytes < total) await this.#receive(file, reach, image, call);
+      },
+      () => {
+        const gained = reach.bytes > furthest;
+        furthest = Math.max(furthest, reach.bytes);
+        return gained;
+      },
+    );
+  }
+
+  /** One request, for what follows. */
+  async #receive(file: FileHandle, reach: Reach, image: Image, call: Call): Promise<void> {
+    const headers = {
+      ...(await this.#credentials('service', call.signal)),
+      accept: 'application/octet-stream',
+      ...(reach.bytes > 0 ? { range: `bytes=${reach.bytes}-` } : {}),
+    };
+    await this.#http.get(`v2/images/${image.id}/file`, headers, call.signal, async (answer) => {
+      const start = startOf(answer, reach, image.id);
+      if (start === 0) await file.truncate(0);
+      reach.bytes = start;
+      if (answer.status !== NOT_SATISFIABLE) await writeBody(file, reach, answer, image, call);
+    });
+  }
+}
+
+/** How far the file is filled; moves while bytes arrive, so that it is right whenever an attempt breaks off. */
+interface Reach {
+  bytes: number;
+  readonly total: number;
+}
+
+const NOT_SATISFIABLE = 416;
+
+/** Where in the image the answer begins. A service that does not know of ranges begins at the beginning. */
+function startOf({ status, headers }: Answer, { bytes, total }: Reach, id: string): number {
+  if (status === NOT_SATISFIABLE && bytes > 0) return 0;
+  if (status === 200) {
+    const announced = headers.has('content-encoding') ? null : headers.get('content-length');
+    if (announced !== null && Number(announced) !== total)
+      throw new ImageCopyFailure(`The image service sends ${announced} bytes of image ${id}, which has ${total}.`);
+    return 0;
+  }
+  if (status === 206) {
+    const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
+    if (Number(start) !== bytes || (size !== '*' && Number(size) !== total))
+      throw new ImageCopyFailure(`The image service sends another part of image ${id} than it was asked for.`);
+    return bytes;
+  }
+  if (status === 204) throw new ImageCopyFailure(`Image ${id} has no data.`);
+  throw refusal(id, status);
+}
+
+async function writeBody(file: FileHandle, reach: Reach, answer: Answer, image: Image, call: Call): Promise<void> {
+  for await (const chunk of answer.body) {
+    if (reach.bytes + chunk.length > reach.total)
+      throw new ImageCopyFailure(`The image service sends more of image ${image.id} than it announced.`);
+    for (let done = 0; done < chunk.length; ) {
+      const written = await file.write(chunk, done, chunk.length - done, reach.bytes).catch((error: unknown) => {
+        throw writeFailure(image, error);
+      });
+      done += written.bytesWritten;
+      reach.bytes += written.bytesWritten;
+    }
+    call.progress(reach.bytes / reach.total);
+  }
+  if (reach.bytes < reach.total) throw unavailable('ended its answer early');
+}
+
+async function requireRoom(path: string, bytes: number, image: Image): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path));
+  if (bytes > bavail * bsize)
+    throw new ImageTooBig(`Image ${image.id} needs ${bytes} bytes where images are converted; there is less.`);
+}
+
+function writeFailure(image: Image, error: unknown): PumiceError {
+  const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+  return full
+    ? new ImageTooBig(`There is no room left for image ${image.id} where images are converted.`, { cause: error })
+    : new ImageCopyFailure(`What arrived of image ${image.id} could not be written.`, { cause: error });
+}
+
+async function metadata({ body }: Answer): Promise<Image> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > METADATA_LIMIT) throw unavailable('tells more of an image than can be');
+    chunks.push(chunk);
+  }
+  try {
+    return readImage(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+  } catch (error) {
+    throw unavailable("answers with something that is not an image's metadata", error);
+  }
+}
+
+/** 401 is not the caller's fault alone: a token may have run out, and the next one is asked for with the next try. */
+function refusal(id: string, status: number): PumiceError {
+  if (status === 404 || status === 410) return new ImageNotFound(id);
+  if (status === 401 || status === 408 || status === 429 || status >= 500)
+    return unavailable(`answers with status ${status}`);
+  return new ImageCopyFailure(`The image service does not give image ${id}: status ${status}.`);
+}

@@ -1,0 +1,266 @@
+/**
+ * Images as files in a directory of this machine:
+ *
+ *   <id>.json     what Glance would say of it (v2 keys; other keys are its properties)
+ *   <id>.image    its bytes
+ *   .tmp-…        being added; means nothing
+ *
+ * The bytes come before the metadata, so an image that can be found is whole. Both are synced before they get their name.
+ * Ids are UUIDs and files are regular files: neither a name nor a symbolic link leads out of the directory.
+ *
+ * The bytes are compared with their digest before they are used, since a disk can err and an operator's `cp` may have been
+ * cut short. Reading gigabytes for each volume would cost more than the copy that follows, which is often none; so
+ * what was found right is remembered for as long as the file's size and times (`ctime` too, which cannot be set back)
+ * stay the same.
+ */
+import { createHash } from 'node:crypto';
+import { type BigIntStats, constants } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { uuid } from '../lib/clock.ts';
+import { syncDirectory } from '../lib/sync-directory.ts';
+import type { Caller } from '../model/caller.ts';
+import { Conflict, ImageCopyFailure, ImageNotFound, ImageServiceUnavailable, InvalidInput } from '../model/errors.ts';
+import type { DiskFormat, Image, ImageStore } from '../model/image.ts';
+import { mismatch } from './digest.ts';
+import { IMAGE_ID, readImage, writeImage } from './image-metadata.ts';
+
+/** What the one who adds an image says of it. Nothing is guessed from its bytes. */
+export interface NewImage {
+  readonly name: string;
+  readonly diskFormat: DiskFormat;
+  /** Default: a new one. */
+  readonly id?: string;
+  /** Default `public`. A private image is seen by its owner. */
+  readonly visibility?: 'public' | 'private';
+  readonly owner?: string;
+  /** Default `bare`. */
+  readonly containerFormat?: string;
+  readonly virtualSizeBytes?: number;
+  readonly minDiskGiB?: number;
+  readonly minRamMiB?: number;
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+const METADATA_LIMIT = 1024 * 1024;
+const CHUNK = 1024 * 1024;
+/** What is not a file is refused, and must not block before that. */
+const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export class DirectoryImages implements ImageStore {
+  readonly #directory: string;
+  /** By path: what it looked like when it was found right, and what it was compared with. */
+  readonly #verified = new Map<string, string>();
+
+  constructor({ directory }: { readonly directory: string }) {
+    this.#directory = directory;
+  }
+
+  async show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image> {
+    signal.throwIfAborted();
+    const image = IMAGE_ID.test(id) ? await this.#read(id) : null;
+    if (image === null || !mayUse(caller, image)) throw new ImageNotFound(id);
+    return image;
+  }
+
+  /** What the caller may use, by name. One whose metadata cannot be read is left out; `show` says why. */
+  async list(caller: Caller | 'service', signal: AbortSignal): Promise<readonly Image[]> {
+    const names = await readdir(this.#directory).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw new ImageServiceUnavailable('The image directory could not be read.', { cause: error });
+    });
+    const images: Image[] = [];
+    for (const id of names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length))) {
+      signal.throwIfAborted();
+      const image = IMAGE_ID.test(id) ? await this.#read(id).catch(() => null) : null;
+      if (image !== null && mayUse(caller, image)) images.push(image);
+    }
+    return images.sort((a, b) => (a.name ?? '').localeCompare(b.name ?? '') || a.id.localeCompare(b.id));
+  }
+
+  async local(image: Image, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    const path = this.#path(image.id, 'image');
+    await this.#verify(path, image, signal);
+    return path;
+  }
+
+  async fetch(
+    image: Image,
+    _path: string,
+    call: { readonly signal: AbortSignal; progress(fraction: number): void },
+  ): Promise<{ readonly path: string; readonly temporary: boolean }> {
+    const path = await this.local(image, call.signal);
+    call.progress(1);
+    return { path, temporary: false };
+  }
+
+  /** Copies the file into the directory and makes it an image. Two calls with one id must not run at once. */
+  async add(wanted: NewImage, sourcePath: string, signal: AbortSignal): Promise<Image> {
+    const id = wanted.id ?? uuid();
+    if (!IMAGE_ID.test(id)) throw new InvalidInput(`An image's id is a UUID, not "${id}".`);
+    await mkdir(this.#directory, { recursive: true });
+    if (await exists(this.#path(id, 'json'))) throw new Conflict(`Image ${id} exists already.`);
+    const facts = await this.#withTemporary(async (path) => {
+      const found = await copySparse(sourcePath, path, signal);
+      // Without its metadata, what has this name is nobody's.
+      await rename(path, this.#path(id, 'image'));
+      return found;
+    });
+    const image = imageOf(id, wanted, facts);
+    await this.#withTemporary(async (path) => {
+      await writeSynced(path, `${JSON.stringify(writeImage(image), null, 2)}\n`);
+      await link(path, this.#path(id, 'json'));
+    });
+    await syncDirectory(this.#directory);
+    return image;
+  }
+
+  #path(id: string, kind: 'json' | 'image'): string {
+    if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
+    return join(this.#directory, `${id}.${kind}`);
+  }
+
+  async #read(id: string): Promise<Image | null> {
+    try {
+      const image = readImage(JSON.parse(await readSmall(this.#path(id, 'json'))));
+      if (image.id !== id) throw new TypeError(`It says it is ${image.id}.`);
+      return image;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return null;
+      throw new ImageServiceUnavailable(`The metadata of image ${id} could not be read.`, { cause: error });
+    }
+  }
+
+  /** Rejects with `ImageCopyFailure` unless the file is there and what the image says. */
+  async #verify(path: string, image: Image, signal: AbortSignal): Promise<void> {
+    const file = await open(path, READ_ONLY).catch((error: unknown) => {
+      throw new ImageCopyFailure(`The data of image ${image.id} could not be opened.`, { cause: error });
+    });
+    try {
+      const looks = `${signature(await file.stat({ bigint: true }))} ${image.sizeBytes} ${image.hash?.value} ${image.checksum}`;
+      if (this.#verified.get(path) === looks) return;
+      if (!(await file.stat()).isFile()) throw new ImageCopyFailure(`The data of image ${image.id} is not a file.`);
+      const fault = await mismatch(file, image, signal);
+      if (fault !== null) throw new ImageCopyFailure(`The data of image ${image.id} is not right: ${fault}.`);
+      this.#verified.set(path, looks);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #withTemporary<T>(make: (path: string) => Promise<T>): Promise<T> {
+    const path = join(this.#directory, `.tmp-${uuid()}`);
+    try {
+      return await make(path);
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+}
+
+/** Glance's rule without the lists of members: a private or shared image is its owner's. */
+function mayUse(caller: Caller | 'service', { visibility, owner }: Image): boolean {
+  return (
+    caller === 'service' ||
+    caller.isAdmin ||
+    visibility === 'public' ||
+    visibility === 'community' ||
+    owner === caller.projectId
+  );
+}
+
+interface Facts {
+  readonly sizeBytes: number;
+  readonly md5: string;
+  readonly sha512: string;
+}
+
+function imageOf(id: string, wanted: NewImage, { sizeBytes, md5, sha512 }: Facts): Image {
+  return {
+    id,
+    name: wanted.name,
+    status: 'active',
+    visibility: wanted.visibility ?? 'public',
+    owner: wanted.owner ?? null,
+    diskFormat: wanted.diskFormat,
+    containerFormat: wanted.containerFormat ?? 'bare',
+    sizeBytes,
+    virtualSizeBytes: wanted.virtualSizeBytes ?? (wanted.diskFormat === 'raw' ? sizeBytes : null),
+    minDiskGiB: wanted.minDiskGiB ?? 0,
+    minRamMiB: wanted.minRamMiB ?? 0,
+    checksum: md5,
+    hash: { algorithm: 'sha512', value: sha512 },
+    properties: wanted.properties ?? {},
+  };
+}
+
+/** Copies, with its holes, and digests on the way. */
+async function copySparse(source: string, target: string, signal: AbortSignal): Promise<Facts> {
+  const from = await open(source, constants.O_RDONLY);
+  try {
+    const to = await open(target, 'wx', 0o600);
+    try {
+      const [md5, sha512] = [createHash('md5'), createHash('sha512')];
+      const buffer = Buffer.alloc(CHUNK);
+      const zeroes = Buffer.alloc(CHUNK);
+      let sizeBytes = 0;
+      for (;;) {
+        signal.throwIfAborted();
+        const { bytesRead } = await from.read(buffer, 0, CHUNK, sizeBytes);
+        if (bytesRead === 0) break;
+        const bytes = buffer.subarray(0, bytesRead);
+        md5.update(bytes);
+        sha512.update(bytes);
+        if (!bytes.equals(zeroes.subarray(0, bytesRead))) await writeAll(to, bytes, sizeBytes);
+        sizeBytes += bytesRead;
+      }
+      await to.truncate(sizeBytes);
+      await to.sync();
+      return { sizeBytes, md5: md5.digest('hex'), sha512: sha512.digest('hex') };
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+async function writeSynced(path: string, content: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function readSmall(path: string): Promise<string> {
+  const file = await open(path, READ_ONLY);
+  try {
+    if ((await file.stat()).size > METADATA_LIMIT) throw new TypeError(`It has more than ${METADATA_LIMIT} bytes.`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+const signature = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
+  [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+const isErrno = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
