@@ -1,7 +1,6 @@
 /**
- * Prints `docs/configuration.md` from the schema of `src/lib/config.ts`: `npm run docs`. A test fails when the two differ.
+ * Prints `docs/configuration.md` from the schema of `src/lib/config.ts`. A test fails when the two differ.
  */
-import { writeFileSync } from 'node:fs';
 import { configSchema } from '../src/lib/config.ts';
 import { isTable, type OptionSchema, shapeOf } from '../src/lib/option-schema.ts';
 
@@ -64,7 +63,3 @@ function defaultOf(option: OptionSchema, required: boolean): string {
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
-
-if (import.meta.main) {
-  writeFileSync(new URL('../docs/configuration.md', import.meta.url), configurationMarkdown());
-}

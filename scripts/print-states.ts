@@ -1,0 +1,58 @@
+/** Prints `docs/states.md` from the life cycles of `src/model/status.ts`. A test fails when the two differ. */
+import {
+  ATTACH_STATUSES,
+  SNAPSHOT_STATUSES,
+  SNAPSHOT_TRANSITIONS,
+  type Transition,
+  VOLUME_STATUSES,
+  VOLUME_TRANSITIONS,
+} from '../src/model/status.ts';
+
+const PREFACE = `# States
+
+Printed from \`src/model/status.ts\` by \`npm run docs\`; edit it there.
+
+Each arrow is one conditional update of the row, made in the transaction of the request (into *during*) or of the last step
+of the flow (into *success* or *failure*). Two requests therefore never both leave the same status; the one that comes second
+is answered 400. While a status is in the *during* column a flow holds the resource, and only that flow moves it on: after a
+crash the flow is finished or reverted, so no resource stays there.
+
+*previous* is the status before the operation; *gone* means that there is no row any more. Of a failed operation a user
+message says why. A volume in an error status keeps its quota until it is deleted.
+`;
+
+export function statesMarkdown(): string {
+  return [
+    PREFACE,
+    '## Volume\n',
+    table(VOLUME_TRANSITIONS),
+    `All statuses: ${list(VOLUME_STATUSES)}. An administrator may set any of the settled ones (\`os-reset_status\`).\n`,
+    `\`attach_status\`: ${list(ATTACH_STATUSES)}.\n`,
+    '`managing` is shown as `creating`, `error_managing` as `error`, as Cinder shows them.\n',
+    '## Snapshot\n',
+    table(SNAPSHOT_TRANSITIONS),
+    `All statuses: ${list(SNAPSHOT_STATUSES)}.\n`,
+    '## Flow\n',
+    FLOW,
+  ].join('\n');
+}
+
+const FLOW = `| state | means | goes on by |
+|---|---|---|
+| pending | begun in a request's transaction; nothing has run yet | itself |
+| running | its tasks run, forward | itself |
+| reverting | a failure is journaled; reverts run, newest first | itself |
+| stuck | a revert failed again and again | an operator: \`pumice flows resume\` |
+| success | all tasks are done; its holds are released | – |
+| reverted | every task that had started was reverted; its holds are released | – |
+`;
+
+function table(transitions: Readonly<Record<string, Transition<string>>>): string {
+  const rows = Object.entries(transitions).map(
+    ([name, { from, during, success, failure }]) =>
+      `| ${name} | ${list(from)} | ${list(during)} | ${success} | ${failure} |`,
+  );
+  return `| operation | from | during | success | failure |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+const list = (statuses: readonly string[]): string => statuses.join(', ') || '–';
