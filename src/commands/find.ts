@@ -1,12 +1,15 @@
 /** A caller's own, or anybody's for an administrator. What a caller may not know of is not found. */
 import type { Kysely } from 'kysely';
+import { findMessage, type Message } from '../db/messages.ts';
 import type { Tables } from '../db/schema.ts';
 import { getSnapshot } from '../db/snapshots.ts';
+import { getVolumeType, mayUseVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { Caller } from '../model/caller.ts';
-import { SnapshotNotFound, VolumeNotFound } from '../model/errors.ts';
+import { MessageNotFound, SnapshotNotFound, VolumeNotFound, VolumeTypeNotFound } from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
+import type { VolumeType } from '../model/volume-type.ts';
 
 export async function volumeFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Volume> {
   const volume = await getVolume(db, id);
@@ -18,4 +21,18 @@ export async function snapshotFor(db: Kysely<Tables>, caller: Caller, id: string
   const snapshot = await getSnapshot(db, id);
   if (!caller.isAdmin && snapshot.projectId !== caller.projectId) throw new SnapshotNotFound(id);
   return snapshot;
+}
+
+/** A type that is public, or that the caller's project was given access to. */
+export async function volumeTypeFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<VolumeType> {
+  const type = await getVolumeType(db, id);
+  if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(id);
+  return type;
+}
+
+export async function messageFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Message> {
+  const message = await findMessage(db, id);
+  if (message === undefined || (!caller.isAdmin && message.projectId !== caller.projectId))
+    throw new MessageNotFound(id);
+  return message;
 }

@@ -77,6 +77,9 @@ export async function setClassLimits({ db }: Tx, className: string, limits: Amou
 const KINDS = ['volumes', 'gigabytes', 'snapshots'] as const;
 const TABLES = ['quota_limit', 'quota_class_limit', 'quota_usage', 'reservation'] as const;
 
+/** The twins of a type. */
+export const typeResources = (name: string): readonly string[] => KINDS.map((kind) => `${kind}_${name}`);
+
 /** The twins of a type that was renamed go with it. */
 export async function renameTypeResources({ db }: Tx, from: string, to: string): Promise<void> {
   for (const kind of KINDS) {
@@ -90,7 +93,7 @@ export async function renameTypeResources({ db }: Tx, from: string, to: string):
 
 /** The twins of a type that is gone. */
 export async function dropTypeResources({ db }: Tx, name: string): Promise<void> {
-  const resources = KINDS.map((kind) => `${kind}_${name}`);
+  const resources = typeResources(name);
   for (const table of ['quota_limit', 'quota_class_limit', 'quota_usage'] as const) {
     await sql`DELETE FROM ${sql.table(table)} WHERE resource IN (${sql.join(resources)})`.execute(db);
   }

@@ -53,6 +53,8 @@ export class InvalidInput extends BadRequest {}
 export class InvalidVolume extends BadRequest {}
 export class InvalidSnapshot extends BadRequest {}
 export class InvalidVolumeType extends BadRequest {}
+/** Volumes or snapshots are of it. */
+export class VolumeTypeInUse extends BadRequest {}
 /** Another flow holds the resource: "volume … is being cloned". */
 export class ResourceHeld extends BadRequest {}
 
@@ -65,6 +67,9 @@ export class Conflict extends PumiceError {
   override readonly status = 409;
   override readonly fault = 'conflictingRequest';
 }
+
+/** Another type has the name. */
+export class VolumeTypeExists extends Conflict {}
 
 export class PreconditionFailed extends PumiceError {
   override readonly status = 412;
@@ -86,6 +91,8 @@ export class VolumeTypeNotFound extends NotFound {
     super(`Volume type ${id} could not be found.`);
   }
 }
+/** Of a project to a private type. */
+export class VolumeTypeAccessNotFound extends NotFound {}
 export class ImageNotFound extends NotFound {
   constructor(id: string) {
     super(`Image ${id} could not be found.`);

@@ -1,0 +1,30 @@
+/** The extra specs of a volume type. They say where and how its volumes are made, so they stay as long as there are any. */
+import { isVolumeTypeInUse, updateVolumeType } from '../db/volume-types.ts';
+import { InvalidVolumeType, MetadataKeyNotFound, VolumeTypeInUse } from '../model/errors.ts';
+import type { VolumeType } from '../model/volume-type.ts';
+import { changedMetadata, type MetadataChange } from './change-metadata.ts';
+import type { Desk } from './desk.ts';
+import { lockVolumeType } from './lock.ts';
+
+type ExtraSpecs = VolumeType['extraSpecs'];
+
+/** Returns what the type has afterwards. */
+export async function setExtraSpecs({ db }: Desk, id: string, change: MetadataChange): Promise<ExtraSpecs> {
+  return db.write(async (tx) => {
+    const { extraSpecs: current, name } = await lockVolumeType(tx, id);
+    if (await isVolumeTypeInUse(tx.db, id))
+      throw new VolumeTypeInUse(`Volume type ${name} is in use; its extra specs cannot be changed.`);
+    if (change.is === 'remove' && !Object.hasOwn(current, change.key))
+      throw new MetadataKeyNotFound(`Volume type ${name} has no extra spec ${change.key}.`);
+    const extraSpecs = changedMetadata(current, change);
+    checkExtraSpecs(extraSpecs);
+    await updateVolumeType(tx, id, { extraSpecs });
+    return extraSpecs;
+  });
+}
+
+/** What is cached for one server cannot be written by several. */
+export function checkExtraSpecs({ multiattach, cacheable }: ExtraSpecs): void {
+  if (multiattach === '<is> True' && cacheable === '<is> True')
+    throw new InvalidVolumeType('A volume type cannot be both cacheable and multiattach.');
+}
