@@ -12,13 +12,14 @@ export type Headers = Readonly<Record<string, string>>;
 
 const REDIRECTS = 3;
 const TRIES = 3;
-const BACKOFF_MS = 250;
 
 export interface GlanceHttpOptions {
   /** Where it answers, without the version. */
   readonly url: string;
   /** Milliseconds it may be silent. */
   readonly silenceMs: number;
+  /** Milliseconds before the second try; doubles. Default 250. */
+  readonly backoffMs?: number;
 }
 
 /** An answer whose body has not been read. */
@@ -32,10 +33,12 @@ export interface Answer {
 export class GlanceHttp {
   readonly #base: URL;
   readonly #silenceMs: number;
+  readonly #backoffMs: number;
 
-  constructor({ url, silenceMs }: GlanceHttpOptions) {
+  constructor({ url, silenceMs, backoffMs = 250 }: GlanceHttpOptions) {
     this.#base = new URL(url.endsWith('/') ? url : `${url}/`);
     this.#silenceMs = silenceMs;
+    this.#backoffMs = backoffMs;
   }
 
   /** Hands the answer to `read`; the connection is let go when that ends, read or not. */
@@ -57,6 +60,24 @@ export class GlanceHttp {
     }
   }
 
+  /** Tries again what failed because the service was away. Attempts that got somewhere do not count. */
+  async patiently<T>(
+    signal: AbortSignal,
+    attempt: () => Promise<T>,
+    gotAnywhere: () => boolean = () => false,
+  ): Promise<T> {
+    for (let failures = 0; ; ) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (signal.aborted || !(error instanceof ImageServiceUnavailable)) throw error;
+        failures = gotAnywhere() ? 0 : failures + 1;
+        if (failures === TRIES) throw error;
+        await pause(this.#backoffMs * 2 ** failures, signal);
+      }
+    }
+  }
+
   async #follow(path: string, headers: Headers, signal: AbortSignal): Promise<Response> {
     let url = new URL(path, this.#base);
     for (let redirects = 0; ; redirects += 1) {
@@ -74,24 +95,6 @@ export class GlanceHttp {
         throw unavailable('redirects to nowhere');
       url = new URL(location, url);
       if (url.origin !== this.#base.origin) throw unavailable('redirects to another host, which is not followed');
-    }
-  }
-}
-
-/** Tries again what failed because the service was away; `worthIt` says whether an attempt got anywhere. */
-export async function patiently<T>(
-  signal: AbortSignal,
-  attempt: () => Promise<T>,
-  gotAnywhere: () => boolean = () => false,
-): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (signal.aborted || !(error instanceof ImageServiceUnavailable)) throw error;
-      if (gotAnywhere()) tries = 1;
-      else if (tries === TRIES) throw error;
-      await pause(BACKOFF_MS * 2 ** (tries - 1), signal);
     }
   }
 }

@@ -17,7 +17,7 @@ import type { Caller } from '../model/caller.ts';
 import { ImageCopyFailure, ImageNotFound, ImageTooBig, type PumiceError } from '../model/errors.ts';
 import type { Image, ImageStore } from '../model/image.ts';
 import { mismatch } from './digest.ts';
-import { type Answer, GlanceHttp, type Headers, patiently, unavailable } from './glance-http.ts';
+import { type Answer, GlanceHttp, type Headers, unavailable } from './glance-http.ts';
 import { IMAGE_ID, readImage } from './image-metadata.ts';
 
 export interface GlanceOptions {
@@ -25,6 +25,8 @@ export interface GlanceOptions {
   readonly url: string;
   /** Milliseconds it may be silent before a request fails. */
   readonly timeoutMs: number;
+  /** Milliseconds before it is asked again when it was away; doubles. Default 250. */
+  readonly backoffMs?: number;
   /** The headers that say who asks, such as a token. Default: `identityHeaders`. */
   readonly credentials?: (who: Caller | 'service', signal: AbortSignal) => Promise<Headers>;
 }
@@ -54,13 +56,13 @@ export class GlanceImages implements ImageStore {
   readonly #http: GlanceHttp;
   readonly #credentials: NonNullable<GlanceOptions['credentials']>;
 
-  constructor({ url, timeoutMs, credentials = async (who) => identityHeaders(who) }: GlanceOptions) {
-    this.#http = new GlanceHttp({ url, silenceMs: timeoutMs });
+  constructor({ url, timeoutMs, backoffMs = 250, credentials = async (who) => identityHeaders(who) }: GlanceOptions) {
+    this.#http = new GlanceHttp({ url, silenceMs: timeoutMs, backoffMs });
     this.#credentials = credentials;
   }
 
   show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image> {
-    return patiently(signal, async () => {
+    return this.#http.patiently(signal, async () => {
       signal.throwIfAborted();
       if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
       const headers = { ...(await this.#credentials(caller, signal)), accept: 'application/json' };
@@ -113,7 +115,7 @@ export class GlanceImages implements ImageStore {
     await file.truncate(reach.bytes);
     await requireRoom(path, total - reach.bytes, image);
     let furthest = reach.bytes;
-    await patiently(
+    await this.#http.patiently(
       call.signal,
       async () => {
         while (reach.bytes < total) await this.#receive(file, reach, image, call);

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { inspect } from 'node:util';
+import { GlanceImages, type GlanceOptions } from '../../src/clients/glance.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import type { Image } from '../../src/model/image.ts';
+import {
+  answer,
+  type Behaviour,
+  dieAfter,
+  endless,
+  fallSilentAfter,
+  type ImageServer,
+  ignoreRange,
+  imageServer,
+  sayNothing,
+  status,
+} from './image-server.ts';
+
+const signal = new AbortController().signal;
+const caller: Caller = {
+  userId: 'user-1',
+  projectId: 'project-1',
+  roles: ['member', 'reader'],
+  isAdmin: false,
+  requestId: 'req-1',
+};
+const unavailable = { name: 'ImageServiceUnavailable', transient: true };
+
+interface World {
+  readonly server: ImageServer;
+  readonly images: GlanceImages;
+  readonly image: Image;
+  readonly path: string;
+  readonly call: { readonly signal: AbortSignal; progress(fraction: number): void };
+  /** The `Range` of each request for the data. */
+  ranges(): (string | undefined)[];
+}
+
+async function world(t: TestContext, options: Partial<GlanceOptions> & { bytes?: number } = {}): Promise<World> {
+  const server = await imageServer(t, options.bytes);
+  const images = new GlanceImages({ url: server.url, timeoutMs: 60_000, backoffMs: 1, ...options });
+  const directory = await mkdtemp(join(tmpdir(), 'pumice-test-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const image = await images.show(server.id, 'service', signal);
+  server.requests.length = 0;
+  const call = { signal, progress: (fraction: number) => server.progress(fraction) };
+  const ranges = (): (string | undefined)[] =>
+    server.requests.filter(({ path }) => path.endsWith('/file')).map(({ headers }) => headers.range);
+  return { server, images, image, path: join(directory, 'conversion', 'flow.image'), ranges, call };
+}
+
+describe('showing an image of Glance', () => {
+  test('tells what Glance says of it, and nothing of where its bytes lie', async (t) => {
+    const { server, image } = await world(t);
+    assert.deepEqual(image, {
+      id: server.id,
+      name: 'cirros',
+      status: 'active',
+      visibility: 'public',
+      owner: 'project-1',
+      diskFormat: 'qcow2',
+      containerFormat: 'bare',
+      sizeBytes: 300_000,
+      virtualSizeBytes: null,
+      minDiskGiB: 1,
+      minRamMiB: 64,
+      checksum: server.metadata.checksum,
+      hash: { algorithm: 'sha512', value: server.metadata.os_hash_value },
+      properties: { os_distro: 'cirros', hw_boot_menu: 'true' },
+    });
+    assert.doesNotMatch(inspect(image), /secret|password/);
+  });
+
+  test('says who asks', async (t) => {
+    const { server, images } = await world(t);
+    await images.show(server.id, caller, signal);
+    assert.partialDeepStrictEqual(server.requests[0]?.headers, {
+      'x-identity-status': 'Confirmed',
+      'x-user-id': 'user-1',
+      'x-project-id': 'project-1',
+      'x-roles': 'member,reader',
+    });
+  });
+
+  test('asks with the credentials that are given for who asks', async (t) => {
+    const asked: unknown[] = [];
+    const { server, images } = await world(t, {
+      credentials: async (who) => {
+        asked.push(who);
+        return { 'x-auth-token': 'sesame' };
+      },
+    });
+    await images.show(server.id, caller, signal);
+    assert.deepEqual(asked.at(-1), caller);
+    assert.equal(server.requests[0]?.headers['x-auth-token'], 'sesame');
+  });
+
+  for (const [code, name] of [
+    [403, 'ImageNotFound'],
+    [404, 'ImageNotFound'],
+    [410, 'ImageNotFound'],
+    [401, 'ImageServiceUnavailable'],
+    [429, 'ImageServiceUnavailable'],
+    [500, 'ImageServiceUnavailable'],
+    [503, 'ImageServiceUnavailable'],
+  ] as const)
+    test(`${code} is ${name}`, async (t) => {
+      const { server, images } = await world(t);
+      server.next.push(status(code), status(code), status(code));
+      await assert.rejects(images.show(server.id, caller, signal), { name });
+    });
+
+  test('is asked for again while the service is away', async (t) => {
+    const { server, images } = await world(t);
+    server.next.push(status(503), status(503));
+    assert.equal((await images.show(server.id, caller, signal)).id, server.id);
+  });
+
+  const lies: readonly [what: string, Behaviour][] = [
+    ['HTML', answer(200, { 'content-type': 'text/html' }, '<html>Welcome to the hotel</html>')],
+    ['an image without an id', answer(200, {}, '{"status":"active"}')],
+    ['another image', answer(200, {}, JSON.stringify({ id: uuid(), status: 'active' }))],
+    ['a size that is none', (_q, r, { metadata }) => r.end(JSON.stringify({ ...metadata, size: '1e9' }))],
+    ['metadata without an end', endless],
+    ['a redirect to nowhere', answer(302, {})],
+    ['a redirect to another host', answer(302, { location: 'http://127.0.0.2:1/v2/images' })],
+    ['a redirect to itself', (q, r) => r.writeHead(302, { location: q.url }).end()],
+  ];
+  for (const [what, lie] of lies)
+    test(`${what} is not believed`, async (t) => {
+      const { server, images } = await world(t);
+      for (let n = 0; n < 12; n += 1) server.next.push(lie);
+      await assert.rejects(images.show(server.id, caller, signal), unavailable);
+    });
+
+  test('a redirect on the same host is followed', async (t) => {
+    const { server, images } = await world(t);
+    server.next.push(answer(307, { location: `/v2/images/${server.id}` }));
+    assert.equal((await images.show(server.id, caller, signal)).id, server.id);
+  });
+
+  test('an id that is no UUID never reaches the service', async (t) => {
+    const { server, images } = await world(t);
+    for (const id of ['', '../../v3/users', `${server.id}/file`, server.id.toUpperCase()])
+      await assert.rejects(images.show(id, caller, signal), { name: 'ImageNotFound' });
+    assert.deepEqual(server.requests, []);
+  });
+
+  test('nobody there is unavailable', async (t) => {
+    const { server, images } = await world(t);
+    server.next.push(...Array.from({ length: 3 }, (): Behaviour => (request) => request.socket.destroy()));
+    await assert.rejects(images.show(server.id, caller, signal), unavailable);
+  });
+
+  test('a service that says nothing is given up', async (t) => {
+    const { server, images } = await world(t, { timeoutMs: 60 });
+    server.next.push(sayNothing, sayNothing, sayNothing);
+    await assert.rejects(images.show(server.id, caller, signal), unavailable);
+  });
+
+  test('ends with the reason when it is aborted', async (t) => {
+    const { server, images } = await world(t);
+    const stop = new AbortController();
+    server.next.push(() => stop.abort(new Error('enough')));
+    await assert.rejects(images.show(server.id, caller, stop.signal), /enough/);
+  });
+
+  test('no failure holds the token', async (t) => {
+    const { server, images } = await world(t, { credentials: async () => ({ 'x-auth-token': 'sesame' }) });
+    for (const behaviour of [status(401), status(403), answer(302, { location: 'http://other/' }), dieAfter(0)]) {
+      server.next.splice(0, Infinity, behaviour, behaviour, behaviour);
+      await assert.rejects(images.show(server.id, caller, signal), (error) => {
+        assert.doesNotMatch(inspect(error, { depth: 20 }), /sesame/);
+        return true;
+      });
+    }
+  });
+});
+
+describe('fetching an image of Glance', () => {
+  test('makes a file of it and tells how far it is', async (t) => {
+    const { server, images, image, path } = await world(t);
+    const seen: number[] = [];
+    const fetched = await images.fetch(image, path, { signal, progress: (fraction) => seen.push(fraction) });
+    assert.deepEqual(fetched, { path, temporary: true });
+    assert.deepEqual(await readFile(path), server.data);
+    assert.equal(seen.at(-1), 1);
+    assert.deepEqual(
+      seen,
+      seen.toSorted((a, b) => a - b),
+    );
+  });
+
+  test('an empty image is an empty file', async (t) => {
+    const { images, image, path, call } = await world(t, { bytes: 0 });
+    await images.fetch(image, path, call);
+    assert.equal((await readFile(path)).length, 0);
+  });
+
+  test('goes on where an earlier download stopped', async (t) => {
+    const { server, images, image, path, ranges, call } = await world(t);
+    server.next.push(dieAfter(100_000), ...Array.from({ length: 3 }, () => status(503)));
+    await assert.rejects(images.fetch(image, path, call), unavailable);
+    const part = (await readFile(path)).length;
+    assert.ok(part > 0);
+    server.requests.length = 0;
+    await images.fetch(image, path, call);
+    assert.deepEqual(ranges(), [`bytes=${part}-`]);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('does not fetch again what is there whole', async (t) => {
+    const { server, images, image, path, ranges, call } = await world(t);
+    await images.fetch(image, path, call);
+    server.requests.length = 0;
+    await images.fetch(image, path, call);
+    assert.deepEqual(ranges(), []);
+  });
+
+  test('goes on by itself as long as it gets further', async (t) => {
+    const { server, images, image, path, ranges, call } = await world(t);
+    server.next.push(...Array.from({ length: 5 }, () => dieAfter(50_000)));
+    await images.fetch(image, path, call);
+    assert.equal(ranges().length, 6);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('waits for a service that is away for a moment', async (t) => {
+    const { server, images, image, path, call } = await world(t);
+    server.next.push(status(503), status(503));
+    await images.fetch(image, path, call);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('begins again with a service that does not know of ranges', async (t) => {
+    const { server, images, image, path, ranges, call } = await world(t);
+    server.next.push(dieAfter(100_000), ignoreRange);
+    await images.fetch(image, path, call);
+    assert.match(ranges()[1] ?? '', /^bytes=\d+-$/);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('begins again when the service refuses the range', async (t) => {
+    const { server, images, image, path, ranges, call } = await world(t);
+    server.next.push(dieAfter(100_000), status(416));
+    await images.fetch(image, path, call);
+    assert.equal(ranges().at(-1), undefined);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('begins again when what was there is not of this image', async (t) => {
+    const { server, images, image, path, call } = await world(t);
+    await images.fetch(image, path, call);
+    await writeFile(path, Buffer.alloc(1000, 7));
+    await images.fetch(image, path, call);
+    assert.deepEqual(await readFile(path), server.data);
+    await writeFile(path, Buffer.alloc(400_000, 7));
+    await images.fetch(image, path, call);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  for (const [what, lie] of [
+    ['hash', { os_hash_value: '0'.repeat(128) }],
+    ['checksum, where there is no hash,', { os_hash_value: null, checksum: '0'.repeat(32) }],
+    ['checksum, where the hash is one of another world,', { os_hash_algo: 'rot13', checksum: '0'.repeat(32) }],
+  ] as const)
+    test(`bytes with another ${what} are refused and gone`, async (t) => {
+      const { server, images, path, call } = await world(t);
+      Object.assign(server.metadata, lie);
+      const image = await images.show(server.id, 'service', signal);
+      await assert.rejects(images.fetch(image, path, call), { name: 'ImageCopyFailure', transient: false });
+      assert.ok(!existsSync(path));
+    });
+
+  const refused: readonly [what: string, Behaviour, name: string][] = [
+    ['another length than the image has', answer(200, { 'content-length': 5 }, 'short'), 'ImageCopyFailure'],
+    ['more than was announced', endless, 'ImageCopyFailure'],
+    ['nothing', answer(204, {}), 'ImageCopyFailure'],
+    ['403', status(403), 'ImageCopyFailure'],
+    ['404', status(404), 'ImageNotFound'],
+    ['410', status(410), 'ImageNotFound'],
+    ['a redirect to another host', answer(302, { location: 'http://127.0.0.2:1/' }), 'ImageServiceUnavailable'],
+    ['less than was announced', (_q, r) => r.writeHead(200).end('short'), 'ImageServiceUnavailable'],
+    ['a death before the first byte', dieAfter(0), 'ImageServiceUnavailable'],
+  ];
+  for (const [what, behaviour, name] of refused)
+    test(`${what} is ${name}`, async (t) => {
+      const { server, images, image, path, call } = await world(t);
+      for (let n = 0; n < 12; n += 1) server.next.push(behaviour);
+      await assert.rejects(images.fetch(image, path, call), { name });
+    });
+
+  test('another part than was asked for is refused', async (t) => {
+    const { server, images, image, path, call } = await world(t);
+    const range = { 'content-range': `bytes 0-299999/300000` };
+    server.next.push(dieAfter(100_000), answer(206, range, server.data));
+    await assert.rejects(images.fetch(image, path, call), { name: 'ImageCopyFailure' });
+  });
+
+  test('a service that falls silent is asked for the rest', async (t) => {
+    const { server, images, image, path, call } = await world(t, { timeoutMs: 100 });
+    server.next.push(fallSilentAfter(100_000));
+    await images.fetch(image, path, call);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('ends with the reason when it is aborted, and can be taken up', async (t) => {
+    const { server, images, image, path, call } = await world(t);
+    const stop = new AbortController();
+    server.next.push(fallSilentAfter(100_000));
+    const stopped = { signal: stop.signal, progress: () => stop.abort(new Error('enough')) };
+    await assert.rejects(images.fetch(image, path, stopped), /enough/);
+    await images.fetch(image, path, call);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('an image larger than what is left of the disk is too big, before anything is asked', async (t) => {
+    const { images, image, path, ranges, call } = await world(t);
+    const huge = { ...image, sizeBytes: Number.MAX_SAFE_INTEGER };
+    await assert.rejects(images.fetch(huge, path, call), { name: 'ImageTooBig' });
+    assert.deepEqual(ranges(), []);
+  });
+
+  test('an image without a size is not fetched', async (t) => {
+    const { images, image, path, call } = await world(t);
+    await assert.rejects(images.fetch({ ...image, sizeBytes: null }, path, call), { name: 'ImageCopyFailure' });
+  });
+
+  test('does not write through a link', async (t) => {
+    const { images, image, path, call } = await world(t);
+    await images.fetch(image, path, call);
+    const target = `${path}.other`;
+    await writeFile(target, 'mine');
+    await rm(path);
+    await symlink(target, path);
+    await assert.rejects(images.fetch(image, path, call), { code: 'ELOOP' });
+    assert.equal(await readFile(target, 'utf8'), 'mine');
+  });
+
+  test('is made with the service’s credentials', async (t) => {
+    const asked: unknown[] = [];
+    const { images, image, path, call } = await world(t, {
+      credentials: async (who) => {
+        asked.push(who);
+        return {};
+      },
+    });
+    await images.fetch(image, path, call);
+    assert.equal(asked.at(-1), 'service');
+  });
+});
