@@ -81,11 +81,11 @@ export function readSize(value: number | string, name: string): number {
   return size;
 }
 
-const METADATA_KEY = '^[a-zA-Z0-9\\-_:. /]{1,255}$';
-/** Metadata of volumes and snapshots. */
-export const MetadataBody = Type.Record(Type.String({ pattern: METADATA_KEY }), Text255, CLOSED);
+export const MetadataKey = Type.String({ pattern: '^[a-zA-Z0-9\\-_:. /]{1,255}$' });
+/** Metadata of volumes and snapshots, extra specs of volume types. */
+export const MetadataBody = Type.Record(MetadataKey, Text255, CLOSED);
 /** One key of it. */
-export const MetadataItem = Type.Record(Type.String({ pattern: METADATA_KEY }), Text255, {
+export const MetadataItem = Type.Record(MetadataKey, Text255, {
   ...CLOSED,
   minProperties: 1,
   maxProperties: 1,

@@ -39,7 +39,7 @@ export interface Route {
   readonly action?: string;
   /** An older request finds nothing here. */
   readonly since?: Microversion;
-  /** Cinder's name of the rule: `volume:get`. */
+  /** Cinder's name of the rule: `volume:get`; `@` where there is none, for everyone who has a token. */
   readonly policy: string;
   /** Of the answer, when all went well. Default: 200. */
   readonly status?: number;

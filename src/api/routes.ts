@@ -1,11 +1,22 @@
 /** Every route there is. */
 import type { Route } from './route.ts';
+import { availabilityZones } from './v3/availability-zones.ts';
+import { extensions } from './v3/extensions.ts';
+import { extraSpecs } from './v3/extra-specs.ts';
+import { limits } from './v3/limits.ts';
 import { manageable } from './v3/manageable.ts';
+import { messages } from './v3/messages.ts';
+import { pools } from './v3/pools.ts';
+import { quotas } from './v3/quotas.ts';
+import { resourceFilters } from './v3/resource-filters.ts';
+import { services } from './v3/services.ts';
 import { snapshotActions } from './v3/snapshot-actions.ts';
 import { snapshotMetadata } from './v3/snapshot-metadata.ts';
 import { snapshots } from './v3/snapshots.ts';
+import { typeAccess } from './v3/type-access.ts';
 import { volumeActions } from './v3/volume-actions.ts';
 import { volumeMetadata } from './v3/volume-metadata.ts';
+import { volumeTypes } from './v3/volume-types.ts';
 import { volumes } from './v3/volumes.ts';
 
 export const routes: readonly Route[] = [
@@ -16,4 +27,15 @@ export const routes: readonly Route[] = [
   ...snapshotMetadata,
   ...snapshotActions,
   ...manageable,
+  ...volumeTypes,
+  ...extraSpecs,
+  ...typeAccess,
+  ...quotas,
+  ...limits,
+  ...messages,
+  ...services,
+  ...availabilityZones,
+  ...pools,
+  ...extensions,
+  ...resourceFilters,
 ];

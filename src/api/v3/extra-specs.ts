@@ -1,0 +1,82 @@
+/** `types/{id}/extra_specs`: what a volume type asks of its backends. */
+import { Type } from 'typebox';
+import { volumeTypeFor } from '../../commands/find.ts';
+import { setExtraSpecs } from '../../commands/set-extra-specs.ts';
+import type { Caller } from '../../model/caller.ts';
+import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
+import type { VolumeType } from '../../model/volume-type.ts';
+import { CLOSED, MetadataBody, MetadataItem } from '../body.ts';
+import { route } from '../route.ts';
+
+type ExtraSpecs = VolumeType['extraSpecs'];
+
+/** The others tell what the site is built of. */
+const SHOWN_TO_ALL: readonly string[] = ['multiattach', 'RESKEY:availability_zones', 'replication_enabled'];
+
+export function extraSpecsShown({ extraSpecs }: VolumeType, { isAdmin }: Caller): ExtraSpecs {
+  if (isAdmin) return extraSpecs;
+  return Object.fromEntries(Object.entries(extraSpecs).filter(([key]) => SHOWN_TO_ALL.includes(key)));
+}
+
+const path = '/types/:id/extra_specs';
+
+export const extraSpecs = [
+  route({
+    method: 'GET',
+    path,
+    policy: 'volume_extension:types_extra_specs:index',
+    async handle({ desk, caller, params }) {
+      const type = await volumeTypeFor(desk.db.read, caller, params.id);
+      return { extra_specs: extraSpecsShown(type, caller) };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    path,
+    policy: 'volume_extension:types_extra_specs:create',
+    body: Type.Object({ extra_specs: MetadataBody }, CLOSED),
+    async handle({ desk, params, body }) {
+      const metadata = body.extra_specs as ExtraSpecs;
+      await setExtraSpecs(desk, params.id, { is: 'merge', metadata });
+      return { extra_specs: metadata };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: `${path}/:key`,
+    policy: 'volume_extension:types_extra_specs:show',
+    async handle({ desk, caller, params: { id, key } }) {
+      const type = await volumeTypeFor(desk.db.read, caller, id);
+      const specs = extraSpecsShown(type, caller);
+      if (!Object.hasOwn(specs, key))
+        throw new MetadataKeyNotFound(`Volume type ${type.name} has no extra spec ${key}.`);
+      return { [key]: specs[key] };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    path: `${path}/:key`,
+    policy: 'volume_extension:types_extra_specs:update',
+    body: MetadataItem,
+    async handle({ desk, params: { id, key }, body }) {
+      const metadata = body as ExtraSpecs;
+      if (!Object.hasOwn(metadata, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
+      await setExtraSpecs(desk, id, { is: 'merge', metadata });
+      return metadata;
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    path: `${path}/:key`,
+    policy: 'volume_extension:types_extra_specs:delete',
+    status: 202,
+    async handle({ desk, params: { id, key } }) {
+      await setExtraSpecs(desk, id, { is: 'remove', key });
+      return undefined;
+    },
+  }),
+];

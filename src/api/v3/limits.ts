@@ -1,0 +1,50 @@
+/** `limits`: what a project may have at most and what it has. */
+import { limitsOfProject } from '../../commands/quota-limits.ts';
+import { quotaUsage } from '../../db/quotas.ts';
+import { LIMITS_OF_PROJECT } from '../microversion.ts';
+import { type Call, route } from '../route.ts';
+
+/** As the answer calls them, and the resources they are of. */
+const LIMITS = {
+  maxTotalVolumes: 'volumes',
+  maxTotalSnapshots: 'snapshots',
+  maxTotalVolumeGigabytes: 'gigabytes',
+  maxTotalBackups: 'backups',
+  maxTotalBackupGigabytes: 'backup_gigabytes',
+} as const;
+const USED = {
+  totalVolumesUsed: 'volumes',
+  totalGigabytesUsed: 'gigabytes',
+  totalSnapshotsUsed: 'snapshots',
+  totalBackupsUsed: 'backups',
+  totalBackupGigabytesUsed: 'backup_gigabytes',
+} as const;
+
+export const limits = [
+  route({
+    method: 'GET',
+    path: '/limits',
+    policy: 'limits_extension:used_limits',
+    async handle(call) {
+      const { db, config } = call.desk;
+      const project = projectOf(call);
+      const most = await limitsOfProject(db.read, project, config.quota);
+      const usage = await quotaUsage(db.read, project);
+      const absolute = {
+        ...each(LIMITS, (resource) => most[resource] ?? -1),
+        ...each(USED, (resource) => usage[resource]?.inUse ?? 0),
+      };
+      return { limits: { rate: [], absolute } };
+    },
+  }),
+];
+
+/** An administrator may name another. */
+function projectOf({ caller, query, version }: Call): string {
+  const named = version >= LIMITS_OF_PROJECT && caller.isAdmin ? query.get('project_id') : undefined;
+  return named ?? caller.projectId;
+}
+
+function each(names: Readonly<Record<string, string>>, amount: (resource: string) => number): object {
+  return Object.fromEntries(Object.entries(names).map(([name, resource]) => [name, amount(resource)]));
+}

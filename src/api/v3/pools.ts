@@ -1,0 +1,57 @@
+/** `scheduler-stats/get_pools`: what the scheduler may choose from, as it sees it. */
+import { typeFor } from '../../commands/volume-choices.ts';
+import { listPools } from '../../db/pools.ts';
+import type { Pool } from '../../model/backend.ts';
+import { satisfies } from '../../scheduler/extra-specs.ts';
+import { sift } from '../../scheduler/schedule.ts';
+import { BACKEND_STATE, type Microversion, POOL_FILTERS, POOLS_BY_TYPE } from '../microversion.ts';
+import { queryBoolean } from '../query.ts';
+import { type Call, route } from '../route.ts';
+
+export const pools = [
+  route({
+    method: 'GET',
+    path: '/scheduler-stats/get_pools',
+    policy: 'scheduler_extension:scheduler_stats:get_pools',
+    async handle(call) {
+      const { desk, query, version } = call;
+      const detail = queryBoolean(query, 'detail');
+      const all = await listPools(desk.db.read, desk.tools.serviceDownSeconds);
+      const up = all.filter((pool) => pool.up);
+      const wanted = version >= POOL_FILTERS ? await filtered(call, up) : up;
+      return {
+        pools: wanted.map((pool) => ({
+          name: pool.name,
+          ...(detail && { capabilities: capabilities(pool, version) }),
+        })),
+      };
+    },
+  }),
+];
+
+/** By name, by what a volume type asks for, or by any capability. */
+async function filtered({ desk, caller, query, version }: Call, up: readonly Pool[]): Promise<readonly Pool[]> {
+  const name = query.get('name');
+  const wished = version >= POOLS_BY_TYPE ? query.get('volume_type') : undefined;
+  const others = [...query].filter(([key]) => !['name', 'volume_type', 'detail'].includes(key));
+  const named = up.filter((pool) => {
+    if (name !== undefined && pool.name !== name) return false;
+    const reported = capabilities(pool, version);
+    return others.every(([key, value]) => Object.hasOwn(reported, key) && satisfies(reported[key], value));
+  });
+  if (wished === undefined) return named;
+  const volumeType = await typeFor(desk.db.read, caller, wished);
+  return sift(named, { sizeGiB: 0, volumeType }, desk.tools.scheduler).passed;
+}
+
+function capabilities(pool: Pool, version: Microversion): Readonly<Record<string, unknown>> {
+  return {
+    ...pool.stats,
+    allocated_capacity_gb: pool.allocatedGiB,
+    provisioned_capacity_gb: pool.provisionedGiB,
+    total_volumes: pool.volumes,
+    timestamp: pool.reportedAt,
+    // Pools of backends that are down are not shown.
+    ...(version >= BACKEND_STATE && { backend_state: 'up' }),
+  };
+}

@@ -1,0 +1,121 @@
+/** `os-services`: which processes serve what, whether they live, and whether they are given anything new. */
+import { Type } from 'typebox';
+import { setServiceStatus } from '../../commands/set-service-status.ts';
+import { VOLUME_BINARY } from '../../db/pools.ts';
+import { listServices, type Service } from '../../db/services.ts';
+import { fromNow } from '../../lib/clock.ts';
+import { InvalidInput } from '../../model/errors.ts';
+import { CLOSED } from '../body.ts';
+import { BACKEND_STATE, CLUSTERS, type Microversion } from '../microversion.ts';
+import { route } from '../route.ts';
+
+const Name = Type.String({ minLength: 1, maxLength: 255 });
+/** A binary is also called a service. */
+const SERVICE = { host: Name, binary: Type.Optional(Name), service: Type.Optional(Name) } as const;
+const ServiceBody = Type.Object(SERVICE, CLOSED);
+const ReasonBody = Type.Object(
+  { ...SERVICE, disabled_reason: Type.String({ maxLength: 255, pattern: '\\S' }) },
+  CLOSED,
+);
+
+export const services = [
+  route({
+    method: 'GET',
+    path: '/os-services',
+    policy: 'volume_extension:services:index',
+    async handle({ desk: { db, tools }, query, version }) {
+      const host = query.get('host');
+      const binary = query.get('binary') ?? query.get('service');
+      const found = await listServices(db.read, binary === undefined ? {} : { binary });
+      const alive = fromNow(-tools.serviceDownSeconds * 1000);
+      return {
+        services: found
+          .filter((service) => host === undefined || isOf(host, service))
+          .map((service) => view(service, alive, version)),
+      };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    path: '/os-services/enable',
+    policy: 'volume_extension:services:update',
+    body: ServiceBody,
+    async handle({ desk, body }) {
+      const service = named(body);
+      await setServiceStatus(desk, service, { disabled: false, disabledReason: null });
+      return { ...changed(service, false), disabled_reason: null };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    path: '/os-services/disable',
+    policy: 'volume_extension:services:update',
+    body: ServiceBody,
+    async handle({ desk, body }) {
+      const service = named(body);
+      await setServiceStatus(desk, service, { disabled: true, disabledReason: null });
+      return changed(service, true);
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    path: '/os-services/disable-log-reason',
+    policy: 'volume_extension:services:update',
+    body: ReasonBody,
+    async handle({ desk, body }) {
+      const service = named(body);
+      const reason = body.disabled_reason.trim();
+      await setServiceStatus(desk, service, { disabled: true, disabledReason: reason });
+      return { ...changed(service, true), disabled_reason: reason };
+    },
+  }),
+];
+
+interface Named {
+  readonly host: string;
+  readonly binary: string;
+}
+
+function named({
+  host,
+  binary,
+  service,
+}: Partial<Named> & { readonly host: string; readonly service?: string }): Named {
+  const given = binary ?? service;
+  if (given === undefined) throw new InvalidInput('The request body must name the binary of the service.');
+  return { host, binary: given };
+}
+
+const changed = ({ host, binary }: Named, disabled: boolean): object => ({
+  host,
+  service: binary,
+  binary,
+  disabled,
+  status: disabled ? 'disabled' : 'enabled',
+});
+
+/** `node` names all that runs there: `node@backend`. */
+const isOf = (host: string, service: Service): boolean =>
+  service.host === host || (!host.includes('@') && service.host.startsWith(`${host}@`));
+
+function view(service: Service, alive: string, version: Microversion): object {
+  return {
+    binary: service.binary,
+    host: service.host,
+    zone: service.availabilityZone,
+    status: service.disabled ? 'disabled' : 'enabled',
+    state: service.updatedAt > alive ? 'up' : 'down',
+    updated_at: service.updatedAt,
+    disabled_reason: service.disabledReason,
+    ...(version >= CLUSTERS && { cluster: null }),
+    ...(service.binary === VOLUME_BINARY && {
+      replication_status: 'disabled',
+      active_backend_id: null,
+      frozen: service.frozen,
+      ...(version >= BACKEND_STATE && { backend_state: service.failure === null ? 'up' : 'down' }),
+    }),
+  };
+}

@@ -1,0 +1,185 @@
+/** `types`: what kinds of volumes there are. */
+import { Type } from 'typebox';
+import { createVolumeType } from '../../commands/create-volume-type.ts';
+import { deleteVolumeType } from '../../commands/delete-volume-type.ts';
+import { volumeTypeFor } from '../../commands/find.ts';
+import { type UpdateVolumeTypePatch, updateVolumeType } from '../../commands/update-volume-type.ts';
+import {
+  defaultVolumeType,
+  findVolumeTypeByName,
+  listVolumeTypes,
+  type VolumeTypeField,
+  type VolumeTypeQuery,
+} from '../../db/volume-types.ts';
+import { InvalidInput } from '../../model/errors.ts';
+import type { VolumeType } from '../../model/volume-type.ts';
+import { CLOSED, LooseBoolean, Maybe, MetadataKey, Nullable, Text255, trimmed } from '../body.ts';
+import { type FilterTable, filtersOf } from '../filters.ts';
+import { TYPES_BY_EXTRA_SPECS } from '../microversion.ts';
+import { nextLinks, pageOf } from '../page.ts';
+import { readBoolean } from '../query.ts';
+import { type Call, route } from '../route.ts';
+import { extraSpecsShown } from './extra-specs.ts';
+
+/** Not empty, and more than blanks. */
+const TypeName = Type.String({ maxLength: 255, pattern: '\\S' });
+
+const CreateBody = Type.Object(
+  {
+    volume_type: Type.Object(
+      {
+        name: TypeName,
+        description: Maybe(Text255),
+        'os-volume-type-access:is_public': Maybe(LooseBoolean),
+        extra_specs: Maybe(Type.Record(MetadataKey, Nullable(Text255), CLOSED)),
+      },
+      CLOSED,
+    ),
+  },
+  CLOSED,
+);
+
+const UpdateBody = Type.Object(
+  {
+    volume_type: Type.Object(
+      { name: Maybe(TypeName), description: Maybe(Text255), is_public: Maybe(LooseBoolean) },
+      CLOSED,
+    ),
+  },
+  CLOSED,
+);
+
+const FILTERS: FilterTable<VolumeTypeField> = {
+  id: { field: 'id', as: 'text' },
+  name: { field: 'name', as: 'text' },
+  description: { field: 'description', as: 'text' },
+  qos_specs_id: { field: 'qosSpecsId', as: 'text' },
+  created_at: { field: 'createdAt', as: 'time' },
+  updated_at: { field: 'updatedAt', as: 'time' },
+  extra_specs: { field: 'extraSpecs', as: 'entries', since: TYPES_BY_EXTRA_SPECS },
+  // Who asks counts too: `visibility`.
+  is_public: { field: 'isPublic', as: () => [] },
+};
+
+const SORT_KEYS: Readonly<Record<string, VolumeTypeField>> = {
+  id: 'id',
+  name: 'name',
+  description: 'description',
+  is_public: 'isPublic',
+  created_at: 'createdAt',
+  updated_at: 'updatedAt',
+};
+
+export const volumeTypes = [
+  route({
+    method: 'GET',
+    path: '/types',
+    policy: 'volume_extension:type_get_all',
+    async handle(call) {
+      const page = pageOf(call, SORT_KEYS);
+      const filters = filtersOf(call, 'volume_type', FILTERS);
+      const { filters: visible = [], ...visibility } = visibilityOf(call);
+      const query = filters && { ...page, ...visibility, filters: [...filters, ...visible] };
+      const types = query === undefined || page.limit === 0 ? [] : await listVolumeTypes(call.desk.db.read, query);
+      const links = nextLinks(call, '/types', page, { length: types.length, last: types.at(-1)?.id });
+      return {
+        volume_types: types.map((type) => shown(type, call)),
+        ...(links.length > 0 && { volume_type_links: links }),
+      };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    path: '/types',
+    policy: 'volume_extension:type_create',
+    body: CreateBody,
+    async handle(call) {
+      const { volume_type: wish } = call.body;
+      const isPublic = wish['os-volume-type-access:is_public'] ?? true;
+      const type = await createVolumeType(call.desk, call.caller, {
+        name: wish.name.trim(),
+        description: trimmed(wish.description),
+        isPublic: readBoolean(isPublic, 'os-volume-type-access:is_public'),
+        extraSpecs: withoutNulls(wish.extra_specs ?? {}),
+      });
+      return { volume_type: { ...fields(type, call), 'os-volume-type-access:is_public': type.isPublic } };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: '/types/:id',
+    policy: 'volume_extension:type_get',
+    async handle(call) {
+      const type = call.params.id === 'default' ? await typeByDefault(call) : await typeNamed(call);
+      return { volume_type: shown(type, call) };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    path: '/types/:id',
+    policy: 'volume_extension:type_update',
+    body: UpdateBody,
+    async handle(call) {
+      const { name, description, is_public: isPublic } = call.body.volume_type;
+      const patch: UpdateVolumeTypePatch = {
+        ...(name != null && { name: name.trim() }),
+        ...(description != null && { description: description.trim() }),
+        ...(isPublic != null && { isPublic: readBoolean(isPublic, 'is_public') }),
+      };
+      if (Object.keys(patch).length === 0)
+        throw new InvalidInput('Specify the name, the description, is_public or a combination of them.');
+      const type = await updateVolumeType(call.desk, call.caller, call.params.id, patch);
+      return { volume_type: fields(type, call) };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    path: '/types/:id',
+    policy: 'volume_extension:type_delete',
+    status: 202,
+    async handle({ desk, caller, params }) {
+      await deleteVolumeType(desk, caller, params.id);
+      return undefined;
+    },
+  }),
+];
+
+const typeNamed = ({ desk, caller, params }: Call<unknown, 'id'>): Promise<VolumeType> =>
+  volumeTypeFor(desk.db.read, caller, params.id);
+
+async function typeByDefault({ desk: { db, config } }: Call): Promise<VolumeType> {
+  return (await findVolumeTypeByName(db.read, config.default_volume_type)) ?? defaultVolumeType(db.read);
+}
+
+/** Public types, and private ones that the project may use; an administrator may ask for others. */
+function visibilityOf({ caller, query }: Call): Pick<VolumeTypeQuery, 'visibleTo' | 'filters'> {
+  const text = caller.isAdmin ? (query.get('is_public') ?? 'true') : 'true';
+  if (/^none$/i.test(text.trim())) return {};
+  if (readBoolean(text, 'is_public')) return { visibleTo: caller.projectId };
+  return { filters: [{ is: 'equal', field: 'isPublic', value: false }] };
+}
+
+function withoutNulls(specs: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(specs).filter((entry): entry is [string, string] => entry[1] !== null));
+}
+
+/** What every answer shows of a type. */
+function fields(type: VolumeType, { caller }: Call): object {
+  return {
+    id: type.id,
+    name: type.name,
+    description: type.description,
+    is_public: type.isPublic,
+    extra_specs: extraSpecsShown(type, caller),
+  };
+}
+
+const shown = (type: VolumeType, call: Call): object => ({
+  ...fields(type, call),
+  'os-volume-type-access:is_public': type.isPublic,
+  ...(call.caller.isAdmin && { qos_specs_id: type.qosSpecsId }),
+});
