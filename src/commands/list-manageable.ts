@@ -2,27 +2,44 @@
 import { listPools } from '../db/pools.ts';
 import { listSnapshots } from '../db/snapshots.ts';
 import { listVolumes } from '../db/volumes.ts';
-import type { ManageableObject } from '../drivers/driver.ts';
+import type { ManageableObject, VolumeDriver } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import { ServiceNotFound } from '../model/errors.ts';
+import { DriverNotInitialized, ServiceNotFound, ServiceUnavailable } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 
 const PATIENCE_MS = 30_000;
+
+export interface Manageable extends ManageableObject {
+  /** The volume or snapshot it is already; null for what is nobody's. */
+  readonly cinderId: string | null;
+}
 
 export async function listManageable(
   desk: Desk,
   kind: 'volume' | 'snapshot',
   host: string,
-): Promise<readonly ManageableObject[]> {
+): Promise<readonly Manageable[]> {
   const pools = await listPools(desk.db.read, desk.tools.serviceDownSeconds);
   if (!pools.some(({ name }) => name === host || hostOf(name) === host))
     throw new ServiceNotFound(`There is no backend ${host}.`);
-  const driver = desk.tools.driver(host);
+  const driver = driverOf(desk, host);
   const ours = await driver.list(AbortSignal.timeout(PATIENCE_MS));
   const ids = new Set([
     ...(await listVolumes(desk.db.read, {})).map(({ id }) => id),
     ...(await listSnapshots(desk.db.read, {})).map(({ id }) => id),
   ]);
-  const known = new Set(ours.flatMap(({ name, owner }) => (owner !== null && ids.has(owner.id) ? [name] : [])));
-  return driver.listManageable(kind, known, AbortSignal.timeout(PATIENCE_MS));
+  const known = new Map(
+    ours.flatMap(({ name, owner }) => (owner !== null && ids.has(owner.id) ? [[name, owner.id]] : [])),
+  );
+  const found = await driver.listManageable(kind, new Set(known.keys()), AbortSignal.timeout(PATIENCE_MS));
+  return found.map((each) => ({ ...each, cinderId: known.get(each.reference['source-name'] ?? '') ?? null }));
+}
+
+function driverOf({ tools }: Desk, host: string): VolumeDriver {
+  try {
+    return tools.driver(host);
+  } catch (cause) {
+    if (!(cause instanceof DriverNotInitialized)) throw cause;
+    throw new ServiceUnavailable(`The backend ${host} cannot be asked now: ${cause.message}`, { cause });
+  }
 }

@@ -3,7 +3,7 @@
  * path (`os-volume-manage`, `os-snapshot-manage`) as under the newer one (3.8).
  */
 import { Type } from 'typebox';
-import { listManageable } from '../../commands/list-manageable.ts';
+import { listManageable, type Manageable } from '../../commands/list-manageable.ts';
 import { manageSnapshot } from '../../commands/manage-snapshot.ts';
 import { manageVolume } from '../../commands/manage-volume.ts';
 import { InvalidInput, ServiceNotFound } from '../../model/errors.ts';
@@ -111,24 +111,22 @@ export const manageable: readonly Route[] = [
   ]),
 ];
 
-type Found = Awaited<ReturnType<typeof listManageable>>[number];
-
 function lists(kind: 'volume' | 'snapshot', at: { readonly path: string; readonly since: number }): readonly Route[] {
   const policy = kind === 'volume' ? 'volume_extension:list_manageable' : 'snapshot_extension:list_manageable';
-  const summary = ({ reference, sizeGiB, safe }: Found): object => ({
+  const summary = ({ reference, sizeGiB, safe }: Manageable): object => ({
     reference,
     size: sizeGiB,
     safe_to_manage: safe,
     // A backend here does not say which of its volumes a snapshot is of.
     ...(kind === 'snapshot' && { source_reference: {} }),
   });
-  const detail = (found: Found): object => ({
+  const detail = (found: Manageable): object => ({
     ...summary(found),
     reason_not_safe: found.reason,
-    cinder_id: null,
+    cinder_id: found.cinderId,
     extra_info: null,
   });
-  const answer = async (call: Call, show: (found: Found) => object): Promise<object> => {
+  const answer = async (call: Call, show: (found: Manageable) => object): Promise<object> => {
     const cluster = call.version >= MANAGEABLE_LISTS_OF_CLUSTER ? (call.query.get('cluster') ?? null) : null;
     const host = hostNamed(call.query.get('host') ?? null, cluster);
     const page = pageOf(call, SORT_KEYS);
@@ -144,7 +142,7 @@ function lists(kind: 'volume' | 'snapshot', at: { readonly path: string; readonl
 const SORT_KEYS = { size: 'size', reference: 'reference' } as const;
 
 /** Backends list all they hold at once, so its pages are cut here. */
-function pageIn(found: readonly Found[], page: PageQuery<'size' | 'reference'>): readonly Found[] {
+function pageIn(found: readonly Manageable[], page: PageQuery<'size' | 'reference'>): readonly Manageable[] {
   const keys = page.sort?.length ? page.sort : [{ field: 'reference', direction: 'desc' } as const];
   const sorted = [...found].sort((a, b) => {
     for (const { field, direction } of keys) {
@@ -159,7 +157,7 @@ function pageIn(found: readonly Found[], page: PageQuery<'size' | 'reference'>):
 }
 
 /** A marker is the reference of the last one seen, written as a dictionary. */
-function placeOf(marker: string, found: readonly Found[]): number {
+function placeOf(marker: string, found: readonly Manageable[]): number {
   const reference = parseLiteral(marker);
   const name = reference instanceof Map ? nameOf(Object.fromEntries(reference)) : undefined;
   const place = found.findIndex((each) => nameOf(each.reference) === name);

@@ -1,0 +1,227 @@
+/**
+ * Every route, asked well and badly: never a 500, and nothing changed by a request that was refused.
+ *
+ * The routes are those of the table, so one that is added is asked too. Bodies are made from its schemas, ids from rows that
+ * exist and from nonsense, query strings from names that mean something somewhere.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { bodiesByVersion } from '../../src/api/body.ts';
+import { NEWEST } from '../../src/api/microversion.ts';
+import type { Route } from '../../src/api/route.ts';
+import { routes } from '../../src/api/routes.ts';
+import { type Heartbeat, recordHeartbeat } from '../../src/db/services.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import { fitting, type Hints, junk, wild } from './schema-values.ts';
+import { dump, freshWorld, PROJECT, USER, type World } from './world.ts';
+
+const RUNS = Number(process.env.FUZZ_RUNS ?? 30);
+
+describe('every route, asked well and badly, answers without a 500 and changes nothing that it refuses:', () => {
+  for (const route of routes) {
+    it([route.method, route.path, route.action].join(' '), async (context) => {
+      const world = await freshWorld(context);
+      const hints = await seed(world);
+      const seeded = await dump(world);
+      await fc.assert(
+        fc.asyncProperty(requestOf(route, hints), async (request) => {
+          const version = await dataVersion(world);
+          const answer = await world.ask(request.method, request.path, { ...request, headers: { ...HEADERS } });
+          const story = `${JSON.stringify(request)} was answered ${answer.status}: ${answer.text}`;
+          assert.ok(answer.status < 500 || EXPECTED.has(answer.status), story);
+          if ((await dataVersion(world)) === version) return;
+          if (answer.status >= 400) assert.deepEqual(await dump(world), seeded, `Refused, but done: ${story}`);
+          await restore(world, seeded);
+        }),
+        { numRuns: RUNS },
+      );
+    });
+  }
+});
+
+const HEADERS = {};
+/** Not supported; no service there. */
+const EXPECTED: ReadonlySet<number> = new Set([501, 503]);
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly version: string;
+  readonly body?: unknown;
+}
+
+function requestOf(route: Route, hints: Hints): fc.Arbitrary<Request> {
+  const version = fc.oneof(fc.integer({ min: route.since ?? 0, max: NEWEST }), fc.constant(0));
+  const path = fc
+    .tuple(...[...route.path.matchAll(/:([a-z_]+)/g)].map(([, name]) => nameFor(route, name ?? '', hints)))
+    .map((names) => route.path.replace(/:[a-z_]+/g, () => encodeURIComponent(names.shift() ?? '')));
+  return fc.record({
+    method: fc.constant(route.method),
+    path: fc.tuple(path, query).map((parts) => parts.join('')),
+    version: version.map((minor) => `3.${minor}`),
+    ...(route.method !== 'GET' && { body: bodyOf(route, hints) }),
+  });
+}
+
+/** Mostly one that exists, of the kind the path is about. */
+function nameFor({ path }: Route, name: string, hints: Hints): fc.Arbitrary<string> {
+  const kind = /^\/(volumes|snapshots|types)\//.exec(path)?.[1] ?? 'id';
+  const likely = (name === 'id' ? hints[kind] : hints[name]) ?? hints.id ?? [];
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...(likely as readonly string[])) },
+    { weight: 1, arbitrary: fc.constantFrom(...(hints.id as readonly string[]), ...NAMES) },
+  );
+}
+
+function bodyOf({ body, action }: Route, hints: Hints): fc.Arbitrary<unknown> {
+  const schemas = body === undefined ? [] : bodiesByVersion(body).map(([, schema]) => schema);
+  const values = schemas.flatMap((each) => [fitting(each, hints), wild(each, hints)]);
+  const none = fc.constant(action === undefined ? undefined : null);
+  const value = fc.oneof(...(values.length > 0 ? values : [none, none, none, junk]));
+  if (action === undefined) return value;
+  return fc.oneof({ weight: 9, arbitrary: value.map((each) => ({ [action]: each })) }, { weight: 1, arbitrary: junk });
+}
+
+const NAMES = [
+  uuid(),
+  'None',
+  'default',
+  'detail',
+  'defaults',
+  '..',
+  'é',
+  '\0',
+  'a'.repeat(300),
+  'node@file',
+  'key',
+  '%',
+];
+
+/** Names that mean something to some list, each with a value that it may well have. */
+const LIKELY: Readonly<Record<string, string>> = {
+  limit: '1',
+  offset: '1',
+  marker: NAMES[0] ?? '',
+  sort: 'name:asc,created_at',
+  sort_key: 'id',
+  sort_dir: 'asc',
+  with_count: 'true',
+  all_tenants: '1',
+  name: 'a volume',
+  'name~': 'vol',
+  status: "['available','error']",
+  metadata: "{'key': 'value'}",
+  glance_metadata: '{"key": "value"}',
+  bootable: 'False',
+  size: '1',
+  created_at: 'gt:2026-01-01T00:00:00,lt:2030-01-01',
+  updated_at: '2026-01-01T00:00:00',
+  host: 'node@file',
+  binary: 'cinder-volume',
+  project_id: PROJECT,
+  is_public: 'None',
+  extra_specs: "{'key': 'value'}",
+  consumes_quota: 'yes',
+  usage: 'True',
+  cascade: 'True',
+  force: 'true',
+  detail: 'true',
+  volume_type: '__DEFAULT__',
+  resource: 'volume',
+  nonsense: 'x',
+  '': '',
+};
+
+const UNLIKELY = ['', '0', '-1', 'None', 'x,y:z', '{', 'lt:nothing', '\0', '99999999999999999999', '[', "{'a': {}}"];
+
+const query = fc
+  .array(
+    fc
+      .constantFrom(...Object.entries(LIKELY))
+      .chain(([name, likely]) =>
+        fc
+          .oneof(
+            { weight: 4, arbitrary: fc.constant(likely) },
+            { weight: 2, arbitrary: fc.constantFrom(...UNLIKELY, ...Object.values(LIKELY)) },
+            { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 8 }) },
+          )
+          .map((value): [string, string] => [name, value]),
+      ),
+    { maxLength: 3 },
+  )
+  .map((entries) => (entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`));
+
+/** Known and up, but not by this process: whatever asks its driver is told so. */
+const BACKEND: Heartbeat = {
+  host: 'node@file',
+  binary: 'cinder-volume',
+  availabilityZone: 'nova',
+  failure: null,
+  pools: [
+    {
+      pool_name: 'file',
+      total_capacity_gb: 100,
+      free_capacity_gb: 100,
+      reserved_percentage: 0,
+      max_over_subscription_ratio: 1,
+      thin_provisioning_support: true,
+      thick_provisioning_support: false,
+      multiattach: false,
+    },
+  ],
+};
+
+/** Rows to be found, and where a body may name them. */
+async function seed(world: World): Promise<Hints> {
+  const volume = await world.volume({ host: 'node@file#file', metadata: { key: 'value' }, name: 'a volume' });
+  const busy = await world.volume({ host: 'node@file#file', status: 'in-use', attachStatus: 'attached' });
+  const failed = await world.volume({ status: 'error' });
+  const snapshot = await world.snapshot(volume, { metadata: { key: 'value' } });
+  await world.service.db.write((tx) => recordHeartbeat(tx, BACKEND));
+  const id = [volume.id, busy.id, failed.id, snapshot.id, volume.volumeTypeId, PROJECT];
+  const types = [volume.volumeTypeId, '__DEFAULT__', null];
+  return {
+    id,
+    volumes: [volume.id, failed.id, busy.id],
+    snapshots: [snapshot.id],
+    types: [volume.volumeTypeId],
+    key: ['key'],
+    meta: [{ key: 'other' }],
+    volume_id: [volume.id, busy.id, snapshot.id],
+    source_volid: [volume.id, busy.id, null],
+    snapshot_id: [snapshot.id, volume.id, null],
+    volume_type: types,
+    project: [PROJECT, USER],
+    host: ['node@file', 'node@file#file', 'node'],
+    binary: ['cinder-volume', 'cinder-scheduler'],
+    size: [1, '1', null],
+    new_size: [1, 2, '3'],
+    imageRef: [null, uuid()],
+    image_id: [null, ''],
+    backup_id: [null],
+    group_id: [null],
+    consistencygroup_id: [null],
+    availability_zone: [null, 'nova'],
+  };
+}
+
+/** Changes with every commit of anyone else, so an unchanged one says that nothing was written. */
+async function dataVersion({ service }: World): Promise<unknown> {
+  const [row] = await service.db.reader.query<{ data_version: number }>('PRAGMA data_version');
+  return row?.data_version;
+}
+
+async function restore({ service }: World, rows: Awaited<ReturnType<typeof dump>>): Promise<void> {
+  await service.db.write(async ({ connection }) => {
+    await connection.query('PRAGMA defer_foreign_keys = ON');
+    for (const table of Object.keys(rows)) await connection.execute(`DELETE FROM "${table}"`);
+    for (const [table, each] of Object.entries(rows)) {
+      for (const row of each as readonly Record<string, unknown>[]) {
+        const names = Object.keys(row).map((name) => `"${name}"`);
+        const places = names.map(() => '?');
+        await connection.execute(`INSERT INTO "${table}" (${names}) VALUES (${places})`, Object.values(row));
+      }
+    }
+  });
+}
