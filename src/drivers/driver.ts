@@ -80,7 +80,7 @@ export interface DriverCapabilities {
   readonly vendorName: string;
   readonly driverVersion: string;
   readonly storageProtocol: string;
-  /** Snapshots and clones cost no copy. */
+  /** Snapshots and clones cost no copy, and are a point in time also of a volume that is being written. */
   readonly fastClone: boolean;
   readonly onlineExtend: boolean;
 }
@@ -107,6 +107,7 @@ export interface VolumeDriver {
   ): Promise<{ readonly cloned: boolean; readonly model: ModelUpdate }>;
   /**
    * Fills a volume that `createVolume` made. The volume keeps its size; its whole content is the image's, then zeroes.
+   * Until that is so it has the content it had.
    * Rejects with `ImageUnacceptable` (format, backing file, external data file), `ImageTooBig`, `ImageCopyFailure`.
    */
   copyImageToVolume(volume: VolumeRef, image: ImageFile, call: Call): Promise<void>;
@@ -120,7 +121,10 @@ export interface VolumeDriver {
 
   /** Size of what `ref` names, in GiB rounded up. Rejects with `ManageExistingInvalidReference`. */
   manageExistingGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
-  /** Takes over by renaming; the answer is done again when the rename was already made. */
+  /**
+   * Takes over by renaming; when the rename was already made, the answer is given again. What has one of our own names is
+   * taken only if `unmanage` left it there, else `ManageExistingAlreadyManaged`. Its bytes stay as they are.
+   */
   manageExisting(volume: VolumeRef, ref: ManageRef, call: Call): Promise<ModelUpdate>;
   /** Gives back: the object gets the name it had (`ref`), or keeps ours when that is taken or `ref` is null. */
   unmanage(volume: VolumeRef, ref: ManageRef | null, call: Call): Promise<void>;
@@ -136,6 +140,9 @@ export interface VolumeDriver {
 
   probe(kind: 'volume' | 'snapshot', id: string, signal: AbortSignal): Promise<Probe>;
   list(signal: AbortSignal): Promise<readonly BackendObject[]>;
-  /** Removes temporaries of ids not in `busy` (the resources of unfinished flows). Returns their names. */
+  /**
+   * Removes temporaries of ids not in `busy`: the resources of unfinished flows, a volume by its `nameId` where it has
+   * one. Returns their names.
+   */
   sweep(busy: ReadonlySet<string>, signal: AbortSignal): Promise<readonly string[]>;
 }
