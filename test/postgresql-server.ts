@@ -4,6 +4,8 @@
  *
  * It lives in a directory of its own (`scratch.ts`), listens on 127.0.0.1 on a free port, and ends with the
  * process that started it. If that was killed, the next process that starts one ends what it left.
+ *
+ * Tests need no durability, and each sync would cost them milliseconds; a benchmark asks for a server that syncs.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -27,12 +29,22 @@ export interface TestServer {
 /** The reason, when there is none. */
 export type NoServer = { readonly missing: string };
 
-export async function startPostgresql(): Promise<TestServer | NoServer> {
-  await endAbandonedServers();
+export interface ServerOptions {
+  /** Where it keeps its directory. Default: where tests put databases. */
+  readonly directory?: string;
+  /** As it is installed: it syncs each commit, and cleans up behind itself. */
+  readonly durable?: boolean;
+}
+
+export async function startPostgresql({
+  directory = scratchDirectory(),
+  durable = false,
+}: ServerOptions = {}): Promise<TestServer | NoServer> {
+  await endAbandonedServers(directory);
   const reasons: string[] = [];
   for (const binaries of await candidates()) {
     try {
-      return await start(binaries);
+      return await start(binaries, directory, durable ? {} : CARELESS);
     } catch (error) {
       reasons.push(`${binaries}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -63,8 +75,19 @@ async function candidates(): Promise<readonly string[]> {
   return found.filter((directory) => existsSync(join(directory, 'initdb')));
 }
 
-async function start(installed: string): Promise<TestServer> {
-  const home = await mkdtemp(join(scratchDirectory(), `${PREFIX}${process.pid}-`));
+type Settings = Readonly<Record<string, string | number>>;
+
+const CARELESS: Settings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  autovacuum: 'off',
+  shared_buffers: '32MB',
+  deadlock_timeout: '100ms',
+};
+
+async function start(installed: string, directory: string, given: Settings): Promise<TestServer> {
+  const home = await mkdtemp(join(directory, `${PREFIX}${process.pid}-`));
   const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   try {
     if (account.uid !== undefined) await chown(home, account.uid, account.gid);
@@ -77,18 +100,12 @@ async function start(installed: string): Promise<TestServer> {
     );
     if (initdb.status !== 0) throw new Error(`initdb failed: ${initdb.error?.message ?? initdb.stderr.trim()}`);
     const port = await freePort();
-    const settings = {
+    const settings: Settings = {
       listen_addresses: '127.0.0.1',
       port,
       unix_socket_directories: '',
-      // Durability is not what these tests are about, and each sync would cost them milliseconds.
-      fsync: 'off',
-      synchronous_commit: 'off',
-      full_page_writes: 'off',
       max_connections: 200,
-      shared_buffers: '32MB',
-      autovacuum: 'off',
-      deadlock_timeout: '100ms',
+      ...given,
     };
     const server = spawn(
       join(binaries, 'postgres'),
@@ -162,8 +179,8 @@ function belongsTo(pid: number, home: string): boolean {
   }
 }
 
-async function endAbandonedServers(): Promise<void> {
-  for (const home of await abandoned(new RegExp(`^${PREFIX}(\\d+)-`))) {
+async function endAbandonedServers(directory: string): Promise<void> {
+  for (const home of await abandoned(new RegExp(`^${PREFIX}(\\d+)-`), directory)) {
     const [pid] = (await readFile(join(home, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
     end(pid ? Number(pid) : undefined, home);
   }

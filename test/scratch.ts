@@ -17,17 +17,17 @@ export function scratchDirectory(): string {
 }
 
 /** Directories whose name tells, as the pattern's group, the id of a process that has died. */
-export async function abandoned(pattern: RegExp): Promise<string[]> {
-  const names = await readdir(scratchDirectory());
+export async function abandoned(pattern: RegExp, directory = scratchDirectory()): Promise<string[]> {
+  const names = await readdir(directory);
   const orphans = names.filter((name) => {
     const owner = pattern.exec(name)?.[1];
     return owner !== undefined && !isAlive(Number(owner));
   });
-  return orphans.map((name) => join(scratchDirectory(), name));
+  return orphans.map((name) => join(directory, name));
 }
 
-export async function removeAbandoned(pattern: RegExp): Promise<void> {
-  for (const directory of await abandoned(pattern)) await rm(directory, { recursive: true, force: true });
+export async function removeAbandoned(pattern: RegExp, within = scratchDirectory()): Promise<void> {
+  for (const directory of await abandoned(pattern, within)) await rm(directory, { recursive: true, force: true });
 }
 
 function isAlive(pid: number): boolean {

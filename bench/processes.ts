@@ -1,0 +1,96 @@
+/**
+ * The processes a run starts: none outlives it.
+ *
+ * What is measured runs in a process of its own, so that neither another subject's garbage nor the load's is counted with it.
+ * A child that can speak Node's IPC is asked for its usage; others print a line of JSON and end.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const living = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+function remember(child: ChildProcess): void {
+  living.add(child);
+  child.once('exit', () => living.delete(child));
+}
+
+/** The path of a file beside this one. */
+export const beside = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+/** Runs a program to its end; the JSON in the last line it printed. */
+export async function result<T>(program: string, args: readonly string[]): Promise<T> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  remember(child);
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err = (err + text).slice(-4_000);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${err}`);
+  return JSON.parse(out.trim().split('\n').at(-1) ?? '') as T;
+}
+
+/** What a server process has used since it began. */
+export interface Usage {
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+  /** Durable commits; none of a server without a database. */
+  readonly commits: number;
+}
+
+export interface Server {
+  readonly address: string;
+  usage(): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+/** Starts a file of bench/ that calls `answerUsage`. */
+export async function startServer(file: string, args: readonly string[]): Promise<Server> {
+  const child = spawn(process.execPath, [beside(file), ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  remember(child);
+  const next = async <T>(): Promise<T> => {
+    const over = new AbortController();
+    try {
+      return await Promise.race([
+        once(child, 'message', over).then(([message]) => message as T),
+        once(child, 'exit', over).then(([code]) => {
+          throw new Error(`${file} ended with ${code}.`);
+        }),
+      ]);
+    } finally {
+      over.abort();
+    }
+  };
+  const { address } = await next<{ address: string }>();
+  return {
+    address,
+    usage: () => {
+      const answer = next<Usage>();
+      child.send('usage');
+      return answer;
+    },
+    stop: async () => {
+      const ended = once(child, 'exit');
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+/** In the child: tells where it listens, answers each question, and ends with its parent. */
+export function answerUsage(address: string, commits: () => number, close: () => Promise<void>): void {
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss(), commits: commits() });
+  });
+  process.once('disconnect', () => void close().then(() => process.exit()));
+  process.send?.({ address });
+}

@@ -1,0 +1,41 @@
+/**
+ * `npm run bench`: Pumice's figures, each beside a peer measured in the same run. Prints ratios, and writes them to
+ * bench/RESULTS.md.
+ *
+ *     npm run bench                     all of it, some minutes on a quiet machine
+ *     npm run bench -- --quick          two rounds, a fifth of the operations; prints only
+ *     npm run bench -- --only reads     these figures (may be said more than once); prints only
+ *
+ * To see where time goes, let the processes that are measured write profiles:
+ *
+ *     NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench -- --quick --only reads
+ */
+import { parseArgs } from 'node:util';
+import { flows } from './flows.ts';
+import { plainTable, type Result } from './report.ts';
+import { openWorld, type World } from './world.ts';
+
+const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = { flows };
+
+const { quick, only } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] } },
+}).values;
+const unknown = only.find((name) => !(name in FIGURES));
+if (unknown !== undefined) {
+  console.error(`There is no figure ${unknown}. There are: ${Object.keys(FIGURES).join(', ')}.`);
+  process.exit(2);
+}
+
+// Ends as at the end of a run: what the run started goes with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const tell = (text: string): void => console.error(`bench: ${text}`);
+const world = await openWorld({ quick, tell });
+const results: Result[] = [];
+for (const [name, measure] of Object.entries(FIGURES)) {
+  if (only.length > 0 && !only.includes(name)) continue;
+  tell(name);
+  const found = await measure(world);
+  console.log(`\n${plainTable(found)}\n`);
+  results.push(...found);
+}
