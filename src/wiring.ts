@@ -110,7 +110,7 @@ export class Service {
     };
     this.#dispatcher = new Dispatcher({
       outbox: {
-        newest: () => newestEvent(db.read),
+        newest: (before) => newestEvent(db.read, before),
         undelivered: (sink, seq, limit) => undelivered(db.read, sink, seq, limit),
         markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
         prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),

@@ -34,9 +34,15 @@ export async function appendEvents({ db }: Tx, events: readonly NewEvent[]): Pro
     .execute();
 }
 
-/** The highest `seq` there is; 0 when there is none. */
-export async function newestEvent(db: Kysely<Tables>): Promise<number> {
-  const row = await db.selectFrom('outbox').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
+/** The highest `seq` of what was written before; 0 when nothing was. */
+export async function newestEvent(db: Kysely<Tables>, before: Timestamp): Promise<number> {
+  const row = await db
+    .selectFrom('outbox')
+    .select('seq')
+    .where('created_at', '<', before)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   return row?.seq ?? 0;
 }
 

@@ -14,12 +14,12 @@ import { fromNow, now, pause, type Timestamp } from '../lib/clock.ts';
 import type { Log } from '../lib/logging.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import { Bell } from './bell.ts';
-import { Floor } from './floor.ts';
+import { Floor, SETTLING_MS } from './floor.ts';
 
 /** What the dispatcher needs of the outbox. */
 export interface Outbox {
-  /** The highest `seq` there is; 0 when there is none. */
-  newest(): Promise<number>;
+  /** The highest `seq` of what was written before; 0 when nothing was. */
+  newest(before: Timestamp): Promise<number>;
   /** The oldest events after `seq` that the sink has not had, by `seq`. */
   undelivered(sink: string, seq: number, limit: number): Promise<readonly OutboxEvent[]>;
   /** Marking twice is harmless. */
@@ -114,20 +114,20 @@ export class Dispatcher {
   /** One batch. True when there may be more. */
   async #deliver(sink: Sink, floor: Floor, signal: AbortSignal): Promise<boolean> {
     const { outbox, batch = 100, deliveryTimeoutMs = 30_000 } = this.#options;
-    // Before the events, so that whatever lies below it and can be seen is among them.
-    const newest = await outbox.newest();
+    const settled = await outbox.newest(fromNow(-SETTLING_MS));
     const events = await outbox.undelivered(sink.name, floor.seq, batch);
     signal.throwIfAborted();
-    if (events.length > 0) {
-      await sink.deliver(events, AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)]));
-      await outbox.markDelivered(
-        sink.name,
-        events.map(({ seq }) => seq),
-      );
+    const [first, last] = [events[0], events.at(-1)];
+    if (first === undefined || last === undefined) {
+      floor.raise(settled, settled);
+      return false;
     }
-    if (events.length === batch) return true;
-    floor.settled(newest);
-    return false;
+    floor.raise(first.seq - 1, settled);
+    await sink.deliver(events, AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)]));
+    const seqs = events.map(({ seq }) => seq);
+    await outbox.markDelivered(sink.name, seqs);
+    floor.raise(last.seq, settled);
+    return events.length === batch;
   }
 
   /** Returns how long to wait, in milliseconds. */

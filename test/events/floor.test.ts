@@ -2,47 +2,29 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Floor } from '../../src/events/floor.ts';
 
-const MINUTE = 60_000;
-
 describe('the floor of a sink', () => {
-  test('rises only when every transaction of that moment has ended', () => {
-    let time = 0;
-    const floor = new Floor(() => time);
-    floor.settled(100);
-    time = 9 * MINUTE;
-    floor.settled(200);
-    assert.equal(floor.seq, 0);
-    time = 10 * MINUTE;
-    floor.settled(300);
+  test('is below what was written lately and what was not delivered', () => {
+    const floor = new Floor();
+    floor.raise(100, 40);
+    assert.equal(floor.seq, 40);
+    floor.raise(60, 200);
+    assert.equal(floor.seq, 60);
+  });
+
+  test('never sinks by itself', () => {
+    const floor = new Floor();
+    floor.raise(100, 100);
+    floor.raise(0, 0);
     assert.equal(floor.seq, 100);
-    time = 19 * MINUTE;
-    floor.settled(400);
-    assert.equal(floor.seq, 100);
-    time = 20 * MINUTE;
-    floor.settled(400);
-    assert.equal(floor.seq, 300);
   });
 
   test('falls back to the beginning once an hour', () => {
     let time = 0;
     const floor = new Floor(() => time);
-    floor.settled(100);
-    time = 10 * MINUTE;
-    floor.settled(100);
-    time = 59 * MINUTE;
+    floor.raise(100, 100);
+    time = 59 * 60_000;
     assert.equal(floor.seq, 100);
-    time = 60 * MINUTE;
+    time = 60 * 60_000;
     assert.equal(floor.seq, 0);
-  });
-
-  test('does not sink when all events are gone', () => {
-    let time = 0;
-    const floor = new Floor(() => time);
-    floor.settled(100);
-    time = 10 * MINUTE;
-    floor.settled(0);
-    time = 20 * MINUTE;
-    floor.settled(0);
-    assert.equal(floor.seq, 100);
   });
 });

@@ -28,8 +28,8 @@ export class MemoryOutbox implements Outbox {
     return this.begin(fields)();
   }
 
-  async newest(): Promise<number> {
-    return this.events.at(-1)?.seq ?? 0;
+  async newest(before: Timestamp): Promise<number> {
+    return this.events.findLast(({ createdAt }) => createdAt < before)?.seq ?? 0;
   }
 
   async undelivered(sink: string, seq: number, limit: number): Promise<readonly OutboxEvent[]> {

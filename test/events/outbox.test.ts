@@ -1,0 +1,72 @@
+/** The dispatcher over the real outbox: what `wiring.ts` joins. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database } from '../../src/db/database.ts';
+import { appendEvents, markDelivered, newestEvent, pruneEvents, undelivered } from '../../src/db/outbox.ts';
+import { Dispatcher, type Outbox } from '../../src/events/dispatcher.ts';
+import { volumeEvent } from '../../src/events/notifications.ts';
+import { FileSink } from '../../src/events/sink-file.ts';
+import { fromNow } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/logging.ts';
+import { proveStore } from '../prove-store.ts';
+import { aVolume } from './rows.ts';
+
+const outboxOf = (db: Database): Outbox => ({
+  newest: (before) => newestEvent(db.read, before),
+  undelivered: (sink, seq, limit) => undelivered(db.read, sink, seq, limit),
+  markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
+  prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
+});
+
+const append = (db: Database, count: number): Promise<void> =>
+  db.write((tx) =>
+    appendEvents(
+      tx,
+      Array.from({ length: count }, (_, n) =>
+        volumeEvent('create.end', aVolume({ name: `volume ${n}` }), { requestId: 'req-1' }),
+      ),
+    ),
+  );
+
+proveStore('the outbox', (test) => {
+  test('reaches a file whole and in order, over two lives of the dispatcher', async ({ database, context }) => {
+    const directory = await mkdtemp(join(tmpdir(), 'pumice-test-'));
+    context.after(() => rm(directory, { recursive: true }));
+    const path = join(directory, 'events.jsonl');
+    const lines = async (): Promise<string[]> =>
+      (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+    for (const expected of [250, 251]) {
+      await append(database, expected === 250 ? 250 : 1);
+      const stop = new AbortController();
+      const running = new Dispatcher({
+        outbox: outboxOf(database),
+        sinks: [new FileSink(path)],
+        leads: () => database.ownership.take('events'),
+        log: silentLog,
+        retentionDays: 7,
+        pollMs: 5,
+      }).run(stop.signal);
+      for (const until = performance.now() + 10_000; (await lines()).length < expected; await delay(5))
+        assert.ok(performance.now() < until, 'the events never arrived');
+      stop.abort();
+      await running;
+    }
+    const names = (await lines()).map((line) => JSON.parse(JSON.parse(line)['oslo.message']).payload.display_name);
+    assert.deepEqual(
+      names.slice(0, 250),
+      Array.from({ length: 250 }, (_, n) => `volume ${n}`),
+    );
+    assert.deepEqual(await undelivered(database.read, 'file', 0, 10), []);
+  });
+
+  test('knows the newest event that was written before', async ({ database }) => {
+    await append(database, 3);
+    const [first] = await undelivered(database.read, 'file', 0, 1);
+    assert.ok(first !== undefined);
+    assert.equal(await newestEvent(database.read, fromNow(60_000)), first.seq + 2);
+    assert.equal(await newestEvent(database.read, fromNow(-60_000)), 0);
+  });
+});
