@@ -228,6 +228,11 @@ function driverOf(section: BackendConfig, config: Config): VolumeDriver {
     reservedPercentage: section.reserved_percentage,
     maxOverSubscriptionRatio: section.max_over_subscription_ratio,
     copiesAtOnce: section.max_copies,
+    conversion: {
+      memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
+      cpuSeconds: config.images.image_conversion_cpu_limit,
+      timeoutMs: config.images.image_conversion_timeout_seconds * 1000,
+    },
     volumeNameTemplate: config.volume_name_template,
     snapshotNameTemplate: config.snapshot_name_template,
   });

@@ -36,7 +36,7 @@ import { FileStore, GIB, inGiB } from './file-store.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner } from './names.ts';
 import { setLength } from './publish.ts';
-import { convert, inspect } from './qemu-img.ts';
+import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from './qemu-img.ts';
 
 export interface FileDriverOptions {
   /** The backend's name; also the pool's, unless `poolName` says otherwise. */
@@ -54,6 +54,7 @@ export interface FileDriverOptions {
   readonly snapshotNameTemplate?: string;
   /** How many copies of data run at once. Default 2. */
   readonly copiesAtOnce?: number;
+  readonly conversion?: ConversionLimits;
 }
 
 export class FileDriver implements VolumeDriver {
@@ -167,7 +168,9 @@ export class FileDriver implements VolumeDriver {
       const { virtualBytes, dataBytes } = await inspect(this.#exec, image, call.signal);
       requireFits(virtualBytes, volume);
       await this.#store.refill(full, volume.sizeGiB, call.signal, async (path) => {
-        await this.#store.writing(dataBytes, call.signal, () => convert(this.#exec, image, path, call));
+        await this.#store.writing(dataBytes, call.signal, () =>
+          convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
+        );
         return true;
       });
     });

@@ -13,7 +13,6 @@ import { resolve } from 'node:path';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { ImageCopyFailure, ImageUnacceptable } from '../model/errors.ts';
 import type { Call, ImageFile } from './driver.ts';
-import { COPY_LIMIT_MS } from './file-copy.ts';
 import { errno } from './file-errors.ts';
 import { HEADER_BYTES, headerFault } from './image-header.ts';
 
@@ -51,19 +50,39 @@ export async function inspect(exec: Exec, image: ImageFile, signal: AbortSignal)
   }
 }
 
+/** What a conversion may use. */
+export interface ConversionLimits {
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly timeoutMs: number;
+}
+
+export const CONVERSION_LIMITS: ConversionLimits = {
+  memoryBytes: MEMORY_BYTES,
+  cpuSeconds: 3_600,
+  timeoutMs: 12 * 3600 * 1000,
+};
+
 /** Writes the image's content, sparse, into the raw file `target`. The image has been inspected. */
-export async function convert(exec: Exec, image: ImageFile, target: string, call: Call): Promise<void> {
+export async function convert(
+  exec: Exec,
+  image: ImageFile,
+  target: string,
+  limits: ConversionLimits,
+  call: Call,
+): Promise<void> {
   const onOutput = (text: string): void => {
     const fraction = parseProgress(text);
     if (fraction !== null) call.progress(fraction);
   };
-  const limits = { signal: call.signal, memoryBytes: MEMORY_BYTES, timeoutMs: COPY_LIMIT_MS };
-  await exec(convertArgv(resolve(image.path), image.format, target), { ...limits, onOutput }).catch(
-    (error: unknown) => {
-      if (!(error instanceof CommandFailed) || /No space left on device|Disk quota/.test(error.stderr)) throw error;
-      throw new ImageCopyFailure('The image could not be converted.', { cause: error });
-    },
-  );
+  await exec(convertArgv(resolve(image.path), image.format, target), {
+    ...limits,
+    signal: call.signal,
+    onOutput,
+  }).catch((error: unknown) => {
+    if (!(error instanceof CommandFailed) || /No space left on device|Disk quota/.test(error.stderr)) throw error;
+    throw new ImageCopyFailure('The image could not be converted.', { cause: error });
+  });
 }
 
 type Argv = readonly [string, ...string[]];

@@ -155,7 +155,7 @@ const conversion = {
     default: 1,
     description: 'Memory a conversion may use, GiB.',
   }),
-  image_conversion_cpu_limit: Type.Integer({ ...positive, default: 60, description: 'CPU seconds of a conversion.' }),
+  image_conversion_cpu_limit: Type.Integer({ ...positive, default: 3600, description: 'CPU seconds of a conversion.' }),
   image_conversion_timeout_seconds: Type.Integer({
     ...positive,
     default: 3600,
