@@ -226,7 +226,7 @@ const Notifications = Type.Object(
     retention_days: Type.Integer({
       ...positive,
       default: 7,
-      description: 'Days an event is kept for sinks that have not taken it and for pages that reconnect.',
+      description: 'Days an event is kept, for pages that reconnect; longer while a sink has not taken it.',
     }),
   },
   { description: 'Events for other programs.' },
