@@ -14,24 +14,9 @@ const failed = (name: string, operation: Operation = 'create-volume') => ({
   ttlSeconds: 60,
 });
 
-/** Errors that end a request and never a flow. */
-const REQUEST_ONLY = new Set([
-  'PumiceError',
-  'InvalidInput',
-  'InvalidVolume',
-  'InvalidSnapshot',
-  'InvalidVolumeType',
-  'ResourceHeld',
-  'Forbidden',
-  'Conflict',
-  'PreconditionFailed',
-  'RouteNotFound',
-  'VolumeTypeNotFound',
-  'ServiceNotFound',
-  'MessageNotFound',
-  'MetadataKeyNotFound',
-  'ServiceUnavailable',
-]);
+/** What a flow may end with: what a backend, the scheduler, an image or a quota may answer. The rest ends requests. */
+const ENDS_FLOWS =
+  /^(Driver|Backend|Image|Metadata(Copy|Update)|ManageExisting|NoValid)|(Volume|Snapshot)(NotFound|IsBusy)$|Exceed/;
 
 describe('user messages', () => {
   const cases: readonly [failure: string, operation: Operation, eventId: string][] = [
@@ -61,10 +46,12 @@ describe('user messages', () => {
   });
 
   test('every failure a flow may end with has words', () => {
-    const wordless = Object.keys(errors).filter(
-      (name) => !REQUEST_ONLY.has(name) && messageFor(name, 'create-volume').detail === 'unknown',
+    const names = Object.keys(errors).filter((name) => ENDS_FLOWS.test(name));
+    assert.ok(names.length > 15);
+    assert.deepEqual(
+      names.filter((name) => messageFor(name, 'create-volume').detail === 'unknown'),
+      [],
     );
-    assert.deepEqual(wordless, []);
   });
 
   test('say what was being done and why it was not', () => {
