@@ -57,7 +57,10 @@ export interface WorldOptions {
   readonly set?: readonly string[];
 }
 
-export async function freshWorld(context: TestContext, { running = false, set = [] }: WorldOptions = {}): Promise<World> {
+export async function freshWorld(
+  context: TestContext,
+  { running = false, set = [] }: WorldOptions = {},
+): Promise<World> {
   const database = await freshSqlite();
   const directory = await mkdtemp(join(tmpdir(), `pumice-api-${process.pid}-`));
   const config = parseConfig({
@@ -114,7 +117,8 @@ export async function until(ask: () => Promise<Answer>, wanted: (answer: Answer)
   for (;;) {
     const answer = await ask();
     if (wanted(answer)) return answer;
-    if (performance.now() > deadline) assert.fail(`It never came to be; the last answer was ${answer.status}: ${answer.text}`);
+    if (performance.now() > deadline)
+      assert.fail(`It never came to be; the last answer was ${answer.status}: ${answer.text}`);
     await pause(10);
   }
 }
