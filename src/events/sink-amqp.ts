@@ -95,6 +95,7 @@ export class AmqpSink implements Sink {
       const end = (error?: unknown): void => {
         broken.reject(error ?? new Error('The broker closed the connection.'));
         if (this.#line?.connection === connection) this.#line = null;
+        drop();
       };
       connection.on('error', end).on('close', end);
       await this.#declareExchange(connection);
