@@ -12,10 +12,11 @@
  */
 import { parseArgs } from 'node:util';
 import { flows } from './flows.ts';
+import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { openWorld, type World } from './world.ts';
 
-const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = { flows };
+const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = { flows, reads };
 
 const { quick, only } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] } },

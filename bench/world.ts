@@ -72,12 +72,16 @@ export function syncMs({ directory }: World): number {
   return median(times);
 }
 
+export function newDirectory(world: World): string {
+  const directory = join(world.directory, `data-${world.next()}`);
+  mkdirSync(directory);
+  return directory;
+}
+
 /** A database nothing is in, or a copy of another to which nobody is connected. */
 export async function newDatabase(world: World, dialect: Dialect, like?: string): Promise<string> {
   if (dialect === 'sqlite') {
-    const directory = join(world.directory, `database-${world.next()}`);
-    mkdirSync(directory);
-    const path = join(directory, 'pumice.sqlite');
+    const path = join(newDirectory(world), 'pumice.sqlite');
     if (like !== undefined) copyFileSync(like.slice('sqlite:'.length), path);
     return `sqlite:${path}`;
   }

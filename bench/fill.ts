@@ -1,0 +1,72 @@
+/**
+ * A database as it is after a long life: volumes and ended flows by the thousand, written with one statement a table. Ids are
+ * scattered as random ones are, and the counters are what a recount says.
+ */
+import { openDatabase } from '../src/db/database.ts';
+import { recountPoolUsage } from '../src/db/pool-usage.ts';
+import { recountUsage } from '../src/db/quotas.ts';
+import { HOST, PROJECT, USER } from './subject.ts';
+
+export interface Amounts {
+  readonly volumes: number;
+  readonly flows: number;
+}
+
+/** Steps in the journal of a flow that created a volume. */
+const STEPS = 8;
+
+export async function fill(url: string, { volumes, flows }: Amounts): Promise<void> {
+  const database = await openDatabase(url, { as: 'server' });
+  try {
+    const { hex, digits } = database.dialect === 'sqlite' ? SQLITE : POSTGRESQL;
+    const numbers = (count: number): string =>
+      `WITH RECURSIVE n (i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+    // Multiplied by this, neighbours land far from each other.
+    const id = (i: string): string =>
+      `${hex(`(${i} * 2654435761) % 4294967296`)} || '-0000-4000-8000-' || ${digits(i, 12)}`;
+    const at = (i: string): string => `'2026-01-01T00:00:00.' || ${digits(i, 6)}`;
+    await database.write(async (tx) => {
+      const execute = (statement: string): Promise<void> => tx.connection.run(statement);
+      if (volumes > 0)
+        await execute(`
+          INSERT INTO volume (id, project_id, user_id, name, size_gib, status, attach_status, host, availability_zone,
+            volume_type_id, bootable, multiattach, use_quota, metadata, admin_metadata, created_at, updated_at, scheduled_at,
+            launched_at, revision)
+          ${numbers(volumes)}
+          SELECT ${id('i')}, '${PROJECT}', '${USER}', 'volume-' || i, 1, 'available', 'detached', '${HOST}#file', 'nova',
+            (SELECT id FROM volume_type), 0, 0, 1, '{"purpose":"bench"}', '{}', ${at('i')}, ${at('i')}, ${at('i')}, ${at('i')}, 5
+          FROM n`);
+      if (flows === 0) return;
+      await execute(`
+        INSERT INTO flow (id, name, version, lane, state, input, epoch, seq, claims, resource, project_id, request_id,
+          created_at, updated_at, ended_at)
+        ${numbers(flows)}
+        SELECT ${id('i')}, 'create_volume', 1, 'host:${HOST}', 'success',
+          '{"volumeId":"00000000-0000-4000-8000-000000000000","zones":["nova"],"image":null}', 1, ${STEPS}, 0,
+          'volume:' || ${id(`(i % ${Math.max(volumes, 1)} + 1)`)}, '${PROJECT}', 'req-' || ${id('i')}, ${at('i')}, ${at('i')}, ${at('i')}
+        FROM n`);
+      await execute(`
+        INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
+        ${numbers(flows)}, step (seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM step WHERE seq < ${STEPS - 1})
+        SELECT ${id('i')}, seq, 'task_number_' || seq, 'done', 1, '{"name":"a result of this task"}', ${at('i')}, ${at('i')}
+        FROM n, step`);
+    });
+    await database.write(async (tx) => {
+      await recountUsage(tx, PROJECT, { snapshotGigabytes: true });
+      await recountPoolUsage(tx);
+    });
+    // As it does by itself after a while.
+    if (database.dialect === 'postgresql') await database.write((tx) => tx.connection.run('ANALYZE'));
+  } finally {
+    await database.close();
+  }
+}
+
+const SQLITE = {
+  hex: (number: string): string => `printf('%08x', ${number})`,
+  digits: (number: string, count: number): string => `printf('%0${count}d', ${number})`,
+};
+const POSTGRESQL = {
+  hex: (number: string): string => `lpad(to_hex((${number})::bigint), 8, '0')`,
+  digits: (number: string, count: number): string => `lpad((${number})::text, ${count}, '0')`,
+};
