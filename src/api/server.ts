@@ -282,14 +282,17 @@ function send(reply: FastifyReply, status: number, body: object | undefined): vo
     reply.send();
     return;
   }
-  reply.header('content-type', JSON_TYPE).send(body instanceof Uint8Array ? body : JSON.stringify(body));
+  reply.header('content-type', JSON_TYPE).send(body instanceof Uint8Array ? body : bytesOf(JSON.stringify(body)));
 }
+
+/** Text would be sent with a character set that JSON does not have. */
+const bytesOf = (text: string): Buffer => Buffer.from(text);
 
 function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
   const { status, headers, body } = faultAnswer(error, request.id, log);
   // A URL that cannot be decoded comes here before any hook has run.
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
-  reply.code(status).headers(headers).header('content-type', JSON_TYPE).send(body);
+  reply.code(status).headers(headers).header('content-type', JSON_TYPE).send(bytesOf(body));
 }
 
 function logAnswer(request: FastifyRequest, reply: FastifyReply, log: Log, done: () => void): void {

@@ -1,0 +1,35 @@
+/** Asks a route as somebody who is no administrator, whom `noauth` never makes: the route's handler, without the door. */
+import assert from 'node:assert/strict';
+import { linksOf } from '../../src/api/links.ts';
+import { type Microversion, NEWEST } from '../../src/api/microversion.ts';
+import { parseQuery } from '../../src/api/query.ts';
+import { Rendered } from '../../src/api/rendered.ts';
+import { routes } from '../../src/api/routes.ts';
+import { PROJECT, USER, type World } from './world.ts';
+
+export interface AskedAsMember {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly version?: Microversion;
+  readonly project?: string;
+}
+
+/** `path` as it stands in the table of routes. Rejects with the error of the catalogue. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read answers of every shape
+export async function getAsMember({ service }: World, path: string, asked: AskedAsMember = {}): Promise<any> {
+  const { params = {}, query = '', version = NEWEST, project = PROJECT } = asked;
+  const route = routes.find((each) => each.method === 'GET' && each.path === path);
+  assert.ok(route, `There is no GET ${path}.`);
+  return route.handle({
+    desk: service.desk,
+    caller: { userId: USER, projectId: project, roles: ['member'], isAdmin: false, requestId: 'req-of-a-member' },
+    version,
+    params,
+    query: parseQuery(query),
+    body: undefined,
+    headers: {},
+    links: linksOf('http://pumice.test:8776', project),
+    rendered: new Rendered(service.db),
+    header: () => undefined,
+  });
+}
