@@ -145,7 +145,7 @@ describe('a volume type', () => {
     assert.equal((await world.get('/types/default')).body.volume_type.id, id);
   });
 
-  it('that is renamed takes its limits, usage and promises along', async (context) => {
+  it('that is renamed takes its limits and its usage along', async (context) => {
     const world = await freshWorld(context, { set: ['quota.quota_volumes=5'] });
     const { db } = world.service;
     const id = await make(world, 'gold');
