@@ -1,0 +1,188 @@
+/**
+ * A small site for the proofs of flows: a database, two real file backends, a directory of images, a project that asks. It
+ * knows what "nothing left behind" means, and looks everywhere a flow may have been.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DirectoryImages } from '../../src/clients/image-directory.ts';
+import type { Desk } from '../../src/commands/desk.ts';
+import type { Database } from '../../src/db/database.ts';
+import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
+import { VOLUME_BINARY } from '../../src/db/pools.ts';
+import { countUsage, quotaUsage, type Usage } from '../../src/db/quotas.ts';
+import { recordHeartbeat } from '../../src/db/services.ts';
+import { listSnapshots } from '../../src/db/snapshots.ts';
+import { listVolumes } from '../../src/db/volumes.ts';
+import { FileDriver } from '../../src/drivers/file.ts';
+import type { Tools } from '../../src/flows/tools.ts';
+import type { Config } from '../../src/lib/config.ts';
+import { exec } from '../../src/lib/exec.ts';
+import { parseConfig } from '../../src/lib/read-config.ts';
+import { hostOf } from '../../src/model/backend.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import { DriverNotInitialized } from '../../src/model/errors.ts';
+import { isTransient } from '../../src/model/status.ts';
+import { DEFAULT_OPTIONS } from '../../src/scheduler/options.ts';
+import { scratchDirectory } from '../scratch.ts';
+
+export const PROJECT = 'a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3';
+export const caller: Caller = {
+  userId: 'user',
+  projectId: PROJECT,
+  roles: ['admin'],
+  isAdmin: true,
+  requestId: 'req-7',
+};
+export const BACKENDS = ['alpha', 'beta'] as const;
+export type BackendName = (typeof BACKENDS)[number];
+const GIB = 1024 ** 3;
+
+export class Site {
+  readonly directory = mkdtempSync(join(scratchDirectory(), `pumice-flows-${process.pid}-`));
+  readonly database: Database;
+  readonly tools: Tools;
+  readonly config: Config;
+  readonly images = new DirectoryImages({ directory: join(this.directory, 'images') });
+  readonly #drivers: ReadonlyMap<string, FileDriver>;
+  /** Backends that do not answer. */
+  readonly down = new Set<string>();
+
+  static async open(database: Database): Promise<Site> {
+    const site = new Site(database);
+    await site.#report();
+    return site;
+  }
+
+  private constructor(database: Database) {
+    this.database = database;
+    for (const name of [...BACKENDS, 'images', 'conversion']) mkdirSync(join(this.directory, name));
+    const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
+    this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set: [] });
+    this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name)]));
+    this.tools = {
+      driver: (pool) => {
+        const driver = this.#drivers.get(hostOf(pool));
+        if (driver === undefined || this.down.has(hostOf(pool))) throw new DriverNotInitialized(`${pool} is down.`);
+        return driver;
+      },
+      images: this.images,
+      conversionDirectory: join(this.directory, 'conversion'),
+      scheduler: DEFAULT_OPTIONS,
+      maxAttempts: 3,
+      quota: this.config.quota,
+      serviceDownSeconds: 3_600,
+      messageTtlSeconds: 60,
+    };
+  }
+
+  #driver(name: BackendName): FileDriver {
+    return new FileDriver({ name, directory: this.path(name), exec, create: true });
+  }
+
+  async #report(): Promise<void> {
+    const { signal } = new AbortController();
+    for (const [host, driver] of this.#drivers) {
+      await driver.start(signal);
+      const pools = await driver.stats(signal);
+      const heartbeat = { host, binary: VOLUME_BINARY, availabilityZone: 'nova', pools, failure: null };
+      await this.database.write((tx) => recordHeartbeat(tx, heartbeat));
+    }
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.directory, ...parts);
+  }
+
+  desk(engine: Desk['engine']): Desk {
+    return { db: this.database, engine, tools: this.tools, config: this.config };
+  }
+
+  /** A raw file that somebody else has put on a backend. */
+  foreignFile(backend: BackendName, name: string, sizeGiB: number): void {
+    writeFileSync(this.path(backend, name), 'theirs');
+    truncateSync(this.path(backend, name), sizeGiB * GIB);
+  }
+
+  /** What is on the backends, but for the marks that say they are backends. */
+  objects(): string[] {
+    return BACKENDS.flatMap((backend) => readdirSync(this.path(backend)).map((name) => `${backend}/${name}`))
+      .filter((name) => !name.endsWith('/.pumice-backend'))
+      .sort();
+  }
+
+  /** What rows say is on the backends. A volume in an error status may have lost what it had. */
+  async owned(): Promise<string[]> {
+    const volumes = await listVolumes(this.database.read, {});
+    const backendOf = new Map(
+      volumes.map(({ id, host }) => [id, host === null ? '' : hostOf(host).slice('node@'.length)]),
+    );
+    const snapshots = await listSnapshots(this.database.read, {});
+    return [
+      ...volumes.map(({ id }) => `${backendOf.get(id)}/volume-${id}`),
+      ...snapshots.map(({ id, volumeId }) => `${backendOf.get(volumeId)}/snapshot-${id}`),
+    ].sort();
+  }
+
+  /**
+   * Everything that may be wrong however a flow ended: quota or pool usage that a recount does not give, reservations,
+   * holds, transient statuses, objects that no row owns, downloads. Empty when all is well.
+   */
+  async leftovers(foreign: readonly string[] = []): Promise<string[]> {
+    const { read } = this.database;
+    const owned = new Set([...(await this.owned()), ...foreign]);
+    const transient = [...(await listVolumes(read, {})), ...(await listSnapshots(read, {}))].filter(({ status }) =>
+      isTransient(status),
+    );
+    return [
+      ...different(
+        'quota',
+        nonZero(await quotaUsage(read, PROJECT)),
+        nonZero(await countUsage(read, PROJECT, { snapshotGigabytes: true })),
+      ),
+      ...different('pools', busy(await listPoolUsage(read)), busy(await countPoolUsage(read))),
+      ...(await read.selectFrom('reservation').select('resource').execute()).map(
+        ({ resource }) => `reservation of ${resource}`,
+      ),
+      ...(await read.selectFrom('hold').select('resource').execute()).map(({ resource }) => `hold on ${resource}`),
+      ...transient.map(({ id, status }) => `${id} is ${status}`),
+      ...this.objects()
+        .filter((name) => !owned.has(name))
+        .map((name) => `${name} on a backend`),
+      ...readdirSync(this.tools.conversionDirectory).map((name) => `download ${name}`),
+    ];
+  }
+
+  async events(): Promise<string[]> {
+    return (await this.database.read.selectFrom('outbox').select('event_type').orderBy('seq').execute()).map(
+      (row) => row.event_type,
+    );
+  }
+
+  async messages(): Promise<string[]> {
+    return (await this.database.read.selectFrom('message').select('event_id').execute()).map((row) => row.event_id);
+  }
+
+  close(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+const nonZero = (usage: Readonly<Record<string, Usage>>) =>
+  Object.fromEntries(
+    Object.entries(usage)
+      .filter(([, { inUse, reserved }]) => inUse !== 0 || reserved !== 0)
+      .sort(),
+  );
+
+const busy = (pools: readonly { readonly volumes: number; readonly provisionedGiB: number }[]) =>
+  pools.filter(({ volumes, provisionedGiB }) => volumes !== 0 || provisionedGiB !== 0);
+
+function different(what: string, kept: unknown, counted: unknown): string[] {
+  try {
+    assert.deepEqual(kept, counted);
+    return [];
+  } catch {
+    return [`${what}: kept ${JSON.stringify(kept)}, counted ${JSON.stringify(counted)}`];
+  }
+}
