@@ -11,8 +11,11 @@ import { bodiesByVersion } from '../../src/api/body.ts';
 import { NEWEST } from '../../src/api/microversion.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
+import { insertMessage } from '../../src/db/messages.ts';
 import { type Heartbeat, recordHeartbeat } from '../../src/db/services.ts';
-import { uuid } from '../../src/lib/clock.ts';
+import { insertVolumeType } from '../../src/db/volume-types.ts';
+import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { beat, pool } from './heartbeats.ts';
 import { fitting, type Hints, junk, wild } from './schema-values.ts';
 import { dump, freshWorld, PROJECT, USER, type World } from './world.ts';
 
@@ -179,8 +182,24 @@ async function seed(world: World): Promise<Hints> {
   const failed = await world.volume({ status: 'error' });
   const snapshot = await world.snapshot(volume, { metadata: { key: 'value' } });
   await world.service.db.write((tx) => recordHeartbeat(tx, BACKEND));
-  const id = [volume.id, busy.id, failed.id, snapshot.id, volume.volumeTypeId, PROJECT];
-  const types = [volume.volumeTypeId, '__DEFAULT__', null];
+  await beat(world, { host: 'node@file', pools: [pool('file')] });
+  const spare = await world.service.db.write((tx) =>
+    insertVolumeType(tx, { id: uuid(), name: 'spare', isPublic: false, extraSpecs: { key: 'value' } }),
+  );
+  const message = await world.service.db.write((tx) =>
+    insertMessage(tx, {
+      projectId: PROJECT,
+      requestId: 'req-1',
+      resourceType: 'VOLUME',
+      resourceId: failed.id,
+      eventId: 'VOLUME_VOLUME_001_003',
+      level: 'ERROR',
+      text: 'No storage backend can take it.',
+      expiresAt: fromNow(3_600_000),
+    }),
+  );
+  const id = [volume.id, busy.id, failed.id, snapshot.id, volume.volumeTypeId, spare.id, message, PROJECT];
+  const types = [volume.volumeTypeId, '__DEFAULT__', 'spare', null];
   return {
     id,
     volumes: [volume.id, failed.id, busy.id],
