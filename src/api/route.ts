@@ -43,6 +43,11 @@ export interface Route {
   readonly policy: string;
   /** Of the answer, when all went well. Default: 200. */
   readonly status?: number;
+  /**
+   * Of a GET: the answer is a Buffer that depends on nothing but the database, the configuration, the URL, the version and the
+   * caller's project and rights; not on the time. It may be sent again while nothing has changed.
+   */
+  readonly kept?: true;
   readonly body?: Bodies;
   /**
    * Resolves with the answer's body: an object is sent as JSON, a Buffer holds JSON already and is sent as it is,

@@ -14,15 +14,15 @@ import { uuid } from '../lib/clock.ts';
 import type { ApiConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidInput, RouteNotFound } from '../model/errors.ts';
-import { type BodyCheck, bodyCheck, parseBody } from './body.ts';
+import { RouteNotFound } from '../model/errors.ts';
+import { parseBody } from './body.ts';
 import { callerOf, invitation } from './caller.ts';
+import { addRoutes } from './dispatch.ts';
+import { bytesOf, JSON_TYPE, type Place, send, unparsed } from './exchange.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
-import { type Microversion, OLDEST, requestedVersion, versionText } from './microversion.ts';
-import { parseQuery } from './query.ts';
-import { Rendered } from './rendered.ts';
-import type { Call, Route } from './route.ts';
+import { OLDEST, requestedVersion, versionText } from './microversion.ts';
+import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 import { versionDocument } from './versions.ts';
 
@@ -33,29 +33,7 @@ export interface ApiDeps {
   readonly routes?: readonly Route[];
 }
 
-/** What a path answers to, on the route's configuration in fastify. */
-interface Place {
-  /** Needs neither token nor version. */
-  readonly open?: true;
-  /** A method that no route of this path has. */
-  readonly wrongMethod?: true;
-  /** Before this version there is nothing. */
-  readonly since: Microversion;
-}
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    readonly place?: Place;
-  }
-  interface FastifyRequest {
-    caller: Caller;
-    version: Microversion;
-  }
-}
-
 const NOBODY: Caller = { userId: '', projectId: '', roles: [], isAdmin: false, requestId: '' };
-const JSON_TYPE = 'application/json';
-const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE'] as const;
 /** The longest part of a path that may name something. */
 const LONGEST_NAME = 1024;
 
@@ -91,17 +69,9 @@ export function buildApi({ desk, log, routes: table = routes }: ApiDeps): Fastif
     throw new RouteNotFound('The resource could not be found.');
   });
   addOpenPlaces(app, desk);
-  const room: Room = { desk, rendered: new Rendered(desk.db) };
-  for (const place of placesOf(table)) addPlace(app, place, room);
+  addRoutes(app, table, desk);
   return app;
 }
-
-interface Unparsed {
-  readonly text: string;
-}
-
-/** The router parses before any hook runs, where an error is nobody's. */
-const unparsed = (text: string): { [key: string]: unknown } & Unparsed => ({ text });
 
 function parsed(text: string, done: (error: Error | null, body?: unknown) => void): void {
   try {
@@ -154,139 +124,6 @@ function headerOf(request: FastifyRequest, name: string): string | undefined {
   const header = request.headers[name];
   return Array.isArray(header) ? header.join(',') : header;
 }
-
-// ── Routes
-
-/** The routes of one path, by method. A route with an action shares its method with others. */
-interface PathRoutes {
-  readonly path: string;
-  readonly byMethod: ReadonlyMap<string, readonly Route[]>;
-}
-
-function placesOf(table: readonly Route[]): readonly PathRoutes[] {
-  return [...Map.groupBy(table, ({ path }) => path)].map(([path, routes]) => {
-    const byMethod = Map.groupBy(routes, ({ method }) => method);
-    for (const [method, sharing] of byMethod) {
-      const names = new Set(sharing.map(({ action }) => action));
-      if (names.size < sharing.length || (names.size > 1 && names.has(undefined))) {
-        throw new Error(`Two routes answer ${method} ${path}.`);
-      }
-    }
-    return { path, byMethod };
-  });
-}
-
-/** What every route works with. */
-type Room = Pick<Call, 'desk' | 'rendered'>;
-
-function addPlace(app: FastifyInstance, { path, byMethod }: PathRoutes, room: Room): void {
-  const oldest = (routes: readonly Route[]): Microversion => Math.min(...routes.map(({ since = OLDEST }) => since));
-  const missing = METHODS.filter((method) => !byMethod.has(method));
-  for (const prefix of ['/v3', '/v3/:project_id']) {
-    const url = `${prefix}${path}`;
-    for (const [method, routes] of byMethod) {
-      const config = { place: { since: oldest(routes) } };
-      app.route({ method, url, config, handler: handlerOf(routes, room) });
-    }
-    const config = { place: { since: oldest([...byMethod.values()].flat()), wrongMethod: true } } as const;
-    app.route({ method: missing, url, config, handler: unreachable });
-  }
-}
-
-async function unreachable(): Promise<never> {
-  throw new Error('The hook lets no request through to here.');
-}
-
-interface Prepared {
-  readonly route: Route;
-  readonly check: BodyCheck | undefined;
-}
-
-type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
-
-function handlerOf(routes: readonly Route[], room: Room): Handler {
-  const prepared: readonly Prepared[] = routes.map((route) => ({
-    route,
-    check: route.body === undefined ? undefined : bodyCheck(route.body),
-  }));
-  const [first] = prepared;
-  const actions =
-    first?.route.action === undefined ? undefined : new Map(prepared.map((one) => [one.route.action, one]));
-  const isProject = new RegExp(`^(?:${room.desk.config.api.project_id_regex})$`);
-
-  async function run(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const params = request.params as Readonly<Record<string, string>>;
-    checkPath(params, request.caller, isProject);
-    const { chosen, body } =
-      actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
-    if (chosen.check !== undefined) {
-      if (body === undefined) throw new InvalidInput('The request has no body.');
-      chosen.check(body, request.version);
-    }
-    const call = callOf(request, reply, body, room);
-    send(reply, chosen.route.status ?? 200, await chosen.route.handle(call));
-  }
-  return (request, reply) => {
-    run(request, reply).catch((error: unknown) => reply.send(error));
-  };
-}
-
-function checkPath(params: Readonly<Record<string, string>>, caller: Caller, isProject: RegExp): void {
-  const project = params.project_id;
-  if (project !== undefined && !isProject.test(project)) throw new RouteNotFound('The resource could not be found.');
-  if (project !== undefined && project !== caller.projectId) {
-    throw new InvalidInput('Malformed request url: the project in it is not the one of the token.');
-  }
-  for (const name in params) {
-    if (params[name] === '') throw new RouteNotFound('The resource could not be found.');
-  }
-}
-
-function chosenAction(
-  actions: ReadonlyMap<string | undefined, Prepared>,
-  { body, version }: FastifyRequest,
-): { readonly chosen: Prepared; readonly body: unknown } {
-  const entries = Object.entries((body as object | undefined) ?? {});
-  const [entry] = entries;
-  if (entry === undefined || entries.length > 1)
-    throw new InvalidInput('The request body must name exactly one action.');
-  const [name, value] = entry;
-  const chosen = actions.get(name);
-  if (chosen === undefined) throw new InvalidInput(`There is no such action: ${name}.`);
-  if ((chosen.route.since ?? OLDEST) > version) {
-    throw new RouteNotFound(`The action ${name} is not found in version ${versionText(version)} of the API.`);
-  }
-  return { chosen, body: value };
-}
-
-function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): Call {
-  const params = request.params as Readonly<Record<string, string>>;
-  return {
-    ...room,
-    caller: request.caller,
-    version: request.version,
-    params,
-    query: parseQuery((request.query as Unparsed).text),
-    body,
-    headers: request.headers,
-    get links() {
-      return linksOf(baseOf(request.headers.host, room.desk.config.api), params.project_id);
-    },
-    header: (name, value) => void reply.header(name, value),
-  };
-}
-
-function send(reply: FastifyReply, status: number, body: object | undefined): void {
-  reply.code(status);
-  if (body === undefined) {
-    reply.send();
-    return;
-  }
-  reply.header('content-type', JSON_TYPE).send(body instanceof Uint8Array ? body : bytesOf(JSON.stringify(body)));
-}
-
-/** Text would be sent with a character set that JSON does not have. */
-const bytesOf = (text: string): Buffer => Buffer.from(text);
 
 function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
   const { status, headers, body } = faultAnswer(error, request.id, log);

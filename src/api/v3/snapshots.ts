@@ -85,6 +85,7 @@ export const snapshots = [
     method: 'GET',
     path: '/snapshots',
     policy: 'volume:get_all_snapshots',
+    kept: true,
     handle: (call) => showPage(call, snapshotKind, snapshotSummary, '/snapshots'),
   }),
 
@@ -92,6 +93,7 @@ export const snapshots = [
     method: 'GET',
     path: '/snapshots/detail',
     policy: 'volume:get_all_snapshots',
+    kept: true,
     handle: (call) => showPage(call, snapshotKind, snapshotDetail, '/snapshots/detail'),
   }),
 
@@ -118,6 +120,7 @@ export const snapshots = [
     method: 'GET',
     path: '/snapshots/:id',
     policy: 'volume:get_snapshot',
+    kept: true,
     handle: (call) => showOne(call, snapshotKind, snapshotDetail, call.params.id),
   }),
 

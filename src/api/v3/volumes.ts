@@ -156,6 +156,7 @@ export const volumes = [
     method: 'GET',
     path: '/volumes',
     policy: 'volume:get_all',
+    kept: true,
     handle: (call) => showPage(call, volumeKind, volumeSummary, '/volumes'),
   }),
 
@@ -163,6 +164,7 @@ export const volumes = [
     method: 'GET',
     path: '/volumes/detail',
     policy: 'volume:get_all',
+    kept: true,
     handle: (call) => showPage(call, volumeKind, volumeDetail, '/volumes/detail'),
   }),
 
@@ -214,6 +216,7 @@ export const volumes = [
     method: 'GET',
     path: '/volumes/:id',
     policy: 'volume:get',
+    kept: true,
     handle: (call) => showOne(call, volumeKind, volumeDetail, call.params.id),
   }),
 

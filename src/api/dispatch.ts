@@ -1,0 +1,158 @@
+/**
+ * From the table of routes to handlers: the routes of a path registered twice, a request checked against its route, its answer sent.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Desk } from '../commands/desk.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidInput, RouteNotFound } from '../model/errors.ts';
+import { type BodyCheck, bodyCheck } from './body.ts';
+import { send, type Unparsed } from './exchange.ts';
+import { KeptAnswers } from './kept-answers.ts';
+import { baseOf, linksOf } from './links.ts';
+import { type Microversion, OLDEST, versionText } from './microversion.ts';
+import { parseQuery } from './query.ts';
+import { Rendered } from './rendered.ts';
+import type { Call, Route } from './route.ts';
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE'] as const;
+
+/** What every route works with. */
+type Room = Pick<Call, 'desk' | 'rendered'>;
+
+export function addRoutes(app: FastifyInstance, table: readonly Route[], desk: Desk): void {
+  const room: Room = { desk, rendered: new Rendered(desk.db) };
+  const answers = new KeptAnswers(desk.db.reader);
+  for (const place of placesOf(table)) addPlace(app, place, room, answers);
+}
+
+/** The routes of one path, by method. A route with an action shares its method with others. */
+interface PathRoutes {
+  readonly path: string;
+  readonly byMethod: ReadonlyMap<string, readonly Route[]>;
+}
+
+function placesOf(table: readonly Route[]): readonly PathRoutes[] {
+  return [...Map.groupBy(table, ({ path }) => path)].map(([path, routes]) => {
+    const byMethod = Map.groupBy(routes, ({ method }) => method);
+    for (const [method, sharing] of byMethod) {
+      const names = new Set(sharing.map(({ action }) => action));
+      if (names.size < sharing.length || (names.size > 1 && names.has(undefined))) {
+        throw new Error(`Two routes answer ${method} ${path}.`);
+      }
+    }
+    return { path, byMethod };
+  });
+}
+
+function addPlace(app: FastifyInstance, { path, byMethod }: PathRoutes, room: Room, answers: KeptAnswers): void {
+  const oldest = (routes: readonly Route[]): Microversion => Math.min(...routes.map(({ since = OLDEST }) => since));
+  const missing = METHODS.filter((method) => !byMethod.has(method));
+  for (const prefix of ['/v3', '/v3/:project_id']) {
+    const url = `${prefix}${path}`;
+    for (const [method, routes] of byMethod) {
+      const config = { place: { since: oldest(routes) } };
+      app.route({ method, url, config, handler: handlerOf(routes, room, answers) });
+    }
+    const config = { place: { since: oldest([...byMethod.values()].flat()), wrongMethod: true } } as const;
+    app.route({ method: missing, url, config, handler: unreachable });
+  }
+}
+
+async function unreachable(): Promise<never> {
+  throw new Error('The hook lets no request through to here.');
+}
+
+interface Prepared {
+  readonly route: Route;
+  readonly check: BodyCheck | undefined;
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
+
+function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): Handler {
+  const prepared: readonly Prepared[] = routes.map((route) => ({
+    route,
+    check: route.body === undefined ? undefined : bodyCheck(route.body),
+  }));
+  const [first] = prepared;
+  const actions =
+    first?.route.action === undefined ? undefined : new Map(prepared.map((one) => [one.route.action, one]));
+  const isProject = new RegExp(`^(?:${room.desk.config.api.project_id_regex})$`);
+
+  async function run(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const params = request.params as Readonly<Record<string, string>>;
+    checkPath(params, request.caller, isProject);
+    const { chosen, body } =
+      actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
+    if (chosen.check !== undefined) {
+      if (body === undefined) throw new InvalidInput('The request has no body.');
+      chosen.check(body, request.version);
+    }
+    const call = callOf(request, reply, body, room);
+    const { kept, status = 200 } = chosen.route;
+    send(reply, status, await (kept ? keptAnswer(chosen.route, call, request.url) : chosen.route.handle(call)));
+  }
+
+  function keptAnswer(route: Route, call: Call, url: string): Promise<object | undefined> | Buffer {
+    const mark = answers.mark();
+    if (mark === undefined) return route.handle(call);
+    const { version, caller, headers } = call;
+    // None of them can hold a line's end.
+    const key = `${version}\n${caller.isAdmin}\n${caller.projectId}\n${headers.host}\n${url}`;
+    return answers.find(key, mark) ?? fresh(route, call, key, mark);
+  }
+
+  async function fresh(route: Route, call: Call, key: string, mark: number): Promise<object | undefined> {
+    const answer = await route.handle(call);
+    if (answer instanceof Buffer) answers.keep(key, mark, answer);
+    return answer;
+  }
+  return (request, reply) => {
+    run(request, reply).catch((error: unknown) => reply.send(error));
+  };
+}
+
+function checkPath(params: Readonly<Record<string, string>>, caller: Caller, isProject: RegExp): void {
+  const project = params.project_id;
+  if (project !== undefined && !isProject.test(project)) throw new RouteNotFound('The resource could not be found.');
+  if (project !== undefined && project !== caller.projectId) {
+    throw new InvalidInput('Malformed request url: the project in it is not the one of the token.');
+  }
+  for (const name in params) {
+    if (params[name] === '') throw new RouteNotFound('The resource could not be found.');
+  }
+}
+
+function chosenAction(
+  actions: ReadonlyMap<string | undefined, Prepared>,
+  { body, version }: FastifyRequest,
+): { readonly chosen: Prepared; readonly body: unknown } {
+  const entries = Object.entries((body as object | undefined) ?? {});
+  const [entry] = entries;
+  if (entry === undefined || entries.length > 1)
+    throw new InvalidInput('The request body must name exactly one action.');
+  const [name, value] = entry;
+  const chosen = actions.get(name);
+  if (chosen === undefined) throw new InvalidInput(`There is no such action: ${name}.`);
+  if ((chosen.route.since ?? OLDEST) > version) {
+    throw new RouteNotFound(`The action ${name} is not found in version ${versionText(version)} of the API.`);
+  }
+  return { chosen, body: value };
+}
+
+function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): Call {
+  const params = request.params as Readonly<Record<string, string>>;
+  return {
+    ...room,
+    caller: request.caller,
+    version: request.version,
+    params,
+    query: parseQuery((request.query as Unparsed).text),
+    body,
+    headers: request.headers,
+    get links() {
+      return linksOf(baseOf(request.headers.host, room.desk.config.api), params.project_id);
+    },
+    header: (name, value) => void reply.header(name, value),
+  };
+}

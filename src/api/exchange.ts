@@ -1,0 +1,46 @@
+/** What requests and replies carry here beside what fastify gives them, and how an answer is sent. */
+import type { FastifyReply } from 'fastify';
+import type { Caller } from '../model/caller.ts';
+import type { Microversion } from './microversion.ts';
+
+/** What a path answers to, on the route's configuration in fastify. */
+export interface Place {
+  /** Needs neither token nor version. */
+  readonly open?: true;
+  /** A method that no route of this path has. */
+  readonly wrongMethod?: true;
+  /** Before this version there is nothing. */
+  readonly since: Microversion;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readonly place?: Place;
+  }
+  interface FastifyRequest {
+    caller: Caller;
+    version: Microversion;
+  }
+}
+
+/** The part of a URL after the question mark. */
+export interface Unparsed {
+  readonly text: string;
+}
+
+/** The router parses before any hook runs, where an error is nobody's. */
+export const unparsed = (text: string): { [key: string]: unknown } & Unparsed => ({ text });
+
+export const JSON_TYPE = 'application/json';
+
+export function send(reply: FastifyReply, status: number, body: object | undefined): void {
+  reply.code(status);
+  if (body === undefined) {
+    reply.send();
+    return;
+  }
+  reply.header('content-type', JSON_TYPE).send(body instanceof Uint8Array ? body : bytesOf(JSON.stringify(body)));
+}
+
+/** Text would be sent with a character set that JSON does not have. */
+export const bytesOf = (text: string): Buffer => Buffer.from(text);
