@@ -4,10 +4,10 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { findVolumes, insertVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import { createVolume as flow } from '../flows/create-volume.ts';
-import { take } from '../flows/quota.ts';
+import { checkVolumeSize, take } from '../flows/quota.ts';
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
-import { ImageUnacceptable, InvalidInput, VolumeSizeExceedsLimit } from '../model/errors.ts';
+import { ImageUnacceptable, InvalidInput } from '../model/errors.ts';
 import type { Image } from '../model/image.ts';
 import { volumeQuota } from '../model/quota.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
@@ -52,12 +52,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       type,
       'origin' in source ? await getVolumeType(tx.db, source.origin.volumeTypeId) : null,
     );
-    const limit = desk.config.quota.per_volume_size_limit;
-    if (limit >= 0 && sizeGiB > limit) {
-      throw new VolumeSizeExceedsLimit(
-        `VolumeSizeExceedsLimit: the size of ${sizeGiB}G has exceeded the limit of ${limit}G for one volume.`,
-      );
-    }
+    await checkVolumeSize(tx, caller.projectId, sizeGiB, desk.config.quota);
     const { zone, zones } = await chooseZones(tx.db, wish.availabilityZone, source, type, desk.config);
     await take(tx, caller.projectId, volumeQuota(sizeGiB, type.name), desk.config.quota);
     const volume = await insertVolume(tx, {

@@ -3,10 +3,10 @@
 import { getVolumeType } from '../db/volume-types.ts';
 import { moveVolumeStatus } from '../db/volumes.ts';
 import { extendVolume as flow } from '../flows/extend-volume.ts';
-import { reserve } from '../flows/quota.ts';
+import { checkVolumeSize, reserve } from '../flows/quota.ts';
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidInput, InvalidVolume, VolumeSizeExceedsLimit } from '../model/errors.ts';
+import { InvalidInput, InvalidVolume } from '../model/errors.ts';
 import { gigabytesQuota } from '../model/quota.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
@@ -35,12 +35,7 @@ export async function extendVolume(
     if (newSizeGiB <= volume.sizeGiB)
       throw new InvalidInput(`The new size must be greater than ${volume.sizeGiB}GiB; it is ${newSizeGiB}.`);
     checkSizeForType(newSizeGiB, type);
-    const limit = desk.config.quota.per_volume_size_limit;
-    if (limit >= 0 && newSizeGiB > limit) {
-      throw new VolumeSizeExceedsLimit(
-        `VolumeSizeExceedsLimit: the size of ${newSizeGiB}G has exceeded the limit of ${limit}G for one volume.`,
-      );
-    }
+    await checkVolumeSize(tx, volume.projectId, newSizeGiB, desk.config.quota);
     const flowId = uuid();
     const { nameId, sizeGiB, status: previousStatus, host: pool } = volume;
     await begin(

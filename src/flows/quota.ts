@@ -12,6 +12,7 @@ import {
   SnapshotLimitExceeded,
   VolumeLimitExceeded,
   VolumeSizeExceedsAvailableQuota,
+  VolumeSizeExceedsLimit,
 } from '../model/errors.ts';
 
 /** Counts now, with the row it is for. Rejects with the error of the resource that ran out. */
@@ -30,6 +31,21 @@ export async function reserve(
 ): Promise<void> {
   const limits = await quotaLimits(tx.db, projectId, Object.keys(deltas), configuredLimits(config));
   await reserveQuota(tx, flowId, projectId, deltas, limits).catch(refuse);
+}
+
+/** Rejects with `VolumeSizeExceedsLimit` when one volume of the project may not be as large. */
+export async function checkVolumeSize(
+  { db }: Tx,
+  projectId: string,
+  sizeGiB: number,
+  config: QuotaConfig,
+): Promise<void> {
+  const limits = await quotaLimits(db, projectId, ['per_volume_gigabytes'], configuredLimits(config));
+  const limit = limits.per_volume_gigabytes ?? -1;
+  if (limit >= 0 && sizeGiB > limit)
+    throw new VolumeSizeExceedsLimit(
+      `VolumeSizeExceedsLimit: the size of ${sizeGiB}G has exceeded the limit of ${limit}G for one volume.`,
+    );
 }
 
 /** The limits of a project that has none of its own. */

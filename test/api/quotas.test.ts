@@ -85,6 +85,22 @@ describe('the quotas of a project', () => {
     assert.match(answer.body.overLimit.message, /^VolumeLimitExceeded: .*exceeded/);
   });
 
+  it('limit one volume too, whoever set it', async (context) => {
+    const world = await freshWorld(context, { set: ['quota.per_volume_size_limit=9'] });
+    const create = async (size: number) => (await world.ask('POST', '/volumes', { body: { volume: { size } } })).status;
+    assert.equal(await create(10), 413);
+    await set(world, { per_volume_gigabytes: 2 });
+    assert.equal(await create(3), 413);
+    assert.equal(await create(2), 202);
+    const volume = await world.volume({ host: 'node@file#file', sizeGiB: 1 });
+    const extend = (new_size: number) =>
+      world.ask('POST', `/volumes/${volume.id}/action`, { body: { 'os-extend': { new_size } } });
+    const refused = await extend(3);
+    assert.equal(refused.status, 413);
+    assert.match(refused.body.overLimit.message, /^VolumeSizeExceedsLimit: .*exceeded/);
+    assert.equal((await extend(2)).status, 202);
+  });
+
   it('are not set below what is used, unless the check is waived', async (context) => {
     const world = await freshWorld(context);
     await world.ask('POST', '/volumes', { body: { volume: { size: 3 } } });
