@@ -5,19 +5,19 @@
  * that lock, so a claim by another process comes wholly before or wholly after. `unnest` of arrays, not
  * `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a flow).
  */
-import type { Claimed, Hold } from '../engine/journal.ts';
+import { type Claimed, type Hold, hearsWish } from '../engine/journal.ts';
 import type { PostgresqlConnection } from './connection.ts';
 import type { JournalEntry } from './journal-sqlite.ts';
 
 const WRITE = `
   WITH w AS (
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::boolean[])
-      AS w (id, epoch, seq, added, state, lane, ended, leaves, turned)
+      AS w (id, epoch, seq, added, state, lane, ended, leaves, heard)
   ), moved AS (
     UPDATE flow SET state = w.state, lane = w.lane, seq = w.seq + w.added,
       claims = CASE WHEN w.added > 0 THEN 0 ELSE flow.claims END,
       owner = CASE WHEN w.leaves THEN NULL ELSE flow.owner END,
-      wish = CASE WHEN w.turned THEN NULL ELSE flow.wish END,
+      wish = CASE WHEN w.heard THEN NULL ELSE flow.wish END,
       updated_at = $10, ended_at = CASE WHEN w.ended THEN $10 END
     FROM w WHERE flow.id = w.id AND flow.epoch = w.epoch AND flow.seq = w.seq AND flow.ended_at IS NULL
     RETURNING flow.id
@@ -48,7 +48,7 @@ export async function writeEntries(
     entries.map(({ write }) => write.lane),
     entries.map(({ write }) => write.ended),
     entries.map(({ write }) => write.ended || write.released),
-    entries.map(({ write }) => write.ended || write.state === 'reverting'),
+    entries.map(({ write }) => hearsWish(write)),
     entries.at(-1)?.at,
     steps.map(({ id }) => id),
     steps.map(({ seq }) => seq),

@@ -3,7 +3,7 @@
  *
  * They run on the writer's connection, synchronously, so nothing can come between the fence and the write.
  */
-import type { Claimed, Hold, Write } from '../engine/journal.ts';
+import { type Claimed, type Hold, hearsWish, type Write } from '../engine/journal.ts';
 import type { SqliteConnection } from './connection.ts';
 
 export interface JournalEntry {
@@ -26,14 +26,14 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
   return entries.map(({ claimed: { id, epoch, seq }, write, at }) => {
     const { steps, state, lane, ended, released } = write;
     const leaves = ended || released ? 1 : 0;
-    const turned = ended || state === 'reverting' ? 1 : 0;
+    const heard = hearsWish(write) ? 1 : 0;
     const moved = move.run(
       state,
       lane,
       steps.length,
       steps.length,
       leaves,
-      turned,
+      heard,
       at,
       ended ? at : null,
       id,

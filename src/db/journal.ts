@@ -43,7 +43,16 @@ export class DatabaseJournal implements Journal<Tx> {
 
   async insert({ db, connection }: Tx, flow: NewFlow): Promise<boolean> {
     const at = now();
-    const { holds, input, ...named } = flow;
+    const { input, ...named } = flow;
+    // In one order, so that two requests never wait for each other's resource.
+    const holds = flow.holds.toSorted((a, b) => (a.resource < b.resource ? -1 : 1));
+    for (const hold of holds) {
+      const holder =
+        connection.dialect === 'sqlite'
+          ? sqlite.holderAgainst(connection, hold, flow.id)
+          : await postgresql.holderAgainst(connection, hold, flow.id);
+      if (holder) throw new Held(hold.resource, { flowId: holder.id, name: holder.name });
+    }
     const { numInsertedOrUpdatedRows: inserted } = await db
       .insertInto('flow')
       .values({
@@ -70,15 +79,8 @@ export class DatabaseJournal implements Journal<Tx> {
       .onConflict((conflict) => conflict.column('id').doNothing())
       .executeTakeFirstOrThrow();
     if (inserted === 0n) return false;
-    // In one order, so that two requests never wait for each other's resource.
-    for (const hold of holds.toSorted((a, b) => (a.resource < b.resource ? -1 : 1))) {
-      const holder =
-        connection.dialect === 'sqlite'
-          ? sqlite.holderAgainst(connection, hold, flow.id)
-          : await postgresql.holderAgainst(connection, hold, flow.id);
-      if (holder) throw new Held(hold.resource, { flowId: holder.id, name: holder.name });
-      await db.insertInto('hold').values({ resource: hold.resource, flow_id: flow.id, mode: hold.mode }).execute();
-    }
+    for (const { resource, mode } of holds)
+      await db.insertInto('hold').values({ resource, flow_id: flow.id, mode }).execute();
     return true;
   }
 
@@ -95,13 +97,14 @@ export class DatabaseJournal implements Journal<Tx> {
           : await postgresql.isCurrent(tx.connection, claimed);
       if (!current) throw fenced(claimed);
       const made = await make(tx);
-      await writeEntries(tx, [{ claimed, write: made, at: now() }]);
+      const [written] = await writeEntries(tx, [{ claimed, write: made, at: now() }]);
+      if (!written) throw fenced(claimed);
       return made;
     });
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 
-  async claim({ process, lanes, limit, dropped }: ClaimRequest): Promise<readonly FlowRow[]> {
+  async claim({ process, lanes, limit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
     const owners = await this.#database.read
       .selectFrom('flow')
       .select('owner')
@@ -119,6 +122,9 @@ export class DatabaseJournal implements Journal<Tx> {
         .select('id')
         .where('ended_at', 'is', null)
         .where('lane', 'in', [...lanes])
+        .where((is) =>
+          is.or(knows.map(({ name, version }) => is.and([is('name', '=', name), is('version', '<=', version)]))),
+        )
         .where((is) => is.or([is('state', '<>', 'stuck'), is('wish', 'in', ['resume', 'revert'])]))
         .where((is) =>
           is.or([
@@ -140,6 +146,7 @@ export class DatabaseJournal implements Journal<Tx> {
         .set({
           owner: process,
           epoch: sql<number>`epoch + 1`,
+          doing: null,
           claims: sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`,
           wish: sql<string | null>`CASE WHEN state = 'stuck' THEN NULL ELSE wish END`,
           state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
@@ -189,15 +196,14 @@ export class DatabaseJournal implements Journal<Tx> {
   }
 
   async wish(flowId: string, wish: Wish, reason: string): Promise<boolean> {
-    const states: FlowTable['state'][] =
-      wish === 'resume' ? ['stuck'] : wish === 'cancel' ? ['pending', 'running'] : ['pending', 'running', 'stuck'];
     const heard = await this.#database.write(({ db }) =>
       db
         .updateTable('flow')
         .set({ wish, wish_reason: reason })
         .where('id', '=', flowId)
         .where('ended_at', 'is', null)
-        .where('state', 'in', states)
+        .$if(wish === 'resume', (query) => query.where('state', '=', 'stuck'))
+        .$if(wish === 'cancel', (query) => query.where('state', '<>', 'stuck'))
         .executeTakeFirst(),
     );
     this.#database.ownership.notify(FLOWS_CHANNEL);

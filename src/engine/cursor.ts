@@ -58,10 +58,12 @@ export interface Cursor {
   /** A revert failed and waits for an operator. */
   readonly stuck: boolean;
   readonly started: readonly Started[];
+  /** Everything visible by name: the input, then what the tasks that are done gave. */
+  readonly store: Store;
   readonly failures: readonly Failure[];
   readonly rejections: readonly Rejection[];
   readonly attempt: number;
-  /** The failure that turned the flow back was a cancel: no other attempt follows. */
+  /** No other attempt follows: the flow was cancelled, or its span has had all its tries. */
   readonly final: boolean;
   /** Branches of the parallel node at `at` that have reported. */
   readonly reported: number;
@@ -74,7 +76,6 @@ export type Action =
   | { readonly do: 'parallel'; readonly node: ParallelNode }
   | { readonly do: 'choose'; readonly node: WhenNode }
   | { readonly do: 'lane'; readonly node: LaneNode }
-  | { readonly do: 'enter'; readonly node: SpanNode }
   | { readonly do: 'revert'; readonly node: TaskNode; readonly outcome: Outcome<Json> }
   | { readonly do: 'judge'; readonly node: SpanNode; readonly index: number }
   | { readonly do: 'end'; readonly state: 'success' | 'reverted' };
@@ -89,6 +90,7 @@ export function begin(flow: AnyFlow, input: Store): Cursor {
     reverting: false,
     stuck: false,
     started: [],
+    store: input,
     failures: [],
     rejections: [],
     attempt: 1,
@@ -98,28 +100,27 @@ export function begin(flow: AnyFlow, input: Store): Cursor {
   };
 }
 
-/** Everything visible by name: the input, then what the tasks that are done gave. */
-export function storeOf(cursor: Cursor): Store {
-  const store: Record<string, Json | undefined> = { ...cursor.input };
-  for (const { node, outcome } of cursor.started)
-    if (node.kind === 'task' && outcome.is === 'done') Object.assign(store, outcome.result);
-  return store;
-}
-
-/** The lane of the last lane node passed and not yet reverted. */
-export function laneOf(cursor: Cursor): string {
-  for (const { node, outcome } of cursor.started.toReversed())
-    if (node.kind === 'lane' && outcome.is === 'done') return outcome.result as string;
+/**
+ * The lane that the next world task, or revert of one, belongs to: that of the last lane node before it. Records may run
+ * anywhere.
+ */
+export function laneOf({ started, reverting }: Cursor): string {
+  let from = started.length - 1;
+  if (reverting) while (from >= 0 && !undoneInWorld(started[from])) from -= 1;
+  for (; from >= 0; from -= 1) {
+    const each = started[from];
+    if (each?.node.kind === 'lane' && each.outcome.is === 'done') return each.outcome.result as string;
+  }
   return FIRST_LANE;
 }
 
-/**
- * What comes next. `declined` is true when the span just reverted must not begin again (its limit is reached); the
- * limit needs the tools, so whoever asks knows it.
- */
-export function plan(cursor: Cursor, declined = false): Action {
-  if (cursor.reverting) return planRevert(cursor, declined);
-  const node = cursor.flow.nodes[cursor.at];
+const undoneInWorld = (each: Started | undefined): boolean =>
+  each?.node.kind === 'task' && !each.node.record && each.node.body.revert !== undefined;
+
+/** What comes next. */
+export function plan(cursor: Cursor): Action {
+  if (cursor.reverting) return planRevert(cursor);
+  const node = standing(cursor);
   if (!node) return { do: 'end', state: 'success' };
   switch (node.kind) {
     case 'task':
@@ -131,30 +132,46 @@ export function plan(cursor: Cursor, declined = false): Action {
     case 'lane':
       return { do: 'lane', node };
     case 'span':
-      return { do: 'enter', node };
+      throw new JournalMismatch(`${node.path} is entered without a step`);
   }
 }
 
-function planRevert(cursor: Cursor, declined: boolean): Action {
-  const top = cursor.started.at(-1);
-  const span = declined ? undefined : openSpan(cursor);
-  if (span && (top === undefined || top.index < span.index)) return { do: 'judge', ...span };
-  if (top === undefined) return { do: 'end', state: 'reverted' };
-  if (top.node.kind === 'lane' || top.node.body.revert === undefined) return planRevert(popped(cursor), declined);
-  return { do: 'revert', node: top.node, outcome: top.outcome };
+function planRevert(cursor: Cursor): Action {
+  const span = openSpan(cursor);
+  for (const top of cursor.started.toReversed()) {
+    if (span !== undefined && top.index < span.index) break;
+    if (top.node.kind === 'task' && top.node.body.revert !== undefined)
+      return { do: 'revert', node: top.node, outcome: top.outcome };
+  }
+  return span === undefined ? { do: 'end', state: 'reverted' } : { do: 'judge', ...span };
 }
 
 /** The span the failed node stands in, if the failure says another try may help. */
 function openSpan(cursor: Cursor): { node: SpanNode; index: number } | undefined {
   if (cursor.final || cursor.failures.length === 0 || !cursor.failures.every((failure) => failure.elsewhere))
     return undefined;
+  return spanAround(cursor);
+}
+
+function spanAround(cursor: Cursor): { node: SpanNode; index: number } | undefined {
   for (const [index, node] of cursor.flow.nodes.entries()) {
     if (node.kind === 'span' && index <= cursor.at && cursor.at < node.end) return { node, index };
   }
   return undefined;
 }
 
-const popped = (cursor: Cursor): Cursor => ({ ...cursor, started: cursor.started.slice(0, -1) });
+function storeOf(input: Store, started: readonly Started[]): Store {
+  const store: Record<string, Json | undefined> = { ...input };
+  for (const { node, outcome } of started)
+    if (node.kind === 'task' && outcome.is === 'done') Object.assign(store, outcome.result);
+  return store;
+}
+
+const remaining = (cursor: Cursor, started: readonly Started[]): Cursor => ({
+  ...cursor,
+  started,
+  store: storeOf(cursor.input, started),
+});
 
 /** A journal that the flow's nodes cannot have written. `engine/upgrade.ts` catches it. */
 export class JournalMismatch extends Error {
@@ -172,7 +189,7 @@ export function advance(cursor: Cursor, step: Step): Cursor {
     case 'cancelled':
       return cancelled(cursor, step);
     case 'reverted':
-      return { ...popped(skipTo(cursor, step.node)), stuck: false };
+      return reverted(cursor, step);
     case 'revert_failed':
       return { ...cursor, stuck: true };
     case 'rejected':
@@ -189,6 +206,14 @@ export const replay = (flow: AnyFlow, input: Store, steps: readonly Step[]): Cur
 export interface FailureData {
   readonly failure: Failure;
   readonly interrupted: boolean;
+  /** The span it stands in has had all its tries. Decided once, before anything is reverted. */
+  readonly final?: boolean;
+}
+
+/** Whether the try that runs is the last one of its span. The limit is the tools' to say. */
+export function isLastTry<Tools>(cursor: Cursor, tools: Tools): boolean {
+  const span = spanAround(cursor);
+  return span !== undefined && cursor.attempt >= span.node.options.limit(tools as never);
 }
 
 function reported(cursor: Cursor, step: Step): Cursor {
@@ -208,15 +233,18 @@ function reported(cursor: Cursor, step: Step): Cursor {
   const all = cursor.reported + 1 === branches;
   const failures = failed ? [...cursor.failures, failed.failure] : cursor.failures;
   const reverting = all && failures.length > 0;
-  const after = {
+  const store = outcome.is === 'done' ? { ...cursor.store, ...(outcome.result as Store | null) } : cursor.store;
+  return {
     ...cursor,
     started: [...cursor.started, { node: task, index, outcome }],
+    store,
     failures,
     reverting,
+    final: cursor.final || failed?.final === true,
     reported: all ? 0 : cursor.reported + 1,
     at: all && !reverting ? index + 1 : index,
+    tried: reverting ? store : cursor.tried,
   };
-  return reverting ? { ...after, tried: storeOf(after) } : after;
 }
 
 /** The node the flow stands at, going forward; undefined at the end. */
@@ -269,25 +297,24 @@ function cancelled(cursor: Cursor, step: Step): Cursor {
 }
 
 /** Tasks without a revert leave no step; the next one that has left one was below them. */
-function skipTo(cursor: Cursor, path: string): Cursor {
-  let each = cursor;
-  for (;;) {
-    const top = each.started.at(-1);
-    if (top === undefined) throw new JournalMismatch(`nothing to revert for ${path}`);
-    if (top.node.path === path) return each;
-    each = popped(each);
-  }
+function reverted(cursor: Cursor, step: Step): Cursor {
+  const place = cursor.started.findLastIndex(({ node }) => node.path === step.node);
+  const each = cursor.started[place];
+  if (each === undefined) throw new JournalMismatch(`nothing to revert for ${step.node}`);
+  return { ...remaining(cursor, cursor.started.slice(0, place)), stuck: false };
 }
 
 function rejected(cursor: Cursor, step: Step): Cursor {
   const index = cursor.flow.nodes.findIndex((node) => node.kind === 'span' && node.path === step.node);
   if (index < 0) throw new JournalMismatch(`no span ${step.node}`);
   return {
-    ...cursor,
+    ...remaining(
+      cursor,
+      cursor.started.filter((each) => each.index < index),
+    ),
     at: index + 1,
     reverting: false,
     failures: [],
-    started: cursor.started.filter((each) => each.index < index),
     rejections: [...cursor.rejections, step.data as unknown as Rejection],
     attempt: cursor.attempt + 1,
   };

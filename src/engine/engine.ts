@@ -10,7 +10,8 @@
  * Wishes of operators (cancel, revert, resume) are columns in the flow's row, so that any process, the command line
  * included, may make them while this one runs.
  */
-import { fromNow, pause, uuid } from '../lib/clock.ts';
+import { elapsed, fromNow, pause, uuid } from '../lib/clock.ts';
+import { carry } from './carry.ts';
 import { FIRST_LANE } from './cursor.ts';
 import type { EngineEvent, EngineListener } from './events.ts';
 import { Fenced } from './failure.ts';
@@ -35,6 +36,7 @@ export interface EngineOptions<Tools, Tx extends EngineTx> {
   readonly pollMs?: number;
   readonly revertRetry?: RetryPolicy;
   readonly troubleBackoffMs?: number;
+  /** A world task that runs longer says so in the database, this often. Default 5,000. */
   readonly doingIntervalMs?: number;
   /** Days that ended flows are kept. Default 30. */
   readonly keepEndedDays?: number;
@@ -50,8 +52,9 @@ export interface StartOptions {
   readonly requestId: string;
 }
 
-/** Flows looked at by one bite of pruning. */
+/** Flows forgotten in one bite. */
 const PRUNE_BITE = 200;
+const PRUNE_MS = 60_000;
 
 export class Engine<Tools, Tx extends EngineTx> {
   readonly process: string;
@@ -62,14 +65,18 @@ export class Engine<Tools, Tx extends EngineTx> {
   readonly #lanes = new Set<string>();
   readonly #stop = new AbortController();
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #concurrency: number;
   #looking: Promise<void> | null = null;
   #lookAgain = false;
+  /** The last look ended for want of room. */
+  #full = false;
   #loop: Promise<void> | null = null;
 
   constructor(options: EngineOptions<Tools, Tx>) {
     this.#options = options;
     this.#registry = new Registry(options.flows);
     this.process = options.process ?? uuid();
+    this.#concurrency = options.concurrency ?? 256;
   }
 
   /**
@@ -80,8 +87,10 @@ export class Engine<Tools, Tx extends EngineTx> {
     await this.#checkInFlight();
     this.#lanes.add(FIRST_LANE);
     for (const lane of lanes) this.#lanes.add(lane);
-    await this.#look();
+    this.wake();
+    await this.#looking;
     this.#loop = this.#poll();
+    this.#noteOften();
   }
 
   /** This process owns the lane from now on: its unfinished flows are taken up at once. */
@@ -115,13 +124,13 @@ export class Engine<Tools, Tx extends EngineTx> {
     options: StartOptions,
   ): Promise<{ readonly id: string; readonly created: boolean }> {
     const id = options.id ?? uuid();
-    const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < (this.#options.concurrency ?? 256);
+    const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency;
     const fresh: NewFlow = {
       id,
       name: flow.name,
       version: flow.version,
       lane: FIRST_LANE,
-      input: input as NewFlow['input'],
+      input: carry<NewFlow['input']>(input as NewFlow['input'], flow.name),
       owner: mine ? this.process : null,
       resource: options.resource,
       projectId: options.projectId,
@@ -144,7 +153,7 @@ export class Engine<Tools, Tx extends EngineTx> {
       this.#waiting.set(id, waiting.add(heard));
       try {
         const row = await this.#options.journal.find(id);
-        if (row && (row.endedAt !== null || row.state === 'stuck')) return row;
+        if (row && (row.endedAt !== null || (row.state === 'stuck' && row.wish === null))) return row;
         await Promise.race([ended, pause(this.#options.pollMs ?? 1_000, signal)]);
       } finally {
         waiting.delete(heard);
@@ -156,8 +165,10 @@ export class Engine<Tools, Tx extends EngineTx> {
   /** Makes a wish of a flow, wherever it runs. False when it has ended. */
   async wish(id: string, wish: Wish, reason: string): Promise<boolean> {
     const heard = await this.#options.journal.wish(id, wish, reason);
-    if (heard) this.wake();
-    return heard;
+    if (!heard) return false;
+    this.#running.get(id)?.runner.wish(wish, reason);
+    this.wake();
+    return true;
   }
 
   /** Ids of the flows this process runs now. */
@@ -168,6 +179,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   /** Stops taking up flows and leaves those that run where they stand: the next process goes on with them. */
   async stop(): Promise<void> {
     this.#stop.abort(new Stopped('The process stops.'));
+    for (const { runner } of this.#running.values()) runner.interrupt();
     await this.#loop;
     await this.#looking;
     await Promise.all([...this.#running.values()].map(({ done }) => done));
@@ -202,12 +214,12 @@ export class Engine<Tools, Tx extends EngineTx> {
       updatedAt: at,
       endedAt: null,
     };
-    this.#run(row, [], false);
+    this.#run(row, []);
   }
 
-  #run(row: FlowRow, steps: Parameters<typeof resume>[2], recovered: boolean): void {
+  #run(row: FlowRow, steps: Parameters<typeof resume>[2]): void {
+    // What still runs under an older claim is fenced by this one, and dropped then.
     if (this.#stop.signal.aborted || this.#running.has(row.id)) return;
-    this.#dropped.delete(row.id);
     const cursor = resume(this.#registry, row, steps);
     const runner = new Runner<Tools, Tx>(
       row,
@@ -219,59 +231,75 @@ export class Engine<Tools, Tx extends EngineTx> {
         emit: (event) => this.#heard(event),
         revertRetry: this.#options.revertRetry ?? { tries: 8, when: () => true, backoffMs: 250, maxBackoffMs: 30_000 },
         troubleBackoffMs: this.#options.troubleBackoffMs ?? 250,
-        doingIntervalMs: this.#options.doingIntervalMs ?? 5_000,
       },
       this.#stop.signal,
-      { recovered, poisoned: row.claims > (this.#options.maxClaims ?? 5) },
+      { recovered: row.claims > 0, poisoned: row.claims > (this.#options.maxClaims ?? 5) },
     );
-    const done = runner
-      .run()
+    const done = Promise.resolve()
+      .then(() => runner.run())
       .catch((error: unknown) => {
         if (this.#stop.signal.aborted) return;
-        this.#dropped.add(row.id);
-        if (error instanceof Fenced) return;
-        this.#heard({
-          is: 'journal-trouble',
-          error,
-          flowId: row.id,
-          flow: row.name,
-          resource: row.resource,
-          requestId: row.requestId,
-        });
+        this.#drop(row, error);
       })
       .finally(() => {
         this.#running.delete(row.id);
         for (const heard of this.#waiting.get(row.id) ?? []) heard();
+        if (this.#full && this.#running.size <= this.#concurrency / 2) this.wake();
       });
     this.#running.set(row.id, { runner, done });
   }
 
+  /** Nothing of it runs here now, though it may still be ours: the next look takes it up again if it is. */
+  #drop({ id, name, resource, requestId }: FlowRow, error: unknown): void {
+    this.#dropped.add(id);
+    if (error instanceof Fenced) return;
+    this.#heard({ is: 'journal-trouble', error, flowId: id, flow: name, resource, requestId });
+  }
+
+  /** A listener that throws is a mistake of its own, and no flow's. */
   #heard(event: EngineEvent): void {
-    this.#options.listen?.(event);
+    try {
+      this.#options.listen?.(event);
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
   }
 
   /** One look at the queue: wishes, then flows nobody runs. */
   async #look(): Promise<void> {
     this.#lookAgain = false;
+    this.#full = false;
+    if (this.#lanes.size === 0) return;
     try {
       await this.#grantWishes();
       for (;;) {
-        const limit = (this.#options.concurrency ?? 256) - this.#running.size;
-        if (limit <= 0 || this.#stop.signal.aborted) return;
+        const limit = this.#concurrency - this.#running.size;
+        this.#full = limit <= 0;
+        if (this.#full || this.#stop.signal.aborted) return;
         const dropped = [...this.#dropped];
         const rows = await this.#options.journal.claim({
           process: this.process,
           lanes: [...this.#lanes],
           limit,
           dropped,
+          knows: this.#registry.all(),
         });
-        for (const id of dropped) this.#dropped.delete(id);
-        for (const row of rows) this.#run(row, await this.#options.journal.steps(row.id), true);
+        // A dropped flow that was not among those there was room for is another's.
+        for (const id of rows.length < limit ? dropped : rows.map((row) => row.id)) this.#dropped.delete(id);
+        for (const row of rows) await this.#takeUp(row);
         if (rows.length < limit) return;
       }
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#heard({ is: 'journal-trouble', error, flowId: '', flow: '', resource: '', requestId: '' });
+    }
+  }
+
+  async #takeUp(row: FlowRow): Promise<void> {
+    try {
+      this.#run(row, await this.#options.journal.steps(row.id));
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#drop(row, error);
     }
   }
 
@@ -282,24 +310,37 @@ export class Engine<Tools, Tx extends EngineTx> {
   }
 
   async #poll(): Promise<void> {
-    let pruned = 0;
+    let pruned = Number.NEGATIVE_INFINITY;
     for (;;) {
       try {
         await pause(this.#options.pollMs ?? 1_000, this.#stop.signal);
-      } catch {
-        return;
+        this.wake();
+        await this.#looking;
+        if (elapsed() - pruned < PRUNE_MS) continue;
+        await this.#prune();
+        pruned = elapsed();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#heard({ is: 'journal-trouble', error, flowId: '', flow: '', resource: '', requestId: '' });
       }
-      this.wake();
-      await this.#looking;
-      if (performance.now() - pruned < 60_000) continue;
-      pruned = performance.now();
-      await this.#prune().catch(() => undefined);
     }
   }
 
   async #prune(): Promise<void> {
     const before = fromNow(-(this.#options.keepEndedDays ?? 30) * 86_400_000);
-    while ((await this.#options.journal.prune(before, PRUNE_BITE)) === PRUNE_BITE) this.#stop.signal.throwIfAborted();
+    while ((await this.#options.journal.prune(before, PRUNE_BITE)) === PRUNE_BITE) {
+      this.#stop.signal.throwIfAborted();
+      this.wake();
+    }
+  }
+
+  /** For people: what takes long. */
+  #noteOften(): void {
+    const every = this.#options.doingIntervalMs ?? 5_000;
+    const timer = setInterval(() => {
+      for (const { runner } of this.#running.values()) runner.note(every);
+    }, every).unref();
+    this.#stop.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   }
 }
 

@@ -24,9 +24,15 @@ export interface Failure {
 /** All failures of a flow so far, the first one first. */
 export type FlowFailures = readonly [Failure, ...Failure[]];
 
-/** A flow was told to stop. Reverts run. */
+/** A flow was told to stop, or a task because one beside it failed. Reverts run. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';
+  /** The failure beside it said so. */
+  readonly elsewhere: boolean;
+  constructor(message: string, { elsewhere = false } = {}) {
+    super(message);
+    this.elsewhere = elsewhere;
+  }
 }
 
 /** A task took longer than it may. */
@@ -39,9 +45,14 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
-/** A result that the journal does not carry: results are references and small facts. */
+/** More than the journal carries: results are references and small facts. */
 export class ResultTooLarge extends Error {
   override readonly name = 'ResultTooLarge';
+}
+
+/** A value that would not come back from the journal as it is. */
+export class NotJson extends Error {
+  override readonly name = 'NotJson';
 }
 
 /** Another process owns the flow now; this one must not write or do anything more for it. */

@@ -83,6 +83,11 @@ export interface Write {
   readonly released: boolean;
 }
 
+/** Whether what was wished of the flow is done with this write, or moot. */
+export function hearsWish({ steps, state, ended }: Write): boolean {
+  return ended || state === 'stuck' || steps.some(({ event }) => event === 'cancelled');
+}
+
 /** Which flow, under which claim, after how many steps. */
 export interface Claimed {
   readonly id: string;
@@ -96,6 +101,8 @@ export interface ClaimRequest {
   readonly limit: number;
   /** Flows of this process that it runs no more: a runner was fenced, or failed by a mistake of ours. */
   readonly dropped: readonly string[];
+  /** The newest version this process knows of each flow. What is newer, or has another name, is left to others. */
+  readonly knows: readonly { readonly name: string; readonly version: number }[];
 }
 
 export interface FlowQuery {
@@ -109,7 +116,7 @@ export interface FlowQuery {
 export interface Journal<Tx extends EngineTx> {
   /**
    * Begins a flow inside the caller's transaction and takes its holds. The same id is the same flow: `false` when it is
-   * there already. Rejects with `Held` when another flow has a hold that forbids one of them.
+   * there already. Rejects with `Held`, having written nothing, when another flow has a hold that forbids one of them.
    */
   insert(tx: Tx, flow: NewFlow): Promise<boolean>;
   /** Rejects with `Fenced`. */
@@ -118,15 +125,17 @@ export interface Journal<Tx extends EngineTx> {
   transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void>;
   /**
    * Takes flows of these lanes that nobody runs, or whose process is dead, the oldest first; a stuck one only when it is
-   * wished back (`resume`, `revert`), and then with no claims counted against it.
+   * wished back (`resume`, `revert`), and then with no claims counted against it. `claims` counts those from an owner, so
+   * it is 0 when nobody can have begun the task at the cursor.
    */
   claim(request: ClaimRequest): Promise<readonly FlowRow[]>;
   steps(flowId: string): Promise<readonly Step[]>;
   find(flowId: string): Promise<FlowRow | undefined>;
   list(query: FlowQuery): Promise<readonly FlowRow[]>;
   /**
-   * Keeps the wish in the row until the flow has turned back or ended. False when it makes no sense: the flow has ended,
-   * a `resume` of one that is not stuck, a `cancel` of one that is reverting already.
+   * Keeps the wish in the row until it was heeded (a step `cancelled`) or the flow is stuck or has ended. False when it
+   * makes no sense: the flow has ended, a `resume` of one that is not stuck, a `cancel` of one that is. A flow that reverts
+   * may be cancelled: it tries nothing again.
    */
   wish(flowId: string, wish: Wish, reason: string): Promise<boolean>;
   /** Flows that this process runs and somebody wishes something of. */

@@ -9,9 +9,11 @@
  * back-off until it succeeds or the process stops. **A failing revert** is tried again with back-off, then parks the
  * flow as *stuck*, where an operator finds it.
  */
-import { elapsed, millis, now, pause } from '../lib/clock.ts';
+import { elapsed, millis, now, pause, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
-import { advance, type Cursor, type FailureData, laneOf, plan, type Step, standing, storeOf } from './cursor.ts';
+import { Call } from './call.ts';
+import { carry } from './carry.ts';
+import { advance, type Cursor, type FailureData, laneOf, plan, type Step, standing } from './cursor.ts';
 import type { EngineEvent } from './events.ts';
 import { Cancelled, type Failure, Fenced, failureOf, Interrupted, TaskTimeout } from './failure.ts';
 import type { Node, TaskNode } from './flow.ts';
@@ -19,11 +21,10 @@ import type { Claimed, Doing, EngineTx, FlowRow, Journal, Wish, Write } from './
 import type { Outcome, Rejection, RetryPolicy } from './task.ts';
 import {
   contextOf,
-  declines,
   type Extent,
   extend,
   type FailedRecord,
-  fitting,
+  failedStep,
   inputOf,
   needsWorld,
   RecordFailed,
@@ -40,8 +41,6 @@ export interface RunnerOptions<Tools, Tx extends EngineTx> {
   readonly revertRetry: RetryPolicy;
   /** Milliseconds between two tries of a journal write. */
   readonly troubleBackoffMs: number;
-  /** A world task that runs longer says so in the database, this often. */
-  readonly doingIntervalMs: number;
 }
 
 /** How the process came to the flow. */
@@ -65,13 +64,19 @@ export class Runner<Tools, Tx extends EngineTx> {
   readonly #begun = elapsed();
   /** Ends everything this runner waits for: the process stops. */
   readonly #stop: AbortSignal;
-  /** Aborted by a wish or by a sibling's failure. */
-  #task = new AbortController();
+  readonly #poisoned: boolean;
   #cursor: Cursor;
   #seq: number;
   #wish: { readonly wish: Wish; readonly reason: string } | null;
   #inherited: boolean;
-  readonly #poisoned: boolean;
+  /** What runs in the world now: one call, or those of a parallel node. */
+  readonly #calls = new Set<Call>();
+  /** Why the task that runs must end: a wish, or the end of one beside it. */
+  #ending: { readonly reason: unknown } | undefined;
+  /** What was last said of it in the database. */
+  #noted: Doing | null = null;
+  /** Parallel tasks write one after another. */
+  #telling: Promise<unknown> = Promise.resolve();
 
   constructor(row: FlowRow, cursor: Cursor, options: RunnerOptions<Tools, Tx>, stop: AbortSignal, origin: Origin) {
     this.#row = row;
@@ -83,6 +88,7 @@ export class Runner<Tools, Tx extends EngineTx> {
       tools: options.tools,
       owns: options.owns,
       isTrouble: (error) => options.journal.isTrouble(error),
+      cancelled: () => (this.#wish === null || this.#wish.wish === 'resume' ? undefined : this.#wish.reason),
     };
     this.#stop = stop;
     this.#wish = row.wish === null ? null : { wish: row.wish, reason: row.wishReason ?? '' };
@@ -93,19 +99,47 @@ export class Runner<Tools, Tx extends EngineTx> {
   /** An operator or a user wants something of the flow, now. Saying it twice changes nothing. */
   wish(wish: Wish, reason: string): void {
     this.#wish = { wish, reason };
-    if (!this.#cursor.reverting && this.#heeds(this.#cursor)) this.#task.abort(new Cancelled(reason));
+    if (!this.#cursor.reverting && this.#heeds(this.#cursor)) this.#end(new Cancelled(reason));
+  }
+
+  /** The process stops: what runs is told. */
+  interrupt(): void {
+    for (const call of this.#calls) call.abort(this.#stop.reason);
+  }
+
+  /** Says in the database what has run for longer than `afterMs`, for people and other processes. */
+  note(afterMs: number): void {
+    const [first] = this.#calls;
+    const doing = first !== undefined && millis(now()) - millis(first.doing.since) >= afterMs ? first.doing : null;
+    if (doing?.node !== this.#noted?.node || doing?.progress !== this.#noted?.progress) this.#say(doing);
+  }
+
+  #say(doing: Doing | null): void {
+    this.#noted = doing;
+    this.#options.journal
+      .doing(this.#row.id, doing)
+      .catch((error: unknown) => this.#emit({ is: 'journal-trouble', error }));
   }
 
   async run(): Promise<void> {
     this.#emit({ is: 'flow-started', recovered: this.#inherited });
     let pending: readonly Step[] = [];
     for (;;) {
-      const turn = this.#turnBack(pending.reduce(advance, this.#cursor));
-      if (turn !== undefined) pending = [...pending, turn];
-      const cursor = pending.reduce(advance, this.#cursor);
-      const action = plan(cursor, declines(cursor, this.#options.tools));
+      let cursor = pending.reduce(advance, this.#cursor);
+      const turn = this.#turnBack(cursor);
+      if (turn !== undefined) {
+        pending = [...pending, turn];
+        cursor = advance(cursor, turn);
+      }
+      const action = plan(cursor);
+      if (action.do === 'revert' && this.#inherited && this.#poisoned && turn === undefined) {
+        // A revert that kills its process each time must not be begun for ever.
+        return await this.#park(this.#failedRevert(action.node, failureOf(this.#died(), action.node.path), now()));
+      }
       if ((action.do === 'parallel' || needsWorld(action)) && this.#options.owns(laneOf(cursor))) {
         if (pending.length > 0) await this.#append(pending);
+        this.#stop.throwIfAborted();
+        this.#ending = undefined;
         if (action.do === 'parallel') pending = await this.#executeAll(action.node.branches);
         else if (action.do === 'execute') pending = [await this.#execute(action.node)];
         else {
@@ -114,7 +148,7 @@ export class Runner<Tools, Tx extends EngineTx> {
           pending = [step];
         }
       } else {
-        const { cursor: after, ended, released } = await this.#commit(pending);
+        const { cursor: after, ended, released } = await this.#commit(pending, action.do === 'end');
         if (ended || released || after.stuck) return;
         pending = [];
       }
@@ -124,7 +158,7 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   /** A cancel, a poisoned flow or a task that must not run twice, seen at a boundary. */
   #turnBack(cursor: Cursor): Step | undefined {
-    if (cursor.reverting) return undefined;
+    if (cursor.reverting || (this.#wish === null && !this.#inherited)) return undefined;
     const node = standing(cursor);
     const path = node?.path ?? 'end';
     const interrupted = this.#inherited && (node?.kind === 'parallel' || (node?.kind === 'task' && !node.record));
@@ -132,131 +166,149 @@ export class Runner<Tools, Tx extends EngineTx> {
       stepOf(cursor, path, 'cancelled', { failure: failureOf(error, path), interrupted });
     if (this.#inherited && this.#poisoned) return back(this.#died());
     if (this.#wish !== null && node !== undefined && this.#heeds(cursor)) return back(new Cancelled(this.#wish.reason));
-    if (interrupted && node?.kind === 'task' && node.body.onInterrupt === 'revert')
+    if (interrupted && tasksOf(node).some(({ body }) => body.onInterrupt === 'revert'))
       return back(new Interrupted('The process died while it ran.'));
     return undefined;
   }
 
   /** Once something is destroyed there is no way back; while it is being destroyed, only for an operator. */
   #heeds(cursor: Cursor): boolean {
-    const destroys = (node: Node | undefined): boolean => node?.kind === 'task' && node.body.forwardOnly;
     if (this.#wish === null || this.#wish.wish === 'resume') return false;
-    if (cursor.started.some(({ node, outcome }) => destroys(node) && outcome.is === 'done')) return false;
-    return this.#wish.wish === 'revert' || !destroys(standing(cursor));
+    const destroyed = cursor.started.some(
+      ({ node, outcome }) => node.kind === 'task' && node.body.forwardOnly && outcome.is === 'done',
+    );
+    if (destroyed) return false;
+    return this.#wish.wish === 'revert' || !tasksOf(standing(cursor)).some(({ body }) => body.forwardOnly);
+  }
+
+  /** What runs is told, and is not tried again. */
+  #end(reason: unknown): void {
+    this.#ending ??= { reason };
+    for (const call of this.#calls) call.abort(reason);
   }
 
   async #execute(node: TaskNode): Promise<Step> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: false });
-    const input = inputOf(storeOf(this.#cursor), node);
-    const result = await this.#tried(node.body.retry, node, async (context) =>
-      fitting(((await node.body.execute?.(input as never, context as never)) ?? null) as Json, node.path),
+    const input = inputOf(this.#cursor.store, node);
+    const result = await this.#tried(node.body.retry, node, startedAt, async (context) =>
+      carry(((await node.body.execute?.(input as never, context as never)) ?? null) as Json, node.path),
     );
     if (result instanceof GivenUp)
-      return stepOf(this.#cursor, node.path, 'failed', { failure: result.failure, interrupted: false }, startedAt);
+      return failedStep(this.#cursor, node.path, result.failure, this.#options.tools, startedAt);
     return stepOf(this.#cursor, node.path, 'done', result, startedAt);
   }
 
-  /** Waits for all, so that nothing runs unseen when the reverts begin. What was done is journaled before what failed. */
+  /**
+   * Waits for all, so that nothing runs unseen when the reverts begin, or when the runner ends. What was done is
+   * journaled before what failed, and what failed in the order of time: the first failure is the cause.
+   */
   async #executeAll(nodes: readonly TaskNode[]): Promise<readonly Step[]> {
-    const steps = await Promise.all(
-      nodes.map(async (node) => {
+    const failed: Step[] = [];
+    const done: Step[] = [];
+    const branches = nodes.map(async (node) => {
+      try {
         const step = await this.#execute(node);
-        if (step.event === 'failed') this.#task.abort(new Cancelled(`${node.path} failed beside it.`));
-        return step;
-      }),
-    );
-    return [...steps.filter(({ event }) => event === 'done'), ...steps.filter(({ event }) => event !== 'done')];
+        (step.event === 'done' ? done : failed).push(step);
+        if (step.event !== 'done') this.#end(besides(step));
+      } catch (error) {
+        this.#end(error);
+        throw error;
+      }
+    });
+    await Promise.allSettled(branches);
+    await Promise.all(branches);
+    return [...done, ...failed];
   }
 
   async #revert(node: TaskNode, outcome: Outcome<Json>): Promise<Step> {
     const startedAt = now();
-    const failed = (failure: Failure): Step =>
-      stepOf(this.#cursor, node.path, 'revert_failed', { failure, interrupted: false }, startedAt);
-    // A revert that kills its process each time must not be begun for ever.
-    if (this.#inherited && this.#poisoned) return failed(failureOf(this.#died(), node.path));
     this.#emit({ is: 'task-started', task: node.path, reverting: true });
-    const input = inputOf(storeOf(this.#cursor), node);
-    this.#task = new AbortController();
-    const result = await this.#tried(this.#options.revertRetry, node, async (context) => {
+    const input = inputOf(this.#cursor.store, node);
+    const result = await this.#tried(this.#options.revertRetry, node, startedAt, async (context) => {
       await node.body.revert?.(input as never, outcome as never, context as never);
       return null;
     });
     return result instanceof GivenUp
-      ? failed(result.failure)
+      ? this.#failedRevert(node, result.failure, startedAt)
       : stepOf(this.#cursor, node.path, 'reverted', null, startedAt);
   }
 
+  #failedRevert(node: TaskNode, failure: Failure, startedAt: Timestamp): Step {
+    return stepOf(this.#cursor, node.path, 'revert_failed', { failure, interrupted: false }, startedAt);
+  }
+
   /** One world call, tried as its policy says, each time under its deadline. */
-  async #tried(policy: RetryPolicy, node: TaskNode, call: (context: object) => Promise<Json>): Promise<Json | GivenUp> {
-    const watch = this.#watch(node);
-    try {
-      for (
-        let tries = 1, backoffMs = policy.backoffMs ?? 250;
-        ;
-        tries += 1, backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000)
-      ) {
-        const deadline = new AbortController();
-        const signal = AbortSignal.any([this.#stop, this.#task.signal, deadline.signal]);
-        const timer = Number.isFinite(node.body.timeoutMs)
-          ? setTimeout(
-              () => deadline.abort(new TaskTimeout(`${node.path} took longer than ${node.body.timeoutMs} ms.`)),
-              node.body.timeoutMs,
-            )
-          : undefined;
-        try {
-          return await call({ ...contextOf(this.#cursor, this.#around), signal, progress: watch.progress });
-        } catch (error) {
-          this.#stop.throwIfAborted();
-          const failure = failureOf(signal.aborted ? signal.reason : error, node.path);
-          const worth = policy.when?.(failure) ?? failure.transient;
-          if (tries >= policy.tries || this.#task.signal.aborted || !worth) return new GivenUp(failure);
-          await this.#tellRetry(node, failure, tries);
-          await pause(backoffMs, AbortSignal.any([this.#stop, this.#task.signal])).catch(() =>
-            this.#stop.throwIfAborted(),
-          );
-        } finally {
-          clearTimeout(timer);
-        }
+  async #tried(
+    policy: RetryPolicy,
+    node: TaskNode,
+    since: Timestamp,
+    work: (context: object) => Promise<Json>,
+  ): Promise<Json | GivenUp> {
+    for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
+      const call = this.#call(node, since);
+      const timer = Number.isFinite(node.body.timeoutMs)
+        ? setTimeout(
+            () => call.abort(new TaskTimeout(`${node.path} took longer than ${node.body.timeoutMs} ms.`)),
+            node.body.timeoutMs,
+          )
+        : undefined;
+      try {
+        return await work(this.#contextOf(call, node));
+      } catch (error) {
+        this.#stop.throwIfAborted();
+        const failure = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
+        const worth = policy.when?.(failure) ?? failure.transient;
+        if (tries >= policy.tries || this.#ending !== undefined || !worth) return new GivenUp(failure);
+        await this.#tellRetry(node, failure, tries);
+      } finally {
+        clearTimeout(timer);
+        this.#calls.delete(call);
+        if (this.#noted?.node === node.path) this.#say(null);
       }
-    } finally {
-      watch.end();
+      const ending = await this.#rest(node, since, backoffMs);
+      if (ending !== undefined) return new GivenUp(failureOf(ending.reason, node.path));
+      backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000);
     }
+  }
+
+  #call(node: TaskNode, since: Timestamp): Call {
+    const call = new Call({ node: node.path, since, progress: null });
+    this.#calls.add(call);
+    if (this.#ending !== undefined) call.abort(this.#ending.reason);
+    if (this.#stop.aborted) call.abort(this.#stop.reason);
+    return call;
+  }
+
+  /** The pause before another try; ends early, and says why, when the task is to end. */
+  async #rest(node: TaskNode, since: Timestamp, ms: number): Promise<{ readonly reason: unknown } | undefined> {
+    const resting = this.#call(node, since);
+    await pause(ms, resting.signal).catch(() => {});
+    this.#calls.delete(resting);
+    this.#stop.throwIfAborted();
+    return resting.aborted;
+  }
+
+  #contextOf(call: Call, node: TaskNode): object {
+    return {
+      ...contextOf(this.#cursor, this.#around),
+      get signal(): AbortSignal {
+        return call.signal;
+      },
+      progress: (fraction: number): void => {
+        if (call.tells(fraction)) this.#emit({ is: 'task-progress', task: node.path, fraction });
+      },
+    };
   }
 
   /** The first tries tell the story; later ones only that it goes on, so the journal stays small. */
   async #tellRetry(node: TaskNode, failure: Failure, tries: number): Promise<void> {
     this.#emit({ is: 'task-retried', task: node.path, failure, tries });
-    if ((tries & (tries - 1)) === 0)
-      await this.#append([
-        stepOf(this.#cursor, node.path, 'retried', { failure: { ...failure }, tries } as unknown as Json),
-      ]);
-  }
-
-  /** Progress for listeners, ten times a second at most; and for other processes, only of what takes long. */
-  #watch(node: TaskNode) {
-    let doing: Doing = { node: node.path, since: now(), progress: null };
-    let emitted = Number.NEGATIVE_INFINITY;
-    let noted = false;
-    const note = (what: Doing | null): void => {
-      noted = what !== null;
-      this.#options.journal
-        .doing(this.#row.id, what)
-        .catch((error: unknown) => this.#emit({ is: 'journal-trouble', error }));
-    };
-    const timer = setInterval(() => note(doing), this.#options.doingIntervalMs).unref();
-    return {
-      progress: (fraction: number): void => {
-        doing = { ...doing, progress: fraction };
-        if (elapsed() - emitted < 100 && fraction < 1) return;
-        emitted = elapsed();
-        this.#emit({ is: 'task-progress', task: node.path, fraction });
-      },
-      end: (): void => {
-        clearInterval(timer);
-        if (noted) note(null);
-      },
-    };
+    if ((tries & (tries - 1)) !== 0) return;
+    const tell = (): Promise<void> =>
+      this.#append([stepOf(this.#cursor, node.path, 'retried', { failure: { ...failure }, tries } as unknown as Json)]);
+    this.#telling = this.#telling.then(tell, tell);
+    await this.#telling;
   }
 
   /** Steps that need no transaction of ours: they share a commit with all flows that write in this turn. */
@@ -267,10 +319,9 @@ export class Runner<Tools, Tx extends EngineTx> {
   }
 
   /** The pending steps and all that follow without the world, in one commit. */
-  async #commit(pending: readonly Step[]): Promise<Extent> {
-    const cursor = pending.reduce(advance, this.#cursor);
-    if (plan(cursor, declines(cursor, this.#options.tools)).do === 'end') {
-      const extent = { cursor, steps: pending, ended: true, released: false };
+  async #commit(pending: readonly Step[], ended: boolean): Promise<Extent> {
+    if (ended) {
+      const extent = { cursor: pending.reduce(advance, this.#cursor), steps: pending, ended, released: false };
       await this.#durably(() => this.#options.journal.append(this.#claimed(), writeOf(extent)));
       return this.#settle(extent);
     }
@@ -350,7 +401,7 @@ export class Runner<Tools, Tx extends EngineTx> {
   }
 
   #died(): Interrupted {
-    return new Interrupted(`Its process died ${this.#row.claims} times without progress.`);
+    return new Interrupted(`It was taken up ${this.#row.claims} times without progress.`);
   }
 
   #emit(event: Emitted): void {
@@ -365,6 +416,17 @@ class GivenUp {
   constructor(failure: Failure) {
     this.failure = failure;
   }
+}
+
+/** The tasks that run when the flow stands at this node. */
+function tasksOf(node: Node | undefined): readonly TaskNode[] {
+  if (node?.kind === 'parallel') return node.branches;
+  return node?.kind === 'task' ? [node] : [];
+}
+
+/** What the tasks beside one that failed are told. */
+function besides({ node, data }: Step): Cancelled {
+  return new Cancelled(`${node} failed beside it.`, (data as unknown as FailureData).failure);
 }
 
 function writeOf({ cursor, steps, ended, released }: Extent): Write {

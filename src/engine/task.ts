@@ -95,7 +95,7 @@ export interface TaskBody {
   readonly onInterrupt: 'retry' | 'revert';
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
-  /** Destroys: `cancel` does not stop it, only an operator's `revert` does. */
+  /** Destroys: tried until it succeeds; `cancel` does not stop it, only an operator's `revert` does. */
   readonly forwardOnly: boolean;
 }
 
@@ -112,6 +112,13 @@ interface WorldOptions {
 }
 
 const RETRY: RetryPolicy = { tries: 4, backoffMs: 250, maxBackoffMs: 10_000 };
+/** What destroys has no way back, so whatever its failure is, it is tried until it succeeds or an operator ends it. */
+const FORWARD: RetryPolicy = {
+  tries: Number.POSITIVE_INFINITY,
+  when: () => true,
+  backoffMs: 250,
+  maxBackoffMs: 60_000,
+};
 
 /** The task makers for flows over these tools and this transaction. */
 export function tasksOver<Tools, Tx>() {
@@ -150,7 +157,7 @@ function bodyOf(definition: WorldOptions & { execute?: unknown; revert?: unknown
     ...(definition.execute === undefined ? {} : { execute: definition.execute as NonNullable<TaskBody['execute']> }),
     ...(definition.revert === undefined ? {} : { revert: definition.revert as NonNullable<TaskBody['revert']> }),
     onInterrupt: definition.onInterrupt ?? 'retry',
-    retry: { ...RETRY, ...definition.retry },
+    retry: { ...(definition.forwardOnly ? FORWARD : RETRY), ...definition.retry },
     timeoutMs: definition.timeoutMs ?? Number.POSITIVE_INFINITY,
     forwardOnly: definition.forwardOnly ?? false,
   };

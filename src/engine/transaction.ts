@@ -4,28 +4,26 @@
  *
  * It may be called again for the same cursor, in another transaction: nothing here but the database may change. A record
  * that throws leaves as `RecordFailed`, so that the transaction is rolled back and made again with its failure in its
- * place; it spoils no other.
+ * place, and ends there: a failure is durable before the first revert begins.
  */
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
+import { carry } from './carry.ts';
 import {
   type Action,
   advance,
   type Cursor,
   type FailureData,
+  isLastTry,
   laneOf,
   plan,
   type Step,
   type StepEvent,
-  storeOf,
 } from './cursor.ts';
-import { type Failure, ResultTooLarge } from './failure.ts';
+import { Cancelled, type Failure, failureOf } from './failure.ts';
 import type { Store, TaskNode } from './flow.ts';
 import type { EngineTx, FlowRow } from './journal.ts';
 import type { Rejection } from './task.ts';
-
-/** Bytes of JSON a task's result may have. */
-const RESULT_LIMIT = 64 * 1024;
 
 /** What a transaction needs to know of its runner. */
 export interface Surroundings<Tools> {
@@ -34,6 +32,8 @@ export interface Surroundings<Tools> {
   owns(lane: string): boolean;
   /** Storage trouble is not the record's failure. */
   isTrouble(error: unknown): boolean;
+  /** The reason, when no other try is wished. */
+  cancelled(): string | undefined;
 }
 
 export interface Extent {
@@ -69,35 +69,33 @@ export async function extend<Tools, Tx extends EngineTx>(
   const steps: Step[] = [...pending];
   let cursor = pending.reduce(advance, from);
   for (;;) {
-    const action = plan(cursor, declines(cursor, around.tools));
+    const action = plan(cursor);
     if (action.do === 'end') return { cursor, steps, ended: true, released: false };
     if (action.do === 'parallel' || needsWorld(action))
       return { cursor, steps, ended: false, released: !around.owns(laneOf(cursor)) };
-    if (action.do === 'enter') {
-      cursor = { ...cursor, at: cursor.at + 1 };
+    const reason = action.do === 'judge' ? around.cancelled() : undefined;
+    if (reason !== undefined) {
+      const step = inPlaceOf(action, failureOf(new Cancelled(reason), action.node.path), cursor, around.tools);
+      steps.push(step);
+      cursor = advance(cursor, step);
       continue;
     }
-    const step =
-      failed?.at === steps.length
-        ? inPlaceOf(action, failed.failure, cursor)
-        : await act(tx, action, cursor, steps.length, around);
+    if (failed?.at === steps.length) {
+      const step = inPlaceOf(action, failed.failure, cursor, around.tools);
+      cursor = advance(cursor, step);
+      return { cursor, steps: [...steps, step], ended: false, released: cursor.stuck };
+    }
+    const step = await act(tx, action, cursor, steps.length, around);
     steps.push(step);
     cursor = advance(cursor, step);
-    if (cursor.stuck) return { cursor, steps, ended: false, released: true };
   }
-}
-
-/** Whether the span that was just reverted has had all its tries. */
-export function declines<Tools>(cursor: Cursor, tools: Tools): boolean {
-  const action = plan(cursor);
-  return action.do === 'judge' && cursor.attempt >= action.node.options.limit(tools as never);
 }
 
 export function needsWorld(action: Action): action is Extract<Action, { do: 'execute' | 'revert' }> {
   return (action.do === 'execute' || action.do === 'revert') && !action.node.record;
 }
 
-type Inside = Exclude<Action, { do: 'end' | 'parallel' | 'enter' }>;
+type Inside = Exclude<Action, { do: 'end' | 'parallel' }>;
 
 async function act<Tools, Tx extends EngineTx>(
   tx: Tx,
@@ -107,7 +105,7 @@ async function act<Tools, Tx extends EngineTx>(
   around: Surroundings<Tools>,
 ): Promise<Step> {
   const path = action.node.path;
-  const store = storeOf(cursor);
+  const { store } = cursor;
   const context = { ...contextOf(cursor, around), tx };
   try {
     switch (action.do) {
@@ -117,7 +115,7 @@ async function act<Tools, Tx extends EngineTx>(
         return stepOf(cursor, path, 'chosen', action.node.lane(store as never));
       case 'execute': {
         const result = await action.node.body.execute?.(inputOf(store, action.node) as never, context as never);
-        return stepOf(cursor, path, 'done', fitting((result ?? null) as Json, path));
+        return stepOf(cursor, path, 'done', carry((result ?? null) as Json, path));
       }
       case 'revert':
         await action.node.body.revert?.(
@@ -143,12 +141,24 @@ async function act<Tools, Tx extends EngineTx>(
   }
 }
 
-function inPlaceOf(action: Inside, failure: Failure, cursor: Cursor): Step {
+function inPlaceOf<Tools>(action: Inside, cause: Failure, cursor: Cursor, tools: Tools): Step {
   const path = action.node.path;
-  const data = { failure: { ...failure, task: path }, interrupted: false };
+  const failure = { ...cause, task: path };
+  if (action.do === 'execute') return failedStep(cursor, path, failure, tools, null);
+  const data = { failure, interrupted: false };
   // A choice, a lane or a span that throws has no revert of its own.
-  const event = action.do === 'revert' ? 'revert_failed' : action.do === 'execute' ? 'failed' : 'cancelled';
-  return stepOf(cursor, path, event, data);
+  return stepOf(cursor, path, action.do === 'revert' ? 'revert_failed' : 'cancelled', data);
+}
+
+export function failedStep<Tools>(
+  cursor: Cursor,
+  path: string,
+  failure: Failure,
+  tools: Tools,
+  startedAt: Timestamp | null,
+): Step {
+  const data = { failure, interrupted: false, final: isLastTry(cursor, tools) };
+  return stepOf(cursor, path, 'failed', data, startedAt);
 }
 
 export function stepOf(
@@ -168,13 +178,7 @@ export function contextOf<Tools>(cursor: Cursor, around: Surroundings<Tools>) {
 }
 
 export function inputOf(store: Store, node: TaskNode): Store {
-  const rebound = Object.entries(node.rebind).map(([needed, name]) => [needed, store[name]]);
-  return rebound.length === 0 ? store : { ...store, ...Object.fromEntries(rebound) };
-}
-
-export function fitting(data: Json, path: string): Json {
-  const bytes = JSON.stringify(data)?.length ?? 0;
-  if (bytes > RESULT_LIMIT)
-    throw new ResultTooLarge(`${path} gave ${bytes} bytes; a result is a reference, at most ${RESULT_LIMIT} bytes.`);
-  return data;
+  const rebound = Object.entries(node.rebind);
+  if (rebound.length === 0) return store;
+  return { ...store, ...Object.fromEntries(rebound.map(([needed, name]) => [needed, store[name]])) };
 }

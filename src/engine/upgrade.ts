@@ -8,32 +8,39 @@
  */
 
 import type { Json } from '../lib/json.ts';
-import { advance, begin, type Cursor, JournalMismatch, replay, type Step } from './cursor.ts';
-import { failureOf, Interrupted } from './failure.ts';
-import type { AnyFlow, TaskNode } from './flow.ts';
+import { carry } from './carry.ts';
+import { begin, type Cursor, type FailureData, JournalMismatch, replay, type Step } from './cursor.ts';
+import { type Failure, failureOf, Interrupted } from './failure.ts';
+import type { AnyFlow, LaneNode, Node, TaskNode } from './flow.ts';
 import type { FlowRow } from './journal.ts';
-import type { Outcome } from './task.ts';
 
 /** The flows this process knows, all versions of them. */
 export class Registry {
   readonly #flows = new Map<string, AnyFlow>();
+  readonly #newest = new Map<string, AnyFlow>();
 
   constructor(flows: readonly AnyFlow[]) {
     for (const flow of flows) {
       const key = `${flow.name}@${flow.version}`;
       if (this.#flows.has(key)) throw new Error(`Two flows are called ${key}.`);
       this.#flows.set(key, flow);
+      if (flow.version > (this.newest(flow.name)?.version ?? 0)) this.#newest.set(flow.name, flow);
     }
   }
 
-  /** The version asked for, else the newest of that name. */
+  /** The version asked for, else a newer one. An older one may mean something else by what was recorded. */
   find(name: string, version: number): AnyFlow | undefined {
-    const named = [...this.#flows.values()].filter((flow) => flow.name === name);
-    return this.#flows.get(`${name}@${version}`) ?? named.sort((a, b) => b.version - a.version)[0];
+    const newest = this.newest(name);
+    return this.#flows.get(`${name}@${version}`) ?? (newest && newest.version > version ? newest : undefined);
   }
 
+  newest(name: string): AnyFlow | undefined {
+    return this.#newest.get(name);
+  }
+
+  /** The newest version of each name. */
   all(): readonly AnyFlow[] {
-    return [...this.#flows.values()];
+    return [...this.#newest.values()];
   }
 }
 
@@ -42,49 +49,76 @@ export class UnknownFlow extends Error {
   override readonly name = 'UnknownFlow';
 }
 
-/** Where a flow found in the journal stands. Rejects with `UnknownFlow`. */
+/** Where a flow found in the journal stands. Throws `UnknownFlow`. */
 export function resume(registry: Registry, row: FlowRow, steps: readonly Step[]): Cursor {
   const flow = registry.find(row.name, row.version);
-  if (!flow) throw new UnknownFlow(`Flow ${row.id} is a ${row.name}@${row.version}, which this version does not know.`);
+  if (!flow) {
+    const newest = registry.newest(row.name);
+    const known =
+      newest === undefined ? 'this version does not know' : `is newer than ${newest.version}, the last known`;
+    throw new UnknownFlow(`Flow ${row.id} is a ${row.name}@${row.version}, which ${known}.`);
+  }
+  const input = carry(row.input, row.name);
   try {
-    return { ...replay(flow, row.input, steps), stuck: false };
+    return { ...replay(flow, input, steps), stuck: false };
   } catch (error) {
     if (!(error instanceof JournalMismatch)) throw error;
     return takenBack(flow, row, steps);
   }
 }
 
-/** A cursor that only reverts: what started is found by path, wherever it stands now. */
+/**
+ * A cursor that only reverts: what started is found by path, wherever it stands now. What the process may have died in
+ * left no step; it is taken to be what follows the last task in the new flow.
+ */
 function takenBack(flow: AnyFlow, row: FlowRow, steps: readonly Step[]): Cursor {
-  const known = new Map(
-    flow.nodes
-      .flatMap((node) => (node.kind === 'task' ? [node] : node.kind === 'parallel' ? node.branches : []))
-      .map((node) => [node.path, node]),
-  );
-  const started: { node: TaskNode; index: number; outcome: Outcome<Json> }[] = [];
-  for (const step of steps) {
-    if (step.event === 'rejected') started.length = 0;
-    if (step.event === 'reverted') started.splice(started.findLastIndex(({ node }) => node.path === step.node));
-    if (step.event !== 'done' && step.event !== 'failed') continue;
-    const node = known.get(step.node);
-    if (!node)
-      throw new UnknownFlow(
-        `Flow ${row.id} (${row.name}@${row.version}) ran ${step.node}, which this version does not know how to revert.`,
-      );
-    started.push({
-      node,
-      index: 0,
-      outcome: step.event === 'done' ? { is: 'done', result: step.data } : { is: 'interrupted' },
-    });
+  const known = new Map(flow.nodes.flatMap(tasksOf).map((node) => [node.path, node]));
+  const started: { readonly path: string; readonly started: Cursor['started'][number] | undefined }[] = [];
+  const failures: Failure[] = [];
+  let turned = false;
+  const start = (path: string, outcome: Cursor['started'][number]['outcome']): void => {
+    const node = known.get(path);
+    started.push({ path, started: node && { node, index: 0, outcome } });
+  };
+  for (const { node, event, data } of steps) {
+    const { failure, interrupted } = (data ?? {}) as unknown as Partial<FailureData>;
+    if (event === 'done') start(node, { is: 'done', result: data });
+    if (event === 'failed' && failure) start(node, interrupted ? { is: 'interrupted' } : { is: 'failed', failure });
+    if (event === 'cancelled' && interrupted) for (const path of node.split('+')) start(path, { is: 'interrupted' });
+    if (event === 'chosen' && typeof data === 'string')
+      started.push({
+        path: node,
+        started: { node: laneTo(node, data), index: 0, outcome: { is: 'done', result: data } },
+      });
+    if ((event === 'failed' || event === 'cancelled') && failure) failures.push(failure);
+    const place = event === 'reverted' ? started.findLastIndex(({ path }) => path === node) : -1;
+    if (place >= 0) started.length = place;
+    if (event === 'rejected') failures.length = 0;
+    if (event !== 'retried') turned = event === 'failed' || event === 'cancelled' || event.startsWith('revert');
   }
-  const failure = failureOf(new Interrupted(`Its tasks changed in ${flow.name}@${flow.version}.`), 'upgrade');
-  const turned = advance(begin(flow, row.input), {
-    node: 'upgrade',
-    event: 'cancelled',
-    attempt: 1,
-    data: { failure, interrupted: false } as unknown as Json,
-    startedAt: null,
-    at: failure.at,
-  });
-  return { ...turned, started };
+  if (!turned) for (const path of following(flow, started.at(-1)?.path)) start(path, { is: 'interrupted' });
+  const lost = started.find((each) => each.started === undefined);
+  if (lost !== undefined)
+    throw new UnknownFlow(
+      `Flow ${row.id} (${row.name}@${row.version}) ran ${lost.path}, which this version does not know how to revert.`,
+    );
+  const entries = started.flatMap((each) => each.started ?? []);
+  const store = Object.assign({}, row.input, ...entries.map(resultOf)) as Cursor['store'];
+  failures.push(failureOf(new Interrupted(`Its tasks changed in ${flow.name}@${flow.version}.`), 'upgrade'));
+  return { ...begin(flow, row.input), reverting: true, final: true, started: entries, store, failures };
 }
+
+/** The world tasks after the last one that is known to have run. */
+function following(flow: AnyFlow, last: string | undefined): readonly string[] {
+  const place = flow.nodes.findIndex((node) => tasksOf(node).some(({ path }) => path === last));
+  const next = flow.nodes.slice(place + 1).find((node) => tasksOf(node).length > 0);
+  return next === undefined ? [] : tasksOf(next).flatMap(({ path, record }) => (record ? [] : [path]));
+}
+
+const tasksOf = (node: Node): readonly TaskNode[] =>
+  node.kind === 'task' ? [node] : node.kind === 'parallel' ? node.branches : [];
+
+const laneTo = (path: string, lane: string): LaneNode => ({ kind: 'lane', path, lane: () => lane });
+
+const resultOf = ({ node, outcome }: Cursor['started'][number]): Json =>
+  node.kind === 'task' && outcome.is === 'done' ? outcome.result : null;

@@ -29,7 +29,8 @@ proveStore('plans', (test) => {
     await listSnapshots(db, { filters: [{ is: 'equal', field: 'volumeId', value: marker.id }] });
 
     const journal = new DatabaseJournal(asked.database);
-    await journal.claim({ process: 'me', lanes: ['control'], limit: 10, dropped: [] });
+    const knows = [{ name: 'create_volume', version: 1 }];
+    await journal.claim({ process: 'me', lanes: ['control'], limit: 10, dropped: [], knows });
     await journal.list({ unended: true, limit: 10 });
     await journal.list({ resource: 'volume:v1', limit: 10 });
     await journal.wished('me');

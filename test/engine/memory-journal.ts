@@ -15,6 +15,7 @@ import {
   type FlowRow,
   Held,
   type Hold,
+  hearsWish,
   type Journal,
   type NewFlow,
   type Wish,
@@ -22,18 +23,21 @@ import {
 } from '../../src/engine/journal.ts';
 import { now, type Timestamp } from '../../src/lib/clock.ts';
 
-export interface MemoryTx extends EngineTx {
-  readonly rows: Map<string, unknown>;
+/** A transaction of an application that has one table: names and values. */
+export interface RowTx extends EngineTx {
+  get(name: string): Promise<string | undefined>;
+  put(name: string, value: string): Promise<void>;
+  drop(name: string): Promise<void>;
 }
 
 interface State {
   flows: Map<string, FlowRow>;
   steps: Map<string, Step[]>;
   holds: Map<string, Hold[]>;
-  rows: Map<string, unknown>;
+  rows: Map<string, string>;
 }
 
-export class MemoryJournal implements Journal<MemoryTx> {
+export class MemoryJournal implements Journal<RowTx> {
   #state: State = { flows: new Map(), steps: new Map(), holds: new Map(), rows: new Map() };
   #queue: Promise<unknown> = Promise.resolve();
   /** Processes that are known to be dead. */
@@ -41,7 +45,7 @@ export class MemoryJournal implements Journal<MemoryTx> {
   commits = 0;
 
   /** What record tasks have written and committed. */
-  get rows(): ReadonlyMap<string, unknown> {
+  get rows(): ReadonlyMap<string, string> {
     return this.#state.rows;
   }
 
@@ -50,12 +54,12 @@ export class MemoryJournal implements Journal<MemoryTx> {
   }
 
   /** One transaction after another; a throw undoes all of its writes. */
-  transaction<T>(unit: (tx: MemoryTx) => Promise<T> | T): Promise<T> {
+  transaction<T>(unit: (tx: RowTx) => Promise<T> | T): Promise<T> {
     const run = async (): Promise<T> => {
       const before = structuredClone(this.#state);
       const after: (() => void)[] = [];
       try {
-        const result = await unit({ rows: this.#state.rows, onCommit: (then) => after.push(then) });
+        const result = await unit(this.#tx(after));
         this.commits += 1;
         queueMicrotask(() => {
           for (const then of after) then();
@@ -71,7 +75,16 @@ export class MemoryJournal implements Journal<MemoryTx> {
     return result;
   }
 
-  async insert(_tx: MemoryTx, flow: NewFlow): Promise<boolean> {
+  #tx(after: (() => void)[]): RowTx {
+    return {
+      get: async (name) => this.#state.rows.get(name),
+      put: async (name, value) => void this.#state.rows.set(name, value),
+      drop: async (name) => void this.#state.rows.delete(name),
+      onCommit: (then) => after.push(then),
+    };
+  }
+
+  async insert(_tx: RowTx, flow: NewFlow): Promise<boolean> {
     const { flows, steps, holds } = this.#state;
     if (flows.has(flow.id)) return false;
     for (const { resource, mode } of flow.holds) {
@@ -106,7 +119,7 @@ export class MemoryJournal implements Journal<MemoryTx> {
     return this.transaction(() => this.#write(claimed, write));
   }
 
-  transact(claimed: Claimed, make: (tx: MemoryTx) => Promise<Write>): Promise<void> {
+  transact(claimed: Claimed, make: (tx: RowTx) => Promise<Write>): Promise<void> {
     return this.transaction(async (tx) => {
       this.#fence(claimed);
       this.#write(claimed, await make(tx));
@@ -124,7 +137,7 @@ export class MemoryJournal implements Journal<MemoryTx> {
     // Through JSON and back, as a database would.
     this.#state.steps.get(claimed.id)?.push(...(JSON.parse(JSON.stringify(write.steps)) as Step[]));
     const at = now();
-    const turned = write.ended || write.state === 'reverting';
+    const heard = hearsWish(write);
     this.#state.flows.set(claimed.id, {
       ...row,
       state: write.state,
@@ -132,20 +145,21 @@ export class MemoryJournal implements Journal<MemoryTx> {
       seq: row.seq + write.steps.length,
       claims: write.steps.length > 0 ? 0 : row.claims,
       owner: write.ended || write.released ? null : row.owner,
-      wish: turned ? null : row.wish,
-      wishReason: turned ? null : row.wishReason,
+      wish: heard ? null : row.wish,
+      wishReason: heard ? null : row.wishReason,
       updatedAt: at,
       endedAt: write.ended ? at : null,
     });
     if (write.ended) this.#state.holds.delete(claimed.id);
   }
 
-  claim({ process, lanes, limit, dropped }: ClaimRequest): Promise<readonly FlowRow[]> {
+  claim({ process, lanes, limit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
     return this.transaction(() => {
       const claimed: FlowRow[] = [];
       for (const row of [...this.#state.flows.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))) {
         if (claimed.length === limit) break;
         if (row.endedAt !== null || !lanes.includes(row.lane)) continue;
+        if (!knows.some(({ name, version }) => name === row.name && row.version <= version)) continue;
         const back = row.state === 'stuck' && (row.wish === 'resume' || row.wish === 'revert');
         if (row.state === 'stuck' && !back) continue;
         const free =
@@ -155,6 +169,7 @@ export class MemoryJournal implements Journal<MemoryTx> {
           ...row,
           owner: process,
           epoch: row.epoch + 1,
+          doing: null,
           claims: back ? 0 : row.owner === null ? row.claims : row.claims + 1,
           ...(back ? { wish: null, wishReason: null, state: 'reverting' as const } : {}),
         };
@@ -190,10 +205,9 @@ export class MemoryJournal implements Journal<MemoryTx> {
 
   async wish(flowId: string, wish: Wish, reason: string): Promise<boolean> {
     const row = this.#state.flows.get(flowId);
-    const forward = row?.state === 'pending' || row?.state === 'running';
-    const sensible =
-      wish === 'resume' ? row?.state === 'stuck' : wish === 'cancel' ? forward : forward || row?.state === 'stuck';
-    if (!row || row.endedAt !== null || !sensible) return false;
+    if (!row || row.endedAt !== null) return false;
+    const stuck = row.state === 'stuck';
+    if ((wish === 'resume' && !stuck) || (wish === 'cancel' && stuck)) return false;
     this.#state.flows.set(flowId, { ...row, wish, wishReason: reason });
     return true;
   }

@@ -5,10 +5,10 @@
 import type { Engine } from '../../src/engine/engine.ts';
 import { flowsOver } from '../../src/engine/flow.ts';
 import { tasksOver } from '../../src/engine/task.ts';
-import type { MemoryTx } from './memory-journal.ts';
+import type { RowTx } from './memory-journal.ts';
 
-const { world, record } = tasksOver<object, MemoryTx>();
-const flow = flowsOver<object, MemoryTx>();
+const { world, record } = tasksOver<object, RowTx>();
+const flow = flowsOver<object, RowTx>();
 
 interface VolumeRef {
   readonly id: string;
@@ -98,7 +98,7 @@ record({
   revert: (_input, outcome) => void outcome.result,
 });
 
-export async function begins(engine: Engine<object, MemoryTx>, tx: MemoryTx): Promise<void> {
+export async function begins(engine: Engine<object, RowTx>, tx: RowTx): Promise<void> {
   const options = { resource: 'volume:v', projectId: 'p', requestId: 'r' };
   await engine.begin(tx, whole, { volumeId: 'v' }, options);
   // @ts-expect-error a flow started without its input

@@ -1,0 +1,258 @@
+/**
+ * Runs each test of the engine on three journals: in memory, on SQLite and on PostgreSQL, each fresh, with a table of the
+ * application's own (`RowTx`) for records to write.
+ *
+ *     proveEngine('holds', (test) => {
+ *       test('are released with the flow', async (world) => { … });
+ *     });
+ *
+ * A process is a `Life`: an engine on a journal of its own that can die. `world.live()` starts one, `life.die()` ends it as
+ * a SIGKILL would: nothing is written after it, and the others know that it is dead.
+ */
+import { describe, it } from 'node:test';
+import { openDatabase } from '../../src/db/database.ts';
+import { DatabaseJournal, processName } from '../../src/db/journal.ts';
+import type { Tx } from '../../src/db/writer.ts';
+import type { FailureData, StepEvent } from '../../src/engine/cursor.ts';
+import { Engine, type EngineOptions, type StartOptions } from '../../src/engine/engine.ts';
+import type { EngineEvent } from '../../src/engine/events.ts';
+import type { Failure } from '../../src/engine/failure.ts';
+import type { AnyFlow, Flow } from '../../src/engine/flow.ts';
+import type { FlowRow, Journal } from '../../src/engine/journal.ts';
+import type { Journaled } from '../../src/engine/task.ts';
+import { freshPostgresql, freshSqlite } from '../databases.ts';
+import { type Faults, FaultyJournal } from './faulty-journal.ts';
+import { MemoryJournal, type RowTx } from './memory-journal.ts';
+import { type Tools, tools } from './tasks.ts';
+
+export type Kind = 'memory' | 'SQLite' | 'PostgreSQL';
+
+/** A journal with its application's table, shared by all lives of a test. */
+export interface Ground {
+  readonly journal: Journal<RowTx>;
+  transaction<T>(unit: (tx: RowTx) => Promise<T>): Promise<T>;
+  rows(): Promise<Readonly<Record<string, string>>>;
+  /** `resource mode`, of all flows. */
+  holds(): Promise<readonly string[]>;
+  commits(): number;
+  /** The process lives, or does not. */
+  living(process: string, lives: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LifeOptions extends Partial<Omit<EngineOptions<Tools, RowTx>, 'journal' | 'tools' | 'flows'>> {
+  readonly lanes?: readonly string[];
+  readonly faults?: Faults;
+}
+
+export interface Life {
+  readonly engine: Engine<Tools, RowTx>;
+  readonly journal: FaultyJournal<RowTx>;
+  readonly events: readonly EngineEvent[];
+  /** As by SIGKILL. Resolves when nothing of it runs any more. */
+  die(): Promise<void>;
+}
+
+export interface World {
+  readonly kind: Kind;
+  readonly ground: Ground;
+  readonly tools: Tools;
+  /** The life that began last dies, as by SIGKILL; for tasks that run while it begins. */
+  kill(): void;
+  live(flows: readonly AnyFlow[], options?: LifeOptions): Promise<Life>;
+  begin<I extends object, S extends object>(
+    life: Life,
+    flow: Flow<I, S>,
+    input: I & Journaled<I>,
+    options?: Partial<StartOptions>,
+  ): Promise<string>;
+  /** The flow when it has ended or is stuck. */
+  settled(life: Life, id: string): Promise<FlowRow>;
+  /** `node event` of each step. */
+  story(id: string): Promise<readonly string[]>;
+  /** That of the first step of this event. */
+  failure(id: string, event: StepEvent): Promise<Failure>;
+}
+
+export type EngineTest = (sentence: string, body: (world: World) => Promise<void>) => void;
+
+const KINDS: readonly Kind[] = ['memory', 'SQLite', 'PostgreSQL'];
+const DEADLINE_MS = 5_000;
+
+export function proveEngine(name: string, suite: (test: EngineTest) => void): void {
+  for (const kind of KINDS) {
+    describe(`${name}, ${kind === 'memory' ? 'in memory' : `on ${kind}`}`, () => {
+      suite((sentence, body) => {
+        it(sentence, async (context) => {
+          const ground = await freshGround(kind);
+          if ('missing' in ground) return context.skip(`PostgreSQL: ${ground.missing}`);
+          const lives: Life[] = [];
+          try {
+            await body(worldOn(kind, ground, lives));
+          } finally {
+            await Promise.all(lives.map((life) => life.engine.stop()));
+            await ground.close();
+          }
+        });
+      });
+    });
+  }
+}
+
+/** Resolves when the condition holds; rejects after a deadline. */
+export async function until(condition: () => Promise<boolean> | boolean, what = 'the condition'): Promise<void> {
+  const start = performance.now();
+  while (!(await condition())) {
+    if (performance.now() - start > DEADLINE_MS) throw new Error(`${what} did not come about.`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export const REQUEST = { resource: 'thing:1', projectId: 'p', requestId: 'req-1' };
+
+function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
+  const shared = tools();
+  let processes = 0;
+  return {
+    kind,
+    ground,
+    tools: shared,
+    kill: () => lives.at(-1)?.journal.die(),
+    live: async (flows, { lanes = [], faults = {}, ...options } = {}) => {
+      const events: EngineEvent[] = [];
+      const journal = new FaultyJournal(ground.journal, faults);
+      processes += 1;
+      const engine = new Engine<Tools, RowTx>({
+        process: `process-${processes}`,
+        pollMs: 10,
+        revertRetry: { tries: 3, when: () => true, backoffMs: 1 },
+        troubleBackoffMs: 1,
+        ...options,
+        journal,
+        tools: shared,
+        flows,
+        listen: (event) => {
+          events.push(event);
+          options.listen?.(event);
+        },
+      });
+      const die = async (): Promise<void> => {
+        journal.die();
+        await engine.stop();
+        await ground.living(engine.process, false);
+      };
+      const life = { engine, journal, events, die };
+      await ground.living(engine.process, true);
+      lives.push(life);
+      await engine.start(lanes);
+      return life;
+    },
+    begin: async (life, flow, input, options = {}) => {
+      const { id } = await ground.transaction((tx) =>
+        life.engine.begin(tx, flow, input as never, { ...REQUEST, ...options }),
+      );
+      return id;
+    },
+    settled: (life, id) => life.engine.settled(id, AbortSignal.timeout(DEADLINE_MS)),
+    failure: async (id, event) => {
+      const step = (await ground.journal.steps(id)).find((each) => each.event === event);
+      if (step === undefined) throw new Error(`No step is ${event}.`);
+      return (step.data as unknown as FailureData).failure;
+    },
+    story: async (id) => (await ground.journal.steps(id)).map(({ node, event }) => `${node} ${event}`),
+  };
+}
+
+export async function freshGround(kind: Kind): Promise<Ground | { readonly missing: string }> {
+  if (kind === 'memory') return memoryGround();
+  const made = await (kind === 'SQLite' ? freshSqlite() : freshPostgresql());
+  return 'missing' in made ? made : databaseGround(made.url, made.remove);
+}
+
+function memoryGround(): Ground {
+  const journal = new MemoryJournal();
+  return {
+    journal,
+    transaction: (unit) => journal.transaction(unit),
+    rows: async () => Object.fromEntries([...journal.rows].sort()),
+    holds: async () => journal.holds.map(({ resource, mode }) => `${resource} ${mode}`).sort(),
+    commits: () => journal.commits,
+    living: async (process, lives) => void (lives ? journal.dead.delete(process) : journal.dead.add(process)),
+    close: async () => {},
+  };
+}
+
+async function databaseGround(url: string, remove: () => Promise<void>): Promise<Ground> {
+  const database = await openDatabase(url, { as: 'server' });
+  await database.write(({ connection }) =>
+    connection.run('CREATE TABLE IF NOT EXISTS test_row (name text PRIMARY KEY, value text NOT NULL)'),
+  );
+  const inner = new DatabaseJournal(database);
+  const opened = new WeakMap<RowTx, Tx>();
+  const rowTx = (tx: Tx): RowTx => {
+    const made = rowsOf(tx);
+    opened.set(made, tx);
+    return made;
+  };
+  const journal: Journal<RowTx> = {
+    insert: (tx, flow) => inner.insert(opened.get(tx) as Tx, flow),
+    append: (claimed, write) => inner.append(claimed, write),
+    transact: (claimed, make) => inner.transact(claimed, (tx) => make(rowTx(tx))),
+    claim: (request) => inner.claim(request),
+    steps: (id) => inner.steps(id),
+    find: (id) => inner.find(id),
+    list: (query) => inner.list(query),
+    wish: (id, wish, reason) => inner.wish(id, wish, reason),
+    wished: (process) => inner.wished(process),
+    doing: (id, doing) => inner.doing(id, doing),
+    prune: (before, limit) => inner.prune(before, limit),
+    isTrouble: (error) => inner.isTrouble(error),
+  };
+  return {
+    journal,
+    transaction: (unit) => database.write((tx) => unit(rowTx(tx))),
+    rows: async () => {
+      const rows = await database.reader.query<{ name: string; value: string }>(
+        'SELECT name, value FROM test_row ORDER BY name',
+      );
+      return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+    },
+    holds: async () => {
+      const rows = await database.read.selectFrom('hold').select(['resource', 'mode']).execute();
+      return rows.map(({ resource, mode }) => `${resource} ${mode}`).sort();
+    },
+    commits: () => database.stats.commits,
+    living: async (process, lives) => {
+      if (lives) await database.ownership.take(processName(process));
+      else await database.ownership.release(processName(process));
+    },
+    close: async () => {
+      await database.close();
+      await remove();
+    },
+  };
+}
+
+function rowsOf(tx: Tx): RowTx {
+  const { connection } = tx;
+  const mark = (n: number): string => (connection.dialect === 'sqlite' ? '?' : `$${n}`);
+  return {
+    onCommit: (then) => tx.onCommit(then),
+    get: async (name) => {
+      const [row] = await connection.query<{ value: string }>(`SELECT value FROM test_row WHERE name = ${mark(1)}`, [
+        name,
+      ]);
+      return row?.value;
+    },
+    put: async (name, value) => {
+      await connection.execute(
+        `INSERT INTO test_row (name, value) VALUES (${mark(1)}, ${mark(2)})
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [name, value],
+      );
+    },
+    drop: async (name) => {
+      await connection.execute(`DELETE FROM test_row WHERE name = ${mark(1)}`, [name]);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { proveEngine, until } from './journals.ts';
+import { type Call, flow, Gate, looks, makes } from './tasks.ts';
+
+proveEngine('progress', (test) => {
+  const two = flow<object>('two').add(makes('a')).add(looks('b')).build({ version: 1 });
+
+  test('is told to listeners, thinned out, and its end always', async (w) => {
+    w.tools.on.a = ({ context }: Call) => {
+      for (let n = 1; n <= 1000; n += 1) context.progress?.(n / 1000);
+    };
+    const life = await w.live([two]);
+    await w.settled(life, await w.begin(life, two, {}));
+    const fractions = life.events.flatMap((event) => (event.is === 'task-progress' ? [event.fraction] : []));
+    assert.equal(fractions[0], 0.001);
+    assert.equal(fractions.at(-1), 1);
+    assert.ok(fractions.length < 100, `${fractions.length} times`);
+  });
+
+  test('of what takes long is in the row for all to see, with the task and since when, until it ends', async (w) => {
+    const gate = new Gate();
+    w.tools.on.a = (call: Call) => {
+      call.context.progress?.(0.25);
+      return gate.pass(call);
+    };
+    const life = await w.live([two], { doingIntervalMs: 5 });
+    const id = await w.begin(life, two, {});
+    await until(async () => (await w.ground.journal.find(id))?.doing != null, 'the note');
+    const doing = (await w.ground.journal.find(id))?.doing;
+    assert.deepEqual([doing?.node, doing?.progress], ['a', 0.25]);
+    const second = new Gate();
+    w.tools.on.b = second.pass;
+    gate.open();
+    await second.arrived;
+    await until(async () => (await w.ground.journal.find(id))?.doing?.node !== 'a', 'the next');
+    second.open();
+    await w.settled(life, id);
+    await until(async () => (await w.ground.journal.find(id))?.doing === null, 'its end');
+  });
+
+  test('of what is short costs no write', async (w) => {
+    const life = await w.live([two]);
+    const before = w.ground.commits();
+    await w.settled(life, await w.begin(life, two, {}));
+    assert.equal(w.ground.commits() - before, 3);
+  });
+
+  test('of a dead process is not shown once another has the flow', async (w) => {
+    const gate = new Gate();
+    w.tools.on.a = gate.pass;
+    const first = await w.live([two], { doingIntervalMs: 5 });
+    const id = await w.begin(first, two, {});
+    await until(async () => (await w.ground.journal.find(id))?.doing != null, 'the note');
+    await first.die();
+    const again = new Gate();
+    w.tools.on.a = again.pass;
+    const second = await w.live([two]);
+    await again.arrived;
+    assert.equal((await w.ground.journal.find(id))?.doing, null);
+    again.open();
+    await w.settled(second, id);
+  });
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { proveEngine, until } from './journals.ts';
+import { counts, flow, Gate, makes } from './tasks.ts';
+
+proveEngine('recovery', (test) => {
+  const three = flow<object>('three').add(makes('a')).add(makes('b')).add(counts('c')).build({ version: 1 });
+
+  test('starting takes up at once what the process left in its former life', async (w) => {
+    const first = await w.live([three]);
+    w.tools.on.b = () => w.kill();
+    const id = await w.begin(first, three, {});
+    await first.journal.death;
+    await first.die();
+    delete w.tools.on.b;
+    const second = await w.live([three], { pollMs: 100_000 });
+    assert.equal((await w.settled(second, id)).state, 'success');
+    assert.deepEqual(w.tools.did, ['+a', '+b', '+b']);
+    assert.ok(second.events.some((event) => event.is === 'flow-started' && event.recovered));
+  });
+
+  test('a living process adopts the flows of a dead one', async (w) => {
+    const first = await w.live([three]);
+    const second = await w.live([three]);
+    w.tools.on.b = () => first.journal.die();
+    const id = await w.begin(first, three, {});
+    await first.journal.death;
+    await first.engine.stop();
+    delete w.tools.on.b;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual(w.tools.did, ['+a', '+b'], 'it is not known to be dead');
+    await w.ground.living(first.engine.process, false);
+    assert.equal((await w.settled(second, id)).state, 'success');
+    assert.equal((await w.ground.journal.find(id))?.owner, null);
+  });
+
+  test('does not take lanes that are not its own', async (w) => {
+    const sent = flow<object>('sent')
+      .lane(() => 'host:h')
+      .add(makes('a'))
+      .build({ version: 1 });
+    const host = await w.live([sent], { lanes: ['host:h'] });
+    w.tools.on.a = () => w.kill();
+    const id = await w.begin(host, sent, {});
+    await host.journal.death;
+    await host.die();
+    delete w.tools.on.a;
+    const other = await w.live([sent]);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual(other.engine.running(), []);
+    other.engine.own('host:h');
+    assert.equal((await w.settled(other, id)).state, 'success');
+  });
+
+  test('stop ends what listens to its signal and leaves flows where they stand', async (w) => {
+    const gate = new Gate();
+    w.tools.on.b = gate.pass;
+    const first = await w.live([three]);
+    const id = await w.begin(first, three, {});
+    await gate.arrived;
+    await first.engine.stop();
+    assert.deepEqual(await w.story(id), ['a done']);
+    const row = await w.ground.journal.find(id);
+    assert.deepEqual([row?.state, row?.owner], ['running', first.engine.process]);
+    await w.ground.living(first.engine.process, false);
+    delete w.tools.on.b;
+    const second = await w.live([three]);
+    assert.equal((await w.settled(second, id)).state, 'success');
+    assert.deepEqual(w.tools.did, ['+a', '+b', '+b']);
+  });
+
+  test('stop waits for what is deaf to its signal', async (w) => {
+    const gate = new Gate();
+    w.tools.on.a = gate.passDeaf;
+    const life = await w.live([three]);
+    await w.begin(life, three, {});
+    await gate.arrived;
+    let stopped = false;
+    const stop = life.engine.stop().then(() => {
+      stopped = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(stopped, false);
+    gate.open();
+    await stop;
+    assert.deepEqual(w.tools.did, ['+a']);
+  });
+
+  test('a flow that was begun by an engine that stops is run by the next', async (w) => {
+    const first = await w.live([three]);
+    await first.engine.stop();
+    const id = await w.begin(first, three, {});
+    await w.ground.living(first.engine.process, false);
+    const second = await w.live([three]);
+    assert.equal((await w.settled(second, id)).state, 'success');
+  });
+
+  test('many flows left by a dead process are all taken up, a few at a time', async (w) => {
+    const first = await w.live([three]);
+    w.tools.on.b = () => w.kill();
+    const ids: string[] = [];
+    await w.ground.transaction(async (tx) => {
+      for (let n = 0; n < 12; n += 1)
+        ids.push((await first.engine.begin(tx, three, {}, { resource: 'r', projectId: 'p', requestId: 'q' })).id);
+    });
+    await first.journal.death;
+    await first.die();
+    delete w.tools.on.b;
+    const second = await w.live([three], { concurrency: 3, pollMs: 100_000 });
+    for (const id of ids) assert.equal((await w.settled(second, id)).state, 'success');
+    assert.deepEqual(await w.ground.rows(), { c: '12' });
+  });
+
+  test('a flow whose steps cannot be read now is read later', async (w) => {
+    const first = await w.live([three]);
+    w.tools.on.b = () => w.kill();
+    const ids = [await w.begin(first, three, {}), await w.begin(first, three, {})];
+    await first.journal.death;
+    await first.die();
+    delete w.tools.on.b;
+    const second = await w.live([three], { faults: { unreadable: 3 } });
+    for (const id of ids) assert.equal((await w.settled(second, id)).state, 'success');
+  });
+
+  test('settled ends with its signal', async (w) => {
+    const gate = new Gate();
+    w.tools.on.a = gate.pass;
+    const life = await w.live([three]);
+    const id = await w.begin(life, three, {});
+    await gate.arrived;
+    await assert.rejects(life.engine.settled(id, AbortSignal.timeout(5)), { name: 'TimeoutError' });
+    gate.open();
+    await until(async () => (await w.settled(life, id)).state === 'success');
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { proveEngine, until } from './journals.ts';
+import { breaks, counts, flow, makes } from './tasks.ts';
+
+proveEngine('a flow whose revert keeps failing', (test) => {
+  const sad = flow<object>('sad').add(makes('a')).add(counts('b')).add(makes('c')).build({ version: 1 });
+
+  for (const name of ['-a', '-b', '-c']) {
+    test(`(${name}) is stuck: visible, its holds kept, and goes on when it is resumed`, async (w) => {
+      w.tools.on.c = breaks('no room');
+      w.tools.on[name] = breaks('cannot undo');
+      const life = await w.live([sad]);
+      const id = await w.begin(life, sad, {}, { holds: [{ resource: 'volume:1', mode: 'exclusive' }] });
+      const row = await w.settled(life, id);
+      assert.deepEqual([row.state, row.owner, row.endedAt], ['stuck', null, null]);
+      assert.deepEqual(
+        (await w.ground.journal.list({ state: 'stuck' })).map((each) => each.id),
+        [id],
+      );
+      const event = life.events.find(({ is }) => is === 'flow-stuck');
+      assert.equal(event?.is === 'flow-stuck' && event.failure.message, 'cannot undo');
+      assert.deepEqual(await w.ground.holds(), ['volume:1 exclusive']);
+      delete w.tools.on[name];
+      assert.equal(await life.engine.wish(id, 'resume', 'mended'), true);
+      assert.equal((await w.settled(life, id)).state, 'reverted');
+      assert.equal(w.tools.did.at(-1), '-a done');
+      assert.deepEqual(await w.ground.holds(), []);
+      assert.equal((await w.ground.rows())['-b'], '1');
+    });
+  }
+
+  test('stays stuck over a restart, and when it is resumed in vain', async (w) => {
+    w.tools.on.c = breaks('no room');
+    w.tools.on['-a'] = breaks('cannot undo');
+    const first = await w.live([sad]);
+    const id = await w.begin(first, sad, {});
+    await w.settled(first, id);
+    await first.die();
+    const second = await w.live([sad]);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal((await w.ground.journal.find(id))?.state, 'stuck');
+    const undone = w.tools.did.filter((what) => what === '-a done').length;
+    await second.engine.wish(id, 'resume', 'mended');
+    await until(() => second.events.some(({ is }) => is === 'flow-stuck'), 'the second alarm');
+    assert.equal((await w.settled(second, id)).state, 'stuck');
+    assert.equal(w.tools.did.filter((what) => what === '-a done').length, undone * 2);
+  });
+
+  test('cannot be cancelled, but reverted by an operator', async (w) => {
+    w.tools.on.c = breaks('no room');
+    w.tools.on['-c'] = breaks('cannot undo');
+    const life = await w.live([sad]);
+    const id = await w.begin(life, sad, {});
+    await w.settled(life, id);
+    assert.equal(await life.engine.wish(id, 'cancel', ''), false);
+    delete w.tools.on['-c'];
+    assert.equal(await life.engine.wish(id, 'revert', 'mended'), true);
+    assert.equal((await w.settled(life, id)).state, 'reverted');
+  });
+
+  test('does not come back by itself for a wish that was made before it was stuck', async (w) => {
+    w.tools.on.c = async ({ context }) => {
+      await life.engine.wish(context.flowId, 'revert', 'by hand');
+      throw new Error('no room');
+    };
+    w.tools.on['-c'] = breaks('cannot undo');
+    const life = await w.live([sad]);
+    const id = await w.begin(life, sad, {});
+    assert.equal((await w.settled(life, id)).state, 'stuck');
+    life.engine.wake();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal(life.events.filter(({ is }) => is === 'flow-stuck').length, 1);
+  });
+});
+
+proveEngine('a poisonous flow', (test) => {
+  const poison = flow<object>('poison').add(makes('a')).add(makes('kills')).add(makes('z')).build({ version: 1 });
+
+  test('that kills its process again and again is taken back', async (w) => {
+    let life = await w.live([poison], { maxClaims: 3 });
+    w.tools.on.kills = () => w.kill();
+    const id = await w.begin(life, poison, {});
+    for (let deaths = 0; deaths < 4; deaths += 1) {
+      await life.journal.death;
+      await life.die();
+      life = await w.live([poison], { maxClaims: 3 });
+    }
+    assert.equal((await w.settled(life, id)).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', ...Array(4).fill('+kills'), '-kills interrupted', '-a done']);
+    assert.equal((await w.failure(id, 'cancelled')).name, 'Interrupted');
+  });
+
+  for (const kind of ['world', 'record'] as const) {
+    test(`whose ${kind}’s revert kills its process is stuck`, async (w) => {
+      const middle = kind === 'world' ? makes('m') : counts('m');
+      const cruel = flow<object>('cruel').add(makes('a')).add(middle).add(makes('z')).build({ version: 1 });
+      let life = await w.live([cruel], { maxClaims: 2 });
+      w.tools.on.z = breaks();
+      w.tools.on['-m'] = () => w.kill();
+      const id = await w.begin(life, cruel, {});
+      for (let deaths = 0; deaths < 3; deaths += 1) {
+        await life.journal.death;
+        await life.die();
+        life = await w.live([cruel], { maxClaims: 2 });
+      }
+      assert.equal((await w.settled(life, id)).state, 'stuck');
+      delete w.tools.on['-m'];
+      await life.engine.wish(id, 'resume', 'mended');
+      assert.equal((await w.settled(life, id)).state, 'reverted');
+    });
+  }
+
+  test('is not one that makes progress between the deaths of its processes', async (w) => {
+    const steps = ['a', 'b', 'c', 'd', 'e'] as const;
+    const long = flow<object>('long')
+      .add(makes('a'))
+      .add(makes('b'))
+      .add(makes('c'))
+      .add(makes('d'))
+      .add(makes('e'))
+      .build({ version: 1 });
+    let life = await w.live([long], { maxClaims: 1 });
+    let id = '';
+    for (const name of steps) {
+      w.tools.on[name] = () => w.kill();
+      id ||= await w.begin(life, long, {});
+      await life.journal.death;
+      await life.die();
+      delete w.tools.on[name];
+      const next = steps[steps.indexOf(name) + 1];
+      if (next) w.tools.on[next] = () => w.kill();
+      life = await w.live([long], { maxClaims: 1 });
+    }
+    assert.equal((await w.settled(life, id)).state, 'success');
+  });
+});
