@@ -1,0 +1,120 @@
+/**
+ * A flow told: what it did, what it does and since when, why it is not done, and what comes next.
+ *
+ * Everything is read from the journal by the two functions that run a flow (`cursor.ts`), so what is told is what will
+ * happen, also by a program that runs no flow itself.
+ */
+import { millis, type Timestamp } from '../lib/clock.ts';
+import type { Json } from '../lib/json.ts';
+import { type Cursor, type FailureData, plan, type Step, type StepEvent, standing } from './cursor.ts';
+import type { Failure } from './failure.ts';
+import type { AnyFlow, Node } from './flow.ts';
+import type { FlowRow } from './journal.ts';
+import type { Rejection } from './task.ts';
+import { Registry, resume, UnknownFlow } from './upgrade.ts';
+
+export interface Story {
+  readonly flow: FlowRow;
+  readonly steps: readonly ToldStep[];
+  /** Null when it has ended, or when this code does not know the flow. */
+  readonly now: Doing | null;
+  /** The tasks to come if all goes well from here, or the reverts. */
+  readonly next: readonly Coming[];
+}
+
+export interface ToldStep {
+  readonly node: string;
+  readonly event: StepEvent;
+  readonly attempt: number;
+  readonly startedAt: Timestamp | null;
+  readonly at: Timestamp;
+  /** How long a world task took; null for what shares a commit. */
+  readonly ms: number | null;
+  readonly failure: Failure | null;
+  /** Of a rejected attempt: what it had chosen. Of `chosen`: the answer. */
+  readonly choice: Json;
+}
+
+interface Doing {
+  readonly node: string;
+  readonly reverting: boolean;
+  readonly since: Timestamp;
+  readonly progress: number | null;
+  /** What it waits for, when nothing runs. */
+  readonly waitsFor: 'a process' | 'an operator' | null;
+}
+
+interface Coming {
+  readonly node: string;
+  /** Only if a choice that is still open says so. */
+  readonly maybe: boolean;
+}
+
+export function tellStory(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step[]): Story {
+  const told = steps.map(tellStep);
+  if (flow.endedAt !== null) return { flow, steps: told, now: null, next: [] };
+  const cursor = cursorOf(flows, flow, steps);
+  if (cursor === undefined) return { flow, steps: told, now: null, next: [] };
+  const node = current(cursor);
+  const since = told.at(-1)?.at ?? flow.createdAt;
+  const { doing } = flow;
+  return {
+    flow,
+    steps: told,
+    now: {
+      node,
+      reverting: cursor.reverting,
+      since: doing?.node === node ? doing.since : since,
+      progress: doing?.node === node ? doing.progress : null,
+      waitsFor: flow.state === 'stuck' ? 'an operator' : flow.owner === null ? 'a process' : null,
+    },
+    next: cursor.reverting ? revertsAfter(cursor, node) : tasksAfter(cursor),
+  };
+}
+
+function cursorOf(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step[]): Cursor | undefined {
+  try {
+    return resume(new Registry(flows), flow, steps);
+  } catch (error) {
+    if (error instanceof UnknownFlow) return undefined;
+    throw error;
+  }
+}
+
+function tellStep({ node, event, attempt, data, startedAt, at }: Step): ToldStep {
+  const ms = startedAt === null ? null : millis(at) - millis(startedAt);
+  const told = { node, event, attempt, startedAt, at, ms };
+  if (event === 'rejected') {
+    const { failure, choice } = data as unknown as Rejection;
+    return { ...told, failure, choice };
+  }
+  const failure = (data as unknown as Partial<FailureData> | null)?.failure;
+  const failed = event !== 'done' && event !== 'chosen' && event !== 'reverted' && failure !== undefined;
+  return { ...told, failure: failed ? failure : null, choice: event === 'chosen' ? data : null };
+}
+
+function current(cursor: Cursor): string {
+  const action = plan(cursor);
+  return action.do === 'end' ? 'end' : action.node.path;
+}
+
+function tasksAfter(cursor: Cursor): Coming[] {
+  const { nodes } = cursor.flow;
+  const at = standing(cursor);
+  let open = 0;
+  return nodes.slice(at === undefined ? nodes.length : nodes.indexOf(at)).flatMap((node, index) => {
+    const place = index + (at === undefined ? 0 : nodes.indexOf(at));
+    if (node.kind === 'when') open = Math.max(open, node.skipTo);
+    return node === at ? [] : names(node).map((name) => ({ node: name, maybe: place < open }));
+  });
+}
+
+function revertsAfter({ started }: Cursor, node: string): Coming[] {
+  return started
+    .toReversed()
+    .filter((each) => each.node.kind === 'task' && each.node.body.revert !== undefined && each.node.path !== node)
+    .map((each) => ({ node: each.node.path, maybe: false }));
+}
+
+const names = (node: Node): string[] =>
+  node.kind === 'task' ? [node.path] : node.kind === 'parallel' ? node.branches.map(({ path }) => path) : [];
