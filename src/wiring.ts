@@ -219,7 +219,8 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
   };
 }
 
-function driverOf(section: BackendConfig, config: Config): VolumeDriver {
+/** What takes care of a backend, not started. The command line looks at backends with it. */
+export function driverOf(section: BackendConfig, config: Config): VolumeDriver {
   return new FileDriver({
     name: section.volume_backend_name,
     directory: section.path,

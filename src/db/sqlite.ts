@@ -87,9 +87,14 @@ export class SqliteFile implements SqliteConnection {
   }
 }
 
+/** Only a server makes a database; a tool wants one that is there. */
+export class DatabaseMissing extends Error {
+  override readonly name = 'DatabaseMissing';
+}
+
 /** Opens the file for writing; makes it when it is not there, if `create` says so. */
 export async function openSqliteWriter(path: string, create: boolean, signal: AbortSignal): Promise<SqliteFile> {
-  if (!create && !existsSync(path)) throw new Error(`There is no database at ${path}.`);
+  if (!create && !existsSync(path)) throw new DatabaseMissing(`There is no database at ${path}.`);
   const database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
   try {
     // Turning a new file to WAL wants it alone, and SQLite does not wait for that by itself.

@@ -1,0 +1,126 @@
+/**
+ * What lies on the backends and what the rows say is the same.
+ *
+ * What has a name of ours and no row is told of, and never deleted: only its owner knows whether it can go.
+ */
+import type { Kysely } from 'kysely';
+import type { Tables } from '../../db/schema.ts';
+import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
+import { hostOf } from '../../model/backend.ts';
+import type { Check, Finding, Patient } from './check.ts';
+
+export const backends: Check = {
+  name: 'backends',
+  wellSaid: 'backends hold what the rows say, and nothing else under names of ours',
+  examine: async ({ db, backends: all, signal }: Patient) => {
+    const findings: Finding[] = [];
+    for (const { host, driver } of all) {
+      if (driver instanceof Error)
+        findings.push({ key: `down ${host}`, about: host, says: `cannot be used: ${driver.message}` });
+      else findings.push(...(await examineBackend(db.read, host, driver, signal)));
+    }
+    return findings;
+  },
+};
+
+type Kind = 'volume' | 'snapshot';
+
+/** A row as the backend should know it. */
+interface Expected {
+  readonly kind: Kind;
+  readonly id: string;
+  /** The id in the name on the backend. */
+  readonly nameId: string;
+  readonly host: string | null;
+  readonly status: string;
+}
+
+const nameOf = (kind: Kind, id: string): string => `${kind}:${id}`;
+
+async function examineBackend(
+  db: Kysely<Tables>,
+  host: string,
+  driver: VolumeDriver,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  // Before the rows: an object that comes later is not missed, one that goes is seen by the second look.
+  const objects = new Map((await driver.list(signal)).flatMap((object) => named(object)));
+  const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.kind, row.nameId), row]));
+  const busy = await resourcesOfFlows(db);
+  const findings: Finding[] = [];
+  for (const [name, object] of objects) {
+    const row = rows.get(name);
+    if (busy.has(row === undefined ? name : nameOf(row.kind, row.id))) continue;
+    if (row === undefined) findings.push(orphan(host, object, 'no row knows it'));
+    else if (row.host === null || hostOf(row.host) !== host)
+      findings.push(
+        orphan(host, object, `${nameOf(row.kind, row.id)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`),
+      );
+  }
+  for (const [name, row] of rows) {
+    if (row.host === null || hostOf(row.host) !== host || objects.has(name)) continue;
+    if (!HAS_OBJECT.has(row.status) || busy.has(nameOf(row.kind, row.id))) continue;
+    const found = await driver.probe(row.kind, row.nameId, signal);
+    if (found.is !== 'present') findings.push(missing(host, row));
+  }
+  return findings;
+}
+
+const named = (object: BackendObject): (readonly [string, BackendObject])[] =>
+  object.owner === null ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
+
+const orphan = (host: string, { name, bytes }: BackendObject, why: string): Finding => ({
+  key: `orphan ${host} ${name}`,
+  about: host,
+  says: `${name} (${bytes} bytes) lies here, and ${why}`,
+  advice: 'it is never deleted by Pumice: look at it, then remove or manage it',
+});
+
+const missing = (host: string, { kind, id, status }: Expected): Finding => ({
+  key: `missing ${kind} ${id}`,
+  about: nameOf(kind, id),
+  says: `is ${status}, and is not on ${host}`,
+  advice: 'bring it back, or delete it',
+});
+
+/** Statuses in which what the row tells of exists; in the others it may or may not. */
+const HAS_OBJECT: ReadonlySet<string> = new Set([
+  'available',
+  'reserved',
+  'attaching',
+  'in-use',
+  'detaching',
+  'maintenance',
+  'uploading',
+  'extending',
+  'error_extending',
+  'retyping',
+  'backing-up',
+  'error_backing-up',
+  'restoring-backup',
+  'error_restoring',
+  'awaiting-transfer',
+  'reverting',
+  'updating',
+  'restoring',
+]);
+
+async function expectedRows(db: Kysely<Tables>): Promise<Expected[]> {
+  const volumes = await db.selectFrom('volume').select(['id', 'name_id', 'host', 'status']).execute();
+  const snapshots = await db
+    .selectFrom('snapshot')
+    .innerJoin('volume', 'volume.id', 'snapshot.volume_id')
+    .select(['snapshot.id', 'volume.host', 'snapshot.status'])
+    .execute();
+  return [
+    ...volumes.map(
+      ({ id, name_id, host, status }) => ({ kind: 'volume', id, nameId: name_id ?? id, host, status }) as const,
+    ),
+    ...snapshots.map(({ id, host, status }) => ({ kind: 'snapshot', id, nameId: id, host, status }) as const),
+  ];
+}
+
+async function resourcesOfFlows(db: Kysely<Tables>): Promise<ReadonlySet<string>> {
+  const rows = await db.selectFrom('flow').select('resource').where('ended_at', 'is', null).execute();
+  return new Set(rows.map(({ resource }) => resource));
+}

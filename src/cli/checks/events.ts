@@ -1,0 +1,32 @@
+/** Every sink has been given its events. */
+import { undelivered } from '../../db/outbox.ts';
+import { millis, now } from '../../lib/clock.ts';
+import { between } from '../times.ts';
+import type { Check, Patient } from './check.ts';
+
+/** More are not counted. */
+const COUNTED = 1_000;
+
+export const events: Check = {
+  name: 'events',
+  wellSaid: 'every sink has been given its events',
+  examine: async ({ db, config, patienceMs }: Patient) => {
+    const sinks = await Promise.all(
+      config.notifications.drivers.map(async (sink) => ({
+        sink,
+        waiting: await undelivered(db.read, sink, 0, COUNTED),
+      })),
+    );
+    return sinks.flatMap(({ sink, waiting }) => {
+      const [oldest] = waiting;
+      if (oldest === undefined || millis(now()) - millis(oldest.createdAt) < patienceMs) return [];
+      const many = waiting.length === COUNTED ? `${COUNTED} or more events wait` : `${waiting.length} events wait`;
+      return {
+        key: `undelivered ${sink} ${oldest.seq}`,
+        about: `sink ${sink}`,
+        says: `${many}, the oldest for ${between(oldest.createdAt, now())}`,
+        advice: 'they are delivered when a server runs and the sink takes them; the log says why it does not',
+      };
+    });
+  },
+};

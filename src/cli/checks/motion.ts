@@ -1,0 +1,52 @@
+/** Every flow moves: none is stuck, and none stands at one task for longer than the doctor's patience. */
+import { DatabaseJournal, processName } from '../../db/journal.ts';
+import type { FlowRow } from '../../engine/journal.ts';
+import { millis, now } from '../../lib/clock.ts';
+import { between } from '../times.ts';
+import type { Check, Finding, Patient } from './check.ts';
+
+export const motion: Check = {
+  name: 'motion',
+  wellSaid: 'every flow moves',
+  examine: async (patient: Patient) => {
+    const journal = new DatabaseJournal(patient.db);
+    const findings: Finding[] = [];
+    for (const flow of await journal.list({ unended: true })) {
+      if (flow.state === 'stuck') findings.push(await stuck(journal, flow));
+      else if (millis(now()) - millis(flow.updatedAt) > patient.patienceMs) findings.push(await still(patient, flow));
+    }
+    return findings;
+  },
+};
+
+async function stuck(journal: DatabaseJournal, flow: FlowRow): Promise<Finding> {
+  const last = (await journal.steps(flow.id)).findLast(({ event }) => event === 'revert_failed');
+  const failure = (last?.data as { failure?: { message?: string } } | null | undefined)?.failure?.message;
+  return {
+    key: `stuck ${flow.id}`,
+    about: flow.resource,
+    says: `${flow.name} ${flow.id} is stuck: the revert of ${last?.node ?? 'a task'} failed${failure ? ` (${failure})` : ''}`,
+    advice: `pumice flows resume ${flow.id} tries it again`,
+  };
+}
+
+/** One whose task says how far it is moves if it is further when looked at again. */
+async function still({ db }: Patient, flow: FlowRow): Promise<Finding> {
+  const { id, name, resource, doing, updatedAt, owner } = flow;
+  const where = doing === null ? '' : ` at ${doing.node}`;
+  return {
+    key: `still ${id} ${doing?.progress}`,
+    about: resource,
+    says: `${name} ${id} has not moved for ${between(updatedAt, now())}${where}${await whose(db, owner)}`,
+    advice: `pumice flows show ${id} tells why`,
+    ...(typeof doing?.progress === 'number' && { slow: true }),
+  };
+}
+
+async function whose(db: Patient['db'], owner: string | null): Promise<string> {
+  if (owner === null) return '; nobody runs it';
+  // On SQLite a tool cannot tell whether the server lives.
+  if (db.dialect === 'sqlite') return '';
+  const name = processName(owner);
+  return (await db.ownership.held([name])).has(name) ? '' : '; its process is dead';
+}

@@ -1,0 +1,96 @@
+/**
+ * A resource in a transient status has a flow that will bring it out again.
+ *
+ * Where it has none, `--repair` gives it the status in which the operation would have failed (`error_deleting` for a delete),
+ * and `error` where that would be the status of before, which nobody knows any more. Both are safe: nothing is deleted, no
+ * quota given back, and a delete or an administrator's reset is the way on. Attaching and detaching are done by
+ * clients, without a flow, and are left alone.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../../db/schema.ts';
+import { moveSnapshotStatus } from '../../db/snapshots.ts';
+import { moveVolumeStatus } from '../../db/volumes.ts';
+import {
+  isTransient,
+  SNAPSHOT_STATUSES,
+  SNAPSHOT_TRANSITIONS,
+  type SnapshotStatus,
+  type Transition,
+  VOLUME_STATUSES,
+  VOLUME_TRANSITIONS,
+  type VolumeStatus,
+} from '../../model/status.ts';
+import type { Check, Finding, Patient } from './check.ts';
+
+const { attach, detach, ...volumeFlows } = VOLUME_TRANSITIONS;
+const byClients: readonly string[] = [...attach.during, ...detach.during];
+
+export const transient: Check = {
+  name: 'transient',
+  wellSaid: 'whatever is in a transient status has a flow',
+  examine: async ({ db }: Patient) => [
+    ...(await withoutFlow(db.read, 'volume')).map(({ id, status, revision }): Finding => {
+      const to = failedAs(volumeFlows, status as VolumeStatus);
+      return finding('volume', id, status, to, async (tx) => {
+        if (!(await withoutFlow(tx.db, 'volume')).some((each) => each.id === id)) return false;
+        const unchanged = [{ is: 'equal', field: 'revision', value: revision }] as const;
+        return moveVolumeStatus(tx, id, { from: [status as VolumeStatus], to, if: unchanged });
+      });
+    }),
+    ...(await withoutFlow(db.read, 'snapshot')).map(({ id, status, revision }): Finding => {
+      const to = failedAs(SNAPSHOT_TRANSITIONS, status as SnapshotStatus);
+      return finding('snapshot', id, status, to, async (tx) => {
+        if (!(await withoutFlow(tx.db, 'snapshot')).some((each) => each.id === id)) return false;
+        const unchanged = [{ is: 'equal', field: 'revision', value: revision }] as const;
+        return moveSnapshotStatus(tx, id, { from: [status as SnapshotStatus], to, if: unchanged });
+      });
+    }),
+  ],
+};
+
+function finding(
+  kind: 'volume' | 'snapshot',
+  id: string,
+  status: string,
+  to: string,
+  apply: NonNullable<Finding['remedy']>['apply'],
+): Finding {
+  return {
+    key: `${kind}:${id} ${status}`,
+    about: `${kind}:${id}`,
+    says: `is ${status}, and no flow works on it`,
+    remedy: { says: `its status is set to ${to}`, apply },
+  };
+}
+
+/** The status in which the operation would have failed. */
+function failedAs<Status extends string>(
+  transitions: Readonly<Record<string, Transition<Status>>>,
+  status: Status,
+): Status | 'error' {
+  const operation = Object.values(transitions).find(({ during }) => during.includes(status));
+  const failure = operation?.failure;
+  return failure?.startsWith('error') ? (failure as Status) : 'error';
+}
+
+async function withoutFlow(db: Kysely<Tables>, kind: 'volume' | 'snapshot') {
+  const all: readonly (VolumeStatus | SnapshotStatus)[] = kind === 'volume' ? VOLUME_STATUSES : SNAPSHOT_STATUSES;
+  const statuses = all.filter((status) => isTransient(status) && !byClients.includes(status));
+  const resource = sql<string>`${sql.lit(`${kind}:`)} || ${sql.ref(`${kind}.id`)}`;
+  return await db
+    .selectFrom(kind)
+    .select(['id', 'status', 'revision'])
+    .where('status', 'in', statuses)
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('hold').select('hold.flow_id').where('hold.resource', '=', resource))),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('flow').select('flow.id').where('flow.resource', '=', resource).where('flow.ended_at', 'is', null),
+        ),
+      ),
+    )
+    .orderBy('id')
+    .execute();
+}

@@ -1,0 +1,88 @@
+/** A client of the API like any other, over HTTP. */
+import { pause } from '../../lib/clock.ts';
+
+/** Under `noauth` a token is `user:project`; the project in a path has to be hexadecimal. */
+export const PROJECT = 'cafe';
+export const TOKEN = `demo:${PROJECT}`;
+
+const VERSION = 'volume 3.71';
+const POLL_MS = 20;
+
+/** A volume or a snapshot, as far as the demonstration looks at it. */
+export interface Resource {
+  readonly id: string;
+  readonly name: string | null;
+  readonly status: string;
+  readonly size: number;
+  readonly 'os-vol-host-attr:host'?: string | null;
+  readonly volume_id?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly requestId: string;
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export type Kind = 'volume' | 'snapshot';
+
+/** The service said no. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+}
+
+export class Client {
+  readonly #address: string;
+  readonly #signal: AbortSignal;
+
+  constructor(address: string, signal: AbortSignal) {
+    this.#address = address;
+    this.#signal = signal;
+  }
+
+  async list(kind: Kind): Promise<readonly Resource[]> {
+    const { body } = await this.ask('GET', `/${kind}s/detail`);
+    return body[`${kind}s`] as readonly Resource[];
+  }
+
+  /** Undefined when it is gone. */
+  async find(kind: Kind, id: string): Promise<Resource | undefined> {
+    const { status, body } = await this.#send('GET', `/${kind}s/${id}`);
+    return status === 404 ? undefined : (body[kind] as Resource);
+  }
+
+  /** What it is when nothing works on it any more; undefined when it is gone. */
+  async settled(kind: Kind, id: string): Promise<Resource | undefined> {
+    for (;;) {
+      const found = await this.find(kind, id);
+      if (found === undefined || found.status === 'available' || found.status.startsWith('error')) return found;
+      await pause(POLL_MS, this.#signal);
+    }
+  }
+
+  /** Rejects with `Refused` unless the answer is 2xx. */
+  async ask(method: string, path: string, body?: object): Promise<Answer> {
+    const answer = await this.#send(method, path, body);
+    if (answer.status < 300) return answer;
+    const [fault] = Object.values(answer.body) as { readonly message?: string }[];
+    throw new Refused(`${method} ${answer.path} was answered ${answer.status}: ${fault?.message ?? 'no reason given'}`);
+  }
+
+  async #send(method: string, path: string, body?: object): Promise<Answer> {
+    const full = `/v3/${PROJECT}${path}`;
+    const response = await fetch(`${this.#address}${full}`, {
+      method,
+      headers: { 'X-Auth-Token': TOKEN, 'OpenStack-API-Version': VERSION, 'Content-Type': 'application/json' },
+      signal: this.#signal,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      requestId: response.headers.get('x-openstack-request-id') ?? '',
+      path: full,
+      body: text === '' ? {} : JSON.parse(text),
+    };
+  }
+}

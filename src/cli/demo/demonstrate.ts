@@ -1,0 +1,89 @@
+/**
+ * The first minute: the main job in the terminal as it happens, over HTTP like any client's.
+ *
+ * Each act makes one thing with a name of its own. What an earlier run made is found again and not made twice, so
+ * running it often does not fill the disk; when all is there, one volume comes and goes.
+ */
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listPools } from '../../db/pools.ts';
+import type { EngineEvent } from '../../engine/events.ts';
+import type { Config } from '../../lib/config.ts';
+import { backendOf, hostOf } from '../../model/backend.ts';
+import { schedule } from '../../scheduler/schedule.ts';
+import type { Running } from '../surroundings.ts';
+import type { Terminal } from '../terminal.ts';
+import { giveBack, takeAway } from '../trial-directory.ts';
+import { Client, type Resource } from './client.ts';
+import type { FlowPicture } from './flow-picture.ts';
+import { demoImage } from './image.ts';
+import { Stage } from './stage.ts';
+
+export interface Demonstration {
+  readonly out: Terminal;
+  readonly config: Config;
+  readonly running: Running;
+  readonly picture: FlowPicture;
+  readonly signal: AbortSignal;
+}
+
+const SIZE_GIB = 1;
+const GIB = 1024 ** 3;
+const BROUGHT_ALONG = 'brought-along.raw';
+
+export async function demonstrate({ out, config, running, picture, signal }: Demonstration): Promise<void> {
+  const client = new Client(running.address, signal);
+  const stage = await Stage.open({ out, client, picture, signal });
+  const size = SIZE_GIB;
+
+  const blank = await stage.volume('blank', 'A blank volume', { size });
+  const image = await demoImage(config, signal);
+  if (image === null) stage.without('A volume from an image', 'qemu-img is not installed (apt-get install qemu-utils)');
+  const filled = image && (await stage.volume('from-image', 'A volume from an image', { size, imageRef: image.id }));
+  const source = filled ?? blank;
+  const snapshot = await stage.snapshot('snapshot', `A snapshot of ${source.name}`, source);
+  await stage.volume('from-snapshot', 'A volume from the snapshot', { size, snapshot_id: snapshot.id });
+  await stage.volume('clone', `A clone of ${source.name}`, { size, source_volid: source.id });
+  await stage.managed('brought-along', 'A file that was there already, brought in as a snapshot of blank', blank, () =>
+    bringAlong(config, blank),
+  );
+  await reschedule(stage, { config, running });
+  if (!stage.acted) await stage.passing('passing', source);
+}
+
+/** An operator's file in the backend's directory. */
+async function bringAlong(config: Config, volume: Resource): Promise<string> {
+  const backend = backendOf(volume['os-vol-host-attr:host'] ?? '') ?? '';
+  const file = await open(join(config.backends[backend]?.path ?? '', BROUGHT_ALONG), 'w');
+  try {
+    await file.write(randomBytes(1024 ** 2), 0, 1024 ** 2, 0);
+    await file.truncate(SIZE_GIB * GIB);
+  } finally {
+    await file.close();
+  }
+  return BROUGHT_ALONG;
+}
+
+/** The backend that will be chosen loses its directory just before, and gets it back when the first attempt has failed. */
+async function reschedule(stage: Stage, { config, running }: Pick<Demonstration, 'config' | 'running'>): Promise<void> {
+  const name = 'rescheduled';
+  if (stage.has('volume', name)) return;
+  const chosen = await nextPool(running);
+  const path = config.backends[backendOf(chosen) ?? '']?.path ?? '';
+  const back = (event: EngineEvent): void => {
+    if (event.is === 'task-failed') giveBack(path);
+  };
+  takeAway(path);
+  try {
+    const title = `A create whose backend fails: the directory of ${hostOf(chosen)} is taken away just before`;
+    await stage.volume(name, title, { size: SIZE_GIB }, back);
+  } finally {
+    giveBack(path);
+  }
+}
+
+async function nextPool({ desk: { db, tools } }: Running): Promise<string> {
+  const pools = await listPools(db.read, tools.serviceDownSeconds);
+  return schedule(pools, { sizeGiB: SIZE_GIB }, tools.scheduler).name;
+}

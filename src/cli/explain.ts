@@ -1,0 +1,39 @@
+/** Why a command failed, as short as it can be said: a stack only for what nobody foresaw. */
+import { Complaint, EXIT } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Errors that are clear by their message, by name: their classes are not loaded until they are needed. */
+const PLAIN: Readonly<Record<string, number>> = {
+  ConfigInvalid: EXIT.usage,
+  // What `wire` finds wrong with the scheduler's options.
+  PumiceError: EXIT.usage,
+  DatabaseInUse: EXIT.failed,
+  DatabaseMissing: EXIT.failed,
+  SchemaMismatch: EXIT.failed,
+  UnknownFlow: EXIT.failed,
+};
+
+/** Returns the exit code. `interrupted` is the signal that ends commands; its reason is no failure. */
+export function explain(error: unknown, around: { readonly err: Terminal; readonly interrupted: AbortSignal }): number {
+  const { err, interrupted } = around;
+  if (interrupted.aborted && error === interrupted.reason) return EXIT.interrupted;
+  if (!(error instanceof Error)) {
+    err.line(`pumice: ${String(error)}`);
+    return EXIT.failed;
+  }
+  const exitCode = plainExitCode(error);
+  if (exitCode !== undefined) {
+    err.line(`pumice: ${error.message}`);
+    return exitCode;
+  }
+  err.line('pumice: this was not foreseen, and is a mistake in Pumice');
+  for (let each: unknown = error; each instanceof Error; each = each.cause)
+    err.line(`${each === error ? '' : 'caused by '}${each.stack}`);
+  return EXIT.failed;
+}
+
+function plainExitCode(error: Error): number | undefined {
+  if (error instanceof Complaint) return error.exitCode;
+  // What the system, SQLite or PostgreSQL says of a file or an address has a code, and is no mistake of ours.
+  return PLAIN[error.name] ?? ('code' in error && typeof error.code === 'string' ? EXIT.failed : undefined);
+}

@@ -1,0 +1,50 @@
+/** Flows and their stories as programs read them (`--json`): the words of the API, times in UTC. */
+import type { FlowRow } from '../engine/journal.ts';
+import type { Story } from '../engine/story.ts';
+import type { Json } from '../lib/json.ts';
+
+export function flowFacts(flow: FlowRow): { readonly [key: string]: Json } {
+  return {
+    id: flow.id,
+    name: flow.name,
+    version: flow.version,
+    state: flow.state,
+    resource: flow.resource,
+    project_id: flow.projectId,
+    request_id: flow.requestId,
+    lane: flow.lane,
+    owner: flow.owner,
+    epoch: flow.epoch,
+    claims: flow.claims,
+    wish: flow.wish,
+    wish_reason: flow.wishReason,
+    doing: flow.doing === null ? null : { ...flow.doing },
+    created_at: flow.createdAt,
+    updated_at: flow.updatedAt,
+    ended_at: flow.endedAt,
+  };
+}
+
+export function storyFacts({ flow, steps, now, next }: Story): { readonly [key: string]: Json } {
+  return {
+    ...flowFacts(flow),
+    steps: steps.map(({ node, event, attempt, startedAt, at, ms, failure, choice }) => ({
+      node,
+      event,
+      attempt,
+      started_at: startedAt,
+      at,
+      ms,
+      failure: failure && { ...failure },
+      choice,
+    })),
+    now: now && {
+      node: now.node,
+      reverting: now.reverting,
+      since: now.since,
+      progress: now.progress,
+      waits_for: now.waitsFor,
+    },
+    next: next.map((coming) => ({ ...coming })),
+  };
+}

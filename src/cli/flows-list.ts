@@ -1,0 +1,112 @@
+/** `pumice flows list`: the flows that are not done, or all that are kept. */
+import { type Database, openDatabase } from '../db/database.ts';
+import { DatabaseJournal } from '../db/journal.ts';
+import type { FlowQuery, FlowRow, FlowState } from '../engine/journal.ts';
+import { now, type Timestamp } from '../lib/clock.ts';
+import { configurationOf, type Where } from './configuration.ts';
+import { EXIT } from './exit-codes.ts';
+import { flowFacts } from './flow-facts.ts';
+import { percent } from './progress.ts';
+import type { Surroundings } from './surroundings.ts';
+import { type Cell, type TableColumn, tableLines } from './table.ts';
+import type { Style, Terminal } from './terminal.ts';
+import { between } from './times.ts';
+
+export interface ListOptions extends Where {
+  readonly all?: boolean;
+  readonly state?: FlowState;
+  readonly resource?: string;
+  readonly project?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+export async function listFlows(options: ListOptions, { out, err }: Surroundings): Promise<number> {
+  const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
+  try {
+    const flows = await found(db, options);
+    if (options.json) out.line(JSON.stringify(flows.map(flowFacts), null, 2));
+    else if (flows.length > 0) out.lines(flowsTable(out, flows, now()));
+    else
+      out.line(options.all || options.state ? 'No such flow.' : 'Nothing is in flight. `--all` shows what has ended.');
+    if (!options.json && flows.length === options.limit) err.line(`The newest ${options.limit}; --limit shows more.`);
+    return EXIT.ok;
+  } finally {
+    await db.close();
+  }
+}
+
+const ENDED: readonly FlowState[] = ['success', 'reverted'];
+
+/** Newest first. */
+async function found(db: Database, options: ListOptions): Promise<readonly FlowRow[]> {
+  const { all = false, state, resource, project: projectId, limit } = options;
+  const query: FlowQuery = {
+    unended: !all && (state === undefined || !ENDED.includes(state)),
+    limit,
+    ...(state !== undefined && { state }),
+    ...(projectId !== undefined && { projectId }),
+  };
+  const journal = new DatabaseJournal(db);
+  const lists = await Promise.all(resourcesOf(resource).map((each) => journal.list({ ...query, ...each })));
+  return lists
+    .flat()
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+    .slice(0, limit);
+}
+
+/** `volume:ID` and `snapshot:ID` are meant; a bare id may be either. */
+function resourcesOf(resource: string | undefined): readonly { readonly resource?: string }[] {
+  if (resource === undefined) return [{}];
+  if (resource.includes(':')) return [{ resource }];
+  return [{ resource: `volume:${resource}` }, { resource: `snapshot:${resource}` }];
+}
+
+const COLUMNS: readonly TableColumn[] = [
+  { title: 'ID' },
+  { title: 'FLOW', shrinksTo: 14 },
+  { title: 'STATE' },
+  { title: 'ON', shrinksTo: 17 },
+  { title: 'BEGUN', align: 'right' },
+  { title: 'TOOK', align: 'right' },
+  { title: 'DOING', shrinksTo: 12 },
+];
+
+export function flowsTable(terminal: Terminal, flows: readonly FlowRow[], at: Timestamp): string[] {
+  const ids = shortIds(flows.map(({ id }) => id));
+  const rows = flows.map((flow, index): Cell[] => [
+    ids[index] ?? flow.id,
+    flow.name,
+    { text: flow.state, style: STYLES[flow.state] },
+    flow.resource,
+    `${between(flow.createdAt, at)} ago`,
+    flow.endedAt === null ? '' : between(flow.createdAt, flow.endedAt),
+    doingOf(flow),
+  ]);
+  return tableLines(terminal, COLUMNS, rows);
+}
+
+export const STYLES: Readonly<Record<FlowState, Style>> = {
+  pending: 'dim',
+  running: 'cyan',
+  reverting: 'yellow',
+  stuck: ['red', 'bold'],
+  success: 'green',
+  reverted: 'yellow',
+};
+
+function doingOf({ doing, wish, wishReason, owner, endedAt }: FlowRow): string {
+  if (endedAt !== null) return '';
+  if (wish !== null) return `${wish} wished: ${wishReason}`;
+  if (doing !== null) return doing.progress === null ? doing.node : `${doing.node} ${percent(doing.progress)}`;
+  return owner === null ? 'waits' : '';
+}
+
+const SHORTEST = 8;
+
+/** As much of each id as tells it from the others. */
+function shortIds(ids: readonly string[]): string[] {
+  let length = SHORTEST;
+  while (length < 36 && new Set(ids.map((id) => id.slice(0, length))).size < ids.length) length += 1;
+  return ids.map((id) => id.slice(0, length));
+}

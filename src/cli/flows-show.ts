@@ -1,0 +1,120 @@
+/** `pumice flows show ID`: what a flow did, does, waits for and will do; why it failed, and where it was tried. */
+import { openDatabase } from '../db/database.ts';
+import { DatabaseJournal } from '../db/journal.ts';
+import type { Story, ToldStep } from '../engine/story.ts';
+import { tellStory } from '../engine/story.ts';
+import { FLOWS } from '../flows/registry.ts';
+import { now, type Timestamp } from '../lib/clock.ts';
+import { configurationOf, type Where } from './configuration.ts';
+import { EXIT } from './exit-codes.ts';
+import { findFlow } from './find-flow.ts';
+import { storyFacts } from './flow-facts.ts';
+import { STYLES } from './flows-list.ts';
+import { bar, percent } from './progress.ts';
+import type { Surroundings } from './surroundings.ts';
+import { printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
+import { between, clockTime, duration } from './times.ts';
+
+export interface ShowOptions extends Where {
+  readonly json?: boolean;
+}
+
+export async function showFlow(id: string, options: ShowOptions, { out }: Surroundings): Promise<number> {
+  const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
+  try {
+    const flow = await findFlow(db, id);
+    const story = tellStory(FLOWS, flow, await new DatabaseJournal(db).steps(flow.id));
+    if (options.json) out.line(JSON.stringify(storyFacts(story), null, 2));
+    else out.lines(storyLines(out, story, now()));
+    return EXIT.ok;
+  } finally {
+    await db.close();
+  }
+}
+
+const TASK_WIDTH = 44;
+const TEXT_WIDTH = 100;
+
+export function storyLines(terminal: Terminal, story: Story, at: Timestamp): string[] {
+  return [
+    ...head(terminal, story, at),
+    '',
+    ...story.steps.flatMap((step) => stepLines(terminal, step)),
+    ...end(terminal, story, at),
+  ];
+}
+
+function head(terminal: Terminal, { flow }: Story, at: Timestamp): string[] {
+  const state = terminal.paint(STYLES[flow.state], flow.state);
+  const took =
+    flow.endedAt === null ? `for ${between(flow.createdAt, at)}` : `in ${between(flow.createdAt, flow.endedAt)}`;
+  const facts: readonly (readonly [string, string])[] = [
+    ['flow', flow.id],
+    ['on', flow.resource],
+    ['project', flow.projectId],
+    ['request', flow.requestId],
+    ['begun', `${clockTime(flow.createdAt)} UTC`],
+    ...(flow.endedAt === null ? ([['runs in', flow.lane]] as const) : []),
+    ...(flow.wish === null ? [] : ([['wished', `${flow.wish} (${flow.wishReason})`]] as const)),
+  ];
+  return [
+    `${terminal.paint('bold', flow.name)}  ${state} ${took}`,
+    ...facts.map(([name, value]) => `  ${terminal.paint('dim', name.padEnd(8))} ${printable(value)}`),
+  ];
+}
+
+/** Mark, style and word of what happened. */
+const EVENTS: Readonly<Record<ToldStep['event'], readonly [mark: string, style: Style, word: string]>> = {
+  done: ['✓', 'green', ''],
+  failed: ['✗', 'red', 'failed'],
+  cancelled: ['✗', 'yellow', 'stopped here'],
+  chosen: ['·', 'dim', ''],
+  reverted: ['↶', 'yellow', 'reverted'],
+  revert_failed: ['!', ['red', 'bold'], 'revert failed'],
+  rejected: ['↻', 'yellow', 'tried elsewhere'],
+  retried: ['…', 'yellow', 'failed, tried again'],
+};
+
+function stepLines(terminal: Terminal, step: ToldStep): string[] {
+  const record = step.event === 'done' && step.ms === null;
+  const [mark, style, word] = EVENTS[record ? 'chosen' : step.event];
+  const name = printable(step.event === 'chosen' && step.node.startsWith('lane-') ? 'lane' : step.node);
+  const chose = step.event === 'chosen' ? chosen(step) : '';
+  const took = step.ms === null ? '' : duration(step.ms);
+  const space = ' '.repeat(Math.max(1, TASK_WIDTH - widthOf(name)));
+  const line = `  ${terminal.paint(style, mark)} ${name}${space}${took.padStart(9)}  ${terminal.paint(style, word || chose)}`;
+  const lines = [line.trimEnd()];
+  if (step.event === 'rejected')
+    lines.push(...indented(terminal, `attempt ${step.attempt} on ${chosen(step)} was undone`));
+  if (step.failure && step.event !== 'rejected')
+    lines.push(...indented(terminal, `${step.failure.name}: ${step.failure.message}`));
+  return lines;
+}
+
+const chosen = ({ choice }: ToldStep): string =>
+  choice === true ? 'yes' : choice === false ? 'no' : typeof choice === 'string' ? choice : JSON.stringify(choice);
+
+function indented(terminal: Terminal, text: string): string[] {
+  const width = Math.min(TEXT_WIDTH, terminal.width) - 6;
+  return wrap(printable(text), width).map((line) => `      ${terminal.paint('dim', line)}`);
+}
+
+function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): string[] {
+  if (flow.endedAt !== null) return [];
+  if (now === null) return ['', `  This version of Pumice does not know ${flow.name}@${flow.version}.`];
+  const what = now.reverting ? `revert of ${now.node}` : now.node;
+  const progress = now.progress === null ? '' : `  ${terminal.isLive ? bar(now.progress, 20) : percent(now.progress)}`;
+  const lines = [
+    `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${between(now.since, at)}${progress}`,
+  ];
+  if (now.waitsFor === 'a process')
+    lines.push(...indented(terminal, `Nobody runs it: it waits for ${whoseLane(flow.lane)}.`));
+  if (now.waitsFor === 'an operator')
+    lines.push(...indented(terminal, `It is stuck. \`pumice flows resume ${flow.id.slice(0, 8)}\` tries again.`));
+  const names = next.map(({ node, maybe }) => (maybe ? `(${node})` : node));
+  if (names.length > 0) lines.push('', ...indented(terminal, `next: ${names.join(', ')}`));
+  return lines;
+}
+
+const whoseLane = (lane: string): string =>
+  lane.startsWith('host:') ? `a server that serves ${lane.slice('host:'.length)}` : 'a server';

@@ -1,0 +1,132 @@
+/**
+ * The commands of `pumice`, their options and help. What a command does is in a file of its own, read when it is called: a
+ * list of flows need not wait for what serves HTTP.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Wish } from '../engine/journal.ts';
+import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Resolves with the exit code. */
+export async function run(argv: readonly string[], around: Surroundings): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = commands(around, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version end well; everything else commander throws is about what was typed.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the doctor found something, 130 interrupted.`;
+
+function commands(around: Surroundings, exit: (code: number) => void): Command {
+  const program = new Command('pumice')
+    .description('Block storage that cannot be sunk: OpenStack’s Block Storage API v3, every operation a durable flow.')
+    .version(around.version)
+    .addHelpText('after', EXIT_CODES)
+    .showHelpAfterError('(--help tells more)')
+    .configureOutput({
+      writeOut: (text) => around.out.line(text.trimEnd()),
+      writeErr: (text) => around.err.line(text.trimEnd()),
+      getOutHelpWidth: () => Math.min(around.out.width, 100),
+      getErrHelpWidth: () => Math.min(around.err.width, 100),
+    })
+    .exitOverride();
+
+  withConfiguration(program.command('serve'))
+    .description('serve the API until interrupted; the log goes to standard error')
+    .action(async (options) => exit(await (await import('./serve.ts')).serve(options, around)));
+
+  withSet(program.command('start'))
+    .description('serve on a configuration of its own, and show what it does: a trial that needs nothing')
+    .option('-d, --data <dir>', 'where everything is kept', DATA_DIRECTORY)
+    .option('-p, --port <port>', 'port to listen on; 0: any free one', portNumber)
+    .option('--host <address>', 'address to listen on')
+    .option('--no-demo', 'only serve')
+    .action(async (options) => exit(await (await import('./start.ts')).start(options, around)));
+
+  addFlows(program, around, exit);
+
+  withConfiguration(program.command('doctor'))
+    .description('look for what must not be: wrong counts, leftovers, orphans, flows that do not move')
+    .option('--repair', 'put right what can be put right without risk')
+    .option('--older-than <minutes>', 'how long a flow or an event may stand still', positiveNumber, 10)
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      '\n--repair counts usage again, drops reservations and holds of ended flows, and gives what is in a transient status' +
+        '\nwithout a flow the status of a failure. It deletes no volume and no snapshot, on a backend or in the database.' +
+        '\nExit codes: 0 all is well (or repaired), 3 something is left.',
+    )
+    .action(async (options) => exit(await (await import('./doctor.ts')).doctor(options, around)));
+  return program;
+}
+
+function addFlows(program: Command, around: Surroundings, exit: (code: number) => void): void {
+  const flows = program
+    .command('flows')
+    .description('look at flows, and say what is to become of them; works while a server runs, and without one');
+
+  withConfiguration(flows.command('list'))
+    .description('the flows in flight, newest first')
+    .option('-a, --all', 'those that have ended, too')
+    .addOption(
+      new Option('--state <state>', 'only these').choices([
+        'pending',
+        'running',
+        'reverting',
+        'stuck',
+        'success',
+        'reverted',
+      ]),
+    )
+    .option('--resource <resource>', 'only of this volume or snapshot: volume:ID, snapshot:ID or ID')
+    .option('--project <id>', 'only of this project')
+    .option('--limit <n>', 'at most so many', positiveNumber, 50)
+    .option('--json', 'for programs')
+    .action(async (options) => exit(await (await import('./flows-list.ts')).listFlows(options, around)));
+
+  withConfiguration(flows.command('show'))
+    .description('what a flow did, what it does and since when, why it failed, what comes next')
+    .argument('<id>', 'its id, or the beginning of it')
+    .option('--json', 'for programs')
+    .action(async (id, options) => exit(await (await import('./flows-show.ts')).showFlow(id, options, around)));
+
+  const wishes: Readonly<Record<Wish, string>> = {
+    resume: 'try the failed revert of a stuck flow again',
+    revert: 'take a flow back, even one that destroys and only goes forward',
+    cancel: 'stop a flow at the next task and take it back; one that destroys goes on',
+  };
+  for (const [wish, meaning] of Object.entries(wishes)) {
+    withConfiguration(flows.command(wish))
+      .description(meaning)
+      .argument('<id>', 'its id, or the beginning of it')
+      .option('--reason <text>', 'is kept with the flow')
+      .option('--wait', 'until it has ended, or is stuck')
+      .option('--json', 'for programs')
+      .action(async (id, options) =>
+        exit(await (await import('./flows-wish.ts')).wishOfFlow(wish as Wish, id, options, around)),
+      );
+  }
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('It is a number from 0 to 65535.');
+  return port;
+}
+
+function positiveNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It is a whole number from 1 on.');
+  return number;
+}

@@ -1,0 +1,105 @@
+/**
+ * `pumice start`: a trial that needs nothing. It serves on a configuration of its own, shows what the service does as it
+ * happens, says what to type next, and stays up. The log goes to a file, so that the terminal is for people.
+ */
+import { openSync, writeSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { EngineEvent } from '../engine/events.ts';
+import { createLog, type Log } from '../lib/logging.ts';
+import { DATA_DIRECTORY } from './configuration.ts';
+import { demonstrate } from './demo/demonstrate.ts';
+import { FlowPicture } from './demo/flow-picture.ts';
+import { nextLines } from './demo/next-lines.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Running, Surroundings } from './surroundings.ts';
+import { prepareTrial } from './trial-directory.ts';
+
+export interface StartOptions {
+  readonly data: string;
+  readonly port?: number;
+  readonly host?: string;
+  readonly demo: boolean;
+  readonly set: readonly string[];
+}
+
+const LOG_NAME = 'pumice.log';
+
+export async function start(options: StartOptions, around: Surroundings): Promise<number> {
+  const { out, err, signal } = around;
+  const config = prepareTrial(options.data, overrides(options));
+  const logFile = join(config.data_directory, LOG_NAME);
+  const log = createLog({ level: config.log.level, fields: { node: config.node_name }, to: appendTo(logFile) });
+  const picture = new FlowPicture(out);
+  let takenUp = 0;
+  const running = await around.serve(config, log, (event: EngineEvent) => {
+    if (event.is === 'flow-started' && event.recovered) takenUp += 1;
+    picture.hear(event);
+  });
+  log.info({ address: running.address }, 'serving');
+  const facts: readonly (readonly [string, string])[] = [
+    ['data', shortPath(config.data_directory)],
+    ['backends', backendsLine(running)],
+    ['log', shortPath(logFile)],
+    ...(takenUp === 0 ? [] : ([['taken up', `${takenUp} unfinished flows of the last run`]] as const)),
+  ];
+  out.line();
+  out.line(`${out.paint('bold', `Pumice ${around.version}`)} serves on ${out.paint('cyan', running.address)}`);
+  out.lines(facts.map(([name, value]) => `  ${out.paint('dim', name.padEnd(9))} ${value}`));
+  if (options.demo) {
+    out.line();
+    out.line(out.paint('dim', '  ✓ a task in the world, and its time    · a record, in one commit with others'));
+    try {
+      await demonstrate({ out, config, running, picture, signal });
+    } catch (error) {
+      if (!signal.aborted) tellFailure(error, err, log, logFile);
+    }
+  }
+  if (!signal.aborted) {
+    const data = options.data === DATA_DIRECTORY ? '' : ` --data ${options.data}`;
+    out.lines(nextLines(out, { address: running.address, data, flowId: picture.lastFlowId }));
+  }
+  await running.ended();
+  log.info('ended');
+  out.line();
+  out.line('Ended. Everything is kept; the same command goes on with it.');
+  return EXIT.ok;
+}
+
+function overrides({ port, host, set }: StartOptions): string[] {
+  return [
+    ...(port === undefined ? [] : [`api.port=${port}`]),
+    ...(host === undefined ? [] : [`api.host=${host}`]),
+    ...set,
+  ];
+}
+
+function appendTo(file: string): { write(line: string): void } {
+  const descriptor = openSync(file, 'a', 0o640);
+  return { write: (line) => void writeSync(descriptor, line) };
+}
+
+function shortPath(path: string): string {
+  const fromHere = relative('.', path);
+  return fromHere === '' || fromHere.startsWith('..') ? path : fromHere;
+}
+
+function backendsLine({ desk }: Running): string {
+  const { config, tools } = desk;
+  return config.enabled_backends
+    .map((name) => {
+      try {
+        const { fastClone } = tools.driver(`${config.node_name}@${name}`).capabilities;
+        return `${name} (${fastClone ? 'files that share blocks' : 'files; copies are real copies'})`;
+      } catch {
+        return `${name} (down)`;
+      }
+    })
+    .join(', ');
+}
+
+function tellFailure(error: unknown, err: Surroundings['err'], log: Log, logFile: string): void {
+  log.error({ err: error }, 'the demonstration failed');
+  err.line();
+  err.line(`The demonstration stopped: ${error instanceof Error ? error.message : String(error)}`);
+  err.line(`The service runs on; ${shortPath(logFile)} says more.`);
+}

@@ -1,0 +1,74 @@
+/**
+ * The data directory of `pumice start`: a configuration is written into it once, and everything else is made where that says.
+ *
+ * The backends' directories are made by the first start, and never again: one that is missing later is a backend that is
+ * missing. The demonstration takes one away for a moment; if the process is killed in that moment, the next start gives it
+ * back before anything looks for it.
+ */
+import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { MARKER } from '../drivers/backend-directory.ts';
+import { uuid } from '../lib/clock.ts';
+import type { Config } from '../lib/config.ts';
+import { readConfig } from '../lib/read-config.ts';
+import { CONFIG_NAME } from './configuration.ts';
+
+const TRIAL_CONFIG = `# Written by the first \`pumice start\`, and yours from then on. docs/configuration.md tells all options.
+# \`pumice serve --config\` with this file serves the same, without the demonstration.
+
+data_directory = "."
+node_name = "pumice"        # volumes are found by it: do not change it
+
+[quota]
+quota_volumes = 100
+quota_snapshots = 100
+
+[notifications]
+drivers = ["file"]
+
+[backends.east]
+driver = "file"
+path = "east"
+
+[backends.west]
+driver = "file"
+path = "west"
+`;
+
+const TAKEN_AWAY = '.taken-away';
+
+/** The configuration in the directory, which is made and furnished if need be. */
+export function prepareTrial(directory: string, set: readonly string[]): Config {
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, CONFIG_NAME);
+  if (!existsSync(file)) writeWhole(file, TRIAL_CONFIG);
+  const config = readConfig(file, set);
+  const fresh: string[] = [];
+  for (const [name, { path }] of Object.entries(config.backends)) {
+    if (relative(config.data_directory, path).startsWith('..')) continue;
+    giveBack(path);
+    if (!existsSync(join(path, MARKER))) fresh.push(`backends.${name}.create=true`);
+  }
+  return fresh.length === 0 ? config : readConfig(file, [...set, ...fresh]);
+}
+
+/** Takes a backend's directory away, as a file system does that is not mounted. */
+export const takeAway = (path: string): void => renameSync(path, `${path}${TAKEN_AWAY}`);
+
+/** Doing it twice is doing it once. */
+export function giveBack(path: string): void {
+  if (existsSync(`${path}${TAKEN_AWAY}`) && !existsSync(path)) renameSync(`${path}${TAKEN_AWAY}`, path);
+}
+
+/** All of it or nothing; what another process has written meanwhile stays. */
+function writeWhole(file: string, text: string): void {
+  const temporary = `${file}.${uuid()}`;
+  writeFileSync(temporary, text);
+  try {
+    linkSync(temporary, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(temporary);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The process: arguments in, an exit code out, and what a signal means.
+ *
+ * The first SIGINT, SIGTERM or SIGHUP asks everything to end in order. Those that come right after it mean nothing more:
+ * npm passes on the one that the terminal has already sent. One that comes later ends the process at once, which costs
+ * nothing but the wait: what is unfinished goes on when it starts again.
+ */
+import { readFileSync } from 'node:fs';
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { Complaint, EXIT } from './cli/exit-codes.ts';
+import { explain } from './cli/explain.ts';
+import type { Running, Surroundings } from './cli/surroundings.ts';
+import { Terminal } from './cli/terminal.ts';
+import { pause } from './lib/clock.ts';
+
+/** A signal within this time of the first is the same wish. */
+const SAME_WISH_MS = 2_000;
+/** How long an orderly end may take. */
+const END_MS = 10_000;
+
+const root = join(import.meta.dirname, '..');
+// What is imported from here on has its types stripped and is compiled once, not at every start.
+enableCompileCache(join(root, 'node_modules', '.cache', 'pumice'));
+
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+const asked = new AbortController();
+const out = new Terminal(process.stdout);
+const err = new Terminal(process.stderr);
+
+async function main(): Promise<number> {
+  try {
+    const { run } = await import('./cli/program.ts');
+    return await run(process.argv.slice(2), surroundings());
+  } catch (error) {
+    return explain(error, { err, interrupted: asked.signal });
+  }
+}
+
+function listenToSignals(): void {
+  let askedAt: number | undefined;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      askedAt ??= performance.now();
+      if (performance.now() - askedAt > SAME_WISH_MS) process.exit(EXIT.interrupted);
+      asked.abort(new Interrupted(`${name} came.`));
+    });
+  }
+}
+
+function surroundings(): Surroundings {
+  return {
+    version: version(),
+    out,
+    err,
+    signal: asked.signal,
+    serve,
+    driverOf: async (section, config) => (await import('./wiring.ts')).driverOf(section, config),
+  };
+}
+
+const serve: Surroundings['serve'] = async (config, log, listen) => {
+  const { wire } = await import('./wiring.ts');
+  const lost = new AbortController();
+  const service = await wire(config, log, {
+    ...(listen && { listen }),
+    lost: () => lost.abort(new Complaint('Another process may own now what this one did; start it again.')),
+  });
+  try {
+    await service.start();
+    const address = await service.listen();
+    flushCompileCache();
+    return {
+      address,
+      desk: service.desk,
+      ended: async () => {
+        await aborted(AbortSignal.any([asked.signal, lost.signal]));
+        await inTime(service.stop());
+        if (lost.signal.aborted) throw lost.signal.reason;
+      },
+    } satisfies Running;
+  } catch (error) {
+    await inTime(service.stop());
+    const { code } = error as NodeJS.ErrnoException;
+    const { host, port } = config.api;
+    if (code === 'EADDRINUSE')
+      throw new Complaint(
+        `Port ${port} of ${host} is in use. Another is chosen with --set api.port=PORT; 0 is any free one.`,
+      );
+    if (code === 'EADDRNOTAVAIL' || code === 'EACCES' || code === 'ENOTFOUND')
+      throw new Complaint(`${host} port ${port} cannot be listened on (${code}).`);
+    throw error;
+  }
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+async function inTime(stopped: Promise<void>): Promise<void> {
+  const late = pause(END_MS, new AbortController().signal).then(() => {
+    throw new Complaint('It did not end in time. Nothing is lost: what is unfinished goes on at the next start.');
+  });
+  await Promise.race([stopped, late]);
+}
+
+const version = (): string => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+
+listenToSignals();
+// Whoever reads our output may stop before we do: `pumice flows list | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+// Waits of ours keep no process alive; a command that is not done does.
+const alive = setInterval(() => {}, 60_000);
+process.exitCode = await main();
+clearInterval(alive);
