@@ -11,12 +11,13 @@
  *     NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench -- --quick --only reads
  */
 import { parseArgs } from 'node:util';
+import { creates } from './creates.ts';
 import { flows } from './flows.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { openWorld, type World } from './world.ts';
 
-const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = { flows, reads };
+const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = { flows, creates, reads };
 
 const { quick, only } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] } },

@@ -1,0 +1,165 @@
+/**
+ * Creates by ten clients: how fast `POST /volumes` is accepted, how soon all of them are available, and what a create costs in
+ * CPU and durable commits. Beside: a bare server that only commits a row for each request (`bare-creates.ts`).
+ */
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Server, startServer } from './processes.ts';
+import { quantity, type Result, type Row, ratios } from './report.ts';
+import { rounds } from './rounds.ts';
+import { HEADERS, path } from './subject.ts';
+import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
+
+const CLIENTS = 10;
+const VOLUMES = 200;
+
+interface Accepted {
+  readonly acceptedPerSecond: number;
+}
+
+export interface CreateFigures extends Accepted {
+  /** From the first request until all are available. */
+  readonly availableSeconds: number;
+  /** With its flow. */
+  readonly cpuMs: number;
+  /** Of a create that runs alone. */
+  readonly commitsAlone: number;
+  /** With ten clients. */
+  readonly commitsTogether: number;
+}
+
+export async function creates(world: World): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const dialect of ['sqlite', 'postgresql'] as const) {
+    if (dialect === 'postgresql' && 'missing' in world.postgresql)
+      results.push({ figure: `creates, ${DIALECTS[dialect]}`, skipped: world.postgresql.missing });
+    else results.push(...(await createsOn(world, dialect)));
+  }
+  return results;
+}
+
+async function createsOn(world: World, dialect: Dialect): Promise<Result[]> {
+  const newOnes = async (): Promise<CreateFigures> => {
+    const database = await newDatabase(world, dialect);
+    const figures = await createsIn(world, database);
+    await dropDatabase(world, database);
+    return figures;
+  };
+  const { ours, bare } = await rounds(world.rounds, { ours: newOnes, bare: () => bareCreates(world) }, world.tell);
+  const of = (key: keyof CreateFigures): number[] => ours.map((each) => each[key]);
+  const row = (figure: string, key: keyof CreateFigures, unit: string): Row => ({
+    figure: `${figure}, ${DIALECTS[dialect]}`,
+    measured: quantity(of(key), unit),
+  });
+  const bareRate = bare.map(({ acceptedPerSecond }) => acceptedPerSecond);
+  return [
+    {
+      ...row('POST /volumes accepted, 10 clients', 'acceptedPerSecond', '/s'),
+      beside: { what: 'bare commits', quantity: quantity(bareRate, '/s') },
+      ratio: ratios(of('acceptedPerSecond'), bareRate),
+    },
+    row(`time until ${VOLUMES} volumes are available, 10 clients`, 'availableSeconds', 's'),
+    row('CPU of a create and its flow, 10 clients', 'cpuMs', 'ms'),
+    row('durable commits a create, alone', 'commitsAlone', ''),
+    row('durable commits a create, 10 clients', 'commitsTogether', ''),
+  ];
+}
+
+/** A new service on this database, warmed up as one that has run for a while. */
+export async function createsIn(world: World, database: string): Promise<CreateFigures> {
+  const server = await startServer('service.ts', [database, newDirectory(world)]);
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  try {
+    await createMany(server, agent, VOLUMES, CLIENTS);
+    const together = await createMany(server, agent, VOLUMES, CLIENTS);
+    const alone = await createMany(server, agent, VOLUMES / 10, 1);
+    return {
+      acceptedPerSecond: VOLUMES / together.acceptedSeconds,
+      availableSeconds: together.availableSeconds,
+      cpuMs: together.cpuMs / VOLUMES,
+      commitsTogether: together.commits / VOLUMES,
+      commitsAlone: alone.commits / (VOLUMES / 10),
+    };
+  } finally {
+    agent.destroy();
+    await server.stop();
+  }
+}
+
+async function bareCreates(world: World): Promise<Accepted> {
+  const server = await startServer('bare-creates.ts', [join(newDirectory(world), 'bare.sqlite')]);
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  await postMany(server, agent, VOLUMES, CLIENTS);
+  const begun = performance.now();
+  await postMany(server, agent, VOLUMES, CLIENTS);
+  const seconds = (performance.now() - begun) / 1000;
+  agent.destroy();
+  await server.stop();
+  return { acceptedPerSecond: VOLUMES / seconds };
+}
+
+/** One client alone waits for each volume before it asks for the next. */
+async function createMany(server: Server, agent: Agent, volumes: number, clients: number) {
+  const before = await server.usage();
+  const begun = performance.now();
+  await postMany(server, agent, volumes, clients, clients === 1);
+  const accepted = performance.now();
+  await allAvailable(server, agent);
+  const after = await server.usage();
+  return {
+    acceptedSeconds: (accepted - begun) / 1000,
+    availableSeconds: (performance.now() - begun) / 1000,
+    cpuMs: after.cpuMs - before.cpuMs,
+    commits: after.commits - before.commits,
+  };
+}
+
+const BODY = JSON.stringify({ volume: { size: 1, name: 'a volume', metadata: { purpose: 'bench' } } });
+
+async function postMany(server: Server, agent: Agent, volumes: number, clients: number, patient = false) {
+  let asked = 0;
+  const client = async (): Promise<void> => {
+    while (asked < volumes) {
+      asked += 1;
+      await ask(agent, 'POST', `${server.address}${path('/volumes')}`, BODY);
+      if (patient) await allAvailable(server, agent);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+}
+
+const DEADLINE_MS = 60_000;
+/** Asking costs the server time that is counted. */
+const BETWEEN_LOOKS_MS = 5;
+
+async function allAvailable(server: Server, agent: Agent): Promise<void> {
+  const until = performance.now() + DEADLINE_MS;
+  while (await isAny(server, agent, 'creating')) {
+    if (performance.now() > until) throw new Error(`Volumes are not available after ${DEADLINE_MS} ms.`);
+    await delay(BETWEEN_LOOKS_MS);
+  }
+  if (await isAny(server, agent, 'error')) throw new Error('Volumes could not be created.');
+}
+
+async function isAny(server: Server, agent: Agent, status: string): Promise<boolean> {
+  const found = await ask(agent, 'GET', `${server.address}${path(`/volumes?limit=1&status=${status}`)}`);
+  return (found as { volumes: readonly unknown[] }).volumes.length > 0;
+}
+
+function ask(agent: Agent, method: string, url: string, body?: string): Promise<unknown> {
+  const headers = { ...HEADERS, ...(body !== undefined && { 'content-type': 'application/json' }) };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { agent, method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.once('error', reject).once('end', () => {
+        if (response.statusCode === (body === undefined ? 200 : 202)) resolve(JSON.parse(text));
+        else reject(new Error(`${method} ${url} was answered ${response.statusCode}: ${text}`));
+      });
+    });
+    sent.once('error', reject).end(body);
+  });
+}
