@@ -13,7 +13,7 @@ process.once('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
-function remember(child: ChildProcess): void {
+export function remember(child: ChildProcess): void {
   living.add(child);
   child.once('exit', () => living.delete(child));
 }
