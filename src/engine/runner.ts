@@ -99,7 +99,7 @@ export class Runner<Tools, Tx extends EngineTx> {
   /** An operator or a user wants something of the flow, now. Saying it twice changes nothing. */
   wish(wish: Wish, reason: string): void {
     this.#wish = { wish, reason };
-    if (!this.#cursor.reverting && this.#heeds(this.#cursor)) this.#end(new Cancelled(reason));
+    if (!this.#cursor.reverting && this.#heeds(this.#cursor, this.#calls.size > 0)) this.#end(new Cancelled(reason));
   }
 
   /** The process stops: what runs is told. */
@@ -125,14 +125,12 @@ export class Runner<Tools, Tx extends EngineTx> {
     this.#emit({ is: 'flow-started', recovered: this.#inherited });
     let pending: readonly Step[] = [];
     for (;;) {
-      let cursor = pending.reduce(advance, this.#cursor);
-      const turn = this.#turnBack(cursor);
-      if (turn !== undefined) {
-        pending = [...pending, turn];
-        cursor = advance(cursor, turn);
-      }
+      const before = pending.reduce(advance, this.#cursor);
+      const turn = this.#turnBack(before);
+      const cursor = turn.reduce(advance, before);
+      pending = [...pending, ...turn];
       const action = plan(cursor);
-      if (action.do === 'revert' && this.#inherited && this.#poisoned && turn === undefined) {
+      if (action.do === 'revert' && this.#inherited && this.#poisoned && turn.length === 0) {
         // A revert that kills its process each time must not be begun for ever.
         return await this.#park(this.#failedRevert(action.node, failureOf(this.#died(), action.node.path), now()));
       }
@@ -156,29 +154,44 @@ export class Runner<Tools, Tx extends EngineTx> {
     }
   }
 
-  /** A cancel, a poisoned flow or a task that must not run twice, seen at a boundary. */
-  #turnBack(cursor: Cursor): Step | undefined {
-    if (cursor.reverting || (this.#wish === null && !this.#inherited)) return undefined;
+  /**
+   * A cancel, a poisoned flow or a task that must not run twice, seen at a boundary. What the flow owes from here on
+   * without doing anything counts as begun, so that a flow that is cancelled before it ran is put right too.
+   */
+  #turnBack(cursor: Cursor): readonly Step[] {
+    if (cursor.reverting || (this.#wish === null && !this.#inherited)) return [];
+    const reason = this.#reasonToTurn(cursor);
+    if (reason === undefined) return [];
+    const steps: Step[] = [];
+    let at = cursor;
+    for (let owed = standing(at); owed?.kind === 'task' && owed.body.execute === undefined; owed = standing(at)) {
+      const step = stepOf(at, owed.path, 'done', null);
+      steps.push(step);
+      at = advance(at, step);
+    }
+    const path = standing(at)?.path ?? 'end';
+    const interrupted = this.#inherited && inWorld(standing(cursor));
+    return [...steps, stepOf(at, path, 'cancelled', { failure: failureOf(reason, path), interrupted })];
+  }
+
+  #reasonToTurn(cursor: Cursor): Error | undefined {
     const node = standing(cursor);
-    const path = node?.path ?? 'end';
-    const interrupted = this.#inherited && (node?.kind === 'parallel' || (node?.kind === 'task' && !node.record));
-    const back = (error: Error): Step =>
-      stepOf(cursor, path, 'cancelled', { failure: failureOf(error, path), interrupted });
-    if (this.#inherited && this.#poisoned) return back(this.#died());
-    if (this.#wish !== null && node !== undefined && this.#heeds(cursor)) return back(new Cancelled(this.#wish.reason));
-    if (interrupted && tasksOf(node).some(({ body }) => body.onInterrupt === 'revert'))
-      return back(new Interrupted('The process died while it ran.'));
+    if (this.#inherited && this.#poisoned) return this.#died();
+    if (this.#wish !== null && node !== undefined && this.#heeds(cursor, this.#inherited))
+      return new Cancelled(this.#wish.reason);
+    if (this.#inherited && tasksOf(node).some(({ body }) => body.onInterrupt === 'revert'))
+      return new Interrupted('The process died while it ran.');
     return undefined;
   }
 
-  /** Once something is destroyed there is no way back; while it is being destroyed, only for an operator. */
-  #heeds(cursor: Cursor): boolean {
+  /** Once something is destroyed there is no way back; once that has begun, only for an operator. */
+  #heeds(cursor: Cursor, begun: boolean): boolean {
     if (this.#wish === null || this.#wish.wish === 'resume') return false;
     const destroyed = cursor.started.some(
       ({ node, outcome }) => node.kind === 'task' && node.body.forwardOnly && outcome.is === 'done',
     );
     if (destroyed) return false;
-    return this.#wish.wish === 'revert' || !tasksOf(standing(cursor)).some(({ body }) => body.forwardOnly);
+    return this.#wish.wish === 'revert' || !begun || !tasksOf(standing(cursor)).some(({ body }) => body.forwardOnly);
   }
 
   /** What runs is told, and is not tried again. */
@@ -194,8 +207,11 @@ export class Runner<Tools, Tx extends EngineTx> {
     const result = await this.#tried(node.body.retry, node, startedAt, async (context) =>
       carry(((await node.body.execute?.(input as never, context as never)) ?? null) as Json, node.path),
     );
-    if (result instanceof GivenUp)
-      return failedStep(this.#cursor, node.path, result.failure, this.#options.tools, startedAt);
+    if (result instanceof GivenUp) {
+      // What a former owner did in it is not known by how it failed now.
+      const data = { failure: result.failure, interrupted: this.#inherited };
+      return failedStep(this.#cursor, node.path, data, this.#options.tools, startedAt);
+    }
     return stepOf(this.#cursor, node.path, 'done', result, startedAt);
   }
 
@@ -423,6 +439,8 @@ function tasksOf(node: Node | undefined): readonly TaskNode[] {
   if (node?.kind === 'parallel') return node.branches;
   return node?.kind === 'task' ? [node] : [];
 }
+
+const inWorld = (node: Node | undefined): boolean => tasksOf(node).some(({ record }) => !record);
 
 /** What the tasks beside one that failed are told. */
 function besides({ node, data }: Step): Cancelled {

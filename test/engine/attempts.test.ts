@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Rejection } from '../../src/engine/task.ts';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { Broken, breaks, type Call, count, counts, flow, Gate, looks, makes, owes, record } from './tasks.ts';
+import { Broken, breaks, type Call, count, counts, flow, looks, makes, owes, record } from './tasks.ts';
 
 const pick = record({
   name: 'pick',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { breaksTimes, type Call, counts, flow, Gate, makes } from './tasks.ts';
+import { breaksTimes, type Call, counts, flow, makes, owes } from './tasks.ts';
 
 proveEngine('cancel', (test) => {
   const mixed = flow<object>('mixed')
@@ -136,6 +137,30 @@ proveEngine('cancel', (test) => {
     assert.deepEqual(w.tools.did, ['+a', '-a failed']);
   });
 
+  test('known before a task that only goes forward has begun is heeded', async (w) => {
+    const gate = new Gate();
+    w.tools.on.a = gate.passDeaf;
+    const life = await w.live([destroy]);
+    const id = await w.begin(life, destroy, {});
+    await gate.arrived;
+    await life.engine.wish(id, 'cancel', 'enough');
+    gate.open();
+    assert.equal((await w.settled(life, id)).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', '-a done']);
+  });
+
+  test('of a task that only goes forward is not heeded after a crash inside it', async (w) => {
+    const first = await w.live([destroy]);
+    w.tools.on.destroy = () => w.kill();
+    const id = await w.begin(first, destroy, {});
+    await first.journal.death;
+    await first.die();
+    delete w.tools.on.destroy;
+    await w.ground.journal.wish(id, 'cancel', 'enough');
+    const second = await w.live([destroy]);
+    assert.equal((await w.settled(second, id)).state, 'success');
+  });
+
   test('of a task that only goes forward is not heeded, nor after it', async (w) => {
     const gate = new Gate();
     w.tools.on.destroy = gate.pass;
@@ -170,6 +195,17 @@ proveEngine('cancel', (test) => {
     await life.engine.wish(id, 'revert', 'by hand');
     assert.equal((await w.settled(life, id)).state, 'reverted');
     assert.deepEqual(w.tools.did.slice(-2), ['-destroy failed', '-a done']);
+  });
+
+  test('of a flow that has only begun puts right what it owes from its beginning', async (w) => {
+    const owing = flow<object>('owing').add(owes('one')).add(owes('two')).add(makes('a')).build({ version: 1 });
+    const life = await w.live([owing], { concurrency: 0 });
+    const id = await w.begin(life, owing, {});
+    await life.engine.wish(id, 'cancel', 'enough');
+    const next = await w.live([owing]);
+    assert.equal((await w.settled(next, id)).state, 'reverted');
+    assert.deepEqual(w.tools.did, []);
+    assert.deepEqual(await w.ground.rows(), { '-one': '1', '-two': '1' });
   });
 
   test('of a flow that has only begun reverts nothing', async (w) => {

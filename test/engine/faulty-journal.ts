@@ -46,6 +46,8 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
   dead = false;
   /** Writes that were tried. */
   writes = 0;
+  /** The write that turned its flow back. */
+  turned = Number.POSITIVE_INFINITY;
 
   constructor(inner: Journal<Tx>, faults: Faults = {}) {
     this.#inner = inner;
@@ -62,7 +64,10 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
   }
 
   append(claimed: Claimed, write: Write): Promise<void> {
-    return this.#write(() => this.#inner.append(claimed, write));
+    return this.#write(async () => {
+      this.#note(write);
+      await this.#inner.append(claimed, write);
+    });
   }
 
   transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void> {
@@ -72,9 +77,15 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
         this.#alive();
         const write = await make(tx);
         this.#alive();
+        this.#note(write);
         return write;
       });
     });
+  }
+
+  #note({ steps }: Write): void {
+    if (steps.some(({ event }) => event === 'failed' || event === 'cancelled'))
+      this.turned = Math.min(this.turned, this.writes - 1);
   }
 
   async #rehearse(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { Broken, counts, flow, Gate, makes } from './tasks.ts';
+import { Broken, counts, flow, makes } from './tasks.ts';
 
 proveEngine('fencing', (test) => {
   const four = flow<object>('four')

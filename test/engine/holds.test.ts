@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Hold } from '../../src/engine/journal.ts';
+import { Gate } from './gate.ts';
 import { proveEngine, REQUEST } from './journals.ts';
-import { breaks, flow, Gate, makes } from './tasks.ts';
+import { breaks, flow, makes } from './tasks.ts';
 
 proveEngine('a hold', (test) => {
   const one = flow<object>('one').add(makes('a')).build({ version: 1 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { Broken, breaks, counts, flow, Gate, looks, makes } from './tasks.ts';
+import { Broken, breaks, counts, flow, looks, makes } from './tasks.ts';
 
 proveEngine('a lane', (test) => {
   const crossing = flow<{ host: string }>('crossing')

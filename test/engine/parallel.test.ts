@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine } from './journals.ts';
-import { Broken, breaksTimes, type Call, flow, Gate, looks, makes } from './tasks.ts';
+import { Broken, breaksTimes, type Call, flow, looks, makes } from './tasks.ts';
 
 proveEngine('parallel tasks', (test) => {
   const stage = flow<object>('stage')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { type Call, flow, Gate, looks, makes } from './tasks.ts';
+import { type Call, flow, looks, makes } from './tasks.ts';
 
 proveEngine('progress', (test) => {
   const two = flow<object>('two').add(makes('a')).add(looks('b')).build({ version: 1 });

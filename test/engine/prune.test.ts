@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { fromNow } from '../../src/lib/clock.ts';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { flow, Gate, makes } from './tasks.ts';
+import { flow, makes } from './tasks.ts';
 
 proveEngine('pruning', (test) => {
   const one = flow<object>('one').add(makes('a')).build({ version: 1 });

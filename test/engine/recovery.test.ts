@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { counts, flow, Gate, makes } from './tasks.ts';
+import { counts, flow, makes } from './tasks.ts';
 
 proveEngine('recovery', (test) => {
   const three = flow<object>('three').add(makes('a')).add(makes('b')).add(counts('c')).build({ version: 1 });
@@ -31,6 +32,21 @@ proveEngine('recovery', (test) => {
     await w.ground.living(first.engine.process, false);
     assert.equal((await w.settled(second, id)).state, 'success');
     assert.equal((await w.ground.journal.find(id))?.owner, null);
+  });
+
+  test('a task that fails when it is run again after a crash is undone as one that was interrupted', async (w) => {
+    const first = await w.live([three]);
+    w.tools.on.b = () => w.kill();
+    const id = await w.begin(first, three, {});
+    await first.journal.death;
+    await first.die();
+    w.tools.on.b = () => {
+      throw new Error('Not now.');
+    };
+    const second = await w.live([three]);
+    assert.equal((await w.settled(second, id)).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', '+b', '+b', '-b interrupted', '-a done']);
+    assert.equal((await w.failure(id, 'failed')).message, 'Not now.');
   });
 
   test('does not take lanes that are not its own', async (w) => {
