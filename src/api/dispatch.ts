@@ -6,7 +6,7 @@ import type { Desk } from '../commands/desk.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput, RouteNotFound } from '../model/errors.ts';
 import { type BodyCheck, bodyCheck } from './body.ts';
-import { send, type Unparsed } from './exchange.ts';
+import { type Entrance, type Place, send, type Unparsed } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import { baseOf, linksOf } from './links.ts';
 import { type Microversion, OLDEST, versionText } from './microversion.ts';
@@ -19,10 +19,12 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TR
 /** What every route works with. */
 type Room = Pick<Call, 'desk' | 'rendered'>;
 
-export function addRoutes(app: FastifyInstance, table: readonly Route[], desk: Desk): void {
+export function addRoutes(app: FastifyInstance, table: readonly Route[], desk: Desk, entrance: Entrance): void {
   const room: Room = { desk, rendered: new Rendered(desk.db) };
   const answers = new KeptAnswers(desk.db.reader);
-  for (const place of placesOf(table)) addPlace(app, place, room, answers);
+  for (const place of placesOf(table)) {
+    addPlace(app, place, entrance, (routes) => handlerOf(routes, room, answers));
+  }
 }
 
 /** The routes of one path, by method. A route with an action shares its method with others. */
@@ -44,17 +46,21 @@ function placesOf(table: readonly Route[]): readonly PathRoutes[] {
   });
 }
 
-function addPlace(app: FastifyInstance, { path, byMethod }: PathRoutes, room: Room, answers: KeptAnswers): void {
+function addPlace(
+  app: FastifyInstance,
+  { path, byMethod }: PathRoutes,
+  entrance: Entrance,
+  handler: (routes: readonly Route[]) => Handler,
+): void {
   const oldest = (routes: readonly Route[]): Microversion => Math.min(...routes.map(({ since = OLDEST }) => since));
   const missing = METHODS.filter((method) => !byMethod.has(method));
+  const wrongMethod: Place = { since: oldest([...byMethod.values()].flat()), wrongMethod: true };
   for (const prefix of ['/v3', '/v3/:project_id']) {
     const url = `${prefix}${path}`;
     for (const [method, routes] of byMethod) {
-      const config = { place: { since: oldest(routes) } };
-      app.route({ method, url, config, handler: handlerOf(routes, room, answers) });
+      app.route({ method, url, onRequest: entrance({ since: oldest(routes) }), handler: handler(routes) });
     }
-    const config = { place: { since: oldest([...byMethod.values()].flat()), wrongMethod: true } } as const;
-    app.route({ method: missing, url, config, handler: unreachable });
+    app.route({ method: missing, url, onRequest: entrance(wrongMethod), handler: unreachable });
   }
 }
 
@@ -67,9 +73,45 @@ interface Prepared {
   readonly check: BodyCheck | undefined;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: object | undefined;
+}
+
+type Answering = (request: FastifyRequest, reply: FastifyReply) => Promise<Answer>;
 type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
 function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): Handler {
+  const answer = answering(routes, room);
+  if (routes[0]?.kept) return keptHandler(answer, answers);
+  return (request, reply) => {
+    answer(request, reply).then(
+      ({ status, body }) => send(reply, status, body),
+      (error: unknown) => reply.send(error),
+    );
+  };
+}
+
+/** An answer that is known was given to the same caller for the same URL, so nothing is checked again. */
+function keptHandler(answer: Answering, answers: KeptAnswers): Handler {
+  return (request, reply) => {
+    const mark = answers.mark();
+    const { version, caller, headers, url } = request;
+    // None of them can hold a line's end.
+    const key = `${version}\n${caller.isAdmin}\n${caller.projectId}\n${headers.host}\n${url}`;
+    const kept = mark === undefined ? undefined : answers.find(key, mark);
+    if (kept !== undefined) return send(reply, 200, kept);
+    answer(request, reply).then(
+      ({ status, body }) => {
+        if (mark !== undefined && body instanceof Buffer) answers.keep(key, mark, body);
+        send(reply, status, body);
+      },
+      (error: unknown) => reply.send(error),
+    );
+  };
+}
+
+function answering(routes: readonly Route[], room: Room): Answering {
   const prepared: readonly Prepared[] = routes.map((route) => ({
     route,
     check: route.body === undefined ? undefined : bodyCheck(route.body),
@@ -79,7 +121,7 @@ function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): 
     first?.route.action === undefined ? undefined : new Map(prepared.map((one) => [one.route.action, one]));
   const isProject = new RegExp(`^(?:${room.desk.config.api.project_id_regex})$`);
 
-  async function run(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  return async (request, reply) => {
     const params = request.params as Readonly<Record<string, string>>;
     checkPath(params, request.caller, isProject);
     const { chosen, body } =
@@ -88,27 +130,8 @@ function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): 
       if (body === undefined) throw new InvalidInput('The request has no body.');
       chosen.check(body, request.version);
     }
-    const call = callOf(request, reply, body, room);
-    const { kept, status = 200 } = chosen.route;
-    send(reply, status, await (kept ? keptAnswer(chosen.route, call, request.url) : chosen.route.handle(call)));
-  }
-
-  function keptAnswer(route: Route, call: Call, url: string): Promise<object | undefined> | Buffer {
-    const mark = answers.mark();
-    if (mark === undefined) return route.handle(call);
-    const { version, caller, headers } = call;
-    // None of them can hold a line's end.
-    const key = `${version}\n${caller.isAdmin}\n${caller.projectId}\n${headers.host}\n${url}`;
-    return answers.find(key, mark) ?? fresh(route, call, key, mark);
-  }
-
-  async function fresh(route: Route, call: Call, key: string, mark: number): Promise<object | undefined> {
-    const answer = await route.handle(call);
-    if (answer instanceof Buffer) answers.keep(key, mark, answer);
-    return answer;
-  }
-  return (request, reply) => {
-    run(request, reply).catch((error: unknown) => reply.send(error));
+    const answer = await chosen.route.handle(callOf(request, reply, body, room));
+    return { status: chosen.route.status ?? 200, body: answer };
   };
 }
 

@@ -1,9 +1,9 @@
 /** What requests and replies carry here beside what fastify gives them, and how an answer is sent. */
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, onRequestHookHandler } from 'fastify';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
 
-/** What a path answers to, on the route's configuration in fastify. */
+/** What a path and a method lead to, before it is known which route. */
 export interface Place {
   /** Needs neither token nor version. */
   readonly open?: true;
@@ -13,10 +13,10 @@ export interface Place {
   readonly since: Microversion;
 }
 
+/** What every request to a place passes first: it gets an id, a caller, a version, or is turned away. */
+export type Entrance = (place: Place | undefined) => onRequestHookHandler;
+
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    readonly place?: Place;
-  }
   interface FastifyRequest {
     caller: Caller;
     version: Microversion;

@@ -8,7 +8,12 @@
  * logged of a request that went as expected unless the log is at `debug`: a list of a thousand volumes is read from memory,
  * and what surrounds it must not cost more than it does.
  */
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+} from 'fastify';
 import type { Desk } from '../commands/desk.ts';
 import { uuid } from '../lib/clock.ts';
 import type { ApiConfig } from '../lib/config.ts';
@@ -18,7 +23,7 @@ import { RouteNotFound } from '../model/errors.ts';
 import { parseBody } from './body.ts';
 import { callerOf, invitation } from './caller.ts';
 import { addRoutes } from './dispatch.ts';
-import { bytesOf, JSON_TYPE, type Place, send, unparsed } from './exchange.ts';
+import { bytesOf, type Entrance, JSON_TYPE, type Place, send, unparsed } from './exchange.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, requestedVersion, versionText } from './microversion.ts';
@@ -33,6 +38,7 @@ export interface ApiDeps {
   readonly routes?: readonly Route[];
 }
 
+const OPEN: Place = { open: true, since: OLDEST };
 const NOBODY: Caller = { userId: '', projectId: '', roles: [], isAdmin: false, requestId: '' };
 /** The longest part of a path that may name something. */
 const LONGEST_NAME = 1024;
@@ -61,15 +67,17 @@ export function buildApi({ desk, log, routes: table = routes }: ApiDeps): Fastif
     if (text === '' || headers['content-type'] === undefined) return parsed(String(text), done);
     done(new WrongMediaType('The content type of a request body must be application/json.'));
   });
-  app.addHook('onRequest', (request, reply, done) => receive(request, reply, config, done));
   if (log.isLevelEnabled('debug'))
     app.addHook('onResponse', (request, reply, done) => logAnswer(request, reply, log, done));
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
-  app.setNotFoundHandler((_request, _reply) => {
-    throw new RouteNotFound('The resource could not be found.');
+  const entrance: Entrance = (place) => (request, reply, done) => receive(request, reply, place, config, done);
+  const nowhere = entrance(undefined);
+  app.setNotFoundHandler((request, reply) => {
+    const notFound = new RouteNotFound('The resource could not be found.');
+    nowhere.call(app, request, reply, (error?: Error) => void reply.send(error ?? notFound));
   });
-  addOpenPlaces(app, desk);
-  addRoutes(app, table, desk);
+  addOpenPlaces(app, desk, entrance(OPEN));
+  addRoutes(app, table, desk, entrance);
   return app;
 }
 
@@ -83,9 +91,14 @@ function parsed(text: string, done: (error: Error | null, body?: unknown) => voi
 
 // ── Before the route: id, caller, version
 
-function receive(request: FastifyRequest, reply: FastifyReply, config: ApiConfig, done: (error?: Error) => void): void {
+function receive(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  place: Place | undefined,
+  config: ApiConfig,
+  done: (error?: Error) => void,
+): void {
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
-  const place = request.routeOptions.config.place;
   const caller = place?.open ? NOBODY : callerOf(request.headers, request.id);
   if (caller === undefined) {
     invite(request, reply, config);
@@ -140,18 +153,17 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply, log: Log, done:
 
 // ── What needs no token
 
-function addOpenPlaces(app: FastifyInstance, desk: Desk): void {
-  const config = { place: { open: true, since: OLDEST } } as const;
+function addOpenPlaces(app: FastifyInstance, desk: Desk, onRequest: onRequestHookHandler): void {
   const document = (request: FastifyRequest) => versionDocument(baseOf(request.headers.host, desk.config.api));
-  app.get('/', { config }, (request, reply) => send(reply, 300, document(request)));
-  app.get('/v3/', { config }, (request, reply) => send(reply, 200, document(request)));
-  app.get('/v3', { config }, (request, reply) => {
+  app.get('/', { onRequest }, (request, reply) => send(reply, 300, document(request)));
+  app.get('/v3/', { onRequest }, (request, reply) => send(reply, 200, document(request)));
+  app.get('/v3', { onRequest }, (request, reply) => {
     reply
       .code(302)
       .header('location', `${baseOf(request.headers.host, desk.config.api)}/v3/`)
       .send();
   });
-  app.get('/healthcheck', { config }, async (_request, reply) => {
+  app.get('/healthcheck', { onRequest }, async (_request, reply) => {
     await desk.db.reader.query('SELECT 1');
     return reply.type('text/plain').send('OK');
   });
