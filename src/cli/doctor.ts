@@ -141,7 +141,7 @@ export function reportLines(terminal: Terminal, reports: readonly Report[], swep
       : findings.flatMap((finding) => findingLines(terminal, finding)),
   );
   if (swept.length > 0)
-    lines.push(`${terminal.paint('green', '✓')} ${swept.length} temporary files of no flow were removed`);
+    lines.push(`${terminal.paint('green', '✓')} temporary files of no flow were removed: ${swept.length}`);
   const all = reports.flatMap(({ findings }) => findings);
   const left = all.filter(({ repaired }) => !repaired);
   const curable = left.filter(({ remedy }) => remedy !== undefined).length;

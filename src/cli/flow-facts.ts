@@ -28,7 +28,7 @@ export function flowFacts(flow: FlowRow): { readonly [key: string]: Json } {
 export function storyFacts({ flow, steps, now, next }: Story): { readonly [key: string]: Json } {
   return {
     ...flowFacts(flow),
-    steps: steps.map(({ node, event, attempt, startedAt, at, ms, failure, choice }) => ({
+    steps: steps.map(({ node, event, attempt, startedAt, at, ms, failure, choice, result }) => ({
       node,
       event,
       attempt,
@@ -37,6 +37,7 @@ export function storyFacts({ flow, steps, now, next }: Story): { readonly [key: 
       ms,
       failure: failure && { ...failure },
       choice,
+      result,
     })),
     now: now && {
       node: now.node,

@@ -10,7 +10,7 @@ import { percent } from './progress.ts';
 import type { Surroundings } from './surroundings.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
-import { between } from './times.ts';
+import { age, between } from './times.ts';
 
 export interface ListOptions extends Where {
   readonly all?: boolean;
@@ -79,7 +79,7 @@ export function flowsTable(terminal: Terminal, flows: readonly FlowRow[], at: Ti
     flow.name,
     { text: flow.state, style: STYLES[flow.state] },
     flow.resource,
-    `${between(flow.createdAt, at)} ago`,
+    `${age(flow.createdAt, at)} ago`,
     flow.endedAt === null ? '' : between(flow.createdAt, flow.endedAt),
     doingOf(flow),
   ]);

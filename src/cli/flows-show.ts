@@ -12,8 +12,8 @@ import { storyFacts } from './flow-facts.ts';
 import { STYLES } from './flows-list.ts';
 import { bar, percent } from './progress.ts';
 import type { Surroundings } from './surroundings.ts';
-import { printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
-import { between, clockTime, duration } from './times.ts';
+import { cut, printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
+import { age, between, clockTime, duration } from './times.ts';
 
 export interface ShowOptions extends Where {
   readonly json?: boolean;
@@ -32,7 +32,9 @@ export async function showFlow(id: string, options: ShowOptions, { out }: Surrou
   }
 }
 
-const TASK_WIDTH = 44;
+const TASK_WIDTH = 48;
+/** Mark, time and note. */
+const BESIDE = 36;
 const TEXT_WIDTH = 100;
 
 export function storyLines(terminal: Terminal, story: Story, at: Timestamp): string[] {
@@ -46,8 +48,7 @@ export function storyLines(terminal: Terminal, story: Story, at: Timestamp): str
 
 function head(terminal: Terminal, { flow }: Story, at: Timestamp): string[] {
   const state = terminal.paint(STYLES[flow.state], flow.state);
-  const took =
-    flow.endedAt === null ? `for ${between(flow.createdAt, at)}` : `in ${between(flow.createdAt, flow.endedAt)}`;
+  const took = flow.endedAt === null ? `for ${age(flow.createdAt, at)}` : `in ${between(flow.createdAt, flow.endedAt)}`;
   const facts: readonly (readonly [string, string])[] = [
     ['flow', flow.id],
     ['on', flow.resource],
@@ -71,28 +72,35 @@ const EVENTS: Readonly<Record<ToldStep['event'], readonly [mark: string, style: 
   chosen: ['·', 'dim', ''],
   reverted: ['↶', 'yellow', 'reverted'],
   revert_failed: ['!', ['red', 'bold'], 'revert failed'],
-  rejected: ['↻', 'yellow', 'tried elsewhere'],
+  rejected: ['↻', 'yellow', ''],
   retried: ['…', 'yellow', 'failed, tried again'],
 };
 
 function stepLines(terminal: Terminal, step: ToldStep): string[] {
   const record = step.event === 'done' && step.ms === null;
   const [mark, style, word] = EVENTS[record ? 'chosen' : step.event];
-  const name = printable(step.event === 'chosen' && step.node.startsWith('lane-') ? 'lane' : step.node);
-  const chose = step.event === 'chosen' ? chosen(step) : '';
-  const took = step.ms === null ? '' : duration(step.ms);
-  const space = ' '.repeat(Math.max(1, TASK_WIDTH - widthOf(name)));
-  const line = `  ${terminal.paint(style, mark)} ${name}${space}${took.padStart(9)}  ${terminal.paint(style, word || chose)}`;
-  const lines = [line.trimEnd()];
+  const name = cut(printable(nameOf(step)), TASK_WIDTH);
+  const room = Math.max(widthOf(name), Math.min(TASK_WIDTH, terminal.width - BESIDE));
+  const took = (step.ms === null ? '' : duration(step.ms)).padStart(9);
+  const note = printable(word || noteOf(step));
+  const line = `  ${terminal.paint(style, mark)} ${name.padEnd(room)}${took}  ${terminal.paint(style, note)}`;
   if (step.event === 'rejected')
-    lines.push(...indented(terminal, `attempt ${step.attempt} on ${chosen(step)} was undone`));
-  if (step.failure && step.event !== 'rejected')
-    lines.push(...indented(terminal, `${step.failure.name}: ${step.failure.message}`));
-  return lines;
+    return [line.trimEnd(), ...indented(terminal, 'all it made was undone; another is tried')];
+  const why = step.failure === null ? [] : indented(terminal, `${step.failure.name}: ${step.failure.message}`);
+  return [line.trimEnd(), ...why];
 }
 
-const chosen = ({ choice }: ToldStep): string =>
-  choice === true ? 'yes' : choice === false ? 'no' : typeof choice === 'string' ? choice : JSON.stringify(choice);
+function nameOf({ event, node, attempt, choice }: ToldStep): string {
+  if (event === 'rejected') return `attempt ${attempt}${typeof choice === 'string' ? ` on ${choice}` : ''} is over`;
+  return event === 'chosen' && node.startsWith('lane-') ? 'lane' : node;
+}
+
+/** What was chosen, or where something was put. */
+function noteOf({ event, choice, result }: ToldStep): string {
+  if (event === 'chosen') return choice === true ? 'yes' : choice === false ? 'no' : String(choice);
+  const pool = typeof result === 'object' && result !== null && 'pool' in result ? result.pool : undefined;
+  return typeof pool === 'string' ? `→ ${pool}` : '';
+}
 
 function indented(terminal: Terminal, text: string): string[] {
   const width = Math.min(TEXT_WIDTH, terminal.width) - 6;
@@ -105,7 +113,7 @@ function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): str
   const what = now.reverting ? `revert of ${now.node}` : now.node;
   const progress = now.progress === null ? '' : `  ${terminal.isLive ? bar(now.progress, 20) : percent(now.progress)}`;
   const lines = [
-    `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${between(now.since, at)}${progress}`,
+    `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}`,
   ];
   if (now.waitsFor === 'a process')
     lines.push(...indented(terminal, `Nobody runs it: it waits for ${whoseLane(flow.lane)}.`));

@@ -1,13 +1,12 @@
 /** Times as people say them. */
 import { millis, type Timestamp } from '../lib/clock.ts';
 
-/** `0.4 ms`, `12 ms`, `1.24 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+/** `<1 ms`, `12 ms`, `1.24 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function duration(ms: number): string {
-  if (ms < 1) return `${ms.toFixed(1)} ms`;
+  if (ms < 1) return '<1 ms';
   if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(2)} s`;
   const seconds = Math.round(ms / 1_000);
-  if (seconds < 60) return `${(ms / 1_000).toFixed(1)} s`;
+  if (seconds < 60) return `${ms % 1_000 === 0 ? seconds : (ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   if (seconds < 3_600) return parts(seconds, 60, 'min', 1, 's');
   if (seconds < 86_400) return parts(seconds, 3_600, 'h', 60, 'min');
   return parts(seconds, 86_400, 'd', 3_600, 'h');
@@ -21,6 +20,12 @@ function parts(seconds: number, large: number, largeUnit: string, small: number,
 
 /** From one to the other, never negative. */
 export const between = (from: Timestamp, to: Timestamp): string => duration(Math.max(0, millis(to) - millis(from)));
+
+/** The same for people to whom a second is enough. */
+export function age(from: Timestamp, to: Timestamp): string {
+  const seconds = Math.max(0, Math.floor((millis(to) - millis(from)) / 1_000));
+  return seconds === 0 ? '0 s' : duration(seconds * 1_000);
+}
 
 /** `2026-01-31 12:00:00.123`, UTC. */
 export const clockTime = (at: Timestamp): string => at.replace('T', ' ').slice(0, 23);

@@ -33,6 +33,8 @@ export interface ToldStep {
   readonly failure: Failure | null;
   /** Of a rejected attempt: what it had chosen. Of `chosen`: the answer. */
   readonly choice: Json;
+  /** Of `done`. */
+  readonly result: Json;
 }
 
 interface Doing {
@@ -83,7 +85,7 @@ function cursorOf(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step
 
 function tellStep({ node, event, attempt, data, startedAt, at }: Step): ToldStep {
   const ms = startedAt === null ? null : millis(at) - millis(startedAt);
-  const told = { node, event, attempt, startedAt, at, ms };
+  const told = { node, event, attempt, startedAt, at, ms, result: event === 'done' ? data : null };
   if (event === 'rejected') {
     const { failure, choice } = data as unknown as Rejection;
     return { ...told, failure, choice };

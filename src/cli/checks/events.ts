@@ -1,7 +1,7 @@
 /** Every sink has been given its events. */
 import { undelivered } from '../../db/outbox.ts';
 import { millis, now } from '../../lib/clock.ts';
-import { between } from '../times.ts';
+import { age } from '../times.ts';
 import type { Check, Patient } from './check.ts';
 
 /** More are not counted. */
@@ -20,11 +20,11 @@ export const events: Check = {
     return sinks.flatMap(({ sink, waiting }) => {
       const [oldest] = waiting;
       if (oldest === undefined || millis(now()) - millis(oldest.createdAt) < patienceMs) return [];
-      const many = waiting.length === COUNTED ? `${COUNTED} or more events wait` : `${waiting.length} events wait`;
+      const many = waiting.length === COUNTED ? `${COUNTED} or more` : String(waiting.length);
       return {
         key: `undelivered ${sink} ${oldest.seq}`,
         about: `sink ${sink}`,
-        says: `${many}, the oldest for ${between(oldest.createdAt, now())}`,
+        says: `has events to take: ${many}, the oldest for ${age(oldest.createdAt, now())}`,
         advice: 'they are delivered when a server runs and the sink takes them; the log says why it does not',
       };
     });

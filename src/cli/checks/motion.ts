@@ -2,7 +2,7 @@
 import { DatabaseJournal, processName } from '../../db/journal.ts';
 import type { FlowRow } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
-import { between } from '../times.ts';
+import { age } from '../times.ts';
 import type { Check, Finding, Patient } from './check.ts';
 
 export const motion: Check = {
@@ -37,7 +37,7 @@ async function still({ db }: Patient, flow: FlowRow): Promise<Finding> {
   return {
     key: `still ${id} ${doing?.progress}`,
     about: resource,
-    says: `${name} ${id} has not moved for ${between(updatedAt, now())}${where}${await whose(db, owner)}`,
+    says: `${name} ${id} has not moved for ${age(updatedAt, now())}${where}${await whose(db, owner)}`,
     advice: `pumice flows show ${id} tells why`,
     ...(typeof doing?.progress === 'number' && { slow: true }),
   };

@@ -1,0 +1,44 @@
+/** What a command writes, kept for a test; and surroundings that serve nothing. */
+import type { Surroundings } from '../../src/cli/surroundings.ts';
+import { Terminal } from '../../src/cli/terminal.ts';
+import { driverOf } from '../../src/wiring.ts';
+
+export interface Captured {
+  readonly terminal: Terminal;
+  readonly text: string;
+}
+
+/** With `columns` it is a terminal so wide, without it a pipe. Never coloured. */
+export function captured(columns?: number): Captured {
+  let text = '';
+  const stream = { write: (more: string) => (text += more), ...(columns !== undefined && { isTTY: true, columns }) };
+  const terminal = new Terminal(stream);
+  // `styleText` asks a stream for its colours; this one has none.
+  terminal.paint = (_style, plain) => plain;
+  return {
+    terminal,
+    get text() {
+      return text;
+    },
+  };
+}
+
+export interface CapturedCommand {
+  readonly around: Surroundings;
+  readonly out: Captured;
+  readonly err: Captured;
+}
+
+export function capturedCommand(signal: AbortSignal = new AbortController().signal): CapturedCommand {
+  const out = captured();
+  const err = captured();
+  const around: Surroundings = {
+    version: '0.0.0',
+    out: out.terminal,
+    err: err.terminal,
+    signal,
+    serve: () => Promise.reject(new Error('Nothing is served here.')),
+    driverOf: async (section, config) => driverOf(section, config),
+  };
+  return { around, out, err };
+}

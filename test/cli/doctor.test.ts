@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { motion } from '../../src/cli/checks/motion.ts';
+import { quota } from '../../src/cli/checks/quota.ts';
+import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts';
+import type { Database } from '../../src/db/database.ts';
+import { openDatabase } from '../../src/db/database.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import { appendEvents } from '../../src/db/outbox.ts';
+import { recountPoolUsage } from '../../src/db/pool-usage.ts';
+import { recountUsage, reserveQuota } from '../../src/db/quotas.ts';
+import { findSnapshot } from '../../src/db/snapshots.ts';
+import { findVolume } from '../../src/db/volumes.ts';
+import { FileDriver } from '../../src/drivers/file.ts';
+import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { exec } from '../../src/lib/exec.ts';
+import { freshSqlite } from '../databases.ts';
+import { makeSnapshot, makeVolume } from '../db/rows.ts';
+import { assertGolden } from '../golden.ts';
+import { proveStore } from '../prove-store.ts';
+import { captured, capturedCommand } from './captured.ts';
+
+const HOST = 'n1@file';
+const POOL = `${HOST}#file`;
+const NEVER = new AbortController().signal;
+const CALL = { signal: NEVER, progress: () => {} };
+
+interface Visit {
+  readonly code: number;
+  readonly findings: readonly {
+    readonly check: string;
+    readonly about: string;
+    readonly says: string;
+    readonly repaired: boolean;
+    readonly remedy: string | null;
+  }[];
+  readonly swept: readonly string[];
+}
+
+interface Practice {
+  readonly driver: FileDriver;
+  readonly volumes: string;
+  visit(options?: Partial<DoctorOptions>): Promise<Visit>;
+}
+
+/** A backend, and a doctor for it and the database. */
+async function withPractice(url: string, body: (practice: Practice) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'pumice-doctor-'));
+  const volumes = join(directory, 'volumes');
+  const driver = new FileDriver({ name: 'file', directory: volumes, exec, create: true });
+  try {
+    await driver.start(NEVER);
+    const set = [`database.url=${url}`, 'node_name=n1', 'notifications.drivers=["file"]'];
+    await body({
+      driver,
+      volumes,
+      visit: async (options = {}) => {
+        const { around, out } = capturedCommand();
+        const code = await doctor({ data: directory, set, olderThan: 10, json: true, ...options }, around);
+        return { code, ...JSON.parse(out.text) };
+      },
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Counters that are what the rows say. */
+async function counted(database: Database): Promise<void> {
+  await database.write((tx) => recountUsage(tx, 'p', { snapshotGigabytes: true }));
+  await database.write(recountPoolUsage);
+}
+
+const said = ({ findings }: Visit): string[] => findings.map(({ check, about, says }) => `${check}: ${about} ${says}`);
+
+proveStore('the doctor', (test) => {
+  test('finds nothing where all is well, and says so', ({ database, url }) =>
+    withPractice(url, async ({ driver, visit }) => {
+      const volume = await makeVolume(database, { host: POOL });
+      await driver.createVolume(volume, CALL);
+      await counted(database);
+      const found = await visit();
+      assert.deepEqual(said(found), []);
+      assert.equal(found.code, 0);
+    }));
+
+  test('counts usage again, of projects and of pools', ({ database, url }) =>
+    withPractice(url, async ({ driver, visit }) => {
+      const volume = await makeVolume(database, { host: POOL, sizeGiB: 3 });
+      await driver.createVolume(volume, CALL);
+      const found = await visit();
+      assert.equal(found.code, 3);
+      assert.deepEqual(
+        found.findings.map(({ check, about, remedy }) => [check, about, remedy]),
+        [
+          ['quota', 'project p', 'usage is counted again'],
+          ['pools', POOL, 'usage is counted again'],
+        ],
+      );
+      assert.match(found.findings[0]?.says ?? '', /gigabytes is kept as 0, counted 3/);
+      const repaired = await visit({ repair: true });
+      assert.deepEqual([repaired.code, repaired.findings.every((each) => each.repaired)], [0, true]);
+      assert.deepEqual(said(await visit()), []);
+    }));
+
+  test('drops the reservations and holds of flows that have ended', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const gone = uuid();
+      await database.write((tx) => reserveQuota(tx, gone, 'p', { volumes: 2 }, {}));
+      await database.write(({ db }) =>
+        db.insertInto('hold').values({ resource: 'volume:x', flow_id: gone, mode: 'exclusive' }).execute(),
+      );
+      assert.deepEqual(said(await visit()), [
+        `leftovers: flow ${gone} has ended, and its reservation of quota is still there`,
+        `leftovers: flow ${gone} has ended, and still holds its resources`,
+      ]);
+      assert.equal((await visit({ repair: true })).code, 0);
+      assert.deepEqual(said(await visit()), []);
+    }));
+
+  test('leaves the reservations and holds of flows in flight alone', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const flowId = await beginFlow(database, 'volume:x');
+      await database.write((tx) => reserveQuota(tx, flowId, 'p', { volumes: 2 }, {}));
+      assert.deepEqual(said(await visit({ repair: true })), []);
+    }));
+
+  test('gives what is in a transient status without a flow the status of the failure', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const deleting = await makeVolume(database, { status: 'deleting' });
+      const uploading = await makeVolume(database, { status: 'uploading' });
+      const extending = await makeVolume(database, { status: 'extending' });
+      const attaching = await makeVolume(database, { status: 'attaching' });
+      const snapshot = await makeSnapshot(database, attaching, { status: 'creating' });
+      await beginFlow(database, `volume:${extending.id}`);
+      await counted(database);
+      const found = await visit({ repair: true });
+      assert.deepEqual(
+        new Map(found.findings.map(({ about, remedy }) => [about, remedy])),
+        new Map([
+          [`volume:${deleting.id}`, 'its status is set to error_deleting'],
+          [`volume:${uploading.id}`, 'its status is set to error'],
+          [`snapshot:${snapshot.id}`, 'its status is set to error'],
+        ]),
+      );
+      const statuses = await Promise.all(
+        [deleting, uploading, extending, attaching].map(
+          async ({ id }) => (await findVolume(database.read, id))?.status,
+        ),
+      );
+      assert.deepEqual(statuses, ['error_deleting', 'error', 'extending', 'attaching']);
+      assert.equal((await findSnapshot(database.read, snapshot.id))?.status, 'error');
+    }));
+
+  test('tells of what lies on a backend and is in no row, and never deletes it', ({ database, url }) =>
+    withPractice(url, async ({ driver, volumes, visit }) => {
+      const orphan = { id: uuid(), sizeGiB: 1 };
+      await driver.createVolume(orphan, CALL);
+      const elsewhere = await makeVolume(database, { host: 'n1@other#other' });
+      await driver.createVolume(elsewhere, CALL);
+      await writeFile(join(volumes, 'not-ours.raw'), 'x');
+      const being = await makeVolume(database, { status: 'creating' });
+      await beginFlow(database, `volume:${being.id}`);
+      await driver.createVolume(being, CALL);
+      await counted(database);
+      const found = await visit({ repair: true });
+      assert.deepEqual(
+        said(found).sort(),
+        [
+          `backends: ${HOST} volume-${elsewhere.id} (1073741824 bytes) lies here, and volume:${elsewhere.id} is on n1@other#other`,
+          `backends: ${HOST} volume-${orphan.id} (1073741824 bytes) lies here, and no row knows it`,
+        ].sort(),
+      );
+      assert.equal(found.code, 3);
+      assert.ok(existsSync(join(volumes, `volume-${orphan.id}`)));
+    }));
+
+  test('tells of rows whose volume or snapshot is not on its backend', ({ database, url }) =>
+    withPractice(url, async ({ driver, visit }) => {
+      const volume = await makeVolume(database, { host: POOL });
+      const failed = await makeVolume(database, { host: POOL, status: 'error' });
+      const snapshot = await makeSnapshot(database, failed);
+      await counted(database);
+      const found = await visit();
+      assert.deepEqual(said(found).sort(), [
+        `backends: snapshot:${snapshot.id} is available, and is not on ${HOST}`,
+        `backends: volume:${volume.id} is available, and is not on ${HOST}`,
+      ]);
+      await driver.createVolume(volume, CALL);
+      assert.equal((await visit()).findings.length, 1);
+    }));
+
+  test('tells of a backend that cannot be used, and does not make its directory', ({ url }) =>
+    withPractice(url, async ({ volumes, visit }) => {
+      await rm(volumes, { recursive: true });
+      const found = await visit({ repair: true });
+      assert.match(said(found).join('\n'), /^backends: n1@file cannot be used: The directory .* does not exist/);
+      assert.equal(existsSync(volumes), false);
+    }));
+
+  test('tells of flows that are stuck or have not moved for long', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const stuck = await beginFlow(database, 'volume:a');
+      const still = await beginFlow(database, 'volume:b');
+      await beginFlow(database, 'volume:c');
+      await database.write(({ db }) =>
+        db.updateTable('flow').set({ state: 'stuck' }).where('id', '=', stuck).execute(),
+      );
+      await database.write(({ db }) =>
+        db
+          .updateTable('flow')
+          .set({ updated_at: fromNow(-3_600_000) })
+          .where('id', '=', still)
+          .execute(),
+      );
+      const found = await visit();
+      assert.deepEqual(found.findings.map(({ check, about }) => `${check} ${about}`).sort(), [
+        'motion volume:a',
+        'motion volume:b',
+      ]);
+      assert.match(said(found).join('\n'), /has not moved for 1 h/);
+      assert.deepEqual(
+        (await visit({ olderThan: 120 })).findings.map(({ about }) => about),
+        ['volume:a'],
+      );
+    }));
+
+  test('tells of events that a sink has not been given', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      await database.write((tx) =>
+        appendEvents(tx, [
+          {
+            messageId: uuid(),
+            resource: 'volume:a',
+            eventType: 'volume.create.start',
+            priority: 'INFO',
+            publisherId: 'x',
+            payload: '{}',
+            projectId: 'p',
+            userId: 'u',
+            requestId: 'r',
+          },
+        ]),
+      );
+      assert.deepEqual(said(await visit()), []);
+      await database.write(({ db }) =>
+        db
+          .updateTable('outbox')
+          .set({ created_at: fromNow(-1_800_000) })
+          .execute(),
+      );
+      assert.deepEqual(said(await visit()), ['events: sink file has events to take: 1, the oldest for 30 min']);
+    }));
+});
+
+describe('the doctor', () => {
+  test('sweeps temporary files of no flow, but only while no server runs', async () => {
+    const made = await freshSqlite();
+    try {
+      await withPractice(made.url, async ({ volumes, visit }) => {
+        const temporary = `.tmp-volume-${uuid()}.${uuid()}`;
+        await writeFile(join(volumes, temporary), 'x');
+        const server = await openDatabase(made.url, { as: 'server' });
+        assert.deepEqual((await visit({ repair: true })).swept, []);
+        await server.close();
+        assert.deepEqual((await visit()).swept, []);
+        assert.deepEqual((await visit({ repair: true })).swept, [`${HOST}: ${temporary}`]);
+        assert.equal(existsSync(join(volumes, temporary)), false);
+      });
+    } finally {
+      await made.remove();
+    }
+  });
+
+  test('shows what it found as it is kept here', () => {
+    const out = captured(80);
+    const remedy = { says: 'usage is counted again', apply: async () => true };
+    const finding = {
+      key: '',
+      about: 'project cafe',
+      says: 'gigabytes is kept as 7, counted 5; volumes is kept as 2, counted 1',
+    };
+    const stuck = {
+      key: '',
+      about: 'volume:v',
+      says: 'delete_volume 1b6c is stuck',
+      advice: 'pumice flows resume 1b6c tries it again',
+      repaired: false,
+    };
+    const reports = [
+      { check: quota, findings: [{ ...finding, remedy, repaired: false }] },
+      { check: motion, findings: [stuck] },
+    ];
+    const repaired = [
+      { check: quota, findings: [{ ...finding, remedy, repaired: true }] },
+      { check: motion, findings: [] },
+    ];
+    for (const [each, swept] of [
+      [reports, []],
+      [repaired, ['n1@file: .tmp-x']],
+      [[{ check: motion, findings: [] }], []],
+    ] as const)
+      out.terminal.lines([...reportLines(out.terminal, each, swept), '---']);
+    assertGolden('doctor.txt', out.text);
+  });
+});
+
+async function beginFlow(database: Database, resource: string): Promise<string> {
+  const id = uuid();
+  const journal = new DatabaseJournal(database);
+  await database.write((tx) =>
+    journal.insert(tx, {
+      id,
+      name: 'create_volume',
+      version: 1,
+      lane: 'control',
+      input: {},
+      owner: null,
+      resource,
+      projectId: 'p',
+      requestId: 'r',
+      holds: [{ resource, mode: 'exclusive' }],
+    }),
+  );
+  return id;
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { storyFacts } from '../../src/cli/flow-facts.ts';
+import { flowsTable } from '../../src/cli/flows-list.ts';
+import { storyLines } from '../../src/cli/flows-show.ts';
+import type { Step } from '../../src/engine/cursor.ts';
+import type { FlowRow } from '../../src/engine/journal.ts';
+import { tellStory } from '../../src/engine/story.ts';
+import { assertGolden } from '../golden.ts';
+import { captured } from './captured.ts';
+import { ago, asJson, failure, flowRow, makeVolume, NOW, step } from './stories.ts';
+
+const FULL = { failure: failure({}), interrupted: false };
+
+/** Tried on one backend, given up there, made on another, and to be filled. */
+const RESCHEDULED: readonly Step[] = [
+  step('error_out', 'done', { at: ago(11) }),
+  step('choose_pool', 'done', { data: { pool: 'node1@east#east' } }),
+  step('lane-3', 'chosen', { data: 'host:node1@east' }),
+  step('make_on_backend', 'failed', { startedAt: ago(9.25), at: ago(9), data: asJson(FULL) }),
+  step('make_on_backend', 'reverted', { startedAt: ago(9), at: ago(8.5) }),
+  step('choose_pool', 'reverted'),
+  step('elsewhere', 'rejected', { data: asJson({ attempt: 1, failure: failure({}), choice: 'node1@east#east' }) }),
+  step('choose_pool', 'done', { attempt: 2, data: { pool: 'node1@west#west' } }),
+  step('lane-3', 'chosen', { attempt: 2, data: 'host:node1@west' }),
+  step('make_on_backend', 'done', { attempt: 2, startedAt: ago(8), at: ago(7.5) }),
+  step('from_image', 'chosen', { attempt: 2, data: true, at: ago(7) }),
+];
+
+function shown(row: Partial<FlowRow>, steps: readonly Step[], columns?: number): string {
+  const out = captured(columns);
+  out.terminal.lines(storyLines(out.terminal, tellStory([makeVolume], flowRow(row), steps), NOW));
+  return out.text;
+}
+
+describe('the table of flows', () => {
+  const flows = [
+    flowRow({ doing: { node: 'fill/fetch', since: ago(7), progress: 0.456 } }),
+    flowRow({ id: '3f2a91c0-6b7e', state: 'pending', owner: null, createdAt: ago(3) }),
+    flowRow({ id: 'a1', name: 'delete_volume', state: 'stuck', owner: null, createdAt: ago(4_000) }),
+    flowRow({ id: 'b2', state: 'running', wish: 'cancel', wishReason: 'not wanted\u001B[31m', createdAt: ago(60) }),
+    flowRow({
+      id: 'c3',
+      name: 'manage_existing_snapshot',
+      state: 'success',
+      createdAt: ago(90_000),
+      endedAt: ago(89_999.5),
+    }),
+    flowRow({ id: 'd4', state: 'reverted', createdAt: ago(500), endedAt: ago(20) }),
+  ];
+
+  for (const [columns, name] of [
+    [undefined, 'flows.txt'],
+    [100, 'flows-100.txt'],
+    [60, 'flows-60.txt'],
+  ] as const) {
+    test(`is what it was: ${name}`, () => {
+      const out = captured(columns);
+      out.terminal.lines(flowsTable(out.terminal, flows, NOW));
+      assertGolden(name, out.text);
+    });
+  }
+});
+
+describe('the story of a flow', () => {
+  test('of one that was tried elsewhere tells where, why, and what comes next', () => {
+    const doing = { node: 'fill/fetch', since: ago(7), progress: 0.456 };
+    assertGolden('story-rescheduled.txt', shown({ doing, lane: 'host:node1@west' }, RESCHEDULED));
+  });
+
+  test('fits a narrow terminal', () => {
+    assertGolden('story-rescheduled-50.txt', shown({ lane: 'host:node1@west' }, RESCHEDULED, 50));
+  });
+
+  test('of one that has ended says how, and nothing of what comes', () => {
+    const steps = [
+      ...RESCHEDULED,
+      step('fill/fetch', 'retried', {
+        attempt: 2,
+        at: ago(6),
+        data: asJson({ failure: failure({ name: 'ImageServiceUnavailable', message: 'Nobody answers.' }), tries: 1 }),
+      }),
+      step('fill/fetch', 'done', { attempt: 2, startedAt: ago(7), at: ago(5.8), data: { path: '/x' } }),
+      step('fill/copy', 'done', { attempt: 2, startedAt: ago(5.8), at: ago(5.5) }),
+      step('finish;create.end', 'done', { attempt: 2, at: ago(5.4) }),
+    ];
+    assertGolden('story-ended.txt', shown({ state: 'success', owner: null, endedAt: ago(5.4) }, steps));
+  });
+
+  test('of a stuck one says what failed and what to type', () => {
+    const revert = failure({
+      name: 'DriverNotInitialized',
+      message: 'node1@east cannot be used: its directory is gone.',
+    });
+    const steps = [
+      ...RESCHEDULED.slice(0, 4),
+      step('make_on_backend', 'revert_failed', {
+        startedAt: ago(9),
+        at: ago(2),
+        data: asJson({ failure: revert, interrupted: false }),
+      }),
+    ];
+    assertGolden('story-stuck.txt', shown({ state: 'stuck', owner: null }, steps));
+  });
+
+  test('of one that nobody runs says for whom it waits', () => {
+    assertGolden(
+      'story-waiting.txt',
+      shown({ owner: null, wish: 'cancel', wishReason: 'asked' }, RESCHEDULED.slice(0, 3)),
+    );
+  });
+
+  test('of one that this version does not know says so', () => {
+    assertGolden('story-unknown.txt', shown({ name: 'paint_volume', version: 7 }, [step('paint', 'done')]));
+  });
+
+  test('is complete for programs', () => {
+    const facts = storyFacts(tellStory([makeVolume], flowRow({ lane: 'host:node1@west' }), RESCHEDULED));
+    assert.deepEqual(JSON.parse(JSON.stringify(facts)), facts);
+    assertGolden('story-rescheduled.json', `${JSON.stringify(facts, null, 2)}\n`);
+  });
+});
