@@ -327,6 +327,28 @@ export function proveDriver(proof: DriverUnderProof): void {
       await begins(scene.world, 'volume', scene.source.id);
     });
 
+    it('takes back what it gave under our name, and then nobody else can take it over', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await existing(scene);
+      await driver.manageExisting(scene.source, scene.ref, calm());
+      await existing(scene, 'another');
+      const [held] = (await driver.list(calm().signal)).filter(({ owner }) => owner !== null);
+      assert.ok(held);
+      for (const ref of [scene.ref, null]) {
+        await driver.unmanage(scene.source, ref, calm());
+        await driver.manageExisting(scene.source, ref, calm());
+        await driver.manageExisting(scene.source, null, calm());
+        const next = { id: uuid(), sizeGiB: 1 };
+        await assert.rejects(
+          driver.manageExisting(next, { 'source-name': held.name }, calm()),
+          errors.ManageExistingAlreadyManaged,
+        );
+      }
+      same(await scene.world.readForeign(scene.ref, BLOCK_BYTES), block('another', 0));
+      await begins(scene.world, 'volume', scene.source.id);
+    });
+
     it('refuses references that name nothing', async (t) => {
       const { world, source } = await enter(t);
       for (const ref of [

@@ -123,13 +123,14 @@ export interface VolumeDriver {
   manageExistingGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
   /**
    * Takes over by renaming; when the rename was already made, the answer is given again. What has one of our own names is
-   * taken only if `unmanage` left it there, else `ManageExistingAlreadyManaged`. Its bytes stay as they are.
+   * taken only if `unmanage` left it there, else `ManageExistingAlreadyManaged`. Its bytes stay as they are. With the same
+   * arguments it takes back what `unmanage` gave, under whichever name that is now.
    */
-  manageExisting(volume: VolumeRef, ref: ManageRef, call: Call): Promise<ModelUpdate>;
+  manageExisting(volume: VolumeRef, ref: ManageRef | null, call: Call): Promise<ModelUpdate>;
   /** Gives back: the object gets the name it had (`ref`), or keeps ours when that is taken or `ref` is null. */
   unmanage(volume: VolumeRef, ref: ManageRef | null, call: Call): Promise<void>;
   manageExistingSnapshotGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
-  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef, call: Call): Promise<ModelUpdate>;
+  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: Call): Promise<ModelUpdate>;
   unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: Call): Promise<void>;
   /** What could be managed; `known` holds the full names that rows own. */
   listManageable(

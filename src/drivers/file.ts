@@ -218,14 +218,14 @@ export class FileDriver implements VolumeDriver {
     return this.manageExistingGetSize(ref, signal);
   }
 
-  manageExisting(volume: VolumeRef, ref: ManageRef, { signal }: Call): Promise<ModelUpdate> {
+  manageExisting(volume: VolumeRef, ref: ManageRef | null, { signal }: Call): Promise<ModelUpdate> {
     return this.#store.doing(`manage volume ${volume.id}`, signal, async () => {
       await takeOver(this.#store, { ref, full: this.#volume(volume), sizeGiB: volume.sizeGiB }, signal);
       return {};
     });
   }
 
-  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef, { signal }: Call): Promise<ModelUpdate> {
+  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, { signal }: Call): Promise<ModelUpdate> {
     return this.#store.doing(`manage snapshot ${snapshot.id}`, signal, async () => {
       await takeOver(this.#store, { ref, full: this.#snapshot(snapshot), sizeGiB: snapshot.sizeGiB }, signal);
       return {};

@@ -40,28 +40,30 @@ export async function manageableBytes(store: FileStore, ref: ManageRef): Promise
 }
 
 export interface TakeOver {
-  readonly ref: ManageRef;
+  /** Null: it has its name already, and was given back under it. */
+  readonly ref: ManageRef | null;
   /** The name it gets, and the size it has. */
   readonly full: string;
   readonly sizeGiB: number;
 }
 
 export async function takeOver(store: FileStore, { ref, full, sizeGiB }: TakeOver, signal: AbortSignal): Promise<void> {
-  const name = sourceName(ref);
+  const name = ref === null ? full : sourceName(ref);
   const there = await store.look(full);
   if (there === null) {
-    requireSize(name, await manageableBytes(store, ref), sizeGiB);
+    requireSize(name, await manageableBytes(store, { 'source-name': name }), sizeGiB);
     // Whoever wrote it may not have waited for the disk; from here on it is promised.
     await store.sync(name, signal);
     await rename(store.path(name), store.path(full));
   } else {
     requireSize(full, there, sizeGiB);
-    if (name !== full && (await store.stat(name)) !== null) {
+    const givenBack = (await store.stat(unmanagedMark(full))) !== null;
+    if (name !== full && !givenBack && (await store.stat(name)) !== null) {
       throw new BackendObjectMismatch(`${full} is on the backend already, and ${name} is another file.`);
     }
   }
   await syncDirectory(dirname(store.path(full)));
-  await removeIfThere(store.path(unmanagedMark(name)));
+  for (const given of [name, full]) await removeIfThere(store.path(unmanagedMark(given)));
 }
 
 export async function giveBack(store: FileStore, full: string, ref: ManageRef | null): Promise<void> {
