@@ -17,7 +17,8 @@ export async function setVolumeImageMetadata(
     const volume = await lockVolume(tx, caller, id);
     refuseInMaintenance(volume);
     const imageMetadata = changedMetadata(volume.imageMetadata ?? {}, change);
-    await updateVolume(tx, id, { imageMetadata });
+    const isEmpty = Object.keys(imageMetadata).length === 0;
+    await updateVolume(tx, id, { imageMetadata: isEmpty ? null : imageMetadata });
     return imageMetadata;
   });
 }
