@@ -1,0 +1,317 @@
+/** The program as somebody runs it who has a terminal: real processes, real signals, real files. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, renameSync } from 'node:fs';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { type Bench, withPumice } from '../cli/pumice-process.ts';
+
+const PROJECT = 'cafe';
+
+async function ask(
+  address: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{
+  volume?: { id: string };
+  volumes?: { id: string; name: string; status: string }[];
+  snapshots?: { name: string }[];
+}> {
+  const response = await fetch(`${address}/v3/${PROJECT}${path}`, {
+    method,
+    headers: { 'X-Auth-Token': `demo:${PROJECT}`, 'Content-Type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+  return (await response.json()) as never;
+}
+
+async function waitFor(what: () => Promise<boolean>, why: string): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await what())) {
+    assert.ok(Date.now() < deadline, why);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const serve = ({ directory, run }: Bench, ...args: readonly string[]) =>
+  run('serve', '--data', directory, '--set', 'api.port=0', ...args);
+
+describe('pumice serve', () => {
+  test('ends with 0 on SIGINT, twice at once too, and finds its data when it starts again', () =>
+    withPumice(async (bench) => {
+      const first = serve(bench);
+      const { volume } = await ask(await first.address(), 'POST', '/volumes', { volume: { size: 1, name: 'kept' } });
+      first.signal('SIGINT');
+      first.signal('SIGINT');
+      const { code, err } = await first.ended();
+      assert.equal(code, 0, err);
+      for (const line of err.trim().split('\n')) assert.equal(typeof JSON.parse(line).msg, 'string');
+
+      const second = serve(bench);
+      const address = await second.address();
+      await waitFor(
+        async () => (await ask(address, 'GET', '/volumes/detail')).volumes?.[0]?.status === 'available',
+        'the volume is available',
+      );
+      assert.deepEqual(
+        (await ask(address, 'GET', '/volumes')).volumes?.map(({ id }) => id),
+        [volume?.id],
+      );
+      second.signal('SIGTERM');
+      assert.equal((await second.ended()).code, 0);
+    }));
+
+  test('starts again after SIGKILL, with nothing to clean', () =>
+    withPumice(async (bench) => {
+      const first = serve(bench);
+      const address = await first.address();
+      await Promise.all([1, 2, 3].map((size) => ask(address, 'POST', '/volumes', { volume: { size } })));
+      first.signal('SIGKILL');
+      assert.equal((await first.ended()).code, null);
+
+      const again = await serve(bench).address();
+      await waitFor(
+        async () =>
+          (await ask(again, 'GET', '/volumes/detail')).volumes?.every(({ status }) => status === 'available') ?? false,
+        'every volume is available',
+      );
+      const doctor = await bench.run('doctor', '--data', bench.directory).ended();
+      assert.deepEqual(
+        [doctor.code, doctor.out.trim().split('\n').at(-1)],
+        [0, 'All is well.'],
+        doctor.out + doctor.err,
+      );
+    }));
+
+  test('lets no second server into its data, and names what holds it', () =>
+    withPumice(async (bench) => {
+      await serve(bench).address();
+      const { code, err } = await serve(bench).ended();
+      assert.equal(code, 1);
+      assert.match(err, /^pumice: Another Pumice server uses the database .*pumice\.sqlite \(it holds .*\.lock\)\.\n$/);
+    }));
+
+  test('says in a line that its port is in use', () =>
+    withPumice(async ({ directory, run }) => {
+      const other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      try {
+        const { port } = other.address() as { port: number };
+        const { code, err } = await run(
+          'serve',
+          '-d',
+          directory,
+          '--set',
+          `api.port=${port}`,
+          '--set',
+          'log.level=error',
+        ).ended();
+        assert.equal(code, 1);
+        assert.match(err, new RegExp(`^pumice: Port ${port} of 127.0.0.1 is in use\\.[^\\n]*\\n$`));
+      } finally {
+        other.close();
+      }
+    }));
+
+  test('refuses a configuration it does not understand, and names the nearest word it knows', () =>
+    withPumice(async ({ directory, run }) => {
+      const file = join(directory, 'p.toml');
+      await writeFile(file, '[api]\nprot = 1\n');
+      const { code, err, out } = await run('serve', '--config', file).ended();
+      assert.deepEqual([code, out], [2, '']);
+      assert.match(err, /api\.prot is not known; did you mean port\?/);
+      assert.equal(existsSync(join(directory, 'pumice-data')), false);
+    }));
+});
+
+describe('the command line', () => {
+  test('tells the exit codes apart', () =>
+    withPumice(async ({ directory, run }) => {
+      const results = await Promise.all(
+        [
+          ['--help'],
+          ['flows', 'list', '--help'],
+          ['sevre'],
+          ['serve', '--port', '1'],
+          ['flows', 'list', '--state', 'lost'],
+          ['flows', 'list', '--data', directory],
+          ['doctor', '--data', directory],
+        ].map((args) => run(...args).ended()),
+      );
+      assert.deepEqual(
+        results.map(({ code }) => code),
+        [0, 0, 2, 2, 2, 1, 1],
+      );
+      assert.match(results[2]?.err ?? '', /Did you mean serve\?/);
+      assert.match(results[5]?.err ?? '', /^pumice: There is no database at .*pumice\.sqlite\.\n$/);
+    }));
+
+  test('shows flows and takes wishes beside a running server, and without one', () =>
+    withPumice(async (bench) => {
+      const { directory, run } = bench;
+      const server = serve(bench);
+      const address = await server.address();
+      const { volume } = await ask(address, 'POST', '/volumes', { volume: { size: 1 } });
+      await waitFor(
+        async () => (await ask(address, 'GET', '/volumes/detail')).volumes?.[0]?.status === 'available',
+        'it is available',
+      );
+      const flows = async (...args: string[]) => run('flows', ...args, '--data', directory).ended();
+
+      const listed = JSON.parse((await flows('list', '--all', '--resource', volume?.id ?? '', '--json')).out);
+      assert.deepEqual(
+        listed.map(({ name, state }: { name: string; state: string }) => [name, state]),
+        [['create_volume', 'success']],
+      );
+      const id: string = listed[0].id;
+      const shown = await flows('show', id.slice(0, 6));
+      assert.match(shown.out, /^create_volume {2}success in /);
+      assert.equal((await flows('show', 'ffff')).code, 1);
+
+      const late = await flows('cancel', id, '--wait');
+      assert.deepEqual([late.code, late.err], [1, `pumice: Flow ${id} has ended: success.\n`]);
+      server.signal('SIGINT');
+      await server.ended();
+      assert.equal((await flows('list', '--all')).code, 0);
+      const resumed = await flows('resume', id);
+      assert.deepEqual([resumed.code, resumed.err], [1, `pumice: Flow ${id} has ended: success.\n`]);
+    }));
+});
+
+describe('a flow that takes long', () => {
+  test('is shown while it runs, and cancelled from another process', () =>
+    withPumice(async ({ directory, run, runWith }) => {
+      const programs = join(directory, 'programs');
+      await mkdir(programs);
+      await writeFile(join(programs, 'cp'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+      const data = join(directory, 'data');
+      const env = { PATH: `${programs}${delimiter}${process.env.PATH}` };
+      const server = runWith(env, 'serve', '--data', data, '--set', 'api.port=0', '--set', 'log.level=warn');
+      const address = await server.address();
+      const source = (await ask(address, 'POST', '/volumes', { volume: { size: 1 } })).volume?.id;
+      const status = async (id: string | undefined) =>
+        (await ask(address, 'GET', '/volumes/detail')).volumes?.find((each) => each.id === id)?.status;
+      await waitFor(async () => (await status(source)) === 'available', 'the source is available');
+      const clone = (await ask(address, 'POST', '/volumes', { volume: { size: 1, source_volid: source } })).volume?.id;
+
+      const flows = async (...args: string[]) => run('flows', ...args, '--data', data).ended();
+      const [flow] = JSON.parse((await flows('list', '--resource', `volume:${clone}`, '--json')).out);
+      assert.equal(flow.state, 'running');
+      assert.match((await flows('show', flow.id)).out, /▸ make\/create_volume_from_spec {2}for \d+ s/);
+      const cancelled = await flows('cancel', flow.id.slice(0, 8), '--reason', 'took too long', '--wait');
+      assert.deepEqual([cancelled.code, cancelled.err], [0, '']);
+      assert.match(cancelled.out, /It is reverted now\.\n$/);
+      assert.equal(await status(clone), 'error');
+      assert.match((await flows('show', flow.id)).out, /Cancelled: took too long/);
+      server.signal('SIGINT');
+      assert.equal((await server.ended()).code, 0);
+    }));
+});
+
+describe('pumice start', () => {
+  const start = ({ directory, run }: Bench, ...args: readonly string[]) =>
+    run('start', '--port', '0', '--data', directory, ...args);
+
+  test('shows the main job, stays up, ends well; and finds again what it made', () =>
+    withPumice(async (bench) => {
+      const first = start(bench);
+      await first.says(/It stays up/);
+      const made = await ask(await first.address(), 'GET', '/volumes/detail');
+      first.signal('SIGINT');
+      const { code, out, err } = await first.ended();
+      assert.equal(code, 0, err);
+      const acts = [...out.matchAll(/^ (\d) {2}(.*)$/gm)].map(([, , title]) => title?.split(':')[0]);
+      assert.deepEqual(acts, [
+        'A blank volume',
+        'A volume from an image',
+        'A snapshot of from-image',
+        'A volume from the snapshot',
+        'A clone of from-image',
+        'A file that was there already, brought in as a snapshot of blank',
+        'A create whose backend fails',
+      ]);
+      assert.match(out, /copy_image_to_volume +\d+ ms|copy_image_to_volume +<1 ms|copy_image_to_volume +[\d.]+ s/);
+      assert.match(out, /✗ create_volume_from_spec +failed\n +DriverNotInitialized: /);
+      assert.match(out, /attempt 1 on pumice@(east|west)#\1 is over/);
+      assert.ok(!out.includes('\u001B'), 'a pipe is not coloured');
+      assert.equal(out.match(/is available/g)?.length, 7);
+
+      const second = start(bench);
+      await second.says(/It stays up/);
+      const address = await second.address();
+      const found = await ask(address, 'GET', '/volumes/detail');
+      assert.deepEqual(
+        found.volumes?.map(({ id }) => id),
+        made.volumes?.map(({ id }) => id),
+      );
+      const doctor = await bench.run('doctor', '--data', bench.directory).ended();
+      assert.equal(doctor.code, 0, doctor.out);
+      second.signal('SIGINT');
+      assert.match((await second.ended()).out, /Found again: 5 volumes and 2 snapshots[\s\S]* is gone after/);
+    }));
+
+  test('goes on after SIGKILL in the middle, and gives back a directory that was taken away', () =>
+    withPumice(async (bench) => {
+      const first = start(bench);
+      await first.says(/ 3 {2}A snapshot/);
+      first.signal('SIGKILL');
+      await first.ended();
+      renameSync(join(bench.directory, 'east'), join(bench.directory, 'east.taken-away'));
+
+      const second = start(bench);
+      await second.says(/It stays up/);
+      const { volumes = [], snapshots = [] } = {
+        ...(await ask(await second.address(), 'GET', '/volumes/detail')),
+        ...(await ask(await second.address(), 'GET', '/snapshots')),
+      };
+      assert.deepEqual(volumes.map(({ name, status }) => `${name} ${status}`).sort(), [
+        'blank available',
+        'clone available',
+        'from-image available',
+        'from-snapshot available',
+        'rescheduled available',
+      ]);
+      assert.deepEqual(snapshots.map(({ name }) => name).sort(), ['brought-along', 'snapshot']);
+      const doctor = await bench.run('doctor', '--data', bench.directory).ended();
+      assert.equal(doctor.code, 0, doctor.out);
+    }));
+
+  test('says what it cannot show without qemu-img, and shows the rest', () =>
+    withPumice(async (bench) => {
+      const programs = join(bench.directory, 'programs');
+      await mkdir(programs);
+      for (const program of ['cp', 'sync', 'rm', 'mv', 'truncate', 'prlimit', 'fallocate', 'stat']) {
+        const found = (process.env.PATH ?? '')
+          .split(delimiter)
+          .map((each) => join(each, program))
+          .find((path) => existsSync(path));
+        if (found !== undefined) await symlink(found, join(programs, program));
+      }
+      const pumice = bench.runWith({ PATH: programs }, 'start', '--port', '0', '--data', join(bench.directory, 'data'));
+      await pumice.says(/It stays up/);
+      pumice.signal('SIGINT');
+      const { code, out } = await pumice.ended();
+      assert.equal(code, 0);
+      assert.match(out, /A volume from an image\n +not shown: qemu-img is not installed/);
+      assert.equal(out.match(/is available/g)?.length, 6);
+    }));
+
+  test('only serves when it is told so, on a configuration that can be read and served', () =>
+    withPumice(async (bench) => {
+      const pumice = start(bench, '--no-demo', '--set', 'quota.quota_volumes=3');
+      await pumice.says(/It stays up/);
+      assert.deepEqual((await ask(await pumice.address(), 'GET', '/volumes')).volumes, []);
+      pumice.signal('SIGTERM');
+      assert.equal((await pumice.ended()).code, 0);
+      const config = join(bench.directory, 'pumice.toml');
+      assert.match(await readFile(config, 'utf8'), /\[backends\.east\]/);
+      const served = bench.run('serve', '--config', config, '--set', 'api.port=0');
+      await served.address();
+      served.signal('SIGINT');
+      assert.equal((await served.ended()).code, 0);
+    }));
+});
