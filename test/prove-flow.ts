@@ -10,7 +10,7 @@
  * really happened. What no case can know is checked after all of them: nothing is stuck, held or reserved.
  */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { type Database, openDatabase } from '../src/db/database.ts';
 import { DatabaseJournal, processName } from '../src/db/journal.ts';
 import type { Tx } from '../src/db/writer.ts';
@@ -65,21 +65,28 @@ export function proveFlow<Tools>(name: string, flow: AnyFlow, proof: Proof<Tools
     ['PostgreSQL', freshPostgresql],
   ] as const) {
     describe(`${name} on ${dialect}`, () => {
+      let opened: ReturnType<typeof open> | undefined;
+      after(async () => {
+        const place = await opened;
+        if (place === undefined || 'missing' in place) return;
+        await place.database.close();
+        await place.remove();
+      });
       for (const { sentence, run } of flowCases(flow, proof)) {
         it(sentence, async (context) => {
-          const made = await fresh();
-          if ('missing' in made) return context.skip(`PostgreSQL: ${made.missing}`);
-          const database = await openDatabase(made.url, { as: 'server' });
-          try {
-            await run(database);
-          } finally {
-            await database.close();
-            await made.remove();
-          }
+          opened ??= open(fresh);
+          const place = await opened;
+          if ('missing' in place) return context.skip(`PostgreSQL: ${place.missing}`);
+          await run(place.database);
         });
       }
     });
   }
+}
+
+async function open(fresh: () => ReturnType<typeof freshPostgresql>) {
+  const made = await fresh();
+  return 'missing' in made ? made : { ...made, database: await openDatabase(made.url, { as: 'server' }) };
 }
 
 export interface FlowCase {
@@ -134,8 +141,8 @@ const CASES: readonly Case[] = [
   ),
   ...MOMENTS.map(
     (moment): Case => ({
-      sentence: `comes to rest when any task fails and every revert fails the first time, ${moment} its work`,
-      run: (rounds) => rounds.eachFailure('after', () => ({ plan: { revert: failsOnce(moment) } })),
+      sentence: `comes to rest when its last task fails and every revert fails the first time, ${moment} its work`,
+      run: (rounds) => rounds.eachFailure('after', () => ({ plan: { revert: failsOnce(moment) } }), { last: true }),
     }),
   ),
   ...MOMENTS.map(
@@ -156,12 +163,14 @@ const CASES: readonly Case[] = [
       },
     }),
   ),
-  ...MOMENTS.map(
-    (moment): Case => ({
-      sentence: `goes on reverting after a crash ${moment} any write of its journal, whichever task failed`,
-      run: (rounds) => rounds.eachCrashReverting(moment),
-    }),
-  ),
+  {
+    sentence: 'goes on reverting after a crash before any write of its journal, whichever task failed',
+    run: (rounds) => rounds.eachCrashReverting('before'),
+  },
+  {
+    sentence: 'goes on reverting after a crash after any write of its journal, its last task having failed',
+    run: (rounds) => rounds.eachCrashReverting('after', { last: true }),
+  },
   {
     sentence: 'comes to rest when it is cancelled at any boundary',
     run: (rounds) => rounds.eachCancel(),
@@ -255,8 +264,8 @@ class Rounds {
   }
 
   /** Fails each task in turn that runs here. One that only goes forward fails once, any other for good. */
-  async eachFailure(moment: Moment, more: () => Disturbance): Promise<void> {
-    for (const path of (await this.baseline()).ran) {
+  async eachFailure(moment: Moment, more: () => Disturbance, { last = false } = {}): Promise<void> {
+    for (const path of (await this.baseline()).ran.slice(last ? -1 : 0)) {
       const fault = failsAt(path, moment, { once: this.#goesForward(path) });
       const { plan, ...rest } = more();
       const end = await this.round(`${path} fails ${moment} its work`, {
@@ -280,8 +289,9 @@ class Rounds {
     }
   }
 
-  async eachCrashReverting(moment: Moment): Promise<void> {
-    for (const path of (await this.baseline()).ran.filter((each) => !this.#goesForward(each))) {
+  async eachCrashReverting(moment: Moment, { last = false } = {}): Promise<void> {
+    const failing = (await this.baseline()).ran.filter((each) => !this.#goesForward(each));
+    for (const path of failing.slice(last ? -1 : 0)) {
       const disturbed = (faults: Faults): Disturbance => ({
         plan: { execute: failsAt(path, 'after', {}).around },
         faults,

@@ -44,7 +44,7 @@ describe('the proof of a flow', () => {
     for (const sentence of [
       'comes to rest when any task fails before its work',
       'comes to rest when any task fails after its work and every revert runs twice',
-      'comes to rest when any task fails and every revert fails the first time, after its work',
+      'comes to rest when its last task fails and every revert fails the first time, after its work',
       'goes on reverting after a crash before any write of its journal, whichever task failed',
     ])
       assert.ok(failed.includes(sentence), sentence);
