@@ -55,11 +55,14 @@ function addPlace(
   const oldest = (routes: readonly Route[]): Microversion => Math.min(...routes.map(({ since = OLDEST }) => since));
   const missing = METHODS.filter((method) => !byMethod.has(method));
   const wrongMethod: Place = { since: oldest([...byMethod.values()].flat()), wrongMethod: true };
+  const answered = [...byMethod].map(([method, routes]) => ({
+    method,
+    onRequest: entrance({ since: oldest(routes) }),
+    handler: handler(routes),
+  }));
   for (const prefix of ['/v3', '/v3/:project_id']) {
     const url = `${prefix}${path}`;
-    for (const [method, routes] of byMethod) {
-      app.route({ method, url, onRequest: entrance({ since: oldest(routes) }), handler: handler(routes) });
-    }
+    for (const each of answered) app.route({ ...each, url });
     app.route({ method: missing, url, onRequest: entrance(wrongMethod), handler: unreachable });
   }
 }

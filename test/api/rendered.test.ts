@@ -1,0 +1,203 @@
+/** What is kept of rows and of answers is never stale. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { KeptAnswers } from '../../src/api/kept-answers.ts';
+import { Rendered, type View } from '../../src/api/rendered.ts';
+import { buildApi } from '../../src/api/server.ts';
+import { volumes as volumeRoutes } from '../../src/api/v3/volumes.ts';
+import { recordHeartbeat } from '../../src/db/services.ts';
+import { deleteSnapshotRow } from '../../src/db/snapshots.ts';
+import { insertVolumeType, updateVolumeType } from '../../src/db/volume-types.ts';
+import { deleteVolumeRow, findVolumes, updateVolume } from '../../src/db/volumes.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/logging.ts';
+import type { Volume, VolumePatch } from '../../src/model/volume.ts';
+import type { VolumeType } from '../../src/model/volume-type.ts';
+import { freshWorld, PROJECT, USER, type World } from './world.ts';
+
+const asking = {
+  version: 71,
+  isAdmin: true,
+  links: { base: 'http://x', prefix: 'http://x/v3/p', bookmark: 'http://x/p' },
+};
+
+type Step =
+  | { readonly is: 'create' }
+  | { readonly is: 'delete'; readonly which: number }
+  | { readonly is: 'patch'; readonly which: number; readonly patch: VolumePatch }
+  | { readonly is: 'rename type'; readonly name: string }
+  | { readonly is: 'other service' };
+
+const patch: fc.Arbitrary<VolumePatch> = fc.oneof(
+  fc.record({ name: fc.option(fc.string({ maxLength: 5 })) }),
+  fc.record({ status: fc.constantFrom('available', 'error', 'in-use') }),
+  fc.record({ metadata: fc.dictionary(fc.constantFrom('a', 'b'), fc.constantFrom('1', '2')) }),
+  fc.record({ imageMetadata: fc.option(fc.constant({ image_name: 'i' })) }),
+  fc.record({ host: fc.constantFrom('node@file#file', 'other@file#file', null) }),
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Step>({ is: 'create' }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('delete' as const), which: fc.nat(9) }) },
+  { weight: 5, arbitrary: fc.record({ is: fc.constant('patch' as const), which: fc.nat(9), patch }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ is: fc.constant('rename type' as const), name: fc.constantFrom('t1', 't2', 't3') }),
+  },
+  { weight: 1, arbitrary: fc.constant<Step>({ is: 'other service' }) },
+);
+
+async function perform(world: World, type: VolumeType, volumes: Volume[], step: Step): Promise<void> {
+  const { db } = world.service;
+  const volume = 'which' in step ? volumes[step.which % Math.max(volumes.length, 1)] : volumes[0];
+  if (step.is === 'create') volumes.push(await world.volume({ host: 'node@file#file', volumeTypeId: type.id }));
+  else if (step.is === 'other service') {
+    const service = { host: 'other@file', binary: 'cinder-volume', availabilityZone: 'nova', pools: [], failure: null };
+    await db.write((tx) => recordHeartbeat(tx, service));
+  } else if (volume === undefined) return;
+  else if (step.is === 'patch') await db.write((tx) => updateVolume(tx, volume.id, step.patch));
+  else if (step.is === 'rename type')
+    await db.write((tx) => updateVolumeType(tx, volume.volumeTypeId, { name: step.name }));
+  else {
+    await db.write((tx) => deleteVolumeRow(tx, volume.id));
+    volumes.splice(volumes.indexOf(volume), 1);
+  }
+}
+
+const reads = volumeRoutes.filter(({ kept }) => kept);
+const URLS = [
+  '/volumes/detail',
+  '/volumes',
+  '/volumes/detail?limit=2',
+  '/volumes/detail?sort=name:asc',
+  '/volumes?with_count=1',
+];
+const VERSIONS = ['3.0', '3.45', '3.63', '3.71'];
+
+describe('what is kept', () => {
+  it('is what a service that keeps nothing would say, after any changes', async (context) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(step, fc.nat(4), fc.nat(3)), { minLength: 5, maxLength: 25 }),
+        async (steps) => {
+          const world = await freshWorld(context);
+          const type = await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 't0' }));
+          const volumes: Volume[] = [];
+          for (const [each, url, version] of steps) {
+            await perform(world, type, volumes, each);
+            const asked = { version: VERSIONS[version] ?? '3.0' };
+            const first = volumes[0];
+            for (const path of [URLS[url] ?? '/volumes', ...(first ? [`/volumes/${first.id}`] : [])]) {
+              const kept = await world.get(path, asked);
+              // A second door to the same database, which has never seen a row.
+              const fresh = await buildApi({ desk: world.service.desk, log: silentLog, routes: reads }).inject({
+                url: `/v3/${PROJECT}${path}`,
+                headers: {
+                  host: 'pumice.test:8776',
+                  'x-auth-token': `${USER}:${PROJECT}`,
+                  'openstack-api-version': `volume ${asked.version}`,
+                },
+              });
+              assert.equal(kept.text, fresh.body);
+            }
+          }
+        },
+      ),
+      { numRuns: 8 },
+    );
+  });
+
+  it('is left out of a list when its row has gone since the list was read', async (context) => {
+    const world = await freshWorld(context);
+    const [kept, gone] = [await world.volume({ name: 'kept' }), await world.volume({ name: 'gone' })];
+    await world.service.db.write((tx) => deleteVolumeRow(tx, gone.id));
+    const rendered = new Rendered(world.service.db);
+    const texts = await rendered.texts(nameView, asking, [gone, kept]);
+    assert.deepEqual(texts.map(String), ['{"name":"kept"}']);
+  });
+
+  it('is read only once while its row does not change', async (context) => {
+    const world = await freshWorld(context);
+    const volume = await world.volume({ name: 'one' });
+    const rendered = new Rendered(world.service.db);
+    const { view, loads } = counted();
+    for (let round = 0; round < 3; round += 1) await rendered.texts(view, asking, [volume]);
+    assert.equal(loads(), 1);
+    await world.service.db.write((tx) => updateVolume(tx, volume.id, { name: 'two' }));
+    const [text] = await rendered.texts(view, asking, [{ id: volume.id, revision: 2 }]);
+    assert.deepEqual([String(text), loads()], ['{"name":"two"}', 2]);
+  });
+
+  it('takes no more room than it may, and gives up first what nobody asked for again', async (context) => {
+    const world = await freshWorld(context);
+    const volumes = await Promise.all(Array.from({ length: 40 }, () => world.volume()));
+    const rendered = new Rendered(world.service.db, 5_000);
+    const { view, loads } = counted();
+    const [wanted] = volumes as [Volume];
+    for (const volume of volumes) {
+      await rendered.texts(view, asking, [volume]);
+      await rendered.texts(view, asking, [wanted]);
+      assert.ok(rendered.bytes <= 5_000);
+    }
+    assert.equal(loads(), 40);
+  });
+});
+
+const nameView: View<Volume> = { name: 'test', changesAt: [], load: findVolumes, show: ({ name }) => ({ name }) };
+
+/** The view, and how many rows were loaded for it. */
+function counted() {
+  let count = 0;
+  const load: View<Volume>['load'] = (db, ids) => {
+    count += ids.length;
+    return findVolumes(db, ids);
+  };
+  return { view: { ...nameView, load }, loads: () => count };
+}
+
+describe('a kept answer', () => {
+  it('is given while nothing was committed, and never after', async (context) => {
+    const world = await freshWorld(context);
+    const answers = new KeptAnswers(world.service.db.reader);
+    const mark = answers.mark() ?? assert.fail('SQLite has a mark.');
+    answers.keep('key', mark, Buffer.from('answer'));
+    assert.equal(String(answers.find('key', answers.mark() ?? -1)), 'answer');
+    await world.volume();
+    assert.equal(answers.find('key', answers.mark() ?? -1), undefined);
+  });
+
+  it('takes no more room than it may', async (context) => {
+    const world = await freshWorld(context);
+    const answers = new KeptAnswers(world.service.db.reader, 10_000);
+    for (let index = 0; index < 100; index += 1) {
+      answers.keep(`key ${index}`, 1, Buffer.alloc(1_000));
+      assert.ok(answers.bytes <= 10_000);
+    }
+    assert.equal(answers.find('key 0', 1), undefined);
+    assert.equal(answers.find('key 99', 1)?.length, 1_000);
+    answers.keep('too long', 1, Buffer.alloc(9_000));
+    assert.equal(answers.find('too long', 1), undefined);
+  });
+
+  it('of one caller, version or host is not another’s', async (context) => {
+    const world = await freshWorld(context);
+    const mine = await world.volume({ name: 'mine' });
+    const listed = async (asked: Parameters<World['get']>[1] = {}) =>
+      (await world.ask('GET', '//v3/volumes/detail', asked)).body.volumes;
+    assert.equal((await listed()).length, 1);
+    assert.equal((await listed({ project: 'abcdef' })).length, 0);
+    assert.equal('group_id' in (await listed())[0], false);
+    assert.equal('group_id' in (await listed({ version: '3.13' }))[0], true);
+    const other = await listed({ headers: { host: 'other.test' } });
+    assert.equal(other[0].links[0].href, `http://other.test/v3/volumes/${mine.id}`);
+  });
+
+  it('of a snapshot that has gone is not found', async (context) => {
+    const world = await freshWorld(context);
+    const snapshot = await world.snapshot(await world.volume());
+    await world.get(`/snapshots/${snapshot.id}`);
+    await world.service.db.write((tx) => deleteSnapshotRow(tx, snapshot.id));
+    assert.equal((await world.ask('GET', `/snapshots/${snapshot.id}`)).status, 404);
+  });
+});
