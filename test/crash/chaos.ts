@@ -1,0 +1,77 @@
+/**
+ * `npm run chaos`: storms until so many strikes have been made, and what they broke.
+ *
+ *     npm run chaos -- --kills 200 --database both
+ */
+import { parseArgs } from 'node:util';
+import type { Dialect } from './site.ts';
+import { storm } from './storm.ts';
+
+const HELP = `npm run chaos -- [option…]
+  --kills N          strikes in all, for each database (60)
+  --each N           strikes of one storm; then everything is looked at, and a new one begins (40)
+  --database WHICH   sqlite, postgresql or both (both)
+  --seed N           the same seed makes the same choices (a new one)
+  --clients N        requests at once (4)
+  --seconds N        for everything to end after the last strike (60)
+  --fault NAME       plants a fault: delete-fails-when-gone, journal-without-fence
+  --keep             leaves the directory of the storm there, and says where it is
+  --quiet            tells no strikes`;
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '60' },
+    each: { type: 'string', default: '40' },
+    database: { type: 'string', default: 'both' },
+    seed: { type: 'string', default: String(Math.trunc(Math.random() * 1e9)) },
+    clients: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '60' },
+    fault: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const dialects: readonly Dialect[] =
+  values.database === 'both' ? ['sqlite', 'postgresql'] : [values.database as Dialect];
+const kills = Number(values.kills);
+let violations = 0;
+for (const dialect of dialects) {
+  let seed = Number(values.seed);
+  for (let struck = 0; struck < kills; seed += 1) {
+    const now = Math.min(Number(values.each), kills - struck);
+    struck += now;
+    console.log(`${dialect}: ${now} strikes, seed ${seed}`);
+    const began = performance.now();
+    const report = await storm({
+      dialect,
+      kills: now,
+      seed,
+      clients: Number(values.clients),
+      patience: Number(values.seconds),
+      keep: values.keep,
+      ...(values.fault !== undefined && { fault: values.fault }),
+      ...(!values.quiet && { say: (line: string) => console.log(`  ${line}`) }),
+    });
+    if ('missing' in report) {
+      console.log(`${dialect}: left out, ${report.missing}`);
+      break;
+    }
+    const { violations: found, ...counts } = report;
+    violations += found.length;
+    console.log(
+      `  ${Object.entries({ ...counts, seconds: Math.round((performance.now() - began) / 1_000) })
+        .map(([key, value]) => `${key} ${value}`)
+        .join(', ')}`,
+    );
+    console.log(found.length === 0 ? '  every promise was kept' : `  BROKEN, ${found.length} times:`);
+    for (const { promise, what } of found) console.log(`    ${promise}: ${what}`);
+  }
+}
+console.log(violations === 0 ? 'Nothing is halfway, nothing is left, nothing is lost.' : `${violations} violations.`);
+process.exit(violations === 0 ? 0 : 1);

@@ -1,0 +1,49 @@
+/**
+ * What volumes, snapshots, images and client's files hold, so that a wrong or torn copy is seen.
+ *
+ * Everything is made of two blocks that repeat a word, the content's name, and of nothing else. A blank volume has the
+ * content `zero`. A copy is asked for under the name of its source's content (as metadata), so a row says what its file
+ * must hold.
+ */
+import { open } from 'node:fs/promises';
+
+export const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+export const ZERO = 'zero';
+const BLOCK_BYTES = 16 * 1024;
+const BLOCKS = [0, 20 * MIB];
+/** Where nothing ever is. */
+const HOLE = 24 * MIB;
+
+const block = (content: string, at: number): Buffer =>
+  content === ZERO ? Buffer.alloc(BLOCK_BYTES) : Buffer.alloc(BLOCK_BYTES, `${content} ${at} `);
+
+/** A sparse file of so many bytes that is not there yet. */
+export async function writeContent(path: string, content: string, bytes: number): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await file.truncate(bytes);
+    for (const at of BLOCKS) await file.write(block(content, at), 0, BLOCK_BYTES, at);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What is wrong with the file; null when it holds the content. */
+export async function faultOfContent(path: string, content: string): Promise<string | null> {
+  const file = await open(path, 'r');
+  try {
+    for (const [at, expected] of [
+      ...BLOCKS.map((each) => [each, block(content, each)] as const),
+      [HOLE, Buffer.alloc(BLOCK_BYTES)] as const,
+    ]) {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, at);
+      if (bytesRead === BLOCK_BYTES && buffer.equals(expected)) continue;
+      const begins = JSON.stringify(buffer.subarray(0, Math.min(bytesRead, 32)).toString('latin1'));
+      return `at ${at} it should hold "${content}" and begins with ${begins}`;
+    }
+    return null;
+  } finally {
+    await file.close();
+  }
+}

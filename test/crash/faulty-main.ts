@@ -1,0 +1,59 @@
+/**
+ * The service as `src/main.ts serve` runs it, with a fault planted in it that the proof must notice.
+ *
+ *     node test/crash/faulty-main.ts CONFIG FAULT
+ */
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import type { Call, VolumeRef } from '../../src/drivers/driver.ts';
+import { FileDriver } from '../../src/drivers/file.ts';
+import type { Claimed } from '../../src/engine/journal.ts';
+import { createLog } from '../../src/lib/logging.ts';
+import { readConfig } from '../../src/lib/read-config.ts';
+import { DriverFailed } from '../../src/model/errors.ts';
+import { wire } from '../../src/wiring.ts';
+
+/** Nothing is wrong with it; it only goes on for a while after it has lost what it owned, as a process may that is slow. */
+const SLOW_TO_NOTICE = 'slow-to-notice';
+const SLOWLY_MS = 2_000;
+
+const PLANTED: Readonly<Record<string, () => void>> = {
+  [SLOW_TO_NOTICE]() {},
+
+  /** A delete that was done before the kill fails when it is done again. */
+  'delete-fails-when-gone'() {
+    const { deleteVolume } = FileDriver.prototype;
+    FileDriver.prototype.deleteVolume = async function (this: FileDriver, volume: VolumeRef, call: Call) {
+      const found = await this.probe('volume', volume.nameId ?? volume.id, call.signal);
+      if (found.is === 'absent') throw new DriverFailed(`Volume ${volume.id} is not there.`);
+      await deleteVolume.call(this, volume, call);
+    };
+  },
+
+  /** Whoever writes is taken for the owner: a process that was frozen and thawed writes over its successor's work. */
+  'journal-without-fence'() {
+    const { append, transact } = DatabaseJournal.prototype;
+    const asOwner = async (journal: DatabaseJournal, claimed: Claimed): Promise<Claimed> => {
+      const { epoch, seq } = (await journal.find(claimed.id)) ?? claimed;
+      return { ...claimed, epoch, seq };
+    };
+    DatabaseJournal.prototype.append = async function (claimed, write) {
+      await append.call(this, await asOwner(this, claimed), write);
+    };
+    DatabaseJournal.prototype.transact = async function (claimed, make) {
+      await transact.call(this, await asOwner(this, claimed), make);
+    };
+  },
+};
+
+const [file, fault = SLOW_TO_NOTICE] = process.argv.slice(2);
+const plant = PLANTED[fault];
+if (plant === undefined) throw new Error(`There is no fault called ${fault}: ${Object.keys(PLANTED).join(', ')}.`);
+plant();
+
+const config = readConfig(file);
+const service = await wire(config, createLog({ level: config.log.level }), {
+  lost: () => setTimeout(() => process.exit(1), SLOWLY_MS),
+});
+process.once('SIGTERM', () => service.stop().then(() => process.exit(0)));
+await service.start();
+await service.listen();

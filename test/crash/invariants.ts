@@ -1,0 +1,221 @@
+/**
+ * What must be true when a storm is over and every process has stopped: the promises of the design, recounted from the rows,
+ * the journals, the directories, the file of notifications, and what clients were answered.
+ */
+import type { Database } from '../../src/db/database.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
+import { countUsage, quotaUsage } from '../../src/db/quotas.ts';
+import type { SnapshotTable, VolumeTable } from '../../src/db/schema.ts';
+import { JournalMismatch, plan, replay, type Step } from '../../src/engine/cursor.ts';
+import type { FlowRow } from '../../src/engine/journal.ts';
+import { Registry } from '../../src/engine/upgrade.ts';
+import { FLOWS } from '../../src/flows/registry.ts';
+import { isTransient } from '../../src/model/status.ts';
+import { backendViolations } from './backend-violations.ts';
+import type { Entry } from './door.ts';
+import { eventViolations } from './event-violations.ts';
+import type { ClientFile } from './load.ts';
+import type { Site } from './site.ts';
+
+export interface Violation {
+  /** P1 … P6 of the design. */
+  readonly promise: string;
+  readonly what: string;
+}
+
+export interface Aftermath {
+  readonly database: Database;
+  readonly site: Site;
+  readonly ledger: readonly Entry[];
+  readonly clientFiles: readonly ClientFile[];
+  readonly processes: readonly string[];
+}
+
+export interface Rows {
+  readonly volumes: readonly VolumeTable[];
+  readonly snapshots: readonly SnapshotTable[];
+  /** The oldest end first. */
+  readonly flows: readonly FlowRow[];
+  readonly events: readonly {
+    readonly message_id: string;
+    readonly resource: string;
+    readonly event_type: string;
+    readonly request_id: string;
+  }[];
+}
+
+/** Flows that run, or wait to, and events that a sink has not had. */
+export async function unfinished({ read }: Database): Promise<{ readonly running: number; readonly events: number }> {
+  const flows = await read
+    .selectFrom('flow')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('ended_at', 'is', null)
+    .where('state', '<>', 'stuck')
+    .executeTakeFirstOrThrow();
+  const events = await read
+    .selectFrom('outbox')
+    .leftJoin('outbox_delivered', 'outbox_delivered.seq', 'outbox.seq')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('outbox_delivered.seq', 'is', null)
+    .executeTakeFirstOrThrow();
+  return { running: flows.count, events: events.count };
+}
+
+export async function findViolations(aftermath: Aftermath): Promise<{
+  readonly flows: number;
+  readonly reverted: number;
+  readonly events: number;
+  readonly violations: readonly Violation[];
+}> {
+  const { read } = aftermath.database;
+  const journal = new DatabaseJournal(aftermath.database);
+  const flows = (await journal.list({})).toSorted((a, b) => ((a.endedAt ?? '') < (b.endedAt ?? '') ? -1 : 1));
+  const rows: Rows = {
+    volumes: await read.selectFrom('volume').selectAll().execute(),
+    snapshots: await read.selectFrom('snapshot').selectAll().execute(),
+    flows,
+    events: await read
+      .selectFrom('outbox')
+      .select(['message_id', 'resource', 'event_type', 'request_id'])
+      .orderBy('seq')
+      .execute(),
+  };
+  const messages = new Set(
+    (await read.selectFrom('message').select('request_id').execute()).map((row) => row.request_id),
+  );
+  return {
+    flows: flows.length,
+    reverted: flows.filter(({ state }) => state === 'reverted').length,
+    events: rows.events.length,
+    violations: [
+      ...brokenPromises(aftermath.ledger, rows),
+      ...unfinishedWork(rows, messages),
+      ...(await journalViolations(journal, rows)),
+      ...(await miscounts(aftermath.database)),
+      ...(await backendViolations(aftermath, rows)),
+      ...(await eventViolations(aftermath.site, rows)),
+    ],
+  };
+}
+
+// ── P1: what was answered 2xx is a row and a flow, or was ended by another promise; all else is nothing
+
+function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violation> {
+  const broken = (what: string): Violation => ({ promise: 'P1', what });
+  const flowsOf = Map.groupBy(rows.flows, ({ requestId }) => requestId);
+  const eventsOf = Map.groupBy(rows.events, ({ request_id }) => request_id);
+  const named = Map.groupBy([...rows.volumes, ...rows.snapshots], ({ name }) => name);
+  const ids = new Set([...rows.volumes, ...rows.snapshots].map(({ id }) => id));
+  const forgotten = new Set(
+    rows.events
+      .filter(({ event_type }) => /\.(delete|unmanage)\.end$/.test(event_type))
+      .map(({ resource }) => resource.slice(resource.indexOf(':') + 1)),
+  );
+  for (const { asked, status, requestId, name, made, text } of ledger) {
+    const flows = requestId === null ? [] : (flowsOf.get(requestId) ?? []);
+    const events = requestId === null ? [] : (eventsOf.get(requestId) ?? []);
+    if (name !== null && (named.get(name)?.length ?? 0) > 1) yield broken(`${asked} made more than one thing.`);
+    if (status === null) continue;
+    if (status >= 500 && status !== 503) yield broken(`${asked} was answered ${status}: ${text}`);
+    if (status >= 300) {
+      if (flows.length + events.length > 0) yield broken(`${asked} was answered ${status}, and is a flow or an event.`);
+      if (name !== null && named.has(name)) yield broken(`${asked} was answered ${status}, and has made a row.`);
+      continue;
+    }
+    // What never came to a backend is forgotten at once.
+    if (flows.length !== 1 && !events.some(({ event_type }) => event_type === 'volume.delete.end'))
+      yield broken(`${asked} was answered ${status}, and has ${flows.length} flows.`);
+    if (made !== null && !ids.has(made) && !forgotten.has(made))
+      yield broken(`${asked} made ${made}, which is gone, and nobody deleted it.`);
+  }
+  const wished = new Set(ledger.filter(({ status }) => status === null || status < 300).map(({ name }) => name));
+  for (const { id, name } of [...rows.volumes, ...rows.snapshots]) {
+    if (!wished.has(name)) yield broken(`${id} (${name}) is there, and nobody asked for it.`);
+  }
+}
+
+// ── P2, P6, P7: nothing is halfway, nothing is stuck, and a failure is told
+
+function* unfinishedWork({ volumes, snapshots, flows }: Rows, messages: ReadonlySet<string>): Generator<Violation> {
+  for (const { id, status } of [...volumes, ...snapshots]) {
+    if (isTransient(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
+  }
+  const ids = new Set([...volumes, ...snapshots].map(({ id }) => id));
+  for (const flow of flows) {
+    if (flow.state === 'stuck') yield { promise: 'P7', what: `${told(flow)} is stuck.` };
+    else if (flow.endedAt === null)
+      yield { promise: 'P2', what: `${told(flow)} is ${flow.state} and does ${JSON.stringify(flow.doing)}.` };
+    if (flow.state !== 'reverted' || messages.has(flow.requestId)) continue;
+    if (ids.has(flow.resource.slice(flow.resource.indexOf(':') + 1)))
+      yield { promise: 'P6', what: `${told(flow)} failed, and no message says why.` };
+  }
+}
+
+/** Every journal is one story: the steps follow from each other, and lead to the end that the flow has. */
+async function journalViolations(journal: DatabaseJournal, { flows }: Rows): Promise<Violation[]> {
+  const registry = new Registry(FLOWS);
+  const found: Violation[] = [];
+  for (const flow of flows.filter(({ endedAt }) => endedAt !== null)) {
+    const steps = await journal.steps(flow.id);
+    const fault = faultOfJournal(registry, flow, steps);
+    if (fault !== null)
+      found.push({ promise: 'P2', what: `The journal of ${told(flow)} ${fault}: ${steps.map(brief).join(', ')}.` });
+  }
+  return found;
+}
+
+function faultOfJournal(registry: Registry, row: FlowRow, steps: readonly Step[]): string | null {
+  if (steps.length !== row.seq) return `has ${steps.length} steps and not ${row.seq}`;
+  const flow = registry.find(row.name, row.version);
+  if (flow === undefined) return 'is of a flow that nobody knows';
+  try {
+    const cursor = replay(flow, row.input, steps);
+    const end = plan(cursor);
+    if (end.do !== 'end') return 'does not lead to an end';
+    return end.state === row.state ? null : `leads to ${end.state} and not to ${row.state}`;
+  } catch (error) {
+    if (!(error instanceof JournalMismatch)) throw error;
+    return `is no story, since ${error.message}`;
+  }
+}
+
+export const told = ({ name, id, resource }: Pick<FlowRow, 'name' | 'id' | 'resource'>): string =>
+  `${name} ${id} of ${resource}`;
+const brief = ({ node, event }: Step): string => `${node} ${event}`;
+
+// ── P3: usage is what the rows say, and no promise outlives its flow
+
+async function miscounts({ read }: Database): Promise<Violation[]> {
+  const found: Violation[] = [];
+  const miscount = (what: string): void => void found.push({ promise: 'P3', what });
+  const projects = await read.selectFrom('quota_usage').select('project_id').distinct().execute();
+  for (const { project_id: project } of projects) {
+    const kept = withoutZeroes(await quotaUsage(read, project));
+    const counted = withoutZeroes(await countUsage(read, project, { snapshotGigabytes: true }));
+    if (kept !== counted) miscount(`Project ${project} uses ${kept}; its rows say ${counted}.`);
+  }
+  const pools = withoutZeroes(
+    Object.fromEntries((await listPoolUsage(read)).map((usage) => [usage.pool, numbers(usage)])),
+  );
+  const countedPools = withoutZeroes(
+    Object.fromEntries((await countPoolUsage(read)).map((usage) => [usage.pool, numbers(usage)])),
+  );
+  if (pools !== countedPools) miscount(`The pools use ${pools}; the rows say ${countedPools}.`);
+  for (const row of await read.selectFrom('reservation').selectAll().execute())
+    miscount(`A reservation of flow ${row.flow_id} is left: ${row.delta} ${row.resource}.`);
+  for (const row of await read.selectFrom('hold').selectAll().execute())
+    miscount(`A hold of flow ${row.flow_id} is left: ${row.mode} on ${row.resource}.`);
+  return found;
+}
+
+const numbers = ({ allocatedGiB, provisionedGiB, volumes }: Awaited<ReturnType<typeof listPoolUsage>>[number]) => ({
+  allocatedGiB,
+  provisionedGiB,
+  volumes,
+});
+
+function withoutZeroes(usage: Readonly<Record<string, object>>): string {
+  const used = Object.entries(usage).filter(([, amounts]) => Object.values(amounts).some((amount) => amount !== 0));
+  return JSON.stringify(used.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,321 @@
+/**
+ * Clients that do all that can be done to volumes and snapshots, in no order, good and bad, until they are told to stop.
+ *
+ * What they make says what it must hold (`metadata.content`). They lose no answer they were given: `door.ts` keeps it.
+ */
+import { rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { openDatabase } from '../../src/db/database.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import type { Chance } from './chance.ts';
+import { GIB, writeContent, ZERO } from './content.ts';
+import type { Door } from './door.ts';
+import { NODE, type Site } from './site.ts';
+
+/** A file that a client laid on a backend to be brought under management. */
+export interface ClientFile {
+  readonly backend: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly content: string;
+}
+
+const PROJECTS = ['0123456789abcdef0123456789abcdef', '11111111111111111111111111111111'];
+const PACE_MS = 60;
+/** While nobody answers. */
+const DOWN_PACE_MS = 250;
+const CLIENT_FILE_BYTES = [GIB, GIB / 2 + 512, 2 * GIB];
+
+const WEIGHTS = {
+  createBlank: 8,
+  createFromImage: 6,
+  createFromBadImage: 1,
+  createFromSnapshot: 6,
+  clone: 6,
+  createTooLarge: 1,
+  snapshot: 8,
+  extend: 5,
+  manageVolume: 5,
+  manageSnapshot: 4,
+  manageWhatLies: 3,
+  unmanage: 3,
+  unmanageSnapshot: 2,
+  delete: 9,
+  deleteCascade: 4,
+  deleteByForce: 2,
+  deleteSnapshot: 5,
+  deleteSnapshotByForce: 1,
+  cancel: 3,
+  vanish: 1,
+} as const;
+type Deed = keyof typeof WEIGHTS;
+
+interface Seen {
+  readonly id: string;
+  readonly status: string;
+  readonly size: number;
+  readonly volume_id: string;
+  readonly metadata: { readonly content?: string };
+  readonly 'os-vol-host-attr:host': string | null;
+}
+
+export class Load {
+  readonly clientFiles: ClientFile[] = [];
+  /** Deeds done, by name. */
+  readonly done: Partial<Record<Deed, number>> = {};
+  readonly #site: Site;
+  readonly #door: Door;
+  readonly #chance: Chance;
+  readonly #stop = new AbortController();
+  #names = 0;
+  #clients: Promise<void>[] = [];
+  #vanished = false;
+  /** By the full name of a file that was once ours. */
+  readonly #contents = new Map<string, string>();
+
+  constructor(site: Site, door: Door, chance: Chance) {
+    this.#site = site;
+    this.#door = door;
+    this.#chance = chance;
+  }
+
+  start(clients: number): void {
+    this.#clients = Array.from({ length: clients }, () => this.#client());
+  }
+
+  /** Resolves when every request has its answer, or has lost it, and every backend is back. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#clients);
+  }
+
+  async #client(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const deed = this.#chance.weighed(WEIGHTS);
+      await this[deed](this.#chance.among(PROJECTS) as string);
+      this.done[deed] = (this.done[deed] ?? 0) + 1;
+      const paceMs = this.#door.answers ? PACE_MS : DOWN_PACE_MS;
+      await pause(this.#chance.next() * 2 * paceMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    }
+  }
+
+  // ── Making
+
+  async createBlank(project: string): Promise<void> {
+    await this.#create(project, ZERO, { size: this.#chance.between(1, 2) });
+  }
+
+  async createFromImage(project: string): Promise<void> {
+    const image = this.#chance.among(this.#site.images.good);
+    if (image) await this.#create(project, image.content, { size: this.#chance.between(1, 2), imageRef: image.id });
+  }
+
+  async createFromBadImage(project: string): Promise<void> {
+    const image = this.#chance.among(this.#site.images.bad);
+    if (image) await this.#create(project, image.content, { size: 1, imageRef: image.id });
+  }
+
+  async createFromSnapshot(project: string): Promise<void> {
+    const source = await this.#snapshotAmong(project, ['available']);
+    if (source) await this.#create(project, contentOf(source), { snapshot_id: source.id });
+  }
+
+  async clone(project: string): Promise<void> {
+    const source = await this.#volumeAmong(project, ['available']);
+    const size = source && source.size + this.#chance.between(0, 1);
+    if (source) await this.#create(project, contentOf(source), { source_volid: source.id, size });
+  }
+
+  async createTooLarge(project: string): Promise<void> {
+    await this.#create(project, ZERO, { size: 10_000 });
+  }
+
+  async snapshot(project: string): Promise<void> {
+    const source = await this.#volumeAmong(project, ['available']);
+    if (!source) return;
+    const metadata = { content: contentOf(source) };
+    const snapshot = { volume_id: source.id, name: this.#name(), metadata };
+    await this.#made(metadata.content, project, { method: 'POST', path: '/snapshots', body: { snapshot } });
+  }
+
+  async #create(project: string, content: string, wish: object): Promise<void> {
+    const volume = { name: this.#name(), metadata: { content }, ...wish };
+    await this.#made(content, project, { method: 'POST', path: '/volumes', body: { volume } });
+  }
+
+  async #made(content: string, project: string, wish: Parameters<Door['ask']>[1]): Promise<void> {
+    const answer = await this.#door.ask(project, wish);
+    if (answer === undefined || answer.status >= 300) return;
+    const [[kind, { id }]] = Object.entries(answer.body) as [[string, { id: string }]];
+    this.#contents.set(`${kind}-${id}`, content);
+  }
+
+  // ── Changing
+
+  async extend(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available']);
+    if (!volume) return;
+    const growth = this.#chance.is(0.2) ? 1_000 : 1;
+    await this.#act(project, 'volumes', volume.id, { 'os-extend': { new_size: volume.size + growth } });
+  }
+
+  // ── Bringing and taking away
+
+  async manageVolume(project: string): Promise<void> {
+    const backend = this.#chance.among(this.#site.backends);
+    const file = backend && (await this.#layFile(backend.name));
+    if (file) await this.#manageVolume(project, file.backend, file.name, file.content);
+  }
+
+  async manageSnapshot(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available']);
+    const backend = volume?.['os-vol-host-attr:host']?.split(/[@#]/)[1];
+    const file = backend === undefined ? undefined : await this.#layFile(backend);
+    if (!volume || !file) return;
+    const snapshot = {
+      volume_id: volume.id,
+      name: this.#name(),
+      ref: { 'source-name': file.name },
+      metadata: { content: file.content },
+    };
+    await this.#made(file.content, project, { method: 'POST', path: '/manageable_snapshots', body: { snapshot } });
+  }
+
+  /** What was given back before, or never taken. */
+  async manageWhatLies(project: string): Promise<void> {
+    const backend = this.#chance.among(this.#site.backends)?.name ?? '';
+    const path = `/manageable_volumes?host=${encodeURIComponent(`${NODE}@${backend}#${backend}`)}`;
+    const answer = await this.#door.ask(project, { method: 'GET', path });
+    const found = answer?.body?.['manageable-volumes'] as
+      | readonly { readonly reference: { readonly 'source-name': string }; readonly safe_to_manage: boolean }[]
+      | undefined;
+    const one = this.#chance.among((found ?? []).filter(({ safe_to_manage }) => safe_to_manage));
+    const name = one?.reference['source-name'];
+    const content =
+      this.clientFiles.find((file) => file.name === name)?.content ?? this.#contents.get(name as string) ?? null;
+    if (name !== undefined && content !== null) await this.#manageVolume(project, backend, name, content);
+  }
+
+  async #manageVolume(project: string, backend: string, name: string, content: string): Promise<void> {
+    const volume = {
+      host: `${NODE}@${backend}#${backend}`,
+      ref: { 'source-name': name },
+      name: this.#name(),
+      metadata: { content },
+    };
+    await this.#made(content, project, { method: 'POST', path: '/manageable_volumes', body: { volume } });
+  }
+
+  async #layFile(backend: string): Promise<ClientFile | undefined> {
+    const directory = this.#site.backends.find(({ name }) => name === backend)?.directory;
+    if (directory === undefined || !(await stat(directory).catch(() => null))) return undefined;
+    const name = `client-${this.#name()}`;
+    const bytes = this.#chance.among(CLIENT_FILE_BYTES) as number;
+    const path = join(directory, name);
+    const laid = await writeContent(path, name, bytes).catch(() => null);
+    // The directory went away while it was written; nobody was told of the file yet.
+    if (laid === null) return undefined;
+    const file = { backend, name, bytes, content: name };
+    this.clientFiles.push(file);
+    return file;
+  }
+
+  async unmanage(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available', 'error']);
+    if (volume) await this.#act(project, 'volumes', volume.id, { 'os-unmanage': {} });
+  }
+
+  async unmanageSnapshot(project: string): Promise<void> {
+    const snapshot = await this.#snapshotAmong(project, ['available', 'error']);
+    if (snapshot) await this.#act(project, 'snapshots', snapshot.id, { 'os-unmanage': null });
+  }
+
+  // ── Ending
+
+  async delete(project: string): Promise<void> {
+    await this.#delete(project, ['available', 'error', 'error_extending', 'error_managing'], '');
+  }
+
+  async deleteCascade(project: string): Promise<void> {
+    await this.#delete(project, ['available', 'error'], '?cascade=true');
+  }
+
+  async deleteByForce(project: string): Promise<void> {
+    await this.#delete(project, undefined, '?force=true&cascade=true');
+  }
+
+  async #delete(project: string, statuses: readonly string[] | undefined, query: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, statuses);
+    if (volume) await this.#door.ask(project, { method: 'DELETE', path: `/volumes/${volume.id}${query}` });
+  }
+
+  async deleteSnapshot(project: string): Promise<void> {
+    const snapshot = await this.#snapshotAmong(project, ['available', 'error']);
+    if (snapshot) await this.#door.ask(project, { method: 'DELETE', path: `/snapshots/${snapshot.id}` });
+  }
+
+  async deleteSnapshotByForce(project: string): Promise<void> {
+    const snapshot = await this.#snapshotAmong(project);
+    if (snapshot) await this.#act(project, 'snapshots', snapshot.id, { 'os-force_delete': {} });
+  }
+
+  // ── Disturbing
+
+  /** As the command line does: a wish in the flow's row. */
+  async cancel(): Promise<void> {
+    if (!this.#door.answers) return;
+    const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' }).catch(() => null);
+    if (database === null) return;
+    try {
+      const journal = new DatabaseJournal(database);
+      const flow = this.#chance.among(await journal.list({ unended: true }));
+      if (flow) await journal.wish(flow.id, 'cancel', 'the storm wants it');
+    } finally {
+      await database.close();
+    }
+  }
+
+  /** A backend's directory goes away for a while, as a file system does that is unmounted. */
+  async vanish(): Promise<void> {
+    const backend = this.#chance.among(this.#site.backends);
+    if (backend === undefined || this.#vanished) return;
+    this.#vanished = true;
+    const away = `${backend.directory}.away`;
+    await rename(backend.directory, away);
+    await pause(this.#chance.between(100, 1_500));
+    await rename(away, backend.directory);
+    this.#vanished = false;
+  }
+
+  // ── What there is
+
+  #volumeAmong(project: string, statuses?: readonly string[]): Promise<Seen | undefined> {
+    return this.#among(project, 'volumes', statuses);
+  }
+
+  #snapshotAmong(project: string, statuses?: readonly string[]): Promise<Seen | undefined> {
+    return this.#among(project, 'snapshots', statuses);
+  }
+
+  async #among(
+    project: string,
+    kind: 'volumes' | 'snapshots',
+    statuses: readonly string[] | undefined,
+  ): Promise<Seen | undefined> {
+    const answer = await this.#door.ask(project, { method: 'GET', path: `/${kind}/detail` });
+    const all = (answer?.body?.[kind] ?? []) as readonly Seen[];
+    return this.#chance.among(all.filter(({ status }) => statuses === undefined || statuses.includes(status)));
+  }
+
+  async #act(project: string, kind: 'volumes' | 'snapshots', id: string, body: object): Promise<void> {
+    await this.#door.ask(project, { method: 'POST', path: `/${kind}/${id}/action`, body });
+  }
+
+  #name(): string {
+    this.#names += 1;
+    return `n${this.#names}`;
+  }
+}
+
+const contentOf = ({ metadata }: Seen): string => metadata.content ?? ZERO;

@@ -1,0 +1,190 @@
+/**
+ * Where a storm happens: a directory with backends, images, databases and configurations, all of it new, and gone at the end.
+ *
+ * Programs that copy (`cp`, `qemu-img`) are found under names of their own that dawdle, so that kills hit them in their work,
+ * and what outlives its service writes when the next one is long at work.
+ */
+import { chmod, mkdir, mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { DirectoryImages } from '../../src/clients/image-directory.ts';
+import { exec } from '../../src/lib/exec.ts';
+import { type NoServer, startPostgresql } from '../postgresql-server.ts';
+import { removeAbandoned, scratchDirectory } from '../scratch.ts';
+import { writeContent } from './content.ts';
+
+export type Dialect = 'sqlite' | 'postgresql';
+
+export interface SiteBackend {
+  readonly name: string;
+  readonly directory: string;
+}
+
+export interface SiteImage {
+  readonly id: string;
+  readonly content: string;
+}
+
+export interface Site {
+  readonly directory: string;
+  readonly dialect: Dialect;
+  readonly databaseUrl: string;
+  readonly backends: readonly SiteBackend[];
+  readonly images: { readonly good: readonly SiteImage[]; readonly bad: readonly SiteImage[] };
+  readonly imageDirectory: string;
+  readonly notifications: string;
+  /** Of each process, by its name. */
+  conversionDirectory(process: string): string;
+  /** Writes the configuration of a process; returns the file. */
+  configure(process: string, options: ProcessOptions): Promise<string>;
+  /** First on the PATH of a process. */
+  readonly programs: string;
+  remove(): Promise<void>;
+  /** Gives it a name that no later storm removes; returns it. */
+  keep(): Promise<string>;
+}
+
+export interface ProcessOptions {
+  readonly port: number;
+  readonly backends: readonly string[];
+  /** Of the image service; images come from the directory without it. */
+  readonly glanceUrl: string | undefined;
+  /** For the first start only: a directory that has gone must not be made again. */
+  readonly create: boolean;
+}
+
+export const NODE = 'node';
+export const QUOTA = { volumes: 12, snapshots: 10, gigabytes: 30 } as const;
+const IMAGE_BYTES = 32 * 1024 ** 2;
+
+export async function makeSite(dialect: Dialect, backends: readonly string[]): Promise<Site | NoServer> {
+  await removeAbandoned(/^pumice-chaos-(\d+)-/);
+  const directory = await mkdtemp(join(scratchDirectory(), `pumice-chaos-${process.pid}-`));
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    const database =
+      dialect === 'sqlite' ? { url: `sqlite:${join(directory, 'pumice.sqlite')}` } : await newPostgresqlDatabase();
+    if ('missing' in database) {
+      await remove();
+      return database;
+    }
+    const imageDirectory = join(directory, 'images');
+    const site: Site = {
+      directory,
+      dialect,
+      databaseUrl: database.url,
+      backends: backends.map((name) => ({ name, directory: join(directory, 'backends', name) })),
+      images: await makeImages(directory, imageDirectory),
+      imageDirectory,
+      notifications: join(directory, 'notifications.jsonl'),
+      conversionDirectory: (name) => join(directory, name, 'conversion'),
+      configure: (name, options) => configure(site, name, options),
+      programs: await makePrograms(directory),
+      remove,
+      keep: async () => {
+        const kept = directory.replace('pumice-chaos-', 'pumice-kept-');
+        await rename(directory, kept);
+        return kept;
+      },
+    };
+    return site;
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function newPostgresqlDatabase(): Promise<{ readonly url: string } | NoServer> {
+  const given = process.env.TEST_DATABASE_URL;
+  const server = given === undefined ? await startPostgresql() : { url: given };
+  if ('missing' in server) return server;
+  const name = `pumice_chaos_${process.pid}_${Math.trunc(performance.now())}`;
+  const url = new URL(server.url);
+  url.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  url.pathname = `/${name}`;
+  return { url: url.href };
+}
+
+async function configure(site: Site, name: string, options: ProcessOptions): Promise<string> {
+  const { port, backends, glanceUrl, create } = options;
+  const url = new URL(site.databaseUrl);
+  // Tells the sessions of one process from those of another.
+  if (site.dialect === 'postgresql') url.searchParams.set('application_name', `pumice-${name}`);
+  const text = `
+data_directory = "${join(site.directory, name)}"
+node_name = "${NODE}"
+enabled_backends = [${backends.map((each) => `"${each}"`).join(', ')}]
+[api]
+port = ${port}
+[database]
+url = "${url.href}"
+[log]
+level = "warn"
+[quota]
+quota_volumes = ${QUOTA.volumes}
+quota_snapshots = ${QUOTA.snapshots}
+quota_gigabytes = ${QUOTA.gigabytes}
+[services]
+report_interval = 1
+[notifications]
+drivers = ["file"]
+file = "${site.notifications}"
+[images]
+${glanceUrl === undefined ? `store = "directory"\ndirectory = "${site.imageDirectory}"` : `store = "glance"\nglance_url = "${glanceUrl}"`}
+${site.backends.map((backend) => `[backends.${backend.name}]\ndriver = "file"\npath = "${backend.directory}"\ncreate = ${create}`).join('\n')}
+`;
+  const path = join(site.directory, `${name}.toml`);
+  await writeFile(path, text);
+  return path;
+}
+
+/** Each does its work between two short rests. */
+async function makePrograms(directory: string): Promise<string> {
+  const programs = join(directory, 'programs');
+  await mkdir(programs);
+  for (const name of ['cp', 'qemu-img']) {
+    const path = join(programs, name);
+    await writeFile(path, `#!/bin/sh\nsleep 0.05\n/usr/bin/${name} "$@" || exit\nsleep 0.05\n`);
+    await chmod(path, 0o755);
+  }
+  return programs;
+}
+
+// ── Images
+
+async function makeImages(directory: string, imageDirectory: string): Promise<Site['images']> {
+  const { signal } = new AbortController();
+  const store = new DirectoryImages({ directory: imageDirectory });
+  const at = (name: string): string => join(directory, name);
+  const qemu = (...args: readonly string[]) => exec(['qemu-img', ...args], { signal });
+  await writeContent(at('raw'), 'image', IMAGE_BYTES);
+  await qemu('convert', '-f', 'raw', '-O', 'qcow2', at('raw'), at('qcow2'));
+  await qemu('create', '-q', '-f', 'qcow2', '-b', at('raw'), '-F', 'raw', at('backed'), '32M');
+  await qemu('create', '-q', '-f', 'qcow2', at('large'), '500G');
+  const add = async (name: string, file: string, diskFormat: 'raw' | 'qcow2' | 'vmdk'): Promise<SiteImage> => {
+    const { id } = await store.add({ name, diskFormat }, at(file), signal);
+    return { id, content: 'image' };
+  };
+  const images = {
+    good: [await add('raw', 'raw', 'raw'), await add('qcow2', 'qcow2', 'qcow2')],
+    bad: [
+      await add('with a backing file', 'backed', 'qcow2'),
+      await add('of another format', 'raw', 'vmdk'),
+      await add('larger than any volume', 'large', 'qcow2'),
+      await corrupted(imageDirectory, await add('whose bytes are not what they were', 'qcow2', 'qcow2')),
+    ],
+  };
+  for (const name of ['raw', 'qcow2', 'backed', 'large']) await rm(at(name));
+  return images;
+}
+
+async function corrupted(imageDirectory: string, image: SiteImage): Promise<SiteImage> {
+  const file = await open(join(imageDirectory, `${image.id}.image`), 'r+');
+  await file.write('!', 4096);
+  await file.close();
+  return image;
+}

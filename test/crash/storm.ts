@@ -1,0 +1,318 @@
+/**
+ * A storm: real processes under the load of many clients, killed at random instants, then looked at.
+ *
+ * SIGKILL comes while the service works and while it recovers from the kill before. On PostgreSQL there are two processes that
+ * serve one backend each and a third between them; one of them is also frozen until the other has taken over what it
+ * owned, and thawed. After the last strike the load stops, and what is then wrong (`invariants.ts`) is wrong for good.
+ */
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { hostName } from '../../src/commands/serve-backend.ts';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import { temporaries } from './backends.ts';
+import { type Chance, chanceFrom } from './chance.ts';
+import { Child, survivors } from './child.ts';
+import { condition } from './condition.ts';
+import { Door } from './door.ts';
+import { type ImageService, serveImages } from './glance.ts';
+import { findViolations, unfinished, type Violation } from './invariants.ts';
+import { Load } from './load.ts';
+import { type Dialect, makeSite, NODE, type Site } from './site.ts';
+
+export interface StormOptions {
+  readonly dialect: Dialect;
+  /** Strikes: kills, and freezes where there are two processes. */
+  readonly kills: number;
+  readonly seed: number;
+  readonly clients: number;
+  /** Seconds for everything that began to end, once all is quiet. */
+  readonly patience: number;
+  /** One of `faulty-main.ts`. */
+  readonly fault?: string;
+  /** Leaves the directory there. */
+  readonly keep?: boolean;
+  say?(line: string): void;
+}
+
+export interface StormReport {
+  readonly kills: number;
+  readonly killsInStart: number;
+  readonly freezes: number;
+  readonly requests: number;
+  readonly promises: number;
+  readonly lostAnswers: number;
+  readonly flows: number;
+  readonly reverted: number;
+  readonly events: number;
+  readonly survivors: number;
+  readonly violations: readonly Violation[];
+}
+
+interface Served {
+  readonly name: string;
+  readonly backends: readonly string[];
+  readonly fault: string | undefined;
+  readonly port: number;
+  child: Child;
+}
+
+const SHARED = 'shared';
+const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, readonly string[]>>>> = {
+  sqlite: { one: ['fast', 'large', 'old'] },
+  postgresql: { one: [SHARED, 'left'], two: [SHARED, 'right'] },
+};
+const MEAN_MS = 350;
+const LONGEST_MS = 2_000;
+const START_MS = 900;
+const TAKEOVER_MS = 40_000;
+
+/** The reason when it cannot be here. */
+export async function storm(options: StormOptions): Promise<StormReport | { readonly missing: string }> {
+  const backends = new Set(Object.values(PROCESSES[options.dialect]).flat());
+  const site = await makeSite(options.dialect, [...backends]);
+  if ('missing' in site) return site;
+  const raging = new Storm(site, options);
+  try {
+    return await raging.rage();
+  } finally {
+    await raging.end();
+    if (!options.keep) await site.remove();
+    else raging.kept(await site.keep());
+  }
+}
+
+class Storm {
+  readonly #site: Site;
+  readonly #options: StormOptions;
+  readonly #chance: Chance;
+  readonly #processes: Served[] = [];
+  #images: ImageService | undefined;
+  #load: Load | undefined;
+  #killsInStart = 0;
+  #freezes = 0;
+  #survivors = 0;
+  readonly #violations: Violation[] = [];
+
+  constructor(site: Site, options: StormOptions) {
+    this.#site = site;
+    this.#options = options;
+    this.#chance = chanceFrom(options.seed);
+  }
+
+  async rage(): Promise<StormReport> {
+    const { clients, kills, seed } = this.#options;
+    // Where one process can take over another's flow, images are downloaded by one and removed by the other.
+    if (this.#site.dialect === 'postgresql') this.#images = await serveImages(this.#site.imageDirectory);
+    await this.#start();
+    const door = new Door(() => this.#chance.among(this.#processes)?.child.url);
+    this.#load = new Load(this.#site, door, chanceFrom(seed + 1));
+    this.#load.start(clients);
+    let struck: Served | undefined;
+    for (let strikes = 0; strikes < kills; strikes += 1) struck = await this.#strike(struck);
+    for (const { child } of this.#processes) await child.ready();
+    await this.#load.stop();
+    const facts = await this.#settle(door, this.#load);
+    return {
+      kills: kills - this.#freezes,
+      killsInStart: this.#killsInStart,
+      freezes: this.#freezes,
+      requests: door.ledger.length,
+      promises: door.ledger.filter(({ status }) => status !== null && status < 300).length,
+      lostAnswers: door.ledger.filter(({ status }) => status === null).length,
+      survivors: this.#survivors,
+      ...facts,
+    };
+  }
+
+  /** Whatever happened: nothing is left running. */
+  async end(): Promise<void> {
+    await this.#load?.stop().catch(() => {});
+    for (const { child } of this.#processes) {
+      child.thaw();
+      await child.kill();
+    }
+    this.#images?.close();
+  }
+
+  async #start(): Promise<void> {
+    for (const [name, backends] of Object.entries(PROCESSES[this.#site.dialect])) {
+      const port = await freePort();
+      const config = { port, backends, glanceUrl: this.#images?.url, create: true };
+      const fault = this.#options.fault ?? (name === 'two' ? 'slow-to-notice' : undefined);
+      const file = await this.#site.configure(name, config);
+      const child = new Child({ site: this.#site, name, config: file, port, fault });
+      this.#processes.push({ name, backends, port, fault, child });
+      await child.ready();
+      await this.#site.configure(name, { ...config, create: false });
+    }
+  }
+
+  #restart(served: Served): void {
+    const { name, port, fault } = served;
+    const config = `${this.#site.directory}/${name}.toml`;
+    served.child = new Child({ site: this.#site, name, config, port, fault });
+  }
+
+  // ── Strikes
+
+  async #strike(last: Served | undefined): Promise<Served> {
+    const chance = this.#chance;
+    if (last !== undefined && chance.is(0.3)) {
+      this.#killsInStart += 1;
+      await pause(chance.between(20, START_MS));
+      await this.#kill(last, 'in its start');
+      return last;
+    }
+    const victim = chance.among(this.#processes) as Served;
+    for (const { child } of this.#processes) await child.ready();
+    await pause(chance.after(MEAN_MS, 5, LONGEST_MS));
+    if (!victim.child.alive) {
+      this.#violate('P2', `${victim.name} ended by itself: ${await victim.child.lastWords()}`);
+      this.#restart(victim);
+    } else if (this.#processes.length > 1 && chance.is(0.4)) await this.#freeze(victim);
+    else await this.#kill(victim, 'at work');
+    return victim;
+  }
+
+  async #kill(victim: Served, when: string): Promise<void> {
+    await victim.child.kill();
+    this.#survivors += (await survivors(this.#site.directory)).filter((line) => /cp|qemu-img/.test(line)).length;
+    this.#say(`killed ${victim.name} ${when}`);
+    this.#restart(victim);
+  }
+
+  /** The server drops its sessions, as it does when a host falls silent; whoever waits for what it owned takes it. */
+  async #freeze(victim: Served): Promise<void> {
+    this.#freezes += 1;
+    victim.child.freeze();
+    const all = this.#chance.is(0.5);
+    await this.#endSessions(victim.name, all);
+    const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' });
+    try {
+      const shared = hostName(`${NODE}@${SHARED}`);
+      await condition(`${SHARED} is owned again`, TAKEOVER_MS, async () =>
+        (await database.ownership.held([shared])).has(shared),
+      );
+    } finally {
+      await database.close();
+    }
+    await pause(this.#chance.between(0, 1_000));
+    victim.child.thaw();
+    if (!(await victim.child.ends(TAKEOVER_MS))) {
+      this.#violate('P2', `${victim.name} was frozen, lost what it owned, and goes on as if nothing had happened.`);
+      await victim.child.kill();
+    }
+    this.#say(`froze and thawed ${victim.name}${all ? '' : ', its writing session alive'}`);
+    this.#restart(victim);
+  }
+
+  async #endSessions(name: string, all: boolean): Promise<void> {
+    const client = new pg.Client({ connectionString: this.#site.databaseUrl });
+    await client.connect();
+    try {
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1
+           AND ($2 OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND virtualtransaction LIKE '%/0'))`,
+        [`pumice-${name}`, all],
+      );
+    } finally {
+      await client.end();
+    }
+  }
+
+  // ── When it is over
+
+  async #settle(door: Door, load: Load): Promise<Pick<StormReport, 'flows' | 'reverted' | 'events' | 'violations'>> {
+    const { patience } = this.#options;
+    const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' });
+    try {
+      await this.#patiently(`every flow ends`, patience, async () => (await unfinished(database)).running === 0);
+      await this.#patiently(
+        'every event is delivered',
+        patience,
+        async () => (await unfinished(database)).events === 0,
+      );
+      await this.#stopAll();
+      await condition('what outlived its service ends', 30_000, async () => {
+        return (await survivors(this.#site.directory)).length === 0;
+      });
+      // The temporaries of what was killed last are swept by a start.
+      for (const served of this.#processes) this.#restart(served);
+      for (const { child } of this.#processes) await child.ready();
+      await this.#patiently('no temporary is left', 20, async () => (await temporaries(this.#site)).length === 0);
+      await this.#stopAll();
+      const judged = await this.#judge(database, door, load);
+      if (this.#options.keep) await this.#write(database, door, judged.violations);
+      return judged;
+    } finally {
+      await database.close();
+    }
+  }
+
+  async #judge(database: Database, door: Door, load: Load) {
+    const { flows, reverted, events, violations } = await findViolations({
+      database,
+      site: this.#site,
+      ledger: door.ledger,
+      clientFiles: load.clientFiles,
+      processes: this.#processes.map(({ name }) => name),
+    });
+    return { flows, reverted, events, violations: [...this.#violations, ...violations] };
+  }
+
+  /** All there is to be read by whoever wants to know why; a PostgreSQL of the storm is gone with it. */
+  async #write({ read }: Database, { ledger }: Door, violations: readonly Violation[]): Promise<void> {
+    const aftermath = {
+      violations,
+      ledger,
+      flows: await read.selectFrom('flow').selectAll().orderBy('created_at').execute(),
+      steps: await read.selectFrom('flow_step').selectAll().orderBy('at').execute(),
+      volumes: await read.selectFrom('volume').selectAll().execute(),
+      snapshots: await read.selectFrom('snapshot').selectAll().execute(),
+      events: await read.selectFrom('outbox').selectAll().orderBy('seq').execute(),
+    };
+    await writeFile(join(this.#site.directory, 'aftermath.json'), JSON.stringify(aftermath, null, 1));
+  }
+
+  kept(directory: string): void {
+    this.#say(`kept in ${directory}`);
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const { child, name } of this.#processes) {
+      await child.stop().catch(async (error: unknown) => {
+        this.#violate('P2', error instanceof Error ? error.message : String(error));
+        await child.kill();
+        this.#say(`${name} had to be killed`);
+      });
+    }
+  }
+
+  /** What never comes is a violation that is explained later, by what is found. */
+  async #patiently(what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> {
+    await condition(what, seconds * 1_000, holds, 100).catch((error: unknown) => {
+      this.#violate('P2', error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  #violate(promise: string, what: string): void {
+    this.#violations.push({ promise, what });
+    this.#say(`${promise}: ${what}`);
+  }
+
+  #say(line: string): void {
+    this.#options.say?.(line);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('No port is free.');
+  return address.port;
+}
