@@ -5,6 +5,7 @@
 import { openDatabase } from '../src/db/database.ts';
 import { recountPoolUsage } from '../src/db/pool-usage.ts';
 import { recountUsage } from '../src/db/quotas.ts';
+import { fromNow } from '../src/lib/clock.ts';
 import { HOST, PROJECT, USER } from './subject.ts';
 
 export interface Amounts {
@@ -24,7 +25,9 @@ export async function fill(url: string, { volumes, flows }: Amounts): Promise<vo
     // Multiplied by this, neighbours land far from each other.
     const id = (i: string): string =>
       `${hex(`(${i} * 2654435761) % 4294967296`)} || '-0000-4000-8000-' || ${digits(i, 12)}`;
-    const at = (i: string): string => `'2026-01-01T00:00:00.' || ${digits(i, 6)}`;
+    // Long ago, but not so long that ended flows are forgotten.
+    const day = fromNow(-10 * 86_400_000).slice(0, 10);
+    const at = (i: string): string => `'${day}T00:00:00.' || ${digits(i, 6)}`;
     await database.write(async (tx) => {
       const execute = (statement: string): Promise<void> => tx.connection.run(statement);
       if (volumes > 0)

@@ -24,7 +24,7 @@ interface ReadFigures {
 export async function reads(world: World): Promise<Result[]> {
   const database = await newDatabase(world, 'sqlite');
   await fill(database, { volumes: 1_000, flows: 0 });
-  await using subject = await startReads(world, database);
+  const subject = await startReads(world, database);
   const bare = await startServer('bare.ts', [subject.server.address, LIST, subject.one]);
   const ours = () => readsOf(world, subject.server, subject.one);
   const theirs = () => readsOf(world, bare, subject.one);
@@ -33,6 +33,8 @@ export async function reads(world: World): Promise<Result[]> {
   await theirs();
   const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
   await bare.stop();
+  await subject.server.stop();
+  await dropDatabase(world, database);
   const row = (figure: string, key: keyof ReadFigures, unit: string, scale: number): Row => {
     const [mine, other] = [measured.ours, measured.theirs].map((figures) => figures.map((each) => each[key] * scale));
     return {
@@ -55,7 +57,7 @@ interface ReadSubject extends AsyncDisposable {
   readonly one: string;
 }
 
-/** A service on a database with 1,000 volumes or more. Takes the database with it. */
+/** A service on a database with 1,000 volumes or more. */
 export async function startReads(world: World, database: string): Promise<ReadSubject> {
   const server = await startServer('service.ts', [database, newDirectory(world)]);
   const answer = await fetch(`${server.address}${LIST}`, { headers: HEADERS });
@@ -64,10 +66,7 @@ export async function startReads(world: World, database: string): Promise<ReadSu
   return {
     server,
     one: path(`/volumes/${volumes[500]?.id}`),
-    async [Symbol.asyncDispose]() {
-      await server.stop();
-      await dropDatabase(world, database);
-    },
+    [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 

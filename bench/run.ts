@@ -15,10 +15,17 @@ import { creates } from './creates.ts';
 import { flows } from './flows.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
+import { scale } from './scale.ts';
 import { startup } from './startup.ts';
 import { openWorld, type World } from './world.ts';
 
-const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = { flows, creates, reads, startup };
+const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
+  flows,
+  creates,
+  reads,
+  startup,
+  scale,
+};
 
 const { quick, only } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] } },

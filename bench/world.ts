@@ -3,7 +3,17 @@
  * when the process ends, and what a killed run left goes when the next one begins.
  */
 import { randomInt } from 'node:crypto';
-import { copyFileSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  fdatasyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -82,7 +92,7 @@ export function newDirectory(world: World): string {
 export async function newDatabase(world: World, dialect: Dialect, like?: string): Promise<string> {
   if (dialect === 'sqlite') {
     const path = join(newDirectory(world), 'pumice.sqlite');
-    if (like !== undefined) copyFileSync(like.slice('sqlite:'.length), path);
+    if (like !== undefined) copyFileSync(like.slice('sqlite:'.length), path, constants.COPYFILE_FICLONE);
     return `sqlite:${path}`;
   }
   const name = `bench_${world.next()}_${randomInt(1e9)}`;
