@@ -110,9 +110,11 @@ export async function until(condition: () => Promise<boolean> | boolean, what = 
 
 export const REQUEST = { resource: 'thing:1', projectId: 'p', requestId: 'req-1' };
 
-function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
+let processes = 0;
+
+/** A world of its own tools on a ground that others may share. */
+export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
   const shared = tools();
-  let processes = 0;
   return {
     kind,
     ground,
@@ -163,13 +165,13 @@ function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
   };
 }
 
-export async function freshGround(kind: Kind): Promise<Ground | { readonly missing: string }> {
+async function freshGround(kind: Kind): Promise<Ground | { readonly missing: string }> {
   if (kind === 'memory') return memoryGround();
   const made = await (kind === 'SQLite' ? freshSqlite() : freshPostgresql());
   return 'missing' in made ? made : databaseGround(made.url, made.remove);
 }
 
-function memoryGround(): Ground {
+export function memoryGround(): Ground {
   const journal = new MemoryJournal();
   return {
     journal,
