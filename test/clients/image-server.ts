@@ -68,8 +68,10 @@ export async function imageServer(t: TestContext, bytes = 300_000): Promise<Imag
   return server;
 }
 
-export const well: Behaviour = (request, response, { id, data, metadata }) => {
-  if (request.url === `/v2/images/${id}`) json(response, metadata);
+export const well: Behaviour = (request, response, { url, id, data, metadata }) => {
+  if (request.url === '/')
+    json(response, { versions: [{ id: 'v2.9', status: 'CURRENT', links: [{ rel: 'self', href: `${url}/v2/` }] }] });
+  else if (request.url === `/v2/images/${id}`) json(response, metadata);
   else if (request.url === `/v2/images/${id}/file`) file(request, response, data);
   else response.writeHead(404).end();
 };
