@@ -78,7 +78,7 @@ function told(dialect: Dialect, ours: readonly FlowFigures[], theirs: readonly F
 }
 
 /** Debian's package is seen by Debian's Python only, which need not be the first in PATH. */
-function pythonWithTaskflow(): string | undefined {
+export function pythonWithTaskflow(): string | undefined {
   return ['/usr/bin/python3', 'python3'].find(
     (python) =>
       (!python.startsWith('/') || existsSync(python)) && spawnSync(python, ['-c', 'import taskflow']).status === 0,

@@ -89,7 +89,7 @@ function told({ values, unit }: Quantity): string {
   const middle = number(median(values));
   const [low, high] = [number(Math.min(...values)), number(Math.max(...values))];
   const range = low === high ? '' : ` (${low}–${high})`;
-  return `${middle} ${unit}${range}`;
+  return `${`${middle} ${unit}`.trim()}${range}`;
 }
 
 function bounds({ of, atLeast, atMost }: Wanted, unitMeasured: string): string {

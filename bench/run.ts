@@ -15,6 +15,7 @@ import { creates } from './creates.ts';
 import { flows } from './flows.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
+import { describeMachine, writeResults } from './results.ts';
 import { scale } from './scale.ts';
 import { startup } from './startup.ts';
 import { openWorld, type World } from './world.ts';
@@ -41,6 +42,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const tell = (text: string): void => console.error(`bench: ${text}`);
 const world = await openWorld({ quick, tell });
+const machine = await describeMachine(world);
+console.log(machine.lines.join('\n'));
 const results: Result[] = [];
 for (const [name, measure] of Object.entries(FIGURES)) {
   if (only.length > 0 && !only.includes(name)) continue;
@@ -49,3 +52,5 @@ for (const [name, measure] of Object.entries(FIGURES)) {
   console.log(`\n${plainTable(found)}\n`);
   results.push(...found);
 }
+if (quick || only.length > 0) tell('bench/RESULTS.md is left as it is: it is written by a whole run');
+else tell(`written: ${writeResults(machine, results)}`);
