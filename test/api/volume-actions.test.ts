@@ -1,0 +1,161 @@
+/** `POST volumes/{id}/action`. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { uuid } from '../../src/lib/clock.ts';
+import type { NewVolume } from '../../src/model/volume.ts';
+import { freshWorld, type World } from './world.ts';
+
+async function volumeAnd(world: World, given: Partial<NewVolume> = {}) {
+  const { id } = await world.volume({ host: 'node@file#file', ...given });
+  return {
+    id,
+    act: (name: string, value: unknown, version = '3.0') =>
+      world.ask('POST', `/volumes/${id}/action`, { version, body: { [name]: value } }),
+    show: async () => (await world.get(`/volumes/${id}`)).body.volume,
+  };
+}
+
+describe('an action', () => {
+  it('of a volume that is not there is not found', async (context) => {
+    const world = await freshWorld(context);
+    for (const id of [uuid(), 'None']) {
+      const body = { 'os-set_bootable': { bootable: true } };
+      assert.equal((await world.ask('POST', `/volumes/${id}/action`, { body })).status, 404);
+    }
+  });
+});
+
+describe('os-extend', () => {
+  it('wants a size that is larger', async (context) => {
+    const world = await freshWorld(context);
+    const { act, show } = await volumeAnd(world, { sizeGiB: 2 });
+    for (const new_size of [2, 1, 0, -1, 'x', null, 1.5])
+      assert.equal((await act('os-extend', { new_size })).status, 400);
+    assert.equal((await act('os-extend', {})).status, 400);
+    assert.equal((await act('os-extend', { new_size: '3' })).status, 202);
+    assert.equal((await show()).status, 'extending');
+  });
+
+  it('of a volume in use is allowed from 3.42 on', async (context) => {
+    const world = await freshWorld(context);
+    const { act } = await volumeAnd(world, { status: 'in-use' });
+    assert.equal((await act('os-extend', { new_size: 2 }, '3.41')).status, 400);
+    assert.equal((await act('os-extend', { new_size: 2 }, '3.42')).status, 202);
+  });
+
+  it('over the quota is 413', async (context) => {
+    const world = await freshWorld(context, { set: ['quota.quota_gigabytes=2'] });
+    const { act, show } = await volumeAnd(world);
+    assert.equal((await act('os-extend', { new_size: 4 })).status, 413);
+    assert.equal((await show()).status, 'available');
+  });
+});
+
+describe('os-set_bootable and os-update_readonly_flag', () => {
+  it('take a boolean in any words', async (context) => {
+    const world = await freshWorld(context);
+    const { act, show } = await volumeAnd(world);
+    for (const [said, shown] of [
+      [true, 'true'],
+      ['off', 'false'],
+      ['Yes', 'true'],
+      ['0', 'false'],
+    ] as const) {
+      assert.equal((await act('os-set_bootable', { bootable: said })).status, 200);
+      assert.equal((await show()).bootable, shown);
+    }
+    for (const said of ['perhaps', 1, null, ''])
+      assert.equal((await act('os-set_bootable', { bootable: said })).status, 400);
+  });
+
+  it('show the flag among the metadata, as text', async (context) => {
+    const world = await freshWorld(context);
+    const { act, show } = await volumeAnd(world);
+    assert.equal((await act('os-update_readonly_flag', { readonly: 'true' })).status, 202);
+    assert.deepEqual((await show()).metadata, { readonly: 'True' });
+    assert.equal((await act('os-update_readonly_flag', { readonly: false })).status, 202);
+    assert.deepEqual((await show()).metadata, { readonly: 'False' });
+  });
+
+  it('want a volume that is not in use', async (context) => {
+    const world = await freshWorld(context);
+    const { act } = await volumeAnd(world, { status: 'in-use' });
+    assert.equal((await act('os-update_readonly_flag', { readonly: true })).status, 400);
+  });
+});
+
+describe('os-reset_status', () => {
+  it('says what is true, and tells it', async (context) => {
+    const world = await freshWorld(context);
+    const { act, show } = await volumeAnd(world, { status: 'deleting', migrationStatus: 'migrating' });
+    const wish = { status: 'error', attach_status: 'detached', migration_status: 'none' };
+    assert.equal((await act('os-reset_status', wish)).status, 202);
+    const volume = await show();
+    assert.deepEqual([volume.status, volume.migration_status], ['error', null]);
+    const events = await world.service.db.read.selectFrom('outbox').select('event_type').orderBy('seq').execute();
+    assert.deepEqual(
+      events.map(({ event_type }) => event_type),
+      ['volume.reset_status.start', 'volume.reset_status.end'],
+    );
+  });
+
+  it('wants at least one status, and one that exists', async (context) => {
+    const world = await freshWorld(context);
+    const { act } = await volumeAnd(world);
+    for (const wish of [
+      {},
+      { status: 'nice' },
+      { attach_status: 'maybe' },
+      { migration_status: 'x' },
+      { status: null },
+      { colour: 'red' },
+    ]) {
+      assert.equal((await act('os-reset_status', wish)).status, 400, JSON.stringify(wish));
+    }
+  });
+});
+
+describe('os-force_delete', () => {
+  it('deletes from any status', async (context) => {
+    const world = await freshWorld(context);
+    for (const status of ['creating', 'error_deleting', 'maintenance', 'attaching'] as const) {
+      const { act, show } = await volumeAnd(world, { status });
+      assert.equal((await act('os-force_delete', {})).status, 202, status);
+      assert.equal((await show()).status, 'deleting');
+    }
+  });
+});
+
+describe('the metadata of a volume’s image', () => {
+  it('is shown, set and unset', async (context) => {
+    const world = await freshWorld(context);
+    const { act, show } = await volumeAnd(world);
+    assert.deepEqual((await act('os-show_image_metadata', null)).body, { metadata: {} });
+    assert.equal('volume_image_metadata' in (await show()), false);
+    const set = await act('os-set_image_metadata', { metadata: { os: 'linux', arch: 'x' } });
+    assert.deepEqual([set.status, set.body], [200, { metadata: { os: 'linux', arch: 'x' } }]);
+    assert.deepEqual((await act('os-set_image_metadata', { metadata: { os: 'bsd' } })).body.metadata, {
+      os: 'bsd',
+      arch: 'x',
+    });
+    assert.deepEqual((await show()).volume_image_metadata, { os: 'bsd', arch: 'x' });
+    assert.equal((await act('os-unset_image_metadata', { key: 'arch' })).status, 200);
+    assert.equal((await act('os-unset_image_metadata', { key: 'arch' })).status, 404);
+    assert.deepEqual((await act('os-show_image_metadata', {})).body, { metadata: { os: 'bsd' } });
+    assert.equal((await act('os-set_image_metadata', { metadata: { os: 1 } })).status, 400);
+    assert.equal((await act('os-unset_image_metadata', {})).status, 400);
+  });
+});
+
+describe('os-unmanage', () => {
+  it('is refused while there are snapshots', async (context) => {
+    const world = await freshWorld(context);
+    const volume = await world.volume({ host: 'node@file#file' });
+    await world.snapshot(volume);
+    const path = `/volumes/${volume.id}/action`;
+    assert.equal((await world.ask('POST', path, { body: { 'os-unmanage': {} } })).status, 400);
+    const { act, show } = await volumeAnd(world);
+    assert.equal((await act('os-unmanage', {})).status, 202);
+    assert.equal((await show()).status, 'unmanaging');
+  });
+});
