@@ -8,8 +8,9 @@ import { setBootable } from '../../commands/set-bootable.ts';
 import { setReadonly } from '../../commands/set-readonly.ts';
 import { setVolumeImageMetadata } from '../../commands/set-volume-image-metadata.ts';
 import { unmanageVolume } from '../../commands/unmanage-volume.ts';
+import { InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, LooseBoolean, LooseSize, MetadataBody, Nullable, readSize } from '../body.ts';
+import { CLOSED, LooseBoolean, LooseSize, Maybe, MetadataBody, readSize } from '../body.ts';
 import { EXTEND_IN_USE } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
 import { route } from '../route.ts';
@@ -30,13 +31,14 @@ const RESET_STATUSES = [
 ] as const;
 const RESET_MIGRATION_STATUSES = ['none', 'starting', 'migrating', 'completing', 'success', 'error'] as const;
 
+/** Null says no more than its absence. */
 const ResetStatus = Type.Object(
   {
-    status: Type.Optional(Type.Enum([...RESET_STATUSES])),
-    attach_status: Type.Optional(Type.Enum(['attached', 'detached'])),
-    migration_status: Type.Optional(Nullable(Type.Enum([...RESET_MIGRATION_STATUSES]))),
+    status: Maybe(Type.Enum([...RESET_STATUSES])),
+    attach_status: Maybe(Type.Enum(['attached', 'detached'])),
+    migration_status: Maybe(Type.Enum([...RESET_MIGRATION_STATUSES])),
   },
-  { ...CLOSED, minProperties: 1 },
+  CLOSED,
 );
 
 export const volumeActions = [
@@ -84,10 +86,12 @@ export const volumeActions = [
     body: ResetStatus,
     async handle({ desk, caller, params, body }) {
       const { status, attach_status: attachStatus, migration_status: migrationStatus } = body;
+      if (status == null && attachStatus == null && migrationStatus == null)
+        throw new InvalidInput('One of status, attach_status and migration_status must be given.');
       await resetVolumeStatus(desk, caller, params.id, {
-        ...(status !== undefined && { status }),
-        ...(attachStatus !== undefined && { attachStatus }),
-        ...(migrationStatus !== undefined && { migrationStatus: migrationStatus === 'none' ? null : migrationStatus }),
+        ...(status != null && { status }),
+        ...(attachStatus != null && { attachStatus }),
+        ...(migrationStatus != null && { migrationStatus: migrationStatus === 'none' ? null : migrationStatus }),
       });
       return undefined;
     },
