@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { NEWEST, versionText } from '../../src/api/microversion.ts';
 
 /** The Python that Debian's packages are for, whatever else is first on the PATH. */
-const PYTHON = '/usr/bin/python3';
+export const PYTHON = '/usr/bin/python3';
 const FORKS = fileURLToPath(new URL('forks.py', import.meta.url));
 
 export interface Ran {
