@@ -9,6 +9,8 @@ import { now, type Timestamp } from '../lib/clock.ts';
 export interface Failure {
   /** Path of the task in its flow. */
   readonly task: string;
+  /** The flow was turned back before the task, which has not begun. */
+  readonly before?: true;
   /** The error's name: `BackendFull`. */
   readonly name: string;
   readonly message: string;

@@ -171,7 +171,8 @@ export class Runner<Tools, Tx extends EngineTx> {
     }
     const path = standing(at)?.path ?? 'end';
     const interrupted = this.#inherited && inWorld(standing(cursor));
-    return [...steps, stepOf(at, path, 'cancelled', { failure: failureOf(reason, path), interrupted })];
+    const failure = { ...failureOf(reason, path), ...(interrupted ? {} : { before: true as const }) };
+    return [...steps, stepOf(at, path, 'cancelled', { failure, interrupted })];
   }
 
   #reasonToTurn(cursor: Cursor): Error | undefined {

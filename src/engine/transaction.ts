@@ -144,7 +144,7 @@ async function act<Tools, Tx extends EngineTx>(
 function inPlaceOf<Tools>(action: Inside, cause: Failure, cursor: Cursor, tools: Tools): Step {
   const path = action.node.path;
   const failure = { ...cause, task: path };
-  if (action.do === 'execute') return failedStep(cursor, path, failure, tools, null);
+  if (action.do === 'execute') return failedStep(cursor, path, { failure, interrupted: false }, tools, null);
   const data = { failure, interrupted: false };
   // A choice, a lane or a span that throws has no revert of its own.
   return stepOf(cursor, path, action.do === 'revert' ? 'revert_failed' : 'cancelled', data);
@@ -153,12 +153,11 @@ function inPlaceOf<Tools>(action: Inside, cause: Failure, cursor: Cursor, tools:
 export function failedStep<Tools>(
   cursor: Cursor,
   path: string,
-  failure: Failure,
+  data: Pick<FailureData, 'failure' | 'interrupted'>,
   tools: Tools,
   startedAt: Timestamp | null,
 ): Step {
-  const data = { failure, interrupted: false, final: isLastTry(cursor, tools) };
-  return stepOf(cursor, path, 'failed', data, startedAt);
+  return stepOf(cursor, path, 'failed', { ...data, final: isLastTry(cursor, tools) }, startedAt);
 }
 
 export function stepOf(

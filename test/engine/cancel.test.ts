@@ -12,6 +12,24 @@ proveEngine('cancel', (test) => {
     .add(counts('e'))
     .build({ version: 1 });
 
+  test('tells the reverts whether the task it names had begun', async (w) => {
+    const life = await w.live([mixed]);
+    w.tools.on.a = ({ context }: Call) => life.engine.wish(context.flowId, 'cancel', 'enough');
+    const before = await w.begin(life, mixed, {});
+    await w.settled(life, before);
+    assert.partialDeepStrictEqual(await w.failure(before, 'cancelled'), { task: 'b', before: true });
+
+    delete w.tools.on.a;
+    const gate = new Gate();
+    w.tools.on.a = gate.pass;
+    const inside = await w.begin(life, mixed, {});
+    await gate.arrived;
+    await life.engine.wish(inside, 'cancel', 'enough');
+    await w.settled(life, inside);
+    const failure = await w.failure(inside, 'failed');
+    assert.deepEqual([failure.task, failure.before], ['a', undefined]);
+  });
+
   test('at any boundary reverts what has started, and nothing else', async (w) => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     for (let write = 0; ; write += 1) {
