@@ -177,6 +177,7 @@ export class Service {
     await this.engine.stop();
     this.#stop.abort(new Error('The service stops.'));
     await Promise.allSettled(this.#loops);
+    for (const backend of this.backends) backend.stop();
     await this.db.close();
   }
 

@@ -5,7 +5,7 @@
  * but the temporary files that no flow will look for, and those only while no server serves that backend.
  */
 import { type Database, openDatabase, sqlitePath } from '../db/database.ts';
-import { DatabaseInUse, lockFile } from '../db/sqlite-lock.ts';
+import { DatabaseInUse, lockDatabase } from '../db/sqlite-lock.ts';
 import { pause } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config.ts';
 import { backends } from './checks/backends.ts';
@@ -124,7 +124,7 @@ async function whileUnserved<T>(
     return await work().finally(() => ownership.release(`host:${host}`));
   }
   try {
-    const lock = lockFile(sqlitePath(config.database.url));
+    const lock = lockDatabase(sqlitePath(config.database.url));
     return await work().finally(() => lock.release());
   } catch (error) {
     if (error instanceof DatabaseInUse) return undefined;

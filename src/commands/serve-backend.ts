@@ -2,9 +2,10 @@
  * One backend of this process: owned, brought up, reported on, and its host's flows taken up.
  *
  * Whoever owns a host runs its flows, so the name is taken before anything is touched; another process that has it is
- * waited for. The host's lane is taken up even when the backend does not come up: then its tasks fail with
- * `DriverNotInitialized`, which sends a create elsewhere and makes a delete wait. A backend that fails is tried again at
- * every report; one that comes back is used from then on.
+ * waited for, and so is one that has lost the name and still holds the backend (`VolumeDriver.hold`). The host's lane is
+ * taken up even when the backend does not come up: then its tasks fail with `DriverNotInitialized`, which sends a create
+ * elsewhere and makes a delete wait. A backend that fails is tried again at every report; one that comes back is used from
+ * then on.
  */
 
 import type { Database } from '../db/database.ts';
@@ -15,6 +16,7 @@ import { elapsed, pause } from '../lib/clock.ts';
 import type { ServicesConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { PoolStats } from '../model/backend.ts';
+import { DriverNotInitialized } from '../model/errors.ts';
 
 export interface ServedBackend {
   /** `node@backend` */
@@ -40,6 +42,7 @@ export class BackendService {
   readonly #log: Log;
   #pools: readonly PoolStats[] = [];
   #up = false;
+  #heldByAnother = false;
   #failure: string | null = 'It has not come up yet.';
   #statsAt = Number.NEGATIVE_INFINITY;
 
@@ -68,6 +71,10 @@ export class BackendService {
     while (!(await this.#options.db.ownership.take(hostName(this.#backend.host))))
       await pause(RETRY_SECONDS * 1000, signal);
     await this.#look(signal);
+    while (this.#heldByAnother) {
+      await pause(RETRY_SECONDS * 1000, signal);
+      await this.#look(signal);
+    }
     if (this.#up) await this.#sweep(signal);
     await this.#report();
     this.#options.owned(this.#backend.host);
@@ -88,10 +95,15 @@ export class BackendService {
     }
   }
 
+  /** Nothing works on the backend any more. */
+  stop(): void {
+    this.#backend.driver.release();
+  }
+
   async #look(signal: AbortSignal): Promise<void> {
     const { driver } = this.#backend;
     try {
-      if (!this.#up) await driver.start(signal);
+      if (!this.#up) await this.#bringUp(signal);
       this.#pools = await driver.stats(signal);
       this.#statsAt = elapsed();
       if (!this.#up) this.#log.info({ pools: this.#pools.length }, 'backend is up');
@@ -103,6 +115,15 @@ export class BackendService {
       this.#up = false;
       this.#failure = messageOf(error);
     }
+  }
+
+  async #bringUp(signal: AbortSignal): Promise<void> {
+    const { driver, host } = this.#backend;
+    this.#heldByAnother = false;
+    await driver.start(signal);
+    this.#heldByAnother = !(await driver.hold(signal));
+    if (this.#heldByAnother)
+      throw new DriverNotInitialized(`The process that served ${host} before is frozen, or not dead yet.`);
   }
 
   /** Temporaries that no unfinished flow will look for again. */

@@ -14,7 +14,7 @@ import { PostgresqlPool } from './postgresql.ts';
 import { PostgresqlTransactor } from './postgresql-transactor.ts';
 import type { Tables } from './schema.ts';
 import { openSqliteReader, openSqliteWriter } from './sqlite.ts';
-import { type FileLock, lockFile } from './sqlite-lock.ts';
+import { lockDatabase } from './sqlite-lock.ts';
 import { SqliteTransactor } from './sqlite-transactor.ts';
 import { type BatchHandler, type Unit, Writer, type WriterOptions, type WriterStats } from './writer.ts';
 
@@ -54,7 +54,7 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
   try {
     if (options.as === 'server') {
       mkdirSync(dirname(path), { recursive: true });
-      const lock: FileLock = lockFile(path);
+      const lock = lockDatabase(path);
       closers.push(() => lock.release());
     }
     const file = await openSqliteWriter(path, options.as === 'server', options.signal ?? new AbortController().signal);

@@ -1,35 +1,18 @@
 /**
- * One server per SQLite database: a second, tiny SQLite file beside it, held in an open exclusive transaction for as long
- * as the server lives. The operating system lets go of it when the process dies, however it dies; there is no stale lock.
+ * One server per SQLite database: a file beside it (`lib/file-lock.ts`) is held for as long as the server lives.
  *
  * The command line opens the database without this lock.
  */
-import { DatabaseSync } from 'node:sqlite';
-import { isBusy } from './sqlite.ts';
+import { type FileLock, lockFile } from '../lib/file-lock.ts';
 
 export class DatabaseInUse extends Error {
   override readonly name = 'DatabaseInUse';
 }
 
-export interface FileLock {
-  release(): void;
-}
-
-export function lockFile(databasePath: string): FileLock {
+export function lockDatabase(databasePath: string): FileLock {
   const path = `${databasePath}.lock`;
-  const database = new DatabaseSync(path, { timeout: 0 });
-  try {
-    database.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    database.close();
-    if (!isBusy(error)) throw error;
-    throw new DatabaseInUse(`Another Pumice server uses the database ${databasePath} (it holds ${path}).`, {
-      cause: error,
-    });
-  }
-  return {
-    release: () => {
-      if (database.isOpen) database.close();
-    },
-  };
+  const lock = lockFile(path);
+  if (lock === null)
+    throw new DatabaseInUse(`Another Pumice server uses the database ${databasePath} (it holds ${path}).`);
+  return lock;
 }

@@ -6,16 +6,22 @@
  * system is mounted refuses to work instead of filling the disk below. While it runs, each operation compares the
  * marker with the one seen at the start, and nothing is ever written into a directory that took its place.
  *
+ * Whoever serves the backend also holds a lock in it, which no database can give to another while this process lives: one
+ * that was frozen after it had looked would act on what it saw when it is thawed, long after its flow was taken over.
+ *
  * With `create` left on for good, only the second protection holds. That is meant for a trial, not for a mount point.
  */
 import { lstat, mkdir, open, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuid } from '../lib/clock.ts';
+import { type FileLock, lockFile } from '../lib/file-lock.ts';
 import { DriverNotInitialized } from '../model/errors.ts';
 import { errno } from './file-errors.ts';
 import { publish, withTemporary } from './publish.ts';
 
 export const MARKER = '.pumice-backend';
+/** Held by who serves the backend. */
+const LOCK = '.pumice-lock';
 
 export interface Space {
   readonly totalBytes: number;
@@ -26,6 +32,7 @@ export class BackendDirectory {
   readonly path: string;
   readonly #create: boolean;
   #seen: { readonly id: string; readonly inode: string } | undefined;
+  #held: { readonly lock: FileLock; readonly inode: string } | undefined;
 
   constructor(path: string, create: boolean) {
     this.path = path;
@@ -52,6 +59,22 @@ export class BackendDirectory {
     }
     if (this.#seen !== undefined && this.#seen.id !== id) throw this.#replaced();
     this.#seen = { id, inode: await this.#inode() };
+  }
+
+  /** False when another process has it. */
+  async hold(): Promise<boolean> {
+    const path = join(this.path, LOCK);
+    if (this.#held !== undefined && this.#held.inode === (await inodeOf(path))) return true;
+    this.release();
+    const lock = lockFile(path);
+    if (lock === null) return false;
+    this.#held = { lock, inode: await inodeOf(path) };
+    return true;
+  }
+
+  release(): void {
+    this.#held?.lock.release();
+    this.#held = undefined;
   }
 
   /** Rejects unless the directory is there and the one that was started on. */
@@ -107,4 +130,12 @@ export class BackendDirectory {
       });
     });
   }
+}
+
+async function inodeOf(path: string): Promise<string> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (errno(error) !== 'ENOENT') throw error;
+    return null;
+  });
+  return found === null ? 'none' : `${found.dev}:${found.ino}`;
 }

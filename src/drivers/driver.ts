@@ -92,6 +92,14 @@ export interface VolumeDriver {
   /** Probes the backend. Rejects with `DriverNotInitialized` when it cannot be used; may be called again. */
   start(signal: AbortSignal): Promise<void>;
 
+  /**
+   * Keeps every other process off this backend until `release`, or until this one ends, however it ends. False: another has
+   * it, maybe one that was frozen in mid-call and will go on when it is thawed; its host is not to be served before it is
+   * dead. After `start`, only by who serves; true again when this one has it.
+   */
+  hold(signal: AbortSignal): Promise<boolean>;
+  release(): void;
+
   /** One report a pool. Rejects when the backend does not answer. */
   stats(signal: AbortSignal): Promise<readonly PoolStats[]>;
 

@@ -56,6 +56,15 @@ export class FileStore {
     });
   }
 
+  /** False when another process has the backend. */
+  hold(signal: AbortSignal): Promise<boolean> {
+    return this.doing('hold the backend', signal, () => this.#directory.hold());
+  }
+
+  release(): void {
+    this.#directory.release();
+  }
+
   /** Every operation passes here: the directory is the right one, and errors say what was being done. */
   doing<Result>(doing: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
     return translated(doing, signal, async () => {

@@ -98,6 +98,14 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
+  hold(signal: AbortSignal): Promise<boolean> {
+    return this.#store.hold(signal);
+  }
+
+  release(): void {
+    this.#store.release();
+  }
+
   stats(signal: AbortSignal): Promise<readonly PoolStats[]> {
     return this.#store.doing('report on the backend', signal, async () => {
       const { totalBytes, freeBytes } = await this.#store.space();

@@ -10,14 +10,14 @@ export interface Lying {
   readonly bytes: number;
 }
 
-const MARKER = '.pumice-backend';
+const OWN = ['.pumice-backend', '.pumice-lock'];
 
 export async function lying(site: Site): Promise<Lying[]> {
   const found: Lying[] = [];
   for (const { name: backend, directory } of site.backends) {
     for (const name of (await readdir(directory)).sort()) {
       const path = join(directory, name);
-      if (name !== MARKER) found.push({ backend, name, path, bytes: (await stat(path)).size });
+      if (!OWN.includes(name)) found.push({ backend, name, path, bytes: (await stat(path)).size });
     }
   }
   return found;
