@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readTime } from '../../src/api/filters.ts';
+import { filtersOf, readTime } from '../../src/api/filters.ts';
+import type { Call } from '../../src/api/route.ts';
 import { freshWorld, PROJECT, type World } from './world.ts';
 
 interface Shown {
@@ -201,6 +202,26 @@ describe('a filter', () => {
     for (const [query, found] of cases) assert.deepEqual(await listed(world, query), found, query);
   });
 
+  it('that came with a later version is passed over before it, and bootable is read loosely below 3.2', async (context) => {
+    const world = await freshWorld(context);
+    await world.volume({ name: 'one', bootable: true, usesQuota: false });
+    for (const [query, below, at] of [
+      ["glance_metadata={'a':'b'}", '3.3', '3.4'],
+      ['group_id=none', '3.9', '3.10'],
+      ['consumes_quota=true', '3.64', '3.65'],
+    ] as const) {
+      assert.deepEqual(await listed(world, query, below), ['one'], below);
+      assert.deepEqual(await listed(world, query, at), [], at);
+    }
+    assert.deepEqual(await listed(world, 'bootable=perhaps', '3.1'), ['one']);
+    assert.deepEqual(await listed(world, 'bootable=False', '3.1'), []);
+    assert.equal((await world.ask('GET', '/volumes?bootable=perhaps', { version: '3.2' })).status, 400);
+    const time = 'created_at=gt:2020-01-01';
+    assert.equal((await world.ask('GET', `/volumes?${time}`, { version: '3.59' })).status, 400);
+    assert.deepEqual(await listed(world, time, '3.60'), ['one']);
+    assert.equal('count' in (await world.get('/volumes?with_count=1', { version: '3.44' })).body, false);
+  });
+
   it('finds snapshots by what they are', async (context) => {
     const world = await freshWorld(context);
     const [first, second] = [await world.volume(), await world.volume()];
@@ -215,6 +236,26 @@ describe('a filter', () => {
     ] as const) {
       assert.deepEqual(names(await world.get(`/snapshots?${query}`, { version: '3.71' })), found, query);
     }
+  });
+});
+
+describe('a filter of someone who is no administrator', () => {
+  const table = { name: { field: 'name', as: 'text' }, host: { field: 'host', as: 'text' } } as const;
+  const asked = (version: number, isAdmin: boolean, ...query: [string, string][]) =>
+    filtersOf({ caller: { isAdmin }, version, query: new Map(query) } as unknown as Call, 'volume', table);
+  const byName = { is: 'equal', field: 'name', value: 'x' };
+
+  it('that is not in the list of allowed ones is passed over below 3.31, and refused from then on', () => {
+    assert.deepEqual(asked(30, false, ['host', 'h'], ['name', 'x']), [byName]);
+    assert.throws(() => asked(31, false, ['host', 'h'], ['name', 'x']), /host/);
+    assert.deepEqual(asked(31, false, ['name', 'x'], ['limit', '1']), [byName]);
+    assert.deepEqual(asked(31, true, ['host', 'h']), [{ is: 'equal', field: 'host', value: 'h' }]);
+  });
+
+  it('by a part of a text is known from 3.34 on', () => {
+    assert.equal(asked(33, true, ['name~', 'x']), undefined);
+    assert.throws(() => asked(33, false, ['name~', 'x']), /name~/);
+    assert.deepEqual(asked(34, false, ['name~', 'x']), [{ is: 'contains', field: 'name', text: 'x' }]);
   });
 });
 
