@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/bootstrap.sh
 need_programs qemu-img:qemu-utils
-exec node src/main.ts start "$@"
+exec bin/pumice start "$@"

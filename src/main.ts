@@ -13,15 +13,19 @@ import { explain } from './cli/explain.ts';
 import type { Running, Surroundings } from './cli/surroundings.ts';
 import { Terminal } from './cli/terminal.ts';
 import { pause } from './lib/clock.ts';
+import { importQuickly } from './lib/quick-imports.ts';
 
 /** A signal within this time of the first is the same wish. */
 const SAME_WISH_MS = 2_000;
 /** How long an orderly end may take. */
 const END_MS = 10_000;
+/** How long what is still open may keep the process when it has nothing more to do. */
+const GRACE_MS = 1_000;
 
 const root = join(import.meta.dirname, '..');
 // What is imported from here on has its types stripped and is compiled once, not at every start.
 enableCompileCache(join(root, 'node_modules', '.cache', 'pumice'));
+importQuickly();
 
 class Interrupted extends Error {
   override readonly name = 'Interrupted';
@@ -121,3 +125,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const alive = setInterval(() => {}, 60_000);
 process.exitCode = await main();
 clearInterval(alive);
+// What did not end in time (`inTime`) must not keep the process either.
+setTimeout(() => process.exit(), GRACE_MS).unref();
