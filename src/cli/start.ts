@@ -55,7 +55,7 @@ export async function start(options: StartOptions, around: Surroundings): Promis
     }
   }
   if (!signal.aborted) {
-    const data = options.data === DATA_DIRECTORY ? '' : ` --data ${options.data}`;
+    const data = options.data === DATA_DIRECTORY ? '' : ` --data ${quoted(options.data)}`;
     out.lines(nextLines(out, { address: running.address, data, flowId: picture.lastFlowId }));
   }
   await running.ended();
@@ -64,6 +64,9 @@ export async function start(options: StartOptions, around: Surroundings): Promis
   out.line('Ended. Everything is kept; the same command goes on with it.');
   return EXIT.ok;
 }
+
+/** As a shell wants it. */
+const quoted = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
 
 function overrides({ port, host, set }: StartOptions): string[] {
   return [

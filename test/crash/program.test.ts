@@ -1,11 +1,13 @@
 /** The program as somebody runs it who has a terminal: real processes, real signals, real files. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, renameSync } from 'node:fs';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { type Bench, withPumice } from '../cli/pumice-process.ts';
 
 const PROJECT = 'cafe';
@@ -148,6 +150,14 @@ describe('the command line', () => {
       );
       assert.match(results[2]?.err ?? '', /Did you mean serve\?/);
       assert.match(results[5]?.err ?? '', /^pumice: There is no database at .*pumice\.sqlite\.\n$/);
+    }));
+
+  test('is called by a link, from anywhere', () =>
+    withPumice(async ({ directory }) => {
+      const link = join(directory, 'pumice');
+      await symlink(join(import.meta.dirname, '..', '..', 'bin', 'pumice'), link);
+      const { stdout } = await promisify(execFile)(link, ['--version'], { cwd: directory });
+      assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
     }));
 
   test('shows flows and takes wishes beside a running server, and without one', () =>
