@@ -147,6 +147,27 @@ proveEngine('a span of attempts', (test) => {
     assert.equal((await w.story(id)).includes('attempts cancelled'), true);
   });
 
+  test('ends when the flow was cancelled while a try was being reverted and its process died since', async (w) => {
+    const two = flow<object>('two')
+      .attempts('attempts', { limit: () => 3 }, (span) => span.add(makes('a')).add(makes('b')).add(looks('fill')))
+      .build({ version: 1 });
+    const gate = new Gate();
+    w.tools.on.fill = full(99);
+    w.tools.on['-b'] = gate.pass;
+    w.tools.on['-a'] = () => w.kill();
+    const first = await w.live([two]);
+    const id = await w.begin(first, two, {});
+    await gate.arrived;
+    assert.equal(await first.engine.wish(id, 'cancel', 'enough'), true);
+    gate.open();
+    await first.journal.death;
+    await first.die();
+    delete w.tools.on['-a'];
+    const second = await w.live([two]);
+    assert.equal((await w.settled(second, id)).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', '+b', '+fill', '-b done', '-a done', '-a done']);
+  });
+
   test('whose first task is a world’s begins without a commit of its own', async (w) => {
     const plain = flow<object>('plain')
       .attempts('attempts', { limit: () => 2 }, (span) => span.add(makes('make')))

@@ -46,7 +46,7 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
   dead = false;
   /** Writes that were tried. */
   writes = 0;
-  /** The write that turned its flow back. */
+  /** The write that turned its flow back, for the last time. */
   turned = Number.POSITIVE_INFINITY;
 
   constructor(inner: Journal<Tx>, faults: Faults = {}) {
@@ -84,8 +84,7 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
   }
 
   #note({ steps }: Write): void {
-    if (steps.some(({ event }) => event === 'failed' || event === 'cancelled'))
-      this.turned = Math.min(this.turned, this.writes - 1);
+    if (steps.some(({ event }) => event === 'failed' || event === 'cancelled')) this.turned = this.writes - 1;
   }
 
   async #rehearse(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void> {

@@ -28,7 +28,7 @@ export interface Story {
   readonly nodes: readonly Spec[];
   readonly faults: readonly Fault[];
   readonly crashes: readonly { readonly write: number; readonly moment: Moment }[];
-  /** At this write of the first life, the flow is cancelled. */
+  /** At this write of the first life the flow is cancelled; at -1, before anything has run. */
   readonly cancelAt: number | null;
 }
 
@@ -53,8 +53,13 @@ const span = fc.record({
 
 export const stories: fc.Arbitrary<Story> = fc.record({
   nodes: fc
-    .tuple(inner, fc.option(span), fc.array(leaf, { maxLength: 3 }))
-    .map(([before, tried, after]) => [...before, ...(tried ? [tried] : []), ...after]),
+    .tuple(fc.boolean(), inner, fc.option(span), fc.array(leaf, { maxLength: 3 }))
+    .map(([owes, before, tried, after]) => [
+      ...(owes ? [{ kind: 'owes' } as const] : []),
+      ...before,
+      ...(tried ? [tried] : []),
+      ...after,
+    ]),
   faults: fc.array(
     fc.oneof(
       fc.record({ at: fc.nat(9), is: fc.constant('fails' as const) }),
@@ -68,10 +73,10 @@ export const stories: fc.Arbitrary<Story> = fc.record({
     ),
     { maxLength: 3 },
   ),
-  crashes: fc.array(fc.record({ write: fc.nat(7), moment: fc.constantFrom<Moment>('before', 'after') }), {
+  crashes: fc.array(fc.record({ write: fc.nat(5), moment: fc.constantFrom<Moment>('before', 'after') }), {
     maxLength: 4,
   }),
-  cancelAt: fc.option(fc.nat(6), { freq: 4 }),
+  cancelAt: fc.option(fc.integer({ min: -1, max: 4 }), { freq: 2 }),
 });
 
 interface Building {
