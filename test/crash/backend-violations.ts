@@ -23,12 +23,13 @@ interface Due {
 export async function backendViolations({ site, clientFiles }: Aftermath, rows: Rows): Promise<Violation[]> {
   const found: Violation[] = [];
   const violate = (what: string): void => void found.push({ promise: 'P4', what });
+  const never = neverMade(rows);
   const due = new Map<string, Due>();
   const marks = new Set<string>();
   for (const { backend, name, bytes, content } of clientFiles)
     due.set(join(backend, name), { whose: 'a client', content, sizeGiB: Math.ceil(bytes / GIB), doubtful: false });
-  for (const flow of rows.flows.filter(({ state }) => state === 'success')) follow(flow, due, marks);
-  for (const owner of owners(rows)) due.set(owner.name, owner);
+  for (const flow of rows.flows.filter(({ state }) => state === 'success')) follow(flow, due, marks, never);
+  for (const owner of owners(rows, never)) due.set(owner.name, owner);
 
   const there = await lying(site);
   const files = there.filter(({ name }) => !name.startsWith('.'));
@@ -57,10 +58,18 @@ async function faultsOf({ path, bytes, backend, name }: Lying, due: Due): Promis
   return what.map((each) => ({ promise: 'P4', what: `${join(backend, name)} of ${due.whose} ${each}.` }));
 }
 
-function* owners({ volumes, snapshots }: Rows): Generator<Due & { readonly name: string }> {
+/** Ids of rows whose making failed: nothing was left on a backend, whatever was wished of them later. */
+const neverMade = ({ flows }: Rows): ReadonlySet<string> =>
+  new Set(
+    flows
+      .filter(({ name, state }) => /^(create|manage)_/.test(name) && state === 'reverted')
+      .map(({ resource }) => resource.slice(resource.indexOf(':') + 1)),
+  );
+
+function* owners({ volumes, snapshots }: Rows, never: ReadonlySet<string>): Generator<Due & { readonly name: string }> {
   const hosts = new Map(volumes.map(({ id, host }) => [id, host]));
   for (const { id, host, status, size_gib: sizeGiB, metadata } of volumes) {
-    if (host === null || status === 'error' || status === 'error_managing') continue;
+    if (host === null || never.has(id)) continue;
     yield {
       name: join(backendOf(host), `volume-${id}`),
       whose: `${status} volume ${id}`,
@@ -72,7 +81,7 @@ function* owners({ volumes, snapshots }: Rows): Generator<Due & { readonly name:
   }
   for (const { id, volume_id, status, volume_size_gib: sizeGiB, metadata } of snapshots) {
     const host = hosts.get(volume_id);
-    if (host == null || status === 'error') continue;
+    if (host == null || never.has(id)) continue;
     yield {
       name: join(backendOf(host), `snapshot-${id}`),
       whose: `${status} snapshot ${id}`,
@@ -90,7 +99,6 @@ const backendOf = (host: string): string => host.split(/[@#]/)[1] ?? '';
 interface Taken {
   readonly pool: string;
   readonly ref: { readonly 'source-name'?: string } | null;
-  readonly previousStatus?: string;
   readonly volumeId?: string;
   readonly snapshotId?: string;
   readonly volumeRef?: { readonly id: string };
@@ -98,8 +106,13 @@ interface Taken {
 }
 
 /** Where a file is after a flow that took it over or gave it back. */
-function follow({ name, input }: FlowRow, due: Map<string, Due>, marks: Set<string>): void {
-  const { pool, ref, previousStatus, volumeId, snapshotId, volumeRef, snapshotRef } = input as unknown as Taken;
+function follow(
+  { name, input, resource }: FlowRow,
+  due: Map<string, Due>,
+  marks: Set<string>,
+  never: ReadonlySet<string>,
+): void {
+  const { pool, ref, volumeId, snapshotId, volumeRef, snapshotRef } = input as unknown as Taken;
   const volume = volumeId ?? volumeRef?.id;
   const full = volume === undefined ? `snapshot-${snapshotId ?? snapshotRef?.id}` : `volume-${volume}`;
   const theirs = ref?.['source-name'];
@@ -125,7 +138,7 @@ function follow({ name, input }: FlowRow, due: Map<string, Due>, marks: Set<stri
         content: file?.content ?? null,
         sizeGiB: null,
         // There was nothing to be given back.
-        doubtful: previousStatus === 'error' || previousStatus === 'error_managing',
+        doubtful: never.has(resource.slice(resource.indexOf(':') + 1)),
       });
       break;
     }

@@ -29,8 +29,14 @@ const PLANTED: Readonly<Record<string, () => void>> = {
     };
   },
 
-  /** Whoever writes is taken for the owner: a process that was frozen and thawed writes over its successor's work. */
+  /** A process that is frozen is overtaken while it still has its hands on the backend. */
+  'backend-not-held'() {
+    FileDriver.prototype.hold = async () => true;
+  },
+
+  /** Overtaken too, it then writes its journal over its successor's: whoever writes is taken for the owner. */
   'journal-without-fence'() {
+    FileDriver.prototype.hold = async () => true;
     const { append, transact } = DatabaseJournal.prototype;
     const asOwner = async (journal: DatabaseJournal, claimed: Claimed): Promise<Claimed> => {
       const { epoch, seq } = (await journal.find(claimed.id)) ?? claimed;

@@ -22,7 +22,7 @@ export interface ClientFile {
 }
 
 const PROJECTS = ['0123456789abcdef0123456789abcdef', '11111111111111111111111111111111'];
-const PACE_MS = 60;
+const PACE_MS = 40;
 /** While nobody answers. */
 const DOWN_PACE_MS = 250;
 const CLIENT_FILE_BYTES = [GIB, GIB / 2 + 512, 2 * GIB];

@@ -8,6 +8,7 @@ import { chmod, mkdir, mkdtemp, open, rename, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import pg from 'pg';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
+import { FileDriver } from '../../src/drivers/file.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { type NoServer, startPostgresql } from '../postgresql-server.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
@@ -49,11 +50,10 @@ export interface ProcessOptions {
   readonly backends: readonly string[];
   /** Of the image service; images come from the directory without it. */
   readonly glanceUrl: string | undefined;
-  /** For the first start only: a directory that has gone must not be made again. */
-  readonly create: boolean;
 }
 
 export const NODE = 'node';
+export const applicationName = (process: string): string => `pumice-${process}`;
 export const QUOTA = { volumes: 12, snapshots: 10, gigabytes: 30 } as const;
 const IMAGE_BYTES = 32 * 1024 ** 2;
 
@@ -87,6 +87,9 @@ export async function makeSite(dialect: Dialect, backends: readonly string[]): P
         return kept;
       },
     };
+    // Never by a service: a directory that has gone away must not be made again.
+    for (const { name, directory: place } of site.backends)
+      await new FileDriver({ name, directory: place, exec, create: true }).start(new AbortController().signal);
     return site;
   } catch (error) {
     await remove();
@@ -110,10 +113,10 @@ async function newPostgresqlDatabase(): Promise<{ readonly url: string } | NoSer
 }
 
 async function configure(site: Site, name: string, options: ProcessOptions): Promise<string> {
-  const { port, backends, glanceUrl, create } = options;
+  const { port, backends, glanceUrl } = options;
   const url = new URL(site.databaseUrl);
   // Tells the sessions of one process from those of another.
-  if (site.dialect === 'postgresql') url.searchParams.set('application_name', `pumice-${name}`);
+  if (site.dialect === 'postgresql') url.searchParams.set('application_name', applicationName(name));
   const text = `
 data_directory = "${join(site.directory, name)}"
 node_name = "${NODE}"
@@ -135,7 +138,7 @@ drivers = ["file"]
 file = "${site.notifications}"
 [images]
 ${glanceUrl === undefined ? `store = "directory"\ndirectory = "${site.imageDirectory}"` : `store = "glance"\nglance_url = "${glanceUrl}"`}
-${site.backends.map((backend) => `[backends.${backend.name}]\ndriver = "file"\npath = "${backend.directory}"\ncreate = ${create}`).join('\n')}
+${site.backends.map((backend) => `[backends.${backend.name}]\ndriver = "file"\npath = "${backend.directory}"`).join('\n')}
 `;
   const path = join(site.directory, `${name}.toml`);
   await writeFile(path, text);

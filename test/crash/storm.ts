@@ -9,7 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
+import { sql } from 'kysely';
 import { hostName } from '../../src/commands/serve-backend.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { temporaries } from './backends.ts';
@@ -20,7 +20,7 @@ import { Door } from './door.ts';
 import { type ImageService, serveImages } from './glance.ts';
 import { findViolations, unfinished, type Violation } from './invariants.ts';
 import { Load } from './load.ts';
-import { type Dialect, makeSite, NODE, type Site } from './site.ts';
+import { applicationName, type Dialect, makeSite, NODE, type Site } from './site.ts';
 
 export interface StormOptions {
   readonly dialect: Dialect;
@@ -67,6 +67,10 @@ const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, readonly strin
 const MEAN_MS = 350;
 const LONGEST_MS = 2_000;
 const START_MS = 900;
+const SHARED_HOST = hostName(`${NODE}@${SHARED}`);
+/** Until there is a flow to freeze. */
+const BUSY_MS = 3_000;
+const THAW_MS = 600;
 const TAKEOVER_MS = 40_000;
 
 /** The reason when it cannot be here. */
@@ -140,13 +144,12 @@ class Storm {
   async #start(): Promise<void> {
     for (const [name, backends] of Object.entries(PROCESSES[this.#site.dialect])) {
       const port = await freePort();
-      const config = { port, backends, glanceUrl: this.#images?.url, create: true };
+      const config = { port, backends, glanceUrl: this.#images?.url };
       const fault = this.#options.fault ?? (name === 'two' ? 'slow-to-notice' : undefined);
       const file = await this.#site.configure(name, config);
       const child = new Child({ site: this.#site, name, config: file, port, fault });
       this.#processes.push({ name, backends, port, fault, child });
       await child.ready();
-      await this.#site.configure(name, { ...config, create: false });
     }
   }
 
@@ -172,7 +175,7 @@ class Storm {
     if (!victim.child.alive) {
       this.#violate('P2', `${victim.name} ended by itself: ${await victim.child.lastWords()}`);
       this.#restart(victim);
-    } else if (this.#processes.length > 1 && chance.is(0.4)) await this.#freeze(victim);
+    } else if (this.#processes.length > 1 && chance.is(0.4)) return this.#freeze();
     else await this.#kill(victim, 'at work');
     return victim;
   }
@@ -184,43 +187,48 @@ class Storm {
     this.#restart(victim);
   }
 
-  /** The server drops its sessions, as it does when a host falls silent; whoever waits for what it owned takes it. */
-  async #freeze(victim: Served): Promise<void> {
+  /**
+   * Whoever has the shared backend is frozen while it works there. The server drops its sessions, as it does when a host falls
+   * silent; the other takes what it owned. Then it is thawed.
+   */
+  async #freeze(): Promise<Served> {
     this.#freezes += 1;
-    victim.child.freeze();
     const all = this.#chance.is(0.5);
-    await this.#endSessions(victim.name, all);
     const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' });
     try {
-      const shared = hostName(`${NODE}@${SHARED}`);
+      const victim = await this.#ownerOfShared(database);
+      await condition('a flow works there', BUSY_MS, () => isBusy(database)).catch(() => {});
+      victim.child.freeze();
+      await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = ${applicationName(victim.name)} AND (${all} OR pid IN (
+          SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted))`.execute(database.read);
       await condition(`${SHARED} is owned again`, TAKEOVER_MS, async () =>
-        (await database.ownership.held([shared])).has(shared),
+        (await database.ownership.held([SHARED_HOST])).has(SHARED_HOST),
       );
+      await pause(this.#chance.between(0, THAW_MS));
+      victim.child.thaw();
+      if (!(await victim.child.ends(TAKEOVER_MS))) {
+        this.#violate('P2', `${victim.name} was frozen, lost what it owned, and goes on as if nothing had happened.`);
+        await victim.child.kill();
+      }
+      this.#say(`froze and thawed ${victim.name}${all ? '' : ', its writing session alive'}`);
+      this.#restart(victim);
+      return victim;
     } finally {
       await database.close();
     }
-    await pause(this.#chance.between(0, 1_000));
-    victim.child.thaw();
-    if (!(await victim.child.ends(TAKEOVER_MS))) {
-      this.#violate('P2', `${victim.name} was frozen, lost what it owned, and goes on as if nothing had happened.`);
-      await victim.child.kill();
-    }
-    this.#say(`froze and thawed ${victim.name}${all ? '' : ', its writing session alive'}`);
-    this.#restart(victim);
   }
 
-  async #endSessions(name: string, all: boolean): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#site.databaseUrl });
-    await client.connect();
-    try {
-      await client.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1
-           AND ($2 OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND virtualtransaction LIKE '%/0'))`,
-        [`pumice-${name}`, all],
-      );
-    } finally {
-      await client.end();
-    }
+  async #ownerOfShared({ read }: Database): Promise<Served> {
+    let owner: Served | undefined;
+    await condition(`${SHARED} has an owner`, TAKEOVER_MS, async () => {
+      const { rows } = await sql<{ name: string }>`SELECT application_name AS name FROM pg_stat_activity
+        JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+          AND (classid::bigint << 32) | objid::bigint = hashtextextended(${SHARED_HOST}, 0)`.execute(read);
+      owner = this.#processes.find(({ name }) => applicationName(name) === rows[0]?.name);
+      return owner !== undefined;
+    });
+    return owner as unknown as Served;
   }
 
   // ── When it is over
@@ -308,7 +316,19 @@ class Storm {
   }
 }
 
-async function freePort(): Promise<number> {
+async function isBusy({ read }: Database): Promise<boolean> {
+  const flow = await read
+    .selectFrom('flow')
+    .select('id')
+    .where('ended_at', 'is', null)
+    .where('owner', 'is not', null)
+    .where('lane', '=', SHARED_HOST)
+    .limit(1)
+    .executeTakeFirst();
+  return flow !== undefined;
+}
+
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const address = probe.address();
