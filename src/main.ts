@@ -1,7 +1,7 @@
 /**
  * The process: arguments in, an exit code out, and what a signal means.
  *
- * The first SIGINT, SIGTERM or SIGHUP asks everything to end in order. Those that come right after it mean nothing more:
+ * The first SIGINT or SIGTERM asks everything to end in order. Those that come right after it mean nothing more:
  * npm passes on the one that the terminal has already sent. One that comes later ends the process at once, which costs
  * nothing but the wait: what is unfinished goes on when it starts again.
  */
@@ -46,7 +46,7 @@ async function main(): Promise<number> {
 
 function listenToSignals(): void {
   let askedAt: number | undefined;
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       askedAt ??= performance.now();
       if (performance.now() - askedAt > SAME_WISH_MS) process.exit(EXIT.interrupted);
