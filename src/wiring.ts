@@ -25,6 +25,7 @@ import { Dispatcher, type Sink } from './events/dispatcher.ts';
 import { AmqpSink } from './events/sink-amqp.ts';
 import { FileSink } from './events/sink-file.ts';
 import { FLOWS } from './flows/registry.ts';
+import { sweepDownloads } from './flows/sweep-downloads.ts';
 import type { Tools } from './flows/tools.ts';
 import { pause } from './lib/clock.ts';
 import type { BackendConfig, Config } from './lib/config.ts';
@@ -150,6 +151,7 @@ export class Service {
     await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
     await this.engine.start();
     await this.#heartbeat();
+    await this.#sweepDownloads();
     const first = this.backends.map((backend) => backend.start(signal));
     // A host that another process serves is waited for, but not by those who only want this one to listen.
     await Promise.race([Promise.all(first), pause(this.#config.services.report_interval * 1000, signal)]);
@@ -160,6 +162,7 @@ export class Service {
       }),
       this.#dispatcher.run(signal),
       this.#repeat(this.#config.services.report_interval * 1000, () => this.#heartbeat()),
+      this.#repeat(HOUR_MS, () => this.#sweepDownloads()),
       this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneMessages(tx, PRUNED_MESSAGES))),
     );
     await this.api.ready();
@@ -187,6 +190,11 @@ export class Service {
     if (backend.driver === undefined)
       throw new DriverNotInitialized(`${backend.host} cannot be used: ${backend.failure}`);
     return backend.driver;
+  }
+
+  async #sweepDownloads(): Promise<void> {
+    const swept = await sweepDownloads(this.db.read, this.#config.images.image_conversion_dir);
+    if (swept.length > 0) this.#log.warn({ swept }, 'images of flows that ended elsewhere were removed');
   }
 
   async #heartbeat(): Promise<void> {

@@ -4,7 +4,8 @@
  * The backend may take the image as it lies, without a copy. If it does not, the volume is made blank and says
  * `downloading`; the image is fetched into a file of its own, named by the flow so that a download that was cut off goes
  * on where it stopped; the backend converts it into the volume; the file is removed. Which way was taken is journaled:
- * after a crash the flow goes on with it, not with another.
+ * after a crash the flow goes on with it, not with another. A process that takes the flow over on another host has not
+ * got the file and fetches it again; what it left is swept where it lies (`sweep-downloads.ts`).
  *
  * When the image cannot be used the failure is final: no other backend could help (S27, S28).
  */
@@ -14,6 +15,7 @@ import { updateVolume } from '../db/volumes.ts';
 import type { ImageFile, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
 import { ImageUnacceptable } from '../model/errors.ts';
 import type { Image } from '../model/image.ts';
+import { downloadName } from './sweep-downloads.ts';
 import { flow, record, type Tools, world } from './tools.ts';
 
 interface FromImage {
@@ -66,8 +68,11 @@ const FetchImage = world({
 const CopyImageToVolume = world({
   name: 'copy_image_to_volume',
   execute: async ({ volumeRef, pool, image, imagePath }: FromImage & { imagePath: string }, call) => {
-    const file: ImageFile = { path: imagePath, format: imageOf(image).format };
-    await call.tools.driver(pool).copyImageToVolume(volumeRef, file, call);
+    const { wanted, format } = imageOf(image);
+    const path = downloadPath(call);
+    // Only under this very name is it known to be whole, and here.
+    const file = imagePath === path ? { path } : await call.tools.images.fetch(wanted, path, call);
+    await call.tools.driver(pool).copyImageToVolume(volumeRef, { path: file.path, format }, call);
   },
 });
 
@@ -115,7 +120,6 @@ function imageOf(image: Image | null): { readonly wanted: Image; readonly format
   return { wanted: image, format };
 }
 
-/** By the flow's id, so that a recovery finds it. */
 function downloadPath({ flowId, tools }: { readonly flowId: string; readonly tools: Tools }): string {
-  return join(tools.conversionDirectory, `${flowId}.image`);
+  return join(tools.conversionDirectory, downloadName(flowId));
 }

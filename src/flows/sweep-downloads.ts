@@ -1,0 +1,28 @@
+/**
+ * Images that were fetched for a flow which then went on elsewhere: its process was killed, another one finished what it had
+ * begun, and knows nothing of the file. Whoever has the directory removes what no unfinished flow may come back for.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../db/schema.ts';
+
+/** By the flow's id, so that a recovery finds it; by the host's name, since another host has other files. */
+export const downloadName = (flowId: string): string => `${flowId}@${hostname()}.image`;
+
+const DOWNLOAD = /^([0-9a-f-]{36})@.+\.image$/;
+
+/** Returns the names of what was removed. Harmless while flows run, also those of other processes. */
+export async function sweepDownloads(db: Kysely<Tables>, directory: string): Promise<readonly string[]> {
+  // Listed first: a file that is there has a flow that was there before it.
+  const names = await readdir(directory);
+  const flows = await db.selectFrom('flow').select('id').where('ended_at', 'is', null).execute();
+  const unfinished = new Set(flows.map(({ id }) => id));
+  const swept = names.filter((name) => {
+    const flowId = DOWNLOAD.exec(name)?.[1];
+    return flowId !== undefined && !unfinished.has(flowId);
+  });
+  for (const name of swept) await rm(join(directory, name), { force: true });
+  return swept;
+}
