@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Rejection } from '../../src/engine/task.ts';
 import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { Broken, breaks, type Call, count, counts, flow, looks, makes, owes, record } from './tasks.ts';
+import { Broken, breaks, type Call, counts, flow, looks, makes, owes, record } from './tasks.ts';
 
 const pick = record({
   name: 'pick',
@@ -19,7 +19,7 @@ proveEngine('a span of attempts', (test) => {
       {
         limit: () => limit,
         remember: ({ host }) => host ?? null,
-        rejected: async (_store, _rejection, { tx }) => count(tx, 'rejected'),
+        rejected: async (_store, _rejection, { tx }) => tx.count('rejected'),
       },
       (span) => span.add(pick).add(counts('reserve')).add(makes('make')).add(looks('fill')),
     )

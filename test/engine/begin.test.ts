@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { proveEngine, REQUEST } from './journals.ts';
-import { count, flow, makes } from './tasks.ts';
+import { flow, makes } from './tasks.ts';
 
 proveEngine('beginning a flow', (test) => {
   const one = flow<{ n: number }>('one').add(makes('a')).build({ version: 1 });
@@ -10,7 +10,7 @@ proveEngine('beginning a flow', (test) => {
     const holds = [{ resource: 'volume:1', mode: 'exclusive' }] as const;
     await assert.rejects(
       w.ground.transaction(async (tx) => {
-        await count(tx, 'row');
+        await tx.count('row');
         await life.engine.begin(tx, one, { n: 1 }, { ...REQUEST, id: 'f', holds });
         throw new Error('over quota');
       }),
@@ -28,7 +28,7 @@ proveEngine('beginning a flow', (test) => {
     const found: unknown[] = [];
     w.tools.on.a = async () => found.push(await w.ground.rows());
     const { id } = await w.ground.transaction(async (tx) => {
-      await count(tx, 'row');
+      await tx.count('row');
       return life.engine.begin(tx, one, { n: 1 }, REQUEST);
     });
     await w.settled(life, id);

@@ -35,6 +35,8 @@ export interface Ground {
   /** `resource mode`, of all flows. */
   holds(): Promise<readonly string[]>;
   commits(): number;
+  /** The same database as another process has it, where the kind allows that; closed with this one. */
+  other(): Promise<Ground>;
   /** The process lives, or does not. */
   living(process: string, lives: boolean): Promise<void>;
   close(): Promise<void>;
@@ -43,11 +45,14 @@ export interface Ground {
 export interface LifeOptions extends Partial<Omit<EngineOptions<Tools, RowTx>, 'journal' | 'tools' | 'flows'>> {
   readonly lanes?: readonly string[];
   readonly faults?: Faults;
+  /** Of its own connections to the database. */
+  readonly ground?: Ground;
 }
 
 export interface Life {
   readonly engine: Engine<Tools, RowTx>;
   readonly journal: FaultyJournal<RowTx>;
+  readonly ground: Ground;
   readonly events: readonly EngineEvent[];
   /** As by SIGKILL. Resolves when nothing of it runs any more. */
   die(): Promise<void>;
@@ -120,9 +125,9 @@ export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
     ground,
     tools: shared,
     kill: () => lives.at(-1)?.journal.die(),
-    live: async (flows, { lanes = [], faults = {}, ...options } = {}) => {
+    live: async (flows, { lanes = [], faults = {}, ground: its = ground, ...options } = {}) => {
       const events: EngineEvent[] = [];
-      const journal = new FaultyJournal(ground.journal, faults);
+      const journal = new FaultyJournal(its.journal, faults);
       processes += 1;
       const engine = new Engine<Tools, RowTx>({
         process: `process-${processes}`,
@@ -141,16 +146,16 @@ export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
       const die = async (): Promise<void> => {
         journal.die();
         await engine.stop();
-        await ground.living(engine.process, false);
+        await its.living(engine.process, false);
       };
-      const life = { engine, journal, events, die };
-      await ground.living(engine.process, true);
+      const life = { engine, journal, ground: its, events, die };
+      await its.living(engine.process, true);
       lives.push(life);
       await engine.start(lanes);
       return life;
     },
     begin: async (life, flow, input, options = {}) => {
-      const { id } = await ground.transaction((tx) =>
+      const { id } = await life.ground.transaction((tx) =>
         life.engine.begin(tx, flow, input as never, { ...REQUEST, ...options }),
       );
       return id;
@@ -173,7 +178,8 @@ async function freshGround(kind: Kind): Promise<Ground | { readonly missing: str
 
 export function memoryGround(): Ground {
   const journal = new MemoryJournal();
-  return {
+  const ground: Ground = {
+    other: async () => ground,
     journal,
     transaction: (unit) => journal.transaction(unit),
     rows: async () => Object.fromEntries([...journal.rows].sort()),
@@ -182,10 +188,12 @@ export function memoryGround(): Ground {
     living: async (process, lives) => void (lives ? journal.dead.delete(process) : journal.dead.add(process)),
     close: async () => {},
   };
+  return ground;
 }
 
 async function databaseGround(url: string, remove: () => Promise<void>): Promise<Ground> {
   const database = await openDatabase(url, { as: 'server' });
+  const others: Ground[] = [];
   await database.write(({ connection }) =>
     connection.run('CREATE TABLE IF NOT EXISTS test_row (name text PRIMARY KEY, value text NOT NULL)'),
   );
@@ -210,7 +218,13 @@ async function databaseGround(url: string, remove: () => Promise<void>): Promise
     prune: (before, limit) => inner.prune(before, limit),
     isTrouble: (error) => inner.isTrouble(error),
   };
-  return {
+  const ground: Ground = {
+    other: async () => {
+      if (database.dialect === 'sqlite') return ground;
+      const other = await databaseGround(url, async () => {});
+      others.push(other);
+      return other;
+    },
     journal,
     transaction: (unit) => database.write((tx) => unit(rowTx(tx))),
     rows: async () => {
@@ -229,10 +243,12 @@ async function databaseGround(url: string, remove: () => Promise<void>): Promise
       else await database.ownership.release(processName(process));
     },
     close: async () => {
+      for (const other of others) await other.close();
       await database.close();
       await remove();
     },
   };
+  return ground;
 }
 
 function rowsOf(tx: Tx): RowTx {
@@ -251,6 +267,13 @@ function rowsOf(tx: Tx): RowTx {
         `INSERT INTO test_row (name, value) VALUES (${mark(1)}, ${mark(2)})
          ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
         [name, value],
+      );
+    },
+    count: async (name) => {
+      await connection.execute(
+        `INSERT INTO test_row (name, value) VALUES (${mark(1)}, '1')
+         ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(test_row.value AS integer) + 1 AS text)`,
+        [name],
       );
     },
     drop: async (name) => {

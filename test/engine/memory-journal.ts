@@ -27,6 +27,8 @@ import { now, type Timestamp } from '../../src/lib/clock.ts';
 export interface RowTx extends EngineTx {
   get(name: string): Promise<string | undefined>;
   put(name: string, value: string): Promise<void>;
+  /** One more than before, from 0. */
+  count(name: string): Promise<void>;
   drop(name: string): Promise<void>;
 }
 
@@ -79,6 +81,7 @@ export class MemoryJournal implements Journal<RowTx> {
     return {
       get: async (name) => this.#state.rows.get(name),
       put: async (name, value) => void this.#state.rows.set(name, value),
+      count: async (name) => void this.#state.rows.set(name, String(Number(this.#state.rows.get(name) ?? '0') + 1)),
       drop: async (name) => void this.#state.rows.delete(name),
       onCommit: (then) => after.push(then),
     };

@@ -8,7 +8,7 @@ import type { Step } from '../../src/engine/cursor.ts';
 import type { AnyFlow } from '../../src/engine/flow.ts';
 import type { Task } from '../../src/engine/task.ts';
 import type { Moment } from './faulty-journal.ts';
-import { Broken, type Call, count, flow, looks, obligation, record, type Tools, world } from './tasks.ts';
+import { Broken, type Call, flow, looks, obligation, record, type Tools, world } from './tasks.ts';
 
 type Spec =
   | { readonly kind: 'world' | 'once' | 'looks' | 'record' | 'owes' }
@@ -125,7 +125,7 @@ function taskOf(kind: 'world' | 'once' | 'looks' | 'record' | 'owes', name: stri
     return obligation({
       name,
       revert: async (input: object, outcome, context) => {
-        await count(context.tx, `-${name}`);
+        await context.tx.count(`-${name}`);
         await context.tools.on[`-${name}`]?.({ input: { ...input }, context, outcome });
       },
     });
@@ -133,11 +133,11 @@ function taskOf(kind: 'world' | 'once' | 'looks' | 'record' | 'owes', name: stri
     return record({
       name,
       execute: async (input: object, context) => {
-        await count(context.tx, name);
+        await context.tx.count(name);
         await context.tools.on[name]?.({ input: { ...input }, context });
       },
       revert: async (input, outcome, context) => {
-        if (outcome.is === 'done') await count(context.tx, `-${name}`);
+        if (outcome.is === 'done') await context.tx.count(`-${name}`);
         await context.tools.on[`-${name}`]?.({ input: { ...input }, context, outcome });
       },
     });

@@ -73,12 +73,12 @@ export function counts<const N extends string>(name: N): Gives<N> {
   return record({
     name,
     execute: async (input: object, context) => {
-      await count(context.tx, name);
+      await context.tx.count(name);
       await context.tools.on[name]?.({ input: { ...input }, context });
       return { [name]: `${name}!` };
     },
     revert: async (input, outcome, context) => {
-      await count(context.tx, `-${name}`);
+      await context.tx.count(`-${name}`);
       await context.tools.on[`-${name}`]?.({ input: { ...input }, context, outcome });
     },
   }) as unknown as Gives<N>;
@@ -89,14 +89,10 @@ export function owes(name: string): Task<object, Record<never, never>> {
   return obligation({
     name,
     revert: async (input: object, outcome, context) => {
-      await count(context.tx, `-${name}`);
+      await context.tx.count(`-${name}`);
       await context.tools.on[`-${name}`]?.({ input: { ...input }, context, outcome });
     },
   });
-}
-
-export async function count(tx: RowTx, name: string): Promise<void> {
-  await tx.put(name, String(Number((await tx.get(name)) ?? '0') + 1));
 }
 
 /** Something to throw. `elsewhere` and `transient` as failures have them. */
