@@ -333,6 +333,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       await existing(scene);
       await driver.manageExisting(scene.source, scene.ref, calm());
       await existing(scene, 'another');
+      await driver.manageExisting(scene.source, scene.ref, calm());
       const [held] = (await driver.list(calm().signal)).filter(({ owner }) => owner !== null);
       assert.ok(held);
       for (const ref of [scene.ref, null]) {

@@ -11,11 +11,7 @@
 import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import {
-  BackendObjectMismatch,
-  ManageExistingAlreadyManaged,
-  ManageExistingInvalidReference,
-} from '../model/errors.ts';
+import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../model/errors.ts';
 import type { ManageableObject, ManageRef } from './driver.ts';
 import { errno } from './file-errors.ts';
 import { type FileStore, inGiB, requireSize } from './file-store.ts';
@@ -56,11 +52,8 @@ export async function takeOver(store: FileStore, { ref, full, sizeGiB }: TakeOve
     await store.sync(name, signal);
     await rename(store.path(name), store.path(full));
   } else {
+    // A file that has the old name by now is another one, and nobody's business.
     requireSize(full, there, sizeGiB);
-    const givenBack = (await store.stat(unmanagedMark(full))) !== null;
-    if (name !== full && !givenBack && (await store.stat(name)) !== null) {
-      throw new BackendObjectMismatch(`${full} is on the backend already, and ${name} is another file.`);
-    }
   }
   await syncDirectory(dirname(store.path(full)));
   for (const given of [name, full]) await removeIfThere(store.path(unmanagedMark(given)));
