@@ -17,6 +17,7 @@ import { ImageUnacceptable } from '../model/errors.ts';
 import type { Image } from '../model/image.ts';
 import { downloadName } from './sweep-downloads.ts';
 import { flow, record, type Tools, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 interface FromImage {
   readonly volumeId: string;
@@ -37,7 +38,9 @@ const CloneImage = world({
     const { cloned, model } = await call.tools.driver(pool).cloneImage(volumeRef, { path, format }, call);
     return { cloned, clonedModel: model };
   },
-  revert: async ({ volumeRef, pool }, _outcome, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+  revert: async ({ volumeRef, pool }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
+  },
 });
 
 const AllocateVolume = world({
@@ -45,7 +48,9 @@ const AllocateVolume = world({
   execute: async ({ volumeRef, pool }: FromImage, call) => ({
     allocatedModel: await call.tools.driver(pool).createVolume(volumeRef, call),
   }),
-  revert: async ({ volumeRef, pool }, _outcome, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+  revert: async ({ volumeRef, pool }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
+  },
 });
 
 const MarkDownloading = record({

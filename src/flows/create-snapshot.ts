@@ -5,12 +5,13 @@
  * shared: several snapshots of one volume may be taken at once, but it is not extended or deleted meanwhile). If it fails
  * nothing stays on the backend and the row says `error`.
  */
-import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 export interface CreateSnapshot {
   readonly snapshotRef: SnapshotRef;
@@ -20,10 +21,8 @@ export interface CreateSnapshot {
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async ({ snapshotRef: { id } }: CreateSnapshot, _outcome, { tx, failures, ...context }) => {
-    const snapshot = await findSnapshot(tx.db, id);
-    if (snapshot === undefined) return;
-    await updateSnapshot(tx, id, { status: 'error' });
-    await tellUser(tx, 'create-snapshot', failures[0], snapshot, context);
+    if (!(await updateSnapshot(tx, id, { status: 'error' }))) return;
+    await tellUser(tx, 'create-snapshot', failures[0], await getSnapshot(tx.db, id), context);
   },
 });
 
@@ -40,7 +39,9 @@ const CreateOnBackend = world({
   execute: async ({ snapshotRef, pool }: CreateSnapshot, call): Promise<{ model: ModelUpdate }> => ({
     model: await call.tools.driver(pool).createSnapshot(snapshotRef, call),
   }),
-  revert: async ({ snapshotRef, pool }, _outcome, call) => call.tools.driver(pool).deleteSnapshot(snapshotRef, call),
+  revert: async ({ snapshotRef, pool }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).deleteSnapshot(snapshotRef, call);
+  },
 });
 
 const CreateSnapshotOnFinish = record({

@@ -17,7 +17,6 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import type { ModelUpdate, SnapshotRef, VolumeRef } from '../drivers/driver.ts';
-import { schedulerEvent } from '../events/notifications.ts';
 import { now } from '../lib/clock.ts';
 import { hostOf } from '../model/backend.ts';
 import { MetadataUpdateFailure } from '../model/errors.ts';
@@ -26,8 +25,9 @@ import type { VolumeStatus } from '../model/status.ts';
 import type { Metadata } from '../model/volume.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { createFromImage } from './create-from-image.ts';
-import { tell, tellUser, tellVolume } from './tell.ts';
+import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 export interface CreateVolume {
   readonly volumeId: string;
@@ -54,25 +54,11 @@ export type VolumeSpec = { readonly status: VolumeStatus } & (
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async ({ volumeId }: CreateVolume, _outcome, { tx, failures, ...context }) => {
-    const volume = await findVolume(tx.db, volumeId);
-    if (volume === undefined) return;
-    await updateVolume(tx, volumeId, { status: 'error' });
-    const [failure] = failures;
-    await tellUser(tx, 'create-volume', failure, volume, context);
-    if (failure.name !== 'NoValidBackend') return;
-    const requestSpec = { volume_id: volumeId, size: volume.sizeGiB, volume_type: volume.volumeTypeId };
-    const { requestId } = context;
-    await tell(
-      tx,
-      schedulerEvent({
-        method: 'create_volume',
-        volume,
-        state: 'error',
-        reason: failure.message,
-        requestSpec,
-        origin: { requestId },
-      }),
-    );
+    if (!(await updateVolume(tx, volumeId, { status: 'error' }))) return;
+    const volume = await getVolume(tx.db, volumeId);
+    const { sizeGiB } = volume;
+    await tellUser(tx, 'create-volume', failures[0], volume, context);
+    await tellNoBackend(tx, 'create_volume', failures[0], { volume, sizeGiB, ...context });
   },
 });
 
@@ -171,7 +157,9 @@ const CreateVolumeFromSpec = world({
         throw new TypeError('An image is made into a volume by create_from_image.');
     }
   },
-  revert: async ({ volumeRef, pool }, _outcome, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+  revert: async ({ volumeRef, pool }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
+  },
 });
 
 /** What the source says of being a disk to boot from, all of it or none. */

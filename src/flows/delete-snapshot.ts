@@ -19,9 +19,8 @@ const ErrorDeleting = obligation({
   revert: async ({ snapshotRef: { id }, previousStatus }: DeleteSnapshot, _outcome, { tx, failures, ...context }) => {
     const snapshot = await findSnapshot(tx.db, id);
     if (snapshot === undefined) return;
-    await updateSnapshot(tx, id, {
-      status: mayBeDestroyed(failures, DeleteOnBackend.name) ? 'error_deleting' : previousStatus,
-    });
+    const destroyed = mayBeDestroyed(failures, DeleteOnBackend.name, DeleteSnapshotOnFinish.name);
+    await updateSnapshot(tx, id, { status: destroyed ? 'error_deleting' : previousStatus });
     await tellUser(tx, 'delete-snapshot', failures[0], snapshot, context);
   },
 });

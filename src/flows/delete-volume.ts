@@ -4,8 +4,9 @@
  * The command has moved the statuses to `deleting` and taken the holds. Deletes go forward: once data is being destroyed
  * there is no way back, so a backend that is down is waited for, as long as it takes; an operator who knows better ends it
  * with `pumice flows revert`, and the volume says `error_deleting`. Only a backend that answers "busy" has destroyed
- * nothing: the volume is what it was before, and a message says why. The rows, their quota, the events and the end of the
- * flow are one commit.
+ * nothing: what it said it of is what it was before, and a message says why. Snapshots that went before it are gone, rows
+ * and all: nothing says `available` whose data is not there. The row, its quota, the event and the end of the flow are one
+ * commit.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';
 import { countQuota } from '../db/quotas.ts';
@@ -16,6 +17,7 @@ import type { Tx } from '../db/writer.ts';
 import type { SnapshotRef, VolumeRef } from '../drivers/driver.ts';
 import type { FlowFailures } from '../engine/failure.ts';
 import { hostOf } from '../model/backend.ts';
+import { SnapshotIsBusy } from '../model/errors.ts';
 import { negated, snapshotQuota, volumeQuota } from '../model/quota.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { SnapshotStatus, VolumeStatus } from '../model/status.ts';
@@ -45,9 +47,9 @@ export const DESTROYS = {
 
 const isBusy = (name: string): boolean => name === 'VolumeIsBusy' || name === 'SnapshotIsBusy';
 
-/** Whether the failure came when the backend had begun to destroy. */
-export function mayBeDestroyed([failure]: FlowFailures, task: string): boolean {
-  return failure.task.endsWith(task) && !isBusy(failure.name);
+/** Whether the failure came when the backend had begun to destroy: in one of these tasks. */
+export function mayBeDestroyed([failure]: FlowFailures, ...tasks: readonly string[]): boolean {
+  return tasks.some((task) => failure.task.endsWith(task)) && failure.before !== true && !isBusy(failure.name);
 }
 
 const ErrorDeleting = obligation({
@@ -59,7 +61,8 @@ const ErrorDeleting = obligation({
   ) => {
     const volume = await findVolume(tx.db, id);
     if (volume === undefined) return;
-    const destroyed = mayBeDestroyed(failures, DeleteSnapshots.name) || mayBeDestroyed(failures, DeleteOnBackend.name);
+    const destroying = [DeleteSnapshots, ForgetSnapshots, DeleteOnBackend, DeleteVolumeOnFinish];
+    const destroyed = mayBeDestroyed(failures, ...destroying.map(({ name }) => name));
     await updateVolume(tx, id, { status: destroyed ? 'error_deleting' : previousStatus, terminatedAt: null });
     for (const { ref, previousStatus: status } of snapshots)
       await updateSnapshot(tx, ref.id, { status: destroyed ? 'error_deleting' : status });
@@ -82,9 +85,42 @@ const NotifyVolumeAction = record({
 const DeleteSnapshots = world({
   name: 'delete_snapshots_on_backend',
   ...DESTROYS,
-  execute: async ({ snapshots, pool }: DeleteVolume, call) => {
+  execute: async ({ snapshots, pool }: DeleteVolume, call): Promise<{ destroyedSnapshots: number }> => {
     const driver = call.tools.driver(pool);
-    for (const { ref } of snapshots) await driver.deleteSnapshot(ref, call);
+    let destroyedSnapshots = 0;
+    for (const { ref } of snapshots) {
+      const busy = await driver.deleteSnapshot(ref, call).then(() => false, unlessBusy);
+      if (busy) break;
+      destroyedSnapshots += 1;
+    }
+    return { destroyedSnapshots };
+  },
+});
+
+function unlessBusy(error: unknown): true {
+  if (error instanceof SnapshotIsBusy) return true;
+  throw error;
+}
+
+const ForgetSnapshots = record({
+  name: 'forget_snapshots;delete.end',
+  execute: async (
+    { volumeRef, snapshots, destroyedSnapshots }: DeleteVolume & { destroyedSnapshots: number },
+    { tx, ...context },
+  ) => {
+    const volume = await getVolume(tx.db, volumeRef.id);
+    for (const { ref } of snapshots.slice(0, destroyedSnapshots)) {
+      const snapshot = await findSnapshot(tx.db, ref.id);
+      if (snapshot) await forgetSnapshot(tx, snapshot, volume, 'delete.end', context);
+    }
+  },
+});
+
+const RefuseBusy = record({
+  name: 'refuse_busy',
+  execute: ({ snapshots, destroyedSnapshots }: DeleteVolume & { destroyedSnapshots: number }) => {
+    const busy = snapshots[destroyedSnapshots];
+    if (busy) throw new SnapshotIsBusy(`Snapshot ${busy.ref.id} is in use.`);
   },
 });
 
@@ -96,13 +132,8 @@ const DeleteOnBackend = world({
 
 const DeleteVolumeOnFinish = record({
   name: 'delete_volume_on_finish;delete.end',
-  execute: async ({ volumeRef: { id }, snapshots }: DeleteVolume, { tx, tools, requestId }) => {
-    const volume = await getVolume(tx.db, id);
-    for (const { ref } of snapshots) {
-      const snapshot = await findSnapshot(tx.db, ref.id);
-      if (snapshot) await forgetSnapshot(tx, snapshot, volume, 'delete.end', { tools, requestId });
-    }
-    await forgetVolume(tx, volume, 'delete.end', requestId);
+  execute: async ({ volumeRef: { id } }: DeleteVolume, { tx, requestId }) => {
+    await forgetVolume(tx, await getVolume(tx.db, id), 'delete.end', requestId);
   },
 });
 
@@ -142,7 +173,11 @@ export async function forgetSnapshot(
   await tellSnapshot(tx, event, snapshot, volume, requestId);
 }
 
-const withSnapshots = flow<DeleteVolume>('cascade').add(DeleteSnapshots).build({ version: 1 });
+const withSnapshots = flow<DeleteVolume>('cascade')
+  .add(DeleteSnapshots)
+  .add(ForgetSnapshots)
+  .add(RefuseBusy)
+  .build({ version: 1 });
 
 export const deleteVolume = flow<DeleteVolume>('delete_volume')
   .add(ErrorDeleting)

@@ -10,12 +10,12 @@ import { addPoolUsage } from '../db/pool-usage.ts';
 import { listPools } from '../db/pools.ts';
 import { commitReservations, rollbackReservations } from '../db/quotas.ts';
 import { getVolumeType } from '../db/volume-types.ts';
-import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
+import { getVolume, updateVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
 import type { VolumeStatus } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
-import { tellUser, tellVolume } from './tell.ts';
+import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
 
 export interface ExtendVolume {
@@ -29,16 +29,18 @@ export interface ExtendVolume {
 const ErrorExtending = obligation({
   name: 'error_extending',
   revert: async (
-    { volumeRef: { id }, previousStatus }: ExtendVolume,
+    { volumeRef: { id, sizeGiB }, newSizeGiB, previousStatus }: ExtendVolume,
     _outcome,
     { tx, failures, flowId, ...context },
   ) => {
     await rollbackReservations(tx, flowId);
-    const volume = await findVolume(tx.db, id);
-    if (volume === undefined) return;
-    const touched = failures[0].task === ExtendOnBackend.name;
-    await updateVolume(tx, id, { status: touched ? 'error_extending' : previousStatus, previousStatus: null });
+    const [{ task, before }] = failures;
+    const touched = (task === ExtendOnBackend.name && before !== true) || task === ExtendVolumeOnFinish.name;
+    const status = touched ? 'error_extending' : previousStatus;
+    if (!(await updateVolume(tx, id, { status, previousStatus: null }))) return;
+    const volume = await getVolume(tx.db, id);
     await tellUser(tx, 'extend-volume', failures[0], volume, context);
+    await tellNoBackend(tx, 'extend_volume', failures[0], { volume, sizeGiB: newSizeGiB - sizeGiB, ...context });
   },
 });
 

@@ -8,8 +8,8 @@
  * finished or reverted. What was taken over is given back by its old name if anything fails; it is never deleted.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';
-import { commitReservations, rollbackReservations } from '../db/quotas.ts';
-import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { commitReservations, countQuota, rollbackReservations } from '../db/quotas.ts';
+import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ManageRef, ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
@@ -18,7 +18,8 @@ import { gigabytesQuota } from '../model/quota.ts';
 import type { SnapshotStatus } from '../model/status.ts';
 import { reserve } from './quota.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, record, world } from './tools.ts';
+import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 export interface ManageExistingSnapshot {
   readonly snapshotId: string;
@@ -26,18 +27,20 @@ export interface ManageExistingSnapshot {
   readonly ref: ManageRef;
 }
 
-/** Its revert is the one place that decides how a failed takeover ends. */
+/** The one place that decides how a failed takeover ends; so also when it was cancelled before it began. */
+const ErrorOut = obligation({
+  name: 'error_out',
+  revert: async ({ snapshotId }: ManageExistingSnapshot, _outcome, { tx, failures, ...context }) => {
+    if (!(await updateSnapshot(tx, snapshotId, { status: 'error' }))) return;
+    await tellUser(tx, 'manage-existing-snapshot', failures[0], await getSnapshot(tx.db, snapshotId), context);
+  },
+});
+
 const ExtractSnapshotRef = record({
   name: 'extract_snapshot_ref',
   execute: async ({ snapshotId }: ManageExistingSnapshot, { tx }) => {
     const { volumeId, volumeSizeGiB } = await getSnapshot(tx.db, snapshotId);
     return { snapshotRef: { id: snapshotId, volumeId, sizeGiB: volumeSizeGiB } satisfies SnapshotRef };
-  },
-  revert: async ({ snapshotId }, _outcome, { tx, failures, ...context }) => {
-    const snapshot = await findSnapshot(tx.db, snapshotId);
-    if (snapshot === undefined) return;
-    await updateSnapshot(tx, snapshotId, { status: 'error' });
-    await tellUser(tx, 'manage-existing-snapshot', failures[0], snapshot, context);
   },
 });
 
@@ -81,8 +84,9 @@ const ManageExisting = world({
     model: await call.tools.driver(pool).manageExistingSnapshot({ ...snapshotRef, sizeGiB }, ref, call),
     newStatus: 'available',
   }),
-  revert: async ({ snapshotRef, pool, ref }, _outcome, call) =>
-    call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call),
+  revert: async ({ snapshotRef, pool, ref }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call);
+  },
 });
 
 /** The true size and what was promised for it become one: rows and usage never differ. */
@@ -101,6 +105,15 @@ const QuotaCommit = record({
     await commitReservations(tx, flowId);
     await updateSnapshot(tx, snapshotRef.id, { ...model, volumeSizeGiB: sizeGiB, managedRef: ref });
     await addPoolUsage(tx, { pool, allocatedGiB: 0, provisionedGiB: sizeGiB - snapshotRef.sizeGiB, volumes: 0 });
+  },
+  revert: async ({ snapshotRef: { id, sizeGiB: counted }, pool, sizeGiB }, outcome, { tx, tools }) => {
+    if (outcome.is !== 'done') return;
+    const { projectId, volumeTypeId } = await getSnapshot(tx.db, id);
+    const { name: type } = await getVolumeType(tx.db, volumeTypeId);
+    if (!tools.quota.no_snapshot_gb_quota) await countQuota(tx, projectId, gigabytesQuota(counted - sizeGiB, type));
+    const none = { managedRef: null, providerLocation: null, providerId: null };
+    await updateSnapshot(tx, id, { ...none, volumeSizeGiB: counted });
+    await addPoolUsage(tx, { pool, allocatedGiB: 0, provisionedGiB: counted - sizeGiB, volumes: 0 });
   },
 });
 
@@ -121,6 +134,7 @@ const CreateSnapshotOnFinish = record({
 });
 
 export const manageExistingSnapshot = flow<ManageExistingSnapshot>('manage_existing_snapshot')
+  .add(ErrorOut)
   .add(ExtractSnapshotRef)
   .lane(({ pool }) => `host:${hostOf(pool)}`)
   .add(NotifySnapshotAction)

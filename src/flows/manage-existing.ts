@@ -7,17 +7,18 @@
  */
 import { addPoolUsage } from '../db/pool-usage.ts';
 import { listPools } from '../db/pools.ts';
-import { commitReservations, rollbackReservations } from '../db/quotas.ts';
+import { commitReservations, countQuota, rollbackReservations } from '../db/quotas.ts';
 import { getVolumeType } from '../db/volume-types.ts';
-import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
+import { getVolume, updateVolume } from '../db/volumes.ts';
 import type { ManageRef, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
 import { now } from '../lib/clock.ts';
 import { hostOf } from '../model/backend.ts';
-import { gigabytesQuota } from '../model/quota.ts';
+import { gigabytesQuota, negated } from '../model/quota.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { reserve } from './quota.ts';
-import { tellUser, tellVolume } from './tell.ts';
+import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 export interface ManageExisting {
   readonly volumeId: string;
@@ -28,10 +29,10 @@ export interface ManageExisting {
 const ErrorManaging = obligation({
   name: 'error_managing',
   revert: async ({ volumeId }: ManageExisting, _outcome, { tx, failures, ...context }) => {
-    const volume = await findVolume(tx.db, volumeId);
-    if (volume === undefined) return;
-    await updateVolume(tx, volumeId, { status: 'error_managing' });
+    if (!(await updateVolume(tx, volumeId, { status: 'error_managing' }))) return;
+    const volume = await getVolume(tx.db, volumeId);
     await tellUser(tx, 'manage-existing', failures[0], volume, context);
+    await tellNoBackend(tx, 'manage_existing', failures[0], { volume, sizeGiB: 0, ...context });
   },
 });
 
@@ -77,8 +78,9 @@ const TakeOver = world({
   ): Promise<{ model: ModelUpdate }> => ({
     model: await call.tools.driver(pool).manageExisting({ id: volumeId, sizeGiB } satisfies VolumeRef, ref, call),
   }),
-  revert: async ({ volumeId, pool, ref, sizeGiB }, _outcome, call) =>
-    call.tools.driver(pool).unmanage({ id: volumeId, sizeGiB }, ref, call),
+  revert: async ({ volumeId, pool, ref, sizeGiB }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).unmanage({ id: volumeId, sizeGiB }, ref, call);
+  },
 });
 
 const QuotaCommit = record({
@@ -90,6 +92,14 @@ const QuotaCommit = record({
     await commitReservations(tx, flowId);
     await updateVolume(tx, volumeId, { ...model, sizeGiB, managedRef: ref });
     await addPoolUsage(tx, { pool, allocatedGiB: sizeGiB, provisionedGiB: sizeGiB, volumes: 0 });
+  },
+  revert: async ({ volumeId, pool, sizeGiB }, outcome, { tx }) => {
+    if (outcome.is !== 'done') return;
+    const { projectId, volumeTypeId } = await getVolume(tx.db, volumeId);
+    const { name: type } = await getVolumeType(tx.db, volumeTypeId);
+    await countQuota(tx, projectId, negated(gigabytesQuota(sizeGiB, type)));
+    await updateVolume(tx, volumeId, { sizeGiB: 0, managedRef: null, providerLocation: null, providerId: null });
+    await addPoolUsage(tx, { pool, allocatedGiB: -sizeGiB, provisionedGiB: -sizeGiB, volumes: 0 });
   },
 });
 

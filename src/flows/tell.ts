@@ -5,7 +5,9 @@ import type { Tx } from '../db/writer.ts';
 import type { Failure } from '../engine/failure.ts';
 import { type Operation, userMessage } from '../events/messages.ts';
 import {
+  type SchedulingFailed,
   type SnapshotEventSuffix,
+  schedulerEvent,
   snapshotEvent,
   type VolumeEventSuffix,
   volumeEvent,
@@ -39,6 +41,22 @@ export async function tellSnapshot(
 
 export async function tell(tx: Tx, event: NewEvent): Promise<void> {
   await appendEvents(tx, [event]);
+}
+
+/** That no backend would take it, for those who watch the scheduler; other failures are not the scheduler's. */
+export async function tellNoBackend(
+  tx: Tx,
+  method: SchedulingFailed['method'],
+  failure: Failure,
+  { volume, sizeGiB, requestId }: { readonly volume: Volume; readonly sizeGiB: number; readonly requestId: string },
+): Promise<void> {
+  if (failure.name !== 'NoValidBackend') return;
+  const requestSpec = { volume_id: volume.id, size: sizeGiB, volume_type: volume.volumeTypeId };
+  const { status: state } = volume;
+  await tell(
+    tx,
+    schedulerEvent({ method, volume, state, reason: failure.message, requestSpec, origin: { requestId } }),
+  );
 }
 
 /** Why it failed, for the users of the project. */

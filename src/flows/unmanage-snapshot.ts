@@ -7,6 +7,7 @@ import type { SnapshotStatus } from '../model/status.ts';
 import { forgetSnapshot } from './delete-volume.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 export interface UnmanageSnapshot {
   readonly snapshotRef: SnapshotRef;
@@ -37,8 +38,8 @@ const Unmanage = world({
   name: 'unmanage',
   execute: async ({ snapshotRef, pool, ref }: UnmanageSnapshot, call) =>
     call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call),
-  revert: async ({ snapshotRef, pool, ref }, _outcome, call) => {
-    if (ref !== null) await call.tools.driver(pool).manageExistingSnapshot(snapshotRef, ref, call);
+  revert: async ({ snapshotRef, pool, ref }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).manageExistingSnapshot(snapshotRef, ref, call);
   },
 });
 

@@ -9,6 +9,7 @@ import type { VolumeStatus } from '../model/status.ts';
 import { forgetVolume } from './delete-volume.ts';
 import { tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
 
 export interface UnmanageVolume {
   readonly volumeRef: VolumeRef;
@@ -39,8 +40,8 @@ const Unmanage = world({
   name: 'unmanage',
   execute: async ({ volumeRef, pool, ref }: UnmanageVolume, call) =>
     call.tools.driver(pool).unmanage(volumeRef, ref, call),
-  revert: async ({ volumeRef, pool, ref }, _outcome, call) => {
-    if (ref !== null) await call.tools.driver(pool).manageExisting(volumeRef, ref, call);
+  revert: async ({ volumeRef, pool, ref }, outcome, call) => {
+    if (!neverAsked(outcome)) await call.tools.driver(pool).manageExisting(volumeRef, ref, call);
   },
 });
 

@@ -3,9 +3,19 @@
  * knows what "nothing left behind" means, and looks everywhere a flow may have been.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { DirectoryImages } from '../../src/clients/image-directory.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import type { Database } from '../../src/db/database.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
@@ -14,17 +24,20 @@ import { countUsage, quotaUsage, type Usage } from '../../src/db/quotas.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
 import { listSnapshots } from '../../src/db/snapshots.ts';
 import { listVolumes } from '../../src/db/volumes.ts';
+import type { VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import type { Config } from '../../src/lib/config.ts';
-import { exec } from '../../src/lib/exec.ts';
+import { type Exec, exec } from '../../src/lib/exec.ts';
 import { parseConfig } from '../../src/lib/read-config.ts';
-import { hostOf } from '../../src/model/backend.ts';
+import { backendOf, hostOf } from '../../src/model/backend.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DriverNotInitialized } from '../../src/model/errors.ts';
 import { isTransient } from '../../src/model/status.ts';
 import { DEFAULT_OPTIONS } from '../../src/scheduler/options.ts';
 import { scratchDirectory } from '../scratch.ts';
+import { type Hook, interposed } from './interposed.ts';
+import { SiteImages } from './site-images.ts';
 
 export const PROJECT = 'a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3';
 export const caller: Caller = {
@@ -37,57 +50,69 @@ export const caller: Caller = {
 export const BACKENDS = ['alpha', 'beta'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 const GIB = 1024 ** 3;
+const CAPACITY = { total_capacity_gb: 1_000, free_capacity_gb: 900 };
+
+export interface SiteOptions {
+  /** `section.key=value` */
+  readonly set?: readonly string[];
+  /** What starts the programs of the drivers. Default: the real one. */
+  readonly exec?: Exec;
+}
 
 export class Site {
   readonly directory = mkdtempSync(join(scratchDirectory(), `pumice-flows-${process.pid}-`));
   readonly database: Database;
   readonly tools: Tools;
   readonly config: Config;
-  readonly images = new DirectoryImages({ directory: join(this.directory, 'images') });
+  readonly images = new SiteImages(join(this.directory, 'images'));
   readonly #drivers: ReadonlyMap<string, FileDriver>;
+  readonly #hooks = new Map<string, Hook>();
   /** Backends that do not answer. */
   readonly down = new Set<string>();
 
-  static async open(database: Database): Promise<Site> {
-    const site = new Site(database);
+  static async open(database: Database, options: SiteOptions = {}): Promise<Site> {
+    const site = new Site(database, options);
     await site.#report();
     return site;
   }
 
-  private constructor(database: Database) {
+  private constructor(database: Database, { set = [], exec: run = exec }: SiteOptions) {
     this.database = database;
     for (const name of [...BACKENDS, 'images', 'conversion']) mkdirSync(join(this.directory, name));
     const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
-    this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set: [] });
-    this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name)]));
+    this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
+    this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name, run)]));
     this.tools = {
       driver: (pool) => {
-        const driver = this.#drivers.get(hostOf(pool));
-        if (driver === undefined || this.down.has(hostOf(pool))) throw new DriverNotInitialized(`${pool} is down.`);
-        return driver;
+        const host = hostOf(pool);
+        const driver = this.#drivers.get(host);
+        if (driver === undefined || this.down.has(host)) throw new DriverNotInitialized(`${pool} is down.`);
+        return interposed<VolumeDriver>(driver, (method) => this.#hooks.get(`${host}.${method}`));
       },
       images: this.images,
       conversionDirectory: join(this.directory, 'conversion'),
       scheduler: DEFAULT_OPTIONS,
-      maxAttempts: 3,
+      maxAttempts: this.config.scheduler.scheduler_max_attempts,
       quota: this.config.quota,
       serviceDownSeconds: 3_600,
       messageTtlSeconds: 60,
     };
   }
 
-  #driver(name: BackendName): FileDriver {
-    return new FileDriver({ name, directory: this.path(name), exec, create: true });
+  #driver(name: BackendName, run: Exec): FileDriver {
+    return new FileDriver({ name, directory: this.path(name), exec: run, create: true });
   }
 
   async #report(): Promise<void> {
     const { signal } = new AbortController();
-    for (const [host, driver] of this.#drivers) {
+    const reports = [...this.#drivers].map(async ([host, driver]) => {
       await driver.start(signal);
-      const pools = await driver.stats(signal);
+      // As large as each other, whoever else fills the disk they share: of equals the first is chosen.
+      const pools = (await driver.stats(signal)).map((pool) => ({ ...pool, ...CAPACITY }));
       const heartbeat = { host, binary: VOLUME_BINARY, availabilityZone: 'nova', pools, failure: null };
       await this.database.write((tx) => recordHeartbeat(tx, heartbeat));
-    }
+    });
+    await Promise.all(reports);
   }
 
   path(...parts: readonly string[]): string {
@@ -98,10 +123,37 @@ export class Site {
     return { db: this.database, engine, tools: this.tools, config: this.config };
   }
 
+  /** From now on this goes in place of the call; nothing does when it is null. */
+  interpose(backend: BackendName, method: keyof VolumeDriver, hook: Hook | null): void {
+    const key = `node@${backend}.${method}`;
+    if (hook === null) this.#hooks.delete(key);
+    else this.#hooks.set(key, hook);
+  }
+
   /** A raw file that somebody else has put on a backend. */
   foreignFile(backend: BackendName, name: string, sizeGiB: number): void {
     writeFileSync(this.path(backend, name), 'theirs');
     truncateSync(this.path(backend, name), sizeGiB * GIB);
+  }
+
+  /** How an object begins: `alpha/volume-<id>`. */
+  content(object: string, bytes: number): Buffer {
+    const file = openSync(this.path(object), 'r');
+    try {
+      const buffer = Buffer.alloc(bytes);
+      return buffer.subarray(0, readSync(file, buffer, 0, bytes, 0));
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  sizeGiB(object: string): number {
+    return statSync(this.path(object)).size / GIB;
+  }
+
+  /** Where the object of a volume, or of a snapshot of one on this pool, is. */
+  static objectOf(kind: 'volume' | 'snapshot', id: string, pool: string | null): string {
+    return `${pool === null ? '' : backendOf(pool)}/${kind}-${id}`;
   }
 
   /** What is on the backends, but for the marks that say they are backends. */

@@ -1,0 +1,79 @@
+/**
+ * Volumes and snapshots that are there before a test begins: row, quota, pool usage and the object on the backend, all in
+ * agreement, and no flow that made them.
+ */
+import { open } from 'node:fs/promises';
+import { addPoolUsage } from '../../src/db/pool-usage.ts';
+import { countQuota } from '../../src/db/quotas.ts';
+import { insertSnapshot } from '../../src/db/snapshots.ts';
+import { defaultVolumeType } from '../../src/db/volume-types.ts';
+import { insertVolume } from '../../src/db/volumes.ts';
+import { now, uuid } from '../../src/lib/clock.ts';
+import { snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
+import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
+import type { NewVolume, Volume } from '../../src/model/volume.ts';
+import { type BackendName, caller, type Site } from './site.ts';
+
+const call = { signal: new AbortController().signal, progress: () => {} };
+
+/** What each of them begins with, so that a copy can be told. */
+export const contentOf = ({ id }: { readonly id: string }): Buffer => Buffer.from(`content of ${id}`);
+
+/** `available` on alpha, unless the row says otherwise. */
+export async function givenVolume(site: Site, given: Partial<NewVolume> = {}): Promise<Volume> {
+  const type = await defaultVolumeType(site.database.read);
+  const volume = await site.database.write(async (tx) => {
+    const made = await insertVolume(tx, {
+      id: uuid(),
+      projectId: caller.projectId,
+      userId: caller.userId,
+      sizeGiB: 1,
+      status: 'available',
+      host: 'node@alpha#alpha',
+      availabilityZone: 'nova',
+      volumeTypeId: type.id,
+      launchedAt: now(),
+      ...given,
+    });
+    await countQuota(tx, made.projectId, volumeQuota(made.sizeGiB, type.name));
+    if (made.host !== null) {
+      const { host: pool, sizeGiB } = made;
+      await addPoolUsage(tx, { pool, allocatedGiB: sizeGiB, provisionedGiB: sizeGiB, volumes: 1 });
+    }
+    return made;
+  });
+  if (volume.host === null) return volume;
+  await site.tools.driver(volume.host).createVolume(volume, call);
+  await write(site, volume.host, `volume-${volume.id}`, contentOf(volume));
+  return volume;
+}
+
+export async function givenSnapshot(site: Site, volume: Volume, given: Partial<NewSnapshot> = {}): Promise<Snapshot> {
+  const { host: pool, sizeGiB } = volume;
+  if (pool === null) throw new TypeError('The volume is not on a backend.');
+  const type = await defaultVolumeType(site.database.read);
+  const snapshot = await site.database.write(async (tx) => {
+    await countQuota(tx, volume.projectId, snapshotQuota(sizeGiB, type.name, true));
+    await addPoolUsage(tx, { pool, allocatedGiB: 0, provisionedGiB: sizeGiB, volumes: 0 });
+    return insertSnapshot(tx, {
+      id: uuid(),
+      projectId: volume.projectId,
+      userId: volume.userId,
+      volumeId: volume.id,
+      volumeTypeId: volume.volumeTypeId,
+      volumeSizeGiB: sizeGiB,
+      status: 'available',
+      ...given,
+    });
+  });
+  await site.tools.driver(pool).createSnapshot({ id: snapshot.id, volumeId: volume.id, sizeGiB }, call);
+  await write(site, pool, `snapshot-${snapshot.id}`, contentOf(snapshot));
+  return snapshot;
+}
+
+async function write(site: Site, pool: string, name: string, content: Buffer): Promise<void> {
+  const backend = pool.slice(pool.indexOf('#') + 1) as BackendName;
+  const file = await open(site.path(backend, name), 'r+');
+  await file.write(content, 0, content.length, 0);
+  await file.close();
+}

@@ -1,0 +1,109 @@
+/**
+ * A site whose flows run: what a command meets, without the door. For tests of behaviour; proofs have an engine of their
+ * own that dies on demand.
+ */
+import type { TestContext } from 'node:test';
+import type { Desk } from '../../src/commands/desk.ts';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import { DatabaseJournal, processName } from '../../src/db/journal.ts';
+import { findSnapshot, listSnapshots } from '../../src/db/snapshots.ts';
+import { getVolume, listVolumes } from '../../src/db/volumes.ts';
+import type { Tx } from '../../src/db/writer.ts';
+import type { Step } from '../../src/engine/cursor.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineEvent } from '../../src/engine/events.ts';
+import type { FlowRow } from '../../src/engine/journal.ts';
+import { FLOWS } from '../../src/flows/registry.ts';
+import type { Tools } from '../../src/flows/tools.ts';
+import type { Snapshot } from '../../src/model/snapshot.ts';
+import type { Volume } from '../../src/model/volume.ts';
+import { freshSqlite } from '../databases.ts';
+import { BACKENDS, Site, type SiteOptions } from './site.ts';
+
+const DEADLINE_MS = 20_000;
+
+export class LiveSite {
+  readonly site: Site;
+  readonly engine: Engine<Tools, Tx>;
+  readonly journal: DatabaseJournal;
+  readonly events: EngineEvent[] = [];
+
+  constructor(site: Site) {
+    this.site = site;
+    this.journal = new DatabaseJournal(site.database);
+    this.engine = new Engine<Tools, Tx>({
+      journal: this.journal,
+      tools: site.tools,
+      flows: FLOWS,
+      pollMs: 10,
+      revertRetry: { tries: 2, when: () => true, backoffMs: 1 },
+      listen: (event) => this.events.push(event),
+    });
+  }
+
+  get database(): Database {
+    return this.site.database;
+  }
+
+  get desk(): Desk {
+    return this.site.desk(this.engine);
+  }
+
+  async start(): Promise<void> {
+    await this.database.ownership.take(processName(this.engine.process));
+    await this.engine.start(BACKENDS.map((backend) => `host:node@${backend}`));
+  }
+
+  /** The newest flow of a volume or a snapshot. */
+  async flowOf(resource: string): Promise<FlowRow> {
+    const [flow] = await this.journal.list({ resource, limit: 1 });
+    if (flow === undefined) throw new Error(`No flow works on ${resource}.`);
+    return flow;
+  }
+
+  /** That flow when it has ended or is stuck. */
+  async settled(resource: string): Promise<FlowRow> {
+    const { id } = await this.flowOf(resource);
+    return this.engine.settled(id, AbortSignal.timeout(DEADLINE_MS));
+  }
+
+  async steps(resource: string): Promise<readonly Step[]> {
+    return this.journal.steps((await this.flowOf(resource)).id);
+  }
+
+  /** The volume when its flow has ended. */
+  async settledVolume({ id }: { readonly id: string }): Promise<Volume> {
+    await this.settled(`volume:${id}`);
+    return getVolume(this.database.read, id);
+  }
+
+  /** The snapshot when its flow has ended; undefined when it is gone. */
+  async settledSnapshot({ id }: { readonly id: string }): Promise<Snapshot | undefined> {
+    await this.settled(`snapshot:${id}`);
+    return findSnapshot(this.database.read, id);
+  }
+
+  volumes(): Promise<readonly Volume[]> {
+    return listVolumes(this.database.read, {});
+  }
+
+  snapshots(): Promise<readonly Snapshot[]> {
+    return listSnapshots(this.database.read, {});
+  }
+}
+
+/** Closed when the test ends. */
+export async function liveSite(context: TestContext, options: SiteOptions = {}): Promise<LiveSite> {
+  const fresh = await freshSqlite();
+  const database = await openDatabase(fresh.url, { as: 'server' });
+  const site = await Site.open(database, options);
+  const live = new LiveSite(site);
+  context.after(async () => {
+    await live.engine.stop();
+    await database.close();
+    site.close();
+    await fresh.remove();
+  });
+  await live.start();
+  return live;
+}

@@ -1,0 +1,63 @@
+/**
+ * Images of a small site: real ones, each made once a process, in the directory of a service that hands them out itself
+ * (`far`, the default) or lets them be read where they lie (`near`).
+ */
+import { rmSync } from 'node:fs';
+import { copyFile, mkdtemp, open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DirectoryImages, type NewImage } from '../../src/clients/image-directory.ts';
+import { exec } from '../../src/lib/exec.ts';
+import type { Image, ImageStore } from '../../src/model/image.ts';
+
+const { signal } = new AbortController();
+
+/** What a disk made from one of the images begins with. */
+export const BOOT_SECTOR = Buffer.alloc(512, 'boot');
+const DISK_BYTES = 1024 ** 2;
+
+export class SiteImages implements ImageStore {
+  /** Whether flows may read an image where it lies. */
+  near = false;
+  readonly #directory: DirectoryImages;
+
+  constructor(directory: string) {
+    this.#directory = new DirectoryImages({ directory });
+  }
+
+  add(wanted: Omit<NewImage, 'name'> & { readonly name?: string }, path: string): Promise<Image> {
+    return this.#directory.add({ name: 'cirros', ...wanted }, path, signal);
+  }
+
+  show: ImageStore['show'] = (...asked) => this.#directory.show(...asked);
+
+  local: ImageStore['local'] = async (image, until) => (this.near ? this.#directory.local(image, until) : null);
+
+  fetch: ImageStore['fetch'] = async (image, path, call) => {
+    const lies = await this.#directory.local(image, call.signal);
+    call.progress(0.5);
+    await copyFile(lies, path);
+    call.progress(1);
+    return { path, temporary: true };
+  };
+}
+
+let made: Promise<{ readonly raw: string; readonly qcow2: string }> | undefined;
+
+/** Paths of a disk as a raw file and as a qcow2. */
+export function diskImages(): Promise<{ readonly raw: string; readonly qcow2: string }> {
+  made ??= makeDiskImages();
+  return made;
+}
+
+async function makeDiskImages() {
+  const directory = await mkdtemp(join(tmpdir(), `pumice-site-images-${process.pid}-`));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const [raw, qcow2] = [join(directory, 'disk'), join(directory, 'disk.qcow2')];
+  const file = await open(raw, 'w');
+  await file.write(BOOT_SECTOR, 0, BOOT_SECTOR.length, 0);
+  await file.truncate(DISK_BYTES);
+  await file.close();
+  await exec(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '-o', 'cluster_size=4k', raw, qcow2], { signal });
+  return { raw, qcow2 };
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { unmanageSnapshot as command } from '../../src/commands/unmanage-snapshot.ts';
+import { findSnapshot } from '../../src/db/snapshots.ts';
+import { unmanageSnapshot } from '../../src/flows/unmanage-snapshot.ts';
+import { proveFlow } from '../prove-flow.ts';
+import { contentOf, givenSnapshot, givenVolume } from './given.ts';
+import { caller } from './site.ts';
+import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+
+const given = (name: 'their-shot' | null) =>
+  onSite(async (site) => {
+    const managedRef = name === null ? null : { 'source-name': name };
+    const volume = await givenVolume(site);
+    const snapshot = await givenSnapshot(site, volume, { managedRef });
+    const ours = `alpha/snapshot-${snapshot.id}`;
+    const back = name === null ? ours : `alpha/${name}`;
+    const mark = `alpha/.unmanaged-snapshot-${snapshot.id}`;
+    const before = site.objects();
+    const content = contentOf(snapshot);
+    return {
+      foreign: ['alpha/their-shot', ours, mark],
+      begin: (desk) => command(desk, caller, snapshot.id),
+      done: async () => {
+        assert.equal(await findSnapshot(site.database.read, snapshot.id), undefined);
+        const rest = [`alpha/volume-${volume.id}`, ...(back === ours ? [mark] : [])];
+        assert.deepEqual(site.objects(), [...rest, back].sort());
+        assert.deepEqual(site.content(back, content.length), content);
+        assert.deepEqual(await site.events(), ['snapshot.unmanage.start', 'snapshot.unmanage.end']);
+        assert.deepEqual(await site.messages(), []);
+      },
+      undone: async ([failure]) => {
+        const refused = failure?.task === 'unmanage' && failure.name !== 'Cancelled';
+        const status = refused ? 'error_unmanaging' : 'available';
+        assert.partialDeepStrictEqual(await findSnapshot(site.database.read, snapshot.id), { status, managedRef });
+        assert.deepEqual(site.objects(), before);
+        assert.deepEqual(site.content(ours, content.length), content);
+        assert.ok(!(await site.events()).includes('snapshot.unmanage.end'));
+        assert.equal((await site.messages()).length, 1);
+      },
+    };
+  });
+
+proveFlow('unmanage_snapshot of one that was taken over', unmanageSnapshot, given('their-shot'));
+proveVariant('unmanage_snapshot of one that was made here', unmanageSnapshot, given(null));
+provesEveryTask(unmanageSnapshot);

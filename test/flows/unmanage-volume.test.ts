@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { unmanageVolume as command } from '../../src/commands/unmanage-volume.ts';
+import { findVolume } from '../../src/db/volumes.ts';
+import { unmanageVolume } from '../../src/flows/unmanage-volume.ts';
+import { proveFlow } from '../prove-flow.ts';
+import { contentOf, givenVolume } from './given.ts';
+import { caller, type Site } from './site.ts';
+import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+
+/** A volume that is given back under `name`, its old one; when it has none, or that is taken, it keeps ours. */
+const given = (name: 'their-disk' | null, taken = false) =>
+  onSite(async (site: Site) => {
+    const managedRef = name === null ? null : { 'source-name': name };
+    const volume = await givenVolume(site, { managedRef });
+    if (taken) site.foreignFile('alpha', 'their-disk', 2);
+    const ours = `alpha/volume-${volume.id}`;
+    const back = name === null || taken ? ours : `alpha/${name}`;
+    const mark = `alpha/.unmanaged-volume-${volume.id}`;
+    const before = site.objects();
+    const content = contentOf(volume);
+    return {
+      foreign: ['alpha/their-disk', ours, mark],
+      begin: (desk) => command(desk, caller, volume.id),
+      done: async () => {
+        assert.equal(await findVolume(site.database.read, volume.id), undefined);
+        const rest = taken ? ['alpha/their-disk'] : [];
+        assert.deepEqual(site.objects(), [...rest, back, ...(back === ours ? [mark] : [])].sort());
+        assert.deepEqual(site.content(back, content.length), content);
+        assert.deepEqual(await site.events(), ['volume.unmanage.start', 'volume.unmanage.end']);
+        assert.deepEqual(await site.messages(), []);
+      },
+      undone: async ([failure]) => {
+        const refused = failure?.task === 'unmanage' && failure.name !== 'Cancelled';
+        const status = refused ? 'error_unmanaging' : 'available';
+        assert.partialDeepStrictEqual(await findVolume(site.database.read, volume.id), {
+          status,
+          managedRef,
+          terminatedAt: null,
+        });
+        assert.deepEqual(site.objects(), before);
+        assert.deepEqual(site.content(ours, content.length), content);
+        assert.ok(!(await site.events()).includes('volume.unmanage.end'));
+        assert.equal((await site.messages()).length, 1);
+      },
+    };
+  });
+
+proveFlow('unmanage_volume of one that was taken over', unmanageVolume, given('their-disk'));
+proveVariant('unmanage_volume of one that was made here', unmanageVolume, given(null));
+proveVariant('unmanage_volume of one whose old name was taken meanwhile', unmanageVolume, given('their-disk', true));
+provesEveryTask(unmanageVolume);
