@@ -1,15 +1,35 @@
 /**
- * The statements of the journal that run for every step of every flow, for SQLite.
+ * The statements of the journal that run for every flow and every step of it, for SQLite.
  *
  * They run on the writer's connection, synchronously, so nothing can come between the fence and the write.
  */
-import { type Claimed, type Hold, hearsWish, type Write } from '../engine/journal.ts';
+import { type Claimed, Held, type Hold, hearsWish, type NewFlow, type Write } from '../engine/journal.ts';
 import type { SqliteConnection } from './connection.ts';
 
 export interface JournalEntry {
   readonly claimed: Claimed;
   readonly write: Write;
   readonly at: string;
+}
+
+/** False when the flow is there already. Throws `Held`. */
+export function insertFlow(connection: SqliteConnection, flow: NewFlow, at: string): boolean {
+  const { id, name, version, lane, input, owner, resource, projectId, requestId, holds } = flow;
+  for (const hold of holds) {
+    const holder = holderAgainst(connection, hold, id);
+    if (holder) throw new Held(hold.resource, { flowId: holder.id, name: holder.name });
+  }
+  const inserted = connection
+    .statement(
+      `INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
+         created_at, updated_at)
+       VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    )
+    .run(id, name, version, lane, JSON.stringify(input), owner, resource, projectId, requestId, at, at);
+  if (inserted.changes !== 1) return false;
+  const hold = connection.statement('INSERT INTO hold (resource, flow_id, mode) VALUES (?, ?, ?)');
+  for (const { resource, mode } of holds) hold.run(resource, id, mode);
+  return true;
 }
 
 /** Writes what is not fenced; says of each entry whether it was written. */
@@ -19,6 +39,11 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
        owner = CASE WHEN ? = 1 THEN NULL ELSE owner END, wish = CASE WHEN ? = 1 THEN NULL ELSE wish END, updated_at = ?, ended_at = ?
      WHERE id = ? AND epoch = ? AND seq = ? AND ended_at IS NULL`,
   );
+  // SQLite writes anew the entry of every index that holds a column which is set, changed or not. Most writes change none.
+  const step = connection.statement(
+    `UPDATE flow SET state = ?, seq = seq + ?, claims = CASE WHEN ? > 0 THEN 0 ELSE claims END, updated_at = ?
+     WHERE id = ? AND epoch = ? AND seq = ? AND lane = ? AND ended_at IS NULL`,
+  );
   const insert = connection.statement(
     'INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
@@ -27,24 +52,17 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
     const { steps, state, lane, ended, released } = write;
     const leaves = ended || released ? 1 : 0;
     const heard = hearsWish(write) ? 1 : 0;
-    const moved = move.run(
-      state,
-      lane,
-      steps.length,
-      steps.length,
-      leaves,
-      heard,
-      at,
-      ended ? at : null,
-      id,
-      epoch,
-      seq,
-    );
-    if (moved.changes !== 1) return false;
+    const added = steps.length;
+    const stepped =
+      leaves === 0 && heard === 0 && step.run(state, added, added, at, id, epoch, seq, lane).changes === 1;
+    if (!stepped) {
+      const endedAt = ended ? at : null;
+      const moved = move.run(state, lane, added, added, leaves, heard, at, endedAt, id, epoch, seq);
+      if (moved.changes !== 1) return false;
+    }
     let place = seq;
-    for (const step of steps) {
-      const data = step.data === null ? null : JSON.stringify(step.data);
-      insert.run(id, place, step.node, step.event, step.attempt, data, step.startedAt, step.at);
+    for (const { node, event, attempt, data, startedAt, at } of steps) {
+      insert.run(id, place, node, event, attempt, data === null ? null : JSON.stringify(data), startedAt, at);
       place += 1;
     }
     if (ended) release.run(id);
@@ -61,7 +79,7 @@ export function isCurrent(connection: SqliteConnection, { id, epoch, seq }: Clai
 }
 
 /** The flow whose hold forbids this one. */
-export function holderAgainst(
+function holderAgainst(
   connection: SqliteConnection,
   { resource, mode }: Hold,
   flowId: string,

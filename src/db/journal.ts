@@ -1,23 +1,22 @@
 /**
  * The engine's journal and queue in the application's own database.
  *
- * What runs for every step is written by hand, a file a dialect; the rest is Kysely. A claim looks before it writes, so
- * that an idle process reads and does not write.
+ * What runs for every flow and every step is written by hand, a file a dialect; the rest is Kysely. A claim looks before
+ * it writes, so that an idle process reads and does not write.
  */
 import { sql } from 'kysely';
 import type { Step, StepEvent } from '../engine/cursor.ts';
 import { Fenced } from '../engine/failure.ts';
-import {
-  type Claimed,
-  type ClaimRequest,
-  type Doing,
-  type FlowQuery,
-  type FlowRow,
-  Held,
-  type Journal,
-  type NewFlow,
-  type Wish,
-  type Write,
+import type {
+  Claimed,
+  ClaimRequest,
+  Doing,
+  FlowQuery,
+  FlowRow,
+  Journal,
+  NewFlow,
+  Wish,
+  Write,
 } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
@@ -41,47 +40,12 @@ export class DatabaseJournal implements Journal<Tx> {
     this.#append = database.batch(writeEntries);
   }
 
-  async insert({ db, connection }: Tx, flow: NewFlow): Promise<boolean> {
-    const at = now();
-    const { input, ...named } = flow;
+  async insert({ connection }: Tx, flow: NewFlow): Promise<boolean> {
     // In one order, so that two requests never wait for each other's resource.
     const holds = flow.holds.toSorted((a, b) => (a.resource < b.resource ? -1 : 1));
-    for (const hold of holds) {
-      const holder =
-        connection.dialect === 'sqlite'
-          ? sqlite.holderAgainst(connection, hold, flow.id)
-          : await postgresql.holderAgainst(connection, hold, flow.id);
-      if (holder) throw new Held(hold.resource, { flowId: holder.id, name: holder.name });
-    }
-    const { numInsertedOrUpdatedRows: inserted } = await db
-      .insertInto('flow')
-      .values({
-        id: named.id,
-        name: named.name,
-        version: named.version,
-        lane: named.lane,
-        state: 'pending',
-        input: JSON.stringify(input),
-        owner: named.owner,
-        epoch: 1,
-        seq: 0,
-        wish: null,
-        wish_reason: null,
-        claims: 0,
-        doing: null,
-        resource: named.resource,
-        project_id: named.projectId,
-        request_id: named.requestId,
-        created_at: at,
-        updated_at: at,
-        ended_at: null,
-      })
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .executeTakeFirstOrThrow();
-    if (inserted === 0n) return false;
-    for (const { resource, mode } of holds)
-      await db.insertInto('hold').values({ resource, flow_id: flow.id, mode }).execute();
-    return true;
+    return connection.dialect === 'sqlite'
+      ? sqlite.insertFlow(connection, { ...flow, holds }, now())
+      : await postgresql.insertFlow(connection, { ...flow, holds }, now());
   }
 
   async append(claimed: Claimed, write: Write): Promise<void> {

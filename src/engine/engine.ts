@@ -10,7 +10,7 @@
  * Wishes of operators (cancel, revert, resume) are columns in the flow's row, so that any process, the command line
  * included, may make them while this one runs.
  */
-import { elapsed, fromNow, pause, uuid } from '../lib/clock.ts';
+import { elapsed, fromNow, orderedUuid, pause, uuid } from '../lib/clock.ts';
 import { carry } from './carry.ts';
 import { FIRST_LANE } from './cursor.ts';
 import type { EngineEvent, EngineListener } from './events.ts';
@@ -123,7 +123,7 @@ export class Engine<Tools, Tx extends EngineTx> {
     input: I & Journaled<I>,
     options: StartOptions,
   ): Promise<{ readonly id: string; readonly created: boolean }> {
-    const id = options.id ?? uuid();
+    const id = options.id ?? orderedUuid();
     const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency;
     const fresh: NewFlow = {
       id,

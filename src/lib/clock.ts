@@ -34,6 +34,25 @@ export const elapsed = (): number => performance.now();
 
 export const uuid = (): string => randomUUID();
 
+let idMs = 0;
+let idsOfMs = 0;
+
+/**
+ * An id that begins with the time (UUID version 7), each greater than the last of this process: rows that are made together
+ * lie together in every index, and are written with a few pages instead of one each.
+ */
+export function orderedUuid(): string {
+  const ms = Date.now();
+  idsOfMs += 1;
+  if (ms > idMs || idsOfMs > 0xfff) {
+    idMs = Math.max(ms, idMs + 1);
+    idsOfMs = 0;
+  }
+  const time = idMs.toString(16).padStart(12, '0');
+  const count = idsOfMs.toString(16).padStart(3, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count}${randomUUID().slice(18)}`;
+}
+
 /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. Never keeps a process alive. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal, ref: false }).catch((error: unknown) => {
@@ -41,7 +60,15 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+let madeMs = Number.NaN;
+let madeText = '';
+
+/** Some hundred are made in a millisecond, and the date is what costs. */
 function timestamp(micros: number): Timestamp {
-  const whole = new Date(Math.floor(micros / 1000)).toISOString();
-  return `${whole.slice(0, 23)}${String(micros % 1000).padStart(3, '0')}`;
+  const ms = Math.floor(micros / 1000);
+  if (ms !== madeMs) {
+    madeMs = ms;
+    madeText = new Date(ms).toISOString().slice(0, 23);
+  }
+  return `${madeText}${String(micros - ms * 1000).padStart(3, '0')}`;
 }
