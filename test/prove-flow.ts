@@ -10,8 +10,8 @@
  * really happened. What no case can know is checked after all of them: nothing is stuck, held or reserved.
  */
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
-import { type Database, openDatabase } from '../src/db/database.ts';
+import { describe, it } from 'node:test';
+import type { Database } from '../src/db/database.ts';
 import { DatabaseJournal, processName } from '../src/db/journal.ts';
 import type { Tx } from '../src/db/writer.ts';
 import { Engine } from '../src/engine/engine.ts';
@@ -19,6 +19,7 @@ import type { Failure } from '../src/engine/failure.ts';
 import type { AnyFlow } from '../src/engine/flow.ts';
 import type { FlowRow, Journal } from '../src/engine/journal.ts';
 import { freshPostgresql, freshSqlite } from './databases.ts';
+import { emptyDatabase, openOnce } from './emptied-database.ts';
 import { type Faults, FaultyJournal, type Moment } from './engine/faulty-journal.ts';
 import { Gate } from './engine/gate.ts';
 import { type Around, inSpans, type Plan, Planted, planted, tasksOf } from './engine/planted.ts';
@@ -65,28 +66,16 @@ export function proveFlow<Tools>(name: string, flow: AnyFlow, proof: Proof<Tools
     ['PostgreSQL', freshPostgresql],
   ] as const) {
     describe(`${name} on ${dialect}`, () => {
-      let opened: ReturnType<typeof open> | undefined;
-      after(async () => {
-        const place = await opened;
-        if (place === undefined || 'missing' in place) return;
-        await place.database.close();
-        await place.remove();
-      });
+      const opened = openOnce(fresh);
       for (const { sentence, run } of flowCases(flow, proof)) {
         it(sentence, async (context) => {
-          opened ??= open(fresh);
-          const place = await opened;
+          const place = await opened();
           if ('missing' in place) return context.skip(`PostgreSQL: ${place.missing}`);
           await run(place.database);
         });
       }
     });
   }
-}
-
-async function open(fresh: () => ReturnType<typeof freshPostgresql>) {
-  const made = await fresh();
-  return 'missing' in made ? made : { ...made, database: await openDatabase(made.url, { as: 'server' }) };
 }
 
 export interface FlowCase {
@@ -353,7 +342,7 @@ class Rounds {
 
   /** One flow, from its beginning to its end, over as many lives as it takes. */
   async round(what: string, disturbance: Disturbance = {}): Promise<End> {
-    await empty(this.#database);
+    await emptyDatabase(this.#database);
     const world = await this.#proof.world(this.#database);
     const notes: Notes = { ran: [], reverted: [] };
     try {
@@ -556,24 +545,4 @@ function failsAt(path: string, moment: Moment, { once = false, elsewhere = false
     throw new Planted(path, { elsewhere });
   };
   return { around, hits: () => hits };
-}
-
-/** As a test begins: nothing but the schema and the type that always exists. */
-async function empty(database: Database): Promise<void> {
-  await database.write(async ({ connection }) => {
-    const sqlite = connection.dialect === 'sqlite';
-    const tables = await connection.query<{ name: string }>(
-      sqlite
-        ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        : "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
-    );
-    const emptied = tables.filter(({ name }) => name !== 'schema_version' && name !== 'volume_type');
-    await connection.run(
-      [
-        sqlite ? 'PRAGMA defer_foreign_keys = ON' : 'SET LOCAL session_replication_role = replica',
-        ...emptied.map(({ name }) => `DELETE FROM ${name}`),
-        "DELETE FROM volume_type WHERE name <> '__DEFAULT__'",
-      ].join('; '),
-    );
-  });
 }

@@ -10,7 +10,7 @@
  * a SIGKILL would: nothing is written after it, and the others know that it is dead.
  */
 import { describe, it } from 'node:test';
-import { openDatabase } from '../../src/db/database.ts';
+import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal, processName } from '../../src/db/journal.ts';
 import type { Tx } from '../../src/db/writer.ts';
 import type { FailureData, StepEvent } from '../../src/engine/cursor.ts';
@@ -21,6 +21,8 @@ import type { AnyFlow, Flow } from '../../src/engine/flow.ts';
 import type { FlowRow, Journal } from '../../src/engine/journal.ts';
 import type { Journaled } from '../../src/engine/task.ts';
 import { freshPostgresql, freshSqlite } from '../databases.ts';
+import { emptyDatabase, openOnce } from '../emptied-database.ts';
+import type { NoServer } from '../postgresql-server.ts';
 import { type Faults, FaultyJournal } from './faulty-journal.ts';
 import { MemoryJournal, type RowTx } from './memory-journal.ts';
 import { type Tools, tools } from './tasks.ts';
@@ -87,16 +89,17 @@ const DEADLINE_MS = 5_000;
 export function proveEngine(name: string, suite: (test: EngineTest) => void): void {
   for (const kind of KINDS) {
     describe(`${name}, ${kind === 'memory' ? 'in memory' : `on ${kind}`}`, () => {
+      const ground = grounds(kind);
       suite((sentence, body) => {
         it(sentence, async (context) => {
-          const ground = await freshGround(kind);
-          if ('missing' in ground) return context.skip(`PostgreSQL: ${ground.missing}`);
+          const found = await ground();
+          if ('missing' in found) return context.skip(`PostgreSQL: ${found.missing}`);
           const lives: Life[] = [];
           try {
-            await body(worldOn(kind, ground, lives));
+            await body(worldOn(kind, found, lives));
           } finally {
             await Promise.all(lives.map((life) => life.engine.stop()));
-            await ground.close();
+            await found.close();
           }
         });
       });
@@ -170,10 +173,16 @@ export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
   };
 }
 
-async function freshGround(kind: Kind): Promise<Ground | { readonly missing: string }> {
-  if (kind === 'memory') return memoryGround();
-  const made = await (kind === 'SQLite' ? freshSqlite() : freshPostgresql());
-  return 'missing' in made ? made : databaseGround(made.url, made.remove);
+/** Each call gives an empty one. */
+function grounds(kind: Kind): () => Promise<Ground | NoServer> {
+  if (kind === 'memory') return async () => memoryGround();
+  const opened = openOnce(kind === 'SQLite' ? freshSqlite : freshPostgresql);
+  return async () => {
+    const place = await opened();
+    if ('missing' in place) return place;
+    await emptyDatabase(place.database);
+    return databaseGround(place.url, place.database);
+  };
 }
 
 export function memoryGround(): Ground {
@@ -191,9 +200,8 @@ export function memoryGround(): Ground {
   return ground;
 }
 
-async function databaseGround(url: string, remove: () => Promise<void>): Promise<Ground> {
-  const database = await openDatabase(url, { as: 'server' });
-  const others: Ground[] = [];
+async function databaseGround(url: string, database: Database): Promise<Ground> {
+  const others: Database[] = [];
   await database.write(({ connection }) =>
     connection.run('CREATE TABLE IF NOT EXISTS test_row (name text PRIMARY KEY, value text NOT NULL)'),
   );
@@ -221,9 +229,9 @@ async function databaseGround(url: string, remove: () => Promise<void>): Promise
   const ground: Ground = {
     other: async () => {
       if (database.dialect === 'sqlite') return ground;
-      const other = await databaseGround(url, async () => {});
+      const other = await openDatabase(url, { as: 'tool' });
       others.push(other);
-      return other;
+      return databaseGround(url, other);
     },
     journal,
     transaction: (unit) => database.write((tx) => unit(rowTx(tx))),
@@ -244,8 +252,6 @@ async function databaseGround(url: string, remove: () => Promise<void>): Promise
     },
     close: async () => {
       for (const other of others) await other.close();
-      await database.close();
-      await remove();
     },
   };
   return ground;
