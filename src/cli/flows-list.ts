@@ -5,12 +5,13 @@ import type { FlowQuery, FlowRow, FlowState } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import { configurationOf, type Where } from './configuration.ts';
 import { EXIT } from './exit-codes.ts';
+import { shortId } from './find-flow.ts';
 import { flowFacts } from './flow-facts.ts';
 import { percent } from './progress.ts';
 import type { Surroundings } from './surroundings.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
-import { age, between } from './times.ts';
+import { age, between, roughly } from './times.ts';
 
 export interface ListOptions extends Where {
   readonly all?: boolean;
@@ -64,22 +65,21 @@ function resourcesOf(resource: string | undefined): readonly { readonly resource
 
 const COLUMNS: readonly TableColumn[] = [
   { title: 'ID' },
-  { title: 'FLOW', shrinksTo: 14 },
+  { title: 'FLOW', shrinksTo: 10 },
   { title: 'STATE' },
-  { title: 'ON', shrinksTo: 17 },
-  { title: 'BEGUN', align: 'right' },
+  { title: 'ON', shrinksTo: 12 },
+  { title: 'AGE', align: 'right' },
   { title: 'TOOK', align: 'right' },
-  { title: 'DOING', shrinksTo: 12 },
+  { title: 'DOING', shrinksTo: 8 },
 ];
 
 export function flowsTable(terminal: Terminal, flows: readonly FlowRow[], at: Timestamp): string[] {
-  const ids = shortIds(flows.map(({ id }) => id));
-  const rows = flows.map((flow, index): Cell[] => [
-    ids[index] ?? flow.id,
+  const rows = flows.map((flow): Cell[] => [
+    shortId(flow.id),
     flow.name,
     { text: flow.state, style: STYLES[flow.state] },
     flow.resource,
-    `${age(flow.createdAt, at)} ago`,
+    roughly(age(flow.createdAt, at)),
     flow.endedAt === null ? '' : between(flow.createdAt, flow.endedAt),
     doingOf(flow),
   ]);
@@ -100,13 +100,4 @@ function doingOf({ doing, wish, wishReason, owner, endedAt }: FlowRow): string {
   if (wish !== null) return `${wish} wished: ${wishReason}`;
   if (doing !== null) return doing.progress === null ? doing.node : `${doing.node} ${percent(doing.progress)}`;
   return owner === null ? 'waits' : '';
-}
-
-const SHORTEST = 8;
-
-/** As much of each id as tells it from the others. */
-function shortIds(ids: readonly string[]): string[] {
-  let length = SHORTEST;
-  while (length < 36 && new Set(ids.map((id) => id.slice(0, length))).size < ids.length) length += 1;
-  return ids.map((id) => id.slice(0, length));
 }

@@ -7,7 +7,7 @@ import { FLOWS } from '../flows/registry.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import { configurationOf, type Where } from './configuration.ts';
 import { EXIT } from './exit-codes.ts';
-import { findFlow } from './find-flow.ts';
+import { findFlow, shortId } from './find-flow.ts';
 import { storyFacts } from './flow-facts.ts';
 import { STYLES } from './flows-list.ts';
 import { bar, percent } from './progress.ts';
@@ -118,7 +118,7 @@ function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): str
   if (now.waitsFor === 'a process')
     lines.push(...indented(terminal, `Nobody runs it: it waits for ${whoseLane(flow.lane)}.`));
   if (now.waitsFor === 'an operator')
-    lines.push(...indented(terminal, `It is stuck. \`pumice flows resume ${flow.id.slice(0, 8)}\` tries again.`));
+    lines.push(...indented(terminal, `It is stuck. \`pumice flows resume ${shortId(flow.id)}\` tries again.`));
   const names = next.map(({ node, maybe }) => (maybe ? `(${node})` : node));
   if (names.length > 0) lines.push('', ...indented(terminal, `next: ${names.join(', ')}`));
   return lines;

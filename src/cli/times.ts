@@ -27,5 +27,8 @@ export function age(from: Timestamp, to: Timestamp): string {
   return seconds === 0 ? '0 s' : duration(seconds * 1_000);
 }
 
+/** Its largest unit: `2 h` of `2 h 5 min`. */
+export const roughly = (time: string): string => time.split(' ', 2).join(' ');
+
 /** `2026-01-31 12:00:00.123`, UTC. */
 export const clockTime = (at: Timestamp): string => at.replace('T', ' ').slice(0, 23);

@@ -36,22 +36,35 @@ function shown(row: Partial<FlowRow>, steps: readonly Step[], columns?: number):
 describe('the table of flows', () => {
   const flows = [
     flowRow({ doing: { node: 'fill/fetch', since: ago(7), progress: 0.456 } }),
-    flowRow({ id: '3f2a91c0-6b7e', state: 'pending', owner: null, createdAt: ago(3) }),
-    flowRow({ id: 'a1', name: 'delete_volume', state: 'stuck', owner: null, createdAt: ago(4_000) }),
-    flowRow({ id: 'b2', state: 'running', wish: 'cancel', wishReason: 'not wanted\u001B[31m', createdAt: ago(60) }),
+    flowRow({ id: '3f2a91c0-6b7e-7001-8d55-8f6f9d3c1a11', state: 'pending', owner: null, createdAt: ago(3) }),
     flowRow({
-      id: 'c3',
+      id: 'a1b2c3d4-5b7e-7000-8d55-8f6f9d3c1a11',
+      name: 'delete_volume',
+      state: 'stuck',
+      owner: null,
+      createdAt: ago(4_000),
+    }),
+    flowRow({
+      id: 'b1b2c3d4-5b7e-7000-8d55-8f6f9d3c1a11',
+      state: 'running',
+      wish: 'cancel',
+      wishReason: 'not wanted\u001B[31m',
+      createdAt: ago(60),
+    }),
+    flowRow({
+      id: 'c1b2c3d4-5b7e-7000-8d55-8f6f9d3c1a11',
       name: 'manage_existing_snapshot',
       state: 'success',
       createdAt: ago(90_000),
       endedAt: ago(89_999.5),
     }),
-    flowRow({ id: 'd4', state: 'reverted', createdAt: ago(500), endedAt: ago(20) }),
+    flowRow({ id: 'd1b2c3d4-5b7e-7000-8d55-8f6f9d3c1a11', state: 'reverted', createdAt: ago(500), endedAt: ago(20) }),
   ];
 
   for (const [columns, name] of [
     [undefined, 'flows.txt'],
     [100, 'flows-100.txt'],
+    [80, 'flows-80.txt'],
     [60, 'flows-60.txt'],
   ] as const) {
     test(`is what it was: ${name}`, () => {

@@ -212,7 +212,7 @@ describe('a flow that takes long', () => {
       const [flow] = JSON.parse((await flows('list', '--resource', `volume:${clone}`, '--json')).out);
       assert.equal(flow.state, 'running');
       assert.match((await flows('show', flow.id)).out, /▸ make\/create_volume_from_spec {2}for \d+ s/);
-      const cancelled = await flows('cancel', flow.id.slice(0, 8), '--reason', 'took too long', '--wait');
+      const cancelled = await flows('cancel', flow.id.slice(0, 18), '--reason', 'took too long', '--wait');
       assert.deepEqual([cancelled.code, cancelled.err], [0, '']);
       assert.match(cancelled.out, /It is reverted now\.\n$/);
       assert.equal(await status(clone), 'error');

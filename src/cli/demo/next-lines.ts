@@ -1,4 +1,5 @@
 /** What somebody who has just seen it may type next. */
+import { shortId } from '../find-flow.ts';
 import type { Terminal } from '../terminal.ts';
 import { PROJECT, TOKEN } from './client.ts';
 
@@ -23,7 +24,7 @@ export function nextLines(terminal: Terminal, { address, data, flowId }: Next): 
     [
       'see what the flows did, and whether all is well',
       `bin/pumice flows list --all${data}`,
-      `bin/pumice flows show ${flowId?.slice(0, 8) ?? 'ID'}${data}`,
+      `bin/pumice flows show ${flowId === undefined ? 'ID' : shortId(flowId)}${data}`,
       `bin/pumice doctor${data}`,
     ],
   ];
