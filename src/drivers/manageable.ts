@@ -17,7 +17,7 @@ import { errno } from './file-errors.ts';
 import { type FileStore, inGiB, requireSize } from './file-store.ts';
 import { HEADER_BYTES, headerFormat } from './image-header.ts';
 import { type Owner, unmanagedMark } from './names.ts';
-import { moveAside, removeIfThere, syncDirectory, touch } from './publish.ts';
+import { isSameFile, moveAside, removeIfThere, syncDirectory, touch } from './publish.ts';
 
 const OURS = 'it has a name of a volume or snapshot of ours, and was not unmanaged';
 
@@ -54,6 +54,8 @@ export async function takeOver(store: FileStore, { ref, full, sizeGiB }: TakeOve
   } else {
     // A file that has the old name by now is another one, and nobody's business.
     requireSize(full, there, sizeGiB);
+    // Two names of one file are what a give-back leaves that a crash cut short.
+    if (name !== full && (await isSameFile(store.path(name), store.path(full)))) await removeIfThere(store.path(name));
   }
   await syncDirectory(dirname(store.path(full)));
   for (const given of [name, full]) await removeIfThere(store.path(unmanagedMark(given)));

@@ -49,13 +49,18 @@ export async function moveAside(full: string, wanted: string): Promise<boolean> 
     await link(full, wanted);
   } catch (error) {
     if (errno(error) !== 'EEXIST') throw error;
-    const [ours, theirs] = await Promise.all([lstat(full), lstat(wanted)]);
-    if (ours.ino !== theirs.ino || ours.dev !== theirs.dev) return false;
+    if (!(await isSameFile(full, wanted))) return false;
   }
   await syncDirectory(dirname(full));
   await removeIfThere(full);
   await syncDirectory(dirname(full));
   return true;
+}
+
+/** Whether both are there and name one file. */
+export async function isSameFile(one: string, another: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, another].map((path) => lstat(path, { bigint: true }).catch(() => null)));
+  return a != null && b != null && a.ino === b.ino && a.dev === b.dev;
 }
 
 /** An empty file that is there, durably. */
