@@ -57,7 +57,7 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   mkdirSync(config.images.image_conversion_dir, { recursive: true });
   const scheduler = schedulerOptions(config);
   checkOptions(scheduler);
-  const db = await openDatabase(config.database.url, { as: 'server' });
+  const db = await openDatabase(config.database.url, { as: 'server', readers: config.database.max_pool_size });
   return new Service(config, log, db, scheduler, options);
 }
 

@@ -35,6 +35,8 @@ export interface Database {
 
 export interface DatabaseOptions extends WriterOptions {
   readonly as: 'server' | 'tool';
+  /** Connections that read, at most (PostgreSQL). Default 10. */
+  readonly readers?: number;
   /** How long a commit whose answer was lost is asked about. Default 60,000. */
   readonly doubtMs?: number;
   readonly signal?: AbortSignal;
@@ -77,7 +79,7 @@ async function openPostgresql(url: string, options: DatabaseOptions): Promise<Da
     // Opened first: an address or a password that is wrong is told at once, where the writer would try for long.
     const ownership = await SessionOwnership.open(url);
     closers.push(() => ownership.close());
-    const reader = new PostgresqlPool(url);
+    const reader = new PostgresqlPool(url, options.readers ?? 10);
     closers.push(() => reader.close());
     const writer = new Writer(new PostgresqlTransactor(url, options.doubtMs ?? 60_000), options);
     closers.push(() => writer.close());

@@ -13,7 +13,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 /** Lets a process that was frozen in mid-transaction not hold its row locks for ever. */
 const IDLE_IN_TRANSACTION_MS = 30_000;
-const READERS = 10;
 
 const INT8 = 20;
 const NUMERIC = 1700;
@@ -142,10 +141,12 @@ export class PostgresqlSession implements PostgresqlConnection {
 export class PostgresqlPool implements PostgresqlConnection {
   readonly dialect = 'postgresql';
   readonly #pool: pg.Pool;
+  readonly #most: number;
   #closed: Promise<void> | undefined;
 
-  constructor(url: string) {
-    this.#pool = new pg.Pool({ ...settings(url), max: READERS, options: '-c default_transaction_read_only=on' });
+  constructor(url: string, most: number) {
+    this.#most = most;
+    this.#pool = new pg.Pool({ ...settings(url), max: most, options: '-c default_transaction_read_only=on' });
     this.#pool.on('error', () => {});
   }
 
@@ -177,7 +178,7 @@ export class PostgresqlPool implements PostgresqlConnection {
         return await this.#pool.query(query);
       } catch (error) {
         if (!breaks(error) || this.#closed !== undefined) throw error;
-        if (failures >= READERS) throw new ConnectionLost('PostgreSQL does not answer.', { cause: error });
+        if (failures >= this.#most) throw new ConnectionLost('PostgreSQL does not answer.', { cause: error });
       }
     }
   }

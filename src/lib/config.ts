@@ -75,7 +75,11 @@ const Database = Type.Object(
       path: 'sqlite:',
       description: 'Where rows and journals are kept. SQLite serves one host; PostgreSQL serves several.',
     }),
-    max_pool_size: Type.Integer({ ...positive, default: 10, description: 'Most connections to PostgreSQL.' }),
+    max_pool_size: Type.Integer({
+      ...positive,
+      default: 10,
+      description: 'Connections to PostgreSQL that read, at most; two more write and keep watch.',
+    }),
   },
   { description: 'The database.' },
 );
