@@ -137,7 +137,11 @@ export class FileStore {
   /** A file of this name and size, made by `fill` out of an empty one, unless it is there. */
   async make(full: string, sizeGiB: number, signal: AbortSignal, fill: (path: string) => Promise<void>): Promise<void> {
     const there = await this.look(full);
-    if (there !== null) return requireSize(full, there, sizeGiB);
+    if (there !== null) {
+      requireSize(full, there, sizeGiB);
+      // Made by a call that was killed before it took the other name away: a file of two names cannot be managed.
+      return this.#dropTemporaries(full);
+    }
     await this.#withTemporary(full, async (path) => {
       await fill(path);
       signal.throwIfAborted();
@@ -238,8 +242,12 @@ export class FileStore {
   }
 
   async #withTemporary(full: string, make: (path: string) => Promise<void>): Promise<void> {
-    for (const name of await this.temporaries(full)) await removeIfThere(this.path(name));
+    await this.#dropTemporaries(full);
     await withTemporary(this.#directory.path, full, make);
+  }
+
+  async #dropTemporaries(full: string): Promise<void> {
+    for (const name of await this.temporaries(full)) await removeIfThere(this.path(name));
   }
 
   // A child process: freeing a fragmented file takes seconds on Btrfs, and a file thread with it.

@@ -44,6 +44,15 @@ describe('a file with two names', () => {
     assert.deepEqual((await names()).toSorted(), [`snapshot-${snapshot.id}`, `volume-${snapshot.volumeId}`].sort());
   });
 
+  it('loses the one that means nothing when it is made again', async (context) => {
+    const { driver, directory, volume, leftovers } = await cutShort(context);
+    await driver.createVolume(volume, calm());
+    const full = join(directory, `volume-${volume.id}`);
+    await link(full, join(directory, `.tmp-volume-${volume.id}.${uuid()}`));
+    await driver.createVolume(volume, calm());
+    assert.deepEqual(await leftovers(), []);
+  });
+
   it('is theirs when it is given back', async (context) => {
     const { driver, volume, names, twoNames } = await cutShort(context);
     await driver.createVolume(volume, calm());
