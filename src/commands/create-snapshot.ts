@@ -14,7 +14,8 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
-import { volumeFor } from './find.ts';
+import { lockVolume } from './lock.ts';
+import { isMigrating } from './migrating.ts';
 
 export interface CreateSnapshotWish {
   readonly volumeId: string;
@@ -27,7 +28,7 @@ export interface CreateSnapshotWish {
 
 export async function createSnapshot(desk: Desk, caller: Caller, wish: CreateSnapshotWish): Promise<Snapshot> {
   return desk.db.write(async (tx) => {
-    const volume = await volumeFor(tx.db, caller, wish.volumeId);
+    const volume = await lockVolume(tx, caller, wish.volumeId);
     const states = wish.force ? ['available', 'in-use'] : ['available'];
     if (!states.includes(volume.status))
       throw new InvalidVolume(
@@ -59,7 +60,7 @@ export async function insertSnapshotOf(
   wish: Pick<CreateSnapshotWish, 'name' | 'description' | 'metadata'>,
 ): Promise<{ readonly snapshot: Snapshot; readonly pool: string }> {
   const { host: pool, sizeGiB, volumeTypeId } = volume;
-  if (pool === null || volume.migrationStatus !== null)
+  if (pool === null || isMigrating(volume))
     throw new InvalidVolume(`Volume ${volume.id} is not on a backend, or on its way to another.`);
   const type = await getVolumeType(tx.db, volumeTypeId);
   const { quota } = desk.config;

@@ -65,6 +65,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       status: 'creating',
       availabilityZone: zone,
       volumeTypeId: type.id,
+      bootable: 'origin' in source && source.origin.bootable,
       snapshotId: wish.snapshotId,
       sourceVolumeId: wish.sourceVolumeId,
       multiattach: isMultiattach(type),

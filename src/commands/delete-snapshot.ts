@@ -8,6 +8,7 @@ import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
 import { snapshotFor } from './find.ts';
+import { lockSnapshot } from './lock.ts';
 import { stopFlowsOf } from './stop-flows.ts';
 
 export async function deleteSnapshot(
@@ -16,9 +17,12 @@ export async function deleteSnapshot(
   id: string,
   { force }: { readonly force: boolean },
 ): Promise<void> {
-  if (force) await stopFlowsOf(desk, snapshotResource(id), 'The snapshot is deleted by force.');
+  if (force) {
+    await snapshotFor(desk.db.read, caller, id);
+    await stopFlowsOf(desk, snapshotResource(id), 'The snapshot is deleted by force.');
+  }
   await desk.db.write(async (tx) => {
-    const snapshot = await snapshotFor(tx.db, caller, id);
+    const snapshot = await lockSnapshot(tx, caller, id);
     const { host } = await getVolume(tx.db, snapshot.volumeId);
     const moved =
       snapshot.groupSnapshotId === null &&

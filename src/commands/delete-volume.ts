@@ -1,4 +1,9 @@
-/** `DELETE /volumes/{id}`, with cascade and force. */
+/**
+ * `DELETE /volumes/{id}`, with cascade and force.
+ *
+ * A volume that could not be taken over (`error_managing`) has nothing on the backend that is ours: its row goes, and what
+ * an operator has there stays.
+ */
 import { moveSnapshotStatus, snapshotsOf } from '../db/snapshots.ts';
 import { moveVolumeStatus } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
@@ -13,7 +18,10 @@ import type { Volume } from '../model/volume.ts';
 import { begin, exclusive, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
 import { volumeFor } from './find.ts';
+import { lockVolume } from './lock.ts';
+import { isMigrating } from './migrating.ts';
 import { stopFlowsOf } from './stop-flows.ts';
+import { beginUnmanage } from './unmanage-volume.ts';
 
 export interface DeleteVolumeOptions {
   /** Its snapshots too. */
@@ -28,11 +36,14 @@ export async function deleteVolume(
   id: string,
   { cascade, force }: DeleteVolumeOptions,
 ): Promise<void> {
-  if (force) await stopFlowsOf(desk, volumeResource(id), 'The volume is deleted by force.');
+  if (force) await stopFlows(desk, caller, id, cascade);
   await desk.db.write(async (tx) => {
-    const volume = await volumeFor(tx.db, caller, id);
+    const volume = await lockVolume(tx, caller, id);
     const snapshots = await snapshotsOf(tx.db, id);
+    if (isMigrating(volume) || volume.groupId !== null)
+      throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be deleted.`);
     if (volume.host === null && snapshots.length === 0) return forgetUnplaced(tx, volume, force, caller);
+    if (volume.status === 'error_managing') return beginUnmanage(desk, tx, caller, volume, 'deleting');
     checkSnapshots(volume, snapshots, cascade, force);
     const moved = await moveVolumeStatus(tx, id, {
       from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
@@ -55,6 +66,13 @@ export async function deleteVolume(
     const holds = [exclusive(volumeResource(id)), ...snapshots.map((each) => exclusive(snapshotResource(each.id)))];
     await begin(desk, tx, caller, flow, input, { resource: volumeResource(id), projectId: volume.projectId, holds });
   });
+}
+
+async function stopFlows(desk: Desk, caller: Caller, id: string, cascade: boolean): Promise<void> {
+  await volumeFor(desk.db.read, caller, id);
+  const snapshots = cascade ? await snapshotsOf(desk.db.read, id) : [];
+  const resources = [volumeResource(id), ...snapshots.map((snapshot) => snapshotResource(snapshot.id))];
+  for (const resource of resources) await stopFlowsOf(desk, resource, 'The volume is deleted by force.');
 }
 
 /** It never came to a backend: there is nothing to be done but to forget it. */

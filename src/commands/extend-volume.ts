@@ -10,7 +10,7 @@ import { InvalidInput, InvalidVolume } from '../model/errors.ts';
 import { gigabytesQuota } from '../model/quota.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
-import { volumeFor } from './find.ts';
+import { lockVolume } from './lock.ts';
 import { checkSizeForType } from './volume-choices.ts';
 
 export async function extendVolume(
@@ -21,7 +21,7 @@ export async function extendVolume(
   { inUseAllowed }: { readonly inUseAllowed: boolean },
 ): Promise<void> {
   await desk.db.write(async (tx) => {
-    const volume = await volumeFor(tx.db, caller, id);
+    const volume = await lockVolume(tx, caller, id);
     const type = await getVolumeType(tx.db, volume.volumeTypeId);
     const moved = await moveVolumeStatus(tx, id, {
       from: inUseAllowed ? ['available', 'in-use'] : ['available'],

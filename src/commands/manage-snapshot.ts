@@ -6,7 +6,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import { type CreateSnapshotWish, insertSnapshotOf } from './create-snapshot.ts';
 import type { Desk } from './desk.ts';
-import { volumeFor } from './find.ts';
+import { lockVolume } from './lock.ts';
 
 export interface ManageSnapshotWish extends Omit<CreateSnapshotWish, 'force'> {
   readonly ref: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface ManageSnapshotWish extends Omit<CreateSnapshotWish, 'force'> {
 
 export async function manageSnapshot(desk: Desk, caller: Caller, wish: ManageSnapshotWish): Promise<Snapshot> {
   return desk.db.write(async (tx) => {
-    const volume = await volumeFor(tx.db, caller, wish.volumeId);
+    const volume = await lockVolume(tx, caller, wish.volumeId);
     if (volume.status !== 'available' && volume.status !== 'in-use') {
       throw new InvalidVolume(
         `Volume ${volume.id} must be available or in-use to be given a snapshot; it is ${volume.status}.`,

@@ -7,11 +7,11 @@ import { InvalidSnapshot } from '../model/errors.ts';
 import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
-import { snapshotFor } from './find.ts';
+import { lockSnapshot } from './lock.ts';
 
 export async function unmanageSnapshot(desk: Desk, caller: Caller, id: string): Promise<void> {
   await desk.db.write(async (tx) => {
-    const snapshot = await snapshotFor(tx.db, caller, id);
+    const snapshot = await lockSnapshot(tx, caller, id);
     const { host: pool } = await getVolume(tx.db, snapshot.volumeId);
     const moved =
       snapshot.groupSnapshotId === null &&

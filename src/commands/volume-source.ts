@@ -10,7 +10,7 @@ import type { Image } from '../model/image.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
-import { snapshotFor, volumeFor } from './find.ts';
+import { lockSnapshot, lockVolume } from './lock.ts';
 
 /** `origin` is the volume it comes from in the end: the source itself, or the volume of the snapshot. */
 export type Source =
@@ -27,20 +27,20 @@ export interface SourceWish {
 
 const BYTES_PER_GIB = 1024 ** 3;
 
-/** Rejects with 404 for what is not there, 400 for what cannot be read now. */
+/** It is there, and as it was found, until the holds are taken. Rejects with 404 for what is not there, 400 for what cannot be read now. */
 export async function findSource(
-  { db }: Tx,
+  tx: Tx,
   caller: Caller,
   { snapshotId, sourceVolumeId, image }: SourceWish,
 ): Promise<Source> {
   if (snapshotId !== null) {
-    const snapshot = await snapshotFor(db, caller, snapshotId);
+    const snapshot = await lockSnapshot(tx, caller, snapshotId);
     if (snapshot.status !== 'available')
       throw new InvalidSnapshot(`Snapshot ${snapshotId} must be available to be read; it is ${snapshot.status}.`);
-    return { is: 'snapshot', snapshot, origin: await getVolume(db, snapshot.volumeId) };
+    return { is: 'snapshot', snapshot, origin: await getVolume(tx.db, snapshot.volumeId) };
   }
   if (sourceVolumeId !== null) {
-    const origin = await volumeFor(db, caller, sourceVolumeId);
+    const origin = await lockVolume(tx, caller, sourceVolumeId);
     if (origin.status !== 'available' && origin.status !== 'in-use') {
       throw new InvalidVolume(
         `Volume ${sourceVolumeId} must be available or in-use to be cloned; it is ${origin.status}.`,

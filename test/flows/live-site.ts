@@ -92,8 +92,16 @@ export class LiveSite {
   }
 }
 
+export interface LiveSiteOptions extends SiteOptions {
+  /** False: flows are begun and wait, so that what a command has written stays as it was written. */
+  readonly running?: boolean;
+}
+
 /** Closed when the test ends. */
-export async function liveSite(context: TestContext, options: SiteOptions = {}): Promise<LiveSite> {
+export async function liveSite(
+  context: TestContext,
+  { running = true, ...options }: LiveSiteOptions = {},
+): Promise<LiveSite> {
   const fresh = await freshSqlite();
   const database = await openDatabase(fresh.url, { as: 'server' });
   const site = await Site.open(database, options);
@@ -104,6 +112,6 @@ export async function liveSite(context: TestContext, options: SiteOptions = {}):
     site.close();
     await fresh.remove();
   });
-  await live.start();
+  if (running) await live.start();
   return live;
 }
