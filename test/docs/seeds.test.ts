@@ -22,7 +22,7 @@ const testsIn = (text: string): { readonly path: string; readonly name: string }
 function hasTest(source: string, name: string): boolean {
   const literal = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const made = `(?:\\b(?:test|it|describe|promise|prove\\w+)\\(|\\bsentence:)\\s*(['"\`])${literal}\\1`;
-  return new RegExp(`${made}|// @ts-expect-error ${literal}$`, 'm').test(source);
+  return new RegExp(`${made}|// @ts-expect.error ${literal}$`, 'm').test(source);
 }
 
 describe('the page of the seeds', () => {
