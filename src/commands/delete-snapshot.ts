@@ -19,7 +19,7 @@ export async function deleteSnapshot(
 ): Promise<void> {
   if (force) {
     await snapshotFor(desk.db.read, caller, id);
-    await stopFlowsOf(desk, snapshotResource(id), 'The snapshot is deleted by force.');
+    await stopFlowsOf(desk, [snapshotResource(id)], 'The snapshot is deleted by force.');
   }
   await desk.db.write(async (tx) => {
     const snapshot = await lockSnapshot(tx, caller, id);

@@ -72,7 +72,7 @@ async function stopFlows(desk: Desk, caller: Caller, id: string, cascade: boolea
   await volumeFor(desk.db.read, caller, id);
   const snapshots = cascade ? await snapshotsOf(desk.db.read, id) : [];
   const resources = [volumeResource(id), ...snapshots.map((snapshot) => snapshotResource(snapshot.id))];
-  for (const resource of resources) await stopFlowsOf(desk, resource, 'The volume is deleted by force.');
+  await stopFlowsOf(desk, resources, 'The volume is deleted by force.');
 }
 
 /** It never came to a backend: there is nothing to be done but to forget it. */

@@ -1,19 +1,20 @@
-/** Takes back what works on a resource, so that something else may. */
+/** Takes back what works on some resources, so that something else may. */
 import type { Desk } from './desk.ts';
 
 /** Long enough for a running program to be killed and its half-made file to be removed. */
 const PATIENCE_MS = 15_000;
 
-/** Resolves when no flow works on it any more, or when one does not let go in time: its hold then says so. */
-export async function stopFlowsOf(desk: Desk, resource: string, reason: string): Promise<void> {
+/** Resolves when no flow works on them any more, or when one does not let go in time: its hold then says so. */
+export async function stopFlowsOf(desk: Desk, resources: readonly string[], reason: string): Promise<void> {
   const flows = await desk.db.read
     .selectFrom('flow')
     .select('id')
-    .where('resource', '=', resource)
+    .where('resource', 'in', resources)
     .where('ended_at', 'is', null)
     .execute();
   const patience = AbortSignal.timeout(PATIENCE_MS);
-  for (const { id } of flows) {
+  const stops = flows.map(async ({ id }) => {
     if (await desk.engine.wish(id, 'cancel', reason)) await desk.engine.settled(id, patience).catch(() => undefined);
-  }
+  });
+  await Promise.all(stops);
 }

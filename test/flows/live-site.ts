@@ -15,6 +15,7 @@ import type { EngineEvent } from '../../src/engine/events.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';
 import { FLOWS } from '../../src/flows/registry.ts';
 import type { Tools } from '../../src/flows/tools.ts';
+import { pause } from '../../src/lib/clock.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Volume } from '../../src/model/volume.ts';
 import { freshSqlite } from '../databases.ts';
@@ -27,6 +28,7 @@ export class LiveSite {
   readonly engine: Engine<Tools, Tx>;
   readonly journal: DatabaseJournal;
   readonly events: EngineEvent[] = [];
+  readonly #looks = new Set<(event: EngineEvent) => void>();
 
   constructor(site: Site) {
     this.site = site;
@@ -37,7 +39,10 @@ export class LiveSite {
       flows: FLOWS,
       pollMs: 10,
       revertRetry: { tries: 2, when: () => true, backoffMs: 1 },
-      listen: (event) => this.events.push(event),
+      listen: (event) => {
+        this.events.push(event);
+        for (const look of this.#looks) look(event);
+      },
     });
   }
 
@@ -52,6 +57,22 @@ export class LiveSite {
   async start(): Promise<void> {
     await this.database.ownership.take(processName(this.engine.process));
     await this.engine.start(BACKENDS.map((backend) => `host:node@${backend}`));
+  }
+
+  /** Resolves when there has been an event that is as wanted. */
+  async heard(wanted: (event: EngineEvent) => boolean): Promise<void> {
+    if (this.events.some(wanted)) return;
+    let look = (_event: EngineEvent): void => {};
+    const heard = new Promise<void>((resolve) => {
+      look = (event) => {
+        if (wanted(event)) resolve();
+      };
+      this.#looks.add(look);
+    });
+    const late = pause(DEADLINE_MS, new AbortController().signal).then(() => {
+      throw new Error('It was never heard.');
+    });
+    await Promise.race([heard, late]).finally(() => this.#looks.delete(look));
   }
 
   /** The newest flow of a volume or a snapshot. */
