@@ -43,9 +43,9 @@ export class SqliteTransactor implements Transactor {
     this.#kept = this.#shared;
   }
 
-  async undo(): Promise<void> {
+  async undo(reason: unknown): Promise<void> {
     // A full disk or a failing one makes SQLite end the transaction by itself, and then nothing may go on in it.
-    if (!this.#file.inTransaction) throw this.#file.failure ?? new Error('SQLite ended the transaction.');
+    if (!this.#file.inTransaction) throw this.#file.failure ?? reason;
     this.#file.statement(this.#shared ? 'ROLLBACK TO unit' : 'ROLLBACK').run();
   }
 

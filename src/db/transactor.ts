@@ -15,8 +15,8 @@ export interface Transactor {
   enter(): Promise<void>;
   /** What the unit did stands, if the transaction does. */
   keep(): Promise<void>;
-  /** What the unit did is undone. Without a shared transaction this ends it. */
-  undo(): Promise<void>;
+  /** What the unit did is undone, for this reason. Without a shared transaction this ends it. */
+  undo(reason: unknown): Promise<void>;
   /** Resolves when everything kept is durable. Throws `CommitInDoubt` when that cannot be found out, anything else when nothing was committed. */
   commit(signal: AbortSignal): Promise<void>;
   /** Rolls back whatever is open. Never throws. */

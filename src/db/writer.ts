@@ -174,7 +174,7 @@ export class Writer {
         return { value, hooks };
       } catch (error) {
         if (transactor.passes(error)) throw error;
-        await transactor.undo();
+        await transactor.undo(error);
         return { error };
       } finally {
         tx.end();

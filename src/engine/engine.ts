@@ -297,9 +297,21 @@ export class Engine<Tools, Tx extends EngineTx> {
 
   async #takeUp(row: FlowRow): Promise<void> {
     try {
-      this.#run(row, await this.#options.journal.steps(row.id));
+      this.#run(row, await this.#steps(row.id));
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#drop(row, error);
+    }
+  }
+
+  /** Waits out trouble: to claim a flow again and again would count against it. */
+  async #steps(id: string): Promise<Parameters<typeof resume>[2]> {
+    for (;;) {
+      try {
+        return await this.#options.journal.steps(id);
+      } catch (error) {
+        if (!this.#options.journal.isTrouble(error)) throw error;
+        await pause(this.#options.troubleBackoffMs ?? 250, this.#stop.signal);
+      }
     }
   }
 

@@ -135,6 +135,7 @@ proveEngine('recovery', (test) => {
     delete w.tools.on.b;
     const second = await w.live([three], { faults: { unreadable: 3 } });
     for (const id of ids) assert.equal((await w.settled(second, id)).state, 'success');
+    assert.equal(second.events.filter(({ is }) => is === 'flow-started').length, 2);
   });
 
   test('settled ends with its signal', async (w) => {
