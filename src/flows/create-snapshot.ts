@@ -2,13 +2,16 @@
  * Take a snapshot of a volume, in use or not.
  *
  * The command has inserted the row (`creating`), counted the quota and taken the holds (the snapshot exclusive, its volume
- * shared: several snapshots of one volume may be taken at once, but it is not extended or deleted meanwhile). If it fails
- * nothing stays on the backend and the row says `error`.
+ * shared: several snapshots of one volume may be taken at once, but it is not extended or deleted meanwhile). The volume's
+ * pool must have room for it. If it fails nothing stays on the backend and the row says `error`.
  */
+import { listPools } from '../db/pools.ts';
 import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
+import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
+import { schedule } from '../scheduler/schedule.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
@@ -23,6 +26,19 @@ const ErrorOut = obligation({
   revert: async ({ snapshotRef: { id } }: CreateSnapshot, _outcome, { tx, failures, ...context }) => {
     if (!(await updateSnapshot(tx, id, { status: 'error' }))) return;
     await tellUser(tx, 'create-snapshot', failures[0], await getSnapshot(tx.db, id), context);
+  },
+});
+
+/** Its pool must have room for what it may come to hold. The command has counted that already, so it is left out here. */
+const ScheduleCreateSnapshot = record({
+  name: 'schedule_create_snapshot',
+  execute: async ({ snapshotRef: { id, sizeGiB }, pool }: CreateSnapshot, { tx, tools }) => {
+    const { volumeTypeId } = await getSnapshot(tx.db, id);
+    const pools = (await listPools(tx.db, tools.serviceDownSeconds)).map((each) =>
+      each.name === pool ? { ...each, provisionedGiB: each.provisionedGiB - sizeGiB } : each,
+    );
+    const request = { sizeGiB, volumeType: await getVolumeType(tx.db, volumeTypeId), resourceBackend: pool };
+    schedule(pools, request, tools.scheduler);
   },
 });
 
@@ -59,6 +75,7 @@ const CreateSnapshotOnFinish = record({
 
 export const createSnapshot = flow<CreateSnapshot>('create_snapshot')
   .add(ErrorOut)
+  .add(ScheduleCreateSnapshot)
   .lane(({ pool }) => `host:${hostOf(pool)}`)
   .add(NotifySnapshotAction)
   .add(CreateOnBackend)

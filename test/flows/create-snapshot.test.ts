@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
 import { createSnapshot as command } from '../../src/commands/create-snapshot.ts';
 import { getSnapshot } from '../../src/db/snapshots.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { createSnapshot } from '../../src/flows/create-snapshot.ts';
 import { proveFlow } from '../prove-flow.ts';
 import { contentOf, givenVolume } from './given.ts';
+import { refuses } from './interposed.ts';
+import { liveSite } from './live-site.ts';
+import { quickExec } from './quick-exec.ts';
 import { caller } from './site.ts';
 import { onSite, provesEveryTask } from './site-proof.ts';
 import { snapshotWish } from './wishes.ts';
@@ -39,3 +43,34 @@ proveFlow(
   }),
 );
 provesEveryTask(createSnapshot);
+
+describe('create_snapshot', () => {
+  it('that its pool has no room for ends in error before the backend is asked', async (context) => {
+    const live = await liveSite(context, { set: ['quota.quota_gigabytes=-1'] });
+    // The pool may promise 20 times what it has: 20,000 GiB.
+    const volume = await givenVolume(live.site, { sizeGiB: 11_000 });
+    live.site.interpose('alpha', 'createSnapshot', refuses(new Error('Nobody may ask.')));
+    const { id } = await command(live.desk, caller, snapshotWish(volume.id));
+    assert.equal((await live.settledSnapshot({ id }))?.status, 'error');
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_SNAPSHOT_009_003']);
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('does not count what it asks for as taken already', async (context) => {
+    const live = await liveSite(context, { exec: quickExec, set: ['quota.quota_gigabytes=-1'] });
+    const volume = await givenVolume(live.site, { sizeGiB: 10_000 });
+    const { id } = await command(live.desk, caller, snapshotWish(volume.id));
+    assert.equal((await live.settledSnapshot({ id }))?.status, 'available');
+  });
+
+  it('on a backend that has not come up ends in error, and says why', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    live.site.down.add('node@alpha');
+    const { id } = await command(live.desk, caller, snapshotWish(volume.id));
+    assert.equal((await live.settled(`snapshot:${id}`)).state, 'reverted');
+    assert.equal((await live.settledSnapshot({ id }))?.status, 'error');
+    assert.equal((await live.site.messages()).length, 1);
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+});

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
 import { type CreateVolumeWish, createVolume as command } from '../../src/commands/create-volume.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { Call, ImageFile, VolumeRef } from '../../src/drivers/driver.ts';
 import { createVolume } from '../../src/flows/create-volume.ts';
 import { BackendFull } from '../../src/model/errors.ts';
 import { capturedMetadata } from '../../src/model/image.ts';
+import { Gate } from '../engine/gate.ts';
 import { proveFlow } from '../prove-flow.ts';
 import { contentOf, givenSnapshot, givenVolume } from './given.ts';
 import { refuses } from './interposed.ts';
+import { liveSite } from './live-site.ts';
+import { quickExec } from './quick-exec.ts';
 import { BACKENDS, caller, Site } from './site.ts';
 import { BOOT_SECTOR, diskImages } from './site-images.ts';
 import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
@@ -136,3 +140,47 @@ function sharesImages(site: Site): void {
     });
   }
 }
+
+describe('create_volume', () => {
+  it('whose process ended inside a backend that then does not come up stays there, and goes elsewhere when it is clean', async (context) => {
+    const live = await liveSite(context, { exec: quickExec });
+    const gate = new Gate();
+    live.site.interpose('alpha', 'createVolume', async (proceed, args) => {
+      await proceed();
+      await gate.pass({ context: args[1] as Call });
+    });
+    const { id } = await command(live.desk, caller, volumeWish());
+    await gate.arrived;
+    live.site.down.add('node@alpha');
+    await live.restart();
+    assert.equal((await live.settled(`volume:${id}`)).state, 'stuck');
+    assert.deepEqual(live.site.objects(), [`alpha/volume-${id}`]);
+
+    live.site.down.clear();
+    await live.engine.wish((await live.flowOf(`volume:${id}`)).id, 'resume', 'It is up again.');
+    assert.partialDeepStrictEqual(await live.settledVolume({ id }), { status: 'available', host: 'node@beta#beta' });
+    assert.deepEqual(live.site.objects(), [`beta/volume-${id}`]);
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('is available, launched, told, and at its end in one commit', async (context) => {
+    const live = await liveSite(context, { exec: quickExec });
+    const look = () =>
+      live.database.reader.query<{ readonly seen: string }>(
+        `SELECT status || ' ' || (launched_at IS NOT NULL) || ' ' || (SELECT state FROM flow) || ' ' ||
+                (SELECT count(*) FROM outbox WHERE event_type = 'volume.create.end') || ' ' ||
+                (SELECT count(*) FROM hold) AS seen FROM volume`,
+      );
+    const { id } = await command(live.desk, caller, volumeWish());
+    const seen = new Set<string>();
+    for (;;) {
+      const [row] = await look();
+      seen.add(row?.seen ?? '');
+      if (row?.seen.startsWith('available')) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await live.settledVolume({ id });
+    const ended = [...seen].filter((each) => !/^creating 0 (pending|running) 0 1$/.test(each));
+    assert.deepEqual(ended, ['available 1 success 1 0']);
+  });
+});

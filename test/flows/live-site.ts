@@ -25,7 +25,7 @@ const DEADLINE_MS = 20_000;
 
 export class LiveSite {
   readonly site: Site;
-  readonly engine: Engine<Tools, Tx>;
+  #engine: Engine<Tools, Tx>;
   readonly journal: DatabaseJournal;
   readonly events: EngineEvent[] = [];
   readonly #looks = new Set<(event: EngineEvent) => void>();
@@ -33,9 +33,13 @@ export class LiveSite {
   constructor(site: Site) {
     this.site = site;
     this.journal = new DatabaseJournal(site.database);
-    this.engine = new Engine<Tools, Tx>({
+    this.#engine = this.#newEngine();
+  }
+
+  #newEngine(): Engine<Tools, Tx> {
+    return new Engine<Tools, Tx>({
       journal: this.journal,
-      tools: site.tools,
+      tools: this.site.tools,
       flows: FLOWS,
       pollMs: 10,
       revertRetry: { tries: 2, when: () => true, backoffMs: 1 },
@@ -44,6 +48,10 @@ export class LiveSite {
         for (const look of this.#looks) look(event);
       },
     });
+  }
+
+  get engine(): Engine<Tools, Tx> {
+    return this.#engine;
   }
 
   get database(): Database {
@@ -57,6 +65,14 @@ export class LiveSite {
   async start(): Promise<void> {
     await this.database.ownership.take(processName(this.engine.process));
     await this.engine.start(BACKENDS.map((backend) => `host:node@${backend}`));
+  }
+
+  /** The process ends, with its flows where they stand, and another one begins. */
+  async restart(): Promise<void> {
+    await this.engine.stop();
+    await this.database.ownership.release(processName(this.engine.process));
+    this.#engine = this.#newEngine();
+    await this.start();
   }
 
   /** Resolves when there has been an event that is as wanted. */
