@@ -21,7 +21,7 @@ import { FAULTS, FaultyExec } from './drivers/faulty-exec.ts';
 import { type Images, makeImages } from './drivers/images.ts';
 import { existing, OPERATIONS, type Operation, type Scene, writtenSource } from './drivers/operations.ts';
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 40_000;
 
 export interface DriverUnderProof {
   readonly name: string;

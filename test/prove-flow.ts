@@ -57,7 +57,7 @@ const proofs = new Map<string, Proven>();
 /** The flows that were proven in this process, as `name@version`; what was run is known when their tests have ended. */
 export const provenFlows = (): ReadonlyMap<string, Proven> => proofs;
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 const MOMENTS: readonly Moment[] = ['before', 'after'];
 
 export function proveFlow<Tools>(name: string, flow: AnyFlow, proof: Proof<Tools>): void {

@@ -29,7 +29,7 @@ export interface LiveService {
   gone(path: string): Promise<void>;
 }
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 /** `set` holds further options, as `section.key=value`. */
 export async function liveService(context: TestContext, set: readonly string[] = []): Promise<LiveService> {

@@ -84,7 +84,7 @@ export interface World {
 export type EngineTest = (sentence: string, body: (world: World) => Promise<void>) => void;
 
 const KINDS: readonly Kind[] = ['memory', 'SQLite', 'PostgreSQL'];
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 30_000;
 
 export function proveEngine(name: string, suite: (test: EngineTest) => void): void {
   for (const kind of KINDS) {

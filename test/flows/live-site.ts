@@ -21,7 +21,7 @@ import type { Volume } from '../../src/model/volume.ts';
 import { freshSqlite } from '../databases.ts';
 import { BACKENDS, Site, type SiteOptions } from './site.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 export class LiveSite {
   readonly site: Site;
