@@ -11,11 +11,10 @@
  */
 import { elapsed, millis, now, pause, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
-import { Call } from './call.ts';
 import { carry } from './carry.ts';
 import { advance, type Cursor, type FailureData, laneOf, plan, type Step, standing } from './cursor.ts';
 import type { EngineEvent } from './events.ts';
-import { Cancelled, type Failure, Fenced, failureOf, Interrupted, TaskTimeout } from './failure.ts';
+import { Cancelled, type Failure, Fenced, failureOf, Interrupted } from './failure.ts';
 import type { Node, TaskNode } from './flow.ts';
 import type { Claimed, Doing, EngineTx, FlowRow, Journal, Wish, Write } from './journal.ts';
 import type { Outcome, Rejection, RetryPolicy } from './task.ts';
@@ -31,6 +30,7 @@ import {
   type Surroundings,
   stepOf,
 } from './transaction.ts';
+import { GivenUp, Work } from './work.ts';
 
 export interface RunnerOptions<Tools, Tx extends EngineTx> {
   readonly journal: Journal<Tx>;
@@ -69,12 +69,7 @@ export class Runner<Tools, Tx extends EngineTx> {
   #seq: number;
   #wish: { readonly wish: Wish; readonly reason: string } | null;
   #inherited: boolean;
-  /** What runs in the world now: one call, or those of a parallel node. */
-  readonly #calls = new Set<Call>();
-  /** Why the task that runs must end: a wish, or the end of one beside it. */
-  #ending: { readonly reason: unknown } | undefined;
-  /** What was last said of it in the database. */
-  #noted: Doing | null = null;
+  readonly #work: Work;
   /** Parallel tasks write one after another. */
   #telling: Promise<unknown> = Promise.resolve();
 
@@ -91,6 +86,12 @@ export class Runner<Tools, Tx extends EngineTx> {
       cancelled: () => (this.#wish === null || this.#wish.wish === 'resume' ? undefined : this.#wish.reason),
     };
     this.#stop = stop;
+    this.#work = new Work(stop, {
+      context: () => contextOf(this.#cursor, this.#around),
+      progress: (task, fraction) => this.#emit({ is: 'task-progress', task, fraction }),
+      retried: (node, failure, tries) => this.#tellRetry(node, failure, tries),
+      doing: (doing) => this.#say(doing),
+    });
     this.#wish = row.wish === null ? null : { wish: row.wish, reason: row.wishReason ?? '' };
     this.#inherited = origin.recovered;
     this.#poisoned = origin.poisoned;
@@ -99,32 +100,24 @@ export class Runner<Tools, Tx extends EngineTx> {
   /** An operator or a user wants something of the flow, now. Saying it twice changes nothing. */
   wish(wish: Wish, reason: string): void {
     this.#wish = { wish, reason };
-    if (!this.#cursor.reverting && this.#heeds(this.#cursor, this.#calls.size > 0)) this.#end(new Cancelled(reason));
+    if (!this.#cursor.reverting && this.#heeds(this.#cursor, this.#work.begun)) this.#work.end(new Cancelled(reason));
   }
 
   /** The process stops: what runs is told. */
   interrupt(): void {
-    for (const call of this.#calls) call.abort(this.#stop.reason);
+    this.#work.interrupt();
   }
 
   /** Says in the database what has run for longer than `afterMs`, for people and other processes. */
   note(afterMs: number): void {
-    const [first] = this.#calls;
-    const doing = first !== undefined && millis(now()) - millis(first.doing.since) >= afterMs ? first.doing : null;
-    if (doing?.node !== this.#noted?.node || doing?.progress !== this.#noted?.progress) this.#say(doing);
-  }
-
-  #say(doing: Doing | null): void {
-    this.#noted = doing;
-    this.#options.journal
-      .doing(this.#row.id, doing)
-      .catch((error: unknown) => this.#emit({ is: 'journal-trouble', error }));
+    this.#work.note(afterMs);
   }
 
   async run(): Promise<void> {
     this.#emit({ is: 'flow-started', recovered: this.#inherited });
     let pending: readonly Step[] = [];
     for (;;) {
+      this.#work.renew();
       const before = pending.reduce(advance, this.#cursor);
       const turn = this.#turnBack(before);
       const cursor = turn.reduce(advance, before);
@@ -137,7 +130,10 @@ export class Runner<Tools, Tx extends EngineTx> {
       if ((action.do === 'parallel' || needsWorld(action)) && this.#options.owns(laneOf(cursor))) {
         if (pending.length > 0) await this.#append(pending);
         this.#stop.throwIfAborted();
-        this.#ending = undefined;
+        if (this.#work.ending) {
+          pending = [];
+          continue;
+        }
         if (action.do === 'parallel') pending = await this.#executeAll(action.node.branches);
         else if (action.do === 'execute') pending = [await this.#execute(action.node)];
         else {
@@ -195,17 +191,11 @@ export class Runner<Tools, Tx extends EngineTx> {
     return this.#wish.wish === 'revert' || !begun || !tasksOf(standing(cursor)).some(({ body }) => body.forwardOnly);
   }
 
-  /** What runs is told, and is not tried again. */
-  #end(reason: unknown): void {
-    this.#ending ??= { reason };
-    for (const call of this.#calls) call.abort(reason);
-  }
-
   async #execute(node: TaskNode): Promise<Step> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: false });
     const input = inputOf(this.#cursor.store, node);
-    const result = await this.#tried(node.body.retry, node, startedAt, async (context) =>
+    const result = await this.#work.tried(node.body.retry, node, startedAt, async (context) =>
       carry(((await node.body.execute?.(input as never, context as never)) ?? null) as Json, node.path),
     );
     if (result instanceof GivenUp) {
@@ -227,9 +217,9 @@ export class Runner<Tools, Tx extends EngineTx> {
       try {
         const step = await this.#execute(node);
         (step.event === 'done' ? done : failed).push(step);
-        if (step.event !== 'done') this.#end(besides(step));
+        if (step.event !== 'done') this.#work.end(besides(step));
       } catch (error) {
-        this.#end(error);
+        this.#work.end(error);
         throw error;
       }
     });
@@ -242,7 +232,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: true });
     const input = inputOf(this.#cursor.store, node);
-    const result = await this.#tried(this.#options.revertRetry, node, startedAt, async (context) => {
+    const result = await this.#work.tried(this.#options.revertRetry, node, startedAt, async (context) => {
       await node.body.revert?.(input as never, outcome as never, context as never);
       return null;
     });
@@ -255,67 +245,10 @@ export class Runner<Tools, Tx extends EngineTx> {
     return stepOf(this.#cursor, node.path, 'revert_failed', { failure, interrupted: false }, startedAt);
   }
 
-  /** One world call, tried as its policy says, each time under its deadline. */
-  async #tried(
-    policy: RetryPolicy,
-    node: TaskNode,
-    since: Timestamp,
-    work: (context: object) => Promise<Json>,
-  ): Promise<Json | GivenUp> {
-    for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
-      const call = this.#call(node, since);
-      const timer = Number.isFinite(node.body.timeoutMs)
-        ? setTimeout(
-            () => call.abort(new TaskTimeout(`${node.path} took longer than ${node.body.timeoutMs} ms.`)),
-            node.body.timeoutMs,
-          )
-        : undefined;
-      try {
-        return await work(this.#contextOf(call, node));
-      } catch (error) {
-        this.#stop.throwIfAborted();
-        const failure = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
-        const worth = policy.when?.(failure) ?? failure.transient;
-        if (tries >= policy.tries || this.#ending !== undefined || !worth) return new GivenUp(failure);
-        await this.#tellRetry(node, failure, tries);
-      } finally {
-        clearTimeout(timer);
-        this.#calls.delete(call);
-        if (this.#noted?.node === node.path) this.#say(null);
-      }
-      const ending = await this.#rest(node, since, backoffMs);
-      if (ending !== undefined) return new GivenUp(failureOf(ending.reason, node.path));
-      backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000);
-    }
-  }
-
-  #call(node: TaskNode, since: Timestamp): Call {
-    const call = new Call({ node: node.path, since, progress: null });
-    this.#calls.add(call);
-    if (this.#ending !== undefined) call.abort(this.#ending.reason);
-    if (this.#stop.aborted) call.abort(this.#stop.reason);
-    return call;
-  }
-
-  /** The pause before another try; ends early, and says why, when the task is to end. */
-  async #rest(node: TaskNode, since: Timestamp, ms: number): Promise<{ readonly reason: unknown } | undefined> {
-    const resting = this.#call(node, since);
-    await pause(ms, resting.signal).catch(() => {});
-    this.#calls.delete(resting);
-    this.#stop.throwIfAborted();
-    return resting.aborted;
-  }
-
-  #contextOf(call: Call, node: TaskNode): object {
-    return {
-      ...contextOf(this.#cursor, this.#around),
-      get signal(): AbortSignal {
-        return call.signal;
-      },
-      progress: (fraction: number): void => {
-        if (call.tells(fraction)) this.#emit({ is: 'task-progress', task: node.path, fraction });
-      },
-    };
+  #say(doing: Doing | null): void {
+    this.#options.journal
+      .doing(this.#row.id, doing)
+      .catch((error: unknown) => this.#emit({ is: 'journal-trouble', error }));
   }
 
   /** The first tries tell the story; later ones only that it goes on, so the journal stays small. */
@@ -424,14 +357,6 @@ export class Runner<Tools, Tx extends EngineTx> {
   #emit(event: Emitted): void {
     const { id, name, resource, requestId } = this.#row;
     this.#options.emit({ ...event, flowId: id, flow: name, resource, requestId } as EngineEvent);
-  }
-}
-
-/** The tries are used up, or no other is worth it. */
-class GivenUp {
-  readonly failure: Failure;
-  constructor(failure: Failure) {
-    this.failure = failure;
   }
 }
 

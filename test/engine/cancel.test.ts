@@ -64,6 +64,16 @@ proveEngine('cancel', (test) => {
     }
   });
 
+  test('that comes while what is done is being written keeps the next task from beginning', async (w) => {
+    const two = flow<object>('two').add(makes('a')).add(makes('b')).build({ version: 1 });
+    const life = await w.live([two], {
+      faults: { onWrite: async (n) => void (n === 0 && (await life.engine.wish('f', 'cancel', 'enough'))) },
+    });
+    await w.begin(life, two, {}, { id: 'f' });
+    assert.equal((await w.settled(life, 'f')).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', '-a done']);
+  });
+
   test('stops a task that listens to its signal', async (w) => {
     const gate = new Gate();
     w.tools.on.c = gate.pass;

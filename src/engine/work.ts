@@ -1,0 +1,145 @@
+/**
+ * What one flow does in the world now: a call of a task or of a revert, or those of a parallel node. Each is tried as its
+ * policy says, under its deadline, until it succeeds, is given up, or is told to end.
+ *
+ * A call is told by its signal and never torn away: what it does in the world is its own to stop, and the flow waits.
+ */
+import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
+import type { Json } from '../lib/json.ts';
+import { Call } from './call.ts';
+import { type Failure, failureOf, TaskTimeout } from './failure.ts';
+import type { TaskNode } from './flow.ts';
+import type { Doing } from './journal.ts';
+import type { RetryPolicy } from './task.ts';
+
+/** What the work asks and tells of its flow. */
+interface Surrounding {
+  /** What a task is told besides its signal. */
+  context(): object;
+  progress(task: string, fraction: number): void;
+  retried(node: TaskNode, failure: Failure, tries: number): Promise<void>;
+  /** For people and other processes. */
+  doing(doing: Doing | null): void;
+}
+
+/** The tries are used up, or no other is worth it. */
+export class GivenUp {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    this.failure = failure;
+  }
+}
+
+export class Work {
+  /** The process stops. */
+  readonly #stop: AbortSignal;
+  readonly #around: Surrounding;
+  readonly #calls = new Set<Call>();
+  /** Why what runs must end: a wish, or the end of what is beside it. */
+  #ending: { readonly reason: unknown } | undefined;
+  /** What was last said in the database. */
+  #noted: Doing | null = null;
+
+  constructor(stop: AbortSignal, around: Surrounding) {
+    this.#stop = stop;
+    this.#around = around;
+  }
+
+  /** Something runs, or waits to be tried again. */
+  get begun(): boolean {
+    return this.#calls.size > 0;
+  }
+
+  get ending(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** What was told to end has ended; what comes next is not told. */
+  renew(): void {
+    this.#ending = undefined;
+  }
+
+  /** What runs is told, and is not tried again. The first reason counts. */
+  end(reason: unknown): void {
+    this.#ending ??= { reason };
+    for (const call of this.#calls) call.abort(reason);
+  }
+
+  interrupt(): void {
+    for (const call of this.#calls) call.abort(this.#stop.reason);
+  }
+
+  /** Says what has run for longer than `afterMs`, unless that is said already. */
+  note(afterMs: number): void {
+    const [first] = this.#calls;
+    const doing = first !== undefined && millis(now()) - millis(first.doing.since) >= afterMs ? first.doing : null;
+    if (doing?.node !== this.#noted?.node || doing?.progress !== this.#noted?.progress) this.#say(doing);
+  }
+
+  async tried(
+    policy: RetryPolicy,
+    node: TaskNode,
+    since: Timestamp,
+    work: (context: object) => Promise<Json>,
+  ): Promise<Json | GivenUp> {
+    for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
+      const call = this.#call(node, since);
+      const timer = Number.isFinite(node.body.timeoutMs)
+        ? setTimeout(
+            () => call.abort(new TaskTimeout(`${node.path} took longer than ${node.body.timeoutMs} ms.`)),
+            node.body.timeoutMs,
+          )
+        : undefined;
+      try {
+        return await work(this.#contextOf(call, node));
+      } catch (error) {
+        this.#stop.throwIfAborted();
+        const failure = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
+        const worth = policy.when?.(failure) ?? failure.transient;
+        if (tries >= policy.tries || this.ending || !worth) return new GivenUp(failure);
+        await this.#around.retried(node, failure, tries);
+      } finally {
+        clearTimeout(timer);
+        this.#calls.delete(call);
+        if (this.#noted?.node === node.path) this.#say(null);
+      }
+      const ending = await this.#rest(node, since, backoffMs);
+      if (ending !== undefined) return new GivenUp(failureOf(ending.reason, node.path));
+      backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000);
+    }
+  }
+
+  /** The pause before another try; ends early, and says why, when the task is to end. */
+  async #rest(node: TaskNode, since: Timestamp, ms: number): Promise<{ readonly reason: unknown } | undefined> {
+    const resting = this.#call(node, since);
+    await pause(ms, resting.signal).catch(() => {});
+    this.#calls.delete(resting);
+    this.#stop.throwIfAborted();
+    return resting.aborted;
+  }
+
+  #call(node: TaskNode, since: Timestamp): Call {
+    const call = new Call({ node: node.path, since, progress: null });
+    this.#calls.add(call);
+    if (this.#ending !== undefined) call.abort(this.#ending.reason);
+    if (this.#stop.aborted) call.abort(this.#stop.reason);
+    return call;
+  }
+
+  #contextOf(call: Call, node: TaskNode): object {
+    return {
+      ...this.#around.context(),
+      get signal(): AbortSignal {
+        return call.signal;
+      },
+      progress: (fraction: number): void => {
+        if (call.tells(fraction)) this.#around.progress(node.path, fraction);
+      },
+    };
+  }
+
+  #say(doing: Doing | null): void {
+    this.#noted = doing;
+    this.#around.doing(doing);
+  }
+}
