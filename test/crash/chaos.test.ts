@@ -23,7 +23,6 @@ describe('killed at random under load, all promises are kept by', { concurrency:
       context.diagnostic(JSON.stringify(counts));
       assert.deepEqual(violations, []);
       assert.equal(counts.kills + counts.freezes, kills);
-      assert.ok(counts.promises > 0, 'something was promised');
     });
   }
 });

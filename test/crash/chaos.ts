@@ -14,7 +14,7 @@ const HELP = `npm run chaos -- [option…]
   --seed N           the same seed makes the same choices (a new one)
   --clients N        requests at once (4)
   --seconds N        for everything to end after the last strike (60)
-  --fault NAME       plants a fault: delete-fails-when-gone, journal-without-fence
+  --fault NAME       plants one: delete-fails-when-gone, journal-without-fence, backend-not-held
   --keep             leaves the directory of the storm there, and says where it is
   --quiet            tells no strikes`;
 
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '60' },
     each: { type: 'string', default: '40' },
     database: { type: 'string', default: 'both' },
-    seed: { type: 'string', default: String(Math.trunc(Math.random() * 1e9)) },
+    seed: { type: 'string', default: String(1 + Math.trunc(Math.random() * 1e9)) },
     clients: { type: 'string', default: '4' },
     seconds: { type: 'string', default: '60' },
     fault: { type: 'string' },
@@ -37,8 +37,13 @@ if (values.help) {
   console.log(HELP);
   process.exit(0);
 }
-const dialects: readonly Dialect[] =
-  values.database === 'both' ? ['sqlite', 'postgresql'] : [values.database as Dialect];
+const BOTH: readonly Dialect[] = ['sqlite', 'postgresql'];
+const dialects = values.database === 'both' ? BOTH : BOTH.filter((dialect) => dialect === values.database);
+const counts = [values.kills, values.each, values.seed, values.clients, values.seconds].map(Number);
+if (dialects.length === 0 || counts.some((count) => !Number.isSafeInteger(count) || count < 1)) {
+  console.error(HELP);
+  process.exit(2);
+}
 const kills = Number(values.kills);
 let violations = 0;
 for (const dialect of dialects) {
@@ -62,10 +67,10 @@ for (const dialect of dialects) {
       console.log(`${dialect}: left out, ${report.missing}`);
       break;
     }
-    const { violations: found, ...counts } = report;
+    const { violations: found, ...facts } = report;
     violations += found.length;
     console.log(
-      `  ${Object.entries({ ...counts, seconds: Math.round((performance.now() - began) / 1_000) })
+      `  ${Object.entries({ ...facts, seconds: Math.round((performance.now() - began) / 1_000) })
         .map(([key, value]) => `${key} ${value}`)
         .join(', ')}`,
     );
