@@ -1,6 +1,6 @@
 /**
- * A database as it is after a long life: volumes and ended flows by the thousand, written with one statement a table. Ids are
- * scattered as random ones are, and the counters are what a recount says.
+ * A database as it is after a long life: volumes and ended flows by the thousand, written with one statement a table. Ids of
+ * volumes are scattered as random ones are, those of flows grow with time, and the counters are what a recount says.
  */
 import { openDatabase } from '../src/db/database.ts';
 import { recountPoolUsage } from '../src/db/pool-usage.ts';
@@ -25,6 +25,8 @@ export async function fill(url: string, { volumes, flows }: Amounts): Promise<vo
     // Multiplied by this, neighbours land far from each other.
     const id = (i: string): string =>
       `${hex(`(${i} * 2654435761) % 4294967296`)} || '-0000-4000-8000-' || ${digits(i, 12)}`;
+    const flowId = (i: string): string =>
+      `'01900000-' || substr(${digits(i, 12)}, 1, 4) || '-7000-8000-' || ${digits(i, 12)}`;
     // Long ago, but not so long that ended flows are forgotten.
     const day = fromNow(-10 * 86_400_000).slice(0, 10);
     const at = (i: string): string => `'${day}T00:00:00.' || ${digits(i, 6)}`;
@@ -44,14 +46,14 @@ export async function fill(url: string, { volumes, flows }: Amounts): Promise<vo
         INSERT INTO flow (id, name, version, lane, state, input, epoch, seq, claims, resource, project_id, request_id,
           created_at, updated_at, ended_at)
         ${numbers(flows)}
-        SELECT ${id('i')}, 'create_volume', 1, 'host:${HOST}', 'success',
+        SELECT ${flowId('i')}, 'create_volume', 1, 'host:${HOST}', 'success',
           '{"volumeId":"00000000-0000-4000-8000-000000000000","zones":["nova"],"image":null}', 1, ${STEPS}, 0,
           'volume:' || ${id(`(i % ${Math.max(volumes, 1)} + 1)`)}, '${PROJECT}', 'req-' || ${id('i')}, ${at('i')}, ${at('i')}, ${at('i')}
         FROM n`);
       await execute(`
         INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
         ${numbers(flows)}, step (seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM step WHERE seq < ${STEPS - 1})
-        SELECT ${id('i')}, seq, 'task_number_' || seq, 'done', 1, '{"name":"a result of this task"}', ${at('i')}, ${at('i')}
+        SELECT ${flowId('i')}, seq, 'task_number_' || seq, 'done', 1, '{"name":"a result of this task"}', ${at('i')}, ${at('i')}
         FROM n, step`);
     });
     await database.write(async (tx) => {
