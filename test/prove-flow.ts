@@ -369,7 +369,9 @@ class Rounds {
       const id = await this.#flowId();
       assert.ok(id !== undefined, `the world began a ${this.#flow.name}`);
       await waiting?.(life.engine, id);
-      if (waiting || (await this.#dies(life, id))) {
+      const crash = disturbance.faults?.crash;
+      if (waiting || (await this.#dies(life, id)) || crash !== undefined) {
+        // A commit may be seen before its process dies of it: when nothing of it runs any more, it has died.
         await this.#end(life);
         life = await this.#begin(world, flow, {}, disturbance.whileDead ? 0 : 256);
         if (disturbance.whileDead) {
@@ -378,7 +380,6 @@ class Rounds {
           life = await this.#begin(world, flow, {}, 256);
         }
       }
-      const crash = disturbance.faults?.crash;
       if (crash !== undefined) assert.ok(first.journal.dead, `it crashed at write ${crash.write}`);
       const row = await life.engine.settled(id, AbortSignal.timeout(DEADLINE_MS));
       await this.#rests(world, row);
