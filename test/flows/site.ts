@@ -35,7 +35,7 @@ import type { Caller } from '../../src/model/caller.ts';
 import { DriverNotInitialized } from '../../src/model/errors.ts';
 import { isTransient } from '../../src/model/status.ts';
 import { DEFAULT_OPTIONS } from '../../src/scheduler/options.ts';
-import { scratchDirectory } from '../scratch.ts';
+import { removeAbandoned, scratchDirectory } from '../scratch.ts';
 import { type Hook, interposed } from './interposed.ts';
 import { SiteImages } from './site-images.ts';
 
@@ -51,6 +51,9 @@ export const BACKENDS = ['alpha', 'beta'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 const GIB = 1024 ** 3;
 const CAPACITY = { total_capacity_gb: 1_000, free_capacity_gb: 900 };
+
+/** What killed test runs left is removed, once a process. */
+let abandoned: Promise<void> | undefined;
 
 export interface SiteOptions {
   /** `section.key=value` */
@@ -71,6 +74,8 @@ export class Site {
   readonly down = new Set<string>();
 
   static async open(database: Database, options: SiteOptions = {}): Promise<Site> {
+    abandoned ??= removeAbandoned(/^pumice-flows-(\d+)-/);
+    await abandoned;
     const site = new Site(database, options);
     await site.#report();
     return site;
