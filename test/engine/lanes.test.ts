@@ -55,6 +55,24 @@ proveEngine('a lane', (test) => {
     assert.deepEqual(reverted, ['-there by host', '-here by other']);
   });
 
+  test('is left by a revert of what was before it, also when nothing else is between', async (w) => {
+    const bare = flow<object>('bare')
+      .add(makes('here'))
+      .lane(() => 'host:h')
+      .add(looks('there'))
+      .build({ version: 1 });
+    w.tools.on.there = breaks();
+    const control = await w.live([bare]);
+    const host = await w.live([bare], { lanes: ['host:h'] });
+    host.engine.disown('control');
+    const id = await w.begin(control, bare, {});
+    assert.equal((await w.settled(control, id)).state, 'reverted');
+    const reverts = [control, host].map(
+      (life) => life.events.filter((event) => event.is === 'task-started' && event.reverting).length,
+    );
+    assert.deepEqual(reverts, [1, 0]);
+  });
+
   test('is asked for once: after a crash the flow is still where it was sent', async (w) => {
     let asked = 0;
     const moody = flow<object>('moody')
