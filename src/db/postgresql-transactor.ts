@@ -130,7 +130,7 @@ export class PostgresqlTransactor implements Transactor {
       } finally {
         await asked?.close();
       }
-      await pause(waitMs, signal).catch(() => {});
+      await pause(waitMs, signal, { ref: true }).catch(() => {});
     }
     throw new CommitInDoubt(
       `The answer to the commit of transaction ${this.#xid} was lost, and what became of it could not be found out.`,

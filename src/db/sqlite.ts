@@ -128,7 +128,7 @@ async function whileBusy(attempt: () => void, signal: AbortSignal): Promise<void
       return attempt();
     } catch (error) {
       if (!isBusy(error) || elapsed() - start > OPEN_DEADLINE_MS) throw error;
-      await pause(5 + Math.random() * 20, signal);
+      await pause(5 + Math.random() * 20, signal, { ref: true });
     }
   }
 }

@@ -53,9 +53,9 @@ export function orderedUuid(): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${count}${randomUUID().slice(18)}`;
 }
 
-/** Resolves after `ms`; rejects with the signal's reason when it is aborted first. Never keeps a process alive. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal, ref: false }).catch((error: unknown) => {
+/** Resolves after `ms`; rejects with the signal's reason when it is aborted first. Keeps a process alive only by `ref`. */
+export async function pause(ms: number, signal: AbortSignal, { ref = false } = {}): Promise<void> {
+  await delay(ms, undefined, { signal, ref }).catch((error: unknown) => {
     throw signal.aborted ? signal.reason : error;
   });
 }
