@@ -350,6 +350,21 @@ export function proveDriver(proof: DriverUnderProof): void {
       await begins(scene.world, 'volume', scene.source.id);
     });
 
+    it('does not delete what it gave back under our name, neither as a volume nor as a snapshot', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await existing(scene);
+      await driver.manageExisting(scene.source, scene.ref, calm());
+      await driver.unmanage(scene.source, null, calm());
+      await driver.deleteVolume(scene.source, calm());
+      await begins(scene.world, 'volume', scene.source.id);
+      await existing(scene);
+      await driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
+      await driver.unmanageSnapshot(scene.snapshot, null, calm());
+      await driver.deleteSnapshot(scene.snapshot, calm());
+      await begins(scene.world, 'snapshot', scene.snapshot.id);
+    });
+
     it('refuses references that name nothing', async (t) => {
       const { world, source } = await enter(t);
       for (const ref of [

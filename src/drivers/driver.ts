@@ -11,8 +11,8 @@
  * `DriverNotInitialized`, `DriverFailed` … whose `elsewhere` and `transient` tell the flow what to do; nothing is
  * half-made after any of them. Every call ends soon after its `signal` is aborted, with the signal's reason.
  *
- * What clients own (files found, not made) is renamed, never deleted: `manage…` and `unmanage…` are each other's
- * inverse. What list() finds under a full name that no row knows is reported, never removed.
+ * What clients own (files found, not made; given back, under whichever name) is renamed, never deleted: `manage…` and
+ * `unmanage…` are each other's inverse. What list() finds under a full name that no row knows is reported, never removed.
  */
 import type { PoolStats } from '../model/backend.ts';
 

@@ -216,13 +216,16 @@ export class FileStore {
     await setLength(this.path(full), sizeGiB * GIB);
   }
 
-  // Renamed first: what is being deleted is gone for everyone at once, and the slow part may be done again.
+  // Renamed first: what is being deleted is gone for everyone at once, and the slow part may be done again. A file that was
+  // given back under our name is its owner's: it stays, and so does the mark that says so.
   async remove(full: string, signal: AbortSignal): Promise<void> {
-    if ((await this.look(full)) !== null) {
+    const there = (await this.look(full)) !== null;
+    const givenBack = (await this.stat(unmanagedMark(full))) !== null;
+    if (there && !givenBack) {
       await rename(this.path(full), this.path(doomed(full)));
       await syncDirectory(this.#directory.path);
     }
-    await removeIfThere(this.path(unmanagedMark(full)));
+    if (!there) await removeIfThere(this.path(unmanagedMark(full)));
     for (const name of await this.temporaries(full)) await this.#unlink(name, signal);
   }
 
