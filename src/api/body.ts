@@ -4,40 +4,46 @@
  * `null` and absence are the same to Cinder wherever a value is optional, and so here: a schema says `Nullable`, a handler
  * says `?? null`. What a schema cannot say (a boolean in words, a size as text) is read by `readBoolean` and `readSize`.
  */
-import { type TSchema, Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import type { Ajv, ErrorObject } from 'ajv';
+import { type TSchema, Type } from '../lib/schema.ts';
 import { InvalidInput } from '../model/errors.ts';
 import { type Microversion, OLDEST, STRICT_BODIES } from './microversion.ts';
 
 /** One schema for all versions, or schemas with the version each begins with, oldest first. */
 export type Bodies<S extends TSchema = TSchema> = S | readonly (readonly [since: Microversion, schema: S])[];
 
-export type BodyCheck = (body: unknown, version: Microversion) => void;
+/** Rejects with `InvalidInput`. */
+export type BodyCheck = (body: unknown, version: Microversion) => Promise<void>;
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+let compiler: Promise<Ajv> | undefined;
+
+/** Loaded with the first body: a server that has only been started, or only read from, does without. */
+function loadCompiler(): Promise<Ajv> {
+  compiler ??= import('ajv').then(({ Ajv }) => new Ajv({ allErrors: true, formats: { uuid: UUID } }));
+  return compiler;
+}
 
 export function bodiesByVersion(bodies: Bodies): readonly (readonly [since: Microversion, schema: TSchema])[] {
   return isList(bodies) ? bodies : [[OLDEST, bodies]];
 }
 
+/** Each schema is compiled when the first body of its version comes. */
 export function bodyCheck(bodies: Bodies): BodyCheck {
-  const compiled = bodiesByVersion(bodies)
-    .map(([since, schema]) => ({ since, validator: Compile(schema) }))
-    .reverse();
-  return (body, version) => {
-    const validator = compiled.find(({ since }) => since <= version)?.validator;
-    if (validator === undefined || validator.Check(body)) return;
-    throw new InvalidInput(`Invalid request body: ${described(validator.Errors(body))}`);
+  const newestFirst = bodiesByVersion(bodies).toReversed();
+  return async (body, version) => {
+    const schema = newestFirst.find(([since]) => since <= version)?.[1];
+    if (schema === undefined) return;
+    const ajv = await loadCompiler();
+    const check = ajv.compile(schema);
+    if (!check(body)) throw new InvalidInput(`Invalid request body: ${described(check.errors ?? [])}`);
   };
 }
 
-interface Flaw {
-  readonly keyword: string;
-  readonly instancePath: string;
-  readonly message: string;
-}
-
 /** The flaws that a client can mend; those of a union's other branches and of the unions themselves say nothing more. */
-function described(flaws: readonly Flaw[]): string {
-  const telling = flaws.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'boolean');
+function described(flaws: readonly ErrorObject[]): string {
+  const telling = flaws.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'false schema');
   const shown = telling.length > 0 ? telling : flaws;
   const texts = shown.slice(0, 5).map(({ instancePath, message }) => `${instancePath || 'body'} ${message}`);
   return `${texts.join('; ')}.`;

@@ -131,7 +131,7 @@ function answering(routes: readonly Route[], room: Room): Answering {
       actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
     if (chosen.check !== undefined) {
       if (body === undefined) throw new InvalidInput('The request has no body.');
-      chosen.check(body, request.version);
+      await chosen.check(body, request.version);
     }
     const answer = await chosen.route.handle(callOf(request, reply, body, room));
     return { status: chosen.route.status ?? 200, body: answer };

@@ -5,8 +5,8 @@
  * documentation read the same table.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Static, TSchema } from 'typebox';
 import type { Desk } from '../commands/desk.ts';
+import type { Static, TSchema } from '../lib/schema.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Bodies } from './body.ts';
 import type { Links } from './links.ts';

@@ -11,7 +11,7 @@
  * - `secret`: its value is never printed, and `NAME_file` may name a file that holds it.
  * - `form`: in words, what a text must look like, where "text" would say too little.
  */
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from './schema.ts';
 
 const positive = { minimum: 1 } as const;
 const names = Type.String({ minLength: 1, form: 'names' });

@@ -8,12 +8,15 @@ export interface OptionSchema {
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly OptionSchema[];
   readonly items?: OptionSchema;
+  readonly minItems?: number;
+  readonly uniqueItems?: boolean;
   readonly properties?: Readonly<Record<string, OptionSchema>>;
   readonly patternProperties?: Readonly<Record<string, OptionSchema>>;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minLength?: number;
+  readonly pattern?: string;
   readonly default?: unknown;
   readonly description?: string;
   readonly computed?: string;
@@ -26,6 +29,28 @@ export interface OptionSchema {
 
 export const isTable = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+
+/** Whether an option takes the value: the keywords above and no others. */
+export function accepts(option: OptionSchema, value: unknown): boolean {
+  if (option.anyOf) return option.anyOf.some((choice) => accepts(choice, value));
+  if (option.enum) return option.enum.includes(value);
+  if (option.const !== undefined) return value === option.const;
+  const { minimum = -Infinity, maximum = Infinity, minLength = 0, pattern = '', items } = option;
+  switch (option.type) {
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'integer':
+    case 'number':
+      if (typeof value !== 'number' || !Number.isFinite(value)) return false;
+      return value >= minimum && value <= maximum && (option.type === 'number' || Number.isInteger(value));
+    case 'array':
+      if (!Array.isArray(value) || value.length < (option.minItems ?? 0)) return false;
+      if (option.uniqueItems && new Set(value).size < value.length) return false;
+      return value.every((item) => items === undefined || accepts(items, item));
+    default:
+      return typeof value === 'string' && value.length >= minLength && new RegExp(pattern, 'u').test(value);
+  }
+}
 
 /** In words, what an option takes. */
 export function shapeOf(option: OptionSchema): string {

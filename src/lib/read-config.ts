@@ -10,11 +10,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { Value } from 'typebox/value';
 import { type Config, configSchema } from './config.ts';
 import { type ConfigDraft, completed, contradictions } from './config-rules.ts';
 import { nearest } from './nearest.ts';
-import { isTable, type OptionSchema, shapeOf } from './option-schema.ts';
+import { accepts, isTable, type OptionSchema, shapeOf } from './option-schema.ts';
 
 /** All that is wrong with a configuration. */
 export class ConfigInvalid extends Error {
@@ -201,7 +200,7 @@ function readOption(option: OptionSchema, raw: unknown, here: string, reading: R
     return { value: placed(option, structuredClone(option.default), resolve('.'), reading) };
   }
   const value = raw instanceof Override ? fromText(option, raw.text) : raw;
-  if (!Value.Check(option, value)) {
+  if (!accepts(option, value)) {
     const got = option.secret ? 'what is there is not' : `it is ${shown(value)}`;
     reading.problems.push(`${here} must be ${shapeOf(option)}; ${got}.`);
     return { wrong: true };

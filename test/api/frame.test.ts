@@ -1,12 +1,12 @@
 /** What every request has in common, whatever it asks for. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Type } from 'typebox';
 import { CLOSED } from '../../src/api/body.ts';
 import { faultAnswer } from '../../src/api/fault.ts';
 import { type Route, route } from '../../src/api/route.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { createLog, silentLog } from '../../src/lib/logging.ts';
+import { Type } from '../../src/lib/schema.ts';
 import * as errors from '../../src/model/errors.ts';
 import { freshWorld, PROJECT, USER, type World } from './world.ts';
 

@@ -3,7 +3,7 @@
  * everything, strange letters, keys that are missing, unknown or dangerous).
  */
 import fc from 'fast-check';
-import type { TSchema } from 'typebox';
+import type { TSchema } from '../../src/lib/schema.ts';
 
 /** The keywords that our schemas use. One that is not here makes `fitting` fail, so that it is added. */
 interface Keywords {

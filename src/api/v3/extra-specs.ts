@@ -1,7 +1,8 @@
 /** `types/{id}/extra_specs`: what a volume type asks of its backends. */
-import { Type } from 'typebox';
+
 import { volumeTypeFor } from '../../commands/find.ts';
 import { setExtraSpecs } from '../../commands/set-extra-specs.ts';
+import { Type } from '../../lib/schema.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';

@@ -2,10 +2,11 @@
  * What lies on a backend and is nobody's yet: listed, and brought under management as volumes and as snapshots. Under its old
  * path (`os-volume-manage`, `os-snapshot-manage`) as under the newer one (3.8).
  */
-import { Type } from 'typebox';
+
 import { listManageable, type Manageable } from '../../commands/list-manageable.ts';
 import { manageSnapshot } from '../../commands/manage-snapshot.ts';
 import { manageVolume } from '../../commands/manage-volume.ts';
+import { Type } from '../../lib/schema.ts';
 import { InvalidInput, ServiceNotFound } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { LooseBoolean, Maybe, MetadataBody, NAMED, named, strictSince353, Text255, trimmed, Uuid } from '../body.ts';

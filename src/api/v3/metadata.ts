@@ -1,7 +1,8 @@
 /** The six ways to a resource's metadata, the same for volumes and for snapshots. */
-import { Type } from 'typebox';
+
 import type { MetadataChange, Unchanged } from '../../commands/change-metadata.ts';
 import type { Desk } from '../../commands/desk.ts';
+import { Type } from '../../lib/schema.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';

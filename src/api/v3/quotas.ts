@@ -1,10 +1,11 @@
 /** `os-quota-sets` and `os-quota-class-sets`: how much of everything a project may have. */
-import { Type } from 'typebox';
+
 import { limitsByDefault, limitsOfClass, limitsOfProject } from '../../commands/quota-limits.ts';
 import { resetQuotas } from '../../commands/reset-quotas.ts';
 import { setClassQuotas } from '../../commands/set-class-quotas.ts';
 import { setQuotas } from '../../commands/set-quotas.ts';
 import { type Amounts, quotaUsage } from '../../db/quotas.ts';
+import { Type } from '../../lib/schema.ts';
 import type { Caller } from '../../model/caller.ts';
 import { Forbidden, InvalidInput } from '../../model/errors.ts';
 import { CLOSED, Maybe } from '../body.ts';

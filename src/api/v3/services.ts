@@ -1,9 +1,10 @@
 /** `os-services`: which processes serve what, whether they live, and whether they are given anything new. */
-import { Type } from 'typebox';
+
 import { setServiceStatus } from '../../commands/set-service-status.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices, type Service } from '../../db/services.ts';
 import { fromNow } from '../../lib/clock.ts';
+import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { CLOSED } from '../body.ts';
 import { BACKEND_STATE, CLUSTERS, type Microversion } from '../microversion.ts';

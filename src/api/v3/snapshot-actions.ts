@@ -1,9 +1,10 @@
 /** `POST snapshots/{id}/action`: from the name of an action to the command that does it. */
-import { Type } from 'typebox';
+
 import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
 import { resetSnapshotStatus } from '../../commands/reset-snapshot-status.ts';
 import { unmanageSnapshot } from '../../commands/unmanage-snapshot.ts';
 import { updateSnapshotStatus } from '../../commands/update-snapshot-status.ts';
+import { Type } from '../../lib/schema.ts';
 import { CLOSED, Maybe } from '../body.ts';
 import { route } from '../route.ts';
 

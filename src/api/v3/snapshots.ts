@@ -1,9 +1,10 @@
 /** `snapshots`. */
-import { Type } from 'typebox';
+
 import { createSnapshot } from '../../commands/create-snapshot.ts';
 import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
 import { updateSnapshot } from '../../commands/update-snapshot.ts';
 import { countSnapshots, listSnapshotKeys, type SnapshotField } from '../../db/snapshots.ts';
+import { Type } from '../../lib/schema.ts';
 import { InvalidInput, SnapshotNotFound } from '../../model/errors.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Metadata } from '../../model/volume.ts';

@@ -1,9 +1,10 @@
 /** Which projects may see and use a private volume type. */
-import { Type } from 'typebox';
+
 import { addTypeAccess } from '../../commands/add-type-access.ts';
 import { volumeTypeFor } from '../../commands/find.ts';
 import { removeTypeAccess } from '../../commands/remove-type-access.ts';
 import { volumeTypeProjects } from '../../db/volume-types.ts';
+import { Type } from '../../lib/schema.ts';
 import { VolumeTypeAccessNotFound } from '../../model/errors.ts';
 import { CLOSED } from '../body.ts';
 import { route } from '../route.ts';

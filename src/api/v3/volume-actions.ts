@@ -1,5 +1,5 @@
 /** `POST volumes/{id}/action`: from the name of an action to the command that does it. */
-import { Type } from 'typebox';
+
 import { deleteVolume } from '../../commands/delete-volume.ts';
 import { extendVolume } from '../../commands/extend-volume.ts';
 import { volumeFor } from '../../commands/find.ts';
@@ -8,6 +8,7 @@ import { setBootable } from '../../commands/set-bootable.ts';
 import { setReadonly } from '../../commands/set-readonly.ts';
 import { setVolumeImageMetadata } from '../../commands/set-volume-image-metadata.ts';
 import { unmanageVolume } from '../../commands/unmanage-volume.ts';
+import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { CLOSED, LooseBoolean, LooseSize, Maybe, MetadataBody, readSize } from '../body.ts';

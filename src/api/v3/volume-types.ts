@@ -1,5 +1,5 @@
 /** `types`: what kinds of volumes there are. */
-import { Type } from 'typebox';
+
 import { createVolumeType } from '../../commands/create-volume-type.ts';
 import { deleteVolumeType } from '../../commands/delete-volume-type.ts';
 import { volumeTypeFor } from '../../commands/find.ts';
@@ -11,6 +11,7 @@ import {
   type VolumeTypeField,
   type VolumeTypeQuery,
 } from '../../db/volume-types.ts';
+import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import { CLOSED, LooseBoolean, Maybe, MetadataKey, Nullable, Text255, trimmed } from '../body.ts';

@@ -1,9 +1,10 @@
 /** `volumes`: the resource most clients meet first. */
-import { Type } from 'typebox';
+
 import { createVolume } from '../../commands/create-volume.ts';
 import { deleteVolume } from '../../commands/delete-volume.ts';
 import { type UpdateVolumePatch, updateVolume } from '../../commands/update-volume.ts';
 import { countVolumes, listVolumeKeys, summarizeVolumes, type VolumeField } from '../../db/volumes.ts';
+import { Type } from '../../lib/schema.ts';
 import { InvalidInput, VolumeNotFound } from '../../model/errors.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import {
