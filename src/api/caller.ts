@@ -1,6 +1,6 @@
 /**
  * Who asks, under `noauth`: the token is `user:project` and is believed; everyone is an administrator. Without a colon the
- * project is called as the user.
+ * project is called as the user. Any `X-Service-Token` is that of a service.
  *
  * A client that has no token asks for one with `X-Auth-User` and `X-Auth-Project-Id`; it is told its token and where to go.
  */
@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../model/caller.ts';
 
 const ROLES = ['admin', 'member', 'reader'] as const;
+const SERVICE_ROLES = ['service'] as const;
 
 /** Undefined when there is no token. */
 export function callerOf(headers: IncomingHttpHeaders, requestId: string): Caller | undefined {
@@ -16,7 +17,15 @@ export function callerOf(headers: IncomingHttpHeaders, requestId: string): Calle
   const colon = token.indexOf(':');
   const userId = colon < 0 ? token : token.slice(0, colon);
   const projectId = colon < 0 ? '' : token.slice(colon + 1);
-  return { userId, projectId: projectId === '' ? userId : projectId, roles: ROLES, isAdmin: true, requestId };
+  const serviceRoles = one(headers['x-service-token']) === undefined ? [] : SERVICE_ROLES;
+  return {
+    userId,
+    projectId: projectId === '' ? userId : projectId,
+    roles: ROLES,
+    isAdmin: true,
+    serviceRoles,
+    requestId,
+  };
 }
 
 export interface Invitation {

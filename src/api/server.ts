@@ -39,7 +39,7 @@ export interface ApiDeps {
 }
 
 const OPEN: Place = { open: true, since: OLDEST };
-const NOBODY: Caller = { userId: '', projectId: '', roles: [], isAdmin: false, requestId: '' };
+const NOBODY: Caller = { userId: '', projectId: '', roles: [], isAdmin: false, serviceRoles: [], requestId: '' };
 /** The longest part of a path that may name something. */
 const LONGEST_NAME = 1024;
 

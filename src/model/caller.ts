@@ -4,6 +4,8 @@ export interface Caller {
   readonly projectId: string;
   readonly roles: readonly string[];
   readonly isAdmin: boolean;
+  /** Roles of the service that asks in the user's name (`X-Service-Token`); empty when a user asks directly. */
+  readonly serviceRoles: readonly string[];
   /** `req-<uuid>`: in the answer's headers, every log line, flow, event and message of the request. */
   readonly requestId: string;
 }

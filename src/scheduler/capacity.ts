@@ -33,7 +33,8 @@ export function overSubscriptionRatio(pool: Pool): number {
   const total = amount(pool.stats.total_capacity_gb);
   const free = amount(pool.stats.free_capacity_gb);
   if (total === undefined || free === undefined || pool.provisionedGiB === 0) return FIRST_AUTO_RATIO;
-  return 1 + pool.provisionedGiB / (total - free + 1);
+  // A backend may report more free than there is in all.
+  return 1 + pool.provisionedGiB / (Math.max(0, total - free) + 1);
 }
 
 /** What may still be promised to this request; undefined when the backend does not know or has no end. */

@@ -22,7 +22,14 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
   assert.ok(route, `There is no GET ${path}.`);
   return route.handle({
     desk: service.desk,
-    caller: { userId: USER, projectId: project, roles: ['member'], isAdmin: false, requestId: 'req-of-a-member' },
+    caller: {
+      userId: USER,
+      projectId: project,
+      roles: ['member'],
+      isAdmin: false,
+      serviceRoles: [],
+      requestId: 'req-of-a-member',
+    },
     version,
     params,
     query: parseQuery(query),

@@ -28,6 +28,7 @@ const caller: Caller = {
   projectId: 'project-1',
   roles: ['member', 'reader'],
   isAdmin: false,
+  serviceRoles: [],
   requestId: 'req-1',
 };
 const unavailable = { name: 'ImageServiceUnavailable', transient: true };

@@ -15,6 +15,7 @@ const member = (projectId: string): Caller => ({
   projectId,
   roles: ['member'],
   isAdmin: false,
+  serviceRoles: [],
   requestId: 'req-1',
 });
 const admin: Caller = { ...member('admins'), isAdmin: true };

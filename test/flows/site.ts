@@ -45,6 +45,7 @@ export const caller: Caller = {
   projectId: PROJECT,
   roles: ['admin'],
   isAdmin: true,
+  serviceRoles: [],
   requestId: 'req-7',
 };
 export const BACKENDS = ['alpha', 'beta'] as const;

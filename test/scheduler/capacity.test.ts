@@ -44,6 +44,8 @@ describe('the over-subscription ratio', () => {
     assert.equal(overSubscriptionRatio(pool(100, 41, 300, thin('auto'))), 6);
     // 1 + 50 / (100 − 100 + 1)
     assert.equal(overSubscriptionRatio(pool(100, 100, 50, thin('auto'))), 51);
+    // More free than there is: 1 + 50 / (0 + 1)
+    assert.equal(overSubscriptionRatio(pool(100, 101, 50, thin('auto'))), 51);
   });
 });
 
