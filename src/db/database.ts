@@ -10,8 +10,6 @@ import type { Kysely } from 'kysely';
 import { type Connection, type Dialect, kyselyOver } from './connection.ts';
 import { migrate, requireLatestSchema } from './migrate.ts';
 import { type Ownership, SessionOwnership, SoleOwnership } from './ownership.ts';
-import { PostgresqlPool } from './postgresql.ts';
-import { PostgresqlTransactor } from './postgresql-transactor.ts';
 import type { Tables } from './schema.ts';
 import { openSqliteReader, openSqliteWriter } from './sqlite.ts';
 import { lockDatabase } from './sqlite-lock.ts';
@@ -74,10 +72,13 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
 }
 
 async function openPostgresql(url: string, options: DatabaseOptions): Promise<Database> {
+  // Loaded by those who use them: a service on SQLite starts quicker and is smaller without.
+  const { PostgresqlPool, PostgresqlSession } = await import('./postgresql.ts');
+  const { PostgresqlTransactor } = await import('./postgresql-transactor.ts');
   const closers: (() => unknown)[] = [];
   try {
     // Opened first: an address or a password that is wrong is told at once, where the writer would try for long.
-    const ownership = await SessionOwnership.open(url);
+    const ownership = new SessionOwnership(await PostgresqlSession.open(url));
     closers.push(() => ownership.close());
     const reader = new PostgresqlPool(url, options.readers ?? 10);
     closers.push(() => reader.close());

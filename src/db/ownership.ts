@@ -8,7 +8,7 @@
  *
  * On SQLite there is one server (`sqlite-lock.ts`): it owns whatever it asks for, and wakes only itself.
  */
-import { PostgresqlSession } from './postgresql.ts';
+import type { PostgresqlSession } from './postgresql.ts';
 
 export interface Ownership {
   /** Takes a name for as long as this process lives. False when another holds it; true again when this one does. */
@@ -67,11 +67,8 @@ export class SessionOwnership implements Ownership {
   readonly #listeners: Listeners = new Map();
   readonly #toNotify = new Set<string>();
 
-  static async open(url: string): Promise<SessionOwnership> {
-    return new SessionOwnership(await PostgresqlSession.open(url));
-  }
-
-  private constructor(session: PostgresqlSession) {
+  /** The session is its own from here on: nobody else uses it. */
+  constructor(session: PostgresqlSession) {
     this.#session = session;
     session.onNotification((channel) => tell(this.#listeners, channel));
   }

@@ -53,6 +53,8 @@ export class PostgresqlSession implements PostgresqlConnection {
   /** The last statement that failed; the writer clears it. */
   failure: unknown = undefined;
   readonly #client: pg.Client;
+  /** Ends with the last statement sent: one at a time, in the order they were asked for. */
+  #last: Promise<unknown> = Promise.resolve();
   #lost = false;
   #onLost: () => void = () => {};
 
@@ -116,7 +118,13 @@ export class PostgresqlSession implements PostgresqlConnection {
     await this.#client.end().catch(() => {});
   }
 
-  async #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+  #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    const answer = this.#last.then(() => this.#ask(query));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #ask(query: pg.QueryConfig): Promise<pg.QueryResult> {
     try {
       return await this.#client.query(query);
     } catch (error) {

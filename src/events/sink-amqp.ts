@@ -10,7 +10,7 @@
  *
  * There is one connection, opened when events come and dropped on any trouble; the dispatcher asks again.
  */
-import { type Channel, type ChannelModel, type ConfirmChannel, connect, type SocketOptions } from 'amqplib';
+import type { Channel, ChannelModel, ConfirmChannel, SocketOptions } from 'amqplib';
 import { pause } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { Sink } from './dispatcher.ts';
@@ -80,6 +80,8 @@ export class AmqpSink implements Sink {
   }
 
   async #connect(signal: AbortSignal): Promise<Line> {
+    // Loaded by those who have a broker.
+    const { connect } = await import('amqplib');
     const life = new AbortController();
     const drop = (): void => life.abort();
     signal.addEventListener('abort', drop, { once: true });
