@@ -21,7 +21,9 @@ let compiler: Promise<Ajv> | undefined;
 
 /** Loaded with the first body: a server that has only been started, or only read from, does without. */
 function loadCompiler(): Promise<Ajv> {
-  compiler ??= import('ajv').then(({ Ajv }) => new Ajv({ allErrors: true, formats: { uuid: UUID } }));
+  compiler ??= import('ajv').then(
+    ({ Ajv }) => new Ajv({ allErrors: true, allowMatchingProperties: true, formats: { uuid: UUID } }),
+  );
   return compiler;
 }
 
@@ -87,7 +89,8 @@ export function readSize(value: number | string, name: string): number {
   return size;
 }
 
-export const MetadataKey = Type.String({ pattern: '^[a-zA-Z0-9\\-_:. /]{1,255}$' });
+export const METADATA_KEY = '^[a-zA-Z0-9\\-_:. /]{1,255}$';
+export const MetadataKey = Type.String({ pattern: METADATA_KEY });
 /** Metadata of volumes and snapshots, extra specs of volume types. */
 export const MetadataBody = Type.Record(MetadataKey, Text255, CLOSED);
 /** One key of it. */

@@ -3,7 +3,8 @@
  *
  * A resource names its filters in a table: the field, how the text is read, since which version. What is in no table is
  * answered as Cinder does: an administrator, who may filter on anything, gets an empty list; anyone else is told so, or, below
- * 3.31, not. Which filters others than administrators may use is a table of its own, shown by `resource_filters`.
+ * 3.31, not. Which filters others than administrators may use is a table of its own, shown by `resource_filters`; of what
+ * is not in that table everyone may use all.
  */
 import type { Comparison, Filter, Value } from '../db/list-query.ts';
 import type { Timestamp } from '../lib/clock.ts';
@@ -41,6 +42,12 @@ export const RESOURCE_FILTERS = {
 
 export type FilteredResource = keyof typeof RESOURCE_FILTERS;
 
+/** What whoever may list it may filter by everything. */
+export type UnlistedResource = 'transfer' | 'qos_specs' | 'group_type';
+
+const isListed = (resource: FilteredResource | UnlistedResource): resource is FilteredResource =>
+  Object.hasOwn(RESOURCE_FILTERS, resource);
+
 /** Reads the text of a filter. */
 type Reading<Field extends string> = (text: string, version: Microversion) => readonly Filter<Field>[];
 
@@ -56,16 +63,16 @@ export type FilterTable<Field extends string> = Readonly<Record<string, FilterRu
 /** The filters in a query; undefined when no row can pass them. */
 export function filtersOf<Field extends string>(
   { query, caller, version }: Call,
-  resource: FilteredResource,
+  resource: FilteredResource | UnlistedResource,
   table: FilterTable<Field>,
 ): readonly Filter<Field>[] | undefined {
-  const allowed: readonly string[] = RESOURCE_FILTERS[resource];
+  const allowed: readonly string[] | undefined = isListed(resource) ? RESOURCE_FILTERS[resource] : undefined;
   const filters: Filter<Field>[] = [];
   for (const [given, text] of query) {
     if (PAGE_NAMES.has(given)) continue;
     const like = version >= LIKE_FILTERS && given.endsWith('~');
     const name = like ? given.slice(0, -1) : given;
-    if (!caller.isAdmin && !allowed.includes(name)) {
+    if (!caller.isAdmin && allowed !== undefined && !allowed.includes(name)) {
       if (version < CONFIGURED_FILTERS) continue;
       throw new InvalidInput(`Invalid filters ${name} are found in query options.`);
     }

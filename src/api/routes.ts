@@ -7,6 +7,7 @@ import { limits } from './v3/limits.ts';
 import { manageable } from './v3/manageable.ts';
 import { messages } from './v3/messages.ts';
 import { pools } from './v3/pools.ts';
+import { qosSpecs } from './v3/qos-specs.ts';
 import { quotas } from './v3/quotas.ts';
 import { resourceFilters } from './v3/resource-filters.ts';
 import { services } from './v3/services.ts';
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...volumeTypes,
   ...extraSpecs,
   ...typeAccess,
+  ...qosSpecs,
   ...quotas,
   ...limits,
   ...messages,

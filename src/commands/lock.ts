@@ -3,9 +3,11 @@
  * before the transaction ends. SQLite has one writer; PostgreSQL locks the row.
  */
 import { sql } from 'kysely';
+import { getQosSpecs } from '../db/qos-specs.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import type { Tx } from '../db/writer.ts';
 import type { Caller } from '../model/caller.ts';
+import type { QosSpecs } from '../model/qos-specs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
@@ -27,7 +29,15 @@ export async function lockVolumeType(tx: Tx, id: string): Promise<VolumeType> {
   return getVolumeType(tx.db, id);
 }
 
-async function lock({ connection, db }: Tx, table: 'volume' | 'snapshot' | 'volume_type', id: string): Promise<void> {
+/** Nor does anybody give them to a volume type before the transaction ends. */
+export async function lockQosSpecs(tx: Tx, id: string): Promise<QosSpecs> {
+  await lock(tx, 'qos_specs', id);
+  return getQosSpecs(tx.db, id);
+}
+
+type Lockable = 'volume' | 'snapshot' | 'volume_type' | 'qos_specs';
+
+async function lock({ connection, db }: Tx, table: Lockable, id: string): Promise<void> {
   if (connection.dialect === 'sqlite') return;
   await sql`SELECT 1 FROM ${sql.table(table)} WHERE id = ${id} FOR UPDATE`.execute(db);
 }

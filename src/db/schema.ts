@@ -11,6 +11,10 @@ export interface Tables {
   volume: VolumeTable;
   snapshot: SnapshotTable;
   volume_type: VolumeTypeTable;
+  qos_specs: QosSpecsTable;
+  volume_type_encryption: VolumeTypeEncryptionTable;
+  default_volume_type: { project_id: string; volume_type_id: string };
+  group_type: GroupTypeTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -103,6 +107,38 @@ export interface VolumeTypeTable {
   /** JSON object of text. */
   extra_specs: string;
   qos_specs_id: string | null;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+}
+
+export interface QosSpecsTable {
+  id: string;
+  name: string;
+  consumer: string;
+  /** JSON object of text. */
+  specs: string;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+}
+
+export interface VolumeTypeEncryptionTable {
+  encryption_id: string;
+  volume_type_id: string;
+  provider: string;
+  control_location: string;
+  cipher: string | null;
+  key_size: number | null;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+}
+
+export interface GroupTypeTable {
+  id: string;
+  name: string;
+  description: string | null;
+  is_public: number;
+  /** JSON object of text. */
+  group_specs: string;
   created_at: Timestamp;
   updated_at: Timestamp | null;
 }

@@ -55,6 +55,8 @@ export class InvalidSnapshot extends BadRequest {}
 export class InvalidVolumeType extends BadRequest {}
 /** Volumes or snapshots are of it. */
 export class VolumeTypeInUse extends BadRequest {}
+/** Volume types have them. */
+export class QosSpecsInUse extends BadRequest {}
 /** Another flow holds the resource: "volume … is being cloned". */
 export class ResourceHeld extends BadRequest {}
 
@@ -70,6 +72,8 @@ export class Conflict extends PumiceError {
 
 /** Another type has the name. */
 export class VolumeTypeExists extends Conflict {}
+/** Other QoS specs have the name. */
+export class QosSpecsExist extends Conflict {}
 
 export class PreconditionFailed extends PumiceError {
   override readonly status = 412;
@@ -93,6 +97,12 @@ export class VolumeTypeNotFound extends NotFound {
 }
 /** Of a project to a private type. */
 export class VolumeTypeAccessNotFound extends NotFound {}
+export class QosSpecsNotFound extends NotFound {
+  constructor(id: string) {
+    super(`QoS specs ${id} could not be found.`);
+  }
+}
+export class QosSpecsKeyNotFound extends NotFound {}
 export class ImageNotFound extends NotFound {
   constructor(id: string) {
     super(`Image ${id} could not be found.`);

@@ -12,6 +12,7 @@ import { NEWEST } from '../../src/api/microversion.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { insertMessage } from '../../src/db/messages.ts';
+import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { type Heartbeat, recordHeartbeat } from '../../src/db/services.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
@@ -69,7 +70,7 @@ function requestOf(route: Route, hints: Hints): fc.Arbitrary<Request> {
 
 /** Mostly one that exists, of the kind the path is about. */
 function nameFor({ path }: Route, name: string, hints: Hints): fc.Arbitrary<string> {
-  const kind = /^\/(volumes|snapshots|types)\//.exec(path)?.[1] ?? 'id';
+  const kind = /^\/(volumes|snapshots|types|qos-specs)\//.exec(path)?.[1] ?? 'id';
   const likely = (name === 'id' ? hints[kind] : hints[name]) ?? hints.id ?? [];
   return fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...(likely as readonly string[])) },
@@ -101,6 +102,9 @@ const NAMES = [
   '%',
 ];
 
+/** Of which there is no volume. */
+const SPARE_TYPE = uuid();
+
 /** Names that mean something to some list, each with a value that it may well have. */
 const LIKELY: Readonly<Record<string, string>> = {
   limit: '1',
@@ -124,6 +128,8 @@ const LIKELY: Readonly<Record<string, string>> = {
   binary: 'cinder-volume',
   project_id: PROJECT,
   is_public: 'None',
+  vol_type_id: SPARE_TYPE,
+  consumer: 'both',
   extra_specs: "{'key': 'value'}",
   consumes_quota: 'yes',
   usage: 'True',
@@ -184,7 +190,10 @@ async function seed(world: World): Promise<Hints> {
   await world.service.db.write((tx) => recordHeartbeat(tx, BACKEND));
   await beat(world, { host: 'node@file', pools: [pool('file')] });
   const spare = await world.service.db.write((tx) =>
-    insertVolumeType(tx, { id: uuid(), name: 'spare', isPublic: false, extraSpecs: { key: 'value' } }),
+    insertVolumeType(tx, { id: SPARE_TYPE, name: 'spare', isPublic: false, extraSpecs: { key: 'value' } }),
+  );
+  const qosSpecs = await world.service.db.write((tx) =>
+    insertQosSpecs(tx, { id: uuid(), name: 'slow', consumer: 'both', specs: { key: 'value' } }),
   );
   const message = await world.service.db.write((tx) =>
     insertMessage(tx, {
@@ -204,7 +213,9 @@ async function seed(world: World): Promise<Hints> {
     id,
     volumes: [volume.id, failed.id, busy.id],
     snapshots: [snapshot.id],
-    types: [volume.volumeTypeId],
+    types: [volume.volumeTypeId, spare.id],
+    'qos-specs': [qosSpecs.id],
+    keys: [['key'], ['key', 'other']],
     key: ['key'],
     meta: [{ key: 'other' }],
     volume_id: [volume.id, busy.id, snapshot.id],
