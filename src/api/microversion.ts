@@ -47,6 +47,9 @@ export const SHARED_TARGETS: Microversion = 48;
 export const BACKEND_STATE: Microversion = 49;
 export const TYPES_BY_EXTRA_SPECS: Microversion = 52;
 export const STRICT_BODIES: Microversion = 53;
+export const TRANSFERS_WITH_SNAPSHOTS: Microversion = 55;
+export const TRANSFER_HISTORY: Microversion = 57;
+export const PAGED_TRANSFERS: Microversion = 59;
 export const TIME_FILTERS: Microversion = 60;
 export const CLUSTER_NAME: Microversion = 61;
 export const DEFAULT_TYPES: Microversion = 62;
@@ -55,6 +58,7 @@ export const ENCRYPTION_KEY_ID: Microversion = 64;
 export const CONSUMES_QUOTA: Microversion = 65;
 export const SNAPSHOT_IN_USE: Microversion = 66;
 export const SHARED_TARGETS_NULL: Microversion = 69;
+export const ENCRYPTED_TRANSFERS: Microversion = 70;
 
 export class VersionNotAcceptable extends PumiceError {
   override readonly status = 406;

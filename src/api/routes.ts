@@ -14,6 +14,7 @@ import { services } from './v3/services.ts';
 import { snapshotActions } from './v3/snapshot-actions.ts';
 import { snapshotMetadata } from './v3/snapshot-metadata.ts';
 import { snapshots } from './v3/snapshots.ts';
+import { transfers } from './v3/transfers.ts';
 import { typeAccess } from './v3/type-access.ts';
 import { volumeActions } from './v3/volume-actions.ts';
 import { volumeMetadata } from './v3/volume-metadata.ts';
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...snapshotMetadata,
   ...snapshotActions,
   ...manageable,
+  ...transfers,
   ...volumeTypes,
   ...extraSpecs,
   ...typeAccess,

@@ -3,10 +3,17 @@ import type { Kysely } from 'kysely';
 import { findMessage, type Message } from '../db/messages.ts';
 import type { Tables } from '../db/schema.ts';
 import { getSnapshot } from '../db/snapshots.ts';
+import { getTransfer, type Transfer } from '../db/transfers.ts';
 import { getVolumeType, mayUseVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { Caller } from '../model/caller.ts';
-import { MessageNotFound, SnapshotNotFound, VolumeNotFound, VolumeTypeNotFound } from '../model/errors.ts';
+import {
+  MessageNotFound,
+  SnapshotNotFound,
+  TransferNotFound,
+  VolumeNotFound,
+  VolumeTypeNotFound,
+} from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
@@ -35,4 +42,11 @@ export async function messageFor(db: Kysely<Tables>, caller: Caller, id: string)
   if (message === undefined || (!caller.isAdmin && message.projectId !== caller.projectId))
     throw new MessageNotFound(id);
   return message;
+}
+
+/** Of the project that gives: who is to accept one knows its id and its key, and sees nothing else of it. */
+export async function transferFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Transfer> {
+  const transfer = await getTransfer(db, id);
+  if (!caller.isAdmin && transfer.projectId !== caller.projectId) throw new TransferNotFound(id);
+  return transfer;
 }

@@ -5,6 +5,7 @@
 import { sql } from 'kysely';
 import { getQosSpecs } from '../db/qos-specs.ts';
 import { getVolumeType } from '../db/volume-types.ts';
+import { getVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import type { Caller } from '../model/caller.ts';
 import type { QosSpecs } from '../model/qos-specs.ts';
@@ -16,6 +17,12 @@ import { snapshotFor, volumeFor } from './find.ts';
 export async function lockVolume(tx: Tx, caller: Caller, id: string): Promise<Volume> {
   await lock(tx, 'volume', id);
   return volumeFor(tx.db, caller, id);
+}
+
+/** Whoever's it is. */
+export async function lockAnyVolume(tx: Tx, id: string): Promise<Volume> {
+  await lock(tx, 'volume', id);
+  return getVolume(tx.db, id);
 }
 
 export async function lockSnapshot(tx: Tx, caller: Caller, id: string): Promise<Snapshot> {

@@ -7,11 +7,12 @@ import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { core } from './migrations/0001-core.ts';
 import { types } from './migrations/0002-types.ts';
+import { transfers } from './migrations/0003-transfers.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
 
-const MIGRATIONS: readonly Migration[] = [core, types];
+const MIGRATIONS: readonly Migration[] = [core, types, transfers];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */
 const MIGRATION_LOCK = 7_146_302_941;

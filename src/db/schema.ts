@@ -23,6 +23,7 @@ export interface Tables {
   pool_usage: { pool: string; allocated_gib: number; provisioned_gib: number; volumes: number };
   service: ServiceTable;
   message: MessageTable;
+  transfer: TransferTable;
   outbox: OutboxTable;
   outbox_delivered: { sink: string; seq: number };
   flow: FlowTable;
@@ -181,6 +182,18 @@ export interface MessageTable {
   user_message: string;
   created_at: Timestamp;
   expires_at: Timestamp;
+}
+
+/** A volume that waits for whoever has the key. */
+export interface TransferTable {
+  id: string;
+  volume_id: string;
+  name: string | null;
+  no_snapshots: number;
+  source_project_id: string;
+  salt: string;
+  key_hash: string;
+  created_at: Timestamp;
 }
 
 export interface OutboxTable {

@@ -17,6 +17,7 @@ export type VolumeEventSuffix =
   | Span<
       'create' | 'delete' | 'unmanage' | 'attach' | 'detach' | 'resize' | 'revert' | 'manage_existing' | 'reset_status'
     >
+  | Span<'transfer.create' | 'transfer.accept' | 'transfer.delete'>
   | 'retype'
   | 'exists';
 

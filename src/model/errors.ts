@@ -60,6 +60,9 @@ export class QosSpecsInUse extends BadRequest {}
 /** Another flow holds the resource: "volume … is being cloned". */
 export class ResourceHeld extends BadRequest {}
 
+/** Of a volume transfer. */
+export class InvalidAuthKey extends BadRequest {}
+
 export class Forbidden extends PumiceError {
   override readonly status = 403;
   override readonly fault = 'forbidden';
@@ -112,6 +115,11 @@ export class ServiceNotFound extends NotFound {}
 export class MessageNotFound extends NotFound {
   constructor(id: string) {
     super(`Message ${id} could not be found.`);
+  }
+}
+export class TransferNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Transfer ${id} could not be found.`);
   }
 }
 export class MetadataKeyNotFound extends NotFound {}

@@ -22,6 +22,14 @@ export function gigabytesQuota(sizeGiB: number, type: string): QuotaDeltas {
   return { gigabytes: sizeGiB, [`gigabytes_${type}`]: sizeGiB };
 }
 
+/** All of them together. */
+export function sum(all: readonly QuotaDeltas[]): QuotaDeltas {
+  const total: Record<string, number> = {};
+  for (const deltas of all)
+    for (const [resource, delta] of Object.entries(deltas)) total[resource] = (total[resource] ?? 0) + delta;
+  return total;
+}
+
 export function negated(deltas: QuotaDeltas): QuotaDeltas {
   return Object.fromEntries(Object.entries(deltas).map(([resource, delta]) => [resource, -delta]));
 }

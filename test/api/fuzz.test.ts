@@ -14,8 +14,10 @@ import { routes } from '../../src/api/routes.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { type Heartbeat, recordHeartbeat } from '../../src/db/services.ts';
+import { insertTransfer } from '../../src/db/transfers.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { newAuthKey } from '../../src/model/auth-key.ts';
 import { beat, pool } from './heartbeats.ts';
 import { fitting, type Hints, junk, wild } from './schema-values.ts';
 import { dump, freshWorld, PROJECT, USER, type World } from './world.ts';
@@ -70,7 +72,7 @@ function requestOf(route: Route, hints: Hints): fc.Arbitrary<Request> {
 
 /** Mostly one that exists, of the kind the path is about. */
 function nameFor({ path }: Route, name: string, hints: Hints): fc.Arbitrary<string> {
-  const kind = /^\/(volumes|snapshots|types|qos-specs)\//.exec(path)?.[1] ?? 'id';
+  const kind = /^\/([a-z-]+)\//.exec(path)?.[1] ?? 'id';
   const likely = (name === 'id' ? hints[kind] : hints[name]) ?? hints.id ?? [];
   return fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...(likely as readonly string[])) },
@@ -195,6 +197,11 @@ async function seed(world: World): Promise<Hints> {
   const qosSpecs = await world.service.db.write((tx) =>
     insertQosSpecs(tx, { id: uuid(), name: 'slow', consumer: 'both', specs: { key: 'value' } }),
   );
+  const offered = await world.volume({ host: 'node@file#file', status: 'awaiting-transfer' });
+  const { authKey, kept } = newAuthKey();
+  const transfer = await world.service.db.write((tx) =>
+    insertTransfer(tx, { volumeId: offered.id, name: 'mine', noSnapshots: false, projectId: PROJECT, kept }),
+  );
   const message = await world.service.db.write((tx) =>
     insertMessage(tx, {
       projectId: PROJECT,
@@ -215,6 +222,9 @@ async function seed(world: World): Promise<Hints> {
     snapshots: [snapshot.id],
     types: [volume.volumeTypeId, spare.id],
     'qos-specs': [qosSpecs.id],
+    'os-volume-transfer': [transfer.id],
+    'volume-transfers': [transfer.id],
+    auth_key: [authKey],
     keys: [['key'], ['key', 'other']],
     key: ['key'],
     meta: [{ key: 'other' }],
