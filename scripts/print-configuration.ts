@@ -28,7 +28,11 @@ export function configurationMarkdown(): string {
 
 function sections(name: string, schema: OptionSchema): string[] {
   if (schema.patternProperties) {
-    return Object.values(schema.patternProperties).flatMap((entry) => sections(`${name}.NAME`, entry));
+    return Object.values(schema.patternProperties).flatMap((entry) =>
+      entry.properties || entry.patternProperties || entry.choice
+        ? sections(`${name}.NAME`, entry)
+        : [heading(`[${name}]`, schema), `Options are ${schema.form}. Each takes ${shapeOf(entry)}.\n`],
+    );
   }
   if (schema.choice !== undefined) {
     const { choice } = schema;

@@ -6,6 +6,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
+import { callerOf } from './api/caller.ts';
+import { Policy } from './api/policy/policy.ts';
 import { buildApi } from './api/server.ts';
 import { GlanceImages } from './clients/glance.ts';
 import { DirectoryImages } from './clients/image-directory.ts';
@@ -22,6 +24,7 @@ import { FileDriver } from './drivers/file.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
+import { logEvent } from './events/log-of-flows.ts';
 import { AmqpSink } from './events/sink-amqp.ts';
 import { FileSink } from './events/sink-file.ts';
 import { FLOWS } from './flows/registry.ts';
@@ -57,6 +60,7 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   mkdirSync(config.images.image_conversion_dir, { recursive: true });
   const scheduler = schedulerOptions(config);
   checkOptions(scheduler);
+  policyOf(config);
   const db = await openDatabase(config.database.url, { as: 'server', readers: config.database.max_pool_size });
   return new Service(config, log, db, scheduler, options);
 }
@@ -136,7 +140,7 @@ export class Service {
       keepEndedDays: config.flows.keep_ended_days,
     });
     this.desk = { db, engine: this.engine, tools, config };
-    this.api = buildApi({ desk: this.desk, log });
+    this.api = buildApi({ desk: this.desk, log, policy: policyOf(config), admit: callerOf });
   }
 
   /** Rejects when flows are in flight that this version does not know; nothing has run then. */
@@ -248,6 +252,11 @@ export function driverOf(section: BackendConfig, config: Config): VolumeDriver {
   });
 }
 
+/** Throws when a rule is wrong. */
+function policyOf({ policy, api }: Config): Policy {
+  return new Policy({ overrides: policy, legacy: !api.enforce_new_defaults });
+}
+
 function imagesOf({ images }: Config): ImageStore {
   if (images.store === 'directory') return new DirectoryImages({ directory: images.directory });
   return new GlanceImages({ url: images.glance_url, timeoutMs: images.glance_request_timeout * 1000 });
@@ -260,39 +269,3 @@ function sinksOf({ notifications }: Config): Sink[] {
       : new AmqpSink({ url: notifications.amqp_url ?? '', topics: notifications.topics }),
   );
 }
-
-/** What a person reads at night. Tasks do not log; this does it for all of them. */
-const logEvent = (log: Log, event: Parameters<EngineListener>[0]): void => {
-  const facts = { request_id: event.requestId, flow_id: event.flowId, flow: event.flow, resource: event.resource };
-  switch (event.is) {
-    case 'flow-started':
-      log.info({ ...facts, recovered: event.recovered }, 'flow started');
-      break;
-    case 'task-done':
-      log.debug({ ...facts, task: event.task, ms: event.ms }, 'task done');
-      break;
-    case 'task-failed':
-      log.warn({ ...facts, task: event.task, failure: event.failure }, 'task failed');
-      break;
-    case 'task-retried':
-      log.warn({ ...facts, task: event.task, failure: event.failure, tries: event.tries }, 'task is tried again');
-      break;
-    case 'attempt-rejected':
-      log.warn({ ...facts, rejection: event.rejection }, 'attempt rejected');
-      break;
-    case 'flow-stuck':
-      log.error({ ...facts, task: event.task, failure: event.failure }, 'flow is stuck');
-      break;
-    case 'flow-ended':
-      log.info({ ...facts, state: event.state, ms: Math.round(event.ms), failures: event.failures }, 'flow ended');
-      break;
-    case 'flow-fenced':
-      log.warn(facts, 'flow belongs to another process now');
-      break;
-    case 'journal-trouble':
-      log.error({ ...facts, err: event.error }, 'the journal cannot be written');
-      break;
-    default:
-      break;
-  }
-};

@@ -28,6 +28,15 @@ export function callerOf(headers: IncomingHttpHeaders, requestId: string): Calle
   };
 }
 
+/**
+ * Says who asks. A caller who is nobody is refused with an error of its own; undefined means that one may come back with
+ * what `invitation` offers.
+ */
+export type Admission = (
+  headers: IncomingHttpHeaders,
+  requestId: string,
+) => Caller | undefined | Promise<Caller | undefined>;
+
 export interface Invitation {
   readonly token: string;
   readonly projectId: string;

@@ -10,6 +10,9 @@ import { type Entrance, type Place, send, type Unparsed } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import { baseOf, linksOf } from './links.ts';
 import { type Microversion, OLDEST, versionText } from './microversion.ts';
+import { attributesFor } from './policy/attributes.ts';
+import { enforce } from './policy/enforce.ts';
+import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
 import { Rendered } from './rendered.ts';
 import type { Call, Route } from './route.ts';
@@ -17,10 +20,15 @@ import type { Call, Route } from './route.ts';
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE'] as const;
 
 /** What every route works with. */
-type Room = Pick<Call, 'desk' | 'rendered'>;
+type Room = Pick<Call, 'desk' | 'rendered'> & { readonly policy: Policy };
 
-export function addRoutes(app: FastifyInstance, table: readonly Route[], desk: Desk, entrance: Entrance): void {
-  const room: Room = { desk, rendered: new Rendered(desk.db) };
+export function addRoutes(
+  app: FastifyInstance,
+  table: readonly Route[],
+  { desk, policy }: { readonly desk: Desk; readonly policy: Policy },
+  entrance: Entrance,
+): void {
+  const room: Room = { desk, policy, rendered: new Rendered(desk.db) };
   const answers = new KeptAnswers(desk.db.reader);
   for (const place of placesOf(table)) {
     addPlace(app, place, entrance, (routes) => handlerOf(routes, room, answers));
@@ -86,7 +94,7 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
 function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): Handler {
   const answer = answering(routes, room);
-  if (routes[0]?.kept) return keptHandler(answer, answers);
+  if (routes[0]?.kept) return keptHandler(answer, answers, room.policy);
   return (request, reply) => {
     answer(request, reply).then(
       ({ status, body }) => send(reply, status, body),
@@ -95,13 +103,13 @@ function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): 
   };
 }
 
-/** An answer that is known was given to the same caller for the same URL, so nothing is checked again. */
-function keptHandler(answer: Answering, answers: KeptAnswers): Handler {
+/** An answer that is known was given to a caller with the same rights for the same URL, so nothing is checked again. */
+function keptHandler(answer: Answering, answers: KeptAnswers, policy: Policy): Handler {
   return (request, reply) => {
     const mark = answers.mark();
     const { version, caller, headers, url } = request;
     // None of them can hold a line's end.
-    const key = `${version}\n${caller.isAdmin}\n${caller.projectId}\n${headers.host}\n${url}`;
+    const key = `${version}\n${policy.rightsOf(caller)}\n${caller.projectId}\n${headers.host}\n${url}`;
     const kept = mark === undefined ? undefined : answers.find(key, mark);
     if (kept !== undefined) return send(reply, 200, kept);
     answer(request, reply).then(
@@ -129,11 +137,13 @@ function answering(routes: readonly Route[], room: Room): Answering {
     checkPath(params, request.caller, isProject);
     const { chosen, body } =
       actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
+    const call = callOf(request, reply, body, room);
+    await enforce(room.policy, chosen.route, call);
     if (chosen.check !== undefined) {
       if (body === undefined) throw new InvalidInput('The request has no body.');
       await chosen.check(body, request.version);
     }
-    const answer = await chosen.route.handle(callOf(request, reply, body, room));
+    const answer = await chosen.route.handle(call);
     return { status: chosen.route.status ?? 200, body: answer };
   };
 }
@@ -167,17 +177,25 @@ function chosenAction(
 }
 
 function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): Call {
+  const { desk, policy, rendered } = room;
+  const { caller } = request;
   const params = request.params as Readonly<Record<string, string>>;
   return {
-    ...room,
-    caller: request.caller,
+    desk,
+    rendered,
+    caller,
+    get attributes() {
+      return attributesFor(policy, caller);
+    },
+    may: (rule) => policy.allows(rule, caller),
+    demand: (rule) => policy.demand(rule, caller),
     version: request.version,
     params,
     query: parseQuery((request.query as Unparsed).text),
     body,
     headers: request.headers,
     get links() {
-      return linksOf(baseOf(request.headers.host, room.desk.config.api), params.project_id);
+      return linksOf(baseOf(request.headers.host, desk.config.api), params.project_id);
     },
     header: (name, value) => void reply.header(name, value),
   };

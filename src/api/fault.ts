@@ -11,6 +11,7 @@ import type { FastifyError } from 'fastify';
 import { isTrouble } from '../db/trouble.ts';
 import type { Log } from '../lib/logging.ts';
 import { type Fault, PumiceError } from '../model/errors.ts';
+import { Unauthorized } from '../model/token.ts';
 
 export class WrongMethod extends PumiceError {
   override readonly status = 405;
@@ -60,6 +61,8 @@ export function faultAnswer(error: unknown, requestId: string, log: Log): FaultA
 
 function ofCatalogue(error: PumiceError, requestId: string, log: Log): FaultAnswer {
   if (error.status === 500) log.error({ request_id: requestId, err: error }, 'request failed');
+  if (error instanceof Unauthorized && error.challenge !== undefined)
+    return { ...answer(401, error.fault, error.message), headers: { 'www-authenticate': error.challenge } };
   if (error.fault !== 'overLimit') return answer(error.status, error.fault, error.message);
   const message = error.message.startsWith(error.name) ? error.message : `${error.name}: ${error.message}`;
   if (!message.includes('exceed')) return answer(error.status, error.fault, message);

@@ -3,7 +3,7 @@
  *
  * A list of a thousand volumes is the same thousand texts as a second ago, but for the few that changed. So the text of each
  * row is kept, under the row's id, its revision and its *shape*: whatever else the view depends on (which view, the band of
- * microversions, administrator or not, the beginning of links, the generation of names). Every change of a row raises its
+ * microversions, administrator or not, which attributes, the beginning of links, the generation of names). Every change of a row raises its
  * revision, so what is kept is never stale; it is only ever not found. A list then asks the database for ids and revisions,
  * and joins texts.
  *
@@ -17,6 +17,7 @@ import { readViewNames } from '../db/view-names.ts';
 import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
 import { KnownNames, type Names } from './names.ts';
+import { type Attributes, attributesKey } from './policy/attributes.ts';
 
 interface Row {
   readonly id: string;
@@ -27,6 +28,7 @@ interface Row {
 export interface Viewer {
   readonly version: Microversion;
   readonly isAdmin: boolean;
+  readonly attributes: Attributes;
   readonly links: Links;
   readonly names: Names;
 }
@@ -111,11 +113,11 @@ export class Rendered {
   /** A number for each shape: short keys, and a client that asks under a thousand host names fills nothing for ever. */
   #shapeOf(
     view: Pick<View<Row>, 'name' | 'changesAt'>,
-    { version, isAdmin, links }: Asking,
+    { version, isAdmin, attributes, links }: Asking,
     { generation }: Names,
   ): number {
     const band = view.changesAt.findLastIndex((since) => since <= version);
-    const text = `${view.name} ${band} ${isAdmin} ${generation} ${links.prefix}`;
+    const text = `${view.name} ${band} ${isAdmin} ${attributesKey(attributes)} ${generation} ${links.prefix}`;
     const known = this.#shapes.get(text);
     if (known !== undefined) return known;
     if (this.#shapes.size >= 10_000) this.#shapes = new Map();

@@ -11,6 +11,8 @@ import type { Caller } from '../model/caller.ts';
 import type { Bodies } from './body.ts';
 import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
+import type { Attributes } from './policy/attributes.ts';
+import type { RuleName } from './policy/default-rules.ts';
 import type { Query } from './query.ts';
 import type { Rendered } from './rendered.ts';
 
@@ -27,6 +29,12 @@ export interface Call<Body = unknown, Name extends string = string> {
   readonly headers: IncomingHttpHeaders;
   readonly links: Links;
   readonly rendered: Rendered;
+  /** What of a row the caller is shown. */
+  readonly attributes: Attributes;
+  /** Whether a rule beside that of the route lets the caller do something in the own project. */
+  may(rule: RuleName): boolean;
+  /** The same, and a 403 when it does not. */
+  demand(rule: RuleName): void;
   /** Another header of the answer. */
   header(name: string, value: string): void;
 }

@@ -50,6 +50,11 @@ const Api = Type.Object(
       default: false,
       description: 'Must be true for `noauth` on an address that other machines can reach.',
     }),
+    enforce_new_defaults: Type.Boolean({
+      default: true,
+      description:
+        'Whether reading takes the role reader and changing the role member. `false`: any role in the owning project will do.',
+    }),
     project_id_regex: Type.String({
       minLength: 1,
       default: '[0-9a-f\\-]+',
@@ -63,6 +68,16 @@ const Api = Type.Object(
     }),
   },
   { description: 'The door for HTTP.' },
+);
+
+const Policy = Type.Record(
+  Type.String({ pattern: '^[A-Za-z0-9_:-]+$' }),
+  Type.String({ form: 'an access rule: role:R, rule:NAME, project_id:%(project_id)s, …, and, or, not, @ or !' }),
+  {
+    form: 'the name of a rule of Cinder, in quotation marks: "volume:create"',
+    description: "Cinder's access rules, where they are to be others than by default.",
+    default: {},
+  },
 );
 
 const Database = Type.Object(
@@ -350,6 +365,7 @@ export const configSchema = Type.Object({
   snapshot_name_template: nameTemplate('snapshot'),
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
   api: Api,
+  policy: Policy,
   database: Database,
   scheduler: Scheduler,
   quota: Quota,

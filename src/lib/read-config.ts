@@ -96,7 +96,7 @@ class Override {
 function withOverrides(file: Table, set: readonly string[], problems: string[]): Table {
   const root = structuredClone(file);
   for (const assignment of set) {
-    const [, path, text] = /^([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)=(.*)$/s.exec(assignment) ?? [];
+    const [, path, text] = /^([A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*)=(.*)$/s.exec(assignment) ?? [];
     if (path === undefined || text === undefined) {
       problems.push(`--set ${assignment}: wanted is SECTION.KEY=VALUE.`);
       continue;
@@ -156,11 +156,29 @@ function readNamedTables(schema: OptionSchema, given: Table, path: readonly stri
   const read: Table = {};
   for (const [pattern, entry] of Object.entries(schema.patternProperties ?? {})) {
     for (const [name, table] of Object.entries(given)) {
-      if (new RegExp(pattern).test(name)) read[name] = readTable(entry, table, [...path, name], reading);
+      if (new RegExp(pattern).test(name)) readNamed(entry, name, table, path, reading, read);
       else reading.problems.push(`${path.join('.')}: the name ${JSON.stringify(name)} must be ${schema.form}.`);
     }
   }
   return read;
+}
+
+/** A section, or one option, whose name is the operator's. */
+function readNamed(
+  entry: OptionSchema,
+  name: string,
+  given: unknown,
+  path: readonly string[],
+  reading: Reading,
+  read: Table,
+): void {
+  const here = [...path, name];
+  if (entry.properties ?? entry.patternProperties ?? entry.choice) {
+    read[name] = readTable(entry, given, here, reading);
+    return;
+  }
+  const { value } = readOption(entry, given, here.join('.'), reading);
+  if (value !== undefined) read[name] = value;
 }
 
 /** The member of a union of sections that the option `choice` names. */

@@ -9,3 +9,11 @@ export interface Caller {
   /** `req-<uuid>`: in the answer's headers, every log line, flow, event and message of the request. */
   readonly requestId: string;
 }
+
+/** An administrator is a member, and a member a reader, whether the token says so or not. */
+export function withImplied(roles: readonly string[]): readonly string[] {
+  const all = new Set(roles.map((role) => role.toLowerCase()));
+  if (all.has('admin')) all.add('member');
+  if (all.has('member')) all.add('reader');
+  return [...all];
+}

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CLOSED } from '../../src/api/body.ts';
+import { callerOf } from '../../src/api/caller.ts';
 import { faultAnswer } from '../../src/api/fault.ts';
 import { type Route, route } from '../../src/api/route.ts';
 import { buildApi } from '../../src/api/server.ts';
@@ -204,7 +205,7 @@ const things: readonly Route[] = [
 ];
 
 function thingsOf(world: World, log = silentLog) {
-  const api = buildApi({ desk: world.service.desk, log, routes: things });
+  const api = buildApi({ desk: world.service.desk, log, admit: callerOf, routes: things });
   return async (method: string, url: string, version = '3.0', payload?: string, type = 'application/json') => {
     const headers = { ...token, 'openstack-api-version': `volume ${version}` };
     const response = await api.inject({
@@ -353,6 +354,9 @@ describe('two routes', () => {
   it('cannot answer the same request', async (context) => {
     const world = await freshWorld(context);
     const twice = [things[0], things[0]] as readonly Route[];
-    assert.throws(() => buildApi({ desk: world.service.desk, log: silentLog, routes: twice }), /Two routes/);
+    assert.throws(
+      () => buildApi({ desk: world.service.desk, log: silentLog, admit: callerOf, routes: twice }),
+      /Two routes/,
+    );
   });
 });

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { linksOf } from '../../src/api/links.ts';
 import { type Microversion, NEWEST } from '../../src/api/microversion.ts';
+import { attributesFor } from '../../src/api/policy/attributes.ts';
+import { Policy } from '../../src/api/policy/policy.ts';
 import { parseQuery } from '../../src/api/query.ts';
 import { Rendered } from '../../src/api/rendered.ts';
 import { routes } from '../../src/api/routes.ts';
@@ -20,16 +22,21 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
   const { params = {}, query = '', version = NEWEST, project = PROJECT } = asked;
   const route = routes.find((each) => each.method === 'GET' && each.path === path);
   assert.ok(route, `There is no GET ${path}.`);
+  const policy = new Policy();
+  const caller = {
+    userId: USER,
+    projectId: project,
+    roles: ['member', 'reader'],
+    isAdmin: false,
+    serviceRoles: [],
+    requestId: 'req-of-a-member',
+  };
   return route.handle({
     desk: service.desk,
-    caller: {
-      userId: USER,
-      projectId: project,
-      roles: ['member'],
-      isAdmin: false,
-      serviceRoles: [],
-      requestId: 'req-of-a-member',
-    },
+    caller,
+    attributes: attributesFor(policy, caller),
+    may: (rule) => policy.allows(rule, caller),
+    demand: (rule) => policy.demand(rule, caller),
     version,
     params,
     query: parseQuery(query),

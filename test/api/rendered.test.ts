@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { callerOf } from '../../src/api/caller.ts';
 import { KeptAnswers } from '../../src/api/kept-answers.ts';
+import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
 import { Rendered, type View } from '../../src/api/rendered.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { volumes as volumeRoutes } from '../../src/api/v3/volumes.ts';
@@ -19,6 +21,7 @@ import { freshWorld, PROJECT, USER, type World } from './world.ts';
 const asking = {
   version: 71,
   isAdmin: true,
+  attributes: ALL_ATTRIBUTES,
   links: { base: 'http://x', prefix: 'http://x/v3/p', bookmark: 'http://x/p' },
 };
 
@@ -91,7 +94,12 @@ describe('what is kept', () => {
             for (const path of [URLS[url] ?? '/volumes', ...(first ? [`/volumes/${first.id}`] : [])]) {
               const kept = await world.get(path, asked);
               // A second door to the same database, which has never seen a row.
-              const fresh = await buildApi({ desk: world.service.desk, log: silentLog, routes: reads }).inject({
+              const fresh = await buildApi({
+                desk: world.service.desk,
+                log: silentLog,
+                admit: callerOf,
+                routes: reads,
+              }).inject({
                 url: `/v3/${PROJECT}${path}`,
                 headers: {
                   host: 'pumice.test:8776',

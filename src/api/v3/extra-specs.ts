@@ -3,19 +3,18 @@
 import { volumeTypeFor } from '../../commands/find.ts';
 import { setExtraSpecs } from '../../commands/set-extra-specs.ts';
 import { Type } from '../../lib/schema.ts';
-import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import { CLOSED, MetadataBody, MetadataItem } from '../body.ts';
-import { route } from '../route.ts';
+import { type Call, route } from '../route.ts';
 
 type ExtraSpecs = VolumeType['extraSpecs'];
 
 /** The others tell what the site is built of. */
 const SHOWN_TO_ALL: readonly string[] = ['multiattach', 'RESKEY:availability_zones', 'replication_enabled'];
 
-export function extraSpecsShown({ extraSpecs }: VolumeType, { isAdmin }: Caller): ExtraSpecs {
-  if (isAdmin) return extraSpecs;
+export function extraSpecsShown({ extraSpecs }: VolumeType, { may }: Pick<Call, 'may'>): ExtraSpecs {
+  if (may('volume_extension:types_extra_specs:read_sensitive')) return extraSpecs;
   return Object.fromEntries(Object.entries(extraSpecs).filter(([key]) => SHOWN_TO_ALL.includes(key)));
 }
 
@@ -26,9 +25,9 @@ export const extraSpecs = [
     method: 'GET',
     path,
     policy: 'volume_extension:types_extra_specs:index',
-    async handle({ desk, caller, params }) {
-      const type = await volumeTypeFor(desk.db.read, caller, params.id);
-      return { extra_specs: extraSpecsShown(type, caller) };
+    async handle(call) {
+      const type = await volumeTypeFor(call.desk.db.read, call.caller, call.params.id);
+      return { extra_specs: extraSpecsShown(type, call) };
     },
   }),
 
@@ -48,9 +47,10 @@ export const extraSpecs = [
     method: 'GET',
     path: `${path}/:key`,
     policy: 'volume_extension:types_extra_specs:show',
-    async handle({ desk, caller, params: { id, key } }) {
-      const type = await volumeTypeFor(desk.db.read, caller, id);
-      const specs = extraSpecsShown(type, caller);
+    async handle(call) {
+      const { id, key } = call.params;
+      const type = await volumeTypeFor(call.desk.db.read, call.caller, id);
+      const specs = extraSpecsShown(type, call);
       if (!Object.hasOwn(specs, key))
         throw new MetadataKeyNotFound(`Volume type ${type.name} has no extra spec ${key}.`);
       return { [key]: specs[key] };

@@ -62,7 +62,12 @@ export async function showOne<R extends Row>(call: Call, kind: Kind<R>, view: Vi
 }
 
 /** Who asks, as far as views care. */
-export const asking = ({ version, caller, links }: Call) => ({ version, isAdmin: caller.isAdmin, links });
+export const asking = ({ version, caller, attributes, links }: Call) => ({
+  version,
+  isAdmin: caller.isAdmin,
+  attributes,
+  links,
+});
 
 /** A row at hand, in a view that is not kept. */
 export async function shown<R>(

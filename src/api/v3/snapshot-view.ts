@@ -13,8 +13,10 @@ export const snapshotDetail: View<Snapshot> = {
   load: findSnapshots,
   show: (snapshot, viewer) => ({
     ...snapshotAnswer(snapshot, viewer),
-    'os-extended-snapshot-attributes:progress': snapshot.progress,
-    'os-extended-snapshot-attributes:project_id': snapshot.projectId,
+    ...(viewer.attributes.snapshot && {
+      'os-extended-snapshot-attributes:progress': snapshot.progress,
+      'os-extended-snapshot-attributes:project_id': snapshot.projectId,
+    }),
   }),
 };
 

@@ -49,9 +49,10 @@ export const volumeActions = [
     policy: 'volume:extend',
     status: 202,
     body: Type.Object({ new_size: LooseSize }, CLOSED),
-    async handle({ desk, caller, params, body, version }) {
+    async handle({ desk, caller, params, body, version, may }) {
       const newSizeGiB = readSize(body.new_size, 'new_size');
-      await extendVolume(desk, caller, params.id, newSizeGiB, { inUseAllowed: version >= EXTEND_IN_USE });
+      const inUseAllowed = version >= EXTEND_IN_USE && may('volume:extend_attached_volume');
+      await extendVolume(desk, caller, params.id, newSizeGiB, { inUseAllowed });
       return undefined;
     },
   }),

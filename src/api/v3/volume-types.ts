@@ -169,18 +169,18 @@ function withoutNulls(specs: Readonly<Record<string, string | null>>): Readonly<
 }
 
 /** What every answer shows of a type. */
-function fields(type: VolumeType, { caller }: Call): object {
+function fields(type: VolumeType, call: Call): object {
   return {
     id: type.id,
     name: type.name,
     description: type.description,
     is_public: type.isPublic,
-    extra_specs: extraSpecsShown(type, caller),
+    ...(call.may('volume_extension:access_types_extra_specs') && { extra_specs: extraSpecsShown(type, call) }),
   };
 }
 
 const shown = (type: VolumeType, call: Call): object => ({
   ...fields(type, call),
-  'os-volume-type-access:is_public': type.isPublic,
-  ...(call.caller.isAdmin && { qos_specs_id: type.qosSpecsId }),
+  ...(call.may('volume_extension:volume_type_access') && { 'os-volume-type-access:is_public': type.isPublic }),
+  ...(call.may('volume_extension:access_types_qos_specs_id') && { qos_specs_id: type.qosSpecsId }),
 });

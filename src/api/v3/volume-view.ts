@@ -50,13 +50,14 @@ export const volumeDetail: View<Volume> = {
   show: (volume, viewer) => ({
     ...answerFields(volume, viewer),
     metadata: metadataShown(volume, viewer),
-    'os-vol-tenant-attr:tenant_id': volume.projectId,
-    ...(viewer.isAdmin && {
-      'os-vol-host-attr:host': volume.host,
+    ...(viewer.attributes.tenant && { 'os-vol-tenant-attr:tenant_id': volume.projectId }),
+    ...(viewer.attributes.host && { 'os-vol-host-attr:host': volume.host }),
+    ...(viewer.attributes.migration && {
       'os-vol-mig-status-attr:migstat': volume.migrationStatus,
       'os-vol-mig-status-attr:name_id': volume.nameId,
     }),
-    ...(volume.imageMetadata !== null && { volume_image_metadata: volume.imageMetadata }),
+    ...(viewer.attributes.imageMetadata &&
+      volume.imageMetadata !== null && { volume_image_metadata: volume.imageMetadata }),
   }),
 };
 

@@ -197,6 +197,8 @@ export const volumes = [
     async handle(call) {
       const { volume: wish, 'OS-SCH-HNT:scheduler_hints': hints } = call.body;
       refuseUnsupported(wish, call.version);
+      const imageId = imageIn(wish.imageRef ?? wish.image_id ?? null);
+      if (imageId !== null) call.demand('volume:create_from_image');
       const volume = await createVolume(call.desk, call.caller, {
         name: named(wish, 'name') ?? null,
         description: named(wish, 'description') ?? null,
@@ -205,7 +207,7 @@ export const volumes = [
         volumeType: wish.volume_type || null,
         sourceVolumeId: wish.source_volid ?? null,
         snapshotId: wish.snapshot_id ?? null,
-        imageId: imageIn(wish.imageRef ?? wish.image_id ?? null),
+        imageId,
         metadata: (wish.metadata ?? {}) as Metadata,
         hints: hints ?? {},
       });
@@ -248,9 +250,10 @@ export const volumes = [
     path: '/volumes/:id',
     policy: 'volume:delete',
     status: 202,
-    async handle({ desk, caller, params, query, version }) {
+    async handle({ desk, caller, params, query, version, demand }) {
       const cascade = queryBoolean(query, 'cascade');
       const force = version >= DELETE_BY_FORCE && queryBoolean(query, 'force');
+      if (force) demand('volume:force_delete');
       await deleteVolume(desk, caller, params.id, { cascade, force });
       return undefined;
     },

@@ -1,0 +1,55 @@
+/**
+ * The rule of a route, asked before the route does anything.
+ *
+ * What a route is for is a project's: that of the caller, for what is listed or made; that in the path, for quotas; that of the
+ * row, for a row. Whoever is no administrator finds only rows of the own project (the rest is 404 in the handler), so the
+ * row is looked up only when the rule asks for its user, or for the project of a row that an administrator names.
+ */
+import { findOwner, type OwnedTable } from '../../db/owners.ts';
+import type { Caller } from '../../model/caller.ts';
+import type { Call, Route } from '../route.ts';
+import type { Owner } from './expression.ts';
+import { type Policy, PolicyNotAuthorized } from './policy.ts';
+
+/** Resources that belong to a project, by the first part of their path, and the table that says to which. */
+const OWNED: Readonly<Record<string, OwnedTable | undefined>> = {
+  volumes: 'volume',
+  snapshots: 'snapshot',
+  attachments: undefined,
+  backups: undefined,
+  cgsnapshots: undefined,
+  consistencygroups: undefined,
+  group_snapshots: undefined,
+  groups: undefined,
+  messages: undefined,
+  'os-volume-transfer': undefined,
+  'volume-transfers': undefined,
+};
+
+const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;
+
+export async function enforce(
+  policy: Policy,
+  { policy: rule, path }: Route,
+  { caller, params, desk }: Pick<Call, 'caller' | 'params' | 'desk'>,
+): Promise<void> {
+  if (rule === '@') return;
+  const [, resource = ''] = OBJECT.exec(path) ?? [];
+  const owned = Object.hasOwn(OWNED, resource);
+  const owner = ownerKnown(resource, owned, caller, params.id ?? '');
+  let allowed = policy.decide(rule, caller, owner);
+  const table = OWNED[resource];
+  if (allowed === undefined && table !== undefined) {
+    const found = await findOwner(desk.db.read, table, params.id ?? '');
+    // What is not there, the route says better.
+    if (found === undefined || (!caller.isAdmin && found.projectId !== caller.projectId)) return;
+    allowed = policy.decide(rule, caller, found);
+  }
+  if (allowed !== true) throw new PolicyNotAuthorized(rule);
+}
+
+function ownerKnown(resource: string, owned: boolean, caller: Caller, id: string): Owner {
+  if (resource === 'os-quota-sets') return { projectId: id };
+  if (!owned) return { projectId: caller.projectId, userId: caller.userId };
+  return caller.isAdmin ? {} : { projectId: caller.projectId };
+}

@@ -1,0 +1,366 @@
+/**
+ * Who may do what: the language of access rules, Cinder's defaults, a site's own rules, and every route asked by everybody.
+ */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { FastifyInstance } from 'fastify';
+import { bodiesByVersion } from '../../src/api/body.ts';
+import type { Admission } from '../../src/api/caller.ts';
+import { NEWEST } from '../../src/api/microversion.ts';
+import { defaultRules } from '../../src/api/policy/default-rules.ts';
+import { holds, parseExpression } from '../../src/api/policy/expression.ts';
+import { Policy, type PolicyOptions } from '../../src/api/policy/policy.ts';
+import type { Route } from '../../src/api/route.ts';
+import { routes } from '../../src/api/routes.ts';
+import { buildApi } from '../../src/api/server.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/logging.ts';
+import { ConfigInvalid, parseConfig } from '../../src/lib/read-config.ts';
+import { type Caller, withImplied } from '../../src/model/caller.ts';
+import { Unauthorized } from '../../src/model/token.ts';
+import { freshWorld, PROJECT, USER, type World } from './world.ts';
+
+const OTHER_PROJECT = 'aaaabbbbccccddddaaaabbbbccccdddd';
+const OTHER_USER = 'ddddccccbbbbaaaaddddccccbbbbaaaa';
+
+const asker = (roles: readonly string[], more: Partial<Caller> = {}): Caller => ({
+  userId: USER,
+  projectId: PROJECT,
+  roles,
+  isAdmin: false,
+  serviceRoles: [],
+  requestId: 'req-1',
+  ...more,
+});
+
+describe('the language of access rules', () => {
+  const answer = (text: string, caller = asker(['member']), owner = {}) =>
+    holds(parseExpression(text), caller, owner, (name) => parseExpression(name === 'yes' ? '@' : '!'));
+
+  it('knows everybody, nobody, roles, rules and administrators', () => {
+    assert.equal(answer(''), true);
+    assert.equal(answer('@'), true);
+    assert.equal(answer('!'), false);
+    assert.equal(answer('role:Member'), true);
+    assert.equal(answer('role:admin'), false);
+    assert.equal(answer('rule:yes'), true);
+    assert.equal(answer('rule:no'), false);
+    assert.equal(answer('is_admin:True'), false);
+    assert.equal(answer('is_admin:False'), true);
+    assert.equal(answer('service_roles:service', asker([], { serviceRoles: ['service'] })), true);
+    assert.equal(answer(`project_id:${PROJECT}`), true);
+    assert.equal(answer(`user_id:${OTHER_USER}`), false);
+  });
+
+  it('binds not more tightly than and, and and more tightly than or', () => {
+    assert.equal(answer('@ or ! and !'), true);
+    assert.equal(answer('(@ or !) and !'), false);
+    assert.equal(answer('not ! and @'), true);
+    assert.equal(answer('not (! or @)'), false);
+    assert.equal(answer('not not @ AND (role:member OR !)'), true);
+  });
+
+  it('says that it depends as long as an owner is not known who matters', () => {
+    const own = 'role:admin or (role:member and project_id:%(project_id)s)';
+    assert.equal(answer(own), undefined);
+    assert.equal(answer(own, asker(['admin'])), true);
+    assert.equal(answer(own, asker(['reader'])), false);
+    assert.equal(answer(own, asker(['member']), { projectId: PROJECT }), true);
+    assert.equal(answer(own, asker(['member']), { projectId: OTHER_PROJECT }), false);
+    assert.equal(answer('not user_id:%(user_id)s'), undefined);
+    assert.equal(answer('not user_id:%(user_id)s', asker([]), { userId: OTHER_USER }), true);
+  });
+
+  it('refuses what is no expression, and says where', () => {
+    for (const wrong of [
+      'role:',
+      'member',
+      '(role:a',
+      'role:a)',
+      'role:a role:b',
+      'and',
+      'not',
+      'role:a or',
+      'is_admin:maybe',
+      'project_id:%(name)s',
+      'http://example.org/check',
+    ]) {
+      assert.throws(() => parseExpression(wrong), { name: 'ExpressionInvalid' }, wrong);
+    }
+  });
+});
+
+describe("a site's access rules", () => {
+  const problemsOf = (overrides: Readonly<Record<string, string>>): readonly string[] => {
+    try {
+      new Policy({ overrides });
+    } catch (error) {
+      assert.ok(error instanceof ConfigInvalid);
+      return error.problems;
+    }
+    return [];
+  };
+
+  it('must have names of rules and expressions, and tell all that is wrong at once', () => {
+    assert.deepEqual(problemsOf({ 'volume:get': 'role:auditor' }), []);
+    const problems = problemsOf({ 'volume:craete': '@', 'volume:get': 'rule:' });
+    assert.match(problems.join('\n'), /there is no rule volume:craete; did you mean volume:create\?/);
+    assert.match(problems.join('\n'), /policy.volume:get must be an access rule; rule: is no check/);
+    assert.match(problemsOf({ 'volume:get': 'rule:admin_ap' }).join(), /did you mean admin_api\?/);
+    assert.match(problemsOf({ admin_api: 'rule:project_reader' }).join('\n'), /policy.admin_api rests on itself/);
+    assert.match(problemsOf({ context_is_admin: 'rule:admin_api' }).join('\n'), /context_is_admin must not ask/);
+  });
+
+  it('come from the configuration, where quotation marks hold their names', () => {
+    const toml = '[policy]\n"volume:get" = "role:auditor"\n';
+    const config = parseConfig({ toml, set: ['policy.volume:delete=!'] });
+    assert.deepEqual({ ...config.policy }, { 'volume:get': 'role:auditor', 'volume:delete': '!' });
+    assert.throws(
+      () => parseConfig({ toml: '[policy]\n"volume:get" = 3\n' }),
+      /policy.volume:get must be an access rule/,
+    );
+  });
+
+  it('decide who is an administrator', () => {
+    const policy = new Policy({ overrides: { context_is_admin: 'role:admin or role:cloud_admin' } });
+    assert.equal(policy.isAdmin(asker(['cloud_admin'])), true);
+    assert.equal(policy.isAdmin(asker(['member'])), false);
+  });
+
+  it('leave a rule that nobody knows to administrators', () => {
+    const policy = new Policy();
+    assert.equal(policy.allows('volume:no_such_rule', asker(['member'])), false);
+    assert.equal(policy.allows('volume:no_such_rule', asker([], { isAdmin: true })), true);
+  });
+});
+
+/** Tokens of these tests: `roles,…@project`. */
+const admission =
+  (policy: Policy): Admission =>
+  (headers, requestId) => {
+    const [, roles = '', projectId = '', userId = USER] =
+      /^([a-z,]*)@(\w+)(?:\/(\w+))?$/.exec(String(headers['x-auth-token'] ?? '')) ?? [];
+    if (projectId === '') throw new Unauthorized();
+    const caller = asker(withImplied(roles.split(',')), { projectId, userId, requestId });
+    return { ...caller, isAdmin: policy.isAdmin(caller) };
+  };
+
+interface Door {
+  readonly world: World;
+  readonly api: FastifyInstance;
+  ask(
+    token: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; text: string }>;
+}
+
+async function door(context: TestContext, options: PolicyOptions = {}): Promise<Door> {
+  const world = await freshWorld(context);
+  const policy = new Policy(options);
+  const api = buildApi({ desk: world.service.desk, log: silentLog, policy, admit: admission(policy) });
+  return {
+    world,
+    api,
+    async ask(token, method, path, body) {
+      const project = /@(\w+)/.exec(token ?? '')?.[1] ?? PROJECT;
+      const { statusCode, body: text } = await api.inject({
+        method: method as 'GET',
+        url: `/v3/${project}${path}`,
+        headers: {
+          'openstack-api-version': `volume 3.${NEWEST}`,
+          ...(token !== undefined && { 'x-auth-token': token }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { payload: JSON.stringify(body) }),
+      });
+      return { status: statusCode, text };
+    },
+  };
+}
+
+/** Which callers a route's rule lets pass, in the project of the tests. */
+type Passes = 'everybody' | 'reader' | 'member' | 'admin';
+
+/**
+ * The least role that each route takes. By rule, since Cinder's documentation has them so; a test below sees that every
+ * route's rule is here.
+ */
+const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
+  everybody: [/^@$/],
+  reader: [
+    /^volume:(get|get_all|get_all_snapshots|get_snapshot|get_all_transfers|get_transfer|availability_zone_list)$/,
+    /^volume:get_(volume|snapshot)_metadata$/,
+    /^(message|backup|group):(get|get_all|get_all_group_snapshots|get_group_snapshot|list_replication_targets)$/,
+    /^limits_extension:used_limits$/,
+    /^volume_extension:(type_get|type_get_all|quotas:show|types_extra_specs:(index|show))$/,
+    /^volume_extension:volume_(image_metadata:show|encryption_metadata)$/,
+  ],
+  member: [
+    /^volume:(create|create_from_image|update|delete|extend|retype|reimage|revert_to_snapshot|update_readonly_flag)$/,
+    /^volume:(create|update|delete)_(snapshot|volume_metadata|snapshot_metadata)$/,
+    /^volume:(create|accept|delete)_transfer$/,
+    /^volume:attachment_(create|update|delete|complete)$/,
+    /^message:delete$/,
+    /^snapshot_extension:snapshot_actions:update_snapshot_status$/,
+    /^volume_extension:volume_image_metadata:(set|remove)$/,
+    /^volume_extension:volume_actions:(attach|detach|reserve|unreserve|begin_detaching|roll_detaching)$/,
+    /^volume_extension:volume_actions:(initialize_connection|terminate_connection|upload_image)$/,
+    /^(backup|group):(create|update|delete|restore|(create|update|delete)_group_snapshot|.*_replication)$/,
+  ],
+  admin: [
+    /^(clusters|workers):/,
+    /^volume:(failover_host|freeze_host|thaw_host|force_delete)$/,
+    /^scheduler_extension:/,
+    /^snapshot_extension:(list_manageable|snapshot_manage|snapshot_unmanage)$/,
+    /_admin_actions:/,
+    /^volume_extension:(capabilities|hosts|list_manageable|volume_manage|volume_unmanage)/,
+    /^volume_extension:(default_|qos_specs_manage|quota_classes|quotas:(update|delete)|services:)/,
+    /^volume_extension:type_(create|update|delete)$/,
+    /^volume_extension:types_extra_specs:(create|update|delete)$/,
+    /^volume_extension:volume_type_(access|encryption)/,
+    /^group:(group_types|access_group_types|reset)/,
+  ],
+};
+
+const takes = ({ policy }: Route): readonly Passes[] =>
+  (Object.keys(TAKES) as Passes[]).filter((least) => TAKES[least].some((rule) => rule.test(policy)));
+
+const nameOf = (route: Route): string => [route.method, route.path, route.action].filter(Boolean).join(' ');
+
+describe('every route', () => {
+  it('has a rule that is known, and stands once in the table of who passes', () => {
+    const known = defaultRules({ legacy: false });
+    const wrong = routes.filter(
+      (route) => takes(route).length !== 1 || !(route.policy === '@' || known.has(route.policy)),
+    );
+    assert.deepEqual(
+      wrong.map((route) => `${nameOf(route)}: ${route.policy} (${takes(route)})`),
+      [],
+    );
+  });
+
+  it('passes whom its rule lets pass, and nobody else', async (context) => {
+    const { world, ask } = await door(context);
+    const volume = await world.volume();
+    const snapshot = await world.snapshot(volume);
+    const wrong: string[] = [];
+    for (const route of routes) {
+      const [least = 'admin'] = takes(route);
+      const path = pathOf(route, { volume: volume.id, snapshot: snapshot.id, type: volume.volumeTypeId });
+      const body = bodyOf(route);
+      const passing = ['reader', 'member', 'admin'].slice(['reader', 'member', 'admin'].indexOf(least) + 0);
+      const expected = (role: string): boolean => least === 'everybody' || passing.includes(role);
+      const seen = async (who: string, token: string | undefined, wanted: (status: number) => boolean) => {
+        const { status, text } = await ask(token, route.method, path, body);
+        if (!wanted(status)) wrong.push(`${nameOf(route)} as ${who}: ${status} ${text.slice(0, 100)}`);
+      };
+      await seen('nobody', undefined, (status) => status === 401);
+      // What destroys comes last: the administrator's turn.
+      for (const role of ['none', 'reader', 'member', 'admin']) {
+        await seen(role, `${role}@${PROJECT}`, (status) =>
+          expected(role) ? status !== 403 && status !== 401 && status < 500 : status === 403,
+        );
+      }
+      if (!/^\/(volumes|snapshots)\/:id/.test(route.path)) continue;
+      await seen('a member elsewhere', `member@${OTHER_PROJECT}`, (status) =>
+        expected('member') ? status === 404 || status === 400 : status === 403,
+      );
+    }
+    assert.deepEqual(wrong, []);
+  });
+});
+
+function pathOf({ path }: Route, ids: Readonly<Record<'volume' | 'snapshot' | 'type', string>>): string {
+  const kind = /^\/(volume|snapshot|type)s\//.exec(path)?.[1] as keyof typeof ids | undefined;
+  const id = path.startsWith('/os-quota-sets') ? PROJECT : kind === undefined ? uuid() : ids[kind];
+  return path.replace(':id', id).replaceAll(/:[a-z_]+/g, 'key');
+}
+
+/** Enough for an action to be found; rules are asked before bodies are checked. */
+function bodyOf({ action, method, body }: Route): unknown {
+  if (action !== undefined) return { [action]: {} };
+  return method === 'GET' || body === undefined || bodiesByVersion(body).length === 0 ? undefined : {};
+}
+
+describe('access rules', () => {
+  it('keep rows of other projects from all but administrators, as if they were not there', async (context) => {
+    const { world, ask } = await door(context);
+    const { id } = await world.volume();
+    const foreign = `member@${OTHER_PROJECT}`;
+    assert.equal((await ask(foreign, 'GET', `/volumes/${id}`)).status, 404);
+    assert.equal((await ask(foreign, 'PUT', `/volumes/${id}`, { volume: { name: 'mine' } })).status, 404);
+    assert.equal((await ask(foreign, 'DELETE', `/volumes/${id}`)).status, 404);
+    assert.doesNotMatch((await ask(foreign, 'GET', '/volumes?all_tenants=1')).text, new RegExp(id));
+    assert.equal((await ask(`admin@${OTHER_PROJECT}`, 'GET', `/volumes/${id}`)).status, 200);
+    assert.match((await ask(`admin@${OTHER_PROJECT}`, 'GET', '/volumes?all_tenants=1')).text, new RegExp(id));
+  });
+
+  it("are told by Cinder's text when they refuse", async (context) => {
+    const { ask } = await door(context);
+    const { status, text } = await ask(`reader@${PROJECT}`, 'POST', '/volumes', { volume: { size: 1 } });
+    assert.equal(status, 403);
+    assert.deepEqual(JSON.parse(text), {
+      forbidden: { code: 403, message: "Policy doesn't allow volume:create to be performed." },
+    });
+  });
+
+  it('let any role of the project do what a member may when the old defaults are wanted', async (context) => {
+    const { world, ask } = await door(context, { legacy: true });
+    const { id } = await world.volume();
+    assert.equal((await ask(`something@${PROJECT}`, 'PUT', `/volumes/${id}`, { volume: { name: 'n' } })).status, 200);
+    assert.equal((await ask(`something@${OTHER_PROJECT}`, 'GET', `/volumes/${id}`)).status, 404);
+    assert.equal((await ask(`something@${PROJECT}`, 'GET', '/os-services')).status, 403);
+  });
+
+  it('can be about the user who made a row', async (context) => {
+    const { world, ask } = await door(context, { overrides: { 'volume:update': 'user_id:%(user_id)s' } });
+    const { id } = await world.volume();
+    const update = { volume: { name: 'n' } };
+    assert.equal((await ask(`member@${PROJECT}/${OTHER_USER}`, 'PUT', `/volumes/${id}`, update)).status, 403);
+    assert.equal((await ask(`member@${PROJECT}/${USER}`, 'PUT', `/volumes/${id}`, update)).status, 200);
+    assert.equal((await ask(`member@${PROJECT}`, 'PUT', `/volumes/${uuid()}`, update)).status, 404);
+  });
+
+  it('can keep an administrator within the own project', async (context) => {
+    const { world, ask } = await door(context, { overrides: { 'volume:delete': 'project_id:%(project_id)s' } });
+    const { id } = await world.volume();
+    assert.equal((await ask(`admin@${OTHER_PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 403);
+    assert.equal((await ask(`admin@${PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 202);
+  });
+
+  it("decide which of a volume's attributes are shown, and kept answers never show more", async (context) => {
+    const { world, ask } = await door(context, {
+      overrides: { 'volume_extension:volume_host_attribute': 'role:auditor' },
+    });
+    const { id } = await world.volume({ host: 'node@file#file' });
+    const keysFor = async (token: string) =>
+      Object.keys(JSON.parse((await ask(token, 'GET', `/volumes/${id}`)).text).volume);
+    for (let twice = 0; twice < 2; twice += 1) {
+      const auditor = await keysFor(`auditor,reader@${PROJECT}`);
+      const admin = await keysFor(`admin@${PROJECT}`);
+      const reader = await keysFor(`reader@${PROJECT}`);
+      assert.ok(auditor.includes('os-vol-host-attr:host') && !auditor.includes('os-vol-mig-status-attr:migstat'));
+      assert.ok(!admin.includes('os-vol-host-attr:host') && admin.includes('os-vol-mig-status-attr:migstat'));
+      assert.ok(!reader.includes('os-vol-host-attr:host') && !reader.includes('migration_status'));
+      assert.ok(reader.includes('os-vol-tenant-attr:tenant_id'));
+    }
+  });
+
+  it('keep the force of a delete and a volume of an image apart', async (context) => {
+    const { world, ask } = await door(context, { overrides: { 'volume:create_from_image': '!' } });
+    const { id } = await world.volume();
+    assert.equal((await ask(`member@${PROJECT}`, 'DELETE', `/volumes/${id}?force=true`)).status, 403);
+    assert.equal((await ask(`member@${PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 202);
+    const wish = { volume: { size: 1, imageRef: uuid() } };
+    assert.match((await ask(`admin@${PROJECT}`, 'POST', '/volumes', wish)).text, /volume:create_from_image/);
+  });
+
+  it('let a reader see limits of the own project alone', async (context) => {
+    const { ask } = await door(context);
+    assert.equal((await ask(`reader@${PROJECT}`, 'GET', `/os-quota-sets/${PROJECT}`)).status, 200);
+    assert.equal((await ask(`reader@${PROJECT}`, 'GET', `/os-quota-sets/${OTHER_PROJECT}`)).status, 403);
+    assert.equal((await ask(`admin@${PROJECT}`, 'GET', `/os-quota-sets/${OTHER_PROJECT}`)).status, 200);
+  });
+});
