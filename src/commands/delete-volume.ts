@@ -49,6 +49,7 @@ export async function deleteVolume(
       from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
       to: 'deleting',
       attachStatusNot: 'attached',
+      withoutExports: true,
       set: { terminatedAt: now() },
     });
     if (!moved) throw new InvalidVolume(refusal(volume));
@@ -103,4 +104,4 @@ function checkSnapshots(volume: Volume, snapshots: readonly Snapshot[], cascade:
 }
 
 const refusal = ({ id, status, attachStatus }: Volume): string =>
-  `Volume ${id} must be ${VOLUME_TRANSITIONS.delete.from.join(' or ')} and not attached to be deleted; it is ${status}, ${attachStatus}.`;
+  `Volume ${id} must be ${VOLUME_TRANSITIONS.delete.from.join(' or ')} and neither attached nor connected to be deleted; it is ${status}, ${attachStatus}.`;

@@ -39,11 +39,12 @@ export async function beginUnmanage(
     from: VOLUME_TRANSITIONS.unmanage.from,
     to: during,
     attachStatusNot: 'attached',
+    withoutExports: true,
     set: { terminatedAt: now() },
   });
   if (!moved || pool === null) {
     throw new InvalidVolume(
-      `Volume ${id} must be ${VOLUME_TRANSITIONS.unmanage.from.join(' or ')}, on a backend and not attached to be unmanaged; it is ${previousStatus}.`,
+      `Volume ${id} must be ${VOLUME_TRANSITIONS.unmanage.from.join(' or ')}, on a backend and neither attached nor connected to be unmanaged; it is ${previousStatus}.`,
     );
   }
   await begin(

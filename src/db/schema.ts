@@ -9,6 +9,7 @@ import type { Timestamp } from '../lib/clock.ts';
 
 export interface Tables {
   volume: VolumeTable;
+  volume_attachment: AttachmentTable;
   snapshot: SnapshotTable;
   volume_type: VolumeTypeTable;
   qos_specs: QosSpecsTable;
@@ -140,6 +141,25 @@ export interface GroupTypeTable {
   is_public: number;
   /** JSON object of text. */
   group_specs: string;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+}
+
+export interface AttachmentTable {
+  id: string;
+  project_id: string;
+  volume_id: string;
+  instance_uuid: string | null;
+  attached_host: string | null;
+  mountpoint: string | null;
+  attach_mode: string;
+  attach_status: string;
+  /** JSON; null when nothing is exported for it. */
+  connector: string | null;
+  /** JSON, without the secret. */
+  connection_info: string | null;
+  secret: string;
+  attached_at: Timestamp | null;
   created_at: Timestamp;
   updated_at: Timestamp | null;
 }

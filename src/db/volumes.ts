@@ -129,6 +129,8 @@ export interface VolumeMove {
   readonly if?: readonly Filter<VolumeField>[];
   readonly withoutSnapshots?: boolean;
   readonly attachStatusNot?: AttachStatus;
+  /** Nobody can reach it, nor is about to. */
+  readonly withoutExports?: boolean;
   /** Also written, when it moves. */
   readonly set?: Omit<VolumePatch, 'status' | 'previousStatus'>;
 }
@@ -150,6 +152,18 @@ export async function moveVolumeStatus({ db }: Tx, id: string, move: VolumeMove)
   if (move.withoutSnapshots) {
     update = update.where(({ not, exists, selectFrom }) =>
       not(exists(selectFrom('snapshot').select('snapshot.id').whereRef('snapshot.volume_id', '=', 'volume.id'))),
+    );
+  }
+  if (move.withoutExports) {
+    update = update.where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('volume_attachment')
+            .select('volume_attachment.id')
+            .whereRef('volume_attachment.volume_id', '=', 'volume.id')
+            .where('volume_attachment.connector', 'is not', null),
+        ),
+      ),
     );
   }
   if (move.if !== undefined) update = update.where(matches(db, columns, move.if));
@@ -210,6 +224,11 @@ export async function summarizeVolumes(
       values.set(key, (values.get(key) ?? new Set()).add(value));
   }
   return { ...totals, metadata: Object.fromEntries([...values].map(([key, set]) => [key, [...set].sort()])) };
+}
+
+/** What is shown with the volume has changed, though not its row. */
+export async function touchVolume({ db }: Tx, id: string): Promise<void> {
+  await db.updateTable('volume').set(changed()).where('id', '=', id).execute();
 }
 
 /** What every change of a row changes with it. */

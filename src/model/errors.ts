@@ -57,6 +57,10 @@ export class InvalidVolumeType extends BadRequest {}
 export class VolumeTypeInUse extends BadRequest {}
 /** Volume types have them. */
 export class QosSpecsInUse extends BadRequest {}
+/** The volume is read-only, or has no such mode. */
+export class InvalidVolumeAttachMode extends BadRequest {}
+/** What the client says of its machine is not enough, or this backend cannot be reached from there. */
+export class InvalidConnector extends BadRequest {}
 /** Another flow holds the resource: "volume … is being cloned". */
 export class ResourceHeld extends BadRequest {}
 
@@ -72,6 +76,9 @@ export class Conflict extends PumiceError {
   override readonly status = 409;
   override readonly fault = 'conflictingRequest';
 }
+
+/** A server may be using it, and no service has asked. */
+export class ServerUsesAttachment extends Conflict {}
 
 /** Another type has the name. */
 export class VolumeTypeExists extends Conflict {}
@@ -91,6 +98,11 @@ export class VolumeNotFound extends NotFound {
 export class SnapshotNotFound extends NotFound {
   constructor(id: string) {
     super(`Snapshot ${id} could not be found.`);
+  }
+}
+export class AttachmentNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Attachment ${id} could not be found.`);
   }
 }
 export class VolumeTypeNotFound extends NotFound {

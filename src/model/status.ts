@@ -88,6 +88,12 @@ export interface Transition<Status extends string> {
 /** What a client may delete or take out of management. */
 const DELETABLE = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'] as const;
 
+/** A volume of a multiattach type may have another attachment while it has one. */
+const RESERVABLE = ['available', 'in-use'] as const;
+
+/** While a client attaches or detaches, step by step, the volume rests in one of these; no flow works on it. */
+const BY_CLIENTS = ['reserved', 'attaching', 'detaching'] as const;
+
 export const VOLUME_TRANSITIONS = {
   create: { from: [], during: ['creating', 'downloading'], success: 'available', failure: 'error' },
   manage: { from: [], during: ['managing'], success: 'available', failure: 'error_managing' },
@@ -99,9 +105,16 @@ export const VOLUME_TRANSITIONS = {
   transfer: { from: ['available'], during: ['awaiting-transfer'], success: 'available', failure: 'available' },
   backup: { from: ['available', 'in-use'], during: ['backing-up'], success: 'previous', failure: 'previous' },
   restore: { from: ['available'], during: ['restoring-backup'], success: 'available', failure: 'error_restoring' },
-  reserve: { from: ['available', 'in-use'], during: [], success: 'reserved', failure: 'previous' },
-  attach: { from: ['available', 'reserved', 'in-use'], during: ['attaching'], success: 'in-use', failure: 'previous' },
-  detach: { from: ['in-use'], during: ['detaching'], success: 'available', failure: 'in-use' },
+  attachment_create: { from: RESERVABLE, during: [], success: 'reserved', failure: 'previous' },
+  attachment_update: { from: ['reserved', 'in-use'], during: [], success: 'attaching', failure: 'reserved' },
+  attachment_complete: { from: ['attaching', 'in-use'], during: [], success: 'in-use', failure: 'previous' },
+  attachment_delete: { from: ['in-use', ...BY_CLIENTS], during: [], success: 'available', failure: 'in-use' },
+  reserve: { from: ['available', 'in-use'], during: [], success: 'attaching', failure: 'previous' },
+  unreserve: { from: ['attaching'], during: [], success: 'available', failure: 'previous' },
+  attach: { from: ['available', 'attaching', 'in-use'], during: [], success: 'in-use', failure: 'previous' },
+  begin_detaching: { from: ['in-use'], during: [], success: 'detaching', failure: 'previous' },
+  roll_detaching: { from: ['detaching'], during: [], success: 'in-use', failure: 'previous' },
+  detach: { from: ['in-use', ...BY_CLIENTS], during: [], success: 'available', failure: 'in-use' },
   delete: { from: DELETABLE, during: ['deleting'], success: 'gone', failure: 'error_deleting' },
   unmanage: { from: DELETABLE, during: ['unmanaging'], success: 'gone', failure: 'error_unmanaging' },
 } as const satisfies Record<string, Transition<VolumeStatus>>;

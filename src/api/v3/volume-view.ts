@@ -1,5 +1,9 @@
 /** A volume as clients see it, version by version. */
+import type { Kysely } from 'kysely';
+import { attachmentsOfAll } from '../../db/attachments.ts';
+import type { Tables } from '../../db/schema.ts';
 import { findVolumes } from '../../db/volumes.ts';
+import type { Attachment } from '../../model/attachment.ts';
 import { hostOf } from '../../model/backend.ts';
 import type { VolumeStatus } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
@@ -42,13 +46,19 @@ const changesAt = [
   CONSUMES_QUOTA,
 ];
 
+/** A volume with its attachments; each change of one of them raises the volume's revision. */
+interface WithAttachments extends Volume {
+  readonly attachments: readonly Attachment[];
+}
+
 /** `GET volumes/{id}`, `GET volumes/detail`. */
-export const volumeDetail: View<Volume> = {
+export const volumeDetail: View<WithAttachments> = {
   name: 'volume-detail',
   changesAt,
-  load: findVolumes,
+  load: withAttachments,
   show: (volume, viewer) => ({
     ...answerFields(volume, viewer),
+    attachments: volume.attachments.map((each) => attachmentShown(each, viewer)),
     metadata: metadataShown(volume, viewer),
     ...(viewer.attributes.tenant && { 'os-vol-tenant-attr:tenant_id': volume.projectId }),
     ...(viewer.attributes.host && { 'os-vol-host-attr:host': volume.host }),
@@ -77,6 +87,28 @@ export const volumeSummary: View<Volume> = {
   load: findVolumes,
   show: ({ id, name }, viewer) => ({ id, name, links: linksTo(id, viewer) }),
 };
+
+/** Only of those that are attached is anything asked. */
+async function withAttachments(db: Kysely<Tables>, ids: readonly string[]): Promise<WithAttachments[]> {
+  const volumes = await findVolumes(db, ids);
+  const attached = volumes.filter(({ attachStatus }) => attachStatus === 'attached').map(({ id }) => id);
+  const shown = (await attachmentsOfAll(db, attached)).filter(({ attachStatus }) => attachStatus === 'attached');
+  const byVolume = Map.groupBy(shown, ({ volumeId }) => volumeId);
+  return volumes.map((volume) => ({ ...volume, attachments: byVolume.get(volume.id) ?? [] }));
+}
+
+/** `id` is the volume's. */
+function attachmentShown(attachment: Attachment, { isAdmin }: Viewer): object {
+  return {
+    id: attachment.volumeId,
+    attachment_id: attachment.id,
+    volume_id: attachment.volumeId,
+    server_id: attachment.instanceId,
+    host_name: isAdmin ? attachment.attachedHost : null,
+    device: attachment.mountpoint,
+    attached_at: attachment.attachedAt,
+  };
+}
 
 function answerFields(volume: Volume, viewer: Viewer): object {
   const { version, isAdmin, names } = viewer;

@@ -3,8 +3,8 @@
  *
  * Where it has none, `--repair` gives it the status in which the operation would have failed (`error_deleting` for a delete),
  * and `error` where that would be the status of before, which nobody knows any more. Both are safe: nothing is deleted, no
- * quota given back, and a delete or an administrator's reset is the way on. Attaching and detaching are done by
- * clients, without a flow, and are left alone.
+ * quota given back, and a delete or an administrator's reset is the way on. What clients attach and detach step by step is
+ * not transient, and is left alone.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../db/schema.ts';
@@ -22,15 +22,12 @@ import {
 } from '../../model/status.ts';
 import type { Check, Finding, Patient } from './check.ts';
 
-const { attach, detach, ...volumeFlows } = VOLUME_TRANSITIONS;
-const byClients: readonly string[] = [...attach.during, ...detach.during];
-
 export const transient: Check = {
   name: 'transient',
   wellSaid: 'whatever is in a transient status has a flow',
   examine: async ({ db }: Patient) => [
     ...(await withoutFlow(db.read, 'volume')).map(({ id, status, revision }): Finding => {
-      const to = failedAs(volumeFlows, status as VolumeStatus);
+      const to = failedAs(VOLUME_TRANSITIONS, status as VolumeStatus);
       return finding('volume', id, status, to, async (tx) => {
         if (!(await withoutFlow(tx.db, 'volume')).some((each) => each.id === id)) return false;
         const unchanged = [{ is: 'equal', field: 'revision', value: revision }] as const;
@@ -75,7 +72,7 @@ function failedAs<Status extends string>(
 
 async function withoutFlow(db: Kysely<Tables>, kind: 'volume' | 'snapshot') {
   const all: readonly (VolumeStatus | SnapshotStatus)[] = kind === 'volume' ? VOLUME_STATUSES : SNAPSHOT_STATUSES;
-  const statuses = all.filter((status) => isTransient(status) && !byClients.includes(status));
+  const statuses = all.filter((status) => isTransient(status));
   const resource = sql<string>`${sql.lit(`${kind}:`)} || ${sql.ref(`${kind}.id`)}`;
   return await db
     .selectFrom(kind)

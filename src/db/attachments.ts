@@ -1,0 +1,153 @@
+/**
+ * The attachments of volumes. A volume's view shows them, so every change of one raises the volume's revision, here and
+ * nowhere else.
+ */
+import type { Kysely } from 'kysely';
+import { now } from '../lib/clock.ts';
+import { newSecret } from '../lib/secret.ts';
+import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attachment.ts';
+import { hostOf } from '../model/backend.ts';
+import { AttachmentNotFound } from '../model/errors.ts';
+import { type Columns, is, maybe, maybeJson, toRow } from './columns.ts';
+import type { ListQuery } from './list-query.ts';
+import { type Listing, page } from './pages.ts';
+import type { AttachmentTable, Tables } from './schema.ts';
+import { touchVolume } from './volumes.ts';
+import type { Tx } from './writer.ts';
+
+export type AttachmentField = keyof Attachment;
+
+const columns: Columns<Attachment, AttachmentTable> = {
+  id: is('id'),
+  projectId: is('project_id'),
+  volumeId: is('volume_id'),
+  instanceId: maybe('instance_uuid'),
+  attachedHost: maybe('attached_host'),
+  mountpoint: maybe('mountpoint'),
+  attachMode: is('attach_mode'),
+  attachStatus: is('attach_status'),
+  connector: maybeJson('connector'),
+  connectionInfo: maybeJson('connection_info'),
+  secret: is('secret'),
+  attachedAt: maybe('attached_at'),
+  createdAt: is('created_at'),
+  updatedAt: maybe('updated_at'),
+};
+
+const listing: Listing<Attachment, AttachmentTable> = {
+  table: 'volume_attachment',
+  columns,
+  notFound: (id) => new AttachmentNotFound(id),
+};
+
+export async function insertAttachment(tx: Tx, given: NewAttachment): Promise<Attachment> {
+  const attachment: Attachment = {
+    instanceId: null,
+    attachedHost: null,
+    mountpoint: null,
+    connector: null,
+    connectionInfo: null,
+    secret: newSecret(),
+    attachedAt: null,
+    createdAt: now(),
+    ...given,
+    updatedAt: null,
+  };
+  await tx.db
+    .insertInto('volume_attachment')
+    .values(toRow(columns, attachment) as AttachmentTable)
+    .execute();
+  await touchVolume(tx, attachment.volumeId);
+  return attachment;
+}
+
+export async function findAttachment(db: Kysely<Tables>, id: string): Promise<Attachment | undefined> {
+  const row = await db.selectFrom('volume_attachment').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toAttachment(row);
+}
+
+/** Rejects with `AttachmentNotFound`. */
+export async function getAttachment(db: Kysely<Tables>, id: string): Promise<Attachment> {
+  const attachment = await findAttachment(db, id);
+  if (attachment === undefined) throw new AttachmentNotFound(id);
+  return attachment;
+}
+
+/** Of one volume, the oldest first; connections without an attachment too. */
+export async function attachmentsOf(db: Kysely<Tables>, volumeId: string): Promise<Attachment[]> {
+  return attachmentsOfAll(db, [volumeId]);
+}
+
+export async function attachmentsOfAll(db: Kysely<Tables>, volumeIds: readonly string[]): Promise<Attachment[]> {
+  if (volumeIds.length === 0) return [];
+  const rows = await db
+    .selectFrom('volume_attachment')
+    .selectAll()
+    .where('volume_id', 'in', volumeIds)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  return rows.map(toAttachment);
+}
+
+/** Those for which a host exports something, or is about to. */
+export async function exportedBy(db: Kysely<Tables>, host: string): Promise<Attachment[]> {
+  const rows = await db
+    .selectFrom('volume_attachment')
+    .innerJoin('volume', 'volume.id', 'volume_attachment.volume_id')
+    .selectAll('volume_attachment')
+    .select('volume.host as pool')
+    .where('volume_attachment.connector', 'is not', null)
+    .where('volume.host', 'like', `${host}%`)
+    .orderBy('volume_attachment.id')
+    .execute();
+  return rows.filter(({ pool }) => pool !== null && hostOf(pool) === host).map(toAttachment);
+}
+
+/** False when there is none. */
+export async function updateAttachment(tx: Tx, id: string, patch: AttachmentPatch): Promise<boolean> {
+  const row = await tx.db
+    .updateTable('volume_attachment')
+    .set({ ...toRow(columns, patch), updated_at: now() })
+    .where('id', '=', id)
+    .returning('volume_id')
+    .executeTakeFirst();
+  if (row !== undefined) await touchVolume(tx, row.volume_id);
+  return row !== undefined;
+}
+
+/** False when there was none. */
+export async function deleteAttachmentRow(tx: Tx, id: string): Promise<boolean> {
+  const row = await tx.db
+    .deleteFrom('volume_attachment')
+    .where('id', '=', id)
+    .returning('volume_id')
+    .executeTakeFirst();
+  if (row !== undefined) await touchVolume(tx, row.volume_id);
+  return row !== undefined;
+}
+
+/** Rejects with `AttachmentNotFound` when the marker names none. */
+export async function listAttachments(db: Kysely<Tables>, query: ListQuery<AttachmentField>): Promise<Attachment[]> {
+  const attached = { is: 'not-in', field: 'attachStatus', values: ['detached'] } as const;
+  return (await page(db, listing, { ...query, filters: [...(query.filters ?? []), attached] })).map(toAttachment);
+}
+
+function toAttachment(row: AttachmentTable): Attachment {
+  return {
+    id: row.id,
+    projectId: row.project_id,
+    volumeId: row.volume_id,
+    instanceId: row.instance_uuid,
+    attachedHost: row.attached_host,
+    mountpoint: row.mountpoint,
+    attachMode: row.attach_mode as Attachment['attachMode'],
+    attachStatus: row.attach_status as Attachment['attachStatus'],
+    connector: row.connector === null ? null : JSON.parse(row.connector),
+    connectionInfo: row.connection_info === null ? null : JSON.parse(row.connection_info),
+    secret: row.secret,
+    attachedAt: row.attached_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,105 @@
+/** The table of attachments. */
+import assert from 'node:assert/strict';
+import {
+  attachmentsOf,
+  deleteAttachmentRow,
+  exportedBy,
+  findAttachment,
+  getAttachment,
+  insertAttachment,
+  listAttachments,
+  updateAttachment,
+} from '../../src/db/attachments.ts';
+import type { Database } from '../../src/db/database.ts';
+import { deleteVolumeRow, getVolume, moveVolumeStatus } from '../../src/db/volumes.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
+import { AttachmentNotFound } from '../../src/model/errors.ts';
+import type { Volume } from '../../src/model/volume.ts';
+import { proveStore } from '../prove-store.ts';
+import { makeVolume } from './rows.ts';
+
+const make = (database: Database, volume: Volume, given: Partial<NewAttachment> = {}): Promise<Attachment> =>
+  database.write((tx) =>
+    insertAttachment(tx, {
+      id: uuid(),
+      projectId: volume.projectId,
+      volumeId: volume.id,
+      attachMode: 'rw',
+      attachStatus: 'reserved',
+      ...given,
+    }),
+  );
+
+proveStore('attachments', (test) => {
+  test('an attachment is read as it was made, changed and deleted, and its volume says each time that it has changed', async ({
+    database,
+  }) => {
+    const volume = await makeVolume(database);
+    const revision = async (): Promise<number> => (await getVolume(database.read, volume.id)).revision;
+    const made = await make(database, volume, { connector: { host: 'h' } });
+    assert.deepEqual(await getAttachment(database.read, made.id), made);
+    assert.equal(await revision(), 2);
+    const connectionInfo = { driver_volume_type: 'local', data: { device_path: '/x' } };
+    await database.write((tx) => updateAttachment(tx, made.id, { attachStatus: 'attached', connectionInfo }));
+    assert.partialDeepStrictEqual(await getAttachment(database.read, made.id), {
+      attachStatus: 'attached',
+      connectionInfo,
+      connector: { host: 'h' },
+    });
+    assert.equal(await revision(), 3);
+    assert.equal(await database.write((tx) => deleteAttachmentRow(tx, made.id)), true);
+    assert.equal(await revision(), 4);
+    assert.equal(await database.write((tx) => deleteAttachmentRow(tx, made.id)), false);
+    await assert.rejects(getAttachment(database.read, made.id), AttachmentNotFound);
+  });
+
+  test('each has a secret of its own', async ({ database }) => {
+    const volume = await makeVolume(database);
+    const secrets = [await make(database, volume), await make(database, volume)].map(({ secret }) => secret);
+    for (const secret of secrets) assert.match(secret, /^[A-Za-z0-9]{16}$/);
+    assert.notEqual(secrets[0], secrets[1]);
+  });
+
+  test('those of a volume are in the order in which they came, those of a host are what it exports', async ({
+    database,
+  }) => {
+    const [one, two, three] = [
+      await makeVolume(database, { host: 'node@a_b#pool' }),
+      await makeVolume(database, { host: 'node@axb#pool' }),
+      await makeVolume(database, { host: 'node@a_bc#pool' }),
+    ];
+    const first = await make(database, one, { connector: { host: 'h' } });
+    const second = await make(database, one);
+    await make(database, two, { connector: { host: 'h' } });
+    await make(database, three, { connector: { host: 'h' } });
+    assert.deepEqual(await attachmentsOf(database.read, one.id), [first, second]);
+    assert.deepEqual(await exportedBy(database.read, 'node@a_b'), [first]);
+  });
+
+  test('a connection without an attachment is in no list', async ({ database }) => {
+    const volume = await makeVolume(database);
+    const shown = await make(database, volume);
+    await make(database, volume, { attachStatus: 'detached' });
+    assert.deepEqual(await listAttachments(database.read, {}), [shown]);
+  });
+
+  test('a volume that is exported does not move where it must not be', async ({ database }) => {
+    const volume = await makeVolume(database);
+    const move = () =>
+      database.write((tx) =>
+        moveVolumeStatus(tx, volume.id, { from: ['available'], to: 'deleting', withoutExports: true }),
+      );
+    const { id } = await make(database, volume, { connector: { host: 'h' } });
+    assert.equal(await move(), false);
+    await database.write((tx) => updateAttachment(tx, id, { connector: null }));
+    assert.equal(await move(), true);
+  });
+
+  test('a volume takes its reservations with it', async ({ database }) => {
+    const volume = await makeVolume(database);
+    const { id } = await make(database, volume);
+    await database.write((tx) => deleteVolumeRow(tx, volume.id));
+    assert.equal(await findAttachment(database.read, id), undefined);
+  });
+});
