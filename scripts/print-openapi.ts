@@ -1,0 +1,141 @@
+/**
+ * Prints `docs/openapi.json` from the table of routes: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
+ *
+ * OpenAPI knows neither microversions nor actions. A body that differs by version is any of its versions', each titled with the
+ * first that takes it; the actions of a path are any of the objects with one key. What Cinder says and OpenAPI has no word
+ * for stands under `x-openstack-…`.
+ */
+import { readFileSync } from 'node:fs';
+import { bodiesByVersion } from '../src/api/body.ts';
+import { NEWEST, OLDEST, versionText } from '../src/api/microversion.ts';
+import type { Route } from '../src/api/route.ts';
+import { routes } from '../src/api/routes.ts';
+
+type Node = Readonly<Record<string, unknown>>;
+
+const { version, license } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+export function openApiJson(): string {
+  return `${JSON.stringify(openApi(), undefined, 2)}\n`;
+}
+
+export function openApi(): Node {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Pumice, Block Storage API v3',
+      summary: 'The Block Storage API of OpenStack, microversions 3.0 to 3.71, as far as it is served.',
+      version,
+      license: { name: license, identifier: license },
+    },
+    servers: [
+      { url: 'http://127.0.0.1:8776/v3' },
+      {
+        url: 'http://127.0.0.1:8776/v3/{project_id}',
+        variables: { project_id: { default: 'demo', description: 'Must be the project of the token.' } },
+      },
+    ],
+    security: [{ token: [] }],
+    paths: paths(),
+    components: {
+      securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } },
+      parameters: { version: VERSION_HEADER },
+      responses: { fault: FAULT },
+    },
+  };
+}
+
+const VERSION_HEADER: Node = {
+  name: 'OpenStack-API-Version',
+  in: 'header',
+  description: `The microversion: \`volume ${versionText(OLDEST)}\` (the default) to \`volume ${versionText(NEWEST)}\`, or \`volume latest\`.`,
+  schema: { type: 'string', examples: [`volume ${versionText(NEWEST)}`] },
+};
+
+const FAULT: Node = {
+  description: 'What went wrong: one key, the name of the fault.',
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        minProperties: 1,
+        maxProperties: 1,
+        additionalProperties: {
+          type: 'object',
+          required: ['code', 'message'],
+          properties: { code: { type: 'integer' }, message: { type: 'string' }, retryAfter: { type: 'string' } },
+        },
+      },
+    },
+  },
+};
+
+function paths(): Node {
+  const byPath = Map.groupBy(routes, ({ path }) => path.replaceAll(/:(\w+)/g, '{$1}'));
+  return Object.fromEntries(
+    [...byPath].map(([path, ofPath]) => [
+      path,
+      {
+        parameters: parametersOf(path),
+        ...Object.fromEntries(
+          [...Map.groupBy(ofPath, ({ method }) => method.toLowerCase())].map(([method, ofMethod]) => [
+            method,
+            operation(method, path, ofMethod as [Route, ...Route[]]),
+          ]),
+        ),
+      },
+    ]),
+  );
+}
+
+function parametersOf(path: string): readonly Node[] {
+  const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string', minLength: 1 },
+  }));
+  return [...named, { $ref: '#/components/parameters/version' }];
+}
+
+function operation(method: string, path: string, sharing: readonly [Route, ...Route[]]): Node {
+  const [first] = sharing;
+  const body = first.action === undefined ? bodySchema(first) : { anyOf: sharing.map(actionSchema) };
+  return {
+    operationId: [method, ...path.matchAll(/\w[\w-]*/g)].join('-'),
+    tags: [path.split('/')[1]],
+    ...(first.action === undefined && described(first)),
+    ...(body !== undefined && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    responses: {
+      ...Object.fromEntries(sharing.map(({ status = 200 }) => [String(status), answer(status)])),
+      default: { $ref: '#/components/responses/fault' },
+    },
+  };
+}
+
+const described = ({ since = OLDEST, policy }: Route): Node => ({
+  'x-openstack-min-version': versionText(since),
+  'x-openstack-policy': policy,
+});
+
+function actionSchema(route: Route): Node {
+  const name = route.action ?? '';
+  return {
+    title: name,
+    type: 'object',
+    required: [name],
+    properties: { [name]: bodySchema(route) ?? {} },
+    additionalProperties: false,
+    ...described(route),
+  };
+}
+
+function bodySchema({ body }: Route): Node | undefined {
+  if (body === undefined) return undefined;
+  const versions = bodiesByVersion(body).map(([since, schema]) => ({ title: `from ${versionText(since)}`, ...schema }));
+  const [only] = versions;
+  return versions.length > 1 ? { anyOf: versions } : (only as Node);
+}
+
+const answer = (status: number): Node =>
+  status === 204 ? { description: 'Done.' } : { description: 'Done.', content: { 'application/json': { schema: {} } } };

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { isServed, reasonOf } from '../../scripts/print-api.ts';
+import { openApi } from '../../scripts/print-openapi.ts';
+import { routes } from '../../src/api/routes.ts';
+import { endpoints } from '../api/endpoints.ts';
+
+interface Parameter {
+  readonly name?: string;
+  readonly $ref?: string;
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly requestBody?: { readonly content: { readonly 'application/json': { readonly schema: object } } };
+  readonly responses: Readonly<Record<string, unknown>>;
+}
+
+type PathItem = { readonly parameters: readonly Parameter[] } & Readonly<Record<string, Operation>>;
+
+const document = openApi();
+const paths = Object.entries(document.paths as Readonly<Record<string, PathItem>>);
+const operations = paths.flatMap(([, item]) =>
+  Object.values(item).filter((each): each is Operation => 'responses' in each),
+);
+
+describe('the page of the API', () => {
+  test('says of each call that is not served why', () => {
+    const silent = endpoints.filter((endpoint) => !isServed(endpoint) && reasonOf(endpoint) === undefined);
+    assert.deepEqual(
+      silent.map(({ id, method, path, action }) => [id, method, path, action].join(' ')),
+      [],
+    );
+  });
+});
+
+describe('the description for programs', () => {
+  test('has every route', () => {
+    const described = paths.flatMap(([path, item]) =>
+      Object.keys(item)
+        .filter((method) => method !== 'parameters')
+        .map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served = new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));
+    assert.deepEqual(described.sort(), [...served].sort());
+  });
+
+  test('names each operation once, and each part of its path', () => {
+    const ids = operations.map(({ operationId }) => operationId);
+    assert.deepEqual(ids, [...new Set(ids)]);
+    for (const [path, { parameters }] of paths) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      assert.deepEqual(
+        parameters.flatMap(({ name }) => name ?? []),
+        inPath,
+        path,
+      );
+    }
+  });
+
+  test('refers to nothing that is not in it', () => {
+    const text = JSON.stringify(document);
+    const found = [...text.matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path);
+    assert.ok(found.length > 0);
+    for (const path of new Set(found)) {
+      const target = path.split('/').reduce<unknown>((node, key) => (node as Record<string, unknown>)?.[key], document);
+      assert.notEqual(target, undefined, path);
+    }
+  });
+
+  test('holds schemas of JSON Schema 2020-12', () => {
+    const ajv = new Ajv2020({
+      strict: true,
+      strictTypes: false,
+      strictRequired: false,
+      allowMatchingProperties: true,
+      formats: { uuid: true },
+    });
+    for (const word of ['x-openstack-min-version', 'x-openstack-policy']) ajv.addKeyword(word);
+    for (const { operationId, requestBody } of operations) {
+      if (requestBody === undefined) continue;
+      const { schema } = requestBody.content['application/json'];
+      assert.doesNotThrow(() => ajv.compile(JSON.parse(JSON.stringify(schema))), operationId);
+    }
+  });
+});
