@@ -39,7 +39,8 @@ export function send(reply: FastifyReply, status: number, body: object | undefin
     reply.send();
     return;
   }
-  reply.header('content-type', JSON_TYPE).send(body instanceof Uint8Array ? body : bytesOf(JSON.stringify(body)));
+  if (!reply.hasHeader('content-type')) reply.header('content-type', JSON_TYPE);
+  reply.send(body instanceof Uint8Array ? body : bytesOf(JSON.stringify(body)));
 }
 
 /** Text would be sent with a character set that JSON does not have. */

@@ -1,6 +1,7 @@
 /** Every route there is. */
 import type { Route } from './route.ts';
 import { availabilityZones } from './v3/availability-zones.ts';
+import { defaultTypes } from './v3/default-types.ts';
 import { extensions } from './v3/extensions.ts';
 import { extraSpecs } from './v3/extra-specs.ts';
 import { limits } from './v3/limits.ts';
@@ -16,7 +17,9 @@ import { snapshotMetadata } from './v3/snapshot-metadata.ts';
 import { snapshots } from './v3/snapshots.ts';
 import { transfers } from './v3/transfers.ts';
 import { typeAccess } from './v3/type-access.ts';
+import { typeEncryption } from './v3/type-encryption.ts';
 import { volumeActions } from './v3/volume-actions.ts';
+import { volumeEncryption } from './v3/volume-encryption.ts';
 import { volumeMetadata } from './v3/volume-metadata.ts';
 import { volumeTypes } from './v3/volume-types.ts';
 import { volumes } from './v3/volumes.ts';
@@ -24,6 +27,7 @@ import { volumes } from './v3/volumes.ts';
 export const routes: readonly Route[] = [
   ...volumes,
   ...volumeMetadata,
+  ...volumeEncryption,
   ...volumeActions,
   ...snapshots,
   ...snapshotMetadata,
@@ -33,6 +37,8 @@ export const routes: readonly Route[] = [
   ...volumeTypes,
   ...extraSpecs,
   ...typeAccess,
+  ...typeEncryption,
+  ...defaultTypes,
   ...qosSpecs,
   ...quotas,
   ...limits,

@@ -14,7 +14,7 @@ import type { Metadata, Volume } from '../model/volume.ts';
 import { readHints } from '../scheduler/hints.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
-import { checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
+import { checkNotEncrypted, checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
 import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
 
 export interface CreateVolumeWish {
@@ -71,6 +71,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       multiattach: isMultiattach(type),
       metadata: wish.metadata,
     });
+    await checkNotEncrypted(tx.db, type);
     const input = {
       volumeId: volume.id,
       zones,

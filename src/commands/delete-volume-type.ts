@@ -1,5 +1,6 @@
 /** `DELETE /types/{id}`. */
 import { isReferenced } from '../db/constraints.ts';
+import { isDefaultOfProject } from '../db/default-types.ts';
 import { dropTypeResources } from '../db/quota-limits.ts';
 import { deleteVolumeTypeRow } from '../db/volume-types.ts';
 import { volumeTypeEvent } from '../events/volume-type-notifications.ts';
@@ -16,6 +17,8 @@ export async function deleteVolumeType({ db, config }: Desk, caller: Caller, id:
       const type = await lockVolumeType(tx, id);
       if (type.name === DEFAULT_VOLUME_TYPE || type.name === config.default_volume_type)
         throw new InvalidVolumeType(`Volume type ${type.name} is the default and cannot be deleted.`);
+      if (await isDefaultOfProject(tx.db, id))
+        throw new InvalidVolumeType(`Volume type ${type.name} is the default of a project and cannot be deleted.`);
       await deleteVolumeTypeRow(tx, id);
       await dropTypeResources(tx, type.name);
       await tell(tx, volumeTypeEvent('delete', type, caller));

@@ -14,7 +14,7 @@ import { volumeQuota } from '../model/quota.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
-import { chooseType, isMultiattach } from './volume-choices.ts';
+import { checkNotEncrypted, chooseType, isMultiattach } from './volume-choices.ts';
 
 export interface ManageVolumeWish {
   /** `node@backend#pool`, or `node@backend` when it has one pool. */
@@ -54,6 +54,7 @@ export async function manageVolume(desk: Desk, caller: Caller, wish: ManageVolum
       multiattach: isMultiattach(type),
       metadata: wish.metadata,
     });
+    await checkNotEncrypted(tx.db, type);
     await begin(
       desk,
       tx,

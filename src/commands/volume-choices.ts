@@ -1,8 +1,10 @@
 /** What a create leaves open and is chosen for it: the volume type and the availability zone. */
 import type { Kysely } from 'kysely';
+import { findDefaultType } from '../db/default-types.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
 import type { Tables } from '../db/schema.ts';
 import { listServices } from '../db/services.ts';
+import { findTypeEncryption } from '../db/type-encryption.ts';
 import {
   defaultVolumeType,
   findVolumeType,
@@ -12,7 +14,7 @@ import {
 } from '../db/volume-types.ts';
 import type { Config } from '../lib/config.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidInput, VolumeTypeNotFound } from '../model/errors.ts';
+import { InvalidInput, InvalidVolumeType, VolumeTypeNotFound } from '../model/errors.ts';
 import type { VolumeType } from '../model/volume-type.ts';
 import type { Source } from './volume-source.ts';
 
@@ -37,7 +39,23 @@ export async function chooseType(
   if (source.is === 'volume') return getVolumeType(db, source.origin.volumeTypeId);
   const ofImage = source.is === 'image' ? source.image.properties.cinder_img_volume_type : undefined;
   if (ofImage !== undefined) return typeFor(db, caller, ofImage);
-  return (await findVolumeTypeByName(db, config.default_volume_type)) ?? (await defaultVolumeType(db));
+  return defaultTypeFor(db, caller.projectId, config);
+}
+
+/** The project's own default, else the site's. */
+export async function defaultTypeFor(db: Kysely<Tables>, projectId: string, config: Config): Promise<VolumeType> {
+  const own = await findDefaultType(db, projectId);
+  if (own !== undefined) return getVolumeType(db, own.volumeTypeId);
+  return (await findVolumeTypeByName(db, config.default_volume_type)) ?? defaultVolumeType(db);
+}
+
+/**
+ * No backend here can encrypt, and a volume that is said to be encrypted and is not would be worse than none. Asked after the
+ * volume's row was inserted: from then on nobody gives the type an encryption.
+ */
+export async function checkNotEncrypted(db: Kysely<Tables>, { id, name }: VolumeType): Promise<void> {
+  if ((await findTypeEncryption(db, id)) !== undefined)
+    throw new InvalidVolumeType(`Volume type ${name} is encrypted, and no backend here can encrypt.`);
 }
 
 /** `provisioning:min_vol_size` and `max_vol_size`, GiB. */

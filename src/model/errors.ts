@@ -118,6 +118,10 @@ export class QosSpecsNotFound extends NotFound {
   }
 }
 export class QosSpecsKeyNotFound extends NotFound {}
+/** Of a volume type. */
+export class TypeEncryptionNotFound extends NotFound {}
+/** Of a project. */
+export class DefaultTypeNotFound extends NotFound {}
 export class ImageNotFound extends NotFound {
   constructor(id: string) {
     super(`Image ${id} could not be found.`);

@@ -11,10 +11,12 @@ import { bodiesByVersion } from '../../src/api/body.ts';
 import { NEWEST } from '../../src/api/microversion.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
+import { setDefaultType } from '../../src/db/default-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { type Heartbeat, recordHeartbeat } from '../../src/db/services.ts';
 import { insertTransfer } from '../../src/db/transfers.ts';
+import { insertTypeEncryption } from '../../src/db/type-encryption.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { newAuthKey } from '../../src/model/auth-key.ts';
@@ -72,7 +74,7 @@ function requestOf(route: Route, hints: Hints): fc.Arbitrary<Request> {
 
 /** Mostly one that exists, of the kind the path is about. */
 function nameFor({ path }: Route, name: string, hints: Hints): fc.Arbitrary<string> {
-  const kind = /^\/([a-z-]+)\//.exec(path)?.[1] ?? 'id';
+  const kind = /^\/([a-z_-]+)\//.exec(path)?.[1] ?? 'id';
   const likely = (name === 'id' ? hints[kind] : hints[name]) ?? hints.id ?? [];
   return fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...(likely as readonly string[])) },
@@ -194,6 +196,18 @@ async function seed(world: World): Promise<Hints> {
   const spare = await world.service.db.write((tx) =>
     insertVolumeType(tx, { id: SPARE_TYPE, name: 'spare', isPublic: false, extraSpecs: { key: 'value' } }),
   );
+  const sealed = await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'sealed' }));
+  await world.service.db.write((tx) =>
+    insertTypeEncryption(tx, {
+      encryptionId: uuid(),
+      volumeTypeId: sealed.id,
+      provider: 'luks',
+      controlLocation: 'front-end',
+      cipher: null,
+      keySize: 256,
+    }),
+  );
+  await world.service.db.write((tx) => setDefaultType(tx, { projectId: USER, volumeTypeId: spare.id }));
   const qosSpecs = await world.service.db.write((tx) =>
     insertQosSpecs(tx, { id: uuid(), name: 'slow', consumer: 'both', specs: { key: 'value' } }),
   );
@@ -215,18 +229,19 @@ async function seed(world: World): Promise<Hints> {
     }),
   );
   const id = [volume.id, busy.id, failed.id, snapshot.id, volume.volumeTypeId, spare.id, message, PROJECT];
-  const types = [volume.volumeTypeId, '__DEFAULT__', 'spare', null];
+  const types = [volume.volumeTypeId, '__DEFAULT__', 'spare', 'sealed', null];
   return {
     id,
     volumes: [volume.id, failed.id, busy.id],
     snapshots: [snapshot.id],
-    types: [volume.volumeTypeId, spare.id],
+    types: [volume.volumeTypeId, spare.id, sealed.id],
+    'default-types': [PROJECT, USER],
     'qos-specs': [qosSpecs.id],
     'os-volume-transfer': [transfer.id],
     'volume-transfers': [transfer.id],
     auth_key: [authKey],
     keys: [['key'], ['key', 'other']],
-    key: ['key'],
+    key: ['key', 'provider'],
     meta: [{ key: 'other' }],
     volume_id: [volume.id, busy.id, snapshot.id],
     source_volid: [volume.id, busy.id, null],

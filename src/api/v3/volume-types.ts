@@ -4,13 +4,8 @@ import { createVolumeType } from '../../commands/create-volume-type.ts';
 import { deleteVolumeType } from '../../commands/delete-volume-type.ts';
 import { volumeTypeFor } from '../../commands/find.ts';
 import { type UpdateVolumeTypePatch, updateVolumeType } from '../../commands/update-volume-type.ts';
-import {
-  defaultVolumeType,
-  findVolumeTypeByName,
-  listVolumeTypes,
-  type VolumeTypeField,
-  type VolumeTypeQuery,
-} from '../../db/volume-types.ts';
+import { defaultTypeFor } from '../../commands/volume-choices.ts';
+import { listVolumeTypes, type VolumeTypeField, type VolumeTypeQuery } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
@@ -113,7 +108,11 @@ export const volumeTypes = [
     path: '/types/:id',
     policy: 'volume_extension:type_get',
     async handle(call) {
-      const type = call.params.id === 'default' ? await typeByDefault(call) : await typeNamed(call);
+      const { params, desk, caller } = call;
+      const byDefault = params.id === 'default';
+      const type = byDefault
+        ? await defaultTypeFor(desk.db.read, caller.projectId, desk.config)
+        : await typeNamed(call);
       return { volume_type: shown(type, call) };
     },
   }),
@@ -151,10 +150,6 @@ export const volumeTypes = [
 
 const typeNamed = ({ desk, caller, params }: Call<unknown, 'id'>): Promise<VolumeType> =>
   volumeTypeFor(desk.db.read, caller, params.id);
-
-async function typeByDefault({ desk: { db, config } }: Call): Promise<VolumeType> {
-  return (await findVolumeTypeByName(db.read, config.default_volume_type)) ?? defaultVolumeType(db.read);
-}
 
 /** Public types, and private ones that the project may use; an administrator may ask for others. */
 function visibilityOf({ caller, query }: Call): Pick<VolumeTypeQuery, 'visibleTo' | 'filters'> {

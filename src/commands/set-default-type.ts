@@ -1,0 +1,24 @@
+/** `default-types/{project}`: what a project gets that asks for no volume type. Without one it gets the site's default. */
+import { type DefaultType, setDefaultType as setRow, unsetDefaultType as unsetRow } from '../db/default-types.ts';
+import type { Caller } from '../model/caller.ts';
+import type { Desk } from './desk.ts';
+import { lockVolumeType } from './lock.ts';
+import { typeFor } from './volume-choices.ts';
+
+/** `wished` is the id or the name of a type. */
+export async function setDefaultType(
+  { db }: Desk,
+  caller: Caller,
+  projectId: string,
+  wished: string,
+): Promise<DefaultType> {
+  return db.write(async (tx) => {
+    const { id: volumeTypeId } = await lockVolumeType(tx, (await typeFor(tx.db, caller, wished)).id);
+    await setRow(tx, { projectId, volumeTypeId });
+    return { projectId, volumeTypeId };
+  });
+}
+
+export async function unsetDefaultType({ db }: Desk, projectId: string): Promise<void> {
+  await db.write((tx) => unsetRow(tx, projectId));
+}

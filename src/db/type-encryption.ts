@@ -1,0 +1,62 @@
+/** The encryption of volume types. A type has at most one. */
+import type { Kysely } from 'kysely';
+import { now } from '../lib/clock.ts';
+import type { NewTypeEncryption, TypeEncryption, TypeEncryptionPatch } from '../model/type-encryption.ts';
+import { type Columns, is, maybe, toRow } from './columns.ts';
+import type { Tables, VolumeTypeEncryptionTable } from './schema.ts';
+import type { Tx } from './writer.ts';
+
+const columns: Columns<TypeEncryption, VolumeTypeEncryptionTable> = {
+  encryptionId: is('encryption_id'),
+  volumeTypeId: is('volume_type_id'),
+  provider: is('provider'),
+  controlLocation: is('control_location'),
+  cipher: maybe('cipher'),
+  keySize: maybe('key_size'),
+  createdAt: is('created_at'),
+  updatedAt: maybe('updated_at'),
+};
+
+export async function findTypeEncryption(db: Kysely<Tables>, typeId: string): Promise<TypeEncryption | undefined> {
+  const row = await db
+    .selectFrom('volume_type_encryption')
+    .selectAll()
+    .where('volume_type_id', '=', typeId)
+    .executeTakeFirst();
+  return row && toTypeEncryption(row);
+}
+
+/** The type must have none. */
+export async function insertTypeEncryption({ db }: Tx, given: NewTypeEncryption): Promise<TypeEncryption> {
+  const made: TypeEncryption = { ...given, createdAt: now(), updatedAt: null };
+  await db
+    .insertInto('volume_type_encryption')
+    .values(toRow(columns, made) as VolumeTypeEncryptionTable)
+    .execute();
+  return made;
+}
+
+export async function updateTypeEncryption({ db }: Tx, typeId: string, patch: TypeEncryptionPatch): Promise<void> {
+  await db
+    .updateTable('volume_type_encryption')
+    .set({ ...toRow(columns, patch), updated_at: now() })
+    .where('volume_type_id', '=', typeId)
+    .execute();
+}
+
+export async function deleteTypeEncryption({ db }: Tx, typeId: string): Promise<void> {
+  await db.deleteFrom('volume_type_encryption').where('volume_type_id', '=', typeId).execute();
+}
+
+function toTypeEncryption(row: VolumeTypeEncryptionTable): TypeEncryption {
+  return {
+    encryptionId: row.encryption_id,
+    volumeTypeId: row.volume_type_id,
+    provider: row.provider,
+    controlLocation: row.control_location as TypeEncryption['controlLocation'],
+    cipher: row.cipher,
+    keySize: row.key_size,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
