@@ -37,8 +37,6 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
     / \/attachments|action os-(reserve|unreserve|begin|roll|attach|detach|initialize|terminate|force_detach)/,
     'not yet: attachments',
   ],
-  [/\/encryption/, 'not yet: encryption'],
-  [/ \/default-types/, 'not yet: default types of projects'],
   [/ \/(clusters|workers|os-hosts|capabilities|os-services)/, 'not yet'],
 ];
 
