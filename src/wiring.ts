@@ -6,9 +6,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
-import { callerOf } from './api/caller.ts';
 import { Policy } from './api/policy/policy.ts';
 import { buildApi } from './api/server.ts';
+import { admissionOf } from './api/strategies.ts';
 import { GlanceImages } from './clients/glance.ts';
 import { DirectoryImages } from './clients/image-directory.ts';
 import type { Desk } from './commands/desk.ts';
@@ -140,7 +140,8 @@ export class Service {
       keepEndedDays: config.flows.keep_ended_days,
     });
     this.desk = { db, engine: this.engine, tools, config };
-    this.api = buildApi({ desk: this.desk, log, policy: policyOf(config), admit: callerOf });
+    const policy = policyOf(config);
+    this.api = buildApi({ desk: this.desk, log, policy, admit: admissionOf(config, policy, log) });
   }
 
   /** Rejects when flows are in flight that this version does not know; nothing has run then. */

@@ -32,12 +32,24 @@ export function completed(draft: ConfigDraft): Config {
 
 export function contradictions(config: Config): string[] {
   const found: string[] = [];
-  const { api, services, notifications } = config;
+  const { api, keystone, services, notifications } = config;
   if (api.auth_strategy === 'noauth' && !isLoopback(api.host) && !api.listen_beyond_loopback) {
     found.push(
       `api.host: other machines can reach ${api.host}, and with auth_strategy "noauth" whoever does is an administrator. ` +
         'If that is wanted, say api.listen_beyond_loopback = true.',
     );
+  }
+  if (api.auth_strategy === 'keystone') {
+    const { auth_url, username, password, application_credential_id, application_credential_secret } = keystone;
+    if (auth_url === undefined) found.push('keystone.auth_url is missing; auth_strategy "keystone" needs it.');
+    const byPassword = username !== undefined && password !== undefined;
+    const byCredential = application_credential_id !== undefined && application_credential_secret !== undefined;
+    if (!byPassword && !byCredential) {
+      found.push(
+        'keystone: username and password are missing, or application_credential_id and application_credential_secret; ' +
+          'auth_strategy "keystone" needs either.',
+      );
+    }
   }
   if (Object.keys(config.backends).length === 0) {
     found.push('backends: there is none; a section [backends.NAME] is wanted.');

@@ -42,9 +42,10 @@ const Api = Type.Object(
         description: 'What links in answers begin with, behind a proxy. Without it: what the client asked for.',
       }),
     ),
-    auth_strategy: Type.Enum(['noauth'], {
+    auth_strategy: Type.Enum(['noauth', 'keystone'], {
       default: 'noauth',
-      description: 'How callers are known. `noauth`: everyone is who they say they are, and an administrator.',
+      description:
+        'How callers are known. `noauth`: everyone is who they say they are, and an administrator. `keystone`: a Keystone is asked.',
     }),
     listen_beyond_loopback: Type.Boolean({
       default: false,
@@ -78,6 +79,59 @@ const Policy = Type.Record(
     description: "Cinder's access rules, where they are to be others than by default.",
     default: {},
   },
+);
+
+const KeystoneService = Type.Object(
+  {
+    auth_url: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        form: 'a URL (http://… or https://…)',
+        description: 'Where it answers. Must be given for `auth_strategy = "keystone"`.',
+      }),
+    ),
+    www_authenticate_uri: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        form: 'a URL (http://… or https://…)',
+        description: 'Where clients are sent for a token. Without it: `auth_url`.',
+      }),
+    ),
+    username: Type.Optional(Type.String({ minLength: 1, description: 'The user that asks it about tokens.' })),
+    password: Type.Optional(Type.String({ minLength: 1, secret: true, description: "That user's password." })),
+    user_domain_name: Type.String({ minLength: 1, default: 'Default', description: "That user's domain." }),
+    project_name: Type.String({
+      minLength: 1,
+      default: 'service',
+      description: 'The project in which that user asks.',
+    }),
+    project_domain_name: Type.String({ minLength: 1, default: 'Default', description: "That project's domain." }),
+    application_credential_id: Type.Optional(
+      Type.String({ minLength: 1, description: 'An application credential, in place of user and password.' }),
+    ),
+    application_credential_secret: Type.Optional(
+      Type.String({ minLength: 1, secret: true, description: 'The secret of that credential.' }),
+    ),
+    http_request_timeout: Type.Integer({
+      ...positive,
+      default: 10,
+      description: 'Seconds it may take to answer before the caller is told that it is not available.',
+    }),
+    token_cache_time: Type.Integer({
+      minimum: 0,
+      default: 300,
+      description: 'Seconds a token is believed without asking again: a revoked one works as long.',
+    }),
+    service_token_roles: Type.Array(names, {
+      default: ['service'],
+      description: 'Roles by which a service token counts as that of a service.',
+    }),
+    service_token_roles_required: Type.Boolean({
+      default: true,
+      description: 'Refuse a service token that has none of those roles.',
+    }),
+  },
+  { description: 'The Keystone of `auth_strategy = "keystone"`.' },
 );
 
 const Database = Type.Object(
@@ -365,6 +419,7 @@ export const configSchema = Type.Object({
   snapshot_name_template: nameTemplate('snapshot'),
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
   api: Api,
+  keystone: KeystoneService,
   policy: Policy,
   database: Database,
   scheduler: Scheduler,
@@ -390,6 +445,7 @@ type Deep<T> = T extends readonly (infer Item)[]
 export type Config = Deep<Static<typeof configSchema>>;
 
 export type ApiConfig = Config['api'];
+export type KeystoneConfig = Config['keystone'];
 export type DatabaseConfig = Config['database'];
 export type SchedulerConfig = Config['scheduler'];
 export type QuotaConfig = Config['quota'];

@@ -9,13 +9,14 @@ export interface Token {
   readonly roles: readonly string[];
   /** For the whole site, and for no project. */
   readonly system: boolean;
-  /** Milliseconds since 1970. */
-  readonly expiresMs: number;
 }
 
-/** Says whose a token is; fails with `Unauthorized` when it is nobody's. */
 export interface TokenSource {
-  token(text: string): Token | Promise<Token>;
+  /**
+   * Whose a token is; fails with `Unauthorized` when it is nobody's, with `IdentityUnavailable` when nobody can say. A service
+   * that asks in a user's name may bring a token that has just expired: what it does began when it had not.
+   */
+  token(text: string, options?: { readonly evenExpired?: boolean }): Token | Promise<Token>;
 }
 
 /** Nobody knows who asks. */
@@ -26,9 +27,16 @@ export class Unauthorized extends PumiceError {
   readonly challenge: string | undefined;
   constructor(
     message = 'The request you have made requires authentication.',
-    options?: ErrorOptions & { readonly challenge?: string },
+    { challenge, ...options }: ErrorOptions & { readonly challenge?: string } = {},
   ) {
     super(message, options);
-    this.challenge = options?.challenge;
+    this.challenge = challenge;
   }
+}
+
+/** The identity service cannot be asked, so nobody is let in. */
+export class IdentityUnavailable extends PumiceError {
+  override readonly status = 503;
+  override readonly fault = 'serviceUnavailable';
+  override readonly transient = true;
 }

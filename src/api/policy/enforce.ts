@@ -30,9 +30,11 @@ const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;
 
 export async function enforce(
   policy: Policy,
-  { policy: rule, path }: Route,
+  { method, policy: rule, path }: Route,
   { caller, params, desk }: Pick<Call, 'caller' | 'params' | 'desk'>,
 ): Promise<void> {
+  // A token for the whole site: what it made would belong to no project.
+  if (caller.projectId === '' && method !== 'GET') throw new PolicyNotAuthorized(rule);
   if (rule === '@') return;
   const [, resource = ''] = OBJECT.exec(path) ?? [];
   const owned = Object.hasOwn(OWNED, resource);

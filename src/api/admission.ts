@@ -1,0 +1,74 @@
+/**
+ * Who asks, when an identity service is asked: from the tokens of a request to its caller.
+ *
+ * A token must be for a project. One for the whole site belongs to an administrator who looks (`policy/enforce.ts` lets it change
+ * nothing, for what it made would be nobody's); one for a domain or for nothing gets nowhere. A service token says which
+ * service asks in the user's name; one that is not good is refused, never overlooked.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Caller, withImplied } from '../model/caller.ts';
+import { Forbidden } from '../model/errors.ts';
+import { type Token, type TokenSource, Unauthorized } from '../model/token.ts';
+import type { Admission } from './caller.ts';
+import type { Policy } from './policy/policy.ts';
+
+export interface AdmissionOptions {
+  readonly source: TokenSource;
+  readonly policy: Policy;
+  /** Roles by which a service token counts as one. */
+  readonly serviceRoles: readonly string[];
+  /** A service token without such a role is refused; else it counts with the roles it has. */
+  readonly serviceRolesRequired: boolean;
+  /** What `WWW-Authenticate` says. */
+  challenge(headers: IncomingHttpHeaders): string;
+}
+
+export function byToken(options: AdmissionOptions): Admission {
+  const { source, policy, challenge } = options;
+  return (headers, requestId) => {
+    const challenged = (error: unknown): never => {
+      throw error instanceof Unauthorized
+        ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
+        : error;
+    };
+    const callerOf = (token: Token, serviceRoles: readonly string[]): Caller => {
+      const roles = withImplied(token.roles);
+      const asker = { userId: token.userId, projectId: token.projectId ?? '', roles, serviceRoles };
+      const isAdmin = policy.isAdmin(asker);
+      if (token.projectId === null && !(token.system && isAdmin)) {
+        throw new Forbidden('The token is for no project, and nothing here belongs to anything else.');
+      }
+      return { ...asker, isAdmin, requestId };
+    };
+    try {
+      const text = one(headers['x-auth-token']);
+      const serviceText = one(headers['x-service-token']);
+      if (text === undefined) throw new Unauthorized();
+      if (serviceText !== undefined) {
+        return inAnothersName(text, serviceText, options).then(
+          ([token, serviceRoles]) => callerOf(token, serviceRoles),
+          challenged,
+        );
+      }
+      const token = source.token(text);
+      return token instanceof Promise ? token.then((found) => callerOf(found, []), challenged) : callerOf(token, []);
+    } catch (error) {
+      return challenged(error);
+    }
+  };
+}
+
+async function inAnothersName(
+  text: string,
+  serviceText: string,
+  { source, serviceRoles: wanted, serviceRolesRequired }: AdmissionOptions,
+): Promise<readonly [Token, readonly string[]]> {
+  const service = await source.token(serviceText);
+  const roles = service.roles.map((role) => role.toLowerCase());
+  const isService = roles.some((role) => wanted.includes(role));
+  if (!isService && serviceRolesRequired) throw new Unauthorized('The service token is not that of a service.');
+  return [await source.token(text, { evenExpired: isService }), roles];
+}
+
+const one = (header: string | string[] | undefined): string | undefined =>
+  typeof header === 'string' && header !== '' ? header : undefined;

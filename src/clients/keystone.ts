@@ -1,0 +1,151 @@
+/**
+ * Keystone says whose a token is. It is asked once for each token and while, with a token of our own.
+ *
+ * What is known is kept for the configured time and never beyond the token's end, under a digest, so that no token lies in
+ * memory longer than its request. That a token is nobody's is kept for some seconds, too: a client that tries it again and
+ * again does not reach Keystone. Requests that bring the same token at once wait for one answer. Whoever cannot be
+ * asked about is not let in: away, slow or confused is 503, a token that is unknown, expired or told wrongly is 401.
+ */
+import { createHash } from 'node:crypto';
+import { elapsed, millis, now } from '../lib/clock.ts';
+import type { Log } from '../lib/logging.ts';
+import { type Token, type TokenSource, Unauthorized } from '../model/token.ts';
+import { KeystoneHttp, type Reply, unavailable } from './keystone-http.ts';
+import { type ReadToken, readToken } from './keystone-token.ts';
+
+export type KeystoneCredentials =
+  | {
+      readonly username: string;
+      readonly password: string;
+      readonly userDomainName: string;
+      readonly projectName: string;
+      readonly projectDomainName: string;
+    }
+  | { readonly applicationCredentialId: string; readonly applicationCredentialSecret: string };
+
+export interface KeystoneOptions {
+  readonly url: string;
+  readonly credentials: KeystoneCredentials;
+  readonly timeoutMs: number;
+  /** How long an answer is believed. */
+  readonly cacheMs: number;
+  readonly log: Log;
+}
+
+/** Undefined: nobody's. */
+interface Known {
+  readonly token: Token | undefined;
+  readonly until: number;
+}
+
+const MOST_KNOWN = 10_000;
+const NOBODYS_MS = 10_000;
+/** Our own token is renewed when less is left of it. */
+const SPARE_MS = 60_000;
+const LONGEST = 16_384;
+
+export class Keystone implements TokenSource {
+  readonly #http: KeystoneHttp;
+  readonly #options: KeystoneOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #asked = new Map<string, Promise<Token>>();
+  #own: { readonly text: string; readonly until: number } | undefined;
+  #renewal: Promise<string> | undefined;
+
+  constructor(options: KeystoneOptions) {
+    this.#options = options;
+    this.#http = new KeystoneHttp(options.url, options.timeoutMs);
+  }
+
+  token(text: string, { evenExpired = false } = {}): Token | Promise<Token> {
+    // What cannot be a header of ours cannot be a token either.
+    if (text.length > LONGEST || !/^[\x21-\x7e]+$/.test(text)) throw new Unauthorized();
+    const key = `${evenExpired}${createHash('sha256').update(text).digest('base64')}`;
+    const known = this.#known.get(key);
+    if (known !== undefined && known.until > elapsed()) {
+      if (known.token === undefined) throw new Unauthorized();
+      return known.token;
+    }
+    const asked = this.#asked.get(key);
+    if (asked !== undefined) return asked;
+    const asking = this.#find(text, key, evenExpired).finally(() => this.#asked.delete(key));
+    this.#asked.set(key, asking);
+    return asking;
+  }
+
+  async #find(text: string, key: string, evenExpired: boolean): Promise<Token> {
+    const found = await this.#ask(text, evenExpired);
+    const leftMs = found === undefined ? 0 : found.expiresMs - millis(now());
+    if (found === undefined || (leftMs <= 0 && !evenExpired)) {
+      this.#keep(key, undefined, NOBODYS_MS);
+      throw new Unauthorized();
+    }
+    const { expiresMs: _, ...token } = found;
+    this.#keep(key, token, evenExpired ? this.#options.cacheMs : Math.min(this.#options.cacheMs, leftMs));
+    return token;
+  }
+
+  async #ask(text: string, evenExpired: boolean): Promise<ReadToken | undefined> {
+    const query = `?nocatalog=1${evenExpired ? '&allow_expired=1' : ''}`;
+    const ask = async (own: string): Promise<Reply> =>
+      this.#http.ask(query, { headers: { 'x-auth-token': own, 'x-subject-token': text } });
+    let reply = await ask(await this.#ownToken());
+    if (reply.status === 401) {
+      // Ours was revoked, or Keystone has new keys.
+      this.#own = undefined;
+      reply = await ask(await this.#ownToken());
+    }
+    if (reply.status === 404) return undefined;
+    if (reply.status !== 200) throw this.#refused(`answers ${reply.status} when it is asked about a token`);
+    if (reply.subjectToken !== null && reply.subjectToken !== text) return this.#lies('another token');
+    return readToken(reply.body) ?? this.#lies('something that is no token');
+  }
+
+  #lies(what: string): undefined {
+    this.#options.log.warn({ told: what }, 'the identity service told of something else than it was asked about');
+    return undefined;
+  }
+
+  #ownToken(): string | Promise<string> {
+    if (this.#own !== undefined && this.#own.until > elapsed()) return this.#own.text;
+    this.#renewal ??= this.#renew().finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  async #renew(): Promise<string> {
+    const reply = await this.#http.ask('', { headers: {}, body: { auth: authOf(this.#options.credentials) } });
+    if (reply.status !== 201) throw this.#refused(`answers ${reply.status} to our own credentials`);
+    const token = readToken(reply.body);
+    if (reply.subjectToken === null || token === undefined) throw this.#refused('gives us no token');
+    this.#own = { text: reply.subjectToken, until: elapsed() + token.expiresMs - millis(now()) - SPARE_MS };
+    return reply.subjectToken;
+  }
+
+  /** What an operator must put right, told once to the log and not to clients. */
+  #refused(does: string): Error {
+    this.#options.log.error({ identity: does }, 'the identity service does not serve us');
+    return unavailable('cannot be asked', new Error(`It ${does}.`));
+  }
+
+  #keep(key: string, token: Token | undefined, ms: number): void {
+    this.#known.delete(key);
+    this.#known.set(key, { token, until: elapsed() + ms });
+    if (this.#known.size <= MOST_KNOWN) return;
+    const [oldest] = this.#known.keys();
+    if (oldest !== undefined) this.#known.delete(oldest);
+  }
+}
+
+function authOf(credentials: KeystoneCredentials): object {
+  if ('applicationCredentialId' in credentials) {
+    const { applicationCredentialId: id, applicationCredentialSecret: secret } = credentials;
+    return { identity: { methods: ['application_credential'], application_credential: { id, secret } } };
+  }
+  const { username: name, password, userDomainName, projectName, projectDomainName } = credentials;
+  return {
+    identity: { methods: ['password'], password: { user: { name, password, domain: { name: userDomainName } } } },
+    scope: { project: { name: projectName, domain: { name: projectDomainName } } },
+  };
+}

@@ -1,0 +1,94 @@
+/** The door with a Keystone behind it: who is let in, as whom, and what the others are told. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { answer, identityServer, later, projectToken } from '../clients/identity-server.ts';
+import { freshWorld, PROJECT } from './world.ts';
+
+async function start(t: TestContext, set: readonly string[] = []) {
+  const identity = await identityServer(t);
+  const world = await freshWorld(t, {
+    set: [
+      'api.auth_strategy=keystone',
+      `keystone.auth_url=${identity.url}/v3`,
+      'keystone.username=cinder',
+      'keystone.password=secret',
+      ...set,
+    ],
+  });
+  const ask = (method: string, path: string, token: string | null, more: Readonly<Record<string, string>> = {}) =>
+    world.ask(method, path, {
+      version: 'latest',
+      project: null,
+      headers: { ...(token !== null && { 'x-auth-token': token }), ...more },
+      ...(method === 'POST' && { body: { volume: { size: 1 } } }),
+    });
+  return { identity, world, ask };
+}
+
+describe('with auth_strategy "keystone"', () => {
+  it('a request without a token, or with one that is nobody’s, is told where to get one', async (t) => {
+    const { identity, ask } = await start(t);
+    for (const token of [null, 'nobody’s', 'admin:admin']) {
+      const { status, headers, body } = await ask('GET', '/volumes', token);
+      assert.equal(status, 401);
+      assert.equal(headers['www-authenticate'], `Keystone uri="${identity.url}/v3"`);
+      assert.equal(body.unauthorized.code, 401);
+    }
+    assert.equal((await ask('GET', '//nowhere', null)).status, 401);
+    assert.equal((await ask('GET', '//v3/', null)).status, 200, 'versions need no token');
+  });
+
+  it('a caller has the project and the roles of the token, with the roles that they imply', async (t) => {
+    const { identity, world, ask } = await start(t);
+    await world.volume({ name: 'ours' });
+    identity.tokens.set('member', projectToken(PROJECT, ['member']));
+    identity.tokens.set('reader', projectToken(PROJECT, ['reader']));
+    identity.tokens.set('admin', projectToken(PROJECT, ['Admin']));
+    identity.tokens.set('elsewhere', projectToken('ffff', ['member']));
+    assert.equal((await ask('GET', '/volumes', 'member')).body.volumes[0].name, 'ours');
+    assert.equal((await ask('POST', '/volumes', 'member')).status, 202);
+    assert.equal((await ask('POST', '/volumes', 'reader')).status, 403);
+    assert.equal((await ask('GET', '/os-services', 'member')).status, 403);
+    assert.equal((await ask('GET', '/os-services', 'admin')).status, 200);
+    assert.equal((await ask('GET', '/volumes', 'elsewhere')).status, 400, 'the project in the path is not its own');
+    assert.deepEqual((await ask('GET', '//v3/volumes', 'elsewhere')).body.volumes, []);
+  });
+
+  it('a token for no project gets nowhere, and one for the whole site changes nothing', async (t) => {
+    const { identity, world, ask } = await start(t);
+    const { id } = await world.volume();
+    const { project: _, ...none } = projectToken('', ['admin']);
+    identity.tokens.set('unscoped', { ...none, roles: [] });
+    identity.tokens.set('domain', { ...none, domain: { id: 'default' } });
+    identity.tokens.set('system', { ...none, system: { all: true } });
+    identity.tokens.set('system-reader', { ...none, roles: [{ name: 'reader' }], system: { all: true } });
+    for (const token of ['unscoped', 'domain', 'system-reader']) {
+      assert.equal((await ask('GET', '//v3/volumes', token)).status, 403, token);
+    }
+    assert.equal((await ask('GET', '//v3/volumes?all_tenants=1', 'system')).body.volumes[0].id, id);
+    assert.equal((await ask('POST', '//v3/volumes', 'system')).status, 403);
+    assert.equal((await ask('DELETE', `//v3/volumes/${id}`, 'system')).status, 403);
+  });
+
+  it('a service token must be that of a service, and lets an expired token pass', async (t) => {
+    const { identity, ask } = await start(t);
+    identity.tokens.set('old', projectToken(PROJECT, ['member'], { expires_at: later(-1000) }));
+    identity.tokens.set('nova', projectToken('services', ['service']));
+    identity.tokens.set('member', projectToken(PROJECT, ['member']));
+    assert.equal((await ask('GET', '/volumes', 'old')).status, 401);
+    assert.equal((await ask('GET', '/volumes', 'old', { 'x-service-token': 'nova' })).status, 200);
+    assert.equal((await ask('GET', '/volumes', 'member', { 'x-service-token': 'member' })).status, 401);
+    assert.equal((await ask('GET', '/volumes', 'member', { 'x-service-token': 'nobody’s' })).status, 401);
+    assert.equal((await ask('GET', '/volumes', 'nova', { 'x-service-token': 'nova' })).status, 400);
+  });
+
+  it('nobody is let in while Keystone is away', async (t) => {
+    const { identity, ask } = await start(t);
+    identity.tokens.set('member', projectToken(PROJECT, ['member']));
+    identity.next.push(answer(503, {}));
+    const { status, body } = await ask('GET', '/volumes', 'member');
+    assert.equal(status, 503);
+    assert.equal(body.serviceUnavailable.message, 'The identity service cannot be asked.');
+    assert.equal((await ask('GET', '/volumes', 'member')).status, 200, 'and it is asked again at once');
+  });
+});
