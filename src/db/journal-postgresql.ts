@@ -6,7 +6,7 @@
  * `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a flow).
  */
 import { type Claimed, Held, hearsWish, type NewFlow } from '../engine/journal.ts';
-import type { PostgresqlConnection } from './connection.ts';
+import { type PostgresqlConnection, unawaited } from './connection.ts';
 import type { JournalEntry } from './journal-sqlite.ts';
 
 /** The flow and its holds, or the flow whose hold forbids one of them, in one journey. */
@@ -40,10 +40,12 @@ export async function insertFlow(connection: PostgresqlConnection, flow: NewFlow
   const resources = holds.map(({ resource }) => resource);
   // A statement of its own: the next one then sees what those who had the lock before have committed.
   if (holds.length > 0)
-    await connection.prepared(
-      'hold-turn',
-      'SELECT pg_advisory_xact_lock(hashtextextended(resource, 1)) FROM unnest($1::text[]) AS resource',
-      [resources],
+    unawaited(
+      connection.prepared(
+        'hold-turn',
+        'SELECT pg_advisory_xact_lock(hashtextextended(resource, 1)) FROM unnest($1::text[]) AS resource',
+        [resources],
+      ),
     );
   const modes = holds.map(({ mode }) => mode);
   const given = [id, name, version, lane, JSON.stringify(input), owner, flow.resource, projectId, requestId, at];

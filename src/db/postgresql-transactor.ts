@@ -8,7 +8,7 @@
  */
 import type { Kysely } from 'kysely';
 import { elapsed, pause } from '../lib/clock.ts';
-import { ConnectionLost, kyselyOver, type PostgresqlConnection } from './connection.ts';
+import { ConnectionLost, kyselyOver, type PostgresqlConnection, unawaited } from './connection.ts';
 import { PostgresqlSession, sqlState } from './postgresql.ts';
 import type { Tables } from './schema.ts';
 import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';
@@ -21,7 +21,8 @@ export class PostgresqlTransactor implements Transactor {
   readonly #doubtMs: number;
   #session: PostgresqlSession | undefined;
   #db: Kysely<Tables> | undefined;
-  #xid = '';
+  /** Of the transaction that runs. */
+  #xid: Promise<string> = Promise.resolve('');
   #open = false;
   #shared = false;
   /** The unit before this one is kept but its savepoint still stands. */
@@ -47,17 +48,17 @@ export class PostgresqlTransactor implements Transactor {
     this.#shared = shared;
     this.#kept = false;
     this.#open = true;
-    const [, id] = await session.script(
-      `BEGIN; SELECT pg_current_xact_id()::text AS xid${shared ? '; SAVEPOINT unit' : ''}`,
-    );
-    this.#xid = id?.rows[0].xid;
+    this.#xid = session
+      .script(`BEGIN; SELECT pg_current_xact_id()::text AS xid${shared ? '; SAVEPOINT unit' : ''}`)
+      .then(([, id]) => id?.rows[0].xid);
+    unawaited(this.#xid);
     return { connection: session, db: this.#db ?? kyselyOver(session) };
   }
 
   async enter(): Promise<void> {
     const session = this.#running();
     session.failure = undefined;
-    if (this.#kept) await session.script('RELEASE unit; SAVEPOINT unit');
+    if (this.#kept) unawaited(session.script('RELEASE unit; SAVEPOINT unit'));
     this.#kept = false;
   }
 
@@ -73,6 +74,7 @@ export class PostgresqlTransactor implements Transactor {
   async commit(signal: AbortSignal): Promise<void> {
     if (!this.#open) return;
     const session = this.#running();
+    const xid = await this.#xid;
     try {
       const [ended] = await session.script('COMMIT');
       this.#open = false;
@@ -80,7 +82,7 @@ export class PostgresqlTransactor implements Transactor {
       if (ended?.command !== 'COMMIT') throw new FailureSwallowed(session.failure);
     } catch (error) {
       this.#open = false;
-      if (!session.lost || (await this.#fate(session.backendPid, signal)) === 'aborted') throw error;
+      if (!session.lost || (await this.#fate(xid, session.backendPid, signal)) === 'aborted') throw error;
     }
   }
 
@@ -109,21 +111,19 @@ export class PostgresqlTransactor implements Transactor {
     return this.#session;
   }
 
-  async #fate(backendPid: number, signal: AbortSignal): Promise<'committed' | 'aborted'> {
+  async #fate(xid: string, backendPid: number, signal: AbortSignal): Promise<'committed' | 'aborted'> {
     const start = elapsed();
     let reason: unknown;
     for (let waitMs = 10; elapsed() - start < this.#doubtMs && !signal.aborted; waitMs = Math.min(waitMs * 2, 1000)) {
       let asked: PostgresqlSession | undefined;
       try {
         asked = await PostgresqlSession.open(this.#url);
-        const [row] = await asked.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [
-          this.#xid,
-        ]);
+        const [row] = await asked.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [xid]);
         if (row?.fate === 'committed' || row?.fate === 'aborted') return row.fate;
         reason = new Error(`PostgreSQL answers that the transaction is ${row?.fate ?? 'too old to be remembered'}.`);
         await asked.query(
           'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_xid = $2::xid8::xid',
-          [backendPid, this.#xid],
+          [backendPid, xid],
         );
       } catch (error) {
         reason = error;
@@ -133,7 +133,7 @@ export class PostgresqlTransactor implements Transactor {
       await pause(waitMs, signal, { ref: true }).catch(() => {});
     }
     throw new CommitInDoubt(
-      `The answer to the commit of transaction ${this.#xid} was lost, and what became of it could not be found out.`,
+      `The answer to the commit of transaction ${xid} was lost, and what became of it could not be found out.`,
       { cause: reason },
     );
   }

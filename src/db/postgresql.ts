@@ -50,16 +50,14 @@ export class PostgresqlSession implements PostgresqlConnection {
   readonly dialect = 'postgresql';
   /** The server process on the other side. */
   readonly backendPid: number;
-  /** The last statement that failed; the writer clears it. */
+  /** The first statement that failed since the writer cleared this. */
   failure: unknown = undefined;
   readonly #client: pg.Client;
-  /** Ends with the last statement sent: one at a time, in the order they were asked for. */
-  #last: Promise<unknown> = Promise.resolve();
   #lost = false;
   #onLost: () => void = () => {};
 
   static async open(url: string): Promise<PostgresqlSession> {
-    const client = new pg.Client({ ...settings(url), options: NOTICE_LOSS });
+    const client = new pg.Client({ ...settings(url), pipeline: true, options: NOTICE_LOSS });
     // Without a listener a broken connection would end the process.
     client.on('error', () => {});
     try {
@@ -118,17 +116,11 @@ export class PostgresqlSession implements PostgresqlConnection {
     await this.#client.end().catch(() => {});
   }
 
-  #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
-    const answer = this.#last.then(() => this.#ask(query));
-    this.#last = answer.catch(() => {});
-    return answer;
-  }
-
-  async #ask(query: pg.QueryConfig): Promise<pg.QueryResult> {
+  async #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
     try {
       return await this.#client.query(query);
     } catch (error) {
-      this.failure = error;
+      this.failure ??= error;
       if (this.#lost || breaks(error)) {
         this.#lose();
         throw new ConnectionLost('The connection to PostgreSQL was lost.', { cause: error });
