@@ -5,6 +5,8 @@
  * listens yet and no flow runs; `Service.start` does that, in an order that lets no request in before what it needs is there.
  */
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Policy } from './api/policy/policy.ts';
 import { buildApi } from './api/server.ts';
@@ -20,7 +22,11 @@ import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbo
 import { recordHeartbeat } from './db/services.ts';
 import type { Tx } from './db/writer.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
+import type { Exporter } from './drivers/exporter.ts';
 import { FileDriver } from './drivers/file.ts';
+import { IscsiExports } from './drivers/iscsi-exports.ts';
+import { LocalExports } from './drivers/local-exports.ts';
+import { Tgtd } from './drivers/tgtd.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
@@ -31,7 +37,7 @@ import { FLOWS } from './flows/registry.ts';
 import { sweepDownloads } from './flows/sweep-downloads.ts';
 import type { Tools } from './flows/tools.ts';
 import { pause } from './lib/clock.ts';
-import type { BackendConfig, Config } from './lib/config.ts';
+import type { BackendConfig, Config, FileBackendConfig } from './lib/config.ts';
 import { exec } from './lib/exec.ts';
 import type { Log } from './lib/logging.ts';
 import { hostOf } from './model/backend.ts';
@@ -248,6 +254,7 @@ export function driverOf(section: BackendConfig, config: Config): VolumeDriver {
       cpuSeconds: config.images.image_conversion_cpu_limit,
       timeoutMs: config.images.image_conversion_timeout_seconds * 1000,
     },
+    exports: exportsOf(section, config),
     volumeNameTemplate: config.volume_name_template,
     snapshotNameTemplate: config.snapshot_name_template,
   });
@@ -256,6 +263,14 @@ export function driverOf(section: BackendConfig, config: Config): VolumeDriver {
 /** Throws when a rule is wrong. */
 function policyOf({ policy, api }: Config): Policy {
   return new Policy({ overrides: policy, legacy: !api.enforce_new_defaults });
+}
+
+function exportsOf(section: FileBackendConfig, { node_name }: Config): Exporter {
+  const directory = resolve(section.path);
+  if (section.target_protocol === 'local') return new LocalExports({ directory, hosts: [hostname(), node_name] });
+  const portal = `${section.target_ip_address}:${section.target_port}`;
+  const own = section.target_daemon === 'own' ? join(directory, '.tgtd') : null;
+  return new IscsiExports({ daemon: new Tgtd({ exec, own, portal }), prefix: section.target_prefix, portal });
 }
 
 function imagesOf({ images }: Config): ImageStore {

@@ -14,7 +14,9 @@
  * What clients own (files found, not made; given back, under whichever name) is renamed, never deleted: `manage…` and
  * `unmanage…` are each other's inverse. What list() finds under a full name that no row knows is reported, never removed.
  */
+import type { ConnectionInfo } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
+import type { Exported, ExportRef } from './exporter.ts';
 
 /** How a call is watched and stopped. */
 export interface Call {
@@ -121,11 +123,21 @@ export interface VolumeDriver {
   copyImageToVolume(volume: VolumeRef, image: ImageFile, call: Call): Promise<void>;
   /** Rejects with `VolumeIsBusy` before anything was destroyed. */
   deleteVolume(volume: VolumeRef, call: Call): Promise<void>;
-  /** Only ever grows; equal is done. */
+  /** Only ever grows; equal is done. Who has it attached sees the new size. */
   extendVolume(volume: VolumeRef, newSizeGiB: number, call: Call): Promise<void>;
 
   createSnapshot(snapshot: SnapshotRef, call: Call): Promise<ModelUpdate>;
   deleteSnapshot(snapshot: SnapshotRef, call: Call): Promise<void>;
+
+  /**
+   * Opens the volume to one attachment's connector, and says how it is reached. What is there and not as wanted is made
+   * anew. Rejects with `InvalidConnector`.
+   */
+  ensureExport(wanted: ExportRef, call: Call): Promise<ConnectionInfo>;
+  /** When it resolves, nobody reaches the volume through this attachment any more: sessions are ended, not only refused. */
+  removeExport(attachmentId: string, call: Call): Promise<void>;
+  /** What is exported now; nothing of it, maybe, after whatever serves it has died. */
+  listExports(signal: AbortSignal): Promise<readonly Exported[]>;
 
   /** Size of what `ref` names, in GiB rounded up. Rejects with `ManageExistingInvalidReference`. */
   manageExistingGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;

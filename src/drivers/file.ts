@@ -13,9 +13,12 @@
  * has less room than the data takes.
  *
  * The driver cannot see who has a volume open. Exports are removed before a delete; an open file would keep its space.
+ * Through what they are exported is another's business (`exporter.ts`).
  */
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Exec } from '../lib/exec.ts';
+import type { ConnectionInfo } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
 import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput } from '../model/errors.ts';
 import { BackendDirectory } from './backend-directory.ts';
@@ -32,7 +35,9 @@ import type {
   VolumeDriver,
   VolumeRef,
 } from './driver.ts';
+import type { Exported, Exporter, ExportRef } from './exporter.ts';
 import { FileStore, GIB, inGiB } from './file-store.ts';
+import { LocalExports } from './local-exports.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner } from './names.ts';
 import { setLength } from './publish.ts';
@@ -55,12 +60,15 @@ export interface FileDriverOptions {
   /** How many copies of data run at once. Default 2. */
   readonly copiesAtOnce?: number;
   readonly conversion?: ConversionLimits;
+  /** Default: to this machine alone. */
+  readonly exports?: Exporter;
 }
 
 export class FileDriver implements VolumeDriver {
   readonly #options: FileDriverOptions;
   readonly #exec: Exec;
   readonly #store: FileStore;
+  readonly #exports: Exporter;
 
   constructor(options: FileDriverOptions) {
     this.#options = options;
@@ -74,13 +82,14 @@ export class FileDriver implements VolumeDriver {
       exec: options.exec,
       copiesAtOnce: options.copiesAtOnce ?? 2,
     });
+    this.#exports = options.exports ?? new LocalExports({ directory: resolve(options.directory), hosts: [hostname()] });
   }
 
   get capabilities(): DriverCapabilities {
     return {
       vendorName: 'Pumice',
       driverVersion: '1.0',
-      storageProtocol: 'iSCSI',
+      storageProtocol: this.#exports.protocol,
       fastClone: this.#store.reflinks,
       onlineExtend: true,
     };
@@ -92,10 +101,13 @@ export class FileDriver implements VolumeDriver {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    await this.#store.start(signal).catch((error: unknown) => {
+    try {
+      await this.#store.start(signal);
+      await this.#exports.start(signal);
+    } catch (error) {
       if (!(error instanceof DriverFailed) || error instanceof DriverNotInitialized) throw error;
       throw new DriverNotInitialized(error.message, { cause: error });
-    });
+    }
   }
 
   hold(signal: AbortSignal): Promise<boolean> {
@@ -191,9 +203,31 @@ export class FileDriver implements VolumeDriver {
   }
 
   extendVolume(volume: VolumeRef, newSizeGiB: number, { signal }: Call): Promise<void> {
-    return this.#store.doing(`extend volume ${volume.id}`, signal, () =>
-      this.#store.grow(this.#volume(volume), newSizeGiB, signal),
+    return this.#store.doing(`extend volume ${volume.id}`, signal, async () => {
+      await this.#store.grow(this.#volume(volume), newSizeGiB, signal);
+      await this.#exports.grown(this.localPath(volume), signal);
+    });
+  }
+
+  // ── Exports
+
+  ensureExport(wanted: ExportRef, { signal }: Call): Promise<ConnectionInfo> {
+    const { volume } = wanted;
+    return this.#store.doing(`export volume ${volume.id}`, signal, async () => {
+      const full = this.#volume(volume);
+      if ((await this.#store.look(full)) === null) throw new DriverFailed(`${full} is not on the backend.`);
+      return this.#exports.ensure(this.localPath(volume), wanted, signal);
+    });
+  }
+
+  removeExport(attachmentId: string, { signal }: Call): Promise<void> {
+    return this.#store.doing(`remove the export of attachment ${attachmentId}`, signal, () =>
+      this.#exports.remove(attachmentId, signal),
     );
+  }
+
+  listExports(signal: AbortSignal): Promise<readonly Exported[]> {
+    return this.#store.doing('list exports', signal, () => this.#exports.list(signal));
   }
 
   // ── Snapshots

@@ -67,6 +67,16 @@ const Api = Type.Object(
       default: 114688,
       description: 'Longest body of a request, bytes.',
     }),
+    rate_limit_per_minute: Type.Integer({
+      minimum: 0,
+      default: 0,
+      description: 'Requests a project may make a minute in the long run, of each process. 0: any number.',
+    }),
+    rate_limit_burst: Type.Integer({
+      ...positive,
+      default: 100,
+      description: 'Requests a project may make at once, where requests are limited.',
+    }),
   },
   { description: 'The door for HTTP.' },
 );
@@ -369,6 +379,33 @@ const FileBackend = Type.Object(
       ...positive,
       default: 2,
       description: 'Copies of whole volumes that run at once, where the file system cannot share blocks.',
+    }),
+    target_protocol: Type.Enum(['local', 'iscsi'], {
+      default: 'local',
+      description:
+        'How attached volumes are reached. `local`: by a path, on this machine alone. `iscsi`: from everywhere, through `tgtd`.',
+    }),
+    target_ip_address: Type.String({
+      minLength: 1,
+      default: '127.0.0.1',
+      description: 'Of `iscsi`: the address that clients reach.',
+    }),
+    target_port: Type.Integer({
+      minimum: 1,
+      maximum: 65535,
+      default: 3260,
+      description: 'Of `iscsi`: its port. Each backend with a `tgtd` of its own needs another.',
+    }),
+    target_prefix: Type.String({
+      pattern: '^iqn\\.[A-Za-z0-9.:-]+$',
+      form: 'the beginning of an iSCSI name (iqn.…)',
+      default: 'iqn.2010-10.org.openstack:',
+      description: 'Of `iscsi`: what the names of targets begin with.',
+    }),
+    target_daemon: Type.Enum(['own', 'system'], {
+      default: 'own',
+      description:
+        'Of `iscsi`: `own` starts a `tgtd` with the first attachment and ends it with the last; `system` uses the one that runs.',
     }),
     ...anyBackend,
   },

@@ -29,6 +29,8 @@ type Method =
   | 'copyImageToVolume'
   | 'deleteVolume'
   | 'extendVolume'
+  | 'ensureExport'
+  | 'removeExport'
   | 'createSnapshot'
   | 'deleteSnapshot'
   | 'manageExisting'

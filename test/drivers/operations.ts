@@ -1,5 +1,8 @@
 /** Every operation of the driver's contract that changes something: what it wants, the call, what is there afterwards. */
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import type { ManageRef, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
+import type { ExportRef } from '../../src/drivers/exporter.ts';
 import {
   BLOCK_BYTES,
   BLOCKS,
@@ -34,6 +37,8 @@ export interface Operation {
   readonly makes?: (scene: Scene) => { readonly kind: Kind; readonly id: string };
   /** What it makes is there before, with another content. */
   readonly replaces?: boolean;
+  /** It asks a program again by itself, so that it may succeed although one failed. */
+  readonly asksAgain?: boolean;
   /** Long enough to be killed in the middle. */
   readonly slow?: boolean;
 }
@@ -137,6 +142,50 @@ export const OPERATIONS: readonly Operation[] = [
     done: ({ world, snapshot, ref }) => isGivenBack(world, 'snapshot', snapshot.id, ref),
   },
 ];
+
+/** Of a backend that can be reached from elsewhere, or from this machine. */
+export const EXPORT_OPERATIONS: readonly Operation[] = [
+  {
+    title: 'opening a volume to an attachment',
+    prepare: writtenSource,
+    request: (scene) => ['ensureExport', exportOf(scene)],
+    done: (scene) => isExported(scene, true),
+    asksAgain: true,
+  },
+  {
+    title: 'closing a volume to an attachment',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await scene.world.driver.ensureExport(exportOf(scene), calm());
+      await scene.world.driver.ensureExport({ ...exportOf(scene), attachmentId: scene.snapshot.id }, calm());
+    },
+    request: (scene) => ['removeExport', exportOf(scene).attachmentId],
+    done: async (scene) => {
+      await isExported(scene, false);
+      const others = await scene.world.driver.listExports(calm().signal);
+      assert.deepEqual(others, [{ attachmentId: scene.snapshot.id }]);
+    },
+  },
+];
+
+/** An id of the scene serves as well as any. */
+const exportOf = ({ source, target }: Scene): ExportRef => ({
+  attachmentId: target.id,
+  volume: source,
+  connector: { host: hostname(), initiator: 'iqn.2004-10.test:initiator' },
+  readOnly: false,
+  secret: 'abcdefghijklmnop',
+});
+
+async function isExported(scene: Scene, expected: boolean): Promise<void> {
+  const { attachmentId } = exportOf(scene);
+  const exported = await scene.world.driver.listExports(calm().signal);
+  assert.equal(
+    exported.some((each) => each.attachmentId === attachmentId),
+    expected,
+  );
+  await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
+}
 
 export async function writtenSource({ world, source }: Scene): Promise<void> {
   await world.driver.createVolume(source, calm());

@@ -1,0 +1,35 @@
+import type { ConnectionInfo, Connector } from '../model/attachment.ts';
+import type { VolumeRef } from './driver.ts';
+
+/** Whom a volume is opened to, and how. */
+export interface ExportRef {
+  readonly attachmentId: string;
+  readonly volume: VolumeRef;
+  readonly connector: Connector;
+  readonly readOnly: boolean;
+  /** What the client proves itself with. In no answer, no error and no log. */
+  readonly secret: string;
+}
+
+/** An export that is there. */
+export interface Exported {
+  readonly attachmentId: string;
+}
+
+/**
+ * How the files of a backend are reached from elsewhere. Each export is one attachment's alone, and its name comes from the
+ * attachment's id, so that removing one cuts off nobody else. All calls are idempotent, and what is there decides.
+ */
+export interface Exporter {
+  /** As backends report it: `iSCSI`. */
+  readonly protocol: string;
+  /** Rejects with `DriverNotInitialized` when this machine cannot export so. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Rejects with `InvalidConnector` when the connector cannot reach it. */
+  ensure(path: string, wanted: ExportRef, signal: AbortSignal): Promise<ConnectionInfo>;
+  /** When it resolves, nobody reaches the volume through it any more. */
+  remove(attachmentId: string, signal: AbortSignal): Promise<void>;
+  list(signal: AbortSignal): Promise<readonly Exported[]>;
+  /** The file is larger than it was: those who have it open are shown its new size. */
+  grown(path: string, signal: AbortSignal): Promise<void>;
+}

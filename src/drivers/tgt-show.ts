@@ -1,0 +1,88 @@
+/** What `tgtadm --op show` prints, read. It prints for people, in levels of four blanks. */
+
+export interface Target {
+  readonly tid: number;
+  readonly name: string;
+  /** Initiators that are logged in, one for each session. */
+  readonly sessions: readonly string[];
+  readonly units: readonly Unit[];
+  readonly accounts: readonly string[];
+  /** Initiators that may log in. */
+  readonly initiators: readonly string[];
+}
+
+export interface Unit {
+  readonly lun: number;
+  readonly scsiId: string;
+  readonly online: boolean;
+  readonly readOnly: boolean;
+  readonly path: string;
+}
+
+/** `tgtadm --op show --mode target` */
+export function parseTargets(text: string): Target[] {
+  return blocks(text.split('\n'), 0).flatMap(({ head, body }) => {
+    const [, tid, name] = /^Target (\d+): (.+)$/.exec(head) ?? [];
+    if (tid === undefined || name === undefined) return [];
+    const sections = new Map(
+      blocks(body, 1).map((section) => [section.head.replace(/ information:$/, ''), section.body]),
+    );
+    const lines = (section: string): string[] => (sections.get(section) ?? []).map((line) => line.trim());
+    return {
+      tid: Number(tid),
+      name,
+      sessions: lines('I_T nexus').flatMap((line) => /^Initiator: (\S+)/.exec(line)?.[1] ?? []),
+      units: blocks(sections.get('LUN') ?? [], 2).map(unit),
+      // An account that proves the target to the initiator says so behind its name.
+      accounts: lines('Account').map((line) => line.split(' ')[0] ?? ''),
+      initiators: lines('ACL'),
+    };
+  });
+}
+
+/** `tgtadm --op show --mode account` */
+export function parseAccounts(text: string): string[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+/** `tgtadm --op show --mode portal` */
+export function parsePortals(text: string): string[] {
+  return text.split('\n').flatMap((line) => /^Portal: (\S+),\d+$/.exec(line.trim())?.[1] ?? []);
+}
+
+function unit({ head, body }: Block): Unit {
+  const facts = new Map(body.map((line) => splitOnce(line.trim())));
+  return {
+    lun: Number(splitOnce(head)[1]),
+    scsiId: facts.get('SCSI ID') ?? '',
+    online: facts.get('Online') === 'Yes',
+    readOnly: facts.get('Readonly') === 'Yes',
+    path: facts.get('Backing store path') ?? '',
+  };
+}
+
+function splitOnce(line: string): [string, string] {
+  const colon = line.indexOf(': ');
+  return colon < 0 ? [line.replace(/:$/, ''), ''] : [line.slice(0, colon), line.slice(colon + 2)];
+}
+
+interface Block {
+  readonly head: string;
+  readonly body: string[];
+}
+
+/** Lines of a level, each with the deeper ones that follow it. */
+function blocks(lines: readonly string[], level: number): Block[] {
+  const found: Block[] = [];
+  const margin = ' '.repeat(level * 4);
+  for (const line of lines) {
+    if (line.trim() === '') continue;
+    if (line.startsWith(margin) && line[margin.length] !== ' ') found.push({ head: line.trim(), body: [] });
+    else found.at(-1)?.body.push(line);
+  }
+  return found;
+}

@@ -1,0 +1,168 @@
+/**
+ * The daemon that serves exports, and the way to it: tgtd, spoken to with `tgtadm` through its control socket.
+ *
+ * One of our own is started with the first export and ended with the last. It is no child that dies with us: while Pumice
+ * is restarted, or killed, clients go on reading and writing, and the next Pumice finds the daemon by its socket. It keeps
+ * nothing of what it exports: after its own death everything is exported again (`commands/keep-exports.ts`). A daemon of the
+ * system is only spoken to.
+ *
+ * Every `tgtadm` has a time limit, since one whose daemon dies may wait for ever, and runs alone. What fails says nothing of
+ * how it was called: one of the arguments may be a secret.
+ */
+import { readFile } from 'node:fs/promises';
+import { elapsed, pause } from '../lib/clock.ts';
+import { CommandFailed, CommandMissing, type Exec } from '../lib/exec.ts';
+import { DriverFailed, DriverNotInitialized } from '../model/errors.ts';
+import { errno } from './file-errors.ts';
+import { parsePortals, parseTargets } from './tgt-show.ts';
+import { endDaemon, showPortals, showTargets } from './tgtadm.ts';
+
+export interface TgtdOptions {
+  readonly exec: Exec;
+  /** Begins the names of the control socket and of the file with the process' id; null for the system's daemon. */
+  readonly own: string | null;
+  /** Where the own one listens: `127.0.0.1:3260`. */
+  readonly portal: string;
+}
+
+/** The daemon did not do it. It may the next time: it is restarted when it is gone. */
+export class TargetDaemonFailed extends DriverFailed {
+  override readonly transient = true;
+}
+
+const ANSWER_MS = 10_000;
+const END_MS = 3_000;
+const START_MS = 20_000;
+const POLL_MS = 20;
+/** Of the address of a socket, with what tgtd adds to it. */
+const LONGEST_PATH = 100;
+
+export class Tgtd {
+  readonly #options: TgtdOptions;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TgtdOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this machine has the programs, and a way to them. */
+  async check(signal: AbortSignal): Promise<void> {
+    const { own, exec } = this.#options;
+    if (own !== null && Buffer.byteLength(own) > LONGEST_PATH)
+      throw new DriverNotInitialized(`${own} is too long for the address of a socket: use a shorter path.`);
+    for (const program of own === null ? ['tgtadm'] : ['tgtadm', 'tgtd']) {
+      await exec([program, '--help'], { signal, timeoutMs: ANSWER_MS }).catch((error: unknown) => {
+        if (!(error instanceof CommandMissing)) throw error;
+        throw new DriverNotInitialized(
+          `${program} is not installed, and target_protocol = "iscsi" needs it (Debian's package is tgt). With target_protocol = "local" volumes can be attached on this machine without it.`,
+        );
+      });
+    }
+    if (own === null) await this.run(showTargets, signal);
+  }
+
+  /** Nobody else speaks to the daemon meanwhile. */
+  alone<Result>(body: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(body, body);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** What it prints. */
+  async run(args: readonly string[], signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#options.exec(this.#argv(args), { signal, timeoutMs: ANSWER_MS });
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error;
+      const doing = `${args[1] === 'new' && args[3] === 'account' ? 'new account' : args.join(' ')}`;
+      throw new TargetDaemonFailed(
+        `tgtadm could not do "${doing}": ${error.timedOut ? 'no answer' : error.stderr.trim()}`,
+      );
+    }
+  }
+
+  async isRunning(signal: AbortSignal): Promise<boolean> {
+    if (this.#options.own === null) return true;
+    return (await this.#pid(signal)) !== null;
+  }
+
+  /** Starts the own one when it is not there. */
+  async ensureRunning(signal: AbortSignal): Promise<void> {
+    const { own, exec, portal } = this.#options;
+    if (own === null) return;
+    if (!(await this.isRunning(signal))) {
+      // With the usual 16 threads for each volume, some hundred volumes are too many.
+      const argv = ['tgtd', '-t', '2', '--iscsi', `portal=${portal},nop_interval=15,nop_count=3`];
+      await exec(['env', `TGT_IPC_SOCKET=${own}`, ...argv, '--pid-file', pidFile(own)], {
+        signal,
+        timeoutMs: START_MS,
+      });
+    }
+    // One that cannot have its portal listens on every address of the machine instead.
+    if (parsePortals(await this.#firstAnswer(signal)).includes(portal)) return;
+    const busy = parseTargets(await this.run(showTargets, signal)).length > 0;
+    if (!busy) await this.end(signal);
+    throw new TargetDaemonFailed(
+      busy
+        ? `tgtd serves other portals than ${portal}; detach everything, or set that back.`
+        : `tgtd cannot listen on ${portal}; is it in use?`,
+    );
+  }
+
+  async #firstAnswer(signal: AbortSignal): Promise<string> {
+    const deadline = elapsed() + START_MS;
+    for (;;) {
+      try {
+        return await this.run(showPortals, signal);
+      } catch (error) {
+        if (!(error instanceof TargetDaemonFailed) || elapsed() > deadline) throw error;
+        await pause(POLL_MS, signal);
+      }
+    }
+  }
+
+  /** Ends the own one. It hears no signal but SIGKILL. */
+  async end(signal: AbortSignal): Promise<void> {
+    const { own, exec } = this.#options;
+    if (own === null) return;
+    const deadline = elapsed() + END_MS;
+    await exec(this.#argv(endDaemon), { signal, timeoutMs: END_MS }).catch(() => signal.throwIfAborted());
+    for (;;) {
+      const pid = await this.#pid(signal);
+      if (pid === null) return;
+      if (elapsed() > deadline) return kill(pid);
+      await pause(POLL_MS, signal);
+    }
+  }
+
+  #argv(args: readonly string[]): readonly [string, ...string[]] {
+    const { own } = this.#options;
+    const argv = ['tgtadm', '--lld', 'iscsi', ...args] as const;
+    return own === null ? argv : ['env', `TGT_IPC_SOCKET=${own}`, ...argv];
+  }
+
+  /** Of our own daemon; null when there is none. A process that has got its number since is not it. */
+  async #pid(signal: AbortSignal): Promise<number | null> {
+    signal.throwIfAborted();
+    const own = this.#options.own ?? '';
+    try {
+      const pid = Number(await readFile(pidFile(own), 'utf8'));
+      if (!Number.isInteger(pid) || pid <= 1) return null;
+      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+      return words.includes(pidFile(own)) ? pid : null;
+    } catch (error) {
+      if (errno(error) === 'ENOENT' || errno(error) === 'ESRCH') return null;
+      throw error;
+    }
+  }
+}
+
+const pidFile = (own: string): string => `${own}.pid`;
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errno(error) !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,75 @@
+/** A file backend that is reached over iSCSI, through a tgtd of its own on a port of its own. */
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { FileDriver } from '../../src/drivers/file.ts';
+import { IscsiExports } from '../../src/drivers/iscsi-exports.ts';
+import { Tgtd } from '../../src/drivers/tgtd.ts';
+import type { Exec } from '../../src/lib/exec.ts';
+import { missing } from './file-systems.ts';
+import { type FileWorld, fileWorld } from './file-world.ts';
+
+/** Why no tgtd can run here; null when it can. */
+export const noTgt: string | null = process.getuid?.() === 0 ? missing('tgtd', 'tgtadm') : 'tgtd wants root';
+
+export interface TgtWorld extends FileWorld {
+  readonly portal: string;
+}
+
+export async function tgtWorld(run: Exec, parent = tmpdir()): Promise<TgtWorld> {
+  const portal = `127.0.0.1:${await freePort()}`;
+  const world = await fileWorld(parent, run, {
+    make: (directory, exec) => {
+      const daemon = new Tgtd({ exec, own: join(directory, '.tgtd'), portal });
+      const exports = new IscsiExports({ daemon, prefix: 'iqn.2010-10.org.openstack:', portal });
+      return new FileDriver({ name: 'file', directory, exec, create: true, exports });
+    },
+  });
+  return {
+    ...world,
+    portal,
+    cleanup: async () => {
+      await killTgtd(world.directory);
+      await world.cleanup();
+    },
+  };
+}
+
+/** Kills the daemons whose files are below a directory, and waits until they are dead. */
+export async function killTgtd(directory: string): Promise<number> {
+  const pids = await tgtdsBelow(directory);
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+  for (let tries = 0; (await tgtdsBelow(directory)).length > 0; tries += 1) {
+    if (tries === 1_000) throw new Error(`A tgtd of ${directory} does not die.`);
+    await pause(10);
+  }
+  return pids.length;
+}
+
+/** It forks, so there are several. */
+async function tgtdsBelow(directory: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const words = (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (words[0] === 'tgtd' && words.some((word) => word.startsWith(directory))) found.push(Number(name));
+  }
+  return found;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
+  return address.port;
+}
