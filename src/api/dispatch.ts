@@ -14,21 +14,22 @@ import { attributesFor } from './policy/attributes.ts';
 import { enforce } from './policy/enforce.ts';
 import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { Rendered } from './rendered.ts';
 import type { Call, Route } from './route.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE'] as const;
 
 /** What every route works with. */
-type Room = Pick<Call, 'desk' | 'rendered'> & { readonly policy: Policy };
+type Room = Pick<Call, 'desk' | 'rendered' | 'rate'> & { readonly policy: Policy };
 
 export function addRoutes(
   app: FastifyInstance,
   table: readonly Route[],
-  { desk, policy }: { readonly desk: Desk; readonly policy: Policy },
+  { desk, policy, rate }: { readonly desk: Desk; readonly policy: Policy; readonly rate: RateLimit | undefined },
   entrance: Entrance,
 ): void {
-  const room: Room = { desk, policy, rendered: new Rendered(desk.db) };
+  const room: Room = { desk, policy, rate, rendered: new Rendered(desk.db) };
   const answers = new KeptAnswers(desk.db.reader);
   for (const place of placesOf(table)) {
     addPlace(app, place, entrance, (routes) => handlerOf(routes, room, answers));
@@ -177,12 +178,13 @@ function chosenAction(
 }
 
 function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): Call {
-  const { desk, policy, rendered } = room;
+  const { desk, policy, rate, rendered } = room;
   const { caller } = request;
   const params = request.params as Readonly<Record<string, string>>;
   return {
     desk,
     rendered,
+    rate,
     caller,
     get attributes() {
       return attributesFor(policy, caller);

@@ -12,6 +12,7 @@ import { isTrouble } from '../db/trouble.ts';
 import type { Log } from '../lib/logging.ts';
 import { type Fault, PumiceError } from '../model/errors.ts';
 import { Unauthorized } from '../model/token.ts';
+import { RateLimited } from './rate-limit.ts';
 
 export class WrongMethod extends PumiceError {
   override readonly status = 405;
@@ -43,7 +44,6 @@ const FAULT_OF: Readonly<Record<number, Fault>> = {
 };
 
 const NO_HEADERS = {};
-const RETRY = { 'retry-after': '0' };
 
 export function faultAnswer(error: unknown, requestId: string, log: Log): FaultAnswer {
   if (error instanceof PumiceError) return ofCatalogue(error, requestId, log);
@@ -63,13 +63,18 @@ function ofCatalogue(error: PumiceError, requestId: string, log: Log): FaultAnsw
   if (error.status === 500) log.error({ request_id: requestId, err: error }, 'request failed');
   if (error instanceof Unauthorized && error.challenge !== undefined)
     return { ...answer(401, error.fault, error.message), headers: { 'www-authenticate': error.challenge } };
+  if (error instanceof RateLimited) return overLimit(error, error.message, String(error.retryAfterSeconds));
   if (error.fault !== 'overLimit') return answer(error.status, error.fault, error.message);
   const message = error.message.startsWith(error.name) ? error.message : `${error.name}: ${error.message}`;
   if (!message.includes('exceed')) return answer(error.status, error.fault, message);
+  return overLimit(error, message, '0');
+}
+
+function overLimit({ status }: PumiceError, message: string, retryAfter: string): FaultAnswer {
   return {
-    status: error.status,
-    headers: RETRY,
-    body: JSON.stringify({ overLimit: { code: error.status, message, retryAfter: '0' } }),
+    status,
+    headers: { 'retry-after': retryAfter },
+    body: JSON.stringify({ overLimit: { code: status, message, retryAfter } }),
   };
 }
 

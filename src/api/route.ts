@@ -14,6 +14,7 @@ import type { Microversion } from './microversion.ts';
 import type { Attributes } from './policy/attributes.ts';
 import type { RuleName } from './policy/default-rules.ts';
 import type { Query } from './query.ts';
+import type { RateLimit } from './rate-limit.ts';
 import type { Rendered } from './rendered.ts';
 
 /** One request on its way through a route. */
@@ -29,6 +30,8 @@ export interface Call<Body = unknown, Name extends string = string> {
   readonly headers: IncomingHttpHeaders;
   readonly links: Links;
   readonly rendered: Rendered;
+  /** Undefined where requests are not limited. */
+  readonly rate: RateLimit | undefined;
   /** What of a row the caller is shown. */
   readonly attributes: Attributes;
   /** Whether a rule beside that of the route lets the caller do something in the own project. */

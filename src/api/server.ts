@@ -28,6 +28,7 @@ import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, requestedVersion, versionText } from './microversion.ts';
 import { Policy } from './policy/policy.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 import { versionDocument } from './versions.ts';
@@ -82,15 +83,17 @@ export function buildApi({
   if (log.isLevelEnabled('debug'))
     app.addHook('onResponse', (request, reply, done) => logAnswer(request, reply, log, done));
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
+  const rate =
+    config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
   const entrance: Entrance = (place) => (request, reply, done) =>
-    receive(request, reply, { place, config, admit }, done);
+    receive(request, reply, { place, config, admit, rate }, done);
   const nowhere = entrance(undefined);
   app.setNotFoundHandler((request, reply) => {
     const notFound = new RouteNotFound('The resource could not be found.');
     nowhere.call(app, request, reply, (error?: Error) => void reply.send(error ?? notFound));
   });
   addOpenPlaces(app, desk, entrance(OPEN));
-  addRoutes(app, table, { desk, policy }, entrance);
+  addRoutes(app, table, { desk, policy, rate }, entrance);
   return app;
 }
 
@@ -113,12 +116,13 @@ interface Door {
   readonly place: Place | undefined;
   readonly config: ApiConfig;
   readonly admit: Admission;
+  readonly rate: RateLimit | undefined;
 }
 
 function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  { place, config, admit }: Door,
+  { place, config, admit, rate }: Door,
   done: (error?: Error) => void,
 ): void {
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
@@ -129,7 +133,10 @@ function receive(
     }
     request.caller = caller;
     try {
-      if (!place?.open) enter(place, request, reply);
+      if (!place?.open) {
+        rate?.take(caller.projectId);
+        enter(place, request, reply);
+      }
     } catch (error) {
       done(error as Error);
       return;

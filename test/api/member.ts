@@ -44,6 +44,7 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
     headers: {},
     links: linksOf('http://pumice.test:8776', project),
     rendered: new Rendered(service.db),
+    rate: undefined,
     header: () => undefined,
   });
 }

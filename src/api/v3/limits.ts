@@ -1,6 +1,7 @@
 /** `limits`: what a project may have at most and what it has. */
 import { limitsOfProject } from '../../commands/quota-limits.ts';
 import { quotaUsage } from '../../db/quotas.ts';
+import { fromNow } from '../../lib/clock.ts';
 import { LIMITS_OF_PROJECT } from '../microversion.ts';
 import { type Call, route } from '../route.ts';
 
@@ -34,10 +35,19 @@ export const limits = [
         ...each(LIMITS, (resource) => most[resource] ?? -1),
         ...each(USED, (resource) => usage[resource]?.inUse ?? 0),
       };
-      return { limits: { rate: [], absolute } };
+      return { limits: { rate: ratesOf(call), absolute } };
     },
   }),
 ];
+
+/** Of all requests together, whatever they are. */
+function ratesOf({ rate, caller }: Call): readonly object[] {
+  if (rate === undefined) return [];
+  const { perMinute, remaining, waitMs } = rate.allowance(caller.projectId);
+  const nextAt = `${fromNow(waitMs).slice(0, 19)}Z`;
+  const limit = { verb: '*', value: perMinute, remaining, unit: 'MINUTE', 'next-available': nextAt };
+  return [{ uri: '*', regex: '.*', limit: [limit] }];
+}
 
 /** An administrator may name another. */
 function projectOf({ caller, query, version }: Call): string {
