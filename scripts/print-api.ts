@@ -37,7 +37,7 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
     / \/attachments|action os-(reserve|unreserve|begin|roll|attach|detach|initialize|terminate|force_detach)/,
     'not yet: attachments',
   ],
-  [/ \/(clusters|workers|os-hosts|capabilities|os-services)/, 'not yet'],
+  [/ \/(workers|os-services)/, 'not yet'],
 ];
 
 export function apiMarkdown(): string {

@@ -28,6 +28,7 @@ export const PROVIDER_ID: Microversion = 21;
 export const SNAPSHOT_FILTER_BY_METADATA: Microversion = 22;
 export const DELETE_BY_FORCE: Microversion = 23;
 export const WORKERS_CLEANUP: Microversion = 24;
+export const REPLICATED_CLUSTERS: Microversion = 26;
 export const ATTACHMENTS: Microversion = 27;
 export const POOL_FILTERS: Microversion = 28;
 export const SNAPSHOT_SORT_BY_NAME: Microversion = 30;

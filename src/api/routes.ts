@@ -1,9 +1,12 @@
 /** Every route there is. */
 import type { Route } from './route.ts';
 import { availabilityZones } from './v3/availability-zones.ts';
+import { capabilities } from './v3/capabilities.ts';
+import { clusters } from './v3/clusters.ts';
 import { defaultTypes } from './v3/default-types.ts';
 import { extensions } from './v3/extensions.ts';
 import { extraSpecs } from './v3/extra-specs.ts';
+import { hosts } from './v3/hosts.ts';
 import { limits } from './v3/limits.ts';
 import { manageable } from './v3/manageable.ts';
 import { messages } from './v3/messages.ts';
@@ -44,6 +47,9 @@ export const routes: readonly Route[] = [
   ...limits,
   ...messages,
   ...services,
+  ...hosts,
+  ...capabilities,
+  ...clusters,
   ...availabilityZones,
   ...pools,
   ...extensions,

@@ -128,6 +128,7 @@ export class ImageNotFound extends NotFound {
   }
 }
 export class ServiceNotFound extends NotFound {}
+export class ClusterNotFound extends NotFound {}
 export class MessageNotFound extends NotFound {
   constructor(id: string) {
     super(`Message ${id} could not be found.`);

@@ -7,7 +7,7 @@ import { listManageable, type Manageable } from '../../commands/list-manageable.
 import { manageSnapshot } from '../../commands/manage-snapshot.ts';
 import { manageVolume } from '../../commands/manage-volume.ts';
 import { Type } from '../../lib/schema.ts';
-import { InvalidInput, ServiceNotFound } from '../../model/errors.ts';
+import { ClusterNotFound, InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { LooseBoolean, Maybe, MetadataBody, NAMED, named, strictSince353, Text255, trimmed, Uuid } from '../body.ts';
 import { MANAGE_ON_CLUSTER, MANAGEABLE_LISTS, MANAGEABLE_LISTS_OF_CLUSTER, OLDEST } from '../microversion.ts';
@@ -171,7 +171,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function hostNamed(host: string | null, cluster: string | null): string {
   if (host && cluster) throw new InvalidInput('A host and a cluster cannot both be named.');
-  if (cluster) throw new ServiceNotFound(`Cluster ${cluster} could not be found.`);
+  if (cluster) throw new ClusterNotFound(`Cluster ${cluster} could not be found.`);
   if (!host) throw new InvalidInput('A host must be named: node@backend or node@backend#pool.');
   return host;
 }
