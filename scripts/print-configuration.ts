@@ -44,7 +44,9 @@ function sections(name: string, schema: OptionSchema): string[] {
       ];
     });
   }
-  return schema.properties ? [heading(`[${name}]`, schema), table(schema)] : [];
+  if (!schema.properties) return [];
+  const nested = Object.entries(schema.properties).flatMap(([key, option]) => sections(`${name}.${key}`, option));
+  return [heading(`[${name}]`, schema), table(schema), ...nested];
 }
 
 const heading = (title: string, { description }: OptionSchema): string => `## \`${title}\`\n\n${description}\n`;

@@ -10,16 +10,19 @@ import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Policy } from './api/policy/policy.ts';
 import { buildApi } from './api/server.ts';
-import { admissionOf } from './api/strategies.ts';
+import { strategyOf } from './api/strategies.ts';
 import { GlanceImages } from './clients/glance.ts';
 import { DirectoryImages } from './clients/image-directory.ts';
 import type { Desk } from './commands/desk.ts';
+import { keepExports } from './commands/keep-exports.ts';
 import { BackendService, hostName } from './commands/serve-backend.ts';
+import { getAttachment } from './db/attachments.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { DatabaseJournal, FLOWS_CHANNEL, processName } from './db/journal.ts';
 import { pruneMessages } from './db/messages.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
 import { recordHeartbeat } from './db/services.ts';
+import { pruneTokens } from './db/tokens.ts';
 import type { Tx } from './db/writer.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import type { Exporter } from './drivers/exporter.ts';
@@ -48,8 +51,8 @@ import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
 export const SCHEDULER_BINARY = 'cinder-scheduler';
 const EVENTS_LEADER = 'pumice-events';
 const HOUR_MS = 3_600_000;
-/** Expired messages forgotten in one transaction. */
-const PRUNED_MESSAGES = 1_000;
+/** Expired messages, or tokens, forgotten in one transaction. */
+const PRUNED_AT_ONCE = 1_000;
 
 export interface ServiceOptions {
   /** Also told what the engine does: a progress bar, a test. */
@@ -111,6 +114,7 @@ export class Service {
     });
     const tools: Tools = {
       driver: (host) => this.#driver(host),
+      attachment: (id) => getAttachment(db.read, id),
       images: imagesOf(config),
       conversionDirectory: config.images.image_conversion_dir,
       scheduler,
@@ -147,7 +151,8 @@ export class Service {
     });
     this.desk = { db, engine: this.engine, tools, config };
     const policy = policyOf(config);
-    this.api = buildApi({ desk: this.desk, log, policy, admit: admissionOf(config, policy, log) });
+    const strategy = strategyOf({ config, policy, db, log, signal: this.#stop.signal });
+    this.api = buildApi({ desk: this.desk, log, policy, ...strategy });
   }
 
   /** Rejects when flows are in flight that this version does not know; nothing has run then. */
@@ -171,10 +176,16 @@ export class Service {
         await first[index];
         await backend.run(signal);
       }),
+      ...this.backends.map(async (backend, index) => {
+        await first[index];
+        const isUp = (): boolean => backend.driver !== undefined;
+        await keepExports(this.desk, { host: backend.host, isUp, log: this.#log }, signal);
+      }),
       this.#dispatcher.run(signal),
       this.#repeat(this.#config.services.report_interval * 1000, () => this.#heartbeat()),
       this.#repeat(HOUR_MS, () => this.#sweepDownloads()),
-      this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneMessages(tx, PRUNED_MESSAGES))),
+      this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneMessages(tx, PRUNED_AT_ONCE))),
+      this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneTokens(tx, PRUNED_AT_ONCE))),
     );
     await this.api.ready();
   }

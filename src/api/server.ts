@@ -40,6 +40,8 @@ export interface ApiDeps {
   readonly policy?: Policy;
   /** Who asks. */
   readonly admit: Admission;
+  /** Adds an identity service of our own. */
+  readonly addIdentity?: (app: FastifyInstance) => void;
   /** Default: all of them. */
   readonly routes?: readonly Route[];
 }
@@ -54,6 +56,7 @@ export function buildApi({
   log,
   policy = new Policy(),
   admit,
+  addIdentity,
   routes: table = routes,
 }: ApiDeps): FastifyInstance {
   const config = desk.config.api;
@@ -93,6 +96,7 @@ export function buildApi({
     nowhere.call(app, request, reply, (error?: Error) => void reply.send(error ?? notFound));
   });
   addOpenPlaces(app, desk, entrance(OPEN));
+  addIdentity?.(app);
   addRoutes(app, table, { desk, policy, rate }, entrance);
   return app;
 }

@@ -1,13 +1,46 @@
 /** The ways to know who asks, and which of them a configuration wants. */
+import type { FastifyInstance } from 'fastify';
 import { Keystone, type KeystoneCredentials } from '../clients/keystone.ts';
+import type { Database } from '../db/database.ts';
+import { pause } from '../lib/clock.ts';
 import type { Config, KeystoneConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import { byToken } from './admission.ts';
 import { type Admission, callerOf } from './caller.ts';
+import { Guesses } from './identity/guesses.ts';
+import { addIdentity } from './identity/identity-routes.ts';
+import { IssuedTokens } from './identity/issued-tokens.ts';
+import { People } from './identity/people.ts';
+import { baseOf } from './links.ts';
 import type { Policy } from './policy/policy.ts';
 
-export function admissionOf({ api, keystone }: Config, policy: Policy, log: Log): Admission {
-  if (api.auth_strategy === 'noauth') return callerOf;
+export interface Strategy {
+  readonly admit: Admission;
+  /** Identity of our own, where there is one. */
+  readonly addIdentity?: (app: FastifyInstance) => void;
+}
+
+export interface StrategyDeps {
+  readonly config: Config;
+  readonly policy: Policy;
+  readonly db: Database;
+  readonly log: Log;
+  /** Aborted when the service stops. */
+  readonly signal: AbortSignal;
+}
+
+export function strategyOf(deps: StrategyDeps): Strategy {
+  switch (deps.config.api.auth_strategy) {
+    case 'keystone':
+      return { admit: byKeystone(deps) };
+    case 'local':
+      return local(deps);
+    default:
+      return { admit: callerOf };
+  }
+}
+
+function byKeystone({ config: { keystone }, policy, log }: StrategyDeps): Admission {
   const { auth_url: url = '', www_authenticate_uri: uri = url } = keystone;
   return byToken({
     source: new Keystone({
@@ -22,6 +55,23 @@ export function admissionOf({ api, keystone }: Config, policy: Policy, log: Log)
     serviceRolesRequired: keystone.service_token_roles_required,
     challenge: () => `Keystone uri="${uri}"`,
   });
+}
+
+function local({ config: { api, identity }, policy, db, log, signal }: StrategyDeps): Strategy {
+  const people = new People(identity);
+  const tokens = new IssuedTokens(db, people, identity.token_expiration * 1000);
+  const guesses = new Guesses((ms) => pause(ms, signal));
+  const admit = byToken({
+    source: tokens,
+    policy,
+    serviceRoles: ['service'],
+    serviceRolesRequired: true,
+    challenge: ({ host }) => `Keystone uri="${baseOf(host, api)}/identity/v3"`,
+  });
+  return {
+    admit,
+    addIdentity: (app) => addIdentity(app, { people, tokens, guesses, api, region: identity.region, log }),
+  };
 }
 
 /** The configuration has one of the two. */

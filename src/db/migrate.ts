@@ -9,11 +9,12 @@ import { core } from './migrations/0001-core.ts';
 import { types } from './migrations/0002-types.ts';
 import { transfers } from './migrations/0003-transfers.ts';
 import { attachments } from './migrations/0004-attachments.ts';
+import { tokens } from './migrations/0005-tokens.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
 
-const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments];
+const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */
 const MIGRATION_LOCK = 7_146_302_941;

@@ -24,6 +24,7 @@ export interface Tables {
   pool_usage: { pool: string; allocated_gib: number; provisioned_gib: number; volumes: number };
   service: ServiceTable;
   message: MessageTable;
+  token: TokenTable;
   transfer: TransferTable;
   outbox: OutboxTable;
   outbox_delivered: { sink: string; seq: number };
@@ -32,6 +33,19 @@ export interface Tables {
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared' };
   process: { id: string; seen_at: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
+}
+
+export interface TokenTable {
+  digest: string;
+  audit_id: string;
+  /** A list of text. */
+  methods: string;
+  user_id: string;
+  project_id: string | null;
+  application_credential_id: string | null;
+  secret_mark: string;
+  issued_at: Timestamp;
+  expires_at: Timestamp;
 }
 
 export interface VolumeTable {

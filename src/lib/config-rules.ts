@@ -3,7 +3,7 @@
  * themselves and wrong together.
  */
 import { hostname } from 'node:os';
-import type { BackendConfig, Config } from './config.ts';
+import type { BackendConfig, Config, IdentityConfig } from './config.ts';
 import { nearest } from './nearest.ts';
 
 type Computed = 'node_name' | 'enabled_backends' | 'default_availability_zone';
@@ -32,7 +32,7 @@ export function completed(draft: ConfigDraft): Config {
 
 export function contradictions(config: Config): string[] {
   const found: string[] = [];
-  const { api, keystone, services, notifications } = config;
+  const { api, identity, keystone, services, notifications } = config;
   if (api.auth_strategy === 'noauth' && !isLoopback(api.host) && !api.listen_beyond_loopback) {
     found.push(
       `api.host: other machines can reach ${api.host}, and with auth_strategy "noauth" whoever does is an administrator. ` +
@@ -51,6 +51,15 @@ export function contradictions(config: Config): string[] {
       );
     }
   }
+  found.push(...unknownPeople(identity));
+  for (const [name, { id }] of Object.entries(identity.projects)) {
+    if (id === undefined || !isRegExp(api.project_id_regex) || new RegExp(`^(?:${api.project_id_regex})$`).test(id))
+      continue;
+    found.push(`identity.projects.${name}.id: ${id} is not what api.project_id_regex says a project id looks like.`);
+  }
+  if (api.auth_strategy === 'local' && Object.keys(identity.users).length === 0) {
+    found.push('identity.users: there is none; with auth_strategy "local" nobody could sign in.');
+  }
   if (Object.keys(config.backends).length === 0) {
     found.push('backends: there is none; a section [backends.NAME] is wanted.');
   }
@@ -67,12 +76,42 @@ export function contradictions(config: Config): string[] {
   if (notifications.drivers.includes('amqp') && notifications.amqp_url === undefined) {
     found.push('notifications.amqp_url is missing; the driver "amqp" needs it.');
   }
-  try {
-    new RegExp(api.project_id_regex);
-  } catch {
+  if (!isRegExp(api.project_id_regex)) {
     found.push(`api.project_id_regex must be a regular expression; it is ${JSON.stringify(api.project_id_regex)}.`);
   }
   return found;
+}
+
+/** Projects and users that are named in [identity] and are not there. */
+function unknownPeople({ users, projects, application_credentials: credentials }: IdentityConfig): string[] {
+  const named: (readonly [where: string, kind: 'project' | 'user', name: string])[] = [];
+  for (const [user, { roles, default_project: project }] of Object.entries(users)) {
+    for (const name of Object.keys(roles)) named.push([`identity.users.${user}.roles`, 'project', name]);
+    if (project !== undefined) named.push([`identity.users.${user}.default_project`, 'project', project]);
+  }
+  for (const [credential, { user, project }] of Object.entries(credentials)) {
+    named.push([`identity.application_credentials.${credential}.user`, 'user', user]);
+    named.push([`identity.application_credentials.${credential}.project`, 'project', project]);
+  }
+  const ids = [users, projects, credentials].flatMap((kind) => Object.values(kind).flatMap(({ id }) => id ?? []));
+  const twice = ids.filter((id, index) => ids.indexOf(id) < index);
+  const problems = twice.map((id) => `identity: the id ${id} is given twice.`);
+  const missing = named.flatMap(([where, kind, name]) => {
+    const known = kind === 'project' ? projects : users;
+    if (Object.hasOwn(known, name)) return [];
+    const near = nearest(name, Object.keys(known));
+    return [`${where}: there is no ${kind} ${name}${near === undefined ? '.' : `; did you mean ${near}?`}`];
+  });
+  return [...problems, ...missing];
+}
+
+function isRegExp(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const isLoopback = (host: string): boolean =>

@@ -11,6 +11,7 @@
  * - `secret`: its value is never printed, and `NAME_file` may name a file that holds it.
  * - `form`: in words, what a text must look like, where "text" would say too little.
  */
+import { PASSWORD_HASH } from './password.ts';
 import { type Static, Type } from './schema.ts';
 
 const positive = { minimum: 1 } as const;
@@ -42,10 +43,10 @@ const Api = Type.Object(
         description: 'What links in answers begin with, behind a proxy. Without it: what the client asked for.',
       }),
     ),
-    auth_strategy: Type.Enum(['noauth', 'keystone'], {
+    auth_strategy: Type.Enum(['noauth', 'keystone', 'local'], {
       default: 'noauth',
       description:
-        'How callers are known. `noauth`: everyone is who they say they are, and an administrator. `keystone`: a Keystone is asked.',
+        'How callers are known. `noauth`: everyone is who they say they are, and an administrator. `keystone`: a Keystone is asked. `local`: by the users in [identity], who get tokens at `/identity/v3`.',
     }),
     listen_beyond_loopback: Type.Boolean({
       default: false,
@@ -60,6 +61,11 @@ const Api = Type.Object(
       minLength: 1,
       default: '[0-9a-f\\-]+',
       description: 'What a project id in a path looks like.',
+    }),
+    rpc_response_timeout: Type.Integer({
+      minimum: 0,
+      default: 60,
+      description: 'Seconds a request waits for the end of what it began, where its answer tells of it.',
     }),
     osapi_max_limit: Type.Integer({ ...positive, default: 1000, description: 'Most rows in one page of a list.' }),
     osapi_max_request_body_size: Type.Integer({
@@ -79,6 +85,74 @@ const Api = Type.Object(
     }),
   },
   { description: 'The door for HTTP.' },
+);
+
+const hash = (of: string) =>
+  Type.String({
+    pattern: PASSWORD_HASH,
+    form: 'what `pumice passwd` prints',
+    secret: true,
+    description: `The hash of ${of}.`,
+  });
+const fixedId = (of: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9-]{1,64}$',
+      form: 'letters, digits and hyphens',
+      description: `Its id. Without it: made from the name, so ${of}.`,
+    }),
+  );
+const NAME_OF = '^[^\\s](.{0,253}[^\\s])?$';
+
+const Identity = Type.Object(
+  {
+    token_expiration: Type.Integer({ minimum: 60, default: 3600, description: 'Seconds a token is good for.' }),
+    region: Type.String({ minLength: 1, default: 'RegionOne', description: 'The region in the catalogue.' }),
+    projects: Type.Record(
+      Type.String({ pattern: NAME_OF }),
+      Type.Object(
+        { id: fixedId('a project that is renamed without it loses its volumes') },
+        { description: 'A project. Its name is that of the section.' },
+      ),
+      { form: 'at most 255 characters', default: {} },
+    ),
+    users: Type.Record(
+      Type.String({ pattern: NAME_OF }),
+      Type.Object(
+        {
+          password_hash: hash("the user's password"),
+          id: fixedId('a user who is renamed without it is another one'),
+          default_project: Type.Optional(
+            Type.String({ minLength: 1, description: 'The project of a token that is asked for without one.' }),
+          ),
+          roles: Type.Record(Type.String({ pattern: NAME_OF }), Type.Array(names, { minItems: 1 }), {
+            form: 'names of projects',
+            description: "The user's roles in each project.",
+            default: {},
+          }),
+        },
+        { description: 'A user. The name is that of the section.' },
+      ),
+      { form: 'at most 255 characters', default: {} },
+    ),
+    application_credentials: Type.Record(
+      Type.String({ pattern: NAME_OF }),
+      Type.Object(
+        {
+          secret_hash: hash('its secret'),
+          id: fixedId('programs that name it by its id need no other'),
+          user: Type.String({ minLength: 1, description: 'Whose it is.' }),
+          project: Type.String({ minLength: 1, description: 'The only project its tokens are for.' }),
+          roles: Type.Optional(
+            Type.Array(names, { minItems: 1, description: "Which of the user's roles. Without it: all." }),
+          ),
+        },
+        { description: "A credential for a program, in place of its user's password." },
+      ),
+      { form: 'at most 255 characters', default: {} },
+    ),
+  },
+  { description: 'Who there is with `auth_strategy = "local"`. See [identity.md](identity.md).' },
 );
 
 const Policy = Type.Record(
@@ -457,6 +531,7 @@ export const configSchema = Type.Object({
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
   api: Api,
   keystone: KeystoneService,
+  identity: Identity,
   policy: Policy,
   database: Database,
   scheduler: Scheduler,
@@ -482,6 +557,7 @@ type Deep<T> = T extends readonly (infer Item)[]
 export type Config = Deep<Static<typeof configSchema>>;
 
 export type ApiConfig = Config['api'];
+export type IdentityConfig = Config['identity'];
 export type KeystoneConfig = Config['keystone'];
 export type DatabaseConfig = Config['database'];
 export type SchedulerConfig = Config['scheduler'];
