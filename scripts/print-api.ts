@@ -26,10 +26,7 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-reimage/, 'not yet: an image is written to new volumes only'],
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
   [/action revert/, 'not yet: a volume is not taken back to a snapshot'],
-  [
-    /(os-services\/failover$|(enable|disable|failover)_replication|list_replication_targets)/,
-    'no backend of ours replicates',
-  ],
+  [/((enable|disable|failover)_replication|list_replication_targets)/, 'no backend of ours replicates'],
   [/ \/backups/, 'not yet: backups'],
   [/ \/(groups|group_snapshots|consistencygroups|cgsnapshots)/, 'not yet: groups'],
   [/ \/group_types/, 'not yet: group types'],
@@ -37,7 +34,7 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
     / \/attachments|action os-(reserve|unreserve|begin|roll|attach|detach|initialize|terminate|force_detach)/,
     'not yet: attachments',
   ],
-  [/ \/(workers|os-services)/, 'not yet'],
+  [/ \/workers/, 'not yet'],
 ];
 
 export function apiMarkdown(): string {

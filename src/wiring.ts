@@ -149,7 +149,7 @@ export class Service {
       maxClaims: config.flows.max_claims_without_progress,
       keepEndedDays: config.flows.keep_ended_days,
     });
-    this.desk = { db, engine: this.engine, tools, config };
+    this.desk = { db, engine: this.engine, tools, config, log };
     const policy = policyOf(config);
     const strategy = strategyOf({ config, policy, db, log, signal: this.#stop.signal });
     this.api = buildApi({ desk: this.desk, log, policy, ...strategy });

@@ -14,6 +14,7 @@ import { pools } from './v3/pools.ts';
 import { qosSpecs } from './v3/qos-specs.ts';
 import { quotas } from './v3/quotas.ts';
 import { resourceFilters } from './v3/resource-filters.ts';
+import { serviceActions } from './v3/service-actions.ts';
 import { services } from './v3/services.ts';
 import { snapshotActions } from './v3/snapshot-actions.ts';
 import { snapshotMetadata } from './v3/snapshot-metadata.ts';
@@ -47,6 +48,7 @@ export const routes: readonly Route[] = [
   ...limits,
   ...messages,
   ...services,
+  ...serviceActions,
   ...hosts,
   ...capabilities,
   ...clusters,

@@ -15,7 +15,7 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify';
 import type { Desk } from '../commands/desk.ts';
-import { uuid } from '../lib/clock.ts';
+import { elapsed, uuid } from '../lib/clock.ts';
 import type { ApiConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
@@ -83,13 +83,11 @@ export function buildApi({
     if (text === '' || headers['content-type'] === undefined) return parsed(String(text), done);
     done(new WrongMediaType('The content type of a request body must be application/json.'));
   });
-  if (log.isLevelEnabled('debug'))
-    app.addHook('onResponse', (request, reply, done) => logAnswer(request, reply, log, done));
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
   const rate =
     config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
   const entrance: Entrance = (place) => (request, reply, done) =>
-    receive(request, reply, { place, config, admit, rate }, done);
+    receive(request, reply, { place, config, admit, rate, log }, done);
   const nowhere = entrance(undefined);
   app.setNotFoundHandler((request, reply) => {
     const notFound = new RouteNotFound('The resource could not be found.');
@@ -121,14 +119,16 @@ interface Door {
   readonly config: ApiConfig;
   readonly admit: Admission;
   readonly rate: RateLimit | undefined;
+  readonly log: Log;
 }
 
 function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  { place, config, admit, rate }: Door,
+  { place, config, admit, rate, log }: Door,
   done: (error?: Error) => void,
 ): void {
+  if (log.isLevelEnabled('debug')) logWhenAnswered(request, reply, log);
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   const welcome = (caller: Caller | undefined): void => {
     if (caller === undefined) {
@@ -190,10 +190,13 @@ function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply,
   reply.code(status).headers(headers).header('content-type', JSON_TYPE).send(bytesOf(body));
 }
 
-function logAnswer(request: FastifyRequest, reply: FastifyReply, log: Log, done: () => void): void {
-  const { id, method, url } = request;
-  log.debug({ request_id: id, method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request answered');
-  done();
+/** A hook of Fastify's would cost every request something, also while nobody wants to know; and the level may change. */
+function logWhenAnswered({ id, method, url }: FastifyRequest, reply: FastifyReply, log: Log): void {
+  const from = elapsed();
+  reply.raw.once('finish', () => {
+    const ms = Math.round(elapsed() - from);
+    log.debug({ request_id: id, method, url, status: reply.statusCode, ms }, 'request answered');
+  });
 }
 
 // ── What needs no token

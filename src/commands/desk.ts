@@ -8,10 +8,13 @@ import type { Tx } from '../db/writer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Tools } from '../flows/tools.ts';
 import type { Config } from '../lib/config.ts';
+import type { Log } from '../lib/logging.ts';
 
 export interface Desk {
   readonly db: Database;
   readonly engine: Engine<Tools, Tx>;
   readonly tools: Tools;
   readonly config: Config;
+  /** Of the process; administrators may change its level. */
+  readonly log: Log;
 }

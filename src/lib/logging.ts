@@ -9,9 +9,10 @@
  * connection info that opens a volume. A secret inside a text of another name is not found, except in a URL; so facts are
  * never pasted into messages.
  */
-import { type Bindings, type ChildLoggerOptions, type Logger, pino } from 'pino';
+import { type Bindings, type ChildLoggerOptions, type Level, type Logger, pino } from 'pino';
 
 export type Log = Logger;
+export type { Level };
 
 export interface LogOptions {
   readonly level: string;
@@ -33,12 +34,24 @@ export function createLog({ level, fields = {}, to = pino.destination({ dest: 2,
     },
     to,
   );
+  const children = new Set<Log>();
+  descendants.set(log, children);
   // pino formats the fields of a line, not those a child is born with.
   const child: (this: Log, fields: Bindings, options?: ChildLoggerOptions) => Log = log.child;
   const safeChild: typeof child = function (fields, options) {
-    return child.call(this, safeFields(fields), options);
+    const made = child.call(this, safeFields(fields), options);
+    children.add(made);
+    return made;
   };
   return Object.assign(log, { child: safeChild });
+}
+
+/** Each log with all that was made of it. Children live as long as what they tell of: a backend, not a request. */
+const descendants = new WeakMap<Log, Set<Log>>();
+
+/** Changes the level of a log and of its children, which pino gives a level of their own when they are made. */
+export function setLogLevel(log: Log, level: Level): void {
+  for (const each of [log, ...(descendants.get(log) ?? [])]) each.level = level;
 }
 
 /** A log that says nothing, for tests. */

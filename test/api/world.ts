@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../src/lib/config.ts';
-import { silentLog } from '../../src/lib/logging.ts';
+import { createLog, type Log } from '../../src/lib/logging.ts';
 import { parseConfig } from '../../src/lib/read-config.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
@@ -55,11 +55,15 @@ export interface WorldOptions {
   readonly running?: boolean;
   /** `section.key=value` */
   readonly set?: readonly string[];
+  readonly log?: Log;
 }
+
+/** A request may change the level of the log, so each world has its own. */
+const NOWHERE = { write: (): void => undefined };
 
 export async function freshWorld(
   context: TestContext,
-  { running = false, set = [] }: WorldOptions = {},
+  { running = false, set = [], log = createLog({ level: 'silent', to: NOWHERE }) }: WorldOptions = {},
 ): Promise<World> {
   const database = await freshSqlite();
   const directory = await mkdtemp(join(tmpdir(), `pumice-api-${process.pid}-`));
@@ -67,7 +71,7 @@ export async function freshWorld(
     directory,
     set: [`data_directory=${directory}`, 'node_name=node', `database.url=${database.url}`, ...set],
   });
-  const service = await wire(config, silentLog);
+  const service = await wire(config, log);
   context.after(async () => {
     await service.stop();
     await database.remove();

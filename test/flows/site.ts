@@ -29,6 +29,7 @@ import { FileDriver } from '../../src/drivers/file.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import type { Config } from '../../src/lib/config.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
+import { silentLog } from '../../src/lib/logging.ts';
 import { parseConfig } from '../../src/lib/read-config.ts';
 import { backendOf, hostOf } from '../../src/model/backend.ts';
 import type { Caller } from '../../src/model/caller.ts';
@@ -126,7 +127,7 @@ export class Site {
   }
 
   desk(engine: Desk['engine']): Desk {
-    return { db: this.database, engine, tools: this.tools, config: this.config };
+    return { db: this.database, engine, tools: this.tools, config: this.config, log: silentLog };
   }
 
   /** From now on this goes in place of the call; nothing does when it is null. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createLog, type Log, silentLog } from '../../src/lib/logging.ts';
+import { createLog, type Log, setLogLevel, silentLog } from '../../src/lib/logging.ts';
 
 interface Line {
   readonly level: string;
@@ -33,6 +33,22 @@ describe('log', () => {
     const [line] = lines((log) => log.info({ volume_id: 'v1' }, 'volume created')).parsed;
     assert.partialDeepStrictEqual(line, { level: 'info', node: 'n1', volume_id: 'v1', msg: 'volume created' });
     assert.match(line?.time ?? '', /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  });
+
+  test('a level that is changed later is that of children, and of their children, too', () => {
+    const { parsed } = lines((log) => {
+      const child = log.child({ host: 'n1@file' }).child({ flow_id: 'f1' });
+      child.debug('before');
+      setLogLevel(log, 'debug');
+      child.debug('between');
+      setLogLevel(log, 'error');
+      child.info('after');
+      log.info('after');
+    }, 'info');
+    assert.deepEqual(
+      parsed.map(({ msg, flow_id }) => [msg, flow_id]),
+      [['between', 'f1']],
+    );
   });
 
   test('a child carries its fields to every line', () => {

@@ -29,7 +29,7 @@ export const hosts = [
             service: service.binary,
             zone: service.availabilityZone,
             'service-status': service.updatedAt > alive ? 'available' : 'unavailable',
-            'service-state': service.disabled ? 'disabled' : 'enabled',
+            'service-state': service.disabled || service.frozen ? 'disabled' : 'enabled',
             'last-update': service.updatedAt,
           })),
       };

@@ -107,10 +107,10 @@ function view(service: Service, alive: string, version: Microversion): object {
     binary: service.binary,
     host: service.host,
     zone: service.availabilityZone,
-    status: service.disabled ? 'disabled' : 'enabled',
+    status: service.disabled || service.frozen ? 'disabled' : 'enabled',
     state: service.updatedAt > alive ? 'up' : 'down',
     updated_at: service.updatedAt,
-    disabled_reason: service.disabledReason,
+    disabled_reason: service.disabledReason ?? (service.frozen ? 'frozen' : null),
     ...(version >= CLUSTERS && { cluster: null }),
     ...(service.binary === VOLUME_BINARY && {
       replication_status: 'disabled',
