@@ -72,6 +72,7 @@ const EVENTS: Readonly<Record<ToldStep['event'], readonly [mark: string, style: 
   chosen: ['·', 'dim', ''],
   reverted: ['↶', 'yellow', 'reverted'],
   revert_failed: ['!', ['red', 'bold'], 'revert failed'],
+  abandoned: ['!', 'yellow', 'given up by an operator'],
   rejected: ['↻', 'yellow', ''],
   retried: ['…', 'yellow', 'failed, tried again'],
 };
@@ -118,7 +119,12 @@ function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): str
   if (now.waitsFor === 'a process')
     lines.push(...indented(terminal, `Nobody runs it: it waits for ${whoseLane(flow.lane)}.`));
   if (now.waitsFor === 'an operator')
-    lines.push(...indented(terminal, `It is stuck. \`pumice flows resume ${shortId(flow.id)}\` tries again.`));
+    lines.push(
+      ...indented(
+        terminal,
+        `It is stuck. \`pumice flows resume ${shortId(flow.id)}\` tries again; \`abandon\` gives this one revert up.`,
+      ),
+    );
   const names = next.map(({ node, maybe }) => (maybe ? `(${node})` : node));
   if (names.length > 0) lines.push('', ...indented(terminal, `next: ${names.join(', ')}`));
   return lines;

@@ -1,5 +1,5 @@
 /**
- * `pumice flows cancel|revert|resume ID`: what an operator wishes of a flow.
+ * `pumice flows cancel|revert|resume|abandon ID`: what an operator wishes of a flow.
  *
  * The wish is written into the flow's row, so a server need not run, and one that does hears of it within a second. `--wait`
  * stays until the flow has ended, or is stuck.
@@ -41,7 +41,8 @@ export async function wishOfFlow(wish: Wish, id: string, options: WishOptions, a
 
 function refusal(wish: Wish, { id, state }: FlowRow): string {
   if (state === 'success' || state === 'reverted') return `Flow ${id} has ended: ${state}.`;
-  if (wish === 'resume') return `Flow ${id} is not stuck but ${state}; only a stuck one can be resumed.`;
+  if (wish === 'resume' || wish === 'abandon')
+    return `Flow ${id} is not stuck but ${state}; only a stuck one can be ${wish}${wish === 'resume' ? 'd' : 'ed'}.`;
   return state === 'stuck'
     ? `Flow ${id} is stuck in a revert; \`resume\` or \`revert\` tries it again.`
     : `Flow ${id} is ${state} already.`;

@@ -89,7 +89,7 @@ export class DatabaseJournal implements Journal<Tx> {
         .where((is) =>
           is.or(knows.map(({ name, version }) => is.and([is('name', '=', name), is('version', '<=', version)]))),
         )
-        .where((is) => is.or([is('state', '<>', 'stuck'), is('wish', 'in', ['resume', 'revert'])]))
+        .where((is) => is.or([is('state', '<>', 'stuck'), is('wish', 'in', ['resume', 'revert', 'abandon'])]))
         .where((is) =>
           is.or([
             is('owner', 'is', null),
@@ -112,7 +112,7 @@ export class DatabaseJournal implements Journal<Tx> {
           epoch: sql<number>`epoch + 1`,
           doing: null,
           claims: sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`,
-          wish: sql<string | null>`CASE WHEN state = 'stuck' THEN NULL ELSE wish END`,
+          wish: sql<string | null>`CASE WHEN state = 'stuck' AND wish <> 'abandon' THEN NULL ELSE wish END`,
           state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
         })
         .where('id', 'in', ids)
@@ -166,7 +166,7 @@ export class DatabaseJournal implements Journal<Tx> {
         .set({ wish, wish_reason: reason })
         .where('id', '=', flowId)
         .where('ended_at', 'is', null)
-        .$if(wish === 'resume', (query) => query.where('state', '=', 'stuck'))
+        .$if(wish === 'resume' || wish === 'abandon', (query) => query.where('state', '=', 'stuck'))
         .$if(wish === 'cancel', (query) => query.where('state', '<>', 'stuck'))
         .executeTakeFirst(),
     );

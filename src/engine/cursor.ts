@@ -13,6 +13,7 @@
  * | cancelled | the next node | failure, `interrupted` | the flow reverts without running it |
  * | reverted | task | | its revert has run |
  * | revert_failed | task | failure | the flow is stuck here until resumed |
+ * | abandoned | task | reason | an operator gives its revert up; those of the others go on |
  * | rejected | span | rejection | the span is reverted; it begins again |
  * | retried | task | failure | for people: it failed and is tried again in place |
  */
@@ -30,6 +31,7 @@ export type StepEvent =
   | 'cancelled'
   | 'reverted'
   | 'revert_failed'
+  | 'abandoned'
   | 'rejected'
   | 'retried';
 
@@ -189,6 +191,7 @@ export function advance(cursor: Cursor, step: Step): Cursor {
     case 'cancelled':
       return cancelled(cursor, step);
     case 'reverted':
+    case 'abandoned':
       return reverted(cursor, step);
     case 'revert_failed':
       return { ...cursor, stuck: true };

@@ -69,8 +69,11 @@ export interface Doing {
   readonly progress: number | null;
 }
 
-/** `cancel`: stop and revert, but never a task that only goes forward. `revert`: that too. `resume`: try a stuck revert again. */
-export type Wish = 'cancel' | 'revert' | 'resume';
+/**
+ * `cancel`: stop and revert, but never a task that only goes forward. `revert`: that too. `resume`: try a stuck revert again.
+ * `abandon`: give the stuck revert up, with what it has not undone, and go on with the others.
+ */
+export type Wish = 'cancel' | 'revert' | 'resume' | 'abandon';
 
 /** Steps of one flow, written together or not at all. */
 export interface Write {
@@ -85,7 +88,7 @@ export interface Write {
 
 /** Whether what was wished of the flow is done with this write, or moot. */
 export function hearsWish({ steps, state, ended }: Write): boolean {
-  return ended || state === 'stuck' || steps.some(({ event }) => event === 'cancelled');
+  return ended || state === 'stuck' || steps.some(({ event }) => event === 'cancelled' || event === 'abandoned');
 }
 
 /** Which flow, under which claim, after how many steps. */
@@ -125,7 +128,7 @@ export interface Journal<Tx extends EngineTx> {
   transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void>;
   /**
    * Takes flows of these lanes that nobody runs, or whose process is dead, the oldest first; a stuck one only when it is
-   * wished back (`resume`, `revert`), and then with no claims counted against it. `claims` counts those from an owner, so
+   * wished back (`resume`, `revert`, `abandon`), and then with no claims counted against it. `claims` counts those from an owner, so
    * it is 0 when nobody can have begun the task at the cursor.
    */
   claim(request: ClaimRequest): Promise<readonly FlowRow[]>;
@@ -133,8 +136,8 @@ export interface Journal<Tx extends EngineTx> {
   find(flowId: string): Promise<FlowRow | undefined>;
   list(query: FlowQuery): Promise<readonly FlowRow[]>;
   /**
-   * Keeps the wish in the row until it was heeded (a step `cancelled`) or the flow is stuck or has ended. False when it
-   * makes no sense: the flow has ended, a `resume` of one that is not stuck, a `cancel` of one that is. A flow that reverts
+   * Keeps the wish in the row until it was heeded (a step `cancelled` or `abandoned`) or the flow is stuck or has ended. False when it
+   * makes no sense: the flow has ended, a `resume` or `abandon` of one that is not stuck, a `cancel` of one that is. A flow that reverts
    * may be cancelled: it tries nothing again.
    */
   wish(flowId: string, wish: Wish, reason: string): Promise<boolean>;

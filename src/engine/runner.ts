@@ -83,7 +83,7 @@ export class Runner<Tools, Tx extends EngineTx> {
       tools: options.tools,
       owns: options.owns,
       isTrouble: (error) => options.journal.isTrouble(error),
-      cancelled: () => (this.#wish === null || this.#wish.wish === 'resume' ? undefined : this.#wish.reason),
+      cancelled: () => (this.#wish !== null && turnsBack(this.#wish.wish) ? this.#wish.reason : undefined),
     };
     this.#stop = stop;
     this.#work = new Work(stop, {
@@ -155,7 +155,8 @@ export class Runner<Tools, Tx extends EngineTx> {
    * without doing anything counts as begun, so that a flow that is cancelled before it ran is put right too.
    */
   #turnBack(cursor: Cursor): readonly Step[] {
-    if (cursor.reverting || (this.#wish === null && !this.#inherited)) return [];
+    if (cursor.reverting) return this.#giveUp(cursor);
+    if (this.#wish === null && !this.#inherited) return [];
     const reason = this.#reasonToTurn(cursor);
     if (reason === undefined) return [];
     const steps: Step[] = [];
@@ -171,6 +172,15 @@ export class Runner<Tools, Tx extends EngineTx> {
     return [...steps, stepOf(at, path, 'cancelled', { failure, interrupted })];
   }
 
+  /** The revert that was stuck, when an operator has abandoned it; once. */
+  #giveUp(cursor: Cursor): readonly Step[] {
+    const action = plan(cursor);
+    if (this.#wish?.wish !== 'abandon' || action.do !== 'revert') return [];
+    const { reason } = this.#wish;
+    this.#wish = null;
+    return [stepOf(cursor, action.node.path, 'abandoned', { reason })];
+  }
+
   #reasonToTurn(cursor: Cursor): Error | undefined {
     const node = standing(cursor);
     if (this.#inherited && this.#poisoned) return this.#died();
@@ -183,7 +193,7 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   /** Once something is destroyed there is no way back; once that has begun, only for an operator. */
   #heeds(cursor: Cursor, begun: boolean): boolean {
-    if (this.#wish === null || this.#wish.wish === 'resume') return false;
+    if (this.#wish === null || !turnsBack(this.#wish.wish)) return false;
     const destroyed = cursor.started.some(
       ({ node, outcome }) => node.kind === 'task' && node.body.forwardOnly && outcome.is === 'done',
     );
@@ -365,6 +375,8 @@ function tasksOf(node: Node | undefined): readonly TaskNode[] {
   if (node?.kind === 'parallel') return node.branches;
   return node?.kind === 'task' ? [node] : [];
 }
+
+const turnsBack = (wish: Wish): boolean => wish === 'cancel' || wish === 'revert';
 
 const inWorld = (node: Node | undefined): boolean => tasksOf(node).some(({ record }) => !record);
 

@@ -91,10 +91,12 @@ function takenBack(flow: AnyFlow, row: FlowRow, steps: readonly Step[]): Cursor 
         started: { node: laneTo(node, data), index: 0, outcome: { is: 'done', result: data } },
       });
     if ((event === 'failed' || event === 'cancelled') && failure) failures.push(failure);
-    const place = event === 'reverted' ? started.findLastIndex(({ path }) => path === node) : -1;
+    const place =
+      event === 'reverted' || event === 'abandoned' ? started.findLastIndex(({ path }) => path === node) : -1;
     if (place >= 0) started.length = place;
     if (event === 'rejected') failures.length = 0;
-    if (event !== 'retried') turned = event === 'failed' || event === 'cancelled' || event.startsWith('revert');
+    if (event !== 'retried')
+      turned = event === 'failed' || event === 'cancelled' || event.startsWith('revert') || event === 'abandoned';
   }
   if (!turned) for (const path of following(flow, started.at(-1)?.path)) start(path, { is: 'interrupted' });
   const lost = started.find((each) => each.started === undefined);

@@ -163,7 +163,8 @@ export class MemoryJournal implements Journal<RowTx> {
         if (claimed.length === limit) break;
         if (row.endedAt !== null || !lanes.includes(row.lane)) continue;
         if (!knows.some(({ name, version }) => name === row.name && row.version <= version)) continue;
-        const back = row.state === 'stuck' && (row.wish === 'resume' || row.wish === 'revert');
+        const back =
+          row.state === 'stuck' && (row.wish === 'resume' || row.wish === 'revert' || row.wish === 'abandon');
         if (row.state === 'stuck' && !back) continue;
         const free =
           row.owner === null || this.dead.has(row.owner) || (row.owner === process && dropped.includes(row.id));
@@ -174,7 +175,8 @@ export class MemoryJournal implements Journal<RowTx> {
           epoch: row.epoch + 1,
           doing: null,
           claims: back ? 0 : row.owner === null ? row.claims : row.claims + 1,
-          ...(back ? { wish: null, wishReason: null, state: 'reverting' as const } : {}),
+          ...(back ? { state: 'reverting' as const } : {}),
+          ...(back && row.wish !== 'abandon' ? { wish: null, wishReason: null } : {}),
         };
         this.#state.flows.set(row.id, next);
         claimed.push(next);
@@ -210,7 +212,7 @@ export class MemoryJournal implements Journal<RowTx> {
     const row = this.#state.flows.get(flowId);
     if (!row || row.endedAt !== null) return false;
     const stuck = row.state === 'stuck';
-    if ((wish === 'resume' && !stuck) || (wish === 'cancel' && stuck)) return false;
+    if (((wish === 'resume' || wish === 'abandon') && !stuck) || (wish === 'cancel' && stuck)) return false;
     this.#state.flows.set(flowId, { ...row, wish, wishReason: reason });
     return true;
   }

@@ -58,6 +58,43 @@ proveEngine('a flow whose revert keeps failing', (test) => {
     assert.equal((await w.settled(life, id)).state, 'reverted');
   });
 
+  for (const name of ['-a', '-b', '-c']) {
+    test(`(${name}) may be abandoned: that revert is given up, the others run, and the holds are free`, async (w) => {
+      w.tools.on.c = breaks('no room');
+      w.tools.on[name] = breaks('cannot undo');
+      const first = await w.live([sad]);
+      const id = await w.begin(first, sad, {}, { holds: [{ resource: 'volume:1', mode: 'exclusive' }] });
+      await w.settled(first, id);
+      await first.die();
+      assert.equal(await w.ground.journal.wish(id, 'abandon', 'the array is scrap'), true);
+      const second = await w.live([sad]);
+      const row = await w.settled(second, id);
+      assert.deepEqual([row.state, row.wish], ['reverted', null]);
+      assert.deepEqual(await w.ground.holds(), []);
+      const steps = await w.ground.journal.steps(id);
+      assert.deepEqual(
+        steps.filter(({ event }) => event === 'abandoned').map(({ node, data }) => [node, data]),
+        [[name.slice(1), { reason: 'the array is scrap' }]],
+      );
+      const undone = steps.filter(({ event }) => event === 'reverted').map(({ node }) => node);
+      assert.deepEqual(
+        undone,
+        ['c', 'b', 'a'].filter((node) => `-${node}` !== name),
+      );
+    });
+  }
+
+  test('that is not stuck cannot be abandoned', async (w) => {
+    const life = await w.live([sad]);
+    let heard: boolean | undefined;
+    w.tools.on.c = async ({ context }) => {
+      heard = await life.engine.wish(context.flowId, 'abandon', '');
+    };
+    const id = await w.begin(life, sad, {});
+    assert.equal((await w.settled(life, id)).state, 'success');
+    assert.equal(heard, false);
+  });
+
   test('does not come back by itself for a wish that was made before it was stuck', async (w) => {
     w.tools.on.c = async ({ context }) => {
       await life.engine.wish(context.flowId, 'revert', 'by hand');
