@@ -10,7 +10,7 @@
  * Wishes of operators (cancel, revert, resume) are columns in the flow's row, so that any process, the command line
  * included, may make them while this one runs.
  */
-import { elapsed, fromNow, orderedUuid, pause, uuid } from '../lib/clock.ts';
+import { fromNow, orderedUuid, pause, uuid } from '../lib/clock.ts';
 import { carry } from './carry.ts';
 import { FIRST_LANE } from './cursor.ts';
 import type { EngineEvent, EngineListener } from './events.ts';
@@ -53,7 +53,9 @@ export interface StartOptions {
 }
 
 /** Flows forgotten in one bite. */
-const PRUNE_BITE = 200;
+/** Flows forgotten in one transaction. */
+const PRUNE_BITE = 20;
+const PRUNE_REST_MS = 25;
 const PRUNE_MS = 60_000;
 
 export class Engine<Tools, Tx extends EngineTx> {
@@ -70,7 +72,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   #lookAgain = false;
   /** The last look ended for want of room. */
   #full = false;
-  #loop: Promise<void> | null = null;
+  #loop: Promise<unknown> | null = null;
 
   constructor(options: EngineOptions<Tools, Tx>) {
     this.#options = options;
@@ -89,7 +91,7 @@ export class Engine<Tools, Tx extends EngineTx> {
     for (const lane of lanes) this.#lanes.add(lane);
     this.wake();
     await this.#looking;
-    this.#loop = this.#poll();
+    this.#loop = Promise.all([this.#poll(), this.#forget()]);
     this.#noteOften();
   }
 
@@ -322,27 +324,34 @@ export class Engine<Tools, Tx extends EngineTx> {
   }
 
   async #poll(): Promise<void> {
-    let pruned = Number.NEGATIVE_INFINITY;
-    for (;;) {
+    await this.#again(async () => {
+      this.wake();
+      await this.#looking;
+      return this.#options.pollMs ?? 1_000;
+    });
+  }
+
+  /** Small bites, so that requests are answered in between, however much is old. */
+  async #forget(): Promise<void> {
+    await this.#again(async () => {
+      const before = fromNow(-(this.#options.keepEndedDays ?? 30) * 86_400_000);
+      const pruned = await this.#options.journal.prune(before, PRUNE_BITE);
+      return pruned === PRUNE_BITE ? PRUNE_REST_MS : PRUNE_MS;
+    });
+  }
+
+  /** Until the process stops; `work` says how many milliseconds to rest. */
+  async #again(work: () => Promise<number>): Promise<void> {
+    const pollMs = this.#options.pollMs ?? 1_000;
+    for (let restMs = pollMs; ; ) {
       try {
-        await pause(this.#options.pollMs ?? 1_000, this.#stop.signal);
-        this.wake();
-        await this.#looking;
-        if (elapsed() - pruned < PRUNE_MS) continue;
-        await this.#prune();
-        pruned = elapsed();
+        await pause(restMs, this.#stop.signal);
+        restMs = await work();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#heard({ is: 'journal-trouble', error, flowId: '', flow: '', resource: '', requestId: '' });
+        restMs = pollMs;
       }
-    }
-  }
-
-  async #prune(): Promise<void> {
-    const before = fromNow(-(this.#options.keepEndedDays ?? 30) * 86_400_000);
-    while ((await this.#options.journal.prune(before, PRUNE_BITE)) === PRUNE_BITE) {
-      this.#stop.signal.throwIfAborted();
-      this.wake();
     }
   }
 
