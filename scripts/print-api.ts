@@ -34,7 +34,6 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
     / \/attachments|action os-(reserve|unreserve|begin|roll|attach|detach|initialize|terminate|force_detach)/,
     'not yet: attachments',
   ],
-  [/ \/workers/, 'not yet'],
 ];
 
 export function apiMarkdown(): string {

@@ -27,6 +27,7 @@ import { volumeEncryption } from './v3/volume-encryption.ts';
 import { volumeMetadata } from './v3/volume-metadata.ts';
 import { volumeTypes } from './v3/volume-types.ts';
 import { volumes } from './v3/volumes.ts';
+import { workers } from './v3/workers.ts';
 
 export const routes: readonly Route[] = [
   ...volumes,
@@ -52,6 +53,7 @@ export const routes: readonly Route[] = [
   ...hosts,
   ...capabilities,
   ...clusters,
+  ...workers,
   ...availabilityZones,
   ...pools,
   ...extensions,

@@ -1,0 +1,88 @@
+/**
+ * `POST workers/cleanup`: what was interrupted goes on at once.
+ *
+ * Nothing needs this to be finished. Whoever owns a host takes up its flows by itself, and a look at the queue comes every
+ * second; here the look comes now, in every process, and a revert that had given up (*stuck*) is tried again. A service that is
+ * down has nobody who could do it: its flows wait for its next life.
+ */
+import { FLOWS_CHANNEL } from '../db/journal.ts';
+import { VOLUME_BINARY } from '../db/pools.ts';
+import { listServices, type Service } from '../db/services.ts';
+import { FIRST_LANE } from '../engine/cursor.ts';
+import { fromNow, type Timestamp } from '../lib/clock.ts';
+import type { Desk } from './desk.ts';
+import { hostName } from './serve-backend.ts';
+
+/** Null: any. */
+export interface CleanupWish {
+  readonly clusterName: string | null;
+  /** Its uuid. */
+  readonly serviceId: string | null;
+  /** Of a service, or its node. */
+  readonly host: string | null;
+  readonly binary: string | null;
+  readonly isUp: boolean | null;
+  readonly disabled: boolean | null;
+  readonly resourceType: 'volume' | 'snapshot' | null;
+  readonly resourceId: string | null;
+  /** What was begun later is left alone. */
+  readonly until: Timestamp | null;
+}
+
+export interface Cleanup {
+  readonly cleaning: readonly Service[];
+  readonly unavailable: readonly Service[];
+}
+
+export async function cleanUp(desk: Desk, wish: CleanupWish): Promise<Cleanup> {
+  const { db, engine, tools } = desk;
+  const flows = await interrupted(desk, wish);
+  const alive = fromNow(-tools.serviceDownSeconds * 1000);
+  const isUp = (service: Service): boolean => service.updatedAt > alive;
+  const ofResource = wish.resourceType !== null || wish.resourceId !== null;
+  const services = (await listServices(db.read)).filter(
+    (service) =>
+      isWanted(service, wish) &&
+      (wish.isUp === null || isUp(service) === wish.isUp) &&
+      (!ofResource || flows.some(({ lane }) => lane === laneOf(service))),
+  );
+  const cleaning = services.filter(isUp);
+  const lanes = new Set(cleaning.map(laneOf));
+  for (const { id, lane, state } of flows) {
+    if (state === 'stuck' && lanes.has(lane)) await engine.wish(id, 'resume', 'asked for by a clean-up of workers');
+  }
+  if (cleaning.length > 0) db.ownership.notify(FLOWS_CHANNEL);
+  return { cleaning, unavailable: services.filter((service) => !isUp(service)) };
+}
+
+function isWanted(service: Service, { clusterName, serviceId, host, binary, disabled }: CleanupWish): boolean {
+  return (
+    // No service here is in a cluster.
+    clusterName === null &&
+    (serviceId === null || service.uuid === serviceId) &&
+    (host === null || service.host === host || service.host.startsWith(`${host}@`)) &&
+    (binary === null || service.binary === binary) &&
+    (disabled === null || service.disabled === disabled)
+  );
+}
+
+const laneOf = ({ host, binary }: Service): string => (binary === VOLUME_BINARY ? hostName(host) : FIRST_LANE);
+
+interface Interrupted {
+  readonly id: string;
+  readonly lane: string;
+  readonly state: string;
+}
+
+async function interrupted(
+  { db }: Desk,
+  { resourceType, resourceId, until }: CleanupWish,
+): Promise<readonly Interrupted[]> {
+  let query = db.read.selectFrom('flow').select(['id', 'lane', 'state', 'resource']).where('ended_at', 'is', null);
+  if (until !== null) query = query.where('created_at', '<=', until);
+  const flows = await query.orderBy('created_at').execute();
+  return flows.filter(({ resource }) => {
+    const [type, id] = resource.split(':');
+    return (resourceType === null || type === resourceType) && (resourceId === null || id === resourceId);
+  });
+}
