@@ -1,5 +1,7 @@
 /** Every route there is. */
 import type { Route } from './route.ts';
+import { attachActions } from './v3/attach-actions.ts';
+import { attachments } from './v3/attachments.ts';
 import { availabilityZones } from './v3/availability-zones.ts';
 import { capabilities } from './v3/capabilities.ts';
 import { clusters } from './v3/clusters.ts';
@@ -34,9 +36,11 @@ export const routes: readonly Route[] = [
   ...volumeMetadata,
   ...volumeEncryption,
   ...volumeActions,
+  ...attachActions,
   ...snapshots,
   ...snapshotMetadata,
   ...snapshotActions,
+  ...attachments,
   ...manageable,
   ...transfers,
   ...volumeTypes,

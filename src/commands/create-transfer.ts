@@ -33,6 +33,7 @@ export async function createTransfer(
     const moved = await moveVolumeStatus(tx, volumeId, {
       from: VOLUME_TRANSITIONS.transfer.from,
       to: 'awaiting-transfer',
+      withoutExports: true,
     });
     if (!moved)
       throw new InvalidVolume(`Volume ${volumeId} must be available to be transferred; it is ${volume.status}.`);

@@ -1,13 +1,16 @@
 /** A caller's own, or anybody's for an administrator. What a caller may not know of is not found. */
 import type { Kysely } from 'kysely';
+import { getAttachment } from '../db/attachments.ts';
 import { findMessage, type Message } from '../db/messages.ts';
 import type { Tables } from '../db/schema.ts';
 import { getSnapshot } from '../db/snapshots.ts';
 import { getTransfer, type Transfer } from '../db/transfers.ts';
 import { getVolumeType, mayUseVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
+import type { Attachment } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import {
+  AttachmentNotFound,
   MessageNotFound,
   SnapshotNotFound,
   TransferNotFound,
@@ -35,6 +38,14 @@ export async function volumeTypeFor(db: Kysely<Tables>, caller: Caller, id: stri
   const type = await getVolumeType(db, id);
   if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(id);
   return type;
+}
+
+/** A connection without an attachment is none. */
+export async function attachmentFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Attachment> {
+  const attachment = await getAttachment(db, id);
+  const mine = caller.isAdmin || attachment.projectId === caller.projectId;
+  if (!mine || attachment.attachStatus === 'detached') throw new AttachmentNotFound(id);
+  return attachment;
 }
 
 export async function messageFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Message> {

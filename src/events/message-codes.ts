@@ -27,6 +27,7 @@ export const ACTIONS = {
   manageVolume: { code: '102', text: 'bring the volume under management' },
   manageSnapshot: { code: '103', text: 'bring the snapshot under management' },
   unmanageSnapshot: { code: '104', text: 'unmanage the snapshot' },
+  detachVolume: { code: '105', text: 'detach the volume' },
 } as const;
 
 /** Why it was not done. */
@@ -74,6 +75,7 @@ export const DETAILS = {
   objectMismatch: { code: '111', text: 'The storage backend holds something else under this name.' },
   driverFailed: { code: '112', text: 'The storage backend could not do it.' },
   metadataFailed: { code: '113', text: 'The metadata could not be written.' },
+  wrongConnector: { code: '114', text: 'The host cannot be connected to this storage backend.' },
 } as const;
 
 export type Action = keyof typeof ACTIONS;

@@ -13,6 +13,8 @@ const OPERATIONS = {
   'create-volume': { resourceType: 'VOLUME', action: 'createVolume', refused: 'driverCreateFailed' },
   'delete-volume': { resourceType: 'VOLUME', action: 'deleteVolume', refused: 'driverFailed' },
   'extend-volume': { resourceType: 'VOLUME', action: 'extendVolume', refused: 'driverExtendFailed' },
+  'attach-volume': { resourceType: 'VOLUME', action: 'updateAttachment', refused: 'attachFailed' },
+  'detach-volume': { resourceType: 'VOLUME', action: 'detachVolume', refused: 'detachFailed' },
   'manage-existing': { resourceType: 'VOLUME', action: 'manageVolume', refused: 'driverFailed' },
   'unmanage-volume': { resourceType: 'VOLUME', action: 'unmanageVolume', refused: 'driverFailed' },
   'create-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'createSnapshot', refused: 'snapshotFailed' },
@@ -28,6 +30,8 @@ export type Operation = keyof typeof OPERATIONS;
 
 /** By the name of the error. `refused` is the operation's own. Of a create, the failure also says how far it had come: `stage`. */
 const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; readonly stage?: Action }>> = {
+  InvalidConnector: { detail: 'wrongConnector' },
+  TargetDaemonFailed: { detail: 'refused' },
   NoValidBackend: { detail: 'noBackend', stage: 'scheduleVolume' },
   DriverFailed: { detail: 'refused' },
   DriverNotInitialized: { detail: 'driverNotReady' },

@@ -5,8 +5,10 @@ import { createVolume } from './create-volume.ts';
 import { deleteSnapshot } from './delete-snapshot.ts';
 import { deleteVolume } from './delete-volume.ts';
 import { extendVolume } from './extend-volume.ts';
+import { initializeConnection } from './initialize-connection.ts';
 import { manageExisting } from './manage-existing.ts';
 import { manageExistingSnapshot } from './manage-existing-snapshot.ts';
+import { terminateConnection } from './terminate-connection.ts';
 import { unmanageSnapshot } from './unmanage-snapshot.ts';
 import { unmanageVolume } from './unmanage-volume.ts';
 
@@ -20,4 +22,6 @@ export const FLOWS: readonly AnyFlow[] = [
   deleteSnapshot,
   manageExistingSnapshot,
   unmanageSnapshot,
+  initializeConnection,
+  terminateConnection,
 ];

@@ -7,12 +7,15 @@ import type { VolumeDriver } from '../drivers/driver.ts';
 import { flowsOver } from '../engine/flow.ts';
 import { tasksOver } from '../engine/task.ts';
 import type { QuotaConfig } from '../lib/config.ts';
+import type { Attachment } from '../model/attachment.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
 
 export interface Tools {
   /** The driver that serves `node@backend` or one of its pools, here. Throws `DriverNotInitialized` when it has not come up. */
   driver(host: string): VolumeDriver;
+  /** As its row is now, with the secret that nothing journals. Rejects with `AttachmentNotFound`. */
+  attachment(id: string): Promise<Attachment>;
   readonly images: ImageStore;
   /** Where images lie while they are converted. */
   readonly conversionDirectory: string;

@@ -192,6 +192,13 @@ export class ImageServiceUnavailable extends PumiceError {
   override readonly transient = true;
 }
 
+/** What was asked for has failed, after all that a request is checked for. */
+export class OperationFailed extends PumiceError {}
+/** It goes on, and nobody waits for it any more. */
+export class AnswerTookTooLong extends PumiceError {
+  override readonly status = 504;
+}
+
 export class ServiceUnavailable extends PumiceError {
   override readonly status = 503;
   override readonly fault = 'serviceUnavailable';

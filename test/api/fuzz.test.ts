@@ -11,6 +11,7 @@ import { bodiesByVersion } from '../../src/api/body.ts';
 import { NEWEST } from '../../src/api/microversion.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
+import { insertAttachment } from '../../src/db/attachments.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
@@ -29,7 +30,7 @@ const RUNS = Number(process.env.FUZZ_RUNS ?? 20);
 describe('every route, asked well and badly, answers without a 500 and changes nothing that it refuses:', () => {
   for (const route of routes) {
     it([route.method, route.path, route.action].join(' '), async (context) => {
-      const world = await freshWorld(context);
+      const world = await freshWorld(context, { set: ['api.rpc_response_timeout=0'] });
       const hints = await seed(world);
       const seeded = await dump(world);
       await fc.assert(
@@ -39,7 +40,8 @@ describe('every route, asked well and badly, answers without a 500 and changes n
           const story = `${JSON.stringify(request)} was answered ${answer.status}: ${answer.text}`;
           assert.ok(answer.status < 500 || EXPECTED.has(answer.status), story);
           if ((await dataVersion(world)) === version) return;
-          if (answer.status >= 400) assert.deepEqual(await dump(world), seeded, `Refused, but done: ${story}`);
+          if (answer.status >= 400 && answer.status !== UNFINISHED)
+            assert.deepEqual(await dump(world), seeded, `Refused, but done: ${story}`);
           await restore(world, seeded);
         }),
         { numRuns: RUNS },
@@ -50,7 +52,9 @@ describe('every route, asked well and badly, answers without a 500 and changes n
 
 const HEADERS = {};
 /** Not supported; no service there. */
-const EXPECTED: ReadonlySet<number> = new Set([501, 503]);
+const EXPECTED: ReadonlySet<number> = new Set([501, 503, 504]);
+/** Begun, but no flow runs here. */
+const UNFINISHED = 504;
 
 interface Request {
   readonly method: string;
@@ -216,6 +220,17 @@ async function seed(world: World): Promise<Hints> {
   const transfer = await world.service.db.write((tx) =>
     insertTransfer(tx, { volumeId: offered.id, name: 'mine', noSnapshots: false, projectId: PROJECT, kept }),
   );
+  const attached = { projectId: PROJECT, volumeId: busy.id, attachMode: 'rw' } as const;
+  const [attachment, reservation] = await world.service.db.write(async (tx) => [
+    await insertAttachment(tx, {
+      ...attached,
+      id: uuid(),
+      attachStatus: 'attached',
+      connector: { host: 'h' },
+      connectionInfo: { driver_volume_type: 'local', data: {} },
+    }),
+    await insertAttachment(tx, { ...attached, id: uuid(), attachStatus: 'reserved', instanceId: uuid() }),
+  ]);
   const message = await world.service.db.write((tx) =>
     insertMessage(tx, {
       projectId: PROJECT,
@@ -234,6 +249,10 @@ async function seed(world: World): Promise<Hints> {
     id,
     volumes: [volume.id, failed.id, busy.id],
     snapshots: [snapshot.id],
+    attachments: [attachment.id, reservation.id],
+    attachment_id: [attachment.id, reservation.id, null],
+    volume_uuid: [volume.id, busy.id],
+    connector: [{ host: 'h' }, { initiator: 'iqn.1993-08.org.debian:01:x' }, {}],
     types: [volume.volumeTypeId, spare.id, sealed.id],
     'default-types': [PROJECT, USER],
     'qos-specs': [qosSpecs.id],

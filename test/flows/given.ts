@@ -3,12 +3,15 @@
  * agreement, and no flow that made them.
  */
 import { open } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { insertAttachment } from '../../src/db/attachments.ts';
 import { addPoolUsage } from '../../src/db/pool-usage.ts';
 import { countQuota } from '../../src/db/quotas.ts';
 import { insertSnapshot } from '../../src/db/snapshots.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
+import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
 import { snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
@@ -70,6 +73,34 @@ export async function givenSnapshot(site: Site, volume: Volume, given: Partial<N
   await write(site, pool, `snapshot-${snapshot.id}`, contentOf(snapshot));
   return snapshot;
 }
+
+/** One that is only reserved, or, where the row has connection info, exported. */
+export async function givenAttachment(
+  site: Site,
+  volume: Volume,
+  given: Partial<NewAttachment> = {},
+): Promise<Attachment> {
+  const attachment = await site.database.write((tx) =>
+    insertAttachment(tx, {
+      id: uuid(),
+      projectId: volume.projectId,
+      volumeId: volume.id,
+      attachMode: 'rw',
+      attachStatus: 'reserved',
+      ...given,
+    }),
+  );
+  const { id: attachmentId, connector, connectionInfo, secret } = attachment;
+  if (connector !== null && connectionInfo !== null) {
+    const wanted = { attachmentId, volume, connector, readOnly: false, secret };
+    await site.tools.driver(volume.host ?? '').ensureExport(wanted, call);
+  }
+  return attachment;
+}
+
+/** This machine, to which every backend of a site can be connected. */
+export const HERE = { host: hostname(), initiator: 'iqn.2004-10.test:here' } as const;
+export const CONNECTED = { connector: HERE, connectionInfo: { driver_volume_type: 'local', data: {} } } as const;
 
 async function write(site: Site, pool: string, name: string, content: Buffer): Promise<void> {
   const backend = pool.slice(pool.indexOf('#') + 1) as BackendName;

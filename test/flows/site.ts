@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Desk } from '../../src/commands/desk.ts';
+import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
@@ -96,6 +97,7 @@ export class Site {
         if (driver === undefined || this.down.has(host)) throw new DriverNotInitialized(`${pool} is down.`);
         return interposed<VolumeDriver>(driver, (method) => this.#hooks.get(`${host}.${method}`));
       },
+      attachment: (id) => getAttachment(database.read, id),
       images: this.images,
       conversionDirectory: join(this.directory, 'conversion'),
       scheduler: DEFAULT_OPTIONS,
@@ -177,7 +179,14 @@ export class Site {
       volumes.map(({ id, host }) => [id, host === null ? '' : hostOf(host).slice('node@'.length)]),
     );
     const snapshots = await listSnapshots(this.database.read, {});
+    const attachments = await attachmentsOfAll(
+      this.database.read,
+      volumes.map(({ id }) => id),
+    );
     return [
+      ...attachments
+        .filter(({ connectionInfo }) => connectionInfo !== null)
+        .map(({ id, volumeId }) => `${backendOf.get(volumeId)}/.export-${id}`),
       ...volumes.map(({ id }) => `${backendOf.get(id)}/volume-${id}`),
       ...snapshots.map(({ id, volumeId }) => `${backendOf.get(volumeId)}/snapshot-${id}`),
     ].sort();

@@ -1,0 +1,26 @@
+/** An attachment as clients see it. How the volume is reached is told with what opens it: that is what they ask for. */
+import type { Attachment, ConnectionInfo } from '../../model/attachment.ts';
+
+export const attachmentSummary = ({ id, attachStatus, instanceId, volumeId }: Attachment): object => ({
+  id,
+  status: attachStatus,
+  instance: instanceId,
+  volume_id: volumeId,
+});
+
+export function attachmentDetail(attachment: Attachment): object {
+  const { driver_volume_type, data } = connectionOf(attachment) ?? {};
+  return {
+    ...attachmentSummary(attachment),
+    attached_at: attachment.attachedAt ?? '',
+    detached_at: '',
+    attach_mode: attachment.attachMode,
+    connection_info: data === undefined ? {} : { ...data, driver_volume_type, attachment_id: attachment.id },
+  };
+}
+
+/** Null when it is not connected. */
+export function connectionOf({ connectionInfo, secret }: Attachment): ConnectionInfo | null {
+  if (connectionInfo?.data.auth_method !== 'CHAP') return connectionInfo;
+  return { ...connectionInfo, data: { ...connectionInfo.data, auth_password: secret } };
+}

@@ -1,0 +1,48 @@
+/**
+ * `os-attach`: a client has attached the volume, to a server or to a host. The connection it made for it before, if it made
+ * one, belongs to the attachment from now on.
+ */
+import { attachmentsOf, insertAttachment, updateAttachment } from '../db/attachments.ts';
+import { settleAttached, tellAttachments } from '../flows/attachments.ts';
+import { now, uuid } from '../lib/clock.ts';
+import type { AttachMode } from '../model/attachment.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidVolume } from '../model/errors.ts';
+import { attachModeOf } from './attach-mode.ts';
+import type { Desk } from './desk.ts';
+import { lockVolume } from './lock.ts';
+
+export interface AttachVolumeWish {
+  readonly instanceId: string | null;
+  readonly hostName: string | null;
+  readonly mountpoint: string;
+  readonly mode: AttachMode | null;
+}
+
+export async function attachVolume(
+  { db }: Desk,
+  caller: Caller,
+  id: string,
+  { instanceId, hostName, mountpoint, mode }: AttachVolumeWish,
+): Promise<void> {
+  await db.write(async (tx) => {
+    const volume = await lockVolume(tx, caller, id);
+    const { status, multiattach, projectId } = volume;
+    const attachMode = attachModeOf(volume, mode);
+    const all = await attachmentsOf(tx.db, id);
+    if (all.some((each) => instanceId !== null && each.instanceId === instanceId && each.attachStatus === 'attached'))
+      return;
+    const from = multiattach ? ['available', 'attaching', 'in-use'] : ['available', 'attaching'];
+    if (!from.includes(status))
+      throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be attached; it is ${status}.`);
+    await tellAttachments(tx, 'attach.start', volume, caller.requestId);
+    const connection = all.findLast(
+      (each) => each.attachStatus === 'detached' && (hostName === null || each.attachedHost === hostName),
+    );
+    const facts = { instanceId, mountpoint, attachMode, attachStatus: 'attached', attachedAt: now() } as const;
+    const host = hostName === null ? {} : { attachedHost: hostName };
+    if (connection) await updateAttachment(tx, connection.id, { ...facts, ...host });
+    else await insertAttachment(tx, { id: uuid(), projectId, volumeId: id, ...facts, ...host });
+    await tellAttachments(tx, 'attach.end', await settleAttached(tx, id), caller.requestId);
+  });
+}

@@ -1,0 +1,108 @@
+/** Begins the flows that open a volume to an attachment, and close it, in a command's transaction. */
+import { updateAttachment } from '../db/attachments.ts';
+import type { Tx } from '../db/writer.ts';
+import { type InitializeConnection, initializeConnection } from '../flows/initialize-connection.ts';
+import { terminateConnection } from '../flows/terminate-connection.ts';
+import { uuid } from '../lib/clock.ts';
+import { type Attachment, mayBeInUse } from '../model/attachment.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidVolume, ServerUsesAttachment } from '../model/errors.ts';
+import type { Volume } from '../model/volume.ts';
+import { begin, exclusive, shared, volumeResource } from './begin.ts';
+import type { Desk } from './desk.ts';
+
+/** The attachment's row has its connector. Resolves with the flow's id. */
+export async function beginConnection(
+  desk: Desk,
+  tx: Tx,
+  caller: Caller,
+  volume: Volume,
+  { id: attachmentId }: Attachment,
+  how: Pick<InitializeConnection, 'attaching' | 'failed'>,
+): Promise<string> {
+  const pool = poolOf(volume);
+  // What is exported already is exported again whatever else is being done to the volume.
+  if (how.failed !== 'unchanged') checkSource(volume);
+  const flowId = uuid();
+  await begin(
+    desk,
+    tx,
+    caller,
+    initializeConnection,
+    { attachmentId, volumeRef: refOf(volume), pool, ...how },
+    {
+      id: flowId,
+      resource: volumeResource(volume.id),
+      projectId: volume.projectId,
+      holds: [exclusive(attachmentResource(attachmentId)), shared(volumeResource(volume.id))],
+    },
+  );
+  return flowId;
+}
+
+export interface Disconnection {
+  readonly attachment: Attachment;
+  /** Its row goes; else only its connection. */
+  readonly ends: boolean;
+}
+
+/** From here on nobody makes the exports again. Resolves with the flow's id. */
+export async function beginDisconnection(
+  desk: Desk,
+  tx: Tx,
+  caller: Caller,
+  volume: Volume,
+  disconnections: readonly Disconnection[],
+  detaching: boolean,
+): Promise<string> {
+  const pool = poolOf(volume);
+  for (const { attachment, ends } of disconnections) {
+    await updateAttachment(tx, attachment.id, {
+      connectionInfo: null,
+      ...(ends && detaching && { attachStatus: 'detaching' }),
+    });
+  }
+  const attachments = disconnections.map(({ attachment: { id }, ends }) => ({ id, ends }));
+  const flowId = uuid();
+  await begin(
+    desk,
+    tx,
+    caller,
+    terminateConnection,
+    { volumeRef: refOf(volume), pool, attachments, detaching },
+    {
+      id: flowId,
+      resource: volumeResource(volume.id),
+      projectId: volume.projectId,
+      holds: [shared(volumeResource(volume.id)), ...attachments.map(({ id }) => exclusive(attachmentResource(id)))],
+    },
+  );
+  return flowId;
+}
+
+/** CVE-2023-2088: what a server may be using is ended by the compute service, after the server let go of it. */
+export function refuseInUse(caller: Caller, attachments: readonly Attachment[]): void {
+  if (caller.serviceRoles.includes('service')) return;
+  const used = attachments.find(mayBeInUse);
+  if (used)
+    throw new ServerUsesAttachment(
+      `Attachment ${used.id} of volume ${used.volumeId} may be in use by server ${used.instanceId}: detach it there.`,
+    );
+}
+
+export const attachmentResource = (id: string): string => `attachment:${id}`;
+
+const refOf = ({ id, nameId, sizeGiB }: Volume) => ({ id, nameId, sizeGiB });
+
+function poolOf({ id, host }: Volume): string {
+  if (host === null) throw new InvalidVolume(`Volume ${id} is on no backend yet.`);
+  return host;
+}
+
+/** Statuses in which the volume has its content, and nobody is replacing it. */
+const CONNECTABLE: readonly string[] = ['available', 'reserved', 'attaching', 'in-use', 'detaching'];
+
+function checkSource({ id, status }: Volume): void {
+  if (!CONNECTABLE.includes(status))
+    throw new InvalidVolume(`Volume ${id} must be ${CONNECTABLE.join(' or ')} to be connected; it is ${status}.`);
+}

@@ -1,0 +1,62 @@
+/**
+ * `POST /attachments`: reserves a volume, and connects it at once when the request says to what.
+ *
+ * A volume of a multiattach type may be attached by several. Any other by one server; that may have a second attachment, on
+ * the machine it migrates to.
+ */
+import { attachmentsOf, getAttachment, insertAttachment } from '../db/attachments.ts';
+import { moveVolumeStatus } from '../db/volumes.ts';
+import type { Tx } from '../db/writer.ts';
+import { uuid } from '../lib/clock.ts';
+import type { AttachMode, Attachment, Connector } from '../model/attachment.ts';
+import type { Caller } from '../model/caller.ts';
+import { InvalidVolume } from '../model/errors.ts';
+import type { Volume } from '../model/volume.ts';
+import { answerOfFlow } from './answer-of-flow.ts';
+import { attachModeOf } from './attach-mode.ts';
+import { beginConnection } from './connect.ts';
+import type { Desk } from './desk.ts';
+import { lockVolume } from './lock.ts';
+
+export interface CreateAttachmentWish {
+  readonly volumeId: string;
+  readonly instanceId: string | null;
+  readonly connector: Connector | null;
+  readonly mode: AttachMode | null;
+}
+
+export async function createAttachment(
+  desk: Desk,
+  caller: Caller,
+  { volumeId, instanceId, connector, mode }: CreateAttachmentWish,
+): Promise<Attachment> {
+  const { attachment, flowId } = await desk.db.write(async (tx) => {
+    const volume = await lockVolume(tx, caller, volumeId);
+    const attachMode = attachModeOf(volume, mode);
+    await reserve(tx, volume, instanceId);
+    const { projectId } = volume;
+    const attachment = await insertAttachment(tx, {
+      id: uuid(),
+      projectId,
+      volumeId,
+      instanceId,
+      connector,
+      attachMode,
+      attachStatus: 'reserved',
+    });
+    if (connector === null) return { attachment, flowId: null };
+    const flowId = await beginConnection(desk, tx, caller, volume, attachment, { attaching: true, failed: 'gone' });
+    return { attachment, flowId };
+  });
+  if (flowId === null) return attachment;
+  await answerOfFlow(desk, flowId, 'attach the volume');
+  return getAttachment(desk.db.read, attachment.id);
+}
+
+async function reserve(tx: Tx, { id, status, multiattach }: Volume, instanceId: string | null): Promise<void> {
+  const from = multiattach ? (['available', 'in-use'] as const) : (['available'] as const);
+  if (await moveVolumeStatus(tx, id, { from, to: 'reserved' })) return;
+  const held = status === 'in-use' || status === 'reserved' ? await attachmentsOf(tx.db, id) : [];
+  const migrates = instanceId !== null && held.some((each) => each.instanceId === instanceId);
+  if (!migrates) throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be attached; it is ${status}.`);
+}

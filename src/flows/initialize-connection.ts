@@ -1,0 +1,101 @@
+/**
+ * Open a volume to the connector of an attachment, and keep how it is reached.
+ *
+ * The command has written the connector into the attachment's row and taken the holds (the attachment exclusive, its volume
+ * shared). The secret is read from the row where it is needed, and is in no input and no result. When it fails the export is
+ * removed before the row says so; one that was there before, and is only made again, is left as it is, and tried again by
+ * whoever keeps exports (`commands/keep-exports.ts`).
+ */
+import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../db/attachments.ts';
+import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
+import type { VolumeRef } from '../drivers/driver.ts';
+import type { ConnectionInfo } from '../model/attachment.ts';
+import { hostOf } from '../model/backend.ts';
+import { settleVolume, tellAttachments } from './attachments.ts';
+import { tellUser } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+import { neverAsked } from './undo.ts';
+
+export interface InitializeConnection {
+  readonly attachmentId: string;
+  readonly volumeRef: VolumeRef;
+  readonly pool: string;
+  /** The attachment becomes `attaching`, and the volume with it; else only its connection is made. */
+  readonly attaching: boolean;
+  /**
+   * What becomes of the attachment when it fails. `gone`: it was made for this. `error`: it says so. `disconnected`: it is
+   * what it was, without an export. `unchanged`: there was an export before, which stays.
+   */
+  readonly failed: 'gone' | 'error' | 'disconnected' | 'unchanged';
+}
+
+const ErrorAttaching = obligation({
+  name: 'error_attaching',
+  revert: async (
+    { attachmentId, volumeRef: { id }, attaching, failed }: InitializeConnection,
+    _outcome,
+    { tx, failures, ...context },
+  ) => {
+    if (failed === 'unchanged' || (await findAttachment(tx.db, attachmentId)) === undefined) return;
+    if (failed === 'gone') await deleteAttachmentRow(tx, attachmentId);
+    else {
+      const attachStatus = failed === 'error' ? ({ attachStatus: 'error_attaching' } as const) : {};
+      await updateAttachment(tx, attachmentId, { ...attachStatus, connector: null, connectionInfo: null });
+    }
+    const volume = attaching ? await settleVolume(tx, id) : await getVolume(tx.db, id);
+    await tellUser(tx, 'attach-volume', failures[0], volume, context);
+  },
+});
+
+const NotifyVolumeAction = record({
+  name: 'notify_volume_action;attach.start',
+  execute: async ({ volumeRef, attaching }: InitializeConnection, { tx, requestId }) => {
+    if (attaching) await tellAttachments(tx, 'attach.start', await getVolume(tx.db, volumeRef.id), requestId);
+  },
+});
+
+const EnsureExport = world({
+  name: 'ensure_export',
+  execute: async ({ attachmentId, volumeRef: volume, pool }: InitializeConnection, call) => {
+    const { connector, attachMode, secret } = await call.tools.attachment(attachmentId);
+    const wanted = { attachmentId, volume, connector: connector ?? {}, readOnly: attachMode === 'ro', secret };
+    const reached: ConnectionInfo = await call.tools.driver(pool).ensureExport(wanted, call);
+    return { reached };
+  },
+  revert: async ({ attachmentId, pool, failed }: InitializeConnection, outcome, call) => {
+    if (failed === 'unchanged' || neverAsked(outcome)) return;
+    await call.tools.driver(pool).removeExport(attachmentId, call);
+  },
+});
+
+const KeepConnection = record({
+  name: 'keep_connection',
+  execute: async (
+    { attachmentId, volumeRef: { id }, attaching, reached }: InitializeConnection & { reached: ConnectionInfo },
+    { tx },
+  ) => {
+    const { attachMode, connector } = await getAttachment(tx.db, attachmentId);
+    const { encryptionKeyId } = await getVolume(tx.db, id);
+    const data = {
+      ...reached.data,
+      access_mode: attachMode,
+      encrypted: encryptionKeyId !== null,
+      qos_specs: null,
+      cacheable: false,
+    };
+    await updateAttachment(tx, attachmentId, {
+      connectionInfo: { ...reached, data },
+      ...(typeof connector?.host === 'string' && { attachedHost: connector.host }),
+      ...(attaching && { attachStatus: 'attaching' }),
+    });
+    if (attaching) await moveVolumeStatus(tx, id, { from: ['available', 'reserved', 'in-use'], to: 'attaching' });
+  },
+});
+
+export const initializeConnection = flow<InitializeConnection>('initialize_connection')
+  .add(ErrorAttaching)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifyVolumeAction)
+  .add(EnsureExport)
+  .add(KeepConnection)
+  .build({ version: 1 });

@@ -1,0 +1,78 @@
+/**
+ * Close a volume to attachments, and forget those that end with it.
+ *
+ * The command has taken away how they are reached from the rows, so nobody makes the exports again, and taken the holds. What
+ * is to be closed goes forward: a backend that does not answer is asked until it does, since a row that says "detached" while
+ * somebody still writes would let the volume be given to others. Only when no session is left, the rows go, and the
+ * volume says what its remaining attachments are. An operator who knows better ends it with `pumice flows revert`; then the
+ * attachment says `error_detaching`, and can be detached again.
+ */
+import { deleteAttachmentRow, updateAttachment } from '../db/attachments.ts';
+import { findVolume, getVolume } from '../db/volumes.ts';
+import type { VolumeRef } from '../drivers/driver.ts';
+import { hostOf } from '../model/backend.ts';
+import { settleVolume, tellAttachments } from './attachments.ts';
+import { tellUser } from './tell.ts';
+import { flow, obligation, record, world } from './tools.ts';
+
+export interface TerminateConnection {
+  readonly volumeRef: VolumeRef;
+  readonly pool: string;
+  readonly attachments: readonly { readonly id: string; readonly ends: boolean }[];
+  /** The volume is detached, and says so; else only connections end. */
+  readonly detaching: boolean;
+}
+
+const ErrorDetaching = obligation({
+  name: 'error_detaching',
+  revert: async (
+    { volumeRef: { id }, attachments, detaching }: TerminateConnection,
+    _outcome,
+    { tx, failures, ...context },
+  ) => {
+    const volume = await findVolume(tx.db, id);
+    if (volume === undefined) return;
+    if (detaching) {
+      for (const each of attachments) {
+        if (each.ends) await updateAttachment(tx, each.id, { attachStatus: 'error_detaching' });
+      }
+      await settleVolume(tx, id);
+    }
+    await tellUser(tx, 'detach-volume', failures[0], volume, context);
+  },
+});
+
+const NotifyVolumeAction = record({
+  name: 'notify_volume_action;detach.start',
+  execute: async ({ volumeRef, detaching }: TerminateConnection, { tx, requestId }) => {
+    if (detaching) await tellAttachments(tx, 'detach.start', await getVolume(tx.db, volumeRef.id), requestId);
+  },
+});
+
+const RemoveExports = world({
+  name: 'remove_exports',
+  forwardOnly: true,
+  execute: async ({ attachments, pool }: TerminateConnection, call) => {
+    const driver = call.tools.driver(pool);
+    for (const { id } of attachments) await driver.removeExport(id, call);
+  },
+});
+
+const ForgetConnections = record({
+  name: 'forget_connections;detach.end',
+  execute: async ({ volumeRef: { id }, attachments, detaching }: TerminateConnection, { tx, requestId }) => {
+    for (const each of attachments) {
+      if (each.ends) await deleteAttachmentRow(tx, each.id);
+      else await updateAttachment(tx, each.id, { connector: null, connectionInfo: null });
+    }
+    if (detaching) await tellAttachments(tx, 'detach.end', await settleVolume(tx, id), requestId);
+  },
+});
+
+export const terminateConnection = flow<TerminateConnection>('terminate_connection')
+  .add(ErrorDetaching)
+  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .add(NotifyVolumeAction)
+  .add(RemoveExports)
+  .add(ForgetConnections)
+  .build({ version: 1 });

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { beginConnection } from '../../src/commands/connect.ts';
+import { createAttachment } from '../../src/commands/create-attachment.ts';
+import type { Desk } from '../../src/commands/desk.ts';
+import { initializeConnection as initialize } from '../../src/commands/initialize-connection.ts';
+import { updateAttachment } from '../../src/commands/update-attachment.ts';
+import { attachmentsOf, findAttachment, getAttachment } from '../../src/db/attachments.ts';
+import { getVolume } from '../../src/db/volumes.ts';
+import { type InitializeConnection, initializeConnection } from '../../src/flows/initialize-connection.ts';
+import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
+import { DriverFailed, InvalidConnector, OperationFailed } from '../../src/model/errors.ts';
+import type { Volume } from '../../src/model/volume.ts';
+import { proveFlow } from '../prove-flow.ts';
+import { CONNECTED, givenAttachment, givenVolume, HERE } from './given.ts';
+import { refuses } from './interposed.ts';
+import { liveSite } from './live-site.ts';
+import { caller, type Site } from './site.ts';
+import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+
+type How = Pick<InitializeConnection, 'attaching' | 'failed'>;
+
+const begins = (volume: Volume, attachment: Attachment, how: How) => (desk: Desk) =>
+  desk.db.write((tx) => beginConnection(desk, tx, caller, volume, attachment, how));
+
+async function prepared(site: Site, given: Partial<NewAttachment>, status: Volume['status'] = 'reserved') {
+  const volume = await givenVolume(site, { status });
+  const attachment = await givenAttachment(site, volume, given);
+  return {
+    volume,
+    attachment,
+    now: async () => ({ ...(await getVolume(site.database.read, volume.id)) }),
+    row: () => findAttachment(site.database.read, attachment.id),
+    link: `alpha/.export-${attachment.id}`,
+  };
+}
+
+proveFlow(
+  'initialize_connection of an attachment',
+  initializeConnection,
+  onSite(async (site) => {
+    const { volume, attachment, now, row, link } = await prepared(site, { connector: HERE });
+    return {
+      begin: begins(volume, attachment, { attaching: true, failed: 'error' }),
+      done: async () => {
+        assert.ok(site.objects().includes(link));
+        const found = await row();
+        assert.partialDeepStrictEqual(found, { attachStatus: 'attaching', attachedHost: HERE.host });
+        assert.partialDeepStrictEqual(found?.connectionInfo, {
+          driver_volume_type: 'local',
+          data: { device_path: site.path(link), access_mode: 'rw', encrypted: false },
+        });
+        assert.equal((await now()).status, 'attaching');
+        assert.deepEqual(await site.events(), ['volume.attach.start']);
+        assert.deepEqual(await site.messages(), []);
+      },
+      undone: async () => {
+        const after = { attachStatus: 'error_attaching', connector: null, connectionInfo: null } as const;
+        assert.partialDeepStrictEqual(await row(), after);
+        assert.equal((await now()).status, 'reserved');
+        assert.equal((await site.messages()).length, 1);
+      },
+    };
+  }),
+);
+
+proveVariant(
+  'initialize_connection that made its attachment',
+  initializeConnection,
+  onSite(async (site) => {
+    const { volume, attachment, now, row, link } = await prepared(
+      site,
+      { connector: HERE, attachStatus: 'detached' },
+      'available',
+    );
+    return {
+      begin: begins(volume, attachment, { attaching: false, failed: 'gone' }),
+      done: async () => {
+        assert.ok(site.objects().includes(link));
+        assert.partialDeepStrictEqual(await row(), { attachStatus: 'detached' });
+        assert.equal((await now()).status, 'available');
+        assert.deepEqual(await site.events(), []);
+      },
+      undone: async () => {
+        assert.equal(await row(), undefined);
+        assert.equal((await now()).status, 'available');
+      },
+    };
+  }),
+);
+
+proveVariant(
+  'initialize_connection of what is connected already',
+  initializeConnection,
+  onSite(async (site) => {
+    const given = { ...CONNECTED, attachStatus: 'attached' } as const;
+    const { volume, attachment, now, row, link } = await prepared(site, given, 'in-use');
+    return {
+      begin: begins(volume, attachment, { attaching: false, failed: 'unchanged' }),
+      done: async () => {
+        assert.ok(site.objects().includes(link));
+        assert.equal((await now()).status, 'in-use');
+      },
+      undone: async () => {
+        assert.ok(site.objects().includes(link));
+        assert.partialDeepStrictEqual(await row(), given);
+        assert.deepEqual(await site.messages(), []);
+      },
+    };
+  }),
+);
+
+provesEveryTask(initializeConnection);
+
+describe('initialize_connection', () => {
+  it('journals no secret, and tells none', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null };
+    const { id } = await createAttachment(live.desk, caller, wish);
+    const { secret } = await getAttachment(live.database.read, id);
+    const written = await Promise.all(
+      (['flow', 'flow_step', 'outbox', 'message'] as const).map((table) =>
+        live.database.read.selectFrom(table).selectAll().execute(),
+      ),
+    );
+    assert.ok(JSON.stringify(written).includes(id));
+    assert.ok(!JSON.stringify([written, live.events]).includes(secret));
+  });
+
+  it('that the backend refuses leaves no attachment of a request that was to make one', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    live.site.interpose('alpha', 'ensureExport', refuses(new DriverFailed('No.')));
+    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null };
+    await assert.rejects(createAttachment(live.desk, caller, wish), OperationFailed);
+    assert.deepEqual(await attachmentsOf(live.database.read, volume.id), []);
+    assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_004_021']);
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('of a machine that cannot be connected says what is wrong with it', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    const elsewhere = { host: 'elsewhere' };
+    await assert.rejects(initialize(live.desk, caller, volume.id, elsewhere), InvalidConnector);
+    const reserved = await createAttachment(live.desk, caller, {
+      volumeId: volume.id,
+      instanceId: null,
+      connector: null,
+      mode: null,
+    });
+    const wish = { connector: elsewhere, mode: null };
+    await assert.rejects(updateAttachment(live.desk, caller, reserved.id, wish), InvalidConnector);
+    const after = await getAttachment(live.database.read, reserved.id);
+    assert.partialDeepStrictEqual(after, { attachStatus: 'error_attaching', connector: null });
+    const again = await updateAttachment(live.desk, caller, reserved.id, { connector: HERE, mode: null });
+    assert.equal(again.attachStatus, 'attaching');
+  });
+});
