@@ -7,6 +7,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 const living = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -42,6 +44,8 @@ export async function result<T>(program: string, args: readonly string[]): Promi
 export interface Usage {
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** Of JavaScript's, what is in use; after `kept()`, what cannot be given back. */
+  readonly heapBytes: number;
   /** Durable commits; none of a server without a database. */
   readonly commits: number;
 }
@@ -49,6 +53,8 @@ export interface Usage {
 export interface Server {
   readonly address: string;
   usage(): Promise<Usage>;
+  /** The same, after everything that can be given back was. */
+  kept(): Promise<Usage>;
   stop(): Promise<void>;
 }
 
@@ -70,13 +76,15 @@ export async function startServer(file: string, args: readonly string[]): Promis
     }
   };
   const { address } = await next<{ address: string }>();
+  const asked = (what: Question): Promise<Usage> => {
+    const answer = next<Usage>();
+    child.send(what);
+    return answer;
+  };
   return {
     address,
-    usage: () => {
-      const answer = next<Usage>();
-      child.send('usage');
-      return answer;
-    },
+    usage: () => asked('usage'),
+    kept: () => asked('kept'),
     stop: async () => {
       const ended = once(child, 'exit');
       child.disconnect();
@@ -85,12 +93,21 @@ export async function startServer(file: string, args: readonly string[]): Promis
   };
 }
 
+type Question = 'usage' | 'kept';
+
 /** In the child: tells where it listens, answers each question, and ends with its parent. */
 export function answerUsage(address: string, commits: () => number, close: () => Promise<void>): void {
-  process.on('message', () => {
+  process.on('message', (question: Question) => {
+    if (question === 'kept') collectGarbage();
     const { user, system } = process.cpuUsage();
-    process.send?.({ cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss(), commits: commits() });
+    const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage();
+    process.send?.({ cpuMs: (user + system) / 1000, rssBytes, heapBytes, commits: commits() });
   });
   process.once('disconnect', () => void close().then(() => process.exit()));
   process.send?.({ address });
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
