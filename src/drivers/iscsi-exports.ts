@@ -105,7 +105,9 @@ export class IscsiExports implements Exporter {
   list(signal: AbortSignal): Promise<readonly Exported[]> {
     return this.#daemon.alone(async () => {
       if (!(await this.#daemon.isRunning(signal))) return [];
-      const ids = (await this.#targets(signal)).map(({ name }) => this.#attachmentOf(name));
+      // One that lets nobody in is half made, or half removed.
+      const open = (await this.#targets(signal)).filter(({ initiators }) => initiators.length > 0);
+      const ids = open.map(({ name }) => this.#attachmentOf(name));
       return ids.filter((id) => id !== null).map((attachmentId) => ({ attachmentId }));
     });
   }
