@@ -57,7 +57,7 @@ function byKeystone({ config: { keystone }, policy, log }: StrategyDeps): Admiss
   });
 }
 
-function local({ config: { api, identity }, policy, db, log, signal }: StrategyDeps): Strategy {
+function local({ config: { api, identity, images: from }, policy, db, log, signal }: StrategyDeps): Strategy {
   const people = new People(identity);
   const tokens = new IssuedTokens(db, people, identity.token_expiration * 1000);
   const guesses = new Guesses((ms) => pause(ms, signal));
@@ -68,9 +68,10 @@ function local({ config: { api, identity }, policy, db, log, signal }: StrategyD
     serviceRolesRequired: true,
     challenge: ({ host }) => `Keystone uri="${baseOf(host, api)}/identity/v3"`,
   });
+  const images = from.store === 'glance' ? from.glance_url : undefined;
   return {
     admit,
-    addIdentity: (app) => addIdentity(app, { people, tokens, guesses, api, region: identity.region, log }),
+    addIdentity: (app) => addIdentity(app, { people, tokens, guesses, api, region: identity.region, images, log }),
   };
 }
 

@@ -67,6 +67,12 @@ function commands(around: Surroundings, exit: (code: number) => void): Command {
         '\nExit codes: 0 all is well (or repaired), 3 something is left.',
     )
     .action(async (options) => exit(await (await import('./doctor.ts')).doctor(options, around)));
+
+  program
+    .command('passwd')
+    .description('print the hash of a password, for [identity] of the configuration')
+    .addHelpText('after', '\nThe password is asked for, or is the first line of standard input.')
+    .action(async () => exit(await (await import('./passwd.ts')).passwd(around)));
   return program;
 }
 

@@ -49,6 +49,7 @@ describe('identity of our own', () => {
       ['block-storage', `http://pumice.test:8776/v3/${PROJECT}`],
       ['volumev3', `http://pumice.test:8776/v3/${PROJECT}`],
       ['identity', 'http://pumice.test:8776/identity/v3'],
+      ['image', 'http://pumice.test:8776/image'],
     ]);
   });
 
@@ -187,6 +188,7 @@ describe('identity of our own', () => {
     assert.equal((await about('GET', bob, ada, '?nocatalog')).body.token.catalog, undefined);
     const head = await about('HEAD', bob, ada);
     assert.deepEqual([head.status, head.text], [200, '']);
+    assert.equal((await about('GET', bob, await signIn('bob', 'other'))).status, 200, 'by another token of his');
     assert.equal((await about('GET', bob, eve)).status, 403);
     assert.equal((await about('GET', 'x'.repeat(43), ada)).status, 404);
     assert.equal((await about('GET', bob, 'x'.repeat(43))).status, 401);
@@ -269,7 +271,7 @@ describe('identity of our own', () => {
     assert.deepEqual(await names(bob, `/users/${mine.users[0].id}/projects`), ['demo', 'other']);
     assert.equal((await identity('GET', `/projects/${OTHER_PROJECT}`, { token: bob })).body.project.name, 'other');
     assert.equal((await identity('GET', '/projects/demo', { token: bob })).status, 404);
-    assert.equal((await identity('GET', '/auth/catalog', { token: bob })).body.catalog.length, 3);
+    assert.equal((await identity('GET', '/auth/catalog', { token: bob })).body.catalog.length, 4);
     assert.equal((await identity('GET', '/projects', {})).status, 401);
     assert.equal((await identity('POST', '/projects', { token: ada, body: {} })).status, 404);
   });

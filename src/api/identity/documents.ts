@@ -1,6 +1,7 @@
 /** What Identity v3 says of versions, tokens, the catalogue, users and projects. */
 import type { Timestamp } from '../../lib/clock.ts';
 import type { Session } from './issued-tokens.ts';
+import { NO_IMAGES } from './no-images.ts';
 import { DOMAIN, idOf, type Named, type User } from './people.ts';
 
 /** Where this service answers, and what the catalogue calls that place. */
@@ -8,6 +9,8 @@ export interface Site {
   /** `http://host:port` */
   readonly base: string;
   readonly region: string;
+  /** Where images come from; undefined: from no service. */
+  readonly images: string | undefined;
 }
 
 const PATH = '/identity/v3';
@@ -50,13 +53,15 @@ const zoned = (at: Timestamp): string => `${at}Z`;
 export const roleOf = (name: string): Named => ({ id: idOf('role', name), name });
 
 const SERVICES = [
-  { type: 'block-storage', name: 'pumice', path: (project: Named) => `/v3/${project.id}` },
-  { type: 'volumev3', name: 'cinderv3', path: (project: Named) => `/v3/${project.id}` },
-  { type: 'identity', name: 'keystone', path: () => PATH },
+  { type: 'block-storage', name: 'pumice', url: ({ base }: Site, { id }: Named) => `${base}/v3/${id}` },
+  { type: 'volumev3', name: 'cinderv3', url: ({ base }: Site, { id }: Named) => `${base}/v3/${id}` },
+  { type: 'identity', name: 'keystone', url: ({ base }: Site) => `${base}${PATH}` },
+  { type: 'image', name: 'glance', url: ({ base, images }: Site) => images ?? `${base}${NO_IMAGES}` },
 ] as const;
 
-export function catalogueOf(project: Named, { base, region }: Site): readonly object[] {
-  return SERVICES.map(({ type, name, path }) => ({
+export function catalogueOf(project: Named, site: Site): readonly object[] {
+  const { region } = site;
+  return SERVICES.map(({ type, name, url }) => ({
     id: idOf('service', type),
     type,
     name,
@@ -65,7 +70,7 @@ export function catalogueOf(project: Named, { base, region }: Site): readonly ob
       interface: kind,
       region,
       region_id: region,
-      url: `${base}${path(project)}`,
+      url: url(site, project),
     })),
   }));
 }

@@ -26,12 +26,15 @@ import {
   versionOf,
 } from './documents.ts';
 import type { Session } from './issued-tokens.ts';
+import { addNoImages } from './no-images.ts';
 import { DOMAIN } from './people.ts';
 import { type SignInDeps, signIn } from './sign-in.ts';
 
 export interface IdentityDeps extends SignInDeps {
   readonly api: ApiConfig;
   readonly region: string;
+  /** The image service, where there is one. */
+  readonly images: string | undefined;
   readonly log: Log;
 }
 
@@ -45,8 +48,9 @@ interface Asked {
 type Answer = (asked: Asked) => object | undefined;
 
 export function addIdentity(app: FastifyInstance, deps: IdentityDeps): void {
-  const { people, tokens, region, api } = deps;
-  const siteOf = ({ headers }: FastifyRequest): Site => ({ base: baseOf(headers.host, api), region });
+  const { people, tokens, region, images, api } = deps;
+  const siteOf = ({ headers }: FastifyRequest): Site => ({ base: baseOf(headers.host, api), region, images });
+  if (images === undefined) addNoImages(app, api);
   void app.register(
     async (identity) => {
       identity.addHook('onRequest', (request, reply, done) => {
@@ -193,22 +197,19 @@ function tokenIn({ headers }: FastifyRequest, header: string): string {
   return text;
 }
 
-/** The token that is asked about: one's own, or any for an administrator or a service. */
+/** The token that is asked about: one of one's own, or any for an administrator or a service. */
 async function subjectOf(
   request: FastifyRequest,
   { tokens }: IdentityDeps,
 ): Promise<{ readonly text: string; readonly session: Session }> {
-  const own = tokenIn(request, 'x-auth-token');
-  const asker = await tokens.session(own);
+  const asker = await tokens.session(tokenIn(request, 'x-auth-token'));
   const text = tokenIn(request, 'x-subject-token');
-  if (text === own) return { text, session: asker };
-  if (!isAdmin(asker) && !asker.roles.includes('service'))
-    throw new Forbidden('You are not authorized to perform the requested action: identity:validate_token.');
-  try {
-    return { text, session: await tokens.session(text) };
-  } catch (error) {
+  const session = await tokens.session(text).catch((error: unknown) => {
     throw error instanceof Unauthorized ? new RouteNotFound('Could not find the token.', { cause: error }) : error;
-  }
+  });
+  if (session.user !== asker.user && !isAdmin(asker) && !asker.roles.includes('service'))
+    throw new Forbidden('You are not authorized to perform the requested action: identity:validate_token.');
+  return { text, session };
 }
 
 const TITLES: Readonly<Record<number, string>> = {
