@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { bodiesByVersion } from '../../src/api/body.ts';
 import { NEWEST } from '../../src/api/microversion.ts';
@@ -22,6 +23,7 @@ import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { newAuthKey } from '../../src/model/auth-key.ts';
 import { beat, pool } from './heartbeats.ts';
+import { identityWorld } from './identity-world.ts';
 import { fitting, type Hints, junk, wild } from './schema-values.ts';
 import { dump, freshWorld, PROJECT, USER, type World } from './world.ts';
 
@@ -48,6 +50,64 @@ describe('every route, asked well and badly, answers without a 500 and changes n
       );
     });
   }
+});
+
+describe('with users of our own', () => {
+  it('no route answers a member, a reader or a stranger with a 500, or changes what it refuses', async (context) => {
+    const world = await identityWorld(context, { set: ['api.rpc_response_timeout=0'] });
+    const tokens = [await world.signIn('bob'), await world.signIn('eve'), await world.signIn('bob', 'other')];
+    const hints = await seed(world);
+    const seeded = await dump(world);
+    for (const route of routes) {
+      const asked = fc.tuple(requestOf(route, hints), fc.constantFrom(...tokens));
+      await fc.assert(
+        fc.asyncProperty(asked, async ([{ path, ...request }, token]) => {
+          const version = await dataVersion(world);
+          const headers = { 'x-auth-token': token };
+          const answer = await world.ask(request.method, `//v3${path}`, { ...request, project: null, headers });
+          const who = ['a member', 'a reader', 'a stranger'][tokens.indexOf(token)];
+          const story = `${JSON.stringify(request)} ${path} by ${who} was answered ${answer.status}: ${answer.text}`;
+          assert.ok((answer.status < 500 || EXPECTED.has(answer.status)) && answer.status !== 401, story);
+          if ((await dataVersion(world)) === version) return;
+          const now = await dump(world);
+          assert.ok(token !== tokens[1] || isDeepStrictEqual(now, seeded), `Changed by a reader: ${story}`);
+          if (answer.status >= 400 && answer.status !== UNFINISHED)
+            assert.deepEqual(now, seeded, `Refused, but done: ${story}`);
+          await restore(world, seeded);
+        }),
+        { numRuns: Math.ceil(RUNS / 4) },
+      );
+    }
+  });
+
+  it('identity answers whatever it is asked without a 500, and gives no token', async (context) => {
+    const world = await identityWorld(context);
+    const text = fc.oneof(fc.string({ maxLength: 12 }), junk);
+    const proof = fc.record(
+      {
+        methods: fc.oneof(fc.constantFrom(['password'], ['token'], ['application_credential']), junk),
+        password: fc.oneof(
+          fc.record({ user: fc.oneof(fc.dictionary(fc.constantFrom('id', 'name', 'password', 'domain'), text), junk) }),
+          junk,
+        ),
+        token: fc.oneof(fc.record({ id: text }), junk),
+        application_credential: fc.oneof(fc.dictionary(fc.constantFrom('id', 'name', 'secret', 'user'), text), junk),
+      },
+      { requiredKeys: ['methods'] },
+    );
+    const scope = fc.oneof(junk, fc.record({ project: fc.oneof(fc.record({ id: text }), junk) }));
+    const body = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ auth: fc.record({ identity: proof, scope }) }) },
+      { weight: 1, arbitrary: junk },
+    );
+    await fc.assert(
+      fc.asyncProperty(body, async (given) => {
+        const { status, text: told } = await world.identity('POST', '/auth/tokens', { body: given });
+        assert.ok(status >= 400 && status < 500, `${JSON.stringify(given)} was answered ${status}: ${told}`);
+      }),
+      { numRuns: RUNS * 10 },
+    );
+  });
 });
 
 const HEADERS = {};
