@@ -18,6 +18,7 @@ export const PAGED_MESSAGES: Microversion = 5;
 export const CLUSTERS: Microversion = 7;
 export const MANAGEABLE_LISTS: Microversion = 8;
 export const FILTER_BY_GROUP: Microversion = 10;
+export const GROUP_TYPES: Microversion = 11;
 export const VOLUME_SUMMARY: Microversion = 12;
 export const GROUPS: Microversion = 13;
 export const GROUP_SNAPSHOTS: Microversion = 14;

@@ -8,6 +8,8 @@ import { clusters } from './v3/clusters.ts';
 import { defaultTypes } from './v3/default-types.ts';
 import { extensions } from './v3/extensions.ts';
 import { extraSpecs } from './v3/extra-specs.ts';
+import { groupSpecs } from './v3/group-specs.ts';
+import { groupTypes } from './v3/group-types.ts';
 import { hosts } from './v3/hosts.ts';
 import { limits } from './v3/limits.ts';
 import { manageable } from './v3/manageable.ts';
@@ -49,6 +51,8 @@ export const routes: readonly Route[] = [
   ...typeEncryption,
   ...defaultTypes,
   ...qosSpecs,
+  ...groupTypes,
+  ...groupSpecs,
   ...quotas,
   ...limits,
   ...messages,

@@ -1,6 +1,7 @@
 /** A caller's own, or anybody's for an administrator. What a caller may not know of is not found. */
 import type { Kysely } from 'kysely';
 import { getAttachment } from '../db/attachments.ts';
+import { getGroupType } from '../db/group-types.ts';
 import { findMessage, type Message } from '../db/messages.ts';
 import type { Tables } from '../db/schema.ts';
 import { getSnapshot } from '../db/snapshots.ts';
@@ -11,12 +12,14 @@ import type { Attachment } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import {
   AttachmentNotFound,
+  GroupTypeNotFound,
   MessageNotFound,
   SnapshotNotFound,
   TransferNotFound,
   VolumeNotFound,
   VolumeTypeNotFound,
 } from '../model/errors.ts';
+import type { GroupType } from '../model/group-type.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
@@ -46,6 +49,13 @@ export async function attachmentFor(db: Kysely<Tables>, caller: Caller, id: stri
   const mine = caller.isAdmin || attachment.projectId === caller.projectId;
   if (!mine || attachment.attachStatus === 'detached') throw new AttachmentNotFound(id);
   return attachment;
+}
+
+/** A type that is public, or any for an administrator. */
+export async function groupTypeFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<GroupType> {
+  const type = await getGroupType(db, id);
+  if (!caller.isAdmin && !type.isPublic) throw new GroupTypeNotFound(id);
+  return type;
 }
 
 export async function messageFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Message> {

@@ -3,11 +3,13 @@
  * before the transaction ends. SQLite has one writer; PostgreSQL locks the row.
  */
 import { sql } from 'kysely';
+import { getGroupType } from '../db/group-types.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import type { Caller } from '../model/caller.ts';
+import type { GroupType } from '../model/group-type.ts';
 import type { QosSpecs } from '../model/qos-specs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
@@ -42,7 +44,12 @@ export async function lockQosSpecs(tx: Tx, id: string): Promise<QosSpecs> {
   return getQosSpecs(tx.db, id);
 }
 
-type Lockable = 'volume' | 'snapshot' | 'volume_type' | 'qos_specs';
+export async function lockGroupType(tx: Tx, id: string): Promise<GroupType> {
+  await lock(tx, 'group_type', id);
+  return getGroupType(tx.db, id);
+}
+
+type Lockable = 'volume' | 'snapshot' | 'volume_type' | 'qos_specs' | 'group_type';
 
 async function lock({ connection, db }: Tx, table: Lockable, id: string): Promise<void> {
   if (connection.dialect === 'sqlite') return;

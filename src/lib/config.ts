@@ -526,6 +526,12 @@ export const configSchema = Type.Object({
     default: '__DEFAULT__',
     description: 'The type of volumes whose request names none.',
   }),
+  default_group_type: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'The type of groups that is called `default`. Without it there is none.',
+    }),
+  ),
   volume_name_template: nameTemplate('volume'),
   snapshot_name_template: nameTemplate('snapshot'),
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),

@@ -82,6 +82,8 @@ export class ServerUsesAttachment extends Conflict {}
 
 /** Another type has the name. */
 export class VolumeTypeExists extends Conflict {}
+/** Another type of groups has the name. */
+export class GroupTypeExists extends Conflict {}
 /** Other QoS specs have the name. */
 export class QosSpecsExist extends Conflict {}
 
@@ -112,6 +114,11 @@ export class VolumeTypeNotFound extends NotFound {
 }
 /** Of a project to a private type. */
 export class VolumeTypeAccessNotFound extends NotFound {}
+export class GroupTypeNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Group type ${id} could not be found.`);
+  }
+}
 export class QosSpecsNotFound extends NotFound {
   constructor(id: string) {
     super(`QoS specs ${id} could not be found.`);

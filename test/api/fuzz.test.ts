@@ -14,6 +14,7 @@ import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
+import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { type Heartbeat, recordHeartbeat } from '../../src/db/services.ts';
@@ -272,6 +273,15 @@ async function seed(world: World): Promise<Hints> {
     }),
   );
   await world.service.db.write((tx) => setDefaultType(tx, { projectId: USER, volumeTypeId: spare.id }));
+  const groupType = await world.service.db.write((tx) =>
+    insertGroupType(tx, {
+      id: uuid(),
+      name: 'together',
+      description: null,
+      isPublic: false,
+      groupSpecs: { key: 'value' },
+    }),
+  );
   const qosSpecs = await world.service.db.write((tx) =>
     insertQosSpecs(tx, { id: uuid(), name: 'slow', consumer: 'both', specs: { key: 'value' } }),
   );
@@ -315,6 +325,7 @@ async function seed(world: World): Promise<Hints> {
     connector: [{ host: 'h' }, { initiator: 'iqn.1993-08.org.debian:01:x' }, {}],
     types: [volume.volumeTypeId, spare.id, sealed.id],
     'default-types': [PROJECT, USER],
+    group_types: [groupType.id, 'default'],
     'qos-specs': [qosSpecs.id],
     'os-volume-transfer': [transfer.id],
     'volume-transfers': [transfer.id],

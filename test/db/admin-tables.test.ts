@@ -1,6 +1,14 @@
-/** What administrators define, and what they are shown: QoS specs, encryption, default types, the use of a host. */
+/** What administrators define, and what they are shown: QoS specs, encryption, default types, types of groups, the use of a host. */
 import assert from 'node:assert/strict';
 import { findDefaultType, isDefaultOfProject, setDefaultType, unsetDefaultType } from '../../src/db/default-types.ts';
+import {
+  deleteGroupTypeRow,
+  findGroupTypeByName,
+  getGroupType,
+  insertGroupType,
+  listGroupTypes,
+  updateGroupType,
+} from '../../src/db/group-types.ts';
 import { hostUsage } from '../../src/db/host-usage.ts';
 import {
   getQosSpecs,
@@ -13,6 +21,7 @@ import {
 import { findTypeEncryption, insertTypeEncryption, updateTypeEncryption } from '../../src/db/type-encryption.ts';
 import { deleteVolumeTypeRow, insertVolumeType, updateVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import { GroupTypeNotFound } from '../../src/model/errors.ts';
 import { proveStore } from '../prove-store.ts';
 import { makeSnapshot, makeVolume } from './rows.ts';
 
@@ -69,6 +78,19 @@ proveStore('what administrators say of types', (test) => {
     await assert.rejects(database.write((tx) => deleteVolumeTypeRow(tx, silver)));
     await database.write((tx) => unsetDefaultType(tx, 'p'));
     assert.equal(await findDefaultType(database.read, 'p'), undefined);
+  });
+
+  test('a type of groups is read as it was made, found by name, listed, changed and deleted', async ({ database }) => {
+    const made = await database.write((tx) =>
+      insertGroupType(tx, { id: uuid(), name: 'g', description: null, isPublic: false, groupSpecs: { k: 'v' } }),
+    );
+    assert.deepEqual(await findGroupTypeByName(database.read, 'g'), made);
+    const filters = [{ is: 'equal', field: 'isPublic', value: false }] as const;
+    assert.deepEqual(await listGroupTypes(database.read, { filters }), [made]);
+    await database.write((tx) => updateGroupType(tx, made.id, { isPublic: true, groupSpecs: {} }));
+    assert.partialDeepStrictEqual(await getGroupType(database.read, made.id), { isPublic: true, groupSpecs: {} });
+    await database.write((tx) => deleteGroupTypeRow(tx, made.id));
+    await assert.rejects(getGroupType(database.read, made.id), GroupTypeNotFound);
   });
 
   test('what projects have on a host is counted in all its pools', async ({ database }) => {

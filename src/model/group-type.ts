@@ -1,0 +1,16 @@
+/** A type of groups: what is asked of the backend that a group of volumes lies on. */
+import type { Timestamp } from '../lib/clock.ts';
+
+export interface GroupType {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  /** Those that are not are for administrators. */
+  readonly isPublic: boolean;
+  readonly groupSpecs: Readonly<Record<string, string>>;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp | null;
+}
+
+export type NewGroupType = Pick<GroupType, 'id' | 'name' | 'description' | 'isPublic' | 'groupSpecs'>;
+export type GroupTypePatch = Partial<Omit<NewGroupType, 'id'>>;
