@@ -29,10 +29,6 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/((enable|disable|failover)_replication|list_replication_targets)/, 'no backend of ours replicates'],
   [/ \/backups/, 'not yet: backups'],
   [/ \/(groups|group_snapshots|consistencygroups|cgsnapshots)/, 'not yet: groups'],
-  [
-    / \/attachments|action os-(reserve|unreserve|begin|roll|attach|detach|initialize|terminate|force_detach)/,
-    'not yet: attachments',
-  ],
 ];
 
 export function apiMarkdown(): string {
