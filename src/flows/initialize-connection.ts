@@ -7,10 +7,12 @@
  * whoever keeps exports (`commands/keep-exports.ts`).
  */
 import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../db/attachments.ts';
+import { findQosSpecsOfType } from '../db/qos-specs.ts';
 import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import { hostOf } from '../model/backend.ts';
+import { frontEndSpecs } from '../model/qos-specs.ts';
 import { settleVolume, tellAttachments } from './attachments.ts';
 import { tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -75,12 +77,13 @@ const KeepConnection = record({
     { tx },
   ) => {
     const { attachMode, connector } = await getAttachment(tx.db, attachmentId);
-    const { encryptionKeyId } = await getVolume(tx.db, id);
+    const { encryptionKeyId, volumeTypeId, sizeGiB } = await getVolume(tx.db, id);
+    const qos = await findQosSpecsOfType(tx.db, volumeTypeId);
     const data = {
       ...reached.data,
       access_mode: attachMode,
       encrypted: encryptionKeyId !== null,
-      qos_specs: null,
+      qos_specs: qos === undefined ? null : frontEndSpecs(qos, sizeGiB),
       cacheable: false,
     };
     await updateAttachment(tx, attachmentId, {

@@ -20,3 +20,21 @@ export interface QosSpecs {
 
 export type NewQosSpecs = Pick<QosSpecs, 'id' | 'name' | 'consumer' | 'specs'>;
 export type QosSpecsPatch = Partial<Pick<QosSpecs, 'consumer' | 'specs'>>;
+
+const PER_GB = /_per_gb$/;
+const PER_GB_MIN = /_per_gb_min$/;
+
+/**
+ * What the host is told that a volume of this size is attached to; null when it is told nothing. A spec `…_per_gb` becomes
+ * the spec of a volume: so much for each GiB, and not less than `…_per_gb_min`.
+ */
+export function frontEndSpecs({ consumer, specs }: QosSpecs, sizeGiB: number): QosSpecs['specs'] | null {
+  if (consumer === 'back-end') return null;
+  const told = Object.entries(specs).flatMap(([key, value]): [string, string][] => {
+    if (PER_GB_MIN.test(key)) return [];
+    if (!PER_GB.test(key)) return [[key, value]];
+    const perVolume = Math.max(Number(value) * sizeGiB, Number(specs[`${key}_min`] ?? 0));
+    return Number.isFinite(perVolume) ? [[key.replace(PER_GB, ''), String(perVolume)]] : [];
+  });
+  return Object.fromEntries(told);
+}

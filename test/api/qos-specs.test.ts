@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
-import { type Answer, freshWorld, type World } from './world.ts';
+import { type Answer, freshWorld, until, type World } from './world.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
@@ -109,6 +110,37 @@ describe('QoS specs', () => {
     paths.push(`/associate?vol_type_id=${typeId}`, `/disassociate?vol_type_id=${typeId}`);
     for (const path of paths) assert.equal(await status(world.ask('GET', `/qos-specs/${NOBODY}${path}`)), 404, path);
     assert.equal(await status(world.ask('DELETE', `/qos-specs/${NOBODY}`)), 404);
+  });
+});
+
+describe('a host that a volume is attached to', () => {
+  it('is told of the QoS specs that are for the front end, for the size of the volume', async (context) => {
+    const world = await freshWorld(context, { running: true });
+    const version = '3.27';
+    const typeId = await makeType(world, 'gold');
+    const specs = { total_iops_sec_per_gb: '100', read_bytes_sec: '5' };
+    const front = await make(world, 'front', { consumer: 'both', ...specs });
+    const back = await make(world, 'back', { consumer: 'back-end', ...specs });
+    const volume = { size: 2, volume_type: 'gold' };
+    const { id } = (await world.ask('POST', '/volumes', { body: { volume } })).body.volume;
+    const show = () => world.get(`/volumes/${id}`);
+    await until(show, ({ body }) => body.volume.status === 'available');
+    const told = async () => {
+      const attachment = { volume_uuid: id, connector: { host: hostname() } };
+      const made = await world.ask('POST', '/attachments', { version, body: { attachment } });
+      assert.equal(made.status, 200, made.text);
+      await world.ask('DELETE', `/attachments/${made.body.attachment.id}`, { version });
+      return made.body.attachment.connection_info.qos_specs;
+    };
+    assert.equal(await told(), null);
+    for (const [qos, expected] of [
+      [front, { total_iops_sec: '200', read_bytes_sec: '5' }],
+      [back, null],
+    ] as const) {
+      await world.ask('GET', `/qos-specs/${qos}/associate?vol_type_id=${typeId}`);
+      assert.deepEqual(await told(), expected);
+      await world.ask('GET', `/qos-specs/${qos}/disassociate_all`);
+    }
   });
 });
 
