@@ -11,8 +11,8 @@ import { elapsed } from '../lib/clock.ts';
 import { PumiceError } from '../model/errors.ts';
 
 const MINUTE_MS = 60_000;
-/** Times that are past say nothing; they are forgotten when there are more than this. */
-const MOST_KEPT = 10_000;
+/** Times that are past say nothing: they are looked for at this many, then at twice as many as stayed. */
+const FEW_KEPT = 10_000;
 
 /**
  * A quota's 413 says "exceeded"; this one must not, nor be without `Retry-After`: by these two a client knows that to wait
@@ -43,6 +43,7 @@ export class RateLimit {
   readonly #reachMs: number;
   readonly #clock: () => number;
   readonly #usedUpTo = new Map<string, number>();
+  #mostKept = FEW_KEPT;
 
   constructor(perMinute: number, burst: number, clock: () => number = elapsed) {
     this.#perMinute = perMinute;
@@ -57,7 +58,7 @@ export class RateLimit {
     if (waitMs > 0) throw new RateLimited(Math.ceil(waitMs / 1000));
     const now = this.#clock();
     this.#usedUpTo.set(projectId, this.#usedFrom(projectId, now) + this.#intervalMs);
-    if (this.#usedUpTo.size > MOST_KEPT) this.#forgetPast(now);
+    if (this.#usedUpTo.size > this.#mostKept) this.#forgetPast(now);
   }
 
   allowance(projectId: string): Allowance {
@@ -77,5 +78,6 @@ export class RateLimit {
 
   #forgetPast(now: number): void {
     for (const [projectId, time] of this.#usedUpTo) if (time <= now) this.#usedUpTo.delete(projectId);
+    this.#mostKept = Math.max(FEW_KEPT, 2 * this.#usedUpTo.size);
   }
 }
