@@ -177,6 +177,23 @@ describe('cinder, the command line', { skip }, () => {
       assert.deepEqual(names(await rows('type-list')), ['__DEFAULT__']);
     });
 
+    it(`gives a volume to another project, and takes an offer back (${version})`, async (t) => {
+      const { service, ok, rows, shown, fails } = await start(t, env);
+      const theirs = cinder(service, { ...env, OS_PROJECT_ID: 'another' });
+      const { id: volume = '' } = await shown('create', '1', '--name', 'mine');
+      await service.volume(volume);
+      const { id: first = '' } = await shown('transfer-create', 'mine', '--name', 'offer');
+      assert.partialDeepStrictEqual(await rows('transfer-list'), [{ ID: first, 'Volume ID': volume, Name: 'offer' }]);
+      await ok('transfer-delete', 'offer');
+      const { id = '', auth_key = '' } = await shown('transfer-create', 'mine');
+      assert.match(await theirs.fails('transfer-accept', id, '0123456789abcdef'), /HTTP 400/);
+      assert.partialDeepStrictEqual(propertiesOf(await theirs.ok('transfer-accept', id, auth_key)), {
+        volume_id: volume,
+      });
+      assert.match(await fails('transfer-show', id), /No .*transfer/i);
+      assert.deepEqual(names(await theirs.rows('list')), ['mine']);
+    });
+
     it(`takes over files of a backend and gives them back (${version})`, async (t) => {
       const { service, ok, rows, shown, fails } = await start(t, env);
       const { signal } = new AbortController();
