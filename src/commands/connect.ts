@@ -1,12 +1,13 @@
 /** Begins the flows that open a volume to an attachment, and close it, in a command's transaction. */
 import { updateAttachment } from '../db/attachments.ts';
 import type { Tx } from '../db/writer.ts';
+import { Held } from '../engine/journal.ts';
 import { type InitializeConnection, initializeConnection } from '../flows/initialize-connection.ts';
 import { terminateConnection } from '../flows/terminate-connection.ts';
 import { uuid } from '../lib/clock.ts';
 import { type Attachment, mayBeInUse } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidVolume, ServerUsesAttachment } from '../model/errors.ts';
+import { InvalidVolume, ResourceHeld, ServerUsesAttachment } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';
 import { begin, exclusive, shared, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
@@ -88,6 +89,25 @@ export function refuseInUse(caller: Caller, attachments: readonly Attachment[]):
     throw new ServerUsesAttachment(
       `Attachment ${used.id} of volume ${used.volumeId} may be in use by server ${used.instanceId}: detach it there.`,
     );
+}
+
+/**
+ * Does what ends attachments. While one of them is being exported again, or for the first time, that is waited for: whoever
+ * detaches need not know that tgtd has just died.
+ */
+export async function afterConnecting<Result>(desk: Desk, body: (tx: Tx) => Promise<Result>): Promise<Result> {
+  const patience = AbortSignal.timeout(desk.config.api.rpc_response_timeout * 1000);
+  for (;;) {
+    try {
+      return await desk.db.write(body);
+    } catch (error) {
+      const held = error instanceof ResourceHeld && error.cause instanceof Held ? error.cause : undefined;
+      if (held?.by.name !== initializeConnection.name || patience.aborted) throw error;
+      await desk.engine.settled(held.by.flowId, patience).catch(() => {
+        throw error;
+      });
+    }
+  }
 }
 
 export const attachmentResource = (id: string): string => `attachment:${id}`;

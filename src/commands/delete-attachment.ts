@@ -3,14 +3,14 @@ import { attachmentsOf, getAttachment } from '../db/attachments.ts';
 import type { Attachment } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
-import { refuseInUse } from './connect.ts';
+import { afterConnecting, refuseInUse } from './connect.ts';
 import type { Desk } from './desk.ts';
 import { endAttachments } from './end-attachments.ts';
 import { attachmentFor } from './find.ts';
 import { lockVolume } from './lock.ts';
 
 export async function deleteAttachment(desk: Desk, caller: Caller, id: string): Promise<Attachment[]> {
-  const { volumeId, flowId } = await desk.db.write(async (tx) => {
+  const { volumeId, flowId } = await afterConnecting(desk, async (tx) => {
     const { volumeId } = await attachmentFor(tx.db, caller, id);
     const volume = await lockVolume(tx, caller, volumeId);
     const attachment = await getAttachment(tx.db, id);

@@ -11,7 +11,7 @@ import type { Caller } from '../model/caller.ts';
 import { AttachmentNotFound, InvalidVolume } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
-import { refuseInUse } from './connect.ts';
+import { afterConnecting, refuseInUse } from './connect.ts';
 import type { Desk } from './desk.ts';
 import { endAttachments } from './end-attachments.ts';
 import { lockVolume } from './lock.ts';
@@ -53,7 +53,7 @@ async function detach(
   id: string,
   choose: (volume: Volume, all: readonly Attachment[]) => readonly Attachment[],
 ): Promise<void> {
-  const flowId = await desk.db.write(async (tx) => {
+  const flowId = await afterConnecting(desk, async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const chosen = choose(volume, await attachmentsOf(tx.db, id));
     refuseInUse(caller, chosen);

@@ -29,18 +29,23 @@ const EVERY_MS = 2_000;
 export async function keepExports(desk: Desk, options: KeepExportsOptions, signal: AbortSignal): Promise<void> {
   const { host, isUp, log } = options;
   let looked = false;
+  let said = '';
   while (!signal.aborted) {
     try {
       // What a former process left is looked for once, even when no row exports anything.
       if (isUp() && (!looked || (await exportedBy(desk.db.read, host)).length > 0)) {
         const { made, removed } = await renewExports(desk, host, signal);
         looked = true;
+        said = '';
         if (made.length + removed.length > 0) log.warn({ host, made, removed }, 'exports were put right');
       }
       await pause(EVERY_MS, signal);
     } catch (error) {
       if (signal.aborted) return;
-      log.warn({ err: error, host }, 'exports could not be looked at');
+      const message = error instanceof Error ? error.message : String(error);
+      // What stays wrong for hours is said once.
+      if (message !== said) log.warn({ err: error, host }, 'exports could not be looked at');
+      said = message;
       await pause(EVERY_MS, signal).catch(() => {});
     }
   }

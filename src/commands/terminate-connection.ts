@@ -3,7 +3,7 @@ import { attachmentsOf } from '../db/attachments.ts';
 import { type Connector, isSameConnector } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
-import { beginDisconnection, refuseInUse } from './connect.ts';
+import { afterConnecting, beginDisconnection, refuseInUse } from './connect.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 
@@ -13,7 +13,7 @@ export async function terminateConnection(
   id: string,
   connector: Connector | null,
 ): Promise<void> {
-  const flowId = await desk.db.write(async (tx) => {
+  const flowId = await afterConnecting(desk, async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const connected = (await attachmentsOf(tx.db, id)).filter(
       (each) => each.connector !== null && (connector === null || isSameConnector(each.connector, connector)),

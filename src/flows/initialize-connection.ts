@@ -7,7 +7,8 @@
  * whoever keeps exports (`commands/keep-exports.ts`).
  */
 import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../db/attachments.ts';
-import { findQosSpecsOfType } from '../db/qos-specs.ts';
+import { getQosSpecs } from '../db/qos-specs.ts';
+import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
@@ -77,14 +78,15 @@ const KeepConnection = record({
     { tx },
   ) => {
     const { attachMode, connector } = await getAttachment(tx.db, attachmentId);
-    const { encryptionKeyId, volumeTypeId, sizeGiB } = await getVolume(tx.db, id);
-    const qos = await findQosSpecsOfType(tx.db, volumeTypeId);
+    const { encryptionKeyId, volumeTypeId, multiattach, sizeGiB } = await getVolume(tx.db, id);
+    const { extraSpecs, qosSpecsId } = await getVolumeType(tx.db, volumeTypeId);
+    const qos = qosSpecsId === null ? null : await getQosSpecs(tx.db, qosSpecsId);
     const data = {
       ...reached.data,
       access_mode: attachMode,
       encrypted: encryptionKeyId !== null,
-      qos_specs: qos === undefined ? null : frontEndSpecs(qos, sizeGiB),
-      cacheable: false,
+      qos_specs: qos === null ? null : frontEndSpecs(qos, sizeGiB),
+      cacheable: !multiattach && extraSpecs.cacheable === '<is> True',
     };
     await updateAttachment(tx, attachmentId, {
       connectionInfo: { ...reached, data },

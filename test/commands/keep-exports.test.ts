@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { rmSync, symlinkSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import { deleteAttachment } from '../../src/commands/delete-attachment.ts';
 import { renewExports } from '../../src/commands/keep-exports.ts';
 import { updateAttachment } from '../../src/db/attachments.ts';
 import { updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { CONNECTED, givenAttachment, givenVolume } from '../flows/given.ts';
 import { liveSite } from '../flows/live-site.ts';
+import { caller } from '../flows/site.ts';
 
 const HOST = 'node@alpha';
 const { signal } = new AbortController();
@@ -54,6 +56,24 @@ describe('keeping exports', () => {
     forget();
     assert.equal((await renew()).made.length, 1);
     assert.deepEqual(await renew(), { made: [], removed: [] });
+  });
+
+  it('is waited for by who detaches meanwhile', async (context) => {
+    const { live, volume, attachment, isExported, forget, renew } = await attached(context);
+    forget();
+    let detached: Promise<unknown> | undefined;
+    live.site.interpose('alpha', 'ensureExport', async (proceed) => {
+      live.site.interpose('alpha', 'ensureExport', null);
+      detached = deleteAttachment(live.desk, caller, attachment.id);
+      detached.catch(() => {});
+      await live.heard(({ is }) => is === 'flow-started');
+      return proceed();
+    });
+    await renew();
+    await live.settledVolume(volume);
+    assert.deepEqual(await detached, []);
+    assert.ok(!isExported());
+    assert.equal((await live.settledVolume(volume)).status, 'available');
   });
 
   it('does not make again what is to go', async (context) => {

@@ -6,8 +6,11 @@ import type { Desk } from '../../src/commands/desk.ts';
 import { initializeConnection as initialize } from '../../src/commands/initialize-connection.ts';
 import { updateAttachment } from '../../src/commands/update-attachment.ts';
 import { attachmentsOf, findAttachment, getAttachment } from '../../src/db/attachments.ts';
+import { insertQosSpecs } from '../../src/db/qos-specs.ts';
+import { updateVolumeType } from '../../src/db/volume-types.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { type InitializeConnection, initializeConnection } from '../../src/flows/initialize-connection.ts';
+import { uuid } from '../../src/lib/clock.ts';
 import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
 import { DriverFailed, InvalidConnector, OperationFailed } from '../../src/model/errors.ts';
 import type { Volume } from '../../src/model/volume.ts';
@@ -126,6 +129,24 @@ describe('initialize_connection', () => {
     );
     assert.ok(JSON.stringify(written).includes(id));
     assert.ok(!JSON.stringify([written, live.events]).includes(secret));
+  });
+
+  it('tells what the type of the volume asks of the host', async (context) => {
+    const live = await liveSite(context);
+    const { volumeTypeId } = await givenVolume(live.site);
+    const wish = { volumeId: '', instanceId: null, connector: HERE, mode: 'ro' } as const;
+    const told = async (consumer: 'front-end' | 'back-end') => {
+      await live.database.write(async (tx) => {
+        const qos = await insertQosSpecs(tx, { id: uuid(), name: consumer, consumer, specs: { total_iops_sec: '9' } });
+        const extraSpecs = { cacheable: '<is> True' };
+        await updateVolumeType(tx, volumeTypeId, { qosSpecsId: qos.id, extraSpecs });
+      });
+      const volumeId = (await givenVolume(live.site)).id;
+      return (await createAttachment(live.desk, caller, { ...wish, volumeId })).connectionInfo?.data;
+    };
+    const qos_specs = { total_iops_sec: '9' };
+    assert.partialDeepStrictEqual(await told('front-end'), { qos_specs, cacheable: true, access_mode: 'ro' });
+    assert.partialDeepStrictEqual(await told('back-end'), { qos_specs: null });
   });
 
   it('that the backend refuses leaves no attachment of a request that was to make one', async (context) => {
