@@ -13,6 +13,7 @@ import { Policy, type PolicyOptions } from '../../src/api/policy/policy.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { buildApi } from '../../src/api/server.ts';
+import { insertAttachment } from '../../src/db/attachments.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { ConfigInvalid, parseConfig } from '../../src/lib/read-config.ts';
@@ -355,6 +356,30 @@ describe('access rules', () => {
     assert.equal((await ask(`member@${PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 202);
     const wish = { volume: { size: 1, imageRef: uuid() } };
     assert.match((await ask(`admin@${PROJECT}`, 'POST', '/volumes', wish)).text, /volume:create_from_image/);
+  });
+
+  it('show what opens an export to those who may open it, not to those who may only look', async (context) => {
+    const { world, ask } = await door(context);
+    const volume = await world.volume({ status: 'in-use', attachStatus: 'attached' });
+    const data = { auth_method: 'CHAP', auth_username: 'u' };
+    const id = uuid();
+    await world.service.db.write((tx) =>
+      insertAttachment(tx, {
+        id,
+        projectId: PROJECT,
+        volumeId: volume.id,
+        attachMode: 'rw',
+        attachStatus: 'attached',
+        connectionInfo: { driver_volume_type: 'iscsi', data },
+        secret: 'planted-secret',
+      }),
+    );
+    for (const path of ['/attachments/detail', `/attachments/${id}`]) {
+      assert.match((await ask(`member@${PROJECT}`, 'GET', path)).text, /planted-secret/);
+      const { status, text } = await ask(`reader@${PROJECT}`, 'GET', path);
+      assert.equal(status, 200);
+      assert.doesNotMatch(text, /planted-secret/);
+    }
   });
 
   it('let a reader see limits of the own project alone', async (context) => {

@@ -8,8 +8,9 @@ export const attachmentSummary = ({ id, attachStatus, instanceId, volumeId }: At
   volume_id: volumeId,
 });
 
-export function attachmentDetail(attachment: Attachment): object {
-  const { driver_volume_type, data } = connectionOf(attachment) ?? {};
+/** `withSecret`: for those who may open the volume, not for those who only may look. */
+export function attachmentDetail(attachment: Attachment, { withSecret = true } = {}): object {
+  const { driver_volume_type, data } = (withSecret ? connectionOf(attachment) : attachment.connectionInfo) ?? {};
   return {
     ...attachmentSummary(attachment),
     attached_at: attachment.attachedAt ?? '',

@@ -69,7 +69,10 @@ export const attachments = [
     path: '/attachments/detail',
     since: ATTACHMENTS,
     policy: '@',
-    handle: async (call) => ({ attachments: (await listed(call)).map(attachmentDetail) }),
+    async handle(call) {
+      const withSecret = call.may('volume:attachment_update');
+      return { attachments: (await listed(call)).map((each) => attachmentDetail(each, { withSecret })) };
+    },
   }),
 
   route({
@@ -98,9 +101,10 @@ export const attachments = [
     path: '/attachments/:id',
     since: ATTACHMENTS,
     policy: '@',
-    handle: async ({ desk, caller, params }) => ({
-      attachment: attachmentDetail(await attachmentFor(desk.db.read, caller, params.id)),
-    }),
+    async handle({ desk, caller, params, may }) {
+      const attachment = await attachmentFor(desk.db.read, caller, params.id);
+      return { attachment: attachmentDetail(attachment, { withSecret: may('volume:attachment_update') }) };
+    },
   }),
 
   route({
