@@ -12,10 +12,7 @@ import { missing } from './file-systems.ts';
 import { type FileWorld, fileWorld } from './file-world.ts';
 
 /** Why no tgtd can run here; null when it can. */
-export const noTgt: string | null = process.getuid?.() === 0 ? missing('tgtd', 'tgtadm') : 'tgtd wants root';
-
-export interface TgtWorld extends FileWorld {
-  readonly portal: string;
+export const noTgt: string | null = missing("tgtd", "tgtadm");
 }
 
 export async function tgtWorld(run: Exec, parent = tmpdir()): Promise<TgtWorld> {
