@@ -9,6 +9,7 @@ import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { SqliteConnection } from '../../src/db/connection.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
+import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
@@ -110,6 +111,13 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
   await addVolumeTypeAccess(tx, SHARED_TYPE, `project ${index}`);
   await setDefaultType(tx, { projectId: `project ${index}`, volumeTypeId: type.id });
   await insertQosSpecs(tx, { id: uuid(), name: `specs ${index}`, consumer: 'both', specs: {} });
+  await insertGroupType(tx, {
+    id: uuid(),
+    name: `group type ${index}`,
+    description: null,
+    isPublic: true,
+    groupSpecs: {},
+  });
   const host = `node@backend${index}`;
   const binary = 'cinder-volume';
   const pools = [pool('pool')];
