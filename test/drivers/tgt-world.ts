@@ -12,7 +12,10 @@ import { missing } from './file-systems.ts';
 import { type FileWorld, fileWorld } from './file-world.ts';
 
 /** Why no tgtd can run here; null when it can. */
-export const noTgt: string | null = missing("tgtd", "tgtadm");
+export const noTgt: string | null = missing('tgtd', 'tgtadm');
+
+export interface TgtWorld extends FileWorld {
+  readonly portal: string;
 }
 
 export async function tgtWorld(run: Exec, parent = tmpdir()): Promise<TgtWorld> {
