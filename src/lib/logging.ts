@@ -55,7 +55,7 @@ export function setLogLevel(log: Log, level: Level): void {
 }
 
 /** A log that says nothing, for tests. */
-export const silentLog: Log = pino({ level: 'silent' });
+export const silentLog: Log = pino({ level: 'silent' }, { write: () => undefined });
 
 const SECRET = /token|passw|secret|cookie|keyring|^chap|^authorization$|^authkey$|^connectioninfo$/;
 const HIDDEN = '[hidden]';

@@ -392,6 +392,66 @@ describe('cinder, the command line', { skip }, () => {
     assert.deepEqual(await rows('message-list'), []);
   });
 
+  it('gives types QoS specs, an encryption and a project, and defines types of groups', async (t) => {
+    const { service, ok, rows, shown, fails } = await start(t);
+    await ok('type-create', 'gold');
+    const [{ ID: gold = '' } = {}] = (await rows('type-list')).filter(({ Name }) => Name === 'gold');
+
+    const qos = await shown('qos-create', 'slow', 'consumer=both', 'total_iops_sec=100');
+    const id = qos.id ?? '';
+    await ok('qos-key', id, 'set', 'read_bytes_sec=5');
+    await ok('qos-key', id, 'unset', 'total_iops_sec');
+    assert.match((await shown('qos-show', 'slow')).specs ?? '', /read_bytes_sec/);
+    await ok('qos-associate', id, gold);
+    assert.deepEqual(names(await rows('qos-get-association', id)), ['gold']);
+    assert.match(await fails('qos-delete', id), /HTTP 400/);
+    await ok('qos-disassociate-all', id);
+    await ok('qos-delete', id);
+    assert.deepEqual(await rows('qos-list'), []);
+
+    const luks = ['--cipher', 'aes-xts-plain64', '--key-size', '256', '--control-location', 'front-end'];
+    await ok('encryption-type-create', ...luks, 'gold', 'luks');
+    await ok('encryption-type-update', '--key-size', '512', 'gold');
+    const [encryption] = await rows('encryption-type-show', 'gold');
+    assert.deepEqual([encryption?.Provider, encryption?.['Key Size']], ['luks', '512']);
+    assert.match(await fails('create', '1', '--volume-type', 'gold'), /HTTP 400/);
+    await ok('encryption-type-delete', 'gold');
+
+    await ok('default-type-set', 'gold', 'demo');
+    assert.equal((await rows('default-type-list')).length, 1);
+    const { id: volume = '' } = await shown('create', '1', '--name', 'golden');
+    assert.equal((await service.volume(volume)).volume_type, 'gold');
+    await ok('default-type-unset', 'demo');
+
+    await ok('group-type-create', 'together');
+    await ok('group-type-key', 'together', 'set', 'consistent_group_snapshot_enabled=<is> True');
+    assert.match((await shown('group-type-show', 'together')).group_specs ?? '', /<is> True/);
+    assert.deepEqual(names(await rows('group-type-list')), ['together']);
+    await ok('group-type-delete', 'together');
+  });
+
+  it('looks after hosts and services', async (t) => {
+    const { ok, rows, fails } = await start(t);
+    const capabilities = rowsOf(await ok('get-capabilities', 'node@fast')).flatMap(Object.values);
+    assert.ok(capabilities.includes('storage_protocol'), capabilities.join());
+    await ok('freeze-host', 'node@fast');
+    const frozen = async () =>
+      (await rows('service-list', '--host', 'node@fast', '--withreplication')).map(({ Status, Frozen }) => [
+        Status,
+        Frozen,
+      ]);
+    assert.deepEqual(await frozen(), [['disabled', 'True']]);
+    await ok('thaw-host', 'node@fast');
+    assert.deepEqual(await frozen(), [['enabled', 'False']]);
+    assert.match(await fails('failover-host', 'node@fast'), /HTTP 400/);
+    assert.deepEqual(await rows('cluster-list'), []);
+    const cleaning = await ok('work-cleanup');
+    assert.match(cleaning, /node@fast/);
+    await ok('service-set-log', '--binary', 'cinder-volume', 'ERROR');
+    const [level] = await rows('service-get-log', '--binary', 'cinder-scheduler');
+    assert.equal(level?.Level, 'ERROR');
+  });
+
   it('says what was refused, and changes nothing', async (t) => {
     const { service, rows, shown, fails } = await start(t);
     const { id = '' } = await shown('create', '2', '--name', 'only');
