@@ -44,7 +44,7 @@ export async function deleteVolume(
       throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be deleted.`);
     if (volume.host === null && snapshots.length === 0) return forgetUnplaced(tx, volume, force, caller);
     if (volume.status === 'error_managing') return beginUnmanage(desk, tx, caller, volume, 'deleting');
-    checkSnapshots(volume, snapshots, cascade, force);
+    checkSnapshots(caller, volume, snapshots, { cascade, force });
     const moved = await moveVolumeStatus(tx, id, {
       from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
       to: 'deleting',
@@ -87,12 +87,20 @@ async function forgetUnplaced(tx: Tx, volume: Volume, force: boolean, caller: Ca
   await forgetVolume(tx, volume, 'delete.end', caller.requestId);
 }
 
-function checkSnapshots(volume: Volume, snapshots: readonly Snapshot[], cascade: boolean, force: boolean): void {
+function checkSnapshots(
+  caller: Caller,
+  volume: Volume,
+  snapshots: readonly Snapshot[],
+  { cascade, force }: DeleteVolumeOptions,
+): void {
   if (snapshots.length === 0) return;
   if (!cascade)
     throw new InvalidVolume(
       `Volume ${volume.id} has ${snapshots.length} snapshots; delete them first, or ask for cascade.`,
     );
+  // They stayed with the project that gave the volume away.
+  if (!caller.isAdmin && snapshots.some(({ projectId }) => projectId !== caller.projectId))
+    throw new InvalidVolume(`Volume ${volume.id} has snapshots of another project and cannot be deleted with them.`);
   const busy = snapshots.find(
     ({ status, groupSnapshotId }) =>
       groupSnapshotId !== null || !(force || status === 'available' || status === 'error' || status === 'deleting'),

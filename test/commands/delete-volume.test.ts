@@ -4,6 +4,7 @@ import { createSnapshot } from '../../src/commands/create-snapshot.ts';
 import { createVolume } from '../../src/commands/create-volume.ts';
 import { deleteVolume } from '../../src/commands/delete-volume.ts';
 import { manageVolume } from '../../src/commands/manage-volume.ts';
+import { updateSnapshot } from '../../src/db/snapshots.ts';
 import { findVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Caller } from '../../src/model/caller.ts';
@@ -107,6 +108,17 @@ describe('deleting a volume', () => {
         const cascade = () => deleteVolume(live.desk, caller, volume.id, { cascade: true, force: false });
         await refused(live, cascade, invalid(/cannot be deleted with it/));
       }
+    });
+
+    it('with snapshots that stayed in the project that gave it away, but for an administrator', async (context) => {
+      const live = await liveSite(context, resting);
+      const volume = await givenVolume(live.site);
+      const snapshot = await givenSnapshot(live.site, volume);
+      await live.database.write((tx) => updateSnapshot(tx, snapshot.id, { projectId: 'f'.repeat(32) }));
+      const options = { cascade: true, force: false };
+      const member: Caller = { ...caller, isAdmin: false };
+      await refused(live, () => deleteVolume(live.desk, member, volume.id, options), invalid(/of another project/));
+      await deleteVolume(live.desk, caller, volume.id, options);
     });
 
     it('while it is copied', async (context) => {
