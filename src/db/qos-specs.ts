@@ -43,17 +43,6 @@ export async function getQosSpecs(db: Kysely<Tables>, id: string): Promise<QosSp
   return toQosSpecs(row);
 }
 
-/** Undefined for a type that has none. */
-export async function findQosSpecsOfType(db: Kysely<Tables>, typeId: string): Promise<QosSpecs | undefined> {
-  const row = await db
-    .selectFrom('qos_specs')
-    .innerJoin('volume_type', 'volume_type.qos_specs_id', 'qos_specs.id')
-    .selectAll('qos_specs')
-    .where('volume_type.id', '=', typeId)
-    .executeTakeFirst();
-  return row && toQosSpecs(row);
-}
-
 /** Rejects with `QosSpecsNotFound` when the marker names none. */
 export async function listQosSpecs(db: Kysely<Tables>, query: ListQuery<QosSpecsField>): Promise<QosSpecs[]> {
   return (await page(db, listing, query)).map(toQosSpecs);

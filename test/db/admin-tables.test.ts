@@ -11,7 +11,6 @@ import {
 } from '../../src/db/group-types.ts';
 import { hostUsage } from '../../src/db/host-usage.ts';
 import {
-  findQosSpecsOfType,
   getQosSpecs,
   insertQosSpecs,
   listQosSpecs,
@@ -42,12 +41,10 @@ proveStore('what administrators say of types', (test) => {
       (await typesOfQosSpecs(database.read, made.id)).map(({ id, name }) => [id, name]),
       [[type.id, 'gold']],
     );
-    assert.equal((await findQosSpecsOfType(database.read, type.id))?.id, made.id);
     await database.write((tx) => takeQosSpecsFromTypes(tx, made.id, uuid()));
     assert.equal((await typesOfQosSpecs(database.read, made.id)).length, 1);
     await database.write((tx) => takeQosSpecsFromTypes(tx, made.id));
     assert.deepEqual(await typesOfQosSpecs(database.read, made.id), []);
-    assert.equal(await findQosSpecsOfType(database.read, type.id), undefined);
   });
 
   test('an encryption is read as it was made, and goes with its type', async ({ database }) => {
