@@ -4,6 +4,8 @@ import { open, readlink, symlink } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { FileDriver } from '../../src/drivers/file.ts';
+import { IscsiExports } from '../../src/drivers/iscsi-exports.ts';
 import { parseAccounts, parsePortals, parseTargets } from '../../src/drivers/tgt-show.ts';
 import { TargetDaemonFailed, Tgtd } from '../../src/drivers/tgtd.ts';
 import { uuid } from '../../src/lib/clock.ts';
@@ -195,6 +197,42 @@ describe('a volume that is exported over iSCSI', { skip: noTgt ?? false }, () =>
     const other = new Tgtd({ exec, own: join(directory, '.other'), portal });
     await assert.rejects(other.ensureRunning(calm().signal), TargetDaemonFailed);
     assert.equal(await other.isRunning(calm().signal), false);
+  });
+});
+
+describe('the tgtd of the system', { skip: noTgt ?? false }, () => {
+  it('is used, keeps the targets of others, and is not ended with our last export', async (context) => {
+    const { driver: ours, wanted, directory } = await exportable(context, tgtWorld(exec));
+    const { data } = await ours.ensureExport(wanted, calm());
+    const portal = String(data.target_portal);
+    // What stands where the system's daemon would, with a target of somebody else.
+    const own = join(directory, '.tgtd');
+    const asSystem: Exec = ([program, ...args], options) =>
+      exec(['env', `TGT_IPC_SOCKET=${own}`, program, ...args], options);
+    const daemon = new Tgtd({ exec: asSystem, own: null, portal });
+    const prefix = 'iqn.2004-10.test.ours:';
+    const driver = new FileDriver({
+      name: 'file',
+      directory,
+      exec,
+      exports: new IscsiExports({ daemon, prefix, portal }),
+    });
+    await driver.start(calm().signal);
+    const mine = { ...wanted, attachmentId: uuid() };
+    await driver.ensureExport(mine, calm());
+    assert.deepEqual(await driver.listExports(calm().signal), [{ attachmentId: mine.attachmentId }]);
+    await driver.removeExport(mine.attachmentId, calm());
+    assert.deepEqual(await driver.listExports(calm().signal), []);
+    assert.deepEqual(await ours.listExports(calm().signal), [{ attachmentId: wanted.attachmentId }]);
+  });
+
+  it('that does not answer keeps the backend down', async () => {
+    const silent: Exec = async (argv) => {
+      if (argv.includes('--help')) return '';
+      throw new CommandFailed(argv, 107, 'Transport endpoint is not connected', false);
+    };
+    const daemon = new Tgtd({ exec: silent, own: null, portal: '127.0.0.1:3260' });
+    await assert.rejects(daemon.check(calm().signal), TargetDaemonFailed);
   });
 });
 
