@@ -112,8 +112,6 @@ function parsed(text: string, done: (error: Error | null, body?: unknown) => voi
   }
 }
 
-// ── Before the route: id, caller, version
-
 interface Door {
   readonly place: Place | undefined;
   readonly config: ApiConfig;
@@ -198,8 +196,6 @@ function logWhenAnswered({ id, method, url }: FastifyRequest, reply: FastifyRepl
     log.debug({ request_id: id, method, url, status: reply.statusCode, ms }, 'request answered');
   });
 }
-
-// ── What needs no token
 
 function addOpenPlaces(app: FastifyInstance, desk: Desk, onRequest: onRequestHookHandler): void {
   const document = (request: FastifyRequest) => versionDocument(baseOf(request.headers.host, desk.config.api));

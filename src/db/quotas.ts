@@ -39,8 +39,6 @@ export class QuotaExceeded extends Error {
   }
 }
 
-// ── Usage
-
 /** What is counted for the project; a resource that never was is absent. */
 export async function quotaUsage(db: Kysely<Tables>, projectId: string): Promise<Record<string, Usage>> {
   const rows = await db
@@ -106,8 +104,6 @@ async function add(
   if (first !== undefined) throw new QuotaExceeded(projectId, [first, ...others]);
 }
 
-// ── Reservations
-
 /**
  * Promises amounts to a flow, or rejects with `QuotaExceeded`. What the flow has already reserved of a resource stays as it
  * is, so a repeated call changes nothing. Negative amounts count only when committed.
@@ -157,8 +153,6 @@ async function endReservations(tx: Tx, flowId: string) {
   }
   return ended;
 }
-
-// ── Counting again
 
 export interface RecountOptions {
   /** Whether snapshots count as gigabytes (`no_snapshot_gb_quota` turns it off). */

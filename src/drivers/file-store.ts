@@ -77,8 +77,6 @@ export class FileStore {
     return join(this.#directory.path, name);
   }
 
-  // ── Look
-
   async list(): Promise<string[]> {
     return (await readdir(this.#directory.path)).sort();
   }
@@ -131,8 +129,6 @@ export class FileStore {
     const [there, here] = await Promise.all([stat(file), stat(this.#directory.path)]);
     return there.isFile() && there.dev === here.dev;
   }
-
-  // ── Act and publish
 
   /** A file of this name and size, made by `fill` out of an empty one, unless it is there. */
   async make(full: string, sizeGiB: number, signal: AbortSignal, fill: (path: string) => Promise<void>): Promise<void> {

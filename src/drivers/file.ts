@@ -141,8 +141,6 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  // ── Volumes
-
   createVolume(volume: VolumeRef, { signal }: Call): Promise<ModelUpdate> {
     return this.#store.doing(`create volume ${volume.id}`, signal, async () => {
       const bytes = volume.sizeGiB * GIB;
@@ -209,8 +207,6 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  // ── Exports
-
   ensureExport(wanted: ExportRef, { signal }: Call): Promise<ConnectionInfo> {
     const { volume } = wanted;
     return this.#store.doing(`export volume ${volume.id}`, signal, async () => {
@@ -230,8 +226,6 @@ export class FileDriver implements VolumeDriver {
     return this.#store.doing('list exports', signal, () => this.#exports.list(signal));
   }
 
-  // ── Snapshots
-
   createSnapshot(snapshot: SnapshotRef, call: Call): Promise<ModelUpdate> {
     const source = (): string => this.#names.of('volume', snapshot.volumeId);
     return this.#store.doing(`create snapshot ${snapshot.id}`, call.signal, async () => {
@@ -247,8 +241,6 @@ export class FileDriver implements VolumeDriver {
       this.#store.remove(this.#snapshot(snapshot), signal),
     );
   }
-
-  // ── What an operator brings and takes away
 
   manageExistingGetSize(ref: ManageRef, signal: AbortSignal): Promise<number> {
     return this.#store.doing('look at what is to be managed', signal, async () =>
@@ -295,8 +287,6 @@ export class FileDriver implements VolumeDriver {
       listManageable(this.#store, kind, known, signal),
     );
   }
-
-  // ── What is there
 
   probe(kind: Owner['kind'], id: string, signal: AbortSignal): Promise<Probe> {
     return this.#store.doing(`look for ${kind} ${id}`, signal, async () => {

@@ -19,7 +19,7 @@ const CONNECTOR = {
   platform: 'x86_64',
 };
 
-// ── Decoders: the fields of a struct with their kinds; an exclamation mark where callers cannot do without
+// Decoders: the fields of a struct with their kinds; an exclamation mark where callers cannot do without
 
 type Kind = 'string' | 'int' | 'number' | 'bool' | 'time' | 'texts' | 'any' | 'string!' | 'int!' | 'time!';
 interface Struct {
@@ -150,8 +150,6 @@ const QUOTAS = [
 const QuotaSet: Struct = { id: 'string', ...Object.fromEntries(QUOTAS.map((name) => [name, 'int!'])) };
 const Usage: Struct = { in_use: 'int!', reserved: 'int!', limit: 'int!', allocated: 'int' };
 const QuotaUsageSet: Struct = { id: 'string', ...Object.fromEntries(QUOTAS.map((name) => [name, Usage])) };
-
-// ── The client
 
 type Client = Awaited<ReturnType<typeof connect>>;
 

@@ -99,8 +99,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
   };
 }
 
-// ── P1: what was answered 2xx is a row and a flow, or was ended by another promise; all else is nothing
-
+/** P1: what was answered 2xx is a row and a flow, or was ended by another promise; all else is nothing. */
 function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violation> {
   const broken = (what: string): Violation => ({ promise: 'P1', what });
   const flowsOf = Map.groupBy(rows.flows, ({ requestId }) => requestId);
@@ -135,8 +134,7 @@ function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violat
   }
 }
 
-// ── P2, P6, P7: nothing is halfway, nothing is stuck, and a failure is told
-
+/** P2, P6, P7: nothing is halfway, nothing is stuck, and a failure is told. */
 function* unfinishedWork({ volumes, snapshots, flows }: Rows, messages: ReadonlySet<string>): Generator<Violation> {
   for (const { id, status } of [...volumes, ...snapshots]) {
     if (isTransient(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
@@ -184,8 +182,7 @@ export const told = ({ name, id, resource }: Pick<FlowRow, 'name' | 'id' | 'reso
   `${name} ${id} of ${resource}`;
 const brief = ({ node, event }: Step): string => `${node} ${event}`;
 
-// ── P3: usage is what the rows say, and no promise outlives its flow
-
+/** P3: usage is what the rows say, and no promise outlives its flow. */
 async function miscounts({ read }: Database): Promise<Violation[]> {
   const found: Violation[] = [];
   const miscount = (what: string): void => void found.push({ promise: 'P3', what });

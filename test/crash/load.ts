@@ -100,8 +100,6 @@ export class Load {
     }
   }
 
-  // ── Making
-
   async createBlank(project: string): Promise<void> {
     await this.#create(project, ZERO, { size: this.#chance.between(1, 2) });
   }
@@ -151,16 +149,12 @@ export class Load {
     this.#contents.set(`${kind}-${id}`, content);
   }
 
-  // ── Changing
-
   async extend(project: string): Promise<void> {
     const volume = await this.#volumeAmong(project, ['available']);
     if (!volume) return;
     const growth = this.#chance.is(0.2) ? 1_000 : 1;
     await this.#act(project, 'volumes', volume.id, { 'os-extend': { new_size: volume.size + growth } });
   }
-
-  // ── Bringing and taking away
 
   async manageVolume(project: string): Promise<void> {
     const backend = this.#chance.among(this.#site.backends);
@@ -231,8 +225,6 @@ export class Load {
     if (snapshot) await this.#act(project, 'snapshots', snapshot.id, { 'os-unmanage': null });
   }
 
-  // ── Ending
-
   async delete(project: string): Promise<void> {
     await this.#delete(project, ['available', 'error', 'error_extending', 'error_managing'], '');
   }
@@ -260,8 +252,6 @@ export class Load {
     if (snapshot) await this.#act(project, 'snapshots', snapshot.id, { 'os-force_delete': {} });
   }
 
-  // ── Disturbing
-
   /** As the command line does: a wish in the flow's row. */
   async cancel(): Promise<void> {
     if (!this.#door.answers) return;
@@ -287,8 +277,6 @@ export class Load {
     await rename(away, backend.directory);
     this.#vanished = false;
   }
-
-  // ── What there is
 
   #volumeAmong(project: string, statuses?: readonly string[]): Promise<Seen | undefined> {
     return this.#among(project, 'volumes', statuses);

@@ -157,8 +157,6 @@ async function makePrograms(directory: string): Promise<string> {
   return programs;
 }
 
-// ── Images
-
 async function makeImages(directory: string, imageDirectory: string): Promise<Site['images']> {
   const { signal } = new AbortController();
   const store = new DirectoryImages({ directory: imageDirectory });

@@ -163,8 +163,6 @@ class Storm {
     served.child = new Child({ site: this.#site, name, config, port, fault });
   }
 
-  // ── Strikes
-
   async #strike(last: Served | undefined): Promise<Served> {
     const chance = this.#chance;
     if (last !== undefined && chance.is(0.3)) {
@@ -234,8 +232,6 @@ class Storm {
     });
     return owner as unknown as Served;
   }
-
-  // ── When it is over
 
   async #settle(door: Door, load: Load): Promise<Pick<StormReport, 'flows' | 'reverted' | 'events' | 'violations'>> {
     const { patience } = this.#options;
