@@ -11,6 +11,7 @@ import type { BackendConfig, Config } from '../lib/config.ts';
 import { backends } from './checks/backends.ts';
 import type { Check, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
+import { exports } from './checks/exports.ts';
 import { leftByFlows } from './checks/left-by-flows.ts';
 import { motion } from './checks/motion.ts';
 import { pools } from './checks/pools.ts';
@@ -29,7 +30,7 @@ export interface DoctorOptions extends Where {
 }
 
 /** In the order of repair: dropped reservations change what quota usage should be. */
-const CHECKS: readonly Check[] = [leftByFlows, quota, pools, transient, motion, backends, events];
+const CHECKS: readonly Check[] = [leftByFlows, quota, pools, transient, motion, backends, exports, events];
 
 /** Between the two looks; and when it has to be later than the next word of a running task. */
 const AGAIN_MS = 250;

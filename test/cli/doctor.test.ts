@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { motion } from '../../src/cli/checks/motion.ts';
 import { quota } from '../../src/cli/checks/quota.ts';
 import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts';
+import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
@@ -192,6 +193,34 @@ proveStore('the doctor', (test) => {
       ]);
       await driver.createVolume(volume, CALL);
       assert.equal((await visit()).findings.length, 1);
+    }));
+
+  test('tells of exports that are missing, and of those that no attachment knows', ({ database, url }) =>
+    withPractice(url, async ({ driver, visit }) => {
+      const volume = await makeVolume(database, { host: POOL, status: 'in-use' });
+      await driver.createVolume(volume, CALL);
+      await counted(database);
+      const attachment = await database.write((tx) =>
+        insertAttachment(tx, {
+          id: uuid(),
+          projectId: 'p',
+          volumeId: volume.id,
+          attachMode: 'rw',
+          attachStatus: 'attached',
+          connector: { host: hostname() },
+          connectionInfo: { driver_volume_type: 'local', data: {} },
+        }),
+      );
+      const wanted = { volume, connector: { host: hostname() }, readOnly: false, secret: attachment.secret };
+      const unknown = uuid();
+      await driver.ensureExport({ ...wanted, attachmentId: unknown }, CALL);
+      assert.deepEqual(said(await visit()), [
+        `exports: volume:${volume.id} is not exported by ${HOST} to attachment ${attachment.id}`,
+        `exports: ${HOST} exports a volume to attachment ${unknown}, which no row knows`,
+      ]);
+      await driver.ensureExport({ ...wanted, attachmentId: attachment.id }, CALL);
+      await driver.removeExport(unknown, CALL);
+      assert.deepEqual(said(await visit()), []);
     }));
 
   test('tells of a backend that cannot be used, and does not make its directory', ({ url }) =>

@@ -1,0 +1,64 @@
+/**
+ * What is exported is what attachments say, and nothing else.
+ *
+ * A service that runs puts both right by itself within seconds (`commands/keep-exports.ts`); the doctor tells of it where none
+ * does. What a flow holds is being opened or shut just now.
+ */
+import type { Kysely } from 'kysely';
+import { exportedBy } from '../../db/attachments.ts';
+import type { Tables } from '../../db/schema.ts';
+import type { VolumeDriver } from '../../drivers/driver.ts';
+import { PumiceError } from '../../model/errors.ts';
+import type { Check, Finding, Patient } from './check.ts';
+
+export const exports: Check = {
+  name: 'exports',
+  wellSaid: 'what is exported is what attachments say',
+  examine: async ({ db, backends, signal }: Patient) => {
+    const findings: Finding[] = [];
+    for (const { host, driver } of backends) {
+      if (driver instanceof Error) continue;
+      try {
+        findings.push(...(await examineHost(db.read, host, driver, signal)));
+      } catch (error) {
+        if (signal.aborted || !(error instanceof PumiceError)) throw error;
+        findings.push({ key: `silent ${host}`, about: host, says: `does not say what it exports: ${error.message}` });
+      }
+    }
+    return findings;
+  },
+};
+
+const ADVICE = 'a service that serves the host puts it right when it runs';
+
+async function examineHost(
+  db: Kysely<Tables>,
+  host: string,
+  driver: VolumeDriver,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  // Before the rows, which are there before their exports.
+  const exported = new Set((await driver.listExports(signal)).map(({ attachmentId }) => attachmentId));
+  const attachments = await exportedBy(db, host);
+  const held = new Set((await db.selectFrom('hold').select('resource').execute()).map(({ resource }) => resource));
+  const known = new Set(attachments.map(({ id }) => id));
+  const missing = attachments.filter(
+    ({ id, connectionInfo }) => connectionInfo !== null && !exported.has(id) && !held.has(`attachment:${id}`),
+  );
+  return [
+    ...missing.map(({ id, volumeId }) => ({
+      key: `unexported ${id}`,
+      about: `volume:${volumeId}`,
+      says: `is not exported by ${host} to attachment ${id}`,
+      advice: ADVICE,
+    })),
+    ...[...exported]
+      .filter((id) => !known.has(id))
+      .map((id) => ({
+        key: `export ${host} ${id}`,
+        about: host,
+        says: `exports a volume to attachment ${id}, which no row knows`,
+        advice: ADVICE,
+      })),
+  ];
+}
