@@ -203,6 +203,21 @@ describe('openstack, the command line', { skip }, () => {
     });
   }
 
+  it('offers a volume, takes the offer back, and accepts another', async (t) => {
+    const { service, ok, json, fails } = await start(t, newest);
+    const { id: volume } = await json('volume', 'create', '--size', '1', 'mine');
+    await service.volume(volume);
+    const request = ['volume', 'transfer', 'request'];
+    const { id: first } = await json(...request, 'create', '--name', 'offer', '--no-snapshots', 'mine');
+    assert.deepEqual(await json(...request, 'list'), [{ ID: first, Name: 'offer', Volume: volume }]);
+    assert.partialDeepStrictEqual(await json(...request, 'show', 'offer'), { id: first, volume_id: volume });
+    await ok(...request, 'delete', 'offer');
+    const { id, auth_key } = await json(...request, 'create', 'mine');
+    assert.match(await fails(...request, 'accept', '--auth-key', '0123456789abcdef', id), /HTTP 400/);
+    assert.partialDeepStrictEqual(await json(...request, 'accept', '--auth-key', auth_key, id), { volume_id: volume });
+    assert.equal((await service.volume(volume)).status, 'available');
+  });
+
   it('makes volumes of a snapshot and of a volume, which outlive both', async (t) => {
     const { service, ok, json } = await start(t, newest);
     const origin = await json('volume', 'create', '--size', '1', 'origin');
