@@ -2,8 +2,10 @@
  * `os-attach`: a client has attached the volume, to a server or to a host. The connection it made for it before, if it made
  * one, belongs to the attachment from now on.
  */
+
 import { attachmentsOf, insertAttachment, updateAttachment } from '../db/attachments.ts';
-import { settleAttached, tellAttachments } from '../flows/attachments.ts';
+import { settleAttached } from '../flows/attachments.ts';
+import { tellAttachments } from '../flows/tell.ts';
 import { now, uuid } from '../lib/clock.ts';
 import type { AttachMode } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';

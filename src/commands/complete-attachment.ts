@@ -1,6 +1,8 @@
 /** `os-complete` of an attachment: the client has connected the volume and uses it. */
+
 import { getAttachment, updateAttachment } from '../db/attachments.ts';
-import { settleAttached, tellAttachments } from '../flows/attachments.ts';
+import { settleAttached } from '../flows/attachments.ts';
+import { tellAttachments } from '../flows/tell.ts';
 import { now } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';

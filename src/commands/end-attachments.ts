@@ -1,6 +1,7 @@
 import { deleteAttachmentRow } from '../db/attachments.ts';
 import type { Tx } from '../db/writer.ts';
-import { settleVolume, tellAttachments } from '../flows/attachments.ts';
+import { settleVolume } from '../flows/attachments.ts';
+import { tellAttachments } from '../flows/tell.ts';
 import type { Attachment } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Volume } from '../model/volume.ts';

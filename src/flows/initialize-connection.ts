@@ -14,8 +14,8 @@ import type { VolumeRef } from '../drivers/driver.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import { hostOf } from '../model/backend.ts';
 import { frontEndSpecs } from '../model/qos-specs.ts';
-import { settleVolume, tellAttachments } from './attachments.ts';
-import { tellUser } from './tell.ts';
+import { settleVolume } from './attachments.ts';
+import { tellAttachments, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 

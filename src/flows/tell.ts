@@ -1,4 +1,5 @@
 /** What a flow tells others, in the transaction of what it did: events for programs, messages for the project's users. */
+import { attachmentsOf } from '../db/attachments.ts';
 import { insertMessage } from '../db/messages.ts';
 import { appendEvents } from '../db/outbox.ts';
 import type { Tx } from '../db/writer.ts';
@@ -26,7 +27,34 @@ export async function tellVolume(
   requestId: string,
   extra: { readonly [key: string]: Json } = {},
 ): Promise<void> {
-  if (volume.usesQuota) await tell(tx, volumeEvent(suffix, volume, { requestId }, extra));
+  if (!volume.usesQuota) return;
+  const attached = volume.attachStatus === 'attached' ? await attachmentsTold(tx, volume.id) : {};
+  await tell(tx, volumeEvent(suffix, volume, { requestId }, { ...attached, ...extra }));
+}
+
+/** Of a volume that is being attached or detached, which need not say so yet, or still. */
+export async function tellAttachments(
+  tx: Tx,
+  suffix: 'attach.start' | 'attach.end' | 'detach.start' | 'detach.end',
+  volume: Volume,
+  requestId: string,
+): Promise<void> {
+  await tellVolume(tx, suffix, volume, requestId, await attachmentsTold(tx, volume.id));
+}
+
+/** To whom a volume is attached. How it is reached is nobody's news. */
+async function attachmentsTold({ db }: Tx, volumeId: string) {
+  const attachments = (await attachmentsOf(db, volumeId)).filter(({ attachStatus }) => attachStatus !== 'detached');
+  const volume_attachment = attachments.map((each) => ({
+    id: each.id,
+    volume_id: each.volumeId,
+    instance_uuid: each.instanceId,
+    attached_host: each.attachedHost,
+    mountpoint: each.mountpoint,
+    attach_mode: each.attachMode,
+    attach_status: each.attachStatus,
+  }));
+  return { volume_attachment };
 }
 
 export async function tellSnapshot(

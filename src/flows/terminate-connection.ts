@@ -11,8 +11,8 @@ import { deleteAttachmentRow, updateAttachment } from '../db/attachments.ts';
 import { findVolume, getVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import { settleVolume, tellAttachments } from './attachments.ts';
-import { tellUser } from './tell.ts';
+import { settleVolume } from './attachments.ts';
+import { tellAttachments, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
 
 export interface TerminateConnection {

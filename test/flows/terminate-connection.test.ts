@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { beginDisconnection, type Disconnection } from '../../src/commands/connect.ts';
 import { deleteAttachment } from '../../src/commands/delete-attachment.ts';
 import type { Desk } from '../../src/commands/desk.ts';
+import { extendVolume } from '../../src/commands/extend-volume.ts';
 import { attachmentsOf, findAttachment } from '../../src/db/attachments.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { terminateConnection } from '../../src/flows/terminate-connection.ts';
@@ -82,6 +83,34 @@ proveVariant(
 provesEveryTask(terminateConnection);
 
 describe('terminate_connection', () => {
+  it('and every other event of a volume tell to whom it is attached, and not how it is reached', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site, IN_USE);
+    const attachment = await givenAttachment(live.site, volume, { ...ATTACHED, mountpoint: '/dev/vdb' });
+    await extendVolume(live.desk, caller, volume.id, 2, { inUseAllowed: true });
+    await live.settledVolume(volume);
+    await deleteAttachment(live.desk, caller, attachment.id);
+    const rows = await live.database.read
+      .selectFrom('outbox')
+      .select(['event_type', 'payload'])
+      .orderBy('seq')
+      .execute();
+    assert.deepEqual(
+      rows.map(({ event_type, payload }) => [event_type, JSON.parse(payload).volume_attachment]),
+      [
+        ['volume.resize.start', [told('attached')]],
+        ['volume.resize.end', [told('attached')]],
+        ['volume.detach.start', [told('detaching')]],
+        ['volume.detach.end', []],
+      ],
+    );
+    function told(attach_status: string) {
+      const { id, attachedHost: attached_host } = attachment;
+      const facts = { id, volume_id: volume.id, instance_uuid: null, attached_host, mountpoint: '/dev/vdb' };
+      return { ...facts, attach_mode: 'rw', attach_status };
+    }
+  });
+
   it('says that the volume is free only when nobody reaches it, however often the backend fails', async (context) => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site, IN_USE);
