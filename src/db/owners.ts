@@ -1,18 +1,29 @@
 /** Whose a row is, for access rules that ask for more than the caller's project. */
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Tables } from './schema.ts';
 
 export interface RowOwner {
   readonly projectId: string;
-  readonly userId: string;
+  /** Absent where a row is its project's alone. */
+  readonly userId?: string;
 }
 
-export type OwnedTable = 'volume' | 'snapshot';
+const OWNERS = {
+  volume: { project: 'project_id', user: 'user_id' },
+  snapshot: { project: 'project_id', user: 'user_id' },
+  volume_attachment: { project: 'project_id', user: null },
+  transfer: { project: 'source_project_id', user: null },
+  message: { project: 'project_id', user: null },
+} as const;
+
+export type OwnedTable = keyof typeof OWNERS;
 
 export async function findOwner(db: Kysely<Tables>, table: OwnedTable, id: string): Promise<RowOwner | undefined> {
-  return db
-    .selectFrom(table)
-    .select(['project_id as projectId', 'user_id as userId'])
-    .where('id', '=', id)
-    .executeTakeFirst();
+  const { project, user } = OWNERS[table];
+  const userId = user === null ? sql`NULL` : sql.ref(user);
+  const { rows } = await sql<{ projectId: string; userId: string | null }>`
+    SELECT ${sql.ref(project)} AS "projectId", ${userId} AS "userId" FROM ${sql.table(table)} WHERE id = ${id}
+  `.execute(db);
+  const [row] = rows;
+  return row && { projectId: row.projectId, ...(row.userId !== null && { userId: row.userId }) };
 }

@@ -128,6 +128,13 @@ describe("a site's access rules", () => {
     assert.equal(policy.isAdmin(asker(['member'])), false);
   });
 
+  it('mean the parts of a rule that was one before', () => {
+    const policy = new Policy({ overrides: { 'volume_extension:types_manage': 'role:librarian' } });
+    assert.equal(policy.allows('volume_extension:type_create', asker(['librarian'])), true);
+    assert.equal(policy.allows('volume_extension:type_create', asker([], { isAdmin: true })), false);
+    assert.equal(policy.allows('volume_extension:type_get', asker(['librarian'])), false);
+  });
+
   it('leave a rule that nobody knows to administrators', () => {
     const policy = new Policy();
     assert.equal(policy.allows('volume:no_such_rule', asker(['member'])), false);
@@ -329,6 +336,24 @@ describe('access rules', () => {
     const { id } = await world.volume();
     assert.equal((await ask(`admin@${OTHER_PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 403);
     assert.equal((await ask(`admin@${PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 202);
+  });
+
+  it('can be about the project of an attachment, and about no user of it', async (context) => {
+    const overrides = { 'volume:attachment_delete': 'project_id:%(project_id)s' };
+    const { world, ask } = await door(context, { overrides });
+    const volume = await world.volume({ status: 'reserved' });
+    const id = uuid();
+    await world.service.db.write((tx) =>
+      insertAttachment(tx, { id, projectId: PROJECT, volumeId: volume.id, attachMode: 'rw', attachStatus: 'reserved' }),
+    );
+    assert.equal((await ask(`admin@${OTHER_PROJECT}`, 'DELETE', `/attachments/${id}`)).status, 403);
+    assert.equal((await ask(`admin@${OTHER_PROJECT}`, 'DELETE', `/attachments/${uuid()}`)).status, 404);
+    const byUser = new Policy({ overrides: { 'volume:attachment_delete': 'user_id:%(user_id)s' } });
+    const api = buildApi({ desk: world.service.desk, log: silentLog, policy: byUser, admit: admission(byUser) });
+    const headers = { 'x-auth-token': `admin@${PROJECT}`, 'openstack-api-version': 'volume 3.71' };
+    const url = `/v3/${PROJECT}/attachments/${id}`;
+    assert.equal((await api.inject({ method: 'DELETE', url, headers })).statusCode, 403);
+    assert.notEqual((await ask(`admin@${PROJECT}`, 'DELETE', `/attachments/${id}`)).status, 403);
   });
 
   it("decide which of a volume's attributes are shown, and kept answers never show more", async (context) => {

@@ -136,7 +136,6 @@ const ADMIN = [
   'volume:failover_host',
   'volume:force_delete',
   'volume:freeze_host',
-  'volume:get_all_volumes_from_other_projects',
   'volume:thaw_host',
   'volume:update_volume_admin_metadata',
   'volume_extension:access_types_qos_specs_id',
@@ -193,6 +192,16 @@ const ADMIN = [
   'workers:cleanup',
 ] as const;
 
+/** Rules that were one before: whoever overrides that one means its parts. */
+const PARTS_OF: readonly (readonly [parts: RegExp, whole: (typeof ADMIN)[number]])[] = [
+  [/^backup:(export|import)$/, 'backup:export-import'],
+  [/^group:group_types:/, 'group:group_types_manage'],
+  [/^group:group_types_specs:/, 'group:group_types_specs'],
+  [/^volume_extension:quota_classes:/, 'volume_extension:quota_classes'],
+  [/^volume_extension:type_(create|delete|update)$/, 'volume_extension:types_manage'],
+  [/^volume_extension:volume_type_encryption:/, 'volume_extension:volume_type_encryption'],
+];
+
 export type RuleName =
   | keyof typeof BASE_RULES
   | (typeof READER)[number]
@@ -209,6 +218,8 @@ export function defaultRules({ legacy }: { readonly legacy: boolean }): Readonly
     ...Object.entries(BASE_RULES),
     ...READER.map((name): [string, string] => [name, `rule:project_reader${owner}`]),
     ...MEMBER.map((name): [string, string] => [name, `rule:project_member${owner}`]),
-    ...ADMIN.map((name): [string, string] => [name, 'rule:admin_api']),
+    ...ADMIN.map((name): [string, string] => [name, `rule:${wholeOf(name) ?? 'admin_api'}`]),
   ]);
 }
+
+const wholeOf = (name: string): string | undefined => PARTS_OF.find(([parts]) => parts.test(name))?.[1];

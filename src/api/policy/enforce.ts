@@ -12,18 +12,13 @@ import type { Owner } from './expression.ts';
 import { type Policy, PolicyNotAuthorized } from './policy.ts';
 
 /** Resources that belong to a project, by the first part of their path, and the table that says to which. */
-const OWNED: Readonly<Record<string, OwnedTable | undefined>> = {
+const OWNED: Readonly<Record<string, OwnedTable>> = {
   volumes: 'volume',
   snapshots: 'snapshot',
-  attachments: undefined,
-  backups: undefined,
-  cgsnapshots: undefined,
-  consistencygroups: undefined,
-  group_snapshots: undefined,
-  groups: undefined,
-  messages: undefined,
-  'os-volume-transfer': undefined,
-  'volume-transfers': undefined,
+  attachments: 'volume_attachment',
+  messages: 'message',
+  'os-volume-transfer': 'transfer',
+  'volume-transfers': 'transfer',
 };
 
 const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;
@@ -37,10 +32,9 @@ export async function enforce(
   if (caller.projectId === '' && method !== 'GET') throw new PolicyNotAuthorized(rule);
   if (rule === '@') return;
   const [, resource = ''] = OBJECT.exec(path) ?? [];
-  const owned = Object.hasOwn(OWNED, resource);
-  const owner = ownerKnown(resource, owned, caller, params.id ?? '');
+  const table = Object.hasOwn(OWNED, resource) ? OWNED[resource] : undefined;
+  const owner = ownerKnown(resource, table !== undefined, caller, params.id ?? '');
   let allowed = policy.decide(rule, caller, owner);
-  const table = OWNED[resource];
   if (allowed === undefined && table !== undefined) {
     const found = await findOwner(desk.db.read, table, params.id ?? '');
     // What is not there, the route says better.
