@@ -30,3 +30,9 @@ export function changedMetadata(current: Metadata, change: MetadataChange, uncha
     }
   }
 }
+
+/** What the change is called where it is told. */
+export function verbOf(current: Metadata, change: MetadataChange): 'create' | 'update' | 'delete' {
+  if (change.is === 'remove') return 'delete';
+  return Object.keys(change.metadata).every((key) => Object.hasOwn(current, key)) ? 'update' : 'create';
+}

@@ -5,7 +5,7 @@ import type { NewEvent } from '../model/event.ts';
 import type { GroupType } from '../model/group-type.ts';
 
 export function groupTypeEvent(
-  change: 'group_type.create' | 'group_type.update' | 'group_type.delete' | 'group_type_specs.update',
+  change: `${'group_type' | 'group_type_specs'}.${'create' | 'update' | 'delete'}`,
   type: GroupType,
   caller: Caller,
 ): NewEvent {

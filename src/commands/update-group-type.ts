@@ -5,7 +5,7 @@ import { tell } from '../flows/tell.ts';
 import type { Caller } from '../model/caller.ts';
 import { GroupTypeExists, MetadataKeyNotFound } from '../model/errors.ts';
 import type { GroupType, GroupTypePatch } from '../model/group-type.ts';
-import { changedMetadata, type MetadataChange } from './change-metadata.ts';
+import { changedMetadata, type MetadataChange, verbOf } from './change-metadata.ts';
 import type { Desk } from './desk.ts';
 import { groupTypeEvent } from './group-type-event.ts';
 import { lockGroupType } from './lock.ts';
@@ -36,6 +36,9 @@ export async function setGroupSpecs({ db }: Desk, caller: Caller, id: string, ch
     if (change.is === 'remove' && !Object.hasOwn(current, change.key))
       throw new MetadataKeyNotFound(`Group type ${name} has no group spec ${change.key}.`);
     await updateRow(tx, id, { groupSpecs: changedMetadata(current, change) });
-    await tell(tx, groupTypeEvent('group_type_specs.update', await getGroupType(tx.db, id), caller));
+    await tell(
+      tx,
+      groupTypeEvent(`group_type_specs.${verbOf(current, change)}`, await getGroupType(tx.db, id), caller),
+    );
   });
 }

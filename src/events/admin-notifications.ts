@@ -1,4 +1,4 @@
-/** Events of what administrators define: QoS specs, encryption of types, types of groups. */
+/** Events of what administrators define: QoS specs, types of groups, and of volume types what is beside the type itself. */
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import type { NewEvent } from '../model/event.ts';
@@ -9,7 +9,12 @@ export interface AdminChange {
   /** `qos_specs.create` */
   readonly eventType: string;
   /** Who tells it, as other programs of OpenStack know it. */
-  readonly publisherId: 'QoSSpecs' | 'volumeTypeEncryption' | 'groupType';
+  readonly publisherId:
+    | 'QoSSpecs'
+    | 'groupType'
+    | 'volumeTypeEncryption'
+    | 'volumeTypeExtraSpecs'
+    | 'volumeTypeProject';
   readonly payload: object;
 }
 

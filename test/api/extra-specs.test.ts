@@ -86,4 +86,28 @@ describe('the extra specs of a volume type', () => {
     assert.deepEqual(await one('multiattach'), { multiattach: '<is> True' });
     await assert.rejects(one('volume_backend_name'), MetadataKeyNotFound);
   });
+
+  it('and who may use the type are told of', async (context) => {
+    const world = await freshWorld(context);
+    const made = { name: 'gold', 'os-volume-type-access:is_public': false, extra_specs: { a: '1' } };
+    const { id } = (await world.ask('POST', '/types', { body: { volume_type: made } })).body.volume_type;
+    const path = `/types/${id}`;
+    await world.ask('POST', `${path}/extra_specs`, { body: { extra_specs: { b: '2' } } });
+    await world.ask('PUT', `${path}/extra_specs/b`, { body: { b: '3' } });
+    await world.ask('DELETE', `${path}/extra_specs/b`);
+    for (const action of ['addProjectAccess', 'removeProjectAccess'])
+      await world.ask('POST', `${path}/action`, { body: { [action]: { project: 'p' } } });
+    const rows = await world.service.db.read.selectFrom('outbox').selectAll().orderBy('seq').execute();
+    const access = { volume_type_id: id, project_id: 'p' };
+    assert.deepEqual(
+      rows.slice(1).map(({ event_type, payload }) => [event_type, JSON.parse(payload)]),
+      [
+        ['volume_type_extra_specs.create', { type_id: id, specs: { b: '2' } }],
+        ['volume_type_extra_specs.update', { type_id: id, specs: { b: '3' } }],
+        ['volume_type_extra_specs.delete', { type_id: id, id: 'b' }],
+        ['volume_type_project.access.add', access],
+        ['volume_type_project.access.remove', access],
+      ],
+    );
+  });
 });

@@ -107,11 +107,20 @@ describe('a type of groups', () => {
     const id = await make(world, 'a');
     await ask(world, 'PUT', `/${id}`, { group_type: { name: 'b' } });
     await ask(world, 'POST', `/${id}/group_specs`, { group_specs: { k: 'v' } });
+    await ask(world, 'PUT', `/${id}/group_specs/k`, { k: 'w' });
+    await ask(world, 'DELETE', `/${id}/group_specs/k`);
     await ask(world, 'DELETE', `/${id}`);
     const rows = await world.service.db.read.selectFrom('outbox').select('event_type').orderBy('seq').execute();
     assert.deepEqual(
       rows.map(({ event_type }) => event_type),
-      ['group_type.create', 'group_type.update', 'group_type_specs.update', 'group_type.delete'],
+      [
+        'group_type.create',
+        'group_type.update',
+        'group_type_specs.create',
+        'group_type_specs.update',
+        'group_type_specs.delete',
+        'group_type.delete',
+      ],
     );
   });
 });

@@ -36,9 +36,9 @@ export const extraSpecs = [
     path,
     policy: 'volume_extension:types_extra_specs:create',
     body: Type.Object({ extra_specs: MetadataBody }, CLOSED),
-    async handle({ desk, params, body }) {
+    async handle({ desk, caller, params, body }) {
       const metadata = body.extra_specs as ExtraSpecs;
-      await setExtraSpecs(desk, params.id, { is: 'merge', metadata });
+      await setExtraSpecs(desk, caller, params.id, { is: 'merge', metadata });
       return { extra_specs: metadata };
     },
   }),
@@ -62,10 +62,10 @@ export const extraSpecs = [
     path: `${path}/:key`,
     policy: 'volume_extension:types_extra_specs:update',
     body: MetadataItem,
-    async handle({ desk, params: { id, key }, body }) {
+    async handle({ desk, caller, params: { id, key }, body }) {
       const metadata = body as ExtraSpecs;
       if (!Object.hasOwn(metadata, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
-      await setExtraSpecs(desk, id, { is: 'merge', metadata });
+      await setExtraSpecs(desk, caller, id, { is: 'merge', metadata });
       return metadata;
     },
   }),
@@ -75,8 +75,8 @@ export const extraSpecs = [
     path: `${path}/:key`,
     policy: 'volume_extension:types_extra_specs:delete',
     status: 202,
-    async handle({ desk, params: { id, key } }) {
-      await setExtraSpecs(desk, id, { is: 'remove', key });
+    async handle({ desk, caller, params: { id, key } }) {
+      await setExtraSpecs(desk, caller, id, { is: 'remove', key });
       return undefined;
     },
   }),

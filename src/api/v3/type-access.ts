@@ -30,8 +30,8 @@ export const typeAccess = [
     action: 'addProjectAccess',
     policy: 'volume_extension:volume_type_access:addProjectAccess',
     body: ProjectBody,
-    async handle({ desk, params, body }) {
-      await addTypeAccess(desk, params.id, body.project);
+    async handle({ desk, caller, params, body }) {
+      await addTypeAccess(desk, caller, params.id, body.project);
       return undefined;
     },
   }),
@@ -41,8 +41,8 @@ export const typeAccess = [
     action: 'removeProjectAccess',
     policy: 'volume_extension:volume_type_access:removeProjectAccess',
     body: ProjectBody,
-    async handle({ desk, params, body }) {
-      await removeTypeAccess(desk, params.id, body.project);
+    async handle({ desk, caller, params, body }) {
+      await removeTypeAccess(desk, caller, params.id, body.project);
       return undefined;
     },
   }),
