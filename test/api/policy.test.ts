@@ -128,6 +128,17 @@ describe("a site's access rules", () => {
     assert.equal(policy.isAdmin(asker(['member'])), false);
   });
 
+  it('tell callers apart by their rights, whatever roles are called', () => {
+    const rights = (...roles: readonly string[]) => new Policy().rightsOf(asker(roles));
+    assert.notEqual(rights('a', 'b'), rights('a,b'));
+    assert.notEqual(rights('a'), rights('a\n'));
+    assert.doesNotMatch(rights('a\nb'), /\n/);
+    const overrides = { 'volume:get': 'user_id:%(user_id)s' };
+    const of = (policy: Policy, userId: string) => policy.rightsOf(asker([], { userId }));
+    assert.equal(of(new Policy(), USER), of(new Policy(), OTHER_USER), 'they share what is kept');
+    assert.notEqual(of(new Policy({ overrides }), USER), of(new Policy({ overrides }), OTHER_USER));
+  });
+
   it('mean the parts of a rule that was one before', () => {
     const policy = new Policy({ overrides: { 'volume_extension:types_manage': 'role:librarian' } });
     assert.equal(policy.allows('volume_extension:type_create', asker(['librarian'])), true);

@@ -85,9 +85,9 @@ export class Policy {
     if (!this.allows(rule, caller)) throw new PolicyNotAuthorized(rule);
   }
 
-  /** The same text for callers of a project whom no rule tells apart. */
+  /** The same text for callers of a project whom no rule tells apart, and for no others, whatever roles are called. */
   rightsOf({ isAdmin, roles, serviceRoles, userId }: Caller): string {
-    return `${isAdmin} ${roles.join()} ${serviceRoles.join()} ${this.#asksForUser ? userId : ''}`;
+    return JSON.stringify([isAdmin, roles, serviceRoles, this.#asksForUser ? userId : '']);
   }
 
   #expression(rule: string): Expression {
