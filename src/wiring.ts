@@ -11,8 +11,8 @@ import type { FastifyInstance } from 'fastify';
 import { Policy } from './api/policy/policy.ts';
 import { buildApi } from './api/server.ts';
 import { strategyOf } from './api/strategies.ts';
-import { GlanceImages } from './clients/glance.ts';
-import { DirectoryImages } from './clients/image-directory.ts';
+import { imagesOf } from './clients/image-store.ts';
+import { keystoneOf } from './clients/keystone.ts';
 import type { Desk } from './commands/desk.ts';
 import { keepExports } from './commands/keep-exports.ts';
 import { BackendService, hostName } from './commands/serve-backend.ts';
@@ -45,7 +45,6 @@ import { exec } from './lib/exec.ts';
 import type { Log } from './lib/logging.ts';
 import { hostOf } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
-import type { ImageStore } from './model/image.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
 
 export const SCHEDULER_BINARY = 'cinder-scheduler';
@@ -112,10 +111,11 @@ export class Service {
         owned: (host) => this.engine.own(hostName(host)),
       });
     });
+    const keystone = config.api.auth_strategy === 'keystone' ? keystoneOf(config.keystone, log) : undefined;
     const tools: Tools = {
       driver: (host) => this.#driver(host),
       attachment: (id) => getAttachment(db.read, id),
-      images: imagesOf(config),
+      images: imagesOf(config, keystone),
       conversionDirectory: config.images.image_conversion_dir,
       scheduler,
       maxAttempts: config.scheduler.scheduler_max_attempts,
@@ -151,7 +151,7 @@ export class Service {
     });
     this.desk = { db, engine: this.engine, tools, config, log };
     const policy = policyOf(config);
-    const strategy = strategyOf({ config, policy, db, log, signal: this.#stop.signal });
+    const strategy = strategyOf({ config, policy, keystone, db, log, signal: this.#stop.signal });
     this.api = buildApi({ desk: this.desk, log, policy, ...strategy });
   }
 
@@ -282,11 +282,6 @@ function exportsOf(section: FileBackendConfig, { node_name }: Config): Exporter 
   const portal = `${section.target_ip_address}:${section.target_port}`;
   const own = section.target_daemon === 'own' ? join(directory, '.tgtd') : null;
   return new IscsiExports({ daemon: new Tgtd({ exec, own, portal }), prefix: section.target_prefix, portal });
-}
-
-function imagesOf({ images }: Config): ImageStore {
-  if (images.store === 'directory') return new DirectoryImages({ directory: images.directory });
-  return new GlanceImages({ url: images.glance_url, timeoutMs: images.glance_request_timeout * 1000 });
 }
 
 function sinksOf({ notifications }: Config): Sink[] {

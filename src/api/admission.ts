@@ -8,7 +8,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Caller, withImplied } from '../model/caller.ts';
 import { Forbidden } from '../model/errors.ts';
-import { type Token, type TokenSource, Unauthorized } from '../model/token.ts';
+import { type Token, type TokenSource, TokenText, Unauthorized } from '../model/token.ts';
 import type { Admission } from './caller.ts';
 import type { Policy } from './policy/policy.ts';
 
@@ -31,14 +31,14 @@ export function byToken(options: AdmissionOptions): Admission {
         ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
         : error;
     };
-    const callerOf = (token: Token, serviceRoles: readonly string[]): Caller => {
+    const callerOf = (text: string, token: Token, serviceRoles: readonly string[]): Caller => {
       const roles = withImplied(token.roles);
       const asker = { userId: token.userId, projectId: token.projectId ?? '', roles, serviceRoles };
       const isAdmin = policy.isAdmin(asker);
       if (token.projectId === null && !(token.system && isAdmin)) {
         throw new Forbidden('The token is for no project, and nothing here belongs to anything else.');
       }
-      return { ...asker, isAdmin, requestId };
+      return { ...asker, isAdmin, requestId, token: new TokenText(text) };
     };
     try {
       const text = one(headers['x-auth-token']);
@@ -46,12 +46,14 @@ export function byToken(options: AdmissionOptions): Admission {
       if (text === undefined) throw new Unauthorized();
       if (serviceText !== undefined) {
         return inAnothersName(text, serviceText, options).then(
-          ([token, serviceRoles]) => callerOf(token, serviceRoles),
+          ([token, serviceRoles]) => callerOf(text, token, serviceRoles),
           challenged,
         );
       }
       const token = source.token(text);
-      return token instanceof Promise ? token.then((found) => callerOf(found, []), challenged) : callerOf(token, []);
+      return token instanceof Promise
+        ? token.then((found) => callerOf(text, found, []), challenged)
+        : callerOf(text, token, []);
     } catch (error) {
       return challenged(error);
     }

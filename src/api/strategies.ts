@@ -1,10 +1,10 @@
 /** The ways to know who asks, and which of them a configuration wants. */
 import type { FastifyInstance } from 'fastify';
-import { Keystone, type KeystoneCredentials } from '../clients/keystone.ts';
 import type { Database } from '../db/database.ts';
 import { pause } from '../lib/clock.ts';
-import type { Config, KeystoneConfig } from '../lib/config.ts';
+import type { Config } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
+import type { TokenSource } from '../model/token.ts';
 import { byToken } from './admission.ts';
 import { type Admission, callerOf } from './caller.ts';
 import { Guesses } from './identity/guesses.ts';
@@ -23,6 +23,8 @@ export interface Strategy {
 export interface StrategyDeps {
   readonly config: Config;
   readonly policy: Policy;
+  /** Where the configuration wants it to be asked. */
+  readonly keystone: TokenSource | undefined;
   readonly db: Database;
   readonly log: Log;
   /** Aborted when the service stops. */
@@ -30,26 +32,14 @@ export interface StrategyDeps {
 }
 
 export function strategyOf(deps: StrategyDeps): Strategy {
-  switch (deps.config.api.auth_strategy) {
-    case 'keystone':
-      return { admit: byKeystone(deps) };
-    case 'local':
-      return local(deps);
-    default:
-      return { admit: callerOf };
-  }
+  if (deps.keystone !== undefined) return { admit: byKeystone(deps, deps.keystone) };
+  return deps.config.api.auth_strategy === 'local' ? local(deps) : { admit: callerOf };
 }
 
-function byKeystone({ config: { keystone }, policy, log }: StrategyDeps): Admission {
+function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: TokenSource): Admission {
   const { auth_url: url = '', www_authenticate_uri: uri = url } = keystone;
   return byToken({
-    source: new Keystone({
-      url,
-      credentials: credentialsOf(keystone),
-      timeoutMs: keystone.http_request_timeout * 1000,
-      cacheMs: keystone.token_cache_time * 1000,
-      log,
-    }),
+    source,
     policy,
     serviceRoles: keystone.service_token_roles,
     serviceRolesRequired: keystone.service_token_roles_required,
@@ -72,19 +62,5 @@ function local({ config: { api, identity, images: from }, policy, db, log, signa
   return {
     admit,
     addIdentity: (app) => addIdentity(app, { people, tokens, guesses, api, region: identity.region, images, log }),
-  };
-}
-
-/** The configuration has one of the two. */
-function credentialsOf(keystone: KeystoneConfig): KeystoneCredentials {
-  const { application_credential_id: id, application_credential_secret: secret } = keystone;
-  if (id !== undefined && secret !== undefined)
-    return { applicationCredentialId: id, applicationCredentialSecret: secret };
-  return {
-    username: keystone.username ?? '',
-    password: keystone.password ?? '',
-    userDomainName: keystone.user_domain_name,
-    projectName: keystone.project_name,
-    projectDomainName: keystone.project_domain_name,
   };
 }

@@ -2,7 +2,8 @@
  * Whether bytes are those an image's metadata tells of: as many, and with the same digest.
  *
  * The hash the image names is preferred; its MD5 only stands in when there is no hash this Node can compute, and then
- * guards against accidents, not against a forger. An image with neither is only measured.
+ * guards against accidents, not against a forger. An image with neither is only measured, but one whose only digest is a hash
+ * that nobody here can compute is refused: it was meant to be compared.
  */
 import { createHash, getHashes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
@@ -20,16 +21,24 @@ export async function mismatch(file: FileHandle, image: Image, signal: AbortSign
   const { size } = await file.stat();
   if (image.sizeBytes !== null && size !== image.sizeBytes) return `it has ${size} bytes instead of ${image.sizeBytes}`;
   const expected = expectedOf(image);
-  if (expected === null) return null;
+  if (expected === null) return image.hash === null ? null : `its hash, ${image.hash.algorithm}, is not known here`;
   const value = await digest(file, expected.algorithm, signal);
   return value === expected.value.toLowerCase() ? null : `its ${expected.algorithm} is not the one it should have`;
 }
 
 function expectedOf({ hash, checksum }: Image): Expected | null {
-  if (hash !== null && getHashes().includes(hash.algorithm.toLowerCase()))
-    return { algorithm: hash.algorithm.toLowerCase(), value: hash.value };
+  const algorithm = hash === null ? undefined : nodeName(hash.algorithm);
+  if (hash !== null && algorithm !== undefined) return { algorithm, value: hash.value };
   return checksum === null ? null : { algorithm: 'md5', value: checksum };
 }
+
+/** Glance names hashes as Python does, Node as OpenSSL does. Undefined: Node has none of this name. */
+function nodeName(algorithm: string): string | undefined {
+  const name = algorithm.toLowerCase().replaceAll('_', '-');
+  return getHashes().find((each) => each.toLowerCase() === (OTHER_NAMES[name] ?? name));
+}
+
+const OTHER_NAMES: Readonly<Record<string, string>> = { blake2b: 'blake2b512', blake2s: 'blake2s256' };
 
 async function digest(file: FileHandle, algorithm: string, signal: AbortSignal): Promise<string> {
   const hash = createHash(algorithm);

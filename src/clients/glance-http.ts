@@ -6,7 +6,7 @@
  * ends when nothing was heard for a while, however long the whole takes.
  */
 import { pause } from '../lib/clock.ts';
-import { ImageServiceUnavailable } from '../model/errors.ts';
+import { ImageServiceUnavailable, PumiceError } from '../model/errors.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -60,7 +60,7 @@ export class GlanceHttp {
     }
   }
 
-  /** Tries again what failed because the service was away. Attempts that got somewhere do not count. */
+  /** Tries again what failed because the service, or the one that gives us tokens, was away. Attempts that got somewhere do not count. */
   async patiently<T>(
     signal: AbortSignal,
     attempt: () => Promise<T>,
@@ -70,7 +70,7 @@ export class GlanceHttp {
       try {
         return await attempt();
       } catch (error) {
-        if (signal.aborted || !(error instanceof ImageServiceUnavailable)) throw error;
+        if (signal.aborted || !(error instanceof PumiceError && error.transient)) throw error;
         failures = gotAnywhere() ? 0 : failures + 1;
         if (failures === TRIES) throw error;
         await pause(this.#backoffMs * 2 ** failures, signal);

@@ -6,8 +6,8 @@
  * can; as long as each attempt gets further it is tried again here, and what is left fails as transient, for the flow to
  * decide. When a file that was begun earlier turns out wrong at its end it is fetched once more from the beginning.
  *
- * Who asks is told by headers that `credentials` gives for each request: the caller's, when his right to the image is
- * checked; the service's own, when a flow reads.
+ * Who asks is told by headers that `credentials` gives for each request: the caller's, when the right to the image is
+ * checked; the service's own, when a flow reads. Those that are refused are not used again.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
@@ -17,6 +17,7 @@ import type { Caller } from '../model/caller.ts';
 import { ImageCopyFailure, ImageNotFound, ImageTooBig, type PumiceError } from '../model/errors.ts';
 import type { Image, ImageStore } from '../model/image.ts';
 import { mismatch } from './digest.ts';
+import { byName, type Credentials } from './glance-credentials.ts';
 import { type Answer, GlanceHttp, type Headers, unavailable } from './glance-http.ts';
 import { IMAGE_ID, readImage } from './image-metadata.ts';
 
@@ -27,22 +28,8 @@ export interface GlanceOptions {
   readonly timeoutMs: number;
   /** Milliseconds before it is asked again when it was away; doubles. Default 250. */
   readonly backoffMs?: number;
-  /** The headers that say who asks, such as a token. Default: `identityHeaders`. */
-  readonly credentials?: (who: Caller | 'service', signal: AbortSignal) => Promise<Headers>;
-}
-
-/** Without tokens: what a service behind no Keystone believes of who asks, as `noauth` believes it of our callers. */
-export function identityHeaders(who: Caller | 'service'): Headers {
-  const { userId, projectId, roles } =
-    who === 'service' ? { userId: 'pumice', projectId: 'service', roles: ['admin', 'service'] } : who;
-  return {
-    'x-identity-status': 'Confirmed',
-    'x-user-id': userId,
-    'x-project-id': projectId,
-    'x-tenant-id': projectId,
-    'x-roles': roles.join(','),
-    ...(who === 'service' ? {} : { 'x-openstack-request-id': who.requestId }),
-  };
+  /** Default: `byName`. */
+  readonly credentials?: Credentials;
 }
 
 interface Call {
@@ -54,9 +41,9 @@ const METADATA_LIMIT = 1024 * 1024;
 
 export class GlanceImages implements ImageStore {
   readonly #http: GlanceHttp;
-  readonly #credentials: NonNullable<GlanceOptions['credentials']>;
+  readonly #credentials: Credentials;
 
-  constructor({ url, timeoutMs, backoffMs = 250, credentials = async (who) => identityHeaders(who) }: GlanceOptions) {
+  constructor({ url, timeoutMs, backoffMs = 250, credentials = byName }: GlanceOptions) {
     this.#http = new GlanceHttp({ url, silenceMs: timeoutMs, backoffMs });
     this.#credentials = credentials;
   }
@@ -65,8 +52,7 @@ export class GlanceImages implements ImageStore {
     return this.#http.patiently(signal, async () => {
       signal.throwIfAborted();
       if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
-      const headers = { ...(await this.#credentials(caller, signal)), accept: 'application/json' };
-      return this.#http.get(`v2/images/${id}`, headers, signal, async (answer) => {
+      return this.#get(caller, `v2/images/${id}`, { accept: 'application/json' }, signal, async (answer) => {
         // Who may not see it may not know of it.
         if (answer.status === 403) throw new ImageNotFound(id);
         if (answer.status !== 200) throw refusal(id, answer.status);
@@ -130,16 +116,29 @@ export class GlanceImages implements ImageStore {
 
   /** One request, for what follows. */
   async #receive(file: FileHandle, reach: Reach, image: Image, call: Call): Promise<void> {
-    const headers = {
-      ...(await this.#credentials('service', call.signal)),
+    const wanted = {
       accept: 'application/octet-stream',
       ...(reach.bytes > 0 ? { range: `bytes=${reach.bytes}-` } : {}),
     };
-    await this.#http.get(`v2/images/${image.id}/file`, headers, call.signal, async (answer) => {
+    await this.#get('service', `v2/images/${image.id}/file`, wanted, call.signal, async (answer) => {
       const start = startOf(answer, reach, image.id);
       if (start === 0) await file.truncate(0);
       reach.bytes = start;
       if (answer.status !== NOT_SATISFIABLE) await writeBody(file, reach, answer, image, call);
+    });
+  }
+
+  async #get<T>(
+    who: Caller | 'service',
+    path: string,
+    wanted: Headers,
+    signal: AbortSignal,
+    read: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
+    const credentials = await this.#credentials.headers(who);
+    return this.#http.get(path, { ...credentials, ...wanted }, signal, (answer) => {
+      if (answer.status === 401) this.#credentials.refused(credentials);
+      return read(answer);
     });
   }
 }

@@ -8,8 +8,9 @@
  */
 import { createHash } from 'node:crypto';
 import { elapsed, millis, now } from '../lib/clock.ts';
+import type { KeystoneConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
-import { type Token, type TokenSource, Unauthorized } from '../model/token.ts';
+import { type OwnToken, type Token, type TokenSource, Unauthorized } from '../model/token.ts';
 import { KeystoneHttp, type Reply, unavailable } from './keystone-http.ts';
 import { type ReadToken, readToken } from './keystone-token.ts';
 
@@ -44,7 +45,7 @@ const NOBODYS_MS = 10_000;
 const SPARE_MS = 60_000;
 const LONGEST = 16_384;
 
-export class Keystone implements TokenSource {
+export class Keystone implements TokenSource, OwnToken {
   readonly #http: KeystoneHttp;
   readonly #options: KeystoneOptions;
   readonly #known = new Map<string, Known>();
@@ -89,11 +90,12 @@ export class Keystone implements TokenSource {
     const query = `?nocatalog=1${evenExpired ? '&allow_expired=1' : ''}`;
     const ask = async (own: string): Promise<Reply> =>
       this.#http.ask(query, { headers: { 'x-auth-token': own, 'x-subject-token': text } });
-    let reply = await ask(await this.#ownToken());
+    const own = await this.own();
+    let reply = await ask(own);
     if (reply.status === 401) {
       // Ours was revoked, or Keystone has new keys.
-      this.#own = undefined;
-      reply = await ask(await this.#ownToken());
+      this.forget(own);
+      reply = await ask(await this.own());
     }
     if (reply.status === 404) return undefined;
     if (reply.status !== 200) throw this.#refused(`answers ${reply.status} when it is asked about a token`);
@@ -106,12 +108,17 @@ export class Keystone implements TokenSource {
     return undefined;
   }
 
-  #ownToken(): string | Promise<string> {
+  own(): string | Promise<string> {
     if (this.#own !== undefined && this.#own.until > elapsed()) return this.#own.text;
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
     });
     return this.#renewal;
+  }
+
+  /** Whoever was refused with an older one finds that there is a new one already. */
+  forget(text: string): void {
+    if (this.#own?.text === text) this.#own = undefined;
   }
 
   async #renew(): Promise<string> {
@@ -136,6 +143,30 @@ export class Keystone implements TokenSource {
     const [oldest] = this.#known.keys();
     if (oldest !== undefined) this.#known.delete(oldest);
   }
+}
+
+export function keystoneOf(config: KeystoneConfig, log: Log): Keystone {
+  return new Keystone({
+    url: config.auth_url ?? '',
+    credentials: credentialsOf(config),
+    timeoutMs: config.http_request_timeout * 1000,
+    cacheMs: config.token_cache_time * 1000,
+    log,
+  });
+}
+
+/** The configuration has one of the two. */
+function credentialsOf(keystone: KeystoneConfig): KeystoneCredentials {
+  const { application_credential_id: id, application_credential_secret: secret } = keystone;
+  if (id !== undefined && secret !== undefined)
+    return { applicationCredentialId: id, applicationCredentialSecret: secret };
+  return {
+    username: keystone.username ?? '',
+    password: keystone.password ?? '',
+    userDomainName: keystone.user_domain_name,
+    projectName: keystone.project_name,
+    projectDomainName: keystone.project_domain_name,
+  };
 }
 
 function authOf(credentials: KeystoneCredentials): object {

@@ -1,3 +1,5 @@
+import type { TokenText } from './token.ts';
+
 /** Who asks: made by the door from the request's token, handed to every command. */
 export interface Caller {
   readonly userId: string;
@@ -8,6 +10,8 @@ export interface Caller {
   readonly serviceRoles: readonly string[];
   /** `req-<uuid>`: in the answer's headers, every log line, flow, event and message of the request. */
   readonly requestId: string;
+  /** What an identity service was asked about: for other services that are asked in the user's name. */
+  readonly token?: TokenText;
 }
 
 /** An administrator is a member, and a member a reader, whether the token says so or not. */

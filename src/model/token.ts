@@ -19,6 +19,25 @@ export interface TokenSource {
   token(text: string, options?: { readonly evenExpired?: boolean }): Token | Promise<Token>;
 }
 
+/** A token of the service itself, for what it asks of other services in its own name. */
+export interface OwnToken {
+  own(): string | Promise<string>;
+  /** It was refused; the next one is another. */
+  forget(text: string): void;
+}
+
+/** A token as its client sent it. Neither JSON, nor a log, nor an error that holds it shows the text. */
+export class TokenText {
+  readonly #text: string;
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  reveal(): string {
+    return this.#text;
+  }
+}
+
 /** Nobody knows who asks. */
 export class Unauthorized extends PumiceError {
   override readonly status = 401;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,9 +7,11 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
 import { GlanceImages, type GlanceOptions } from '../../src/clients/glance.ts';
+import { byTokens } from '../../src/clients/glance-credentials.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { Image } from '../../src/model/image.ts';
+import { IdentityUnavailable, type OwnToken, TokenText } from '../../src/model/token.ts';
 import {
   answer,
   type Behaviour,
@@ -31,6 +34,7 @@ const caller: Caller = {
   serviceRoles: [],
   requestId: 'req-1',
 };
+const SESAME: OwnToken = { own: () => 'sesame', forget() {} };
 const unavailable = { name: 'ImageServiceUnavailable', transient: true };
 
 interface World {
@@ -89,17 +93,17 @@ describe('showing an image of Glance', () => {
     });
   });
 
-  test('asks with the credentials that are given for who asks', async (t) => {
-    const asked: unknown[] = [];
-    const { server, images } = await world(t, {
-      credentials: async (who) => {
-        asked.push(who);
-        return { 'x-auth-token': 'sesame' };
-      },
-    });
-    await images.show(server.id, caller, signal);
-    assert.deepEqual(asked.at(-1), caller);
-    assert.equal(server.requests[0]?.headers['x-auth-token'], 'sesame');
+  test('asks with the caller’s own token, and never with ours, where there are tokens', async (t) => {
+    const { server, images } = await world(t, { credentials: byTokens(SESAME) });
+    const withToken = { ...caller, token: new TokenText('of the caller') };
+    await images.show(server.id, withToken, signal);
+    assert.deepEqual(
+      server.requests.map(({ headers }) => [headers['x-auth-token'], headers['x-user-id']]),
+      [['of the caller', undefined]],
+    );
+    await assert.rejects(images.show(server.id, caller, signal), { name: 'Unauthorized' });
+    assert.equal(server.requests.length, 1);
+    assert.doesNotMatch(inspect(withToken, { depth: 9, showHidden: true }) + JSON.stringify(withToken), /of the/);
   });
 
   for (const [code, name] of [
@@ -173,10 +177,10 @@ describe('showing an image of Glance', () => {
   });
 
   test('no failure holds the token', async (t) => {
-    const { server, images } = await world(t, { credentials: async () => ({ 'x-auth-token': 'sesame' }) });
+    const { server, images } = await world(t, { credentials: byTokens(SESAME) });
     for (const behaviour of [status(401), status(403), answer(302, { location: 'http://other/' }), dieAfter(0)]) {
       server.next.splice(0, Infinity, behaviour, behaviour, behaviour);
-      await assert.rejects(images.show(server.id, caller, signal), (error) => {
+      await assert.rejects(images.show(server.id, 'service', signal), (error) => {
         assert.doesNotMatch(inspect(error, { depth: 20 }), /sesame/);
         return true;
       });
@@ -270,6 +274,8 @@ describe('fetching an image of Glance', () => {
     ['hash', { os_hash_value: '0'.repeat(128) }],
     ['checksum, where there is no hash,', { os_hash_value: null, checksum: '0'.repeat(32) }],
     ['checksum, where the hash is one of another world,', { os_hash_algo: 'rot13', checksum: '0'.repeat(32) }],
+    ['hash, as Glance names it,', { os_hash_algo: 'sha3_256', os_hash_value: '0'.repeat(64) }],
+    ['hash, which nobody here can compute, and no checksum', { os_hash_algo: 'rot13', checksum: null }],
   ] as const)
     test(`bytes with another ${what} are refused and gone`, async (t) => {
       const { server, images, path, call } = await world(t);
@@ -277,6 +283,19 @@ describe('fetching an image of Glance', () => {
       const image = await images.show(server.id, 'service', signal);
       await assert.rejects(images.fetch(image, path, call), { name: 'ImageCopyFailure', transient: false });
       assert.ok(!existsSync(path));
+    });
+
+  for (const [theirs, ours] of [
+    ['sha3_256', 'sha3-256'],
+    ['blake2b', 'blake2b512'],
+    ['SHA256', 'sha256'],
+  ] as const)
+    test(`bytes are compared with their hash where Glance calls it ${theirs}`, async (t) => {
+      const { server, images, path, call } = await world(t);
+      const value = createHash(ours).update(server.data).digest('hex');
+      Object.assign(server.metadata, { os_hash_algo: theirs, os_hash_value: value, checksum: '0'.repeat(32) });
+      await images.fetch(await images.show(server.id, 'service', signal), path, call);
+      assert.deepEqual(await readFile(path), server.data);
     });
 
   const refused: readonly [what: string, Behaviour, name: string][] = [
@@ -345,14 +364,53 @@ describe('fetching an image of Glance', () => {
   });
 
   test('is made with the service’s credentials', async (t) => {
-    const asked: unknown[] = [];
-    const { images, image, path, call } = await world(t, {
-      credentials: async (who) => {
-        asked.push(who);
-        return {};
-      },
-    });
+    const { server, images, image, path, call } = await world(t, { credentials: byTokens(SESAME) });
     await images.fetch(image, path, call);
-    assert.equal(asked.at(-1), 'service');
+    assert.equal(server.requests.at(-1)?.headers['x-auth-token'], 'sesame');
+  });
+
+  test('is made with a new token of the service when the old one is refused, and goes on', async (t) => {
+    const tokens = ['first', 'second'];
+    const own: OwnToken = {
+      own: () => tokens[0] ?? '',
+      forget: (text) => void (text === tokens[0] && tokens.shift()),
+    };
+    const { server, images, image, path, call } = await world(t, { credentials: byTokens(own) });
+    server.next.push(dieAfter(100_000), status(401));
+    await images.fetch(image, path, call);
+    assert.deepEqual(
+      server.requests.map(({ headers }) => headers['x-auth-token']),
+      ['first', 'first', 'second'],
+    );
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('waits for a token while there is none to be had', async (t) => {
+    let away = 0;
+    const own: OwnToken = {
+      own: async () => {
+        away -= 1;
+        if (away >= 0) throw new IdentityUnavailable('Away.');
+        return 'sesame';
+      },
+      forget() {},
+    };
+    const { server, images, image, path, call } = await world(t, { credentials: byTokens(own) });
+    away = 2;
+    await images.fetch(image, path, call);
+    assert.deepEqual(await readFile(path), server.data);
+  });
+
+  test('asks for nothing but the image’s own data, wherever its bytes are said to lie', async (t) => {
+    const { server, images, image, path, call } = await world(t);
+    Object.assign(server.metadata, {
+      direct_url: `${server.url}/elsewhere`,
+      locations: [{ url: `${server.url}/there` }],
+    });
+    await images.fetch(await images.show(server.id, 'service', signal), path, call);
+    assert.deepEqual(
+      server.requests.map((request) => request.path),
+      [`/v2/images/${image.id}`, `/v2/images/${image.id}/file`],
+    );
   });
 });
