@@ -8,7 +8,7 @@ import { checkVolumeSize, take } from '../flows/quota.ts';
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { ImageUnacceptable, InvalidInput } from '../model/errors.ts';
-import type { Image } from '../model/image.ts';
+import { type Image, isSigned } from '../model/image.ts';
 import { volumeQuota } from '../model/quota.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { readHints } from '../scheduler/hints.ts';
@@ -94,6 +94,8 @@ async function readableImage(desk: Desk, caller: Caller, id: string): Promise<Im
   const image = await desk.tools.images.show(id, caller, AbortSignal.timeout(IMAGE_PATIENCE_MS));
   if (image.status !== 'active')
     throw new ImageUnacceptable(`Image ${id} is ${image.status}; only an active one can be read.`);
+  if (isSigned(image))
+    throw new ImageUnacceptable(`Image ${id} is signed; signatures of images cannot be verified, so it is not used.`);
   return image;
 }
 

@@ -48,6 +48,10 @@ export interface ImageStore {
   ): Promise<{ readonly path: string; readonly temporary: boolean }>;
 }
 
+/** Its owner wants it to be used by those only who have verified it. A signature that is there in part counts, too. */
+export const isSigned = ({ properties }: Image): boolean =>
+  Object.keys(properties).some((name) => name.toLowerCase().startsWith('img_signature'));
+
 /** Base keys win over properties of the same name (S67, S68). Null values are left out; all values are text. */
 export function capturedMetadata(image: Image): Record<string, string> {
   const base: Record<string, string | number | null> = {

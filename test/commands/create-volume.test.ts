@@ -201,6 +201,19 @@ describe('creating a volume', () => {
       await refusedCreate(live, { hints: 'elsewhere' }, invalid(/hints/));
     });
 
+    for (const name of [
+      'img_signature',
+      'img_signature_hash_method',
+      'img_signature_key_type',
+      'img_signature_certificate_uuid',
+    ])
+      it(`when its image has ${name}: nobody verifies it`, async (context) => {
+        const live = await liveSite(context, resting);
+        const image = await givenImage(live, { properties: { [name]: 'x' } });
+        const unverified = { name: 'ImageUnacceptable', status: 400, message: /is signed/ };
+        await refusedCreate(live, { imageId: image.id }, unverified);
+      });
+
     it('when its image is not active', async (context) => {
       const live = await liveSite(context, resting);
       const image = await givenImage(live);
