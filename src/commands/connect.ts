@@ -2,6 +2,7 @@
 import { updateAttachment } from '../db/attachments.ts';
 import type { Tx } from '../db/writer.ts';
 import { Held } from '../engine/journal.ts';
+import { extendVolume } from '../flows/extend-volume.ts';
 import { type InitializeConnection, initializeConnection } from '../flows/initialize-connection.ts';
 import { terminateConnection } from '../flows/terminate-connection.ts';
 import { uuid } from '../lib/clock.ts';
@@ -91,9 +92,12 @@ export function refuseInUse(caller: Caller, attachments: readonly Attachment[]):
     );
 }
 
+/** What a client that detaches has not asked for, or no longer thinks of. */
+const SOON_OVER: ReadonlySet<string> = new Set([initializeConnection.name, extendVolume.name]);
+
 /**
- * Does what ends attachments. While one of them is being exported again, or for the first time, that is waited for: whoever
- * detaches need not know that tgtd has just died.
+ * Does what ends attachments. While one of them is being exported again, or for the first time, or the volume is extended,
+ * that is waited for: whoever detaches need not know that tgtd has just died.
  */
 export async function afterConnecting<Result>(desk: Desk, body: (tx: Tx) => Promise<Result>): Promise<Result> {
   const patience = AbortSignal.timeout(desk.config.api.rpc_response_timeout * 1000);
@@ -102,7 +106,7 @@ export async function afterConnecting<Result>(desk: Desk, body: (tx: Tx) => Prom
       return await desk.db.write(body);
     } catch (error) {
       const held = error instanceof ResourceHeld && error.cause instanceof Held ? error.cause : undefined;
-      if (held?.by.name !== initializeConnection.name || patience.aborted) throw error;
+      if (held === undefined || !SOON_OVER.has(held.by.name) || patience.aborted) throw error;
       await desk.engine.settled(held.by.flowId, patience).catch(() => {
         throw error;
       });

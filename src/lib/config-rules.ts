@@ -70,6 +70,18 @@ export function contradictions(config: Config): string[] {
       `enabled_backends: there is no section [backends.${name}]${near === undefined ? '.' : `; did you mean ${near}?`}`,
     );
   }
+  const portals = new Map<string, string>();
+  for (const name of config.enabled_backends) {
+    const backend = config.backends[name];
+    if (backend?.target_protocol !== 'iscsi' || backend.target_daemon !== 'own') continue;
+    const portal = `${backend.target_ip_address}:${backend.target_port}`;
+    const other = portals.get(portal);
+    if (other !== undefined)
+      found.push(
+        `backends.${name}.target_port: ${portal} is that of backends.${other}, and each has a tgtd of its own.`,
+      );
+    portals.set(portal, name);
+  }
   if (services.service_down_time <= services.report_interval) {
     found.push('services.service_down_time must be more than services.report_interval, or every service is down.');
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, symlinkSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { deleteAttachment } from '../../src/commands/delete-attachment.ts';
+import { extendVolume } from '../../src/commands/extend-volume.ts';
 import { renewExports } from '../../src/commands/keep-exports.ts';
 import { updateAttachment } from '../../src/db/attachments.ts';
 import { updateVolume } from '../../src/db/volumes.ts';
@@ -74,6 +75,22 @@ describe('keeping exports', () => {
     assert.deepEqual(await detached, []);
     assert.ok(!isExported());
     assert.equal((await live.settledVolume(volume)).status, 'available');
+  });
+
+  it('waits, when it is removed, until the volume is extended', async (context) => {
+    const { live, volume, attachment, isExported } = await attached(context);
+    let detached: Promise<unknown> | undefined;
+    live.site.interpose('alpha', 'extendVolume', async (proceed) => {
+      detached = deleteAttachment(live.desk, caller, attachment.id);
+      detached.catch(() => {});
+      await live.database.read.selectFrom('hold').selectAll().execute();
+      return proceed();
+    });
+    await extendVolume(live.desk, caller, volume.id, 2, { inUseAllowed: true });
+    await live.settledVolume(volume);
+    assert.deepEqual(await detached, []);
+    assert.ok(!isExported());
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'available', sizeGiB: 2 });
   });
 
   it('does not make again what is to go', async (context) => {

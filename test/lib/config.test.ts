@@ -166,6 +166,13 @@ describe('configuration', () => {
       'notifications.amqp_url is missing; the driver "amqp" needs it.',
     ],
     [
+      'two daemons in one place',
+      ['one', 'two']
+        .map((name) => `[backends.${name}]\ndriver = "file"\npath = "/srv/${name}"\ntarget_protocol = "iscsi"\n`)
+        .join(''),
+      'backends.two.target_port: 127.0.0.1:3260 is that of backends.one, and each has a tgtd of its own.',
+    ],
+    [
       'services that are always down',
       '[services]\nservice_down_time = 10',
       'services.service_down_time must be more than services.report_interval, or every service is down.',
