@@ -107,6 +107,10 @@ describe('secrets are in no log, row, event or refusal:', () => {
       'a wrong key': WRONG_KEY,
       'what opens an export': secret,
     };
+    assert.ok(
+      lines.some((line) => /"user":"mallory","address":"[\d.:]+".*wrong password/.test(line)),
+      'it is told',
+    );
     assert.deepEqual(found(lines.join(), secrets), [], 'in the log');
     assert.deepEqual(found(JSON.stringify(rows), secrets), [], 'in a row');
     assert.deepEqual(found(told, secrets), [], 'in an event');

@@ -5,6 +5,7 @@
  * Every refusal is the same 401, and one that is refused for its name takes as long as one refused for its password: nobody
  * learns who there is.
  */
+import type { Log } from '../../lib/logging.ts';
 import { isPassword } from '../../lib/password.ts';
 import { Forbidden, InvalidInput } from '../../model/errors.ts';
 import { Unauthorized } from '../../model/token.ts';
@@ -16,6 +17,7 @@ export interface SignInDeps {
   readonly people: People;
   readonly tokens: IssuedTokens;
   readonly guesses: Guesses;
+  readonly log: Log;
 }
 
 /** A longer secret only costs time. */
@@ -42,16 +44,12 @@ export async function signIn(body: unknown, address: string, deps: SignInDeps): 
   }
 }
 
-async function byPassword(
-  given: Body,
-  scope: unknown,
-  address: string,
-  { people, guesses }: SignInDeps,
-): Promise<Grant> {
+async function byPassword(given: Body, scope: unknown, address: string, deps: SignInDeps): Promise<Grant> {
+  const { people } = deps;
   const user = people.user(wantedUser(given));
-  const tried = `${String(given.id ?? given.name).slice(0, 255)} ${address}`;
+  const tried = { as: String(given.id ?? given.name).slice(0, 255), known: user?.name, address };
   const hashes = [user?.passwordHash, ...people.users.map(({ passwordHash }) => passwordHash)];
-  await prove(text(given.password, 'password'), hashes, tried, guesses);
+  await prove(text(given.password, 'password'), hashes, tried, deps);
   if (user === undefined) throw new Unauthorized();
   return { methods: ['password'], user, project: projectOf(scope, user, people) };
 }
@@ -63,20 +61,16 @@ async function byToken(id: string, scope: unknown, { people, tokens }: SignInDep
   return { methods, user, project: projectOf(scope, user, people), notAfter: issued.expiresAt };
 }
 
-async function byCredential(
-  given: Body,
-  scope: unknown,
-  address: string,
-  { people, guesses }: SignInDeps,
-): Promise<Grant> {
+async function byCredential(given: Body, scope: unknown, address: string, deps: SignInDeps): Promise<Grant> {
+  const { people } = deps;
   const id = optionalText(given.id, 'application_credential.id');
   const name = optionalText(given.name, 'application_credential.name');
   const owner =
     id === undefined ? people.user(wantedUser(object(given.user, 'application_credential.user'))) : undefined;
   const credential = people.credential({ id, name, user: owner });
-  const tried = `credential ${String(id ?? name).slice(0, 255)} ${address}`;
+  const tried = { as: `credential ${String(id ?? name).slice(0, 255)}`, known: credential?.name, address };
   const hashes = [credential?.secretHash, ...people.credentials.map(({ secretHash }) => secretHash)];
-  await prove(text(given.secret, 'application_credential.secret'), hashes, tried, guesses);
+  await prove(text(given.secret, 'application_credential.secret'), hashes, tried, deps);
   if (credential === undefined || credential.roles.length === 0) throw new Unauthorized();
   // It has its project; a client may say which, not another.
   const { user, project } = credential;
@@ -84,19 +78,29 @@ async function byCredential(
   return { methods: ['application_credential'], user, project, credential };
 }
 
+interface Tried {
+  /** What the client calls itself, which may be a secret that was typed in the wrong place. */
+  readonly as: string;
+  /** The name, when somebody has it. */
+  readonly known: string | undefined;
+  readonly address: string;
+}
+
 /** The first hash is the one; where it is missing, another gives the same work to do. */
 async function prove(
   secret: string,
   [hash, ...others]: readonly (string | undefined)[],
-  tried: string,
-  guesses: Guesses,
+  { as, known, address }: Tried,
+  { guesses, log }: SignInDeps,
 ): Promise<void> {
   if (secret.length > LONGEST_SECRET) throw new Unauthorized();
-  const right = await guesses.attempt(tried, async () => {
+  const right = await guesses.attempt(`${as} ${address}`, async () => {
     const matches = await isPassword(secret, hash ?? others[0] ?? '');
     return matches && hash !== undefined;
   });
-  if (!right) throw new Unauthorized();
+  if (right) return;
+  log.warn({ user: known, address }, 'a wrong password or secret was given');
+  throw new Unauthorized();
 }
 
 /** Undefined: for no project. */
