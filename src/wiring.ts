@@ -50,6 +50,7 @@ import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
 export const SCHEDULER_BINARY = 'cinder-scheduler';
 const EVENTS_LEADER = 'pumice-events';
 const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 /** Expired messages, or tokens, forgotten in one transaction. */
 const PRUNED_AT_ONCE = 1_000;
 
@@ -185,7 +186,7 @@ export class Service {
       this.#repeat(this.#config.services.report_interval * 1000, () => this.#heartbeat()),
       this.#repeat(HOUR_MS, () => this.#sweepDownloads()),
       this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneMessages(tx, PRUNED_AT_ONCE))),
-      this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneTokens(tx, PRUNED_AT_ONCE))),
+      this.#repeat(MINUTE_MS, () => this.db.write((tx) => pruneTokens(tx, PRUNED_AT_ONCE))),
     );
     await this.api.ready();
   }
