@@ -116,10 +116,10 @@ describe('clients that sign in', { skip }, () => {
     assert.match(await fails(byToken, 'volume', 'list'), /HTTP 401/);
   });
 
-  it('cinder finds its way, too', async (t) => {
-    const { auth } = await start(t);
+  it('cinder finds its way, too, and the version when it is not told', async (t) => {
+    const { auth, url } = await start(t);
     const { ok, fails } = await withClient(t, 'cinder', 'cinderclient.shell');
-    await ok(auth, 'create', '--name', 'first', '1');
+    await ok({ ...auth, OS_AUTH_URL: url.replace(/\/v3$/, '') }, 'create', '--name', 'first', '1');
     assert.match(await ok(auth, 'list'), /first/);
     assert.match(await ok(auth, 'absolute-limits'), /maxTotalVolumes/);
     assert.match(await fails(auth, 'service-list'), /Policy doesn't allow/);
