@@ -67,9 +67,15 @@ async function inAnothersName(
 ): Promise<readonly [Token, readonly string[]]> {
   const service = await source.token(serviceText);
   const roles = service.roles.map((role) => role.toLowerCase());
-  const isService = roles.some((role) => wanted.includes(role));
+  const isService = wanted.some((role) => roles.includes(role.toLowerCase()));
   if (!isService && serviceRolesRequired) throw new Unauthorized('The service token is not that of a service.');
-  return [await source.token(text, { evenExpired: isService }), roles];
+  return [await source.token(text, { evenExpired: isService }), serviceRolesOf(roles, isService)];
+}
+
+/** Whatever a site calls the role of its services, here it is `service`. */
+function serviceRolesOf(roles: readonly string[], isService: boolean): readonly string[] {
+  const others = roles.filter((role) => role !== 'service');
+  return isService ? [...others, 'service'] : others;
 }
 
 const one = (header: string | string[] | undefined): string | undefined =>

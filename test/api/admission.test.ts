@@ -1,6 +1,8 @@
 /** The door with a Keystone behind it: who is let in, as whom, and what the others are told. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { insertAttachment } from '../../src/db/attachments.ts';
+import { uuid } from '../../src/lib/clock.ts';
 import { answer, identityServer, later, projectToken } from '../clients/identity-server.ts';
 import { freshWorld, PROJECT } from './world.ts';
 
@@ -80,6 +82,30 @@ describe('with auth_strategy "keystone"', () => {
     assert.equal((await ask('GET', '/volumes', 'member', { 'x-service-token': 'member' })).status, 401);
     assert.equal((await ask('GET', '/volumes', 'member', { 'x-service-token': 'nobody’s' })).status, 401);
     assert.equal((await ask('GET', '/volumes', 'nova', { 'x-service-token': 'nova' })).status, 400);
+  });
+
+  it('a service is known by the role that its site gives to services, and by no other', async (t) => {
+    const set = ['keystone.service_token_roles=Robots', 'keystone.service_token_roles_required=false'];
+    const { identity, world, ask } = await start(t, set);
+    identity.tokens.set('member', projectToken(PROJECT, ['member']));
+    identity.tokens.set('robot', projectToken('services', ['robots']));
+    identity.tokens.set('service', projectToken('services', ['service']));
+    const volume = await world.volume({ status: 'in-use', attachStatus: 'attached' });
+    const id = uuid();
+    await world.service.db.write((tx) =>
+      insertAttachment(tx, {
+        id,
+        projectId: PROJECT,
+        volumeId: volume.id,
+        instanceId: uuid(),
+        attachMode: 'rw',
+        attachStatus: 'attached',
+      }),
+    );
+    const detach = async (service: string) =>
+      (await ask('DELETE', `/attachments/${id}`, 'member', { 'x-service-token': service })).status;
+    assert.deepEqual([await detach('member'), await detach('service')], [409, 409]);
+    assert.equal(await detach('robot'), 200);
   });
 
   it('nobody is let in while Keystone is away', async (t) => {
