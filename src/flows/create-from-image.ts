@@ -63,6 +63,8 @@ const MarkDownloading = record({
 /** The download is most of the work, the conversion the rest; each shows its own progress. */
 const FetchImage = world({
   name: 'fetch_image',
+  // Together half a minute: the image service may be restarted meanwhile.
+  retry: { tries: 7 },
   execute: async ({ image }: FromImage, call) => {
     const { path } = await call.tools.images.fetch(imageOf(image).wanted, downloadPath(call), call);
     return { imagePath: path };
