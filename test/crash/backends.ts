@@ -1,5 +1,5 @@
 /** What lies in the directories of the backends, and what should. */
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Site } from './site.ts';
 
@@ -17,7 +17,7 @@ export async function lying(site: Site): Promise<Lying[]> {
   for (const { name: backend, directory } of site.backends) {
     for (const name of (await readdir(directory)).sort()) {
       const path = join(directory, name);
-      if (!OWN.includes(name)) found.push({ backend, name, path, bytes: (await stat(path)).size });
+      if (!OWN.includes(name)) found.push({ backend, name, path, bytes: (await lstat(path)).size });
     }
   }
   return found;

@@ -60,11 +60,12 @@ export class Door {
       const text = await response.text();
       this.answers = true;
       const answer = text === '' ? undefined : JSON.parse(text);
-      if (method !== 'GET') this.#note(asked, body, { status: response.status, requestId, text, answer });
+      if (method !== 'GET' && !waits(path))
+        this.#note(asked, body, { status: response.status, requestId, text, answer });
       return { status: response.status, body: answer };
     } catch (error) {
       this.answers = false;
-      if (method !== 'GET' && !neverSent(error)) this.#note(asked, body, null);
+      if (method !== 'GET' && !waits(path) && !neverSent(error)) this.#note(asked, body, null);
       return undefined;
     }
   }
@@ -86,6 +87,9 @@ export class Door {
     });
   }
 }
+
+/** Answered when its flow has ended, however that was: what it says is no promise, and what it did is looked at. */
+const waits = (path: string): boolean => path.startsWith('/attachments');
 
 function neverSent(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;

@@ -12,6 +12,7 @@ import type { FlowRow } from '../../src/engine/journal.ts';
 import { Registry } from '../../src/engine/upgrade.ts';
 import { FLOWS } from '../../src/flows/registry.ts';
 import { isTransient } from '../../src/model/status.ts';
+import { attachmentViolations } from './attachment-violations.ts';
 import { backendViolations } from './backend-violations.ts';
 import type { Entry } from './door.ts';
 import { eventViolations } from './event-violations.ts';
@@ -94,6 +95,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await journalViolations(journal, rows)),
       ...(await miscounts(aftermath.database)),
       ...(await backendViolations(aftermath, rows)),
+      ...(await attachmentViolations(aftermath, rows)),
       ...(await eventViolations(aftermath.site, rows)),
     ],
   };

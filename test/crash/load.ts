@@ -4,6 +4,7 @@
  * What they make says what it must hold (`metadata.content`). They lose no answer they were given: `door.ts` keeps it.
  */
 import { rename, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase } from '../../src/db/database.ts';
@@ -46,6 +47,8 @@ const WEIGHTS = {
   deleteByForce: 2,
   deleteSnapshot: 5,
   deleteSnapshotByForce: 1,
+  attach: 6,
+  detach: 6,
   cancel: 3,
   vanish: 1,
 } as const;
@@ -250,6 +253,22 @@ export class Load {
   async deleteSnapshotByForce(project: string): Promise<void> {
     const snapshot = await this.#snapshotAmong(project);
     if (snapshot) await this.#act(project, 'snapshots', snapshot.id, { 'os-force_delete': {} });
+  }
+
+  async attach(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available']);
+    if (!volume) return;
+    const attachment = { volume_uuid: volume.id, connector: { host: hostname() } };
+    const answer = await this.#door.ask(project, { method: 'POST', path: '/attachments', body: { attachment } });
+    if (answer?.status !== 200 || this.#chance.is(0.3)) return;
+    const path = `/attachments/${answer.body.attachment.id}/action`;
+    await this.#door.ask(project, { method: 'POST', path, body: { 'os-complete': null } });
+  }
+
+  async detach(project: string): Promise<void> {
+    const answer = await this.#door.ask(project, { method: 'GET', path: '/attachments' });
+    const one = this.#chance.among((answer?.body?.attachments ?? []) as readonly { readonly id: string }[]);
+    if (one) await this.#door.ask(project, { method: 'DELETE', path: `/attachments/${one.id}` });
   }
 
   /** As the command line does: a wish in the flow's row. */
