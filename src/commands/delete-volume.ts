@@ -30,6 +30,9 @@ export interface DeleteVolumeOptions {
   readonly force: boolean;
 }
 
+/** Deleted with their volume at once: so many fit in the input of a flow. */
+const MOST_SNAPSHOTS = 400;
+
 export async function deleteVolume(
   desk: Desk,
   caller: Caller,
@@ -97,6 +100,10 @@ function checkSnapshots(
   if (!cascade)
     throw new InvalidVolume(
       `Volume ${volume.id} has ${snapshots.length} snapshots; delete them first, or ask for cascade.`,
+    );
+  if (snapshots.length > MOST_SNAPSHOTS)
+    throw new InvalidVolume(
+      `Volume ${volume.id} has ${snapshots.length} snapshots; at most ${MOST_SNAPSHOTS} are deleted with it. Delete some first.`,
     );
   // They stayed with the project that gave the volume away.
   if (!caller.isAdmin && snapshots.some(({ projectId }) => projectId !== caller.projectId))

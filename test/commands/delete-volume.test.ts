@@ -4,8 +4,9 @@ import { createSnapshot } from '../../src/commands/create-snapshot.ts';
 import { createVolume } from '../../src/commands/create-volume.ts';
 import { deleteVolume } from '../../src/commands/delete-volume.ts';
 import { manageVolume } from '../../src/commands/manage-volume.ts';
-import { updateSnapshot } from '../../src/db/snapshots.ts';
+import { deleteSnapshotRow, getSnapshot, insertSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
 import { findVolume } from '../../src/db/volumes.ts';
+import type { Tx } from '../../src/db/writer.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { ManageExistingInvalidReference } from '../../src/model/errors.ts';
@@ -45,6 +46,22 @@ describe('deleting a volume', () => {
       (await live.snapshots()).map(({ id, status }) => [id, status]),
       [[snapshot.id, 'deleting']],
     );
+    assert.equal((await live.flowOf(`volume:${volume.id}`)).name, 'delete_volume');
+  });
+
+  it('takes four hundred snapshots with it, and is refused with more', async (context) => {
+    const live = await liveSite(context, resting);
+    const volume = await givenVolume(live.site);
+    const { id } = await givenSnapshot(live.site, volume);
+    const another = async (tx: Tx): Promise<void> =>
+      void (await insertSnapshot(tx, { ...(await getSnapshot(tx.db, id)), id: uuid() }));
+    await live.site.database.write(async (tx) => {
+      for (let count = 1; count < 401; count += 1) await another(tx);
+    });
+    const deleted = () => deleteVolume(live.desk, caller, volume.id, { cascade: true, force: false });
+    await refused(live, deleted, invalid(/has 401 snapshots; at most 400/));
+    await live.site.database.write((tx) => deleteSnapshotRow(tx, id));
+    await deleted();
     assert.equal((await live.flowOf(`volume:${volume.id}`)).name, 'delete_volume');
   });
 
