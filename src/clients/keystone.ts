@@ -6,7 +6,7 @@
  * again does not reach Keystone. Requests that bring the same token at once wait for one answer. Whoever cannot be
  * asked about is not let in: away, slow or confused is 503, a token that is unknown, expired or told wrongly is 401.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { elapsed, millis, now } from '../lib/clock.ts';
 import type { KeystoneConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
@@ -61,7 +61,7 @@ export class Keystone implements TokenSource, OwnToken {
   token(text: string, { evenExpired = false } = {}): Token | Promise<Token> {
     // What cannot be a header of ours cannot be a token either.
     if (text.length > LONGEST || !/^[\x21-\x7e]+$/.test(text)) throw new Unauthorized();
-    const key = `${evenExpired}${createHash('sha256').update(text).digest('base64')}`;
+    const key = `${evenExpired}${hash('sha256', text, 'base64')}`;
     const known = this.#known.get(key);
     if (known !== undefined && known.until > elapsed()) {
       if (known.token === undefined) throw new Unauthorized();

@@ -7,7 +7,7 @@
  *
  * What was found is believed for some seconds: a token that another process revokes works here as long.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Database } from '../../db/database.ts';
 import { deleteToken, findToken, type IssuedToken, insertToken } from '../../db/tokens.ts';
 import { elapsed, fromNow, millis, now, type Timestamp } from '../../lib/clock.ts';
@@ -112,5 +112,5 @@ export class IssuedTokens implements TokenSource {
   }
 }
 
-const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
-const markOf = (hash: string): string => createHash('sha256').update(`mark:${hash}`).digest('base64url').slice(0, 22);
+const digestOf = (text: string): string => hash('sha256', text, 'base64url');
+const markOf = (secretHash: string): string => hash('sha256', `mark:${secretHash}`, 'base64url').slice(0, 22);
