@@ -1,6 +1,7 @@
 /**
  * What a read costs: the CPU of the server's process for a list of 1,000 volumes in detail, and for one volume, beside a bare
- * `node:http` server that sends the same prepared bytes. The load comes from a third process.
+ * `node:http` server that sends the same prepared bytes. The load comes from a third process. It is measured a second time with
+ * callers who show a token of Pumice's own, which it has seen before.
  */
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,7 @@ import { fill } from './fill.ts';
 import { result, type Server, startServer } from './processes.ts';
 import { quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
-import { HEADERS, path } from './subject.ts';
+import { HEADERS, type Headers, type Identity, path, signedIn } from './subject.ts';
 import { DIALECTS, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
 const CONNECTIONS = 8;
@@ -24,63 +25,80 @@ interface ReadFigures {
 export async function reads(world: World): Promise<Result[]> {
   const database = await newDatabase(world, 'sqlite');
   await fill(database, { volumes: 1_000, flows: 0 });
+  const other = await newDatabase(world, 'sqlite', database);
   const subject = await startReads(world, database);
+  const strict = await startReads(world, other, 'local');
   const bare = await startServer('bare.ts', [subject.server.address, LIST, subject.one]);
-  const ours = () => readsOf(world, subject.server, subject.one);
-  const theirs = () => readsOf(world, bare, subject.one);
+  const ours = () => readsOf(world, subject);
+  const known = () => readsOf(world, strict);
+  const theirs = () => readsOf(world, { ...subject, server: bare });
   world.tell('warming up');
   await ours();
+  await known();
   await theirs();
-  const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
+  const measured = await rounds(world.rounds, { ours, known, theirs }, world.tell);
   await bare.stop();
   await subject.server.stop();
+  await strict.server.stop();
   await dropDatabase(world, database);
-  const row = (figure: string, key: keyof ReadFigures, unit: string, scale: number): Row => {
-    const [mine, other] = [measured.ours, measured.theirs].map((figures) => figures.map((each) => each[key] * scale));
+  await dropDatabase(world, other);
+  const row = (figure: string, whose: 'ours' | 'known', key: keyof ReadFigures, unit: string, scale: number): Row => {
+    const [mine, beside] = [measured[whose], measured.theirs].map((figures) =>
+      figures.map((each) => each[key] * scale),
+    );
     return {
       figure,
       measured: quantity(mine ?? [], unit),
-      beside: { what: 'bare node:http', quantity: quantity(other ?? [], unit) },
-      ratio: ratios(mine ?? [], other ?? []),
+      beside: { what: 'bare node:http', quantity: quantity(beside ?? [], unit) },
+      ratio: ratios(mine ?? [], beside ?? []),
       wanted: { of: 'ratio', atMost: 1.5 },
     };
   };
   return [
-    row(`CPU of a list of 1,000 volumes in detail, ${DIALECTS.sqlite}`, 'listMs', 'ms', 1),
-    row(`CPU of a get of one volume, ${DIALECTS.sqlite}`, 'getMs', 'µs', 1000),
+    row(`CPU of a list of 1,000 volumes in detail, ${DIALECTS.sqlite}`, 'ours', 'listMs', 'ms', 1),
+    row(`CPU of a get of one volume, ${DIALECTS.sqlite}`, 'ours', 'getMs', 'µs', 1000),
+    row(`The list with a token, ${DIALECTS.sqlite}`, 'known', 'listMs', 'ms', 1),
+    row(`The get with a token, ${DIALECTS.sqlite}`, 'known', 'getMs', 'µs', 1000),
   ];
 }
 
 interface ReadSubject extends AsyncDisposable {
   readonly server: Server;
+  readonly headers: Headers;
   /** The path of one volume. */
   readonly one: string;
 }
 
 /** A service on a database with 1,000 volumes or more. */
-export async function startReads(world: World, database: string): Promise<ReadSubject> {
-  const server = await startServer('service.ts', [database, newDirectory(world)]);
-  const answer = await fetch(`${server.address}${LIST}`, { headers: HEADERS });
+export async function startReads(world: World, database: string, identity: Identity = 'noauth'): Promise<ReadSubject> {
+  const server = await startServer('service.ts', [database, newDirectory(world), identity]);
+  const headers = identity === 'local' ? await signedIn(server.address) : HEADERS;
+  const answer = await fetch(`${server.address}${LIST}`, { headers });
   const { volumes } = (await answer.json()) as { volumes: readonly { readonly id: string }[] };
   assert.equal(volumes.length, 1_000);
   return {
     server,
+    headers,
     one: path(`/volumes/${volumes[500]?.id}`),
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 
 /** CPU milliseconds a request. */
-export async function readsOf(world: World, server: Server, one: string): Promise<ReadFigures> {
+export async function readsOf(world: World, subject: Omit<ReadSubject, keyof AsyncDisposable>): Promise<ReadFigures> {
   return {
-    listMs: await cpuOfEach(server, LIST, LISTS / world.haste),
-    getMs: await cpuOfEach(server, one, GETS / world.haste),
+    listMs: await cpuOfEach(subject, LIST, LISTS / world.haste),
+    getMs: await cpuOfEach(subject, subject.one, GETS / world.haste),
   };
 }
 
-async function cpuOfEach(server: Server, what: string, amount: number): Promise<number> {
+async function cpuOfEach(
+  { server, headers }: Pick<ReadSubject, 'server' | 'headers'>,
+  what: string,
+  amount: number,
+): Promise<number> {
   const before = await server.usage();
-  await load(`${server.address}${what}`, amount);
+  await load(`${server.address}${what}`, headers, amount);
   return ((await server.usage()).cpuMs - before.cpuMs) / amount;
 }
 
@@ -90,9 +108,9 @@ interface Load {
   readonly '2xx': number;
 }
 
-async function load(url: string, amount: number): Promise<void> {
+async function load(url: string, sent: Headers, amount: number): Promise<void> {
   const autocannon = fileURLToPath(import.meta.resolve('autocannon'));
-  const headers = Object.entries(HEADERS).flatMap(([name, value]) => ['-H', `${name}=${value}`]);
+  const headers = Object.entries(sent).flatMap(([name, value]) => ['-H', `${name}=${value}`]);
   const options = ['--json', '--no-progress', '-c', String(CONNECTIONS), '-a', String(amount), ...headers];
   const told = await result<Load>(process.execPath, [autocannon, ...options, url]);
   assert.deepEqual([told['2xx'], told.non2xx, told.errors], [amount, 0, 0], `${url} was not answered`);

@@ -82,8 +82,8 @@ async function figuresIn(world: World, dialect: Dialect, like: string): Promise<
   const creates = await within((database) => createsIn(world, database));
   const reads = await within(async (database) => {
     await using subject = await startReads(world, database);
-    await readsOf(world, subject.server, subject.one);
-    return await readsOf(world, subject.server, subject.one);
+    await readsOf(world, subject);
+    return await readsOf(world, subject);
   });
   const start = await within((database) => startOn(world, database));
   return {

@@ -6,6 +6,8 @@ export const PROJECT = '0123456789abcdef0123456789abcdef';
 export const USER = 'fedcba9876543210fedcba9876543210';
 export const HOST = 'bench@file';
 
+export type Headers = Readonly<Record<string, string>>;
+
 /** What a client sends with each request. */
 export const HEADERS = {
   'x-auth-token': `${USER}:${PROJECT}`,
@@ -32,7 +34,33 @@ create = true
 max_over_subscription_ratio = 100000
 `;
 
-export const configOf = (database: string, directory: string): Config =>
-  parseConfig({ toml: configToml(database, directory) });
+/** The same user and project, who must show a token. The hash is cheap: signing in is not measured. */
+const IDENTITY = [
+  'api.auth_strategy=local',
+  `identity.projects.bench.id=${PROJECT}`,
+  `identity.users.bench.id=${USER}`,
+  'identity.users.bench.password_hash=scrypt:10:8:1:4J32k7pa8lfKnpIukqkv5A:qlDvMeiQ8X8o-JgHhbLDO-HxFH3GvhJtoBshRQQTbEE',
+  'identity.users.bench.roles.bench=admin',
+];
+
+export type Identity = 'noauth' | 'local';
+
+export const configOf = (database: string, directory: string, identity: Identity): Config =>
+  parseConfig({ toml: configToml(database, directory), set: identity === 'local' ? IDENTITY : [] });
+
+/** What a client sends with each request where it must be somebody. */
+export async function signedIn(address: string): Promise<Headers> {
+  const user = { id: USER, password: 'bench' };
+  const answer = await fetch(`${address}/identity/v3/auth/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      auth: { identity: { methods: ['password'], password: { user } }, scope: { project: { id: PROJECT } } },
+    }),
+  });
+  const token = answer.headers.get('x-subject-token');
+  if (token === null) throw new Error(`Signing in was answered ${answer.status}: ${await answer.text()}`);
+  return { ...HEADERS, 'x-auth-token': token };
+}
 
 export const path = (rest: string): string => `/v3/${PROJECT}${rest}`;
