@@ -1,0 +1,317 @@
+/**
+ * Volumes from images of Debian's own Glance, which knows nothing of us: first one that believes in headers who asks it, then
+ * one behind Debian's Keystone. Run by `glance.sh`.
+ *
+ * Glance is killed while it sends an image, its data is changed behind its back, images are deleted meanwhile: what becomes a
+ * volume is what the image's owner has put there, and what fails leaves nothing.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { diskImages } from '../flows/site-images.ts';
+import { GlanceProcess } from './glance-process.ts';
+import { KeystoneProcess } from './keystone-process.ts';
+import { liveService } from './live-service.ts';
+import { missing, PythonClient } from './python-client.ts';
+
+const DEADLINE_MS = 60_000;
+const LARGE_BYTES = 192 * 1024 ** 2;
+
+function isInstalled(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const noGlance = isInstalled('glance-manage')
+  ? false
+  : 'Glance is not installed; test/compat/glance.sh does it as root';
+const noKeystone = isInstalled('keystone-manage')
+  ? missing(['openstackclient'], ['python3-openstackclient'])
+  : 'Keystone is not installed; test/compat/glance.sh does it as root';
+
+type Headers = Readonly<Record<string, string>>;
+
+interface NewImage {
+  readonly diskFormat?: string;
+  readonly visibility?: string;
+  readonly properties?: Headers;
+}
+
+/** Puts an image into Glance as whoever the headers say; its id. */
+async function upload(glance: GlanceProcess, who: Headers, data: Buffer, wanted: NewImage = {}): Promise<string> {
+  const { diskFormat = 'raw', visibility = 'private', properties } = wanted;
+  const made = await fetch(`${glance.url}/v2/images`, {
+    method: 'POST',
+    headers: { ...who, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      name: 'image',
+      disk_format: diskFormat,
+      container_format: 'bare',
+      visibility,
+      ...properties,
+    }),
+  });
+  assert.equal(made.status, 201, await made.clone().text());
+  const { id } = (await made.json()) as { id: string };
+  const sent = await fetch(`${glance.url}/v2/images/${id}/file`, {
+    method: 'PUT',
+    headers: { ...who, 'content-type': 'application/octet-stream' },
+    body: new Uint8Array(data),
+  });
+  assert.equal(sent.status, 204, await sent.text());
+  return id;
+}
+
+/** No two places of it are alike. */
+function largeData(): Buffer {
+  const data = Buffer.alloc(LARGE_BYTES, 'pumice');
+  for (let at = 0; at < LARGE_BYTES; at += 4096) data.writeUInt32BE(at, at);
+  return data;
+}
+
+async function start(t: TestContext, glance: GlanceProcess, set: readonly string[] = []) {
+  const service = await liveService(t, ['images.store=glance', `images.glance_url=${glance.url}`, ...set]);
+  const conversion = join(service.images, '..', 'conversion');
+  const backends = [service.backend('fast'), service.backend('large')];
+  const create = async (imageRef: string, token = 'test:demo') => {
+    const answer = await fetch(`${service.endpoint}/volumes`, {
+      method: 'POST',
+      headers: { 'x-auth-token': token, 'content-type': 'application/json' },
+      body: JSON.stringify({ volume: { size: 1, imageRef } }),
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: a refusal has another shape
+    return { status: answer.status, body: (await answer.json()) as any };
+  };
+  const created = async (imageRef: string, token?: string): Promise<string> => {
+    const { status, body } = await create(imageRef, token);
+    assert.equal(status, 202, JSON.stringify(body));
+    return body.volume.id;
+  };
+  const fileOf = async (id: string): Promise<string | undefined> => {
+    const files = await Promise.all(
+      backends.map(async (path) => (await readdir(path)).map((name) => join(path, name))),
+    );
+    return files.flat().find((path) => path.includes(id));
+  };
+  return {
+    service,
+    create,
+    created,
+    async beginsWith(id: string, data: Buffer): Promise<void> {
+      const path = await fileOf(id);
+      assert.ok(path !== undefined, 'the volume has a file');
+      const file = await open(path);
+      const { buffer } = await file.read(Buffer.alloc(data.length), 0, data.length, 0);
+      await file.close();
+      assert.ok(buffer.equals(data), 'the volume holds what the image held');
+      assert.deepEqual(await readdir(conversion), []);
+    },
+    async nothingIsLeft(id: string): Promise<void> {
+      assert.equal(await fileOf(id), undefined);
+      assert.deepEqual(await readdir(conversion), []);
+    },
+    /** Resolves when a part of an image has arrived, and Glance has been killed before the rest has. */
+    async killedInMidDownload(): Promise<void> {
+      const deadline = performance.now() + DEADLINE_MS;
+      for (;;) {
+        const [name] = await readdir(conversion);
+        const arrived = name === undefined ? 0 : (await stat(join(conversion, name))).size;
+        if (arrived > 0) {
+          glance.freeze();
+          await glance.end();
+          assert.ok(arrived < LARGE_BYTES, 'Glance was killed too late');
+          return;
+        }
+        assert.ok(performance.now() < deadline, 'nothing ever arrived');
+        await pause(1);
+      }
+    },
+  };
+}
+
+describe('images of a real Glance', { skip: noGlance }, () => {
+  const OWNER: Headers = {
+    'x-identity-status': 'Confirmed',
+    'x-user-id': 'test',
+    'x-project-id': 'demo',
+    'x-roles': 'member,reader',
+  };
+  let glance: GlanceProcess;
+  before(async () => {
+    glance = await GlanceProcess.start();
+  });
+  after(() => glance?.remove());
+
+  for (const format of ['raw', 'qcow2'] as const)
+    it(`of format ${format} become volumes`, async (t) => {
+      const { service, created, beginsWith } = await start(t, glance);
+      const images = await diskImages();
+      const image = await upload(glance, OWNER, await readFile(images[format]), { diskFormat: format });
+      const id = await created(image);
+      const volume = await service.volume(id);
+      assert.equal(volume.bootable, 'true');
+      assert.partialDeepStrictEqual(volume.volume_image_metadata, { image_id: image, disk_format: format });
+      await beginsWith(id, await readFile(images.raw));
+    });
+
+  it('whose data is not what was uploaded make no volume, and leave nothing', async (t) => {
+    const { service, created, nothingIsLeft } = await start(t, glance);
+    const image = await upload(glance, OWNER, await readFile((await diskImages()).raw));
+    const file = await open(glance.file(image), 'r+');
+    await file.write('x', 4000);
+    await file.close();
+    const id = await created(image);
+    await service.volume(id, 'error');
+    await nothingIsLeft(id);
+  });
+
+  it('that are signed are refused', async (t) => {
+    const { create } = await start(t, glance);
+    const properties = { img_signature: 'bm8=', img_signature_hash_method: 'SHA-256' };
+    const image = await upload(glance, OWNER, await readFile((await diskImages()).raw), { properties });
+    const { status, body } = await create(image);
+    assert.equal(status, 400);
+    assert.match(body.badRequest.message, /is signed/);
+  });
+
+  it('that are there no more, or not yet, are refused', async (t) => {
+    const { create } = await start(t, glance);
+    const image = await upload(glance, OWNER, Buffer.alloc(512));
+    const gone = await fetch(`${glance.url}/v2/images/${image}`, { method: 'DELETE', headers: OWNER });
+    assert.equal(gone.status, 204);
+    assert.equal((await create(image)).status, 404);
+    const queued = await fetch(`${glance.url}/v2/images`, {
+      method: 'POST',
+      headers: { ...OWNER, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'later', disk_format: 'raw', container_format: 'bare' }),
+    });
+    const { status, body } = await create(((await queued.json()) as { id: string }).id);
+    assert.equal(status, 400);
+    assert.match(body.badRequest.message, /queued/);
+  });
+
+  describe('that it was sending when it was killed', () => {
+    const data = largeData();
+    let image: string;
+    before(async () => {
+      image = await upload(glance, OWNER, data);
+    });
+
+    it('arrive when it is back, and only the rest is sent', async (t) => {
+      const { service, created, beginsWith, killedInMidDownload } = await start(t, glance);
+      const id = await created(image);
+      await killedInMidDownload();
+      await glance.begin();
+      await service.volume(id);
+      await beginsWith(id, data);
+      assert.match(await glance.log(), new RegExp(`GET /v2/images/${image}/file HTTP/1.1" 206`));
+    });
+
+    it('are given up when it stays away: an error, and nothing is left', async (t) => {
+      const { service, create, created, nothingIsLeft, killedInMidDownload } = await start(t, glance);
+      const id = await created(image);
+      await killedInMidDownload();
+      await service.volume(id, 'error');
+      await nothingIsLeft(id);
+      assert.equal((await create(image)).status, 503);
+      await glance.begin();
+    });
+
+    it('are given up when they were deleted meanwhile: an error, and nothing is left', async (t) => {
+      const { service, created, nothingIsLeft, killedInMidDownload } = await start(t, glance);
+      const id = await created(image);
+      await killedInMidDownload();
+      glance.deleteWhileDown(image);
+      await glance.begin();
+      await service.volume(id, 'error');
+      await nothingIsLeft(id);
+    });
+  });
+});
+
+describe('images of a real Glance behind a real Keystone', { skip: noGlance || noKeystone }, () => {
+  let keystone: KeystoneProcess;
+  let glance: GlanceProcess;
+  let openstack: PythonClient;
+
+  async function says(env: Headers, ...argv: readonly string[]): Promise<string> {
+    const { code, out, err } = await openstack.run(env, argv);
+    assert.equal(code, 0, `${argv.join(' ')}: ${err}`);
+    return out;
+  }
+
+  /** Secrets are made of names. */
+  const tokenOf = async (user: string, project: string): Promise<string> =>
+    (await says(keystone.env(user, `secret of ${user}`, project), 'token', 'issue', '-f', 'value', '-c', 'id')).trim();
+
+  before(async () => {
+    keystone = await KeystoneProcess.start();
+    openstack = new PythonClient('openstack', 'openstackclient.shell');
+    const admin = keystone.env();
+    for (const project of ['service', 'demo', 'other']) await says(admin, 'project', 'create', project);
+    await says(admin, 'role', 'create', 'service');
+    for (const [user, project, ...roles] of [
+      ['pumice', 'service', 'service', 'admin'],
+      ['weak', 'service', 'service'],
+      ['glance', 'service', 'service'],
+      ['bob', 'demo', 'member'],
+      ['zoe', 'other', 'member'],
+    ] as const) {
+      await says(admin, 'user', 'create', '--password', `secret of ${user}`, user);
+      for (const role of roles) await says(admin, 'role', 'add', '--project', project, '--user', user, role);
+    }
+    glance = await GlanceProcess.start({ url: keystone.url, username: 'glance', password: 'secret of glance' });
+  });
+  after(async () => {
+    await openstack?.close();
+    await glance?.remove();
+    await keystone?.remove();
+  });
+
+  const asking = (user: string): readonly string[] => [
+    'api.auth_strategy=keystone',
+    `keystone.auth_url=${keystone.url}`,
+    `keystone.username=${user}`,
+    `keystone.password=secret of ${user}`,
+  ];
+
+  async function statusOf(endpoint: string, token: string, id: string): Promise<string> {
+    const deadline = performance.now() + DEADLINE_MS;
+    for (;;) {
+      const answer = await fetch(`${endpoint}/volumes/${id}`, { headers: { 'x-auth-token': token } });
+      const { volume } = (await answer.json()) as { volume: { status: string } };
+      if (volume.status === 'available' || volume.status === 'error') return volume.status;
+      assert.ok(performance.now() < deadline, `the volume is still ${volume.status}`);
+      await pause(50);
+    }
+  }
+
+  it('are seen with the user’s own right, and read with ours', async (t) => {
+    const { service, create, created, beginsWith } = await start(t, glance, asking('pumice'));
+    const [bob, zoe] = [await tokenOf('bob', 'demo'), await tokenOf('zoe', 'other')];
+    const data = await readFile((await diskImages()).raw);
+    const image = await upload(glance, { 'x-auth-token': bob }, data);
+    const id = await created(image, bob);
+    assert.equal(await statusOf(service.endpoint, bob, id), 'available');
+    await beginsWith(id, data);
+    assert.equal((await create(image, zoe)).status, 404, 'an image of another project');
+    const shared = await upload(glance, { 'x-auth-token': bob }, data, { visibility: 'community' });
+    assert.equal(await statusOf(service.endpoint, zoe, await created(shared, zoe)), 'available');
+  });
+
+  it('cannot be read by a service that has no right to: an error, and nothing is left', async (t) => {
+    const { service, created, nothingIsLeft } = await start(t, glance, asking('weak'));
+    const bob = await tokenOf('bob', 'demo');
+    const image = await upload(glance, { 'x-auth-token': bob }, await readFile((await diskImages()).raw));
+    const id = await created(image, bob);
+    assert.equal(await statusOf(service.endpoint, bob, id), 'error');
+    await nothingIsLeft(id);
+  });
+});
