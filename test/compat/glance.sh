@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 . scripts/bootstrap.sh
 
 if ! command -v glance-manage >/dev/null || ! command -v keystone-manage >/dev/null; then
-  packages='glance-api keystone python3-openstackclient'
+  packages='glance-api keystone'
   if [ "$(id -u)" != 0 ]; then
     echo "Glance or Keystone is not installed; as root: apt-get install --no-install-recommends $packages" >&2
     exit 1
