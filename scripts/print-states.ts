@@ -42,7 +42,7 @@ const FLOW = `| state | means | goes on by |
 | pending | begun in a request's transaction; nothing has run yet | itself |
 | running | its tasks run, forward | itself |
 | reverting | a failure is journaled; reverts run, newest first | itself |
-| stuck | a revert failed again and again | an operator: \`pumice flows resume\` |
+| stuck | a revert failed again and again | an operator: \`pumice flows resume\`, or \`abandon\` |
 | success | all tasks are done; its holds are released | – |
 | reverted | every task that had started was reverted; its holds are released | – |
 `;
