@@ -32,7 +32,7 @@ export interface Grant {
   readonly notAfter?: Timestamp;
 }
 
-const FORM = /^[A-Za-z0-9_-]{43}$/;
+const FORM = /^[0-9a-f]{64}$/;
 const BELIEVED_MS = 5_000;
 const MOST_KNOWN = 10_000;
 
@@ -49,7 +49,8 @@ export class IssuedTokens implements TokenSource {
   }
 
   async issue(grant: Grant): Promise<{ readonly text: string; readonly session: Session }> {
-    const text = randomBytes(32).toString('base64url');
+    // In digits, so that none begins with a hyphen: `openstack token revoke TOKEN` would take it for an option.
+    const text = randomBytes(32).toString('hex');
     const { methods, user, project, credential, notAfter } = grant;
     const latest = fromNow(this.#lifetimeMs);
     const issued: IssuedToken = {
