@@ -1,6 +1,6 @@
 /** Worlds for the proof of the file driver: a fresh directory for each, on whatever file system `parent` is. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
@@ -73,14 +73,9 @@ async function fill(parent: string, freeBytes: number): Promise<() => Promise<vo
   const before = await freeIn(parent);
   const file = await open(path, 'w');
   try {
-    for (let step = 16 * 1024 ** 2; step >= 65_536; ) {
-      const { bavail, bsize } = await statfs(parent);
-      if (bavail * bsize <= freeBytes) break;
-      const bytes = Math.min(step, Math.max(65_536, bavail * bsize - freeBytes));
-      const written = await file.write(Buffer.alloc(bytes, 'ballast')).catch(() => ({ bytesWritten: 0 }));
-      await file.sync().catch(() => {});
-      if (written.bytesWritten < bytes) step /= 4;
-    }
+    // What was deleted before may give its space back only now: it is taken, too, until a sync brings no more.
+    for (let room = await takeRoom(file, parent, freeBytes); room; room = await takeRoom(file, parent, freeBytes))
+      await exec(['sync', '-f', parent], calm());
   } finally {
     await file.close();
   }
@@ -93,6 +88,21 @@ async function fill(parent: string, freeBytes: number): Promise<() => Promise<vo
     }
     throw new Error(`${parent} does not give its space back.`);
   };
+}
+
+/** Resolves with whether anything was there to take. */
+async function takeRoom(file: FileHandle, parent: string, freeBytes: number): Promise<boolean> {
+  let taken = 0;
+  for (let step = 16 * 1024 ** 2; step >= 65_536; ) {
+    const free = await freeIn(parent);
+    if (free <= freeBytes) break;
+    const bytes = Math.min(step, Math.max(65_536, free - freeBytes));
+    const { bytesWritten } = await file.write(Buffer.alloc(bytes, 'ballast')).catch(() => ({ bytesWritten: 0 }));
+    await file.sync().catch(() => {});
+    taken += bytesWritten;
+    if (bytesWritten < bytes) step /= 4;
+  }
+  return taken > 0;
 }
 
 const MOST_SYNCS = 500;
