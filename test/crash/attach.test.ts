@@ -73,6 +73,7 @@ async function onSite(body: (site: Site) => Promise<void>): Promise<void> {
   await withPumice(async ({ directory, run }) => {
     const port = await freePort();
     const client = new Client();
+    const started: ReturnType<Bench['run']>[] = [];
     const iscsi = [
       'driver=file',
       `path=${join(directory, 'volumes')}`,
@@ -86,12 +87,16 @@ async function onSite(body: (site: Site) => Promise<void>): Promise<void> {
         directory,
         start: async () => {
           const pumice = run('serve', '--data', directory, '--set', 'api.port=0', ...iscsi);
+          started.push(pumice);
           client.address = await pumice.address();
           return pumice;
         },
         file: (kind, id) => join(directory, 'volumes', `${kind}-${id}`),
       });
     } finally {
+      // A Pumice that lives would start its tgtd again.
+      for (const pumice of started) pumice.signal('SIGKILL');
+      await Promise.all(started.map((pumice) => pumice.ended()));
       await killTgtd(directory);
     }
   });
