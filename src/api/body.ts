@@ -69,6 +69,8 @@ export const Nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Ty
 export const Maybe = <S extends TSchema>(schema: S) => Type.Optional(Nullable(schema));
 
 export const Text255 = Type.String({ maxLength: 255 });
+/** Not empty, and more than blanks. */
+export const NotBlank255 = Type.String({ maxLength: 255, pattern: '\\S' });
 export const Uuid = Type.String({ format: 'uuid' });
 
 const BOOLEAN_TEXT =
@@ -99,6 +101,11 @@ export const MetadataItem = Type.Record(MetadataKey, Text255, {
   minProperties: 1,
   maxProperties: 1,
 });
+
+/** Rejects with `InvalidInput` when a body that is one key with its value has another key than the URL. */
+export function checkItemKey(item: object, key: string): void {
+  if (!Object.hasOwn(item, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
+}
 
 /** A name or description as a new API or as an old one calls it; absent when the body has neither. */
 export function named(

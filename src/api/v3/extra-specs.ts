@@ -3,9 +3,9 @@
 import { volumeTypeFor } from '../../commands/find.ts';
 import { setExtraSpecs } from '../../commands/set-extra-specs.ts';
 import { Type } from '../../lib/schema.ts';
-import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
+import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
-import { CLOSED, MetadataBody, MetadataItem } from '../body.ts';
+import { CLOSED, checkItemKey, MetadataBody, MetadataItem } from '../body.ts';
 import { type Call, route } from '../route.ts';
 
 type ExtraSpecs = VolumeType['extraSpecs'];
@@ -64,7 +64,7 @@ export const extraSpecs = [
     body: MetadataItem,
     async handle({ desk, caller, params: { id, key }, body }) {
       const metadata = body as ExtraSpecs;
-      if (!Object.hasOwn(metadata, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
+      checkItemKey(metadata, key);
       await setExtraSpecs(desk, caller, id, { is: 'merge', metadata });
       return metadata;
     },

@@ -3,9 +3,9 @@
 import { setGroupSpecs } from '../../commands/update-group-type.ts';
 import { getGroupType } from '../../db/group-types.ts';
 import { Type } from '../../lib/schema.ts';
-import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
+import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { GroupType } from '../../model/group-type.ts';
-import { CLOSED, MetadataBody, MetadataItem } from '../body.ts';
+import { CLOSED, checkItemKey, MetadataBody, MetadataItem } from '../body.ts';
 import { GROUP_TYPES } from '../microversion.ts';
 import { route } from '../route.ts';
 
@@ -55,7 +55,7 @@ export const groupSpecs = [
     body: MetadataItem,
     async handle({ desk, caller, params: { id, key }, body }) {
       const metadata = body as GroupSpecs;
-      if (!Object.hasOwn(metadata, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
+      checkItemKey(metadata, key);
       await setGroupSpecs(desk, caller, id, { is: 'merge', metadata });
       return metadata;
     },

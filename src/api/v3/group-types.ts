@@ -7,26 +7,24 @@ import { updateGroupType } from '../../commands/update-group-type.ts';
 import { findGroupTypeByName, type GroupTypeField, listGroupTypes } from '../../db/group-types.ts';
 import type { Filter } from '../../db/list-query.ts';
 import { Type } from '../../lib/schema.ts';
-import { GroupTypeNotFound, InvalidInput } from '../../model/errors.ts';
-import type { GroupType, GroupTypePatch } from '../../model/group-type.ts';
-import { CLOSED, LooseBoolean, Maybe, MetadataKey, Nullable, Text255, trimmed } from '../body.ts';
+import { GroupTypeNotFound } from '../../model/errors.ts';
+import type { GroupType } from '../../model/group-type.ts';
+import { CLOSED, LooseBoolean, Maybe, NotBlank255, Text255, trimmed } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
 import { GROUP_TYPES } from '../microversion.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { readBoolean } from '../query.ts';
 import { type Call, route } from '../route.ts';
-
-/** Not empty, and more than blanks. */
-const TypeName = Type.String({ maxLength: 255, pattern: '\\S' });
+import { SpecsWish, specsIn, TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
 
 const CreateBody = Type.Object(
   {
     group_type: Type.Object(
       {
-        name: TypeName,
+        name: NotBlank255,
         description: Maybe(Text255),
         is_public: Maybe(LooseBoolean),
-        group_specs: Maybe(Type.Record(MetadataKey, Nullable(Text255), CLOSED)),
+        group_specs: SpecsWish,
       },
       CLOSED,
     ),
@@ -34,15 +32,7 @@ const CreateBody = Type.Object(
   CLOSED,
 );
 
-const UpdateBody = Type.Object(
-  {
-    group_type: Type.Object(
-      { name: Maybe(TypeName), description: Maybe(Text255), is_public: Maybe(LooseBoolean) },
-      CLOSED,
-    ),
-  },
-  CLOSED,
-);
+const UpdateBody = Type.Object({ group_type: TypeUpdate }, CLOSED);
 
 const FILTERS: FilterTable<GroupTypeField> = {
   id: { field: 'id', as: 'text' },
@@ -50,15 +40,6 @@ const FILTERS: FilterTable<GroupTypeField> = {
   description: { field: 'description', as: 'text' },
   // Who asks counts too: `visible`.
   is_public: { field: 'isPublic', as: () => [] },
-};
-
-const SORT_KEYS: Readonly<Record<string, GroupTypeField>> = {
-  id: 'id',
-  name: 'name',
-  description: 'description',
-  is_public: 'isPublic',
-  created_at: 'createdAt',
-  updated_at: 'updatedAt',
 };
 
 const all = { path: '/group_types', since: GROUP_TYPES } as const;
@@ -70,7 +51,7 @@ export const groupTypes = [
     method: 'GET',
     policy: '@',
     async handle(call) {
-      const page = pageOf(call, SORT_KEYS);
+      const page = pageOf(call, TYPE_SORT_KEYS);
       const filters = filtersOf(call, 'group_type', FILTERS);
       const query = filters && { ...page, filters: [...filters, ...visible(call)] };
       const types = query === undefined || page.limit === 0 ? [] : await listGroupTypes(call.desk.db.read, query);
@@ -90,12 +71,11 @@ export const groupTypes = [
     body: CreateBody,
     async handle(call) {
       const { group_type: wish } = call.body;
-      const specs = Object.entries(wish.group_specs ?? {});
       const type = await createGroupType(call.desk, call.caller, {
         name: wish.name.trim(),
         description: trimmed(wish.description),
         isPublic: readBoolean(wish.is_public ?? true, 'is_public'),
-        groupSpecs: Object.fromEntries(specs.filter((entry): entry is [string, string] => entry[1] !== null)),
+        groupSpecs: specsIn(wish.group_specs),
       });
       return { group_type: view(type, call) };
     },
@@ -119,14 +99,7 @@ export const groupTypes = [
     policy: 'group:group_types:update',
     body: UpdateBody,
     async handle(call) {
-      const { name, description, is_public: isPublic } = call.body.group_type;
-      const patch: GroupTypePatch = {
-        ...(name != null && { name: name.trim() }),
-        ...(description != null && { description: description.trim() }),
-        ...(isPublic != null && { isPublic: readBoolean(isPublic, 'is_public') }),
-      };
-      if (Object.keys(patch).length === 0)
-        throw new InvalidInput('Specify the name, the description, is_public or a combination of them.');
+      const patch = typePatch(call.body.group_type);
       return { group_type: view(await updateGroupType(call.desk, call.caller, call.params.id, patch), call) };
     },
   }),

@@ -4,9 +4,9 @@ import type { MetadataChange, Unchanged } from '../../commands/change-metadata.t
 import type { Desk } from '../../commands/desk.ts';
 import { Type } from '../../lib/schema.ts';
 import type { Caller } from '../../model/caller.ts';
-import { InvalidInput, MetadataKeyNotFound } from '../../model/errors.ts';
+import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, MetadataBody, MetadataItem } from '../body.ts';
+import { CLOSED, checkItemKey, MetadataBody, MetadataItem } from '../body.ts';
 import { etagOf, isNamed } from '../etag.ts';
 import { METADATA_ETAG } from '../microversion.ts';
 import { type Call, type Route, route } from '../route.ts';
@@ -89,7 +89,7 @@ export function metadataRoutes({ resources, policy, conditional, get, set }: Met
       async handle(call) {
         const { id, key } = call.params;
         const meta = call.body.meta as Metadata;
-        if (!Object.hasOwn(meta, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
+        checkItemKey(meta, key);
         await change(call, id, { is: 'merge', metadata: meta });
         return { meta };
       },

@@ -15,7 +15,7 @@ import { getQosSpecs, listQosSpecs, type QosSpecsField, typesOfQosSpecs } from '
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { QOS_CONSUMERS, type QosConsumer, type QosSpecs } from '../../model/qos-specs.ts';
-import { CLOSED, METADATA_KEY, MetadataKey, Text255 } from '../body.ts';
+import { CLOSED, METADATA_KEY, MetadataKey, NotBlank255, Text255 } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { queryBoolean } from '../query.ts';
@@ -27,7 +27,7 @@ const Consumer = Type.Enum([...QOS_CONSUMERS]);
 const CreateBody = Type.Object(
   {
     qos_specs: Type.Object(
-      { name: Type.String({ maxLength: 255, pattern: '\\S' }), consumer: Type.Optional(Consumer) },
+      { name: NotBlank255, consumer: Type.Optional(Consumer) },
       { ...CLOSED, patternProperties: { [METADATA_KEY]: Text255 } },
     ),
   },

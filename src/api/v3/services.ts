@@ -6,7 +6,7 @@ import { listServices, type Service } from '../../db/services.ts';
 import { fromNow } from '../../lib/clock.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
-import { CLOSED } from '../body.ts';
+import { CLOSED, NotBlank255 } from '../body.ts';
 import { BACKEND_STATE, CLUSTERS, type Microversion } from '../microversion.ts';
 import { route } from '../route.ts';
 
@@ -14,10 +14,7 @@ const Name = Type.String({ minLength: 1, maxLength: 255 });
 /** A binary is also called a service. */
 const SERVICE = { host: Name, binary: Type.Optional(Name), service: Type.Optional(Name) } as const;
 const ServiceBody = Type.Object(SERVICE, CLOSED);
-const ReasonBody = Type.Object(
-  { ...SERVICE, disabled_reason: Type.String({ maxLength: 255, pattern: '\\S' }) },
-  CLOSED,
-);
+const ReasonBody = Type.Object({ ...SERVICE, disabled_reason: NotBlank255 }, CLOSED);
 
 export const services = [
   route({

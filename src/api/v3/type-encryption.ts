@@ -13,10 +13,9 @@ import { getVolumeType } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { TypeEncryptionNotFound } from '../../model/errors.ts';
 import { CONTROL_LOCATIONS, type TypeEncryption } from '../../model/type-encryption.ts';
-import { CLOSED, Maybe, Text255 } from '../body.ts';
+import { CLOSED, Maybe, NotBlank255, Text255 } from '../body.ts';
 import { type Call, route } from '../route.ts';
 
-const Provider = Type.String({ minLength: 1, maxLength: 255, pattern: '\\S' });
 const ControlLocation = Type.Enum([...CONTROL_LOCATIONS]);
 const KeySize = Type.Union([
   Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
@@ -25,14 +24,14 @@ const KeySize = Type.Union([
 const REST = { cipher: Maybe(Text255), key_size: Maybe(KeySize) } as const;
 
 const CreateBody = Type.Object(
-  { encryption: Type.Object({ provider: Provider, control_location: ControlLocation, ...REST }, CLOSED) },
+  { encryption: Type.Object({ provider: NotBlank255, control_location: ControlLocation, ...REST }, CLOSED) },
   CLOSED,
 );
 
 const UpdateBody = Type.Object(
   {
     encryption: Type.Object(
-      { provider: Type.Optional(Provider), control_location: Type.Optional(ControlLocation), ...REST },
+      { provider: Type.Optional(NotBlank255), control_location: Type.Optional(ControlLocation), ...REST },
       CLOSED,
     ),
   },

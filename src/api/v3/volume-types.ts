@@ -3,31 +3,28 @@
 import { createVolumeType } from '../../commands/create-volume-type.ts';
 import { deleteVolumeType } from '../../commands/delete-volume-type.ts';
 import { volumeTypeFor } from '../../commands/find.ts';
-import { type UpdateVolumeTypePatch, updateVolumeType } from '../../commands/update-volume-type.ts';
+import { updateVolumeType } from '../../commands/update-volume-type.ts';
 import { defaultTypeFor } from '../../commands/volume-choices.ts';
 import { listVolumeTypes, type VolumeTypeField, type VolumeTypeQuery } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';
-import { InvalidInput } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
-import { CLOSED, LooseBoolean, Maybe, MetadataKey, Nullable, Text255, trimmed } from '../body.ts';
+import { CLOSED, LooseBoolean, Maybe, NotBlank255, Text255, trimmed } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
 import { TYPES_BY_EXTRA_SPECS } from '../microversion.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { readBoolean } from '../query.ts';
 import { type Call, route } from '../route.ts';
 import { extraSpecsShown } from './extra-specs.ts';
-
-/** Not empty, and more than blanks. */
-const TypeName = Type.String({ maxLength: 255, pattern: '\\S' });
+import { SpecsWish, specsIn, TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
 
 const CreateBody = Type.Object(
   {
     volume_type: Type.Object(
       {
-        name: TypeName,
+        name: NotBlank255,
         description: Maybe(Text255),
         'os-volume-type-access:is_public': Maybe(LooseBoolean),
-        extra_specs: Maybe(Type.Record(MetadataKey, Nullable(Text255), CLOSED)),
+        extra_specs: SpecsWish,
       },
       CLOSED,
     ),
@@ -35,15 +32,7 @@ const CreateBody = Type.Object(
   CLOSED,
 );
 
-const UpdateBody = Type.Object(
-  {
-    volume_type: Type.Object(
-      { name: Maybe(TypeName), description: Maybe(Text255), is_public: Maybe(LooseBoolean) },
-      CLOSED,
-    ),
-  },
-  CLOSED,
-);
+const UpdateBody = Type.Object({ volume_type: TypeUpdate }, CLOSED);
 
 const FILTERS: FilterTable<VolumeTypeField> = {
   id: { field: 'id', as: 'text' },
@@ -57,22 +46,13 @@ const FILTERS: FilterTable<VolumeTypeField> = {
   is_public: { field: 'isPublic', as: () => [] },
 };
 
-const SORT_KEYS: Readonly<Record<string, VolumeTypeField>> = {
-  id: 'id',
-  name: 'name',
-  description: 'description',
-  is_public: 'isPublic',
-  created_at: 'createdAt',
-  updated_at: 'updatedAt',
-};
-
 export const volumeTypes = [
   route({
     method: 'GET',
     path: '/types',
     policy: 'volume_extension:type_get_all',
     async handle(call) {
-      const page = pageOf(call, SORT_KEYS);
+      const page = pageOf(call, TYPE_SORT_KEYS);
       const filters = filtersOf(call, 'volume_type', FILTERS);
       const { filters: visible = [], ...visibility } = visibilityOf(call);
       const query = filters && { ...page, ...visibility, filters: [...filters, ...visible] };
@@ -97,7 +77,7 @@ export const volumeTypes = [
         name: wish.name.trim(),
         description: trimmed(wish.description),
         isPublic: readBoolean(isPublic, 'os-volume-type-access:is_public'),
-        extraSpecs: withoutNulls(wish.extra_specs ?? {}),
+        extraSpecs: specsIn(wish.extra_specs),
       });
       return { volume_type: { ...fields(type, call), 'os-volume-type-access:is_public': type.isPublic } };
     },
@@ -123,14 +103,7 @@ export const volumeTypes = [
     policy: 'volume_extension:type_update',
     body: UpdateBody,
     async handle(call) {
-      const { name, description, is_public: isPublic } = call.body.volume_type;
-      const patch: UpdateVolumeTypePatch = {
-        ...(name != null && { name: name.trim() }),
-        ...(description != null && { description: description.trim() }),
-        ...(isPublic != null && { isPublic: readBoolean(isPublic, 'is_public') }),
-      };
-      if (Object.keys(patch).length === 0)
-        throw new InvalidInput('Specify the name, the description, is_public or a combination of them.');
+      const patch = typePatch(call.body.volume_type);
       const type = await updateVolumeType(call.desk, call.caller, call.params.id, patch);
       return { volume_type: fields(type, call) };
     },
@@ -157,10 +130,6 @@ function visibilityOf({ caller, query }: Call): Pick<VolumeTypeQuery, 'visibleTo
   if (/^none$/i.test(text.trim())) return {};
   if (readBoolean(text, 'is_public')) return { visibleTo: caller.projectId };
   return { filters: [{ is: 'equal', field: 'isPublic', value: false }] };
-}
-
-function withoutNulls(specs: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(specs).filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 /** What every answer shows of a type. */
