@@ -69,9 +69,9 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   mkdirSync(config.images.image_conversion_dir, { recursive: true });
   const scheduler = schedulerOptions(config);
   checkOptions(scheduler);
-  policyOf(config);
+  const policy = policyOf(config);
   const db = await openDatabase(config.database.url, { as: 'server', readers: config.database.max_pool_size });
-  return new Service(config, log, db, scheduler, options);
+  return new Service(config, log, db, { scheduler, policy }, options);
 }
 
 export class Service {
@@ -91,7 +91,7 @@ export class Service {
     config: Config,
     log: Log,
     db: Database,
-    scheduler: SchedulerOptions,
+    { scheduler, policy }: { readonly scheduler: SchedulerOptions; readonly policy: Policy },
     { listen, process, lost }: ServiceOptions,
   ) {
     this.#config = config;
@@ -151,7 +151,6 @@ export class Service {
       keepEndedDays: config.flows.keep_ended_days,
     });
     this.desk = { db, engine: this.engine, tools, config, log };
-    const policy = policyOf(config);
     const strategy = strategyOf({ config, policy, keystone, db, log, signal: this.#stop.signal });
     this.api = buildApi({ desk: this.desk, log, policy, ...strategy });
   }

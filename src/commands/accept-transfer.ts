@@ -77,12 +77,15 @@ async function amounts(
   snapshots: readonly Snapshot[],
   { no_snapshot_gb_quota: exempt }: QuotaConfig,
 ): Promise<QuotaDeltas> {
-  const name = async (typeId: string) => (await getVolumeType(db, typeId)).name;
-  const deltas: QuotaDeltas[] = [];
-  if (volume.usesQuota) deltas.push(volumeQuota(volume.sizeGiB, await name(volume.volumeTypeId)));
-  for (const { usesQuota, volumeSizeGiB, volumeTypeId } of snapshots)
-    if (usesQuota) deltas.push(snapshotQuota(volumeSizeGiB, await name(volumeTypeId), !exempt));
-  return sum(deltas);
+  const typeIds = new Set([volume, ...snapshots].map(({ volumeTypeId }) => volumeTypeId));
+  const names = new Map<string, string>();
+  for (const id of typeIds) names.set(id, (await getVolumeType(db, id)).name);
+  const nameOf = ({ volumeTypeId }: Volume | Snapshot): string => names.get(volumeTypeId) ?? '';
+  const counted = snapshots.filter(({ usesQuota }) => usesQuota);
+  return sum([
+    ...(volume.usesQuota ? [volumeQuota(volume.sizeGiB, nameOf(volume))] : []),
+    ...counted.map((snapshot) => snapshotQuota(snapshot.volumeSizeGiB, nameOf(snapshot), !exempt)),
+  ]);
 }
 
 /** Counters in the order of projects, so that two transfers in opposite directions do not wait for each other crosswise. */

@@ -5,10 +5,11 @@
  * second; here the look comes now, in every process, and a revert that had given up (*stuck*) is tried again. A service that is
  * down has nobody who could do it: its flows wait for its next life.
  */
-import { FLOWS_CHANNEL } from '../db/journal.ts';
+import { DatabaseJournal, FLOWS_CHANNEL } from '../db/journal.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
 import { listServices, type Service } from '../db/services.ts';
 import { FIRST_LANE } from '../engine/cursor.ts';
+import type { FlowRow } from '../engine/journal.ts';
 import { fromNow, type Timestamp } from '../lib/clock.ts';
 import type { Desk } from './desk.ts';
 import { hostName } from './serve-backend.ts';
@@ -68,21 +69,17 @@ function isWanted(service: Service, { clusterName, serviceId, host, binary, disa
 
 const laneOf = ({ host, binary }: Service): string => (binary === VOLUME_BINARY ? hostName(host) : FIRST_LANE);
 
-interface Interrupted {
-  readonly id: string;
-  readonly lane: string;
-  readonly state: string;
-}
-
 async function interrupted(
   { db }: Desk,
   { resourceType, resourceId, until }: CleanupWish,
-): Promise<readonly Interrupted[]> {
-  let query = db.read.selectFrom('flow').select(['id', 'lane', 'state', 'resource']).where('ended_at', 'is', null);
-  if (until !== null) query = query.where('created_at', '<=', until);
-  const flows = await query.orderBy('created_at').execute();
-  return flows.filter(({ resource }) => {
+): Promise<readonly FlowRow[]> {
+  const flows = await new DatabaseJournal(db).list({ unended: true });
+  return flows.filter(({ resource, createdAt }) => {
     const [type, id] = resource.split(':');
-    return (resourceType === null || type === resourceType) && (resourceId === null || id === resourceId);
+    return (
+      (until === null || createdAt <= until) &&
+      (resourceType === null || type === resourceType) &&
+      (resourceId === null || id === resourceId)
+    );
   });
 }

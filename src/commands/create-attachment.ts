@@ -8,7 +8,7 @@ import { attachmentsOf, getAttachment, insertAttachment } from '../db/attachment
 import { moveVolumeStatus } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import { uuid } from '../lib/clock.ts';
-import type { AttachMode, Attachment, Connector } from '../model/attachment.ts';
+import { type AttachMode, type Attachment, attachableFrom, type Connector } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';
@@ -53,8 +53,9 @@ export async function createAttachment(
   return getAttachment(desk.db.read, attachment.id);
 }
 
-async function reserve(tx: Tx, { id, status, multiattach }: Volume, instanceId: string | null): Promise<void> {
-  const from = multiattach ? (['available', 'in-use'] as const) : (['available'] as const);
+async function reserve(tx: Tx, volume: Volume, instanceId: string | null): Promise<void> {
+  const { id, status } = volume;
+  const from = attachableFrom(volume);
   if (await moveVolumeStatus(tx, id, { from, to: 'reserved' })) return;
   const held = status === 'in-use' || status === 'reserved' ? await attachmentsOf(tx.db, id) : [];
   const migrates = instanceId !== null && held.some((each) => each.instanceId === instanceId);

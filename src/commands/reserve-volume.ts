@@ -1,5 +1,6 @@
 /** `os-reserve` and `os-unreserve`: a client is about to attach, or has thought better of it. */
 import { moveVolumeStatus } from '../db/volumes.ts';
+import { attachableFrom } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
@@ -7,10 +8,10 @@ import { lockVolume } from './lock.ts';
 
 export async function reserveVolume({ db }: Desk, caller: Caller, id: string): Promise<void> {
   await db.write(async (tx) => {
-    const { status, multiattach } = await lockVolume(tx, caller, id);
-    const from = multiattach ? (['available', 'in-use'] as const) : (['available'] as const);
+    const volume = await lockVolume(tx, caller, id);
+    const from = attachableFrom(volume);
     if (!(await moveVolumeStatus(tx, id, { from, to: 'attaching' })))
-      throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be reserved; it is ${status}.`);
+      throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be reserved; it is ${volume.status}.`);
   });
 }
 
