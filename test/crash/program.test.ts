@@ -42,7 +42,53 @@ async function waitFor(what: () => Promise<boolean>, why: string): Promise<void>
 const serve = ({ directory, run }: Bench, ...args: readonly string[]) =>
   run('serve', '--data', directory, '--set', 'api.port=0', ...args);
 
+/** Writes down which packages are loaded, when the process ends. */
+const LISTS_PACKAGES = `
+import { writeFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+const packages = new Set();
+registerHooks({
+  load: (url, context, next) => {
+    const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];
+    if (name) packages.add(name);
+    return next(url, context);
+  },
+});
+process.on('exit', () => writeFileSync(process.env.PACKAGES_LOADED, [...packages].join(' ')));
+`;
+
 describe('pumice serve', () => {
+  test('loads only what it uses: no client of a database or broker it does not have, no compiler before a body comes', () =>
+    withPumice(async ({ directory, runWith }) => {
+      const [hook, list] = [join(directory, 'hook.mjs'), join(directory, 'packages')];
+      await writeFile(hook, LISTS_PACKAGES);
+      const env = { NODE_OPTIONS: `--import ${hook}`, PACKAGES_LOADED: list };
+      const loaded = async (body: boolean): Promise<readonly string[]> => {
+        const pumice = runWith(env, 'serve', '--data', directory, '--set', 'api.port=0');
+        const address = await pumice.address();
+        await ask(address, 'GET', '/volumes');
+        if (body) await ask(address, 'POST', '/volumes', { volume: { size: 1 } });
+        pumice.signal('SIGTERM');
+        assert.equal((await pumice.ended()).code, 0);
+        return (await readFile(list, 'utf8')).split(' ');
+      };
+      const atFirst = await loaded(false);
+      assert.ok(atFirst.includes('fastify') && atFirst.includes('kysely'));
+      const tooMuch = [
+        'typebox',
+        'ajv',
+        '@fastify/ajv-compiler',
+        '@fastify/fast-json-stringify-compiler',
+        'pg',
+        'amqplib',
+      ];
+      assert.deepEqual(
+        tooMuch.filter((name) => atFirst.includes(name)),
+        [],
+      );
+      assert.ok((await loaded(true)).includes('ajv'));
+    }));
+
   test('ends with 0 on SIGINT, twice at once too, and finds its data when it starts again', () =>
     withPumice(async (bench) => {
       const first = serve(bench);
