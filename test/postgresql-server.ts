@@ -10,10 +10,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { chown, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
 import { abandoned, scratchDirectory } from './scratch.ts';
 
 const PREFIX = 'pumice-test-pg-';
@@ -148,15 +148,6 @@ async function ready(data: string, server: { exitCode: number | null }, log: () 
     if (performance.now() > until) throw new Error(`postgres was not ready in time: ${log()}`);
     await delay(20);
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
 
 /** Immediate shutdown: the postmaster ends its children and frees its shared memory. Synchronous, for an exiting process. */

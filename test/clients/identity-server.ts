@@ -1,9 +1,9 @@
 /** A Keystone for tests, which misbehaves on demand: each request is answered by the next behaviour, then well. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { httpServer } from './http-server.ts';
 
 export type Behaviour = (request: IncomingMessage, response: ServerResponse, server: IdentityServer) => void;
 
@@ -34,19 +34,12 @@ export const projectToken = (projectId: string, roles: readonly string[], more: 
 });
 
 export async function identityServer(t: TestContext): Promise<IdentityServer> {
-  const http = createServer((request, response) => {
+  const url = await httpServer(t, (request, response) => {
     server.requests.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
     (server.next.shift() ?? well)(request, response, server);
-  }).listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  t.after(() => {
-    http.closeAllConnections();
-    http.close();
   });
-  const address = http.address();
-  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
   const server: IdentityServer = {
-    url: `http://127.0.0.1:${address.port}`,
+    url,
     tokens: new Map(),
     next: [],
     requests: [],

@@ -1,9 +1,9 @@
 /** An image service for tests, which misbehaves on demand: each request is answered by the next behaviour, then well. */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { uuid } from '../../src/lib/clock.ts';
+import { httpServer } from './http-server.ts';
 
 export type Behaviour = (request: IncomingMessage, response: ServerResponse, server: ImageServer) => void;
 
@@ -24,19 +24,12 @@ export async function imageServer(t: TestContext, bytes = 300_000): Promise<Imag
   const data = Buffer.alloc(bytes);
   for (let n = 0; n < bytes; n += 1) data[n] = (n * 31 + (n >> 8)) & 0xff;
   const id = uuid();
-  const http = createServer((request, response) => {
+  const url = await httpServer(t, (request, response) => {
     server.requests.push({ path: request.url ?? '', headers: request.headers });
     (server.next.shift() ?? well)(request, response, server);
-  }).listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  t.after(() => {
-    http.closeAllConnections();
-    http.close();
   });
-  const address = http.address();
-  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
   const server: ImageServer = {
-    url: `http://127.0.0.1:${address.port}`,
+    url,
     id,
     data,
     metadata: {

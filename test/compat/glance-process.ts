@@ -2,20 +2,18 @@
  * Debian's Glance for the length of a test: a database, a directory of images and a port of its own. It asks a Keystone who
  * asks it, or believes what it is told of that in headers.
  */
-import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '../free-port.ts';
+import { DEADLINE_MS, PythonService } from './python-service.ts';
 
 const run = promisify(execFile);
-const DEADLINE_MS = 60_000;
+const CONFIG = 'glance-api.conf';
 
 /** Where it asks who asks it, and as whom. */
 export interface Asking {
@@ -24,10 +22,9 @@ export interface Asking {
   readonly password: string;
 }
 
-export class GlanceProcess {
+export class GlanceProcess extends PythonService {
   readonly url: string;
   readonly #directory: string;
-  #process: ChildProcess | undefined;
 
   static async start(keystone?: Asking): Promise<GlanceProcess> {
     const directory = await mkdtemp(join(tmpdir(), `pumice-glance-${process.pid}-`));
@@ -40,12 +37,19 @@ export class GlanceProcess {
   }
 
   private constructor(directory: string, port: number) {
+    const url = `http://127.0.0.1:${port}`;
+    super({
+      argv: ['/usr/bin/glance-api', '--config-file', join(directory, CONFIG)],
+      url,
+      isUp: ({ status }) => status === 300,
+      log: () => logIn(directory),
+    });
+    this.url = url;
     this.#directory = directory;
-    this.url = `http://127.0.0.1:${port}`;
   }
 
   get #config(): string {
-    return join(this.#directory, 'glance-api.conf');
+    return join(this.#directory, CONFIG);
   }
 
   #options(keystone: Asking | undefined): string {
@@ -82,33 +86,6 @@ flavor = ${keystone === undefined ? 'headers' : 'tokens'}
 ${asking ?? ''}`;
   }
 
-  async begin(): Promise<void> {
-    const args = ['/usr/bin/glance-api', '--config-file', this.#config];
-    this.#process = spawn('/usr/bin/python3', args, { stdio: 'ignore' });
-    const deadline = performance.now() + DEADLINE_MS;
-    while (
-      !(await fetch(this.url)
-        .then(({ status }) => status === 300)
-        .catch(() => false))
-    ) {
-      assert.ok(performance.now() < deadline, `Glance never answered: ${await this.log()}`);
-      await pause(100);
-    }
-  }
-
-  async end(): Promise<void> {
-    if (this.#process === undefined) return;
-    const ended = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await ended;
-    this.#process = undefined;
-  }
-
-  /** Says nothing any more, and keeps its connections. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP');
-  }
-
   /** As another Glance of the same site would, while this one is dead. */
   deleteWhileDown(id: string): void {
     const database = new DatabaseSync(join(this.#directory, 'glance.sqlite'));
@@ -123,7 +100,7 @@ ${asking ?? ''}`;
   }
 
   log(): Promise<string> {
-    return readFile(join(this.#directory, 'log'), 'utf8').catch(() => '');
+    return logIn(this.#directory);
   }
 
   async remove(): Promise<void> {
@@ -131,6 +108,8 @@ ${asking ?? ''}`;
     await rm(this.#directory, { recursive: true, force: true });
   }
 }
+
+const logIn = (directory: string): Promise<string> => readFile(join(directory, 'log'), 'utf8').catch(() => '');
 
 const PASTE = `[pipeline:glance-api-headers]
 pipeline = versionnegotiation context rootapp
@@ -152,13 +131,3 @@ paste.filter_factory = glance.api.middleware.context:ContextMiddleware.factory
 paste.filter_factory = keystonemiddleware.auth_token:filter_factory
 delay_auth_decision = true
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  assert.ok(typeof address === 'object' && address !== null);
-  return address.port;
-}

@@ -1,23 +1,20 @@
 /** Debian's Keystone for the length of a test: a database, keys and a port of its own. */
-import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '../free-port.ts';
+import { DEADLINE_MS, PythonService } from './python-service.ts';
 
 const run = promisify(execFile);
 const PASSWORD = 'secret of the admin';
-const DEADLINE_MS = 60_000;
+const CONFIG = 'keystone.conf';
 
-export class KeystoneProcess {
+export class KeystoneProcess extends PythonService {
   readonly url: string;
   readonly #directory: string;
-  #process: ChildProcess | undefined;
 
   static async start(): Promise<KeystoneProcess> {
     const directory = await mkdtemp(join(tmpdir(), `pumice-keystone-${process.pid}-`));
@@ -41,12 +38,19 @@ export class KeystoneProcess {
   }
 
   private constructor(directory: string, port: number) {
+    const url = `http://127.0.0.1:${port}/v3`;
+    super({
+      argv: ['/usr/bin/keystone-wsgi-public', '--host', '127.0.0.1', '--port', String(port)],
+      env: { OS_KEYSTONE_CONFIG_FILES: join(directory, CONFIG) },
+      url,
+      isUp: ({ ok }) => ok,
+    });
+    this.url = url;
     this.#directory = directory;
-    this.url = `http://127.0.0.1:${port}/v3`;
   }
 
   get #config(): string {
-    return join(this.#directory, 'keystone.conf');
+    return join(this.#directory, CONFIG);
   }
 
   /** What `openstack` needs to be somebody; the administrator without a name. */
@@ -62,32 +66,6 @@ export class KeystoneProcess {
     };
   }
 
-  async begin(): Promise<void> {
-    const { port } = new URL(this.url);
-    const args = ['/usr/bin/keystone-wsgi-public', '--host', '127.0.0.1', '--port', port];
-    this.#process = spawn('/usr/bin/python3', args, {
-      stdio: 'ignore',
-      env: { ...process.env, OS_KEYSTONE_CONFIG_FILES: this.#config },
-    });
-    const deadline = performance.now() + DEADLINE_MS;
-    while (
-      !(await fetch(this.url)
-        .then(({ ok }) => ok)
-        .catch(() => false))
-    ) {
-      assert.ok(performance.now() < deadline, 'Keystone never answered.');
-      await pause(100);
-    }
-  }
-
-  async end(): Promise<void> {
-    if (this.#process === undefined) return;
-    const ended = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await ended;
-    this.#process = undefined;
-  }
-
   async remove(): Promise<void> {
     await this.end();
     await rm(this.#directory, { recursive: true, force: true });
@@ -96,14 +74,4 @@ export class KeystoneProcess {
   async #manage(...args: readonly string[]): Promise<void> {
     await run('keystone-manage', ['--config-file', this.#config, ...args], { timeout: DEADLINE_MS });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  assert.ok(typeof address === 'object' && address !== null);
-  return address.port;
 }

@@ -6,12 +6,12 @@
  * owned, and thawed. After the last strike the load stops, and what is then wrong (`invariants.ts`) is wrong for good.
  */
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { hostName } from '../../src/commands/serve-backend.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
+import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
 import { type Chance, chanceFrom } from './chance.ts';
 import { Child, survivors } from './child.ts';
@@ -328,13 +328,4 @@ async function isBusy({ read }: Database): Promise<boolean> {
     .limit(1)
     .executeTakeFirst();
   return flow !== undefined;
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No port is free.');
-  return address.port;
 }

@@ -6,13 +6,13 @@ import assert from 'node:assert/strict';
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
 import { Child, survivors } from './child.ts';
 import { condition } from './condition.ts';
 import { faultOfContent, GIB, writeContent } from './content.ts';
 import { Door } from './door.ts';
 import { makeSite, NODE, type Site } from './site.ts';
-import { freePort } from './storm.ts';
 
 const PROJECT = '0123456789abcdef0123456789abcdef';
 const PATIENCE_MS = 30_000;

@@ -11,11 +11,12 @@ import { TargetDaemonFailed, Tgtd } from '../../src/drivers/tgtd.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec, exec } from '../../src/lib/exec.ts';
 import { DriverFailed, DriverNotInitialized, InvalidConnector } from '../../src/model/errors.ts';
+import { freePort } from '../free-port.ts';
 import { proveDriver } from '../prove-driver.ts';
 import { calm } from './driver-world.ts';
 import { fileWorld } from './file-world.ts';
 import { EXPORT_OPERATIONS } from './operations.ts';
-import { freePort, killTgtd, noTgt, tgtWorld } from './tgt-world.ts';
+import { killTgtd, noTgt, tgtWorld } from './tgt-world.ts';
 
 proveDriver({
   name: 'files over iSCSI',

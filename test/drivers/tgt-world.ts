@@ -1,6 +1,5 @@
 /** A file backend that is reached over iSCSI, through a tgtd of its own on a port of its own. */
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,6 +7,7 @@ import { FileDriver } from '../../src/drivers/file.ts';
 import { IscsiExports } from '../../src/drivers/iscsi-exports.ts';
 import { Tgtd } from '../../src/drivers/tgtd.ts';
 import type { Exec } from '../../src/lib/exec.ts';
+import { freePort } from '../free-port.ts';
 import { missing } from './file-systems.ts';
 import { type FileWorld, fileWorld } from './file-world.ts';
 
@@ -63,13 +63,4 @@ async function tgtdsBelow(directory: string): Promise<number[]> {
     if (words[0] === 'tgtd' && words.some((word) => word.startsWith(directory))) found.push(Number(name));
   }
   return found;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
-  return address.port;
 }
