@@ -2,7 +2,7 @@
 import type { Tx } from '../db/writer.ts';
 import type { StartOptions } from '../engine/engine.ts';
 import type { Flow } from '../engine/flow.ts';
-import { Held } from '../engine/journal.ts';
+import type { Held } from '../engine/journal.ts';
 import type { Journaled } from '../engine/task.ts';
 import type { Caller } from '../model/caller.ts';
 import { ResourceHeld } from '../model/errors.ts';
@@ -16,14 +16,14 @@ export async function begin<I extends object, S extends object>(
   input: I & Journaled<I>,
   options: Pick<StartOptions, 'id' | 'resource' | 'holds'> & { readonly projectId: string },
 ): Promise<void> {
-  try {
-    await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId });
-  } catch (error) {
-    if (!(error instanceof Held)) throw error;
-    throw new ResourceHeld(`${error.resource.replace(':', ' ')} is in use by ${error.by.name.replaceAll('_', ' ')}.`, {
-      cause: error,
-    });
-  }
+  await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });
+}
+
+function refusal(held: Held): ResourceHeld {
+  const { resource, by } = held;
+  return new ResourceHeld(`${resource.replace(':', ' ')} is in use by ${by.name.replaceAll('_', ' ')}.`, {
+    cause: held,
+  });
 }
 
 export const exclusive = (resource: string) => ({ resource, mode: 'exclusive' }) as const;

@@ -1,57 +1,119 @@
 /**
  * The statements of the journal that run for every flow and every step of it, for PostgreSQL.
  *
- * One statement writes the steps of all flows of a turn. Its UPDATE locks each flow's row and compares the epoch under
- * that lock, so a claim by another process comes wholly before or wholly after. `unnest` of arrays, not
- * `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a flow).
+ * One statement begins all flows of a transaction, and one writes all its steps. The UPDATE in the latter locks each flow's
+ * row and compares the epoch under that lock, so a claim by another process comes wholly before or wholly after. `unnest` of
+ * arrays, not `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a
+ * flow).
  */
-import { type Claimed, Held, hearsWish, type NewFlow } from '../engine/journal.ts';
+import { type Claimed, Held, type Hold, hearsWish, type NewFlow } from '../engine/journal.ts';
 import { type PostgresqlConnection, unawaited } from './connection.ts';
 import type { JournalEntry } from './journal-sqlite.ts';
 
-/** The flow and its holds, or the flow whose hold forbids one of them, in one journey. */
+/** The flows and their holds, or of each the flow whose hold forbids one of its own, in one journey. */
 const BEGIN = `
   WITH wanted AS (
-    SELECT * FROM unnest($11::text[], $12::text[]) AS wanted (resource, mode)
+    SELECT * FROM unnest($11::text[], $12::text[], $13::text[]) AS wanted (flow_id, resource, mode)
   ), against AS (
-    SELECT hold.resource, flow.id, flow.name
+    SELECT DISTINCT ON (wanted.flow_id) wanted.flow_id, hold.resource, flow.id, flow.name
     FROM wanted JOIN hold ON hold.resource = wanted.resource JOIN flow ON flow.id = hold.flow_id
-    WHERE hold.flow_id <> $1 AND (hold.mode = 'exclusive' OR wanted.mode = 'exclusive') LIMIT 1
+    WHERE hold.flow_id <> wanted.flow_id AND (hold.mode = 'exclusive' OR wanted.mode = 'exclusive')
   ), made AS (
     INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
       created_at, updated_at)
-    SELECT $1, $2, $3, $4, 'pending', $5, $6, 1, 0, 0, $7, $8, $9, $10, $10 WHERE NOT EXISTS (SELECT 1 FROM against)
+    SELECT id, name, version, lane, 'pending', input, owner, 1, 0, 0, resource, project_id, request_id, at, at
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+      $9::text[], $10::text[]) AS f (id, name, version, lane, input, owner, resource, project_id, request_id, at)
+    WHERE NOT EXISTS (SELECT 1 FROM against WHERE against.flow_id = f.id)
     ON CONFLICT (id) DO NOTHING RETURNING id
   ), held AS (
-    INSERT INTO hold (resource, flow_id, mode) SELECT wanted.resource, made.id, wanted.mode FROM wanted, made
+    INSERT INTO hold (resource, flow_id, mode)
+    SELECT wanted.resource, made.id, wanted.mode FROM wanted JOIN made ON made.id = wanted.flow_id
   )
-  SELECT (SELECT count(*) FROM made) AS made, against.* FROM (SELECT 1) AS one LEFT JOIN against ON true`;
+  SELECT id AS made, NULL AS flow_id, NULL AS resource, NULL AS id, NULL AS name FROM made
+  UNION ALL SELECT NULL, against.* FROM against`;
 
 interface Begun {
-  readonly made: number;
-  readonly resource: string | null;
+  readonly made: string | null;
+  readonly flow_id: string;
+  readonly resource: string;
   readonly id: string;
   readonly name: string;
 }
 
-/** False when the flow is there already. Throws `Held`. Who asks for the same resource waits until this transaction has ended. */
-export async function insertFlow(connection: PostgresqlConnection, flow: NewFlow, at: string): Promise<boolean> {
-  const { id, name, version, lane, input, owner, projectId, requestId, holds } = flow;
-  const resources = holds.map(({ resource }) => resource);
+interface Beginning {
+  readonly flow: NewFlow;
+  readonly at: string;
+}
+
+/** Of each whether it was made, or was there already, or what is in its way. Who asks for the same resource waits until this transaction has ended. */
+export async function insertFlows(
+  connection: PostgresqlConnection,
+  beginnings: readonly Beginning[],
+): Promise<(boolean | Held)[]> {
+  // In one order, so that two processes never wait for each other's resource.
+  const resources = new Set(beginnings.flatMap(({ flow }) => flow.holds.map(({ resource }) => resource)));
   // A statement of its own: the next one then sees what those who had the lock before have committed.
-  if (holds.length > 0)
+  if (resources.size > 0)
     unawaited(
       connection.prepared(
         'hold-turn',
         'SELECT pg_advisory_xact_lock(hashtextextended(resource, 1)) FROM unnest($1::text[]) AS resource',
-        [resources],
+        [[...resources].sort()],
       ),
     );
-  const modes = holds.map(({ mode }) => mode);
-  const given = [id, name, version, lane, JSON.stringify(input), owner, flow.resource, projectId, requestId, at];
-  const [begun] = await connection.prepared<Begun>('journal-begin', BEGIN, [...given, resources, modes]);
-  if (begun?.resource != null) throw new Held(begun.resource, { flowId: begun.id, name: begun.name });
-  return begun?.made === 1;
+  const results = new Map<Beginning, boolean | Held>();
+  for (let left = beginnings; left.length > 0; left = left.filter((each) => !results.has(each))) {
+    await beginApart(connection, apart(left), results);
+  }
+  return beginnings.map((each) => results.get(each) as boolean | Held);
+}
+
+/** The first of them, without those that are in its way or another's before them: a statement does not see what it does itself. */
+function apart(beginnings: readonly Beginning[]): readonly Beginning[] {
+  const taken = new Map<string, Hold['mode']>();
+  return beginnings.filter(({ flow: { id, holds } }) => {
+    const takes: readonly Hold[] = [{ resource: id, mode: 'exclusive' }, ...holds];
+    if (takes.some(({ resource, mode }) => forbids(taken.get(resource), mode))) return false;
+    for (const { resource, mode } of takes) taken.set(resource, mode);
+    return true;
+  });
+}
+
+const forbids = (taken: Hold['mode'] | undefined, mode: Hold['mode']): boolean =>
+  taken !== undefined && (taken === 'exclusive' || mode === 'exclusive');
+
+async function beginApart(
+  connection: PostgresqlConnection,
+  beginnings: readonly Beginning[],
+  results: Map<Beginning, boolean | Held>,
+): Promise<void> {
+  const flows = beginnings.map(({ flow }) => flow);
+  const wanted = flows.flatMap(({ id, holds }) => holds.map((hold) => ({ ...hold, id })));
+  const rows = await connection.prepared<Begun>('journal-begin', BEGIN, [
+    flows.map(({ id }) => id),
+    flows.map(({ name }) => name),
+    flows.map(({ version }) => version),
+    flows.map(({ lane }) => lane),
+    flows.map(({ input }) => JSON.stringify(input)),
+    flows.map(({ owner }) => owner),
+    flows.map(({ resource }) => resource),
+    flows.map(({ projectId }) => projectId),
+    flows.map(({ requestId }) => requestId),
+    beginnings.map(({ at }) => at),
+    wanted.map(({ id }) => id),
+    wanted.map(({ resource }) => resource),
+    wanted.map(({ mode }) => mode),
+  ]);
+  const made = new Set(rows.map((row) => row.made));
+  const against = new Map(rows.flatMap((row) => (row.made === null ? [[row.flow_id, row] as const] : [])));
+  for (const each of beginnings) {
+    const other = against.get(each.flow.id);
+    results.set(
+      each,
+      other ? new Held(other.resource, { flowId: other.id, name: other.name }) : made.has(each.flow.id),
+    );
+  }
 }
 
 const WRITE = `
@@ -65,14 +127,14 @@ const WRITE = `
       wish = CASE WHEN w.heard THEN NULL ELSE flow.wish END,
       updated_at = $10, ended_at = CASE WHEN w.ended THEN $10 END
     FROM w WHERE flow.id = w.id AND flow.epoch = w.epoch AND flow.seq = w.seq AND flow.ended_at IS NULL
-    RETURNING flow.id
+    RETURNING flow.id, flow.ended_at
   ), written AS (
     INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
     SELECT x.* FROM unnest($11::text[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::text[], $18::text[])
       AS x (flow_id, seq, node, event, attempt, data, started_at, at)
     JOIN moved ON moved.id = x.flow_id
   ), let_go AS (
-    DELETE FROM hold USING w, moved WHERE w.id = moved.id AND w.ended AND hold.flow_id = w.id
+    DELETE FROM hold USING moved WHERE moved.ended_at IS NOT NULL AND hold.flow_id = moved.id
   )
   SELECT id FROM moved`;
 
@@ -86,27 +148,31 @@ export async function writeEntries(
   );
   const rows = await connection.prepared<{ id: string }>('journal-write', WRITE, [
     entries.map(({ claimed }) => claimed.id),
-    entries.map(({ claimed }) => claimed.epoch),
-    entries.map(({ claimed }) => claimed.seq),
-    entries.map(({ write }) => write.steps.length),
-    entries.map(({ write }) => write.state),
+    plain(entries.map(({ claimed }) => claimed.epoch)),
+    plain(entries.map(({ claimed }) => claimed.seq)),
+    plain(entries.map(({ write }) => write.steps.length)),
+    plain(entries.map(({ write }) => write.state)),
     entries.map(({ write }) => write.lane),
-    entries.map(({ write }) => write.ended),
-    entries.map(({ write }) => write.ended || write.released),
-    entries.map(({ write }) => hearsWish(write)),
+    plain(entries.map(({ write }) => write.ended)),
+    plain(entries.map(({ write }) => write.ended || write.released)),
+    plain(entries.map(({ write }) => hearsWish(write))),
     entries.at(-1)?.at,
     steps.map(({ id }) => id),
-    steps.map(({ seq }) => seq),
+    plain(steps.map(({ seq }) => seq)),
     steps.map(({ node }) => node),
-    steps.map(({ event }) => event),
-    steps.map(({ attempt }) => attempt),
+    plain(steps.map(({ event }) => event)),
+    plain(steps.map(({ attempt }) => attempt)),
     steps.map(({ data }) => (data === null ? null : JSON.stringify(data))),
-    steps.map(({ startedAt }) => startedAt),
-    steps.map(({ at }) => at),
+    plain(steps.map(({ startedAt }) => startedAt)),
+    plain(steps.map(({ at }) => at)),
   ]);
   const written = new Set(rows.map(({ id }) => id));
   return entries.map(({ claimed }) => written.has(claimed.id));
 }
+
+/** An array of what needs no quotes: numbers, words of ours, time stamps. `pg` would look through each for some. */
+const plain = (values: readonly (string | number | boolean | null)[]): string =>
+  `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 
 /** Keeps the row locked until the transaction ends. */
 export async function isCurrent(connection: PostgresqlConnection, { id, epoch, seq }: Claimed): Promise<boolean> {

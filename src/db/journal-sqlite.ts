@@ -12,12 +12,12 @@ export interface JournalEntry {
   readonly at: string;
 }
 
-/** False when the flow is there already. Throws `Held`. */
-export function insertFlow(connection: SqliteConnection, flow: NewFlow, at: string): boolean {
+/** False when the flow is there already. */
+export function insertFlow(connection: SqliteConnection, flow: NewFlow, at: string): boolean | Held {
   const { id, name, version, lane, input, owner, resource, projectId, requestId, holds } = flow;
   for (const hold of holds) {
     const holder = holderAgainst(connection, hold, id);
-    if (holder) throw new Held(hold.resource, { flowId: holder.id, name: holder.name });
+    if (holder) return new Held(hold.resource, { flowId: holder.id, name: holder.name });
   }
   const inserted = connection
     .statement(

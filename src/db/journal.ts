@@ -7,16 +7,17 @@
 import { sql } from 'kysely';
 import type { Step, StepEvent } from '../engine/cursor.ts';
 import { Fenced } from '../engine/failure.ts';
-import type {
-  Claimed,
-  ClaimRequest,
-  Doing,
-  FlowQuery,
-  FlowRow,
-  Journal,
-  NewFlow,
-  Wish,
-  Write,
+import {
+  type Claimed,
+  type ClaimRequest,
+  type Doing,
+  type FlowQuery,
+  type FlowRow,
+  Held,
+  type Journal,
+  type NewFlow,
+  type Wish,
+  type Write,
 } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
@@ -26,30 +27,26 @@ import type { JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
 import type { FlowTable } from './schema.ts';
 import { isTrouble } from './trouble.ts';
-import type { Tx } from './writer.ts';
+import { Refused, type Tx } from './writer.ts';
 
 /** Told after a commit that released a flow: somebody may claim it. */
 export const FLOWS_CHANNEL = 'pumice_flows';
 
 export class DatabaseJournal implements Journal<Tx> {
   readonly #database: Database;
-  readonly #append: (entry: JournalEntry) => Promise<boolean>;
+  readonly #append: (entry: JournalEntry) => Promise<void>;
 
   constructor(database: Database) {
     this.#database = database;
     this.#append = database.batch(writeEntries);
   }
 
-  async insert({ connection }: Tx, flow: NewFlow): Promise<boolean> {
-    // In one order, so that two requests never wait for each other's resource.
-    const holds = flow.holds.toSorted((a, b) => (a.resource < b.resource ? -1 : 1));
-    return connection.dialect === 'sqlite'
-      ? sqlite.insertFlow(connection, { ...flow, holds }, now())
-      : await postgresql.insertFlow(connection, { ...flow, holds }, now());
+  async insert(tx: Tx, flow: NewFlow, told: (made: boolean) => void, refusal: (held: Held) => Error): Promise<void> {
+    tx.batch(insertFlows, { flow, at: now(), refusal }, told);
   }
 
   async append(claimed: Claimed, write: Write): Promise<void> {
-    if (!(await this.#append({ claimed, write, at: now() }))) throw fenced(claimed);
+    await this.#append({ claimed, write, at: now() });
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 
@@ -61,8 +58,7 @@ export class DatabaseJournal implements Journal<Tx> {
           : await postgresql.isCurrent(tx.connection, claimed);
       if (!current) throw fenced(claimed);
       const made = await make(tx);
-      const [written] = await writeEntries(tx, [{ claimed, write: made, at: now() }]);
-      if (!written) throw fenced(claimed);
+      tx.batch(writeEntries, { claimed, write: made, at: now() });
       return made;
     });
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
@@ -152,7 +148,6 @@ export class DatabaseJournal implements Journal<Tx> {
       .$if(state !== undefined, (query) => query.where('state', '=', state as FlowTable['state']))
       .$if(resource !== undefined, (query) => query.where('resource', '=', resource as string))
       .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId as string))
-      .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .$if(limit !== undefined, (query) => query.limit(limit as number))
       .execute();
@@ -206,9 +201,10 @@ export class DatabaseJournal implements Journal<Tx> {
       .execute();
     const ids = old.map(({ id }) => id);
     if (ids.length > 0)
-      await this.#database.write(({ db }) =>
-        db.deleteFrom('flow').where('id', 'in', ids).where('ended_at', 'is not', null).execute(),
-      );
+      await this.#database.write(async ({ db }) => {
+        await db.deleteFrom('flow_step').where('flow_id', 'in', ids).execute();
+        await db.deleteFrom('flow').where('id', 'in', ids).execute();
+      });
     return ids.length;
   }
 
@@ -220,10 +216,34 @@ export class DatabaseJournal implements Journal<Tx> {
 /** The name a living process holds (`ownership.ts`). */
 export const processName = (process: string): string => `process:${process}`;
 
-async function writeEntries({ connection }: Tx, entries: readonly JournalEntry[]): Promise<readonly boolean[]> {
-  return connection.dialect === 'sqlite'
-    ? sqlite.writeEntries(connection, entries)
-    : postgresql.writeEntries(connection, entries);
+interface Beginning {
+  readonly flow: NewFlow;
+  readonly at: Timestamp;
+  refusal(held: Held): Error;
+}
+
+async function insertFlows(
+  { connection }: Tx,
+  beginnings: readonly Beginning[],
+): Promise<readonly (boolean | Refused)[]> {
+  const begun =
+    connection.dialect === 'sqlite'
+      ? beginnings.map(({ flow, at }) => sqlite.insertFlow(connection, flow, at))
+      : await postgresql.insertFlows(connection, beginnings);
+  return begun.map((made, index) =>
+    made instanceof Held ? new Refused((beginnings[index] as Beginning).refusal(made)) : made,
+  );
+}
+
+async function writeEntries(
+  { connection }: Tx,
+  entries: readonly JournalEntry[],
+): Promise<readonly (undefined | Refused)[]> {
+  const written =
+    connection.dialect === 'sqlite'
+      ? sqlite.writeEntries(connection, entries)
+      : await postgresql.writeEntries(connection, entries);
+  return entries.map(({ claimed }, index) => (written[index] ? undefined : new Refused(fenced(claimed))));
 }
 
 function fenced({ id }: Claimed): Fenced {

@@ -10,11 +10,12 @@ import { types } from './migrations/0002-types.ts';
 import { transfers } from './migrations/0003-transfers.ts';
 import { attachments } from './migrations/0004-attachments.ts';
 import { tokens } from './migrations/0005-tokens.ts';
+import { journal } from './migrations/0006-journal.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
 
-const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens];
+const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens, journal];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */
 const MIGRATION_LOCK = 7_146_302_941;

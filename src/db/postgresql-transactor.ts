@@ -25,8 +25,8 @@ export class PostgresqlTransactor implements Transactor {
   #xid: Promise<string> = Promise.resolve('');
   #open = false;
   #shared = false;
-  /** The unit before this one is kept but its savepoint still stands. */
-  #kept = false;
+  /** The savepoint of the unit before stands. */
+  #saved = false;
 
   /** `doubtMs`: how long a commit whose answer was lost is asked about. */
   constructor(url: string, doubtMs: number) {
@@ -38,6 +38,10 @@ export class PostgresqlTransactor implements Transactor {
     return this.#session?.failure;
   }
 
+  set failure(failure: unknown) {
+    if (this.#session) this.#session.failure = failure;
+  }
+
   async begin(shared: boolean): Promise<{ connection: PostgresqlConnection; db: Kysely<Tables> }> {
     if (this.#session === undefined || this.#session.lost) {
       this.#session = await PostgresqlSession.open(this.#url);
@@ -46,24 +50,17 @@ export class PostgresqlTransactor implements Transactor {
     const session = this.#session;
     session.failure = undefined;
     this.#shared = shared;
-    this.#kept = false;
+    this.#saved = false;
     this.#open = true;
-    this.#xid = session
-      .script(`BEGIN; SELECT pg_current_xact_id()::text AS xid${shared ? '; SAVEPOINT unit' : ''}`)
-      .then(([, id]) => id?.rows[0].xid);
+    this.#xid = session.script('BEGIN; SELECT pg_current_xact_id()::text AS xid').then(([, id]) => id?.rows[0].xid);
     unawaited(this.#xid);
     return { connection: session, db: this.#db ?? kyselyOver(session) };
   }
 
-  async enter(): Promise<void> {
-    const session = this.#running();
-    session.failure = undefined;
-    if (this.#kept) unawaited(session.script('RELEASE unit; SAVEPOINT unit'));
-    this.#kept = false;
-  }
-
-  async keep(): Promise<void> {
-    this.#kept = this.#shared;
+  enter(): void {
+    if (!this.#shared) return;
+    unawaited(this.#running().script(this.#saved ? 'RELEASE unit; SAVEPOINT unit' : 'SAVEPOINT unit'));
+    this.#saved = true;
   }
 
   async undo(): Promise<void> {

@@ -30,7 +30,8 @@ function exactNumber(text: string): number {
 }
 
 /** A host that lost its power says no goodbye, and the server keeps its locks until it notices: within half a minute. */
-const NOTICE_LOSS = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
+const NOTICE_LOSS =
+  '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c plan_cache_mode=force_generic_plan';
 
 function settings(url: string): pg.ClientConfig {
   return {

@@ -9,8 +9,8 @@ export class SqliteTransactor implements Transactor {
   readonly #file: SqliteFile;
   readonly #db: Kysely<Tables>;
   #shared = false;
-  /** The unit before this one is kept but its savepoint still stands. */
-  #kept = false;
+  /** The savepoint of the unit before stands. */
+  #saved = false;
 
   constructor(file: SqliteFile) {
     this.#file = file;
@@ -21,26 +21,23 @@ export class SqliteTransactor implements Transactor {
     return this.#file.failure;
   }
 
+  set failure(failure: unknown) {
+    this.#file.failure = failure;
+  }
+
   async begin(shared: boolean): Promise<{ connection: SqliteConnection; db: Kysely<Tables> }> {
     this.#file.failure = undefined;
     this.#file.statement('BEGIN IMMEDIATE').run();
     this.#shared = shared;
-    this.#kept = false;
-    if (shared) this.#file.statement('SAVEPOINT unit').run();
+    this.#saved = false;
     return { connection: this.#file, db: this.#db };
   }
 
-  async enter(): Promise<void> {
-    this.#file.failure = undefined;
-    if (this.#kept) {
-      this.#file.statement('RELEASE unit').run();
-      this.#file.statement('SAVEPOINT unit').run();
-    }
-    this.#kept = false;
-  }
-
-  async keep(): Promise<void> {
-    this.#kept = this.#shared;
+  enter(): void {
+    if (!this.#shared) return;
+    if (this.#saved) this.#file.statement('RELEASE unit').run();
+    this.#file.statement('SAVEPOINT unit').run();
+    this.#saved = true;
   }
 
   async undo(reason: unknown): Promise<void> {

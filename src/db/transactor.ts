@@ -9,12 +9,10 @@ import type { Tables } from './schema.ts';
 export interface Transactor {
   /** Opens a transaction; `shared` by several units, each of which can be undone alone. */
   begin(shared: boolean): Promise<{ readonly connection: Connection; readonly db: Kysely<Tables> }>;
-  /** The failure of a statement of the unit that runs, whether or not the unit passed it on. */
-  readonly failure: unknown;
-  /** The next unit begins. */
-  enter(): Promise<void>;
-  /** What the unit did stands, if the transaction does. */
-  keep(): Promise<void>;
+  /** The first failure of a statement since this was cleared, whether or not a unit passed it on. */
+  failure: unknown;
+  /** A unit begins to use the transaction. */
+  enter(): void;
   /** What the unit did is undone, for this reason. Without a shared transaction this ends it. */
   undo(reason: unknown): Promise<void>;
   /** Resolves when everything kept is durable. Throws `CommitInDoubt` when that cannot be found out, anything else when nothing was committed. */

@@ -7,15 +7,15 @@
  * commit is durable.
  *
  * - A unit only touches its `tx`: it may run again from its beginning, when the transaction lost a deadlock, could not be
- *   serialised, or its connection broke. It must not await a program, a client, or another `write` (which would wait
- *   for the very transaction it stands in).
+ *   serialised, its connection broke, or an entry of another unit was refused. It must not await a program, a client, or
+ *   another `write` (which would wait for the very transaction it stands in).
  * - A statement that fails spoils its unit, even when the unit swallows the failure: PostgreSQL would have it so anyway.
  * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. What cannot
  *   be found out in time rejects with `CommitInDoubt`.
  *
- * `batch` goes one step further for the many small entries of the journals: the entries of one transaction go through
- * one call of their handler, at the place of the first. If that call throws, each entry goes through alone, so that only
- * the culprit fails.
+ * **Entries.** What a unit need not see the effect of, it hands over as an entry (`Tx.batch`): when all units have run, the
+ * entries of all of them go through one call of their handler, the last statements before the commit. So fifty flows that
+ * begin or go on together cost one statement, and one journey to the database.
  */
 import type { Kysely } from 'kysely';
 import { elapsed, pause } from '../lib/clock.ts';
@@ -26,17 +26,31 @@ import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.t
 export interface Tx {
   readonly db: Kysely<Tables>;
   readonly connection: Connection;
+  /**
+   * Hands an entry to the handler's one call at the end of the transaction. `told` hears its result after that, before the hooks;
+   * perhaps more than once, when the transaction is run again.
+   */
+  batch<E, R>(handler: BatchHandler<E, R>, entry: E, told?: (result: R) => void): void;
   /** Runs once, after the commit, before the unit's promise resolves; not when the unit is undone. Must not throw. */
   onCommit(fn: () => void): void;
 }
 
 export type Unit<T> = (tx: Tx) => Promise<T>;
-export type BatchHandler<E, R> = (tx: Tx, entries: readonly E[]) => Promise<readonly R[]>;
+/** The results in the order of the entries. A handler is known by its identity: a function of the module, not a new one each time. */
+export type BatchHandler<E, R> = (tx: Tx, entries: readonly E[]) => Promise<readonly (R | Refused)[]>;
+
+/** Nothing of the unit that an entry came from may stand: it is undone and rejects for this reason. */
+export class Refused {
+  readonly reason: unknown;
+  constructor(reason: unknown) {
+    this.reason = reason;
+  }
+}
 
 export interface WriterOptions {
-  /** Units in one transaction. PostgreSQL slows down from 64 savepoints on. */
+  /** Units in one transaction that use the database themselves. PostgreSQL slows down from 64 savepoints on. */
   readonly maxUnits?: number;
-  /** Entries in one call of a batch handler. */
+  /** Units in one transaction. */
   readonly maxEntries?: number;
   /** How long a transaction that keeps failing for passing reasons is tried. */
   readonly patienceMs?: number;
@@ -45,7 +59,7 @@ export interface WriterOptions {
 /** Since the process began. */
 export interface WriterStats {
   readonly commits: number;
-  /** Units and batch entries that were asked for. */
+  /** That were asked for. */
   readonly units: number;
   /** Transactions that were run again. */
   readonly reruns: number;
@@ -64,7 +78,7 @@ export class Writer {
   readonly #maxEntries: number;
   readonly #patienceMs: number;
   readonly #closing = new AbortController();
-  #queue: Job[] = [];
+  #queue: Job<unknown>[] = [];
   #running: Promise<void> | undefined;
   #commits = 0;
   #units = 0;
@@ -85,22 +99,18 @@ export class Writer {
     return new Promise((resolve, reject) => {
       if (this.#closing.signal.aborted) return reject(new WriterClosed());
       this.#units += 1;
-      this.#enqueue(new UnitJob(unit, { resolve, reject }));
+      this.#queue.push(new Job<T>(unit, { resolve, reject }) as Job<unknown>);
+      this.#running ??= this.#drain();
     });
   }
 
+  /** A unit that is nothing but an entry, and gives its result. */
   batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R> {
-    let gathering: BatchJob<E, R> | undefined;
-    return (entry) =>
-      new Promise((resolve, reject) => {
-        if (this.#closing.signal.aborted) return reject(new WriterClosed());
-        this.#units += 1;
-        if (gathering === undefined || gathering.started || gathering.size >= this.#maxEntries) {
-          gathering = new BatchJob(handler);
-          this.#enqueue(gathering);
-        }
-        gathering.add(entry, { resolve, reject });
-      });
+    return async (entry) => {
+      let result: R | undefined;
+      await this.write(async (tx) => tx.batch(handler, entry, (told) => (result = told)));
+      return result as R;
+    };
   }
 
   /** What is queued is still tried once; what comes later is refused. */
@@ -110,29 +120,33 @@ export class Writer {
     await this.#transactor.close();
   }
 
-  #enqueue(job: Job): void {
-    this.#queue.push(job);
-    this.#running ??= this.#drain();
-  }
-
   async #drain(): Promise<void> {
     for (;;) {
       // Lets the rest of this turn join, and lets sockets be read between two transactions, which on SQLite never wait.
       await turn();
-      const jobs = this.#queue.splice(0, this.#maxUnits);
+      const jobs = this.#queue.splice(0, this.#maxEntries);
       if (jobs.length === 0) break;
-      for (const job of jobs) job.started = true;
       await this.#run(jobs);
     }
     this.#running = undefined;
   }
 
-  async #run(jobs: readonly Job[]): Promise<void> {
+  async #run(given: readonly Job<unknown>[]): Promise<void> {
     const start = elapsed();
-    for (let waitMs = 4; ; waitMs = Math.min(waitMs * 2, 500)) {
+    let jobs = given;
+    for (let waitMs = 4; jobs.length > 0; ) {
       try {
-        await this.#transaction(jobs);
-        break;
+        const { ran, refused, hooks } = await this.#transaction(jobs);
+        if (refused.length > 0) {
+          await this.#transactor.abandon();
+          for (const job of refused) job.settle();
+          jobs = jobs.filter((job) => !refused.includes(job));
+          continue;
+        }
+        this.#commits += 1;
+        for (const hook of hooks) runHook(hook);
+        for (const job of ran) job.settle();
+        jobs = jobs.slice(ran.length);
       } catch (error) {
         const passes = !(error instanceof CommitInDoubt) && this.#transactor.passes(error);
         await this.#transactor.abandon();
@@ -145,69 +159,86 @@ export class Writer {
         } catch {
           return this.#fail(jobs, error);
         }
+        waitMs = Math.min(waitMs * 2, 500);
       }
     }
-    this.#commits += 1;
-    for (const job of jobs) job.settle();
   }
 
   /** One of them made the transaction impossible as a whole (a full disk does); the others shall not suffer for it. */
-  async #runApart(jobs: readonly Job[]): Promise<void> {
+  async #runApart(jobs: readonly Job<unknown>[]): Promise<void> {
     for (const job of jobs) await this.#run([job]);
   }
 
-  #fail(jobs: readonly Job[], error: unknown): void {
+  #fail(jobs: readonly Job<unknown>[], error: unknown): void {
     for (const job of jobs) job.fail(error);
   }
 
-  async #transaction(jobs: readonly Job[]): Promise<void> {
+  /** Not committed when an entry was refused. */
+  async #transaction(jobs: readonly Job<unknown>[]): Promise<Ran> {
     const transactor = this.#transactor;
-    const shared = jobs.length > 1 || jobs.some((job) => job.size > 1);
-    const { connection, db } = await transactor.begin(shared);
-    const alone = async <T>(unit: Unit<T>): Promise<Outcome<T>> => {
-      await transactor.enter();
-      const hooks: (() => void)[] = [];
-      const tx = new OpenTx(db, connection, hooks);
-      try {
-        const value = await unit(tx);
-        if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
-        await transactor.keep();
-        return { value, hooks };
-      } catch (error) {
-        if (transactor.passes(error)) throw error;
-        await transactor.undo(error);
-        return { error };
-      } finally {
-        tx.end();
-      }
-    };
-    for (const job of jobs) await job.run(alone);
-    await transactor.commit(this.#closing.signal);
+    const { connection, db } = await transactor.begin(jobs.length > 1);
+    const ran: Job<unknown>[] = [];
+    for (let entered = 0; ran.length < jobs.length && entered < this.#maxUnits; ) {
+      const job = jobs[ran.length] as Job<unknown>;
+      if (await job.run(transactor, db, connection)) entered += 1;
+      ran.push(job);
+    }
+    transactor.failure = undefined;
+    const hooks: (() => void)[] = [];
+    const refused = await this.#end(ran, new OpenTx(db, connection, hooks));
+    if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
+    if (refused.length === 0) await transactor.commit(this.#closing.signal);
+    return { ran, refused, hooks };
+  }
+
+  /** All entries, each handler's in one call, and the calls sent one behind the other. */
+  async #end(jobs: readonly Job<unknown>[], tx: OpenTx): Promise<Job<unknown>[]> {
+    const entries = jobs.flatMap((job) => job.entries.map((entry) => ({ ...entry, job })));
+    const calls = [...Map.groupBy(entries, ({ handler }) => handler)].map(async ([handler, together]) => {
+      const results = await handler(
+        tx,
+        together.map(({ entry }) => entry),
+      );
+      if (results.length !== together.length)
+        throw new Error(`A batch of ${together.length} gave ${results.length} results.`);
+      return together.map((each, index) => ({ ...each, result: results[index] }));
+    });
+    await Promise.allSettled(calls);
+    tx.end();
+    const refused = new Set<Job<unknown>>();
+    for (const { job, result, told } of (await Promise.all(calls)).flat()) {
+      if (result instanceof Refused) {
+        job.refuse(result.reason);
+        refused.add(job);
+      } else told(result);
+    }
+    return [...refused];
   }
 }
 
-type Outcome<T> = { readonly value: T; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
-type Alone = <T>(unit: Unit<T>) => Promise<Outcome<T>>;
+interface Ran {
+  readonly ran: readonly Job<unknown>[];
+  readonly refused: readonly Job<unknown>[];
+  readonly hooks: readonly (() => void)[];
+}
+
+interface Entry {
+  readonly handler: BatchHandler<unknown, unknown>;
+  readonly entry: unknown;
+  readonly told: (result: unknown) => void;
+}
 
 interface Caller<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface Job {
-  started: boolean;
-  readonly size: number;
-  /** Runs, perhaps not for the first time, in the open transaction. */
-  run(alone: Alone): Promise<void>;
-  /** Tells the callers, the transaction being durable. */
-  settle(): void;
-  /** Tells the callers that the transaction is not. */
-  fail(error: unknown): void;
-}
+type Outcome<T> = { readonly value: T; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
 
-class UnitJob<T> implements Job {
-  started = false;
-  readonly size = 1;
+/** A unit and who waits for it. */
+class Job<T> {
+  /** What its last run handed over. */
+  entries: readonly Entry[] = [];
   readonly #unit: Unit<T>;
   readonly #caller: Caller<T>;
   #outcome: Outcome<T> | undefined;
@@ -217,76 +248,50 @@ class UnitJob<T> implements Job {
     this.#caller = caller;
   }
 
-  async run(alone: Alone): Promise<void> {
-    this.#outcome = await alone(this.#unit);
+  /** Runs, perhaps not for the first time, in the open transaction. False when it has not used it. */
+  async run(transactor: Transactor, db: Kysely<Tables>, connection: Connection): Promise<boolean> {
+    this.entries = [];
+    transactor.failure = undefined;
+    let entered = false;
+    const hooks: (() => void)[] = [];
+    const entries: Entry[] = [];
+    const tx = new OpenTx(db, connection, hooks, entries, () => {
+      if (!entered) transactor.enter();
+      entered = true;
+    });
+    try {
+      const value = await this.#unit(tx);
+      if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
+      this.#outcome = { value, hooks };
+      this.entries = entries;
+    } catch (error) {
+      if (transactor.passes(error)) throw error;
+      if (entered) await transactor.undo(error);
+      this.#outcome = { error };
+    } finally {
+      tx.end();
+    }
+    return entered;
   }
 
+  refuse(reason: unknown): void {
+    this.#outcome = { error: reason };
+  }
+
+  /** Tells the caller, the transaction being durable or the unit undone. */
   settle(): void {
-    tell(this.#caller, this.#outcome);
-  }
-
-  fail(error: unknown): void {
-    // A unit that failed by itself is told its own failure.
-    this.#caller.reject(this.#outcome !== undefined && 'error' in this.#outcome ? this.#outcome.error : error);
-  }
-}
-
-class BatchJob<E, R> implements Job {
-  started = false;
-  readonly #handler: BatchHandler<E, R>;
-  readonly #entries: E[] = [];
-  readonly #callers: Caller<R>[] = [];
-  #outcomes: Outcome<R>[] = [];
-
-  constructor(handler: BatchHandler<E, R>) {
-    this.#handler = handler;
-  }
-
-  get size(): number {
-    return this.#entries.length;
-  }
-
-  add(entry: E, caller: Caller<R>): void {
-    this.#entries.push(entry);
-    this.#callers.push(caller);
-  }
-
-  async run(alone: Alone): Promise<void> {
-    const all = await alone((tx) => this.#handle(tx, this.#entries));
-    if ('value' in all) {
-      this.#outcomes = all.value.map((value, index) => ({ value, hooks: index === 0 ? all.hooks : [] }));
-    } else if (this.size === 1) {
-      this.#outcomes = [all];
-    } else {
-      this.#outcomes = [];
-      for (const entry of this.#entries) {
-        this.#outcomes.push(await alone(async (tx) => (await this.#handle(tx, [entry]))[0] as R));
-      }
+    if (this.#outcome === undefined) this.#caller.reject(new Error('The unit was not run.'));
+    else if ('error' in this.#outcome) this.#caller.reject(this.#outcome.error);
+    else {
+      for (const hook of this.#outcome.hooks) runHook(hook);
+      this.#caller.resolve(this.#outcome.value);
     }
   }
 
-  async #handle(tx: Tx, entries: readonly E[]): Promise<readonly R[]> {
-    const results = await this.#handler(tx, entries);
-    if (results.length !== entries.length)
-      throw new Error(`A batch of ${entries.length} gave ${results.length} results.`);
-    return results;
-  }
-
-  settle(): void {
-    for (const [index, caller] of this.#callers.entries()) tell(caller, this.#outcomes[index]);
-  }
-
+  /** Tells the caller that the transaction is not durable. */
   fail(error: unknown): void {
-    for (const caller of this.#callers) caller.reject(error);
-  }
-}
-
-function tell<T>(caller: Caller<T>, outcome: Outcome<T> | undefined): void {
-  if (outcome === undefined) caller.reject(new Error('The unit was not run.'));
-  else if ('error' in outcome) caller.reject(outcome.error);
-  else {
-    for (const hook of outcome.hooks) runHook(hook);
-    caller.resolve(outcome.value);
+    // A unit that failed by itself is told its own failure.
+    this.#caller.reject(this.#outcome !== undefined && 'error' in this.#outcome ? this.#outcome.error : error);
   }
 }
 
@@ -306,22 +311,40 @@ class OpenTx implements Tx {
   readonly #db: Kysely<Tables>;
   readonly #connection: Connection;
   readonly #hooks: (() => void)[];
+  readonly #entries: Entry[] | undefined;
+  readonly #enter: () => void;
   #ended = false;
 
-  constructor(db: Kysely<Tables>, connection: Connection, hooks: (() => void)[]) {
+  constructor(
+    db: Kysely<Tables>,
+    connection: Connection,
+    hooks: (() => void)[],
+    entries?: Entry[],
+    enter: () => void = () => {},
+  ) {
     this.#db = db;
     this.#connection = connection;
     this.#hooks = hooks;
+    this.#entries = entries;
+    this.#enter = enter;
   }
 
   get db(): Kysely<Tables> {
     this.#check();
+    this.#enter();
     return this.#db;
   }
 
   get connection(): Connection {
     this.#check();
+    this.#enter();
     return this.#connection;
+  }
+
+  batch<E, R>(handler: BatchHandler<E, R>, entry: E, told: (result: R) => void = () => {}): void {
+    this.#check();
+    if (this.#entries === undefined) throw new Error('The transaction is at its end.');
+    this.#entries.push({ handler, entry, told } as unknown as Entry);
   }
 
   onCommit(fn: () => void): void {

@@ -16,7 +16,7 @@ import { FIRST_LANE } from './cursor.ts';
 import type { EngineEvent, EngineListener } from './events.ts';
 import { Fenced } from './failure.ts';
 import type { AnyFlow, Flow } from './flow.ts';
-import type { EngineTx, FlowRow, Hold, Journal, NewFlow, Wish } from './journal.ts';
+import type { EngineTx, FlowRow, Held, Hold, Journal, NewFlow, Wish } from './journal.ts';
 import { Runner } from './runner.ts';
 import type { Journaled, RetryPolicy } from './task.ts';
 import { Registry, resume, UnknownFlow } from './upgrade.ts';
@@ -50,9 +50,10 @@ export interface StartOptions {
   readonly holds?: readonly Hold[];
   readonly projectId: string;
   readonly requestId: string;
+  /** What the transaction rejects with when another flow is in the way. Default: the `Held` itself. */
+  readonly refusal?: (held: Held) => Error;
 }
 
-/** Flows forgotten in one bite. */
 /** Flows forgotten in one transaction. */
 const PRUNE_BITE = 20;
 const PRUNE_REST_MS = 25;
@@ -116,15 +117,15 @@ export class Engine<Tools, Tx extends EngineTx> {
   }
 
   /**
-   * Begins a flow in the caller's transaction: it exists if and only if that commits. Rejects with `Held` when another
-   * flow holds what this one needs; the transaction is the caller's to give up.
+   * Begins a flow in the caller's transaction: it exists if and only if that commits. The transaction rejects, at its end,
+   * with `Held` when another flow holds what this one needs. Returns the flow's id.
    */
   async begin<I extends object, S extends object>(
     tx: Tx,
     flow: Flow<I, S>,
     input: I & Journaled<I>,
     options: StartOptions,
-  ): Promise<{ readonly id: string; readonly created: boolean }> {
+  ): Promise<string> {
     const id = options.id ?? orderedUuid();
     const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency;
     const fresh: NewFlow = {
@@ -139,9 +140,17 @@ export class Engine<Tools, Tx extends EngineTx> {
       requestId: options.requestId,
       holds: options.holds ?? [],
     };
-    const created = await this.#options.journal.insert(tx, fresh);
-    if (created) tx.onCommit(() => (mine ? this.#runFresh(fresh) : this.wake()));
-    return { id, created };
+    let made = false;
+    const told = (is: boolean): void => {
+      made = is;
+    };
+    await this.#options.journal.insert(tx, fresh, told, options.refusal ?? ((held) => held));
+    tx.onCommit(() => {
+      if (!made) return;
+      if (mine) this.#runFresh(fresh);
+      else this.wake();
+    });
+    return id;
   }
 
   /** Resolves when the flow has ended or is stuck, and says how; rejects when `signal` is aborted first. */

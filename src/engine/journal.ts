@@ -118,10 +118,12 @@ export interface FlowQuery {
 
 export interface Journal<Tx extends EngineTx> {
   /**
-   * Begins a flow inside the caller's transaction and takes its holds. The same id is the same flow: `false` when it is
-   * there already. Rejects with `Held`, having written nothing, when another flow has a hold that forbids one of them.
+   * Begins a flow inside the caller's transaction and takes its holds, at once or when the transaction ends. The same id
+   * is the same flow: `told` hears, before the transaction's hooks, that it was made, or that it was there already. When
+   * another flow has a hold that forbids one of these, nothing of what the caller wrote stands, and its transaction rejects
+   * with `refusal` of it.
    */
-  insert(tx: Tx, flow: NewFlow): Promise<boolean>;
+  insert(tx: Tx, flow: NewFlow, told: (made: boolean) => void, refusal: (held: Held) => Error): Promise<void>;
   /** Rejects with `Fenced`. */
   append(claimed: Claimed, write: Write): Promise<void>;
   /** The steps are made inside a transaction by `make`, which may be called again. Rejects with `Fenced`. */

@@ -342,18 +342,23 @@ async function beginFlow(database: Database, resource: string): Promise<string> 
   const id = uuid();
   const journal = new DatabaseJournal(database);
   await database.write((tx) =>
-    journal.insert(tx, {
-      id,
-      name: 'create_volume',
-      version: 1,
-      lane: 'control',
-      input: {},
-      owner: null,
-      resource,
-      projectId: 'p',
-      requestId: 'r',
-      holds: [{ resource, mode: 'exclusive' }],
-    }),
+    journal.insert(
+      tx,
+      {
+        id,
+        name: 'create_volume',
+        version: 1,
+        lane: 'control',
+        input: {},
+        owner: null,
+        resource,
+        projectId: 'p',
+        requestId: 'r',
+        holds: [{ resource, mode: 'exclusive' }],
+      },
+      () => {},
+      (held) => held,
+    ),
   );
   return id;
 }

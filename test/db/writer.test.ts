@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Database } from '../../src/db/database.ts';
 import { FailureSwallowed } from '../../src/db/transactor.ts';
-import { type Tx, WriterClosed } from '../../src/db/writer.ts';
+import { type BatchHandler, Refused, type Tx, WriterClosed } from '../../src/db/writer.ts';
 import { proveStore } from '../prove-store.ts';
 
 const put = ({ db }: Tx, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();
@@ -155,12 +155,76 @@ proveStore('the writer', (test) => {
       }
       return entries;
     });
-    const before = database.stats.commits;
     const results = await Promise.allSettled([entry('a'), entry('b'), entry('a'), entry('c')]);
     assert.deepEqual(failed(results), [2]);
     assert.deepEqual(await ids(database), ['a', 'b', 'c']);
     assert.deepEqual(told, ['a', 'b', 'c']);
+  });
+
+  test('entries of units go with the others, when all units have run, and are told before hooks', async ({
+    database,
+  }) => {
+    const story: string[] = [];
+    const putAll: BatchHandler<string, string> = async (tx, entries) => {
+      story.push(`call ${entries}`);
+      for (const id of entries) await put(tx, id);
+      return entries.map((id) => `${id}!`);
+    };
+    const bare = database.batch(putAll);
+    const before = database.stats.commits;
+    const results = await Promise.allSettled([
+      database.write(async (tx) => {
+        tx.batch(putAll, 'a', (result) => story.push(`told ${result}`));
+        tx.onCommit(() => story.push('hook'));
+        await put(tx, 'x');
+        story.push('unit');
+      }),
+      database.write(async (tx) => {
+        tx.batch(putAll, 'b');
+        throw new RangeError('no');
+      }),
+      bare('c'),
+    ]);
+    assert.deepEqual(failed(results), [1]);
+    assert.ok(results[2]?.status === 'fulfilled' && results[2].value === 'c!');
+    assert.deepEqual(story, ['unit', 'call a,c', 'told a!', 'hook']);
+    assert.deepEqual(await ids(database), ['a', 'c', 'x']);
     assert.equal(database.stats.commits, before + 1);
+  });
+
+  test('an entry that is refused undoes its own unit, and the others stand', async ({ database }) => {
+    const no = new RangeError('no');
+    const handler: BatchHandler<string, void> = async (tx, entries) => {
+      const good = entries.filter((id) => id !== 'bad');
+      for (const id of good) await put(tx, id);
+      return entries.map((id) => (id === 'bad' ? new Refused(no) : undefined));
+    };
+    const hooks: string[] = [];
+    const unit = (row: string, entry: string) =>
+      database.write(async (tx) => {
+        await put(tx, row);
+        tx.onCommit(() => hooks.push(row));
+        tx.batch(handler, entry);
+      });
+    const results = await Promise.allSettled([unit('1', 'a'), unit('2', 'bad'), unit('3', 'c')]);
+    assert.deepEqual(failed(results), [1]);
+    assert.ok(results[1]?.status === 'rejected' && results[1].reason === no);
+    assert.deepEqual(await ids(database), ['1', '3', 'a', 'c']);
+    assert.deepEqual(hooks, ['1', '3']);
+    await assert.rejects(unit('4', 'bad'), no);
+    assert.deepEqual(await ids(database), ['1', '3', 'a', 'c']);
+  });
+
+  test('a handler that swallows the failure of a statement loses its entries, and no others', async ({ database }) => {
+    const careless: BatchHandler<string, void> = async (tx, entries) => {
+      for (const id of entries) await put(tx, id).catch(() => {});
+      return entries.map(() => undefined);
+    };
+    const entry = database.batch(careless);
+    const results = await Promise.allSettled([entry('a'), database.write((tx) => put(tx, 'b')), entry('a')]);
+    assert.deepEqual(failed(results), [2]);
+    assert.ok(results[2]?.status === 'rejected' && results[2].reason instanceof FailureSwallowed);
+    assert.deepEqual(await ids(database), ['a', 'b']);
   });
 
   test('more units than a transaction holds are all done', async ({ database }) => {

@@ -133,7 +133,8 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
     return result;
   }
 
-  insert: Journal<Tx>['insert'] = (tx, flow) => this.#living(() => this.#inner.insert(tx, flow));
+  insert: Journal<Tx>['insert'] = (tx, flow, told, refusal) =>
+    this.#living(() => this.#inner.insert(tx, flow, told, refusal));
   claim: Journal<Tx>['claim'] = async (request) => {
     const rows = await this.#living(() => this.#inner.claim(request));
     this.#started = true;

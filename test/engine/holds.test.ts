@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Hold } from '../../src/engine/journal.ts';
+import type { Held, Hold } from '../../src/engine/journal.ts';
 import { Gate } from './gate.ts';
 import { proveEngine, REQUEST } from './journals.ts';
 import { breaks, flow, makes } from './tasks.ts';
@@ -33,21 +33,63 @@ proveEngine('a hold', (test) => {
     });
   }
 
-  test('that is refused leaves nothing of its flow, even if the transaction goes on', async (w) => {
+  test('that is refused leaves nothing of its transaction', async (w) => {
     const gate = new Gate();
     w.tools.on.a = gate.pass;
     const life = await w.live([one]);
     await w.begin(life, one, {}, { holds: held('b', 'exclusive') });
-    await w.ground.transaction(async (tx) => {
-      const wanted = [...held('a', 'exclusive'), ...held('b', 'shared')];
-      await assert.rejects(life.engine.begin(tx, one, {}, { ...REQUEST, id: 'refused', holds: wanted }), {
-        name: 'Held',
-      });
-      await tx.put('went', 'on');
-    });
+    const wanted = [...held('a', 'exclusive'), ...held('b', 'shared')];
+    await assert.rejects(
+      w.ground.transaction(async (tx) => {
+        await tx.put('before', 'x');
+        await life.engine.begin(tx, one, {}, { ...REQUEST, id: 'refused', holds: wanted });
+        await tx.put('after', 'x');
+      }),
+      { name: 'Held', resource: 'b' },
+    );
     assert.equal(await w.ground.journal.find('refused'), undefined);
     assert.deepEqual(await w.ground.holds(), ['b exclusive']);
-    assert.deepEqual(await w.ground.rows(), { went: 'on' });
+    assert.deepEqual(await w.ground.rows(), {});
+    assert.deepEqual(life.engine.running(), [(await w.ground.journal.list({}))[0]?.id]);
+  });
+
+  test('is refused as whoever begins the flow words it', async (w) => {
+    w.tools.on.a = new Gate().pass;
+    const life = await w.live([one]);
+    const holds = held('volume:1', 'exclusive');
+    const id = await w.begin(life, one, {}, { holds });
+    const refusal = ({ resource, by }: Held): Error => new RangeError(`${resource} is in use by ${by.flowId}`);
+    await assert.rejects(w.begin(life, one, {}, { holds, refusal }), new RangeError(`volume:1 is in use by ${id}`));
+  });
+
+  test('of flows that begin in one commit goes to the first that asks', async (w) => {
+    const gate = new Gate();
+    w.tools.on.a = gate.pass;
+    const life = await w.live([one]);
+    const asked = [
+      ['a', 'x', 'exclusive'],
+      ['b', 'x', 'exclusive'],
+      ['c', 'x', 'shared'],
+      ['d', 'y', 'shared'],
+      ['e', 'y', 'shared'],
+      ['f', 'y', 'exclusive'],
+    ] as const;
+    const begun = await Promise.allSettled(
+      asked.map(([id, resource, mode]) =>
+        w.ground.transaction(async (tx) => {
+          await tx.put(id, 'wrote');
+          await life.engine.begin(tx, one, {}, { ...REQUEST, id, holds: held(resource, mode) });
+        }),
+      ),
+    );
+    const ends = begun.map((each) => (each.status === 'fulfilled' ? 'goes' : (each.reason as Held).by.flowId));
+    assert.deepEqual(ends.slice(0, 5), ['goes', 'a', 'a', 'goes', 'goes']);
+    assert.ok(ends[5] === 'd' || ends[5] === 'e');
+    assert.deepEqual(await w.ground.rows(), { a: 'wrote', d: 'wrote', e: 'wrote' });
+    gate.open();
+    for (const { id } of await w.ground.journal.list({})) await w.settled(life, id);
+    assert.deepEqual(w.tools.did, ['+a', '+a', '+a']);
+    assert.deepEqual(await w.ground.holds(), []);
   });
 
   test('is not in the way of its own flow when that is begun again', async (w) => {
@@ -58,7 +100,7 @@ proveEngine('a hold', (test) => {
     await w.begin(life, one, {}, { id: 'same', holds });
     assert.deepEqual(
       await w.ground.transaction((tx) => life.engine.begin(tx, one, {}, { ...REQUEST, id: 'same', holds })),
-      { id: 'same', created: false },
+      'same',
     );
   });
 

@@ -157,12 +157,8 @@ export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
       await engine.start(lanes);
       return life;
     },
-    begin: async (life, flow, input, options = {}) => {
-      const { id } = await life.ground.transaction((tx) =>
-        life.engine.begin(tx, flow, input as never, { ...REQUEST, ...options }),
-      );
-      return id;
-    },
+    begin: (life, flow, input, options = {}) =>
+      life.ground.transaction((tx) => life.engine.begin(tx, flow, input as never, { ...REQUEST, ...options })),
     settled: (life, id) => life.engine.settled(id, AbortSignal.timeout(DEADLINE_MS)),
     failure: async (id, event) => {
       const step = (await ground.journal.steps(id)).find((each) => each.event === event);
@@ -213,7 +209,7 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
     return made;
   };
   const journal: Journal<RowTx> = {
-    insert: (tx, flow) => inner.insert(opened.get(tx) as Tx, flow),
+    insert: (tx, flow, told, refusal) => inner.insert(opened.get(tx) as Tx, flow, told, refusal),
     append: (claimed, write) => inner.append(claimed, write),
     transact: (claimed, make) => inner.transact(claimed, (tx) => make(rowTx(tx))),
     claim: (request) => inner.claim(request),

@@ -87,15 +87,20 @@ export class MemoryJournal implements Journal<RowTx> {
     };
   }
 
-  async insert(_tx: RowTx, flow: NewFlow): Promise<boolean> {
+  async insert(
+    _tx: RowTx,
+    flow: NewFlow,
+    told: (made: boolean) => void,
+    refusal: (held: Held) => Error,
+  ): Promise<void> {
     const { flows, steps, holds } = this.#state;
-    if (flows.has(flow.id)) return false;
+    if (flows.has(flow.id)) return told(false);
     for (const { resource, mode } of flow.holds) {
       for (const [flowId, held] of holds) {
         const against = held.find(
           (each) => each.resource === resource && (each.mode === 'exclusive' || mode === 'exclusive'),
         );
-        if (against) throw new Held(resource, { flowId, name: flows.get(flowId)?.name ?? '' });
+        if (against) throw refusal(new Held(resource, { flowId, name: flows.get(flowId)?.name ?? '' }));
       }
     }
     const at = now();
@@ -115,7 +120,7 @@ export class MemoryJournal implements Journal<RowTx> {
     });
     steps.set(flow.id, []);
     holds.set(flow.id, [...wanted]);
-    return true;
+    told(true);
   }
 
   append(claimed: Claimed, write: Write): Promise<void> {

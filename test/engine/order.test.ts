@@ -133,10 +133,9 @@ proveEngine('order and results', (test) => {
     const before = w.ground.commits();
     const ids = await w.ground.transaction((tx) =>
       Promise.all(
-        Array.from({ length: 20 }, async () => {
-          const { id } = await life.engine.begin(tx, create, {}, { resource: 'r', projectId: 'p', requestId: 'q' });
-          return id;
-        }),
+        Array.from({ length: 20 }, () =>
+          life.engine.begin(tx, create, {}, { resource: 'r', projectId: 'p', requestId: 'q' }),
+        ),
       ),
     );
     for (const id of ids) assert.equal((await w.settled(life, id)).state, 'success');

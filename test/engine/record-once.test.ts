@@ -90,7 +90,7 @@ proveEngine('a record', (test) => {
     const ids = await w.ground.transaction(async (tx) => {
       const started: string[] = [];
       for (const each of [good, bad, good, bad, good] as readonly AnyFlow[])
-        started.push((await life.engine.begin(tx, each, {}, { resource: 'r', projectId: 'p', requestId: 'q' })).id);
+        started.push(await life.engine.begin(tx, each, {}, { resource: 'r', projectId: 'p', requestId: 'q' }));
       return started;
     });
     const states: string[] = [];

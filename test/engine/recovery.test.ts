@@ -116,7 +116,7 @@ proveEngine('recovery', (test) => {
     const ids: string[] = [];
     await w.ground.transaction(async (tx) => {
       for (let n = 0; n < 12; n += 1)
-        ids.push((await first.engine.begin(tx, three, {}, { resource: 'r', projectId: 'p', requestId: 'q' })).id);
+        ids.push(await first.engine.begin(tx, three, {}, { resource: 'r', projectId: 'p', requestId: 'q' }));
     });
     await first.journal.death;
     await first.die();
