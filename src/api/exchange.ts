@@ -1,5 +1,5 @@
 /** What requests and replies carry here beside what fastify gives them, and how an answer is sent. */
-import type { FastifyReply, onRequestHookHandler } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
 
@@ -13,15 +13,15 @@ export interface Place {
   readonly since: Microversion;
 }
 
-/** What every request to a place passes first: it gets an id, a caller, a version, or is turned away. */
-export type Entrance = (place: Place | undefined) => onRequestHookHandler;
-
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller;
     version: Microversion;
   }
 }
+
+/** The longest part of a path that may name something. */
+export const LONGEST_NAME = 1024;
 
 /** The part of a URL after the question mark. */
 export interface Unparsed {

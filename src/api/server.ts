@@ -22,8 +22,8 @@ import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
 import { parseBody } from './body.ts';
 import { type Admission, invitation } from './caller.ts';
-import { addRoutes } from './dispatch.ts';
-import { bytesOf, type Entrance, JSON_TYPE, type Place, send, unparsed } from './exchange.ts';
+import { type Destination, destinations } from './dispatch.ts';
+import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, requestedVersion, versionText } from './microversion.ts';
@@ -32,6 +32,12 @@ import { RateLimit } from './rate-limit.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 import { versionDocument } from './versions.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    destination: Destination;
+  }
+}
 
 export interface ApiDeps {
   readonly desk: Desk;
@@ -48,8 +54,6 @@ export interface ApiDeps {
 
 const OPEN: Place = { open: true, since: OLDEST };
 const NOBODY: Caller = { userId: '', projectId: '', roles: [], isAdmin: false, serviceRoles: [], requestId: '' };
-/** The longest part of a path that may name something. */
-const LONGEST_NAME = 1024;
 
 export function buildApi({
   desk,
@@ -75,6 +79,7 @@ export function buildApi({
   // One for all requests would be shared; the hook gives each its own.
   app.decorateRequest('caller', null as never);
   app.decorateRequest('version', OLDEST);
+  app.decorateRequest('destination', null as never);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: 'string' }, (_request, text, done) =>
     parsed(String(text), done),
@@ -86,16 +91,29 @@ export function buildApi({
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
   const rate =
     config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
-  const entrance: Entrance = (place) => (request, reply, done) =>
-    receive(request, reply, { place, config, admit, rate, log }, done);
-  const nowhere = entrance(undefined);
+  const door: Door = { config, admit, rate, log };
+  const nowhere: onRequestHookHandler = (request, reply, done) =>
+    receive(request, reply, undefined, door, (error) =>
+      done(error ?? new RouteNotFound('The resource could not be found.')),
+    );
   app.setNotFoundHandler((request, reply) => {
-    const notFound = new RouteNotFound('The resource could not be found.');
-    nowhere.call(app, request, reply, (error?: Error) => void reply.send(error ?? notFound));
+    nowhere.call(app, request, reply, (error) => void reply.send(error));
   });
-  addOpenPlaces(app, desk, entrance(OPEN));
+  addOpenPlaces(app, desk, (request, reply, done) => receive(request, reply, OPEN, door, done));
   addIdentity?.(app);
-  addRoutes(app, table, { desk, policy, rate }, entrance);
+  const find = destinations(table, { desk, policy, rate });
+  app.route({
+    method: app.supportedMethods,
+    url: '/v3/*',
+    onRequest: (request, reply, done) => {
+      const found = find(request.method, request.url);
+      if (found === undefined) return nowhere.call(app, request, reply, done);
+      request.destination = found;
+      request.params = found.params;
+      receive(request, reply, found.place, door, done);
+    },
+    handler: (request, reply) => request.destination.handle(request, reply),
+  });
   return app;
 }
 
@@ -113,7 +131,6 @@ function parsed(text: string, done: (error: Error | null, body?: unknown) => voi
 }
 
 interface Door {
-  readonly place: Place | undefined;
   readonly config: ApiConfig;
   readonly admit: Admission;
   readonly rate: RateLimit | undefined;
@@ -123,7 +140,8 @@ interface Door {
 function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  { place, config, admit, rate, log }: Door,
+  place: Place | undefined,
+  { config, admit, rate, log }: Door,
   done: (error?: Error) => void,
 ): void {
   if (log.isLevelEnabled('debug')) logWhenAnswered(request, reply, log);
