@@ -8,7 +8,7 @@ import type { Caller } from '../model/caller.ts';
 import { InvalidInput, RouteNotFound } from '../model/errors.ts';
 import { type BodyCheck, bodyCheck } from './body.ts';
 import { LONGEST_NAME, type Place, send, type Unparsed, unparsed } from './exchange.ts';
-import { KeptAnswers } from './kept-answers.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 import { baseOf, linksOf } from './links.ts';
 import { type Microversion, OLDEST, versionText } from './microversion.ts';
 import { attributesFor } from './policy/attributes.ts';
@@ -18,6 +18,13 @@ import { parseQuery } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { Rendered } from './rendered.ts';
 import type { Call, Route } from './route.ts';
+
+export interface DestinationDeps {
+  readonly desk: Desk;
+  readonly policy: Policy;
+  readonly rate: RateLimit | undefined;
+  readonly answers: KeptAnswers;
+}
 
 /** What every route works with. */
 type Room = Pick<Call, 'desk' | 'rendered' | 'rate'> & { readonly policy: Policy };
@@ -38,10 +45,9 @@ interface Registered extends Pick<Destination, 'place' | 'handle'> {}
  */
 export function destinations(
   table: readonly Route[],
-  { desk, policy, rate }: { readonly desk: Desk; readonly policy: Policy; readonly rate: RateLimit | undefined },
+  { desk, policy, rate, answers }: DestinationDeps,
 ): (method: string, url: string) => Destination | undefined {
   const room: Room = { desk, policy, rate, rendered: new Rendered(desk.db) };
-  const answers = new KeptAnswers(desk.db.reader);
   const router = findMyWay({ maxParamLength: LONGEST_NAME, querystringParser: unparsed });
   const places = placesOf(table);
   for (const { path, byMethod } of places) {
@@ -105,7 +111,7 @@ export type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
 function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): Handler {
   const answer = answering(routes, room);
-  if (routes[0]?.kept) return keptHandler(answer, answers, room.policy);
+  if (routes[0]?.kept) return keptHandler(answer, answers);
   return (request, reply) => {
     answer(request, reply).then(
       ({ status, body }) => send(reply, status, body),
@@ -115,17 +121,16 @@ function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): 
 }
 
 /** An answer that is known was given to a caller with the same rights for the same URL, so nothing is checked again. */
-function keptHandler(answer: Answering, answers: KeptAnswers, policy: Policy): Handler {
+function keptHandler(answer: Answering, answers: KeptAnswers): Handler {
   return (request, reply) => {
     const mark = answers.mark();
     const { version, caller, headers, url } = request;
-    // None of them can hold a line's end.
-    const key = `${version}\n${policy.rightsOf(caller)}\n${caller.projectId}\n${headers.host}\n${url}`;
-    const kept = mark === undefined ? undefined : answers.find(key, mark);
+    const asking = { version, caller, host: headers.host };
+    const kept = mark === undefined ? undefined : answers.find(url, asking, mark);
     if (kept !== undefined) return send(reply, 200, kept);
     answer(request, reply).then(
       ({ status, body }) => {
-        if (mark !== undefined && body instanceof Buffer) answers.keep(key, mark, body);
+        if (mark !== undefined && body instanceof Buffer) answers.keep(url, asking, mark, body);
         send(reply, status, body);
       },
       (error: unknown) => reply.send(error),

@@ -7,24 +7,40 @@
  * then the texts of the rows (`rendered.ts`) are what saves work.
  */
 import { changeMark } from '../db/change-mark.ts';
-import type { Connection } from '../db/connection.ts';
+import type { Database } from '../db/database.ts';
+import type { Caller } from '../model/caller.ts';
+import type { Microversion } from './microversion.ts';
+import type { Policy } from './policy/policy.ts';
 
-interface Kept {
+/** What an answer depends on beside its URL and the database. */
+export interface Asking {
+  readonly caller: Caller;
+  readonly version: Microversion;
+  readonly host: string | undefined;
+}
+
+/** The answers to one URL: who asks it, to what. */
+interface OfUrl {
   readonly mark: number;
-  readonly answer: Buffer;
+  readonly answers: Map<string, Buffer>;
+  bytes: number;
 }
 
 /** What an entry costs beside its answer. */
 const OVERHEAD = 400;
 
 export class KeptAnswers {
-  readonly #reader: Connection;
+  readonly #db: Pick<Database, 'reader' | 'stats'>;
+  readonly #policy: Policy;
   readonly #mostBytes: number;
-  readonly #kept = new Map<string, Kept>();
+  /** By URL, the oldest first. */
+  readonly #kept = new Map<string, OfUrl>();
   #bytes = 0;
+  #turn: { readonly mark: number | undefined; readonly commits: number } | undefined;
 
-  constructor(reader: Connection, mostBytes = 32 * 1024 * 1024) {
-    this.#reader = reader;
+  constructor(db: Pick<Database, 'reader' | 'stats'>, policy: Policy, mostBytes = 32 * 1024 * 1024) {
+    this.#db = db;
+    this.#policy = policy;
     this.#mostBytes = mostBytes;
   }
 
@@ -34,30 +50,57 @@ export class KeptAnswers {
 
   /** To be taken before anything is read for an answer; undefined where nothing can be kept. */
   mark(): number | undefined {
-    return changeMark(this.#reader);
+    return changeMark(this.#db.reader);
   }
 
-  find(key: string, mark: number): Buffer | undefined {
-    const kept = this.#kept.get(key);
-    return kept?.mark === mark ? kept.answer : undefined;
+  /**
+   * The mark, if the URL has been answered under it, to whomever. For a request that was just read from its socket: those that
+   * are read in one turn of the event loop were all sent before it began, so one look at the database is enough for them, as long as
+   * this process has not committed anything since.
+   */
+  markOf(url: string): number | undefined {
+    const kept = this.#kept.get(url);
+    if (kept === undefined) return undefined;
+    const { commits } = this.#db.stats;
+    if (this.#turn === undefined) {
+      setImmediate(() => {
+        this.#turn = undefined;
+      });
+    }
+    if (this.#turn?.commits !== commits) this.#turn = { mark: this.mark(), commits };
+    return kept.mark === this.#turn.mark ? kept.mark : undefined;
   }
 
-  keep(key: string, mark: number, answer: Buffer): void {
+  find(url: string, asking: Asking, mark: number): Buffer | undefined {
+    const kept = this.#kept.get(url);
+    return kept?.mark === mark ? kept.answers.get(this.#key(asking)) : undefined;
+  }
+
+  keep(url: string, asking: Asking, mark: number, answer: Buffer): void {
     const size = answer.length + OVERHEAD;
     if (size > this.#mostBytes / 4) return;
-    this.#drop(key);
-    this.#kept.set(key, { mark, answer });
-    this.#bytes += size;
+    if (this.#kept.get(url)?.mark !== mark) this.#drop(url);
+    const kept = this.#kept.get(url) ?? { mark, answers: new Map<string, Buffer>(), bytes: 0 };
+    const key = this.#key(asking);
+    if (!kept.answers.has(key)) {
+      kept.bytes += size;
+      this.#bytes += size;
+    }
+    kept.answers.set(key, answer);
+    this.#kept.set(url, kept);
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#mostBytes) return;
       this.#drop(oldest);
     }
   }
 
-  #drop(key: string): void {
-    const kept = this.#kept.get(key);
-    if (kept === undefined) return;
-    this.#kept.delete(key);
-    this.#bytes -= kept.answer.length + OVERHEAD;
+  /** Who has the same rights in the same project is told the same. None of the parts can hold a line's end. */
+  #key({ caller, version, host }: Asking): string {
+    return `${version}\n${this.#policy.rightsOf(caller)}\n${caller.projectId}\n${host}`;
+  }
+
+  #drop(url: string): void {
+    this.#bytes -= this.#kept.get(url)?.bytes ?? 0;
+    this.#kept.delete(url);
   }
 }

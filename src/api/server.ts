@@ -8,6 +8,7 @@
  * logged of a request that went as expected unless the log is at `debug`: a list of a thousand volumes is read from memory,
  * and what surrounds it must not cost more than it does.
  */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -15,7 +16,7 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify';
 import type { Desk } from '../commands/desk.ts';
-import { elapsed, uuid } from '../lib/clock.ts';
+import { elapsed } from '../lib/clock.ts';
 import type { ApiConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
@@ -25,12 +26,14 @@ import { type Admission, invitation } from './caller.ts';
 import { type Destination, destinations } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, requestedVersion, versionText } from './microversion.ts';
 import { Policy } from './policy/policy.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
+import { newRequestId, shortWay } from './short-way.ts';
 import { versionDocument } from './versions.ts';
 
 declare module 'fastify' {
@@ -66,7 +69,7 @@ export function buildApi({
   const config = desk.config.api;
   const app = Fastify({
     logger: false,
-    genReqId: () => `req-${uuid()}`,
+    genReqId: newRequestId,
     requestIdHeader: false,
     bodyLimit: config.osapi_max_request_body_size,
     exposeHeadRoutes: false,
@@ -101,7 +104,8 @@ export function buildApi({
   });
   addOpenPlaces(app, desk, (request, reply, done) => receive(request, reply, OPEN, door, done));
   addIdentity?.(app);
-  const find = destinations(table, { desk, policy, rate });
+  const answers = new KeptAnswers(desk.db, policy);
+  const find = destinations(table, { desk, policy, rate, answers });
   app.route({
     method: app.supportedMethods,
     url: '/v3/*',
@@ -114,7 +118,24 @@ export function buildApi({
     },
     handler: (request, reply) => request.destination.handle(request, reply),
   });
+  addShortWay(app, shortWay({ answers, admit, rate, log }));
   return app;
+}
+
+/** Puts it before Fastify's own listener, until Fastify is told to close: from then on that ends each connection. */
+function addShortWay(
+  app: FastifyInstance,
+  isAnswered: (request: IncomingMessage, response: ServerResponse) => boolean,
+): void {
+  const [long] = app.server.listeners('request') as [RequestListener];
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  app.server.off('request', long).on('request', (request, response) => {
+    if (closing || !isAnswered(request, response)) long(request, response);
+  });
 }
 
 /** Bodies are checked by `body.ts`. Without this Fastify loads two compilers, which is a quarter of its size, for nothing. */

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { callerOf } from '../../src/api/caller.ts';
-import { KeptAnswers } from '../../src/api/kept-answers.ts';
+import { type Asking, KeptAnswers } from '../../src/api/kept-answers.ts';
 import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
+import { Policy } from '../../src/api/policy/policy.ts';
 import { Rendered, type View } from '../../src/api/rendered.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { volumes as volumeRoutes } from '../../src/api/v3/volumes.ts';
@@ -16,6 +17,7 @@ import { uuid } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import type { Volume, VolumePatch } from '../../src/model/volume.ts';
 import type { VolumeType } from '../../src/model/volume-type.ts';
+import { askOverSocket } from './over-socket.ts';
 import { freshWorld, PROJECT, USER, type World } from './world.ts';
 
 const asking = {
@@ -68,6 +70,21 @@ async function perform(world: World, type: VolumeType, volumes: Volume[], step: 
   }
 }
 
+/** Without what is another each time, or the connection's. */
+function lasting(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const {
+    date,
+    connection,
+    'keep-alive': _,
+    'x-compute-request-id': one,
+    'x-openstack-request-id': same,
+    ...others
+  } = headers;
+  assert.equal(one, same);
+  assert.match(String(one), /^req-/);
+  return others;
+}
+
 const reads = volumeRoutes.filter(({ kept }) => kept);
 const URLS = [
   '/volumes/detail',
@@ -85,6 +102,7 @@ describe('what is kept', () => {
         fc.array(fc.tuple(step, fc.nat(4), fc.nat(3)), { minLength: 5, maxLength: 25 }),
         async (steps) => {
           const world = await freshWorld(context);
+          const address = await world.service.api.listen({ host: '127.0.0.1', port: 0 });
           const type = await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 't0' }));
           const volumes: Volume[] = [];
           for (const [each, url, version] of steps) {
@@ -108,6 +126,12 @@ describe('what is kept', () => {
                 },
               });
               assert.equal(kept.text, fresh.body);
+              // The first fills what is kept, if need be; the second comes the short way.
+              for (let turn = 0; turn < 2; turn += 1) {
+                const sent = await askOverSocket(address, `/v3/${PROJECT}${path}`, asked);
+                assert.deepEqual([sent.status, sent.text], [200, fresh.body]);
+                assert.deepEqual(lasting(sent.headers), lasting(fresh.headers));
+              }
             }
           }
         },
@@ -164,28 +188,38 @@ function counted() {
   return { view: { ...nameView, load }, loads: () => count };
 }
 
+const someone: Asking = {
+  caller: { userId: USER, projectId: PROJECT, roles: [], isAdmin: false, serviceRoles: [], requestId: '' },
+  version: 0,
+  host: undefined,
+};
+
 describe('a kept answer', () => {
   it('is given while nothing was committed, and never after', async (context) => {
     const world = await freshWorld(context);
-    const answers = new KeptAnswers(world.service.db.reader);
+    const answers = new KeptAnswers(world.service.db, new Policy());
     const mark = answers.mark() ?? assert.fail('SQLite has a mark.');
-    answers.keep('key', mark, Buffer.from('answer'));
-    assert.equal(String(answers.find('key', answers.mark() ?? -1)), 'answer');
+    assert.equal(answers.markOf('/url'), undefined);
+    answers.keep('/url', someone, mark, Buffer.from('answer'));
+    assert.equal(String(answers.find('/url', someone, answers.mark() ?? -1)), 'answer');
+    assert.equal(answers.markOf('/url'), mark);
     await world.volume();
-    assert.equal(answers.find('key', answers.mark() ?? -1), undefined);
+    assert.equal(answers.find('/url', someone, answers.mark() ?? -1), undefined);
+    assert.equal(answers.markOf('/url'), undefined);
   });
 
   it('takes no more room than it may', async (context) => {
     const world = await freshWorld(context);
-    const answers = new KeptAnswers(world.service.db.reader, 10_000);
+    const answers = new KeptAnswers(world.service.db, new Policy(), 10_000);
     for (let index = 0; index < 100; index += 1) {
-      answers.keep(`key ${index}`, 1, Buffer.alloc(1_000));
+      answers.keep(`/${index}`, { ...someone, host: `${index % 3}.test` }, 1, Buffer.alloc(1_000));
+      answers.keep('/same', { ...someone, host: `${index}.test` }, index, Buffer.alloc(1_000));
       assert.ok(answers.bytes <= 10_000);
     }
-    assert.equal(answers.find('key 0', 1), undefined);
-    assert.equal(answers.find('key 99', 1)?.length, 1_000);
-    answers.keep('too long', 1, Buffer.alloc(9_000));
-    assert.equal(answers.find('too long', 1), undefined);
+    assert.equal(answers.find('/0', { ...someone, host: '0.test' }, 1), undefined);
+    assert.equal(answers.find('/99', { ...someone, host: '0.test' }, 1)?.length, 1_000);
+    answers.keep('/long', someone, 1, Buffer.alloc(9_000));
+    assert.equal(answers.find('/long', someone, 1), undefined);
   });
 
   it('of one caller, version or host is not another’s', async (context) => {

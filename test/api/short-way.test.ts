@@ -1,0 +1,112 @@
+/**
+ * What goes the short way, and what does not. That both ways end at the same answer is shown in `rendered.test.ts`.
+ */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { type Admission, callerOf } from '../../src/api/caller.ts';
+import { type Asking, KeptAnswers } from '../../src/api/kept-answers.ts';
+import { Policy } from '../../src/api/policy/policy.ts';
+import { RateLimit } from '../../src/api/rate-limit.ts';
+import { shortWay } from '../../src/api/short-way.ts';
+import { createLog, type Log, silentLog } from '../../src/lib/logging.ts';
+import { Unauthorized } from '../../src/model/token.ts';
+import { httpServer } from '../clients/http-server.ts';
+import { askOverSocket, type SocketAsked } from './over-socket.ts';
+import { freshWorld, PROJECT, USER, type World } from './world.ts';
+
+const URL = '/v3/p/volumes';
+const LONG = 418;
+
+interface Deps {
+  readonly admit?: Admission;
+  readonly rate?: RateLimit;
+  readonly log?: Log;
+}
+
+/** A server on which one answer is kept, for version 3.7; all else is answered 418, by the long way. */
+async function server(context: TestContext, { admit = callerOf, rate, log = silentLog }: Deps = {}) {
+  const world = await freshWorld(context);
+  const answers = new KeptAnswers(world.service.db, new Policy());
+  const caller = callerOf({ 'x-auth-token': `${USER}:${PROJECT}` }, 'req-1') ?? assert.fail();
+  const asking: Asking = { caller, version: 7, host: 'pumice.test:8776' };
+  const keep = (): void => answers.keep(URL, asking, answers.mark() ?? -1, Buffer.from('{"kept":true}'));
+  keep();
+  const isAnswered = shortWay({ answers, admit, rate, log });
+  const address = await httpServer(context, (request, response) => {
+    if (!isAnswered(request, response)) response.writeHead(LONG).end();
+  });
+  const ask = (asked: SocketAsked = {}, path = URL) => askOverSocket(address, path, { version: '3.7', ...asked });
+  return { world, ask, keep };
+}
+
+describe('the short way', () => {
+  it('is taken by a request whose answer is kept, with an id of its own each time', async (context) => {
+    const { ask } = await server(context);
+    const [one, two] = [await ask(), await ask()];
+    assert.deepEqual([one.status, one.text, two.text], [200, '{"kept":true}', '{"kept":true}']);
+    assert.match(one.headers['x-openstack-request-id'] as string, /^req-[0-9a-f-]{36}$/);
+    assert.equal(one.headers['x-compute-request-id'], one.headers['x-openstack-request-id']);
+    assert.notEqual(one.headers['x-openstack-request-id'], two.headers['x-openstack-request-id']);
+    assert.equal(one.headers['openstack-api-version'], 'volume 3.7');
+    assert.equal(one.headers['content-type'], 'application/json');
+  });
+
+  it('is shut when anybody has committed anything, and open when it was answered again', async (context) => {
+    const { world, ask, keep } = await server(context);
+    await world.volume();
+    assert.equal((await ask()).status, LONG);
+    keep();
+    assert.equal((await ask()).status, 200);
+  });
+
+  for (const [what, asked, path] of [
+    ['another URL', {}, `${URL}?limit=1`],
+    ['another method', { method: 'HEAD' }, URL],
+    ['another version', { version: '3.8' }, URL],
+    ['a version there is not', { version: '3.99' }, URL],
+    ['no token', { headers: { 'x-auth-token': '' } }, URL],
+    ['another project', { headers: { 'x-auth-token': `${USER}:other` } }, URL],
+    ['another name of the server', { headers: { host: 'other.test' } }, URL],
+    ['a body', { headers: { 'content-length': '0' } }, URL],
+  ] as const) {
+    it(`is not for a request with ${what}`, async (context) => {
+      const { ask } = await server(context);
+      assert.equal((await ask(asked, path)).status, LONG);
+      assert.equal((await ask()).status, 200);
+    });
+  }
+
+  it('is not for a token that is refused, nor for one that has to be asked about', async (context) => {
+    const refuse: Admission = () => {
+      throw new Unauthorized();
+    };
+    for (const admit of [refuse, async () => callerOf({}, ''), () => Promise.reject(new Unauthorized())]) {
+      const { ask } = await server(context, { admit });
+      assert.equal((await ask()).status, LONG);
+    }
+  });
+
+  it('counts what it answers, and is not for a project that has asked too often', async (context) => {
+    const { ask } = await server(context, { rate: new RateLimit(1, 2) });
+    const statuses = [await ask(), await ask(), await ask()].map(({ status }) => status);
+    assert.deepEqual(statuses, [200, 200, LONG]);
+  });
+
+  it('is not taken while every request is logged', async (context) => {
+    const log = createLog({ level: 'debug', to: { write: () => undefined } });
+    const { ask } = await server(context, { log });
+    assert.equal((await ask()).status, LONG);
+  });
+
+  it('is shut to those who stay when the server closes', async (context) => {
+    const world = await freshWorld(context);
+    await world.volume();
+    const address = await world.service.api.listen({ host: '127.0.0.1', port: 0 });
+    const path = `/v3/${PROJECT}/volumes`;
+    for (let turn = 0; turn < 2; turn += 1) assert.equal((await askOverSocket(address, path)).status, 200);
+    await closed(world);
+    await assert.rejects(askOverSocket(address, path), { code: 'ECONNREFUSED' });
+  });
+});
+
+const closed = ({ service }: World): Promise<void> => service.api.close();
