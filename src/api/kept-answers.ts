@@ -19,13 +19,6 @@ export interface Asking {
   readonly host: string | undefined;
 }
 
-/** The answers to one URL: who asks it, to what. */
-interface OfUrl {
-  readonly mark: number;
-  readonly answers: Map<string, Buffer>;
-  bytes: number;
-}
-
 /** What an entry costs beside its answer. */
 const OVERHEAD = 400;
 
@@ -33,12 +26,13 @@ export class KeptAnswers {
   readonly #db: Pick<Database, 'reader' | 'stats'>;
   readonly #policy: Policy;
   readonly #mostBytes: number;
-  /** By URL, the oldest first. */
-  readonly #kept = new Map<string, OfUrl>();
+  /** By URL, the oldest first, and then by who asks it; all under the one mark. */
+  readonly #kept = new Map<string, Map<string, Buffer>>();
+  #mark: number | undefined;
   #bytes = 0;
   #turn: { readonly mark: number | undefined; readonly commits: number } | undefined;
 
-  constructor(db: Pick<Database, 'reader' | 'stats'>, policy: Policy, mostBytes = 32 * 1024 * 1024) {
+  constructor(db: Pick<Database, 'reader' | 'stats'>, policy: Policy, mostBytes = 16 * 1024 * 1024) {
     this.#db = db;
     this.#policy = policy;
     this.#mostBytes = mostBytes;
@@ -59,8 +53,7 @@ export class KeptAnswers {
    * this process has not committed anything since.
    */
   markOf(url: string): number | undefined {
-    const kept = this.#kept.get(url);
-    if (kept === undefined) return undefined;
+    if (!this.#kept.has(url)) return undefined;
     const { commits } = this.#db.stats;
     if (this.#turn === undefined) {
       setImmediate(() => {
@@ -68,39 +61,37 @@ export class KeptAnswers {
       });
     }
     if (this.#turn?.commits !== commits) this.#turn = { mark: this.mark(), commits };
-    return kept.mark === this.#turn.mark ? kept.mark : undefined;
+    return this.#turn.mark === this.#mark ? this.#mark : undefined;
   }
 
   find(url: string, asking: Asking, mark: number): Buffer | undefined {
-    const kept = this.#kept.get(url);
-    return kept?.mark === mark ? kept.answers.get(this.#key(asking)) : undefined;
+    return mark === this.#mark ? this.#kept.get(url)?.get(this.#key(asking)) : undefined;
   }
 
   keep(url: string, asking: Asking, mark: number, answer: Buffer): void {
     const size = answer.length + OVERHEAD;
     if (size > this.#mostBytes / 4) return;
-    if (this.#kept.get(url)?.mark !== mark) this.#drop(url);
-    const kept = this.#kept.get(url) ?? { mark, answers: new Map<string, Buffer>(), bytes: 0 };
+    if (mark !== this.#mark) this.#forgetAll(mark);
+    const answers = this.#kept.get(url) ?? new Map<string, Buffer>();
     const key = this.#key(asking);
-    if (!kept.answers.has(key)) {
-      kept.bytes += size;
-      this.#bytes += size;
-    }
-    kept.answers.set(key, answer);
-    this.#kept.set(url, kept);
-    for (const oldest of this.#kept.keys()) {
+    const before = answers.get(key);
+    this.#bytes += size - (before === undefined ? 0 : before.length + OVERHEAD);
+    this.#kept.set(url, answers.set(key, answer));
+    for (const [oldest, its] of this.#kept) {
       if (this.#bytes <= this.#mostBytes) return;
-      this.#drop(oldest);
+      for (const { length } of its.values()) this.#bytes -= length + OVERHEAD;
+      this.#kept.delete(oldest);
     }
+  }
+
+  #forgetAll(mark: number): void {
+    this.#kept.clear();
+    this.#bytes = 0;
+    this.#mark = mark;
   }
 
   /** Who has the same rights in the same project is told the same. None of the parts can hold a line's end. */
   #key({ caller, version, host }: Asking): string {
     return `${version}\n${this.#policy.rightsOf(caller)}\n${caller.projectId}\n${host}`;
-  }
-
-  #drop(url: string): void {
-    this.#bytes -= this.#kept.get(url)?.bytes ?? 0;
-    this.#kept.delete(url);
   }
 }

@@ -64,7 +64,7 @@ export class Rendered {
   #shapesMade = 0;
   #bytes = 0;
 
-  constructor(database: Database, mostBytes = 64 * 1024 * 1024) {
+  constructor(database: Database, mostBytes = 32 * 1024 * 1024) {
     this.#database = database;
     this.#mostBytes = mostBytes;
   }
@@ -159,4 +159,10 @@ export class Rendered {
   }
 }
 
-const jsonOf = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+/** In memory of its own: a small Buffer is cut from a larger one, which the last of its neighbours would keep. */
+function jsonOf(value: object): Buffer {
+  const text = JSON.stringify(value);
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
+}

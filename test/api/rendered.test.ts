@@ -213,13 +213,19 @@ describe('a kept answer', () => {
     const answers = new KeptAnswers(world.service.db, new Policy(), 10_000);
     for (let index = 0; index < 100; index += 1) {
       answers.keep(`/${index}`, { ...someone, host: `${index % 3}.test` }, 1, Buffer.alloc(1_000));
-      answers.keep('/same', { ...someone, host: `${index}.test` }, index, Buffer.alloc(1_000));
       assert.ok(answers.bytes <= 10_000);
     }
     assert.equal(answers.find('/0', { ...someone, host: '0.test' }, 1), undefined);
     assert.equal(answers.find('/99', { ...someone, host: '0.test' }, 1)?.length, 1_000);
     answers.keep('/long', someone, 1, Buffer.alloc(9_000));
     assert.equal(answers.find('/long', someone, 1), undefined);
+    for (let index = 0; index < 100; index += 1) {
+      answers.keep('/same', { ...someone, host: `${index % 2}.test` }, 1, Buffer.alloc(1_000));
+      assert.ok(answers.bytes <= 10_000);
+    }
+    answers.keep('/new', someone, 2, Buffer.alloc(100));
+    assert.ok(answers.bytes < 1_000, 'what is older than the last change is worth nothing');
+    assert.equal(answers.find('/same', { ...someone, host: '0.test' }, 1), undefined);
   });
 
   it('of one caller, version or host is not another’s', async (context) => {
