@@ -30,8 +30,12 @@ function exactNumber(text: string): number {
 }
 
 /** A host that lost its power says no goodbye, and the server keeps its locks until it notices: within half a minute. */
-const NOTICE_LOSS =
-  '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c plan_cache_mode=force_generic_plan';
+const NOTICE_LOSS = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
+/**
+ * What a session writes goes by keys, whose pages are in memory. A plan made once is kept, so it must not be that of a young table,
+ * which PostgreSQL would rather read whole: 1,250 flows a second instead of 900.
+ */
+const BY_KEYS = '-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1';
 
 function settings(url: string): pg.ClientConfig {
   return {
@@ -58,7 +62,7 @@ export class PostgresqlSession implements PostgresqlConnection {
   #onLost: () => void = () => {};
 
   static async open(url: string): Promise<PostgresqlSession> {
-    const client = new pg.Client({ ...settings(url), pipeline: true, options: NOTICE_LOSS });
+    const client = new pg.Client({ ...settings(url), pipeline: true, options: `${NOTICE_LOSS} ${BY_KEYS}` });
     // Without a listener a broken connection would end the process.
     client.on('error', () => {});
     try {
