@@ -135,8 +135,9 @@ export class Writer {
     const start = elapsed();
     let jobs = given;
     for (let waitMs = 4; jobs.length > 0; ) {
+      const ran: Job<unknown>[] = [];
       try {
-        const { ran, refused, hooks } = await this.#transaction(jobs);
+        const { refused, hooks } = await this.#transaction(jobs, ran);
         if (refused.length > 0) {
           await this.#transactor.abandon();
           for (const job of refused) job.settle();
@@ -148,9 +149,14 @@ export class Writer {
         for (const job of ran) job.settle();
         jobs = jobs.slice(ran.length);
       } catch (error) {
-        const passes = !(error instanceof CommitInDoubt) && this.#transactor.passes(error);
+        const passes = this.#transactor.passes(error);
         await this.#transactor.abandon();
-        if (!passes && !(error instanceof CommitInDoubt) && jobs.length > 1) return await this.#runApart(jobs);
+        if (error instanceof CommitInDoubt) {
+          this.#fail(ran, error);
+          jobs = jobs.slice(ran.length);
+          continue;
+        }
+        if (!passes && jobs.length > 1) return await this.#runApart(jobs);
         if (!passes || elapsed() - start > this.#patienceMs) return this.#fail(jobs, error);
         this.#reruns += 1;
         try {
@@ -173,11 +179,10 @@ export class Writer {
     for (const job of jobs) job.fail(error);
   }
 
-  /** Not committed when an entry was refused. */
-  async #transaction(jobs: readonly Job<unknown>[]): Promise<Ran> {
+  /** Runs as many as it holds, which it adds to `ran`. Not committed when an entry was refused. */
+  async #transaction(jobs: readonly Job<unknown>[], ran: Job<unknown>[]): Promise<Ended> {
     const transactor = this.#transactor;
     const { connection, db } = await transactor.begin(jobs.length > 1);
-    const ran: Job<unknown>[] = [];
     for (let entered = 0; ran.length < jobs.length && entered < this.#maxUnits; ) {
       const job = jobs[ran.length] as Job<unknown>;
       if (await job.run(transactor, db, connection)) entered += 1;
@@ -188,7 +193,7 @@ export class Writer {
     const refused = await this.#end(ran, new OpenTx(db, connection, hooks));
     if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
     if (refused.length === 0) await transactor.commit(this.#closing.signal);
-    return { ran, refused, hooks };
+    return { refused, hooks };
   }
 
   /** All entries, each handler's in one call, and the calls sent one behind the other. */
@@ -216,8 +221,7 @@ export class Writer {
   }
 }
 
-interface Ran {
-  readonly ran: readonly Job<unknown>[];
+interface Ended {
   readonly refused: readonly Job<unknown>[];
   readonly hooks: readonly (() => void)[];
 }
