@@ -23,16 +23,21 @@ export interface CreateAttachmentWish {
   readonly instanceId: string | null;
   readonly connector: Connector | null;
   readonly mode: AttachMode | null;
+  /** Throws when the caller has no right to it. */
+  demand(rule: 'volume:multiattach_bootable_volume'): void;
 }
 
 export async function createAttachment(
   desk: Desk,
   caller: Caller,
-  { volumeId, instanceId, connector, mode }: CreateAttachmentWish,
+  { volumeId, instanceId, connector, mode, demand }: CreateAttachmentWish,
 ): Promise<Attachment> {
   const { attachment, flowId } = await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, volumeId);
     const attachMode = attachModeOf(volume, mode);
+    // Two servers that boot from one disk is for those who know what they do.
+    if (volume.multiattach && volume.bootable && volume.status === 'in-use')
+      demand('volume:multiattach_bootable_volume');
     await reserve(tx, volume, instanceId);
     const { projectId } = volume;
     const attachment = await insertAttachment(tx, {

@@ -31,6 +31,8 @@ export interface CreateVolumeWish {
   readonly metadata: Metadata;
   /** As the client sent them. */
   readonly hints: unknown;
+  /** Throws when the caller has no right to it. */
+  demand(rule: 'volume:multiattach'): void;
 }
 
 const IMAGE_PATIENCE_MS = 30_000;
@@ -45,6 +47,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
     const source = await findSource(tx, caller, { ...wish, image });
     const sizeGiB = sizeFor(wish.sizeGiB, source);
     const type = await chooseType(tx.db, caller, wish.volumeType, source, desk.config);
+    if (isMultiattach(type)) wish.demand('volume:multiattach');
     checkSizeForType(sizeGiB, type);
     await checkTypeOfClone(
       tx,

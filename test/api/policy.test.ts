@@ -14,11 +14,13 @@ import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { ConfigInvalid, parseConfig } from '../../src/lib/read-config.ts';
 import { type Caller, withImplied } from '../../src/model/caller.ts';
 import { Unauthorized } from '../../src/model/token.ts';
+import type { NewVolume } from '../../src/model/volume.ts';
 import { freshWorld, PROJECT, USER, type World } from './world.ts';
 
 const OTHER_PROJECT = 'aaaabbbbccccddddaaaabbbbccccdddd';
@@ -392,6 +394,28 @@ describe('access rules', () => {
     assert.equal((await ask(`member@${PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 202);
     const wish = { volume: { size: 1, imageRef: uuid() } };
     assert.match((await ask(`admin@${PROJECT}`, 'POST', '/volumes', wish)).text, /volume:create_from_image/);
+  });
+
+  it('say who makes volumes for many servers, and who attaches a bootable one to a second', async (context) => {
+    const { world, ask } = await door(context, {
+      overrides: { 'volume:multiattach': 'role:admin', 'volume:multiattach_bootable_volume': 'role:admin' },
+    });
+    const extraSpecs = { multiattach: '<is> True' };
+    await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'many', extraSpecs }));
+    const wish = { volume: { size: 1, volume_type: 'many' } };
+    const refused = await ask(`member@${PROJECT}`, 'POST', '/volumes', wish);
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /volume:multiattach/);
+    assert.equal((await ask(`admin@${PROJECT}`, 'POST', '/volumes', wish)).status, 202);
+    const attach = async (token: string, volume: Partial<NewVolume>) => {
+      const { id } = await world.volume({ multiattach: true, ...volume });
+      return ask(token, 'POST', '/attachments', { attachment: { volume_uuid: id, instance_uuid: uuid() } });
+    };
+    const second = { status: 'in-use', attachStatus: 'attached', bootable: true } as const;
+    assert.match((await attach(`member@${PROJECT}`, second)).text, /volume:multiattach_bootable_volume/);
+    assert.equal((await attach(`admin@${PROJECT}`, second)).status, 200);
+    assert.equal((await attach(`member@${PROJECT}`, { ...second, bootable: false })).status, 200);
+    assert.equal((await attach(`member@${PROJECT}`, { bootable: true })).status, 200);
   });
 
   it('show what opens an export to those who may open it, not to those who may only look', async (context) => {

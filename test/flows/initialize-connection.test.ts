@@ -115,11 +115,13 @@ proveVariant(
 
 provesEveryTask(initializeConnection);
 
+const demand = (): void => undefined;
+
 describe('initialize_connection', () => {
   it('journals no secret, and tells none', async (context) => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
-    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null };
+    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null, demand };
     const { id } = await createAttachment(live.desk, caller, wish);
     const { secret } = await getAttachment(live.database.read, id);
     const written = await Promise.all(
@@ -134,7 +136,7 @@ describe('initialize_connection', () => {
   it('tells what the type of the volume asks of the host', async (context) => {
     const live = await liveSite(context);
     const { volumeTypeId } = await givenVolume(live.site);
-    const wish = { volumeId: '', instanceId: null, connector: HERE, mode: 'ro' } as const;
+    const wish = { volumeId: '', instanceId: null, connector: HERE, mode: 'ro', demand } as const;
     const told = async (consumer: 'front-end' | 'back-end') => {
       await live.database.write(async (tx) => {
         const qos = await insertQosSpecs(tx, { id: uuid(), name: consumer, consumer, specs: { total_iops_sec: '9' } });
@@ -153,7 +155,7 @@ describe('initialize_connection', () => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
     live.site.interpose('alpha', 'ensureExport', refuses(new DriverFailed('No.')));
-    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null };
+    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null, demand };
     await assert.rejects(createAttachment(live.desk, caller, wish), OperationFailed);
     assert.deepEqual(await attachmentsOf(live.database.read, volume.id), []);
     assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
@@ -171,6 +173,7 @@ describe('initialize_connection', () => {
       instanceId: null,
       connector: null,
       mode: null,
+      demand,
     });
     const wish = { connector: elsewhere, mode: null };
     await assert.rejects(updateAttachment(live.desk, caller, reserved.id, wish), InvalidConnector);

@@ -15,6 +15,7 @@ export const volumeWish = (wish: Partial<CreateVolumeWish> = {}): CreateVolumeWi
   imageId: null,
   metadata: {},
   hints: undefined,
+  demand: () => undefined,
   ...wish,
 });
 

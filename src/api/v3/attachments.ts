@@ -84,13 +84,14 @@ export const attachments = [
       [OLDEST, CreateBody],
       [ATTACHMENT_MODE, CreateWithModeBody],
     ],
-    async handle({ desk, caller, body }) {
+    async handle({ desk, caller, body, demand }) {
       const { volume_uuid: volumeId, instance_uuid: instanceId, connector } = body.attachment;
       const attachment = await createAttachment(desk, caller, {
         volumeId,
         instanceId: instanceId ?? null,
         connector: connectorOf(connector),
         mode: modeIn(body.attachment),
+        demand,
       });
       return { attachment: attachmentDetail(attachment) };
     },

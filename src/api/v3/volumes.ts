@@ -210,6 +210,7 @@ export const volumes = [
         imageId,
         metadata: (wish.metadata ?? {}) as Metadata,
         hints: hints ?? {},
+        demand: call.demand,
       });
       return { volume: await shown(call, volume, volumeCreated) };
     },
