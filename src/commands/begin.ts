@@ -1,4 +1,4 @@
-/** Begins a flow in a command's transaction; what another flow holds is told as Cinder tells a wrong state: 400. */
+/** Begins a flow in a command's transaction, and gives its id; what another flow holds is told as Cinder tells a wrong state: 400. */
 import type { Tx } from '../db/writer.ts';
 import type { StartOptions } from '../engine/engine.ts';
 import type { Flow } from '../engine/flow.ts';
@@ -14,9 +14,9 @@ export async function begin<I extends object, S extends object>(
   caller: Caller,
   flow: Flow<I, S>,
   input: I & Journaled<I>,
-  options: Pick<StartOptions, 'id' | 'resource' | 'holds'> & { readonly projectId: string },
-): Promise<void> {
-  await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });
+  options: Pick<StartOptions, 'resource' | 'holds'> & { readonly projectId: string },
+): Promise<string> {
+  return desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });
 }
 
 function refusal(held: Held): ResourceHeld {

@@ -5,7 +5,6 @@ import { Held } from '../engine/journal.ts';
 import { extendVolume } from '../flows/extend-volume.ts';
 import { type InitializeConnection, initializeConnection } from '../flows/initialize-connection.ts';
 import { terminateConnection } from '../flows/terminate-connection.ts';
-import { uuid } from '../lib/clock.ts';
 import { type Attachment, mayBeInUse } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume, ResourceHeld, ServerUsesAttachment } from '../model/errors.ts';
@@ -25,21 +24,18 @@ export async function beginConnection(
   const pool = poolOf(volume);
   // What is exported already is exported again whatever else is being done to the volume.
   if (how.failed !== 'unchanged') checkSource(volume);
-  const flowId = uuid();
-  await begin(
+  return begin(
     desk,
     tx,
     caller,
     initializeConnection,
     { attachmentId, volumeRef: refOf(volume), pool, ...how },
     {
-      id: flowId,
       resource: volumeResource(volume.id),
       projectId: volume.projectId,
       holds: [exclusive(attachmentResource(attachmentId)), shared(volumeResource(volume.id))],
     },
   );
-  return flowId;
 }
 
 export interface Disconnection {
@@ -65,21 +61,18 @@ export async function beginDisconnection(
     });
   }
   const attachments = disconnections.map(({ attachment: { id }, ends }) => ({ id, ends }));
-  const flowId = uuid();
-  await begin(
+  return begin(
     desk,
     tx,
     caller,
     terminateConnection,
     { volumeRef: refOf(volume), pool, attachments, detaching },
     {
-      id: flowId,
       resource: volumeResource(volume.id),
       projectId: volume.projectId,
       holds: [shared(volumeResource(volume.id)), ...attachments.map(({ id }) => exclusive(attachmentResource(id)))],
     },
   );
-  return flowId;
 }
 
 /** CVE-2023-2088: what a server may be using is ended by the compute service, after the server let go of it. */

@@ -8,7 +8,7 @@ import { attachmentsOf, getAttachment, insertAttachment } from '../db/attachment
 import { moveVolumeStatus } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import { uuid } from '../lib/clock.ts';
-import { type AttachMode, type Attachment, attachableFrom, type Connector } from '../model/attachment.ts';
+import { type AttachMode, type Attachment, attachableFrom, type Connector, mountpointIn } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';
@@ -46,6 +46,7 @@ export async function createAttachment(
       volumeId,
       instanceId,
       connector,
+      mountpoint: connector && mountpointIn(connector),
       attachMode,
       attachStatus: 'reserved',
     });

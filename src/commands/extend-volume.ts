@@ -4,7 +4,6 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { moveVolumeStatus } from '../db/volumes.ts';
 import { extendVolume as flow } from '../flows/extend-volume.ts';
 import { checkVolumeSize, reserve } from '../flows/quota.ts';
-import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput, InvalidVolume } from '../model/errors.ts';
 import { gigabytesQuota } from '../model/quota.ts';
@@ -36,16 +35,14 @@ export async function extendVolume(
       throw new InvalidInput(`The new size must be greater than ${volume.sizeGiB}GiB; it is ${newSizeGiB}.`);
     checkSizeForType(newSizeGiB, type);
     await checkVolumeSize(tx, volume.projectId, newSizeGiB, desk.config.quota);
-    const flowId = uuid();
     const { nameId, sizeGiB, status: previousStatus, host: pool } = volume;
-    await begin(
+    const flowId = await begin(
       desk,
       tx,
       caller,
       flow,
       { volumeRef: { id, nameId, sizeGiB }, pool, newSizeGiB, previousStatus },
       {
-        id: flowId,
         resource: volumeResource(id),
         projectId: volume.projectId,
         holds: [exclusive(volumeResource(id))],

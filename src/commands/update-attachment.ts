@@ -1,6 +1,12 @@
 /** `PUT /attachments/{id}`: says to what a reserved volume is to be connected, and connects it. */
 import { attachmentsOf, getAttachment, updateAttachment as patch } from '../db/attachments.ts';
-import { type AttachMode, type Attachment, type Connector, isSameConnector } from '../model/attachment.ts';
+import {
+  type AttachMode,
+  type Attachment,
+  type Connector,
+  isSameConnector,
+  mountpointIn,
+} from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
@@ -38,7 +44,8 @@ export async function updateAttachment(
     );
     if (twin) throw new InvalidVolume(`Volume ${volumeId} is connected to this host by attachment ${twin.id} already.`);
     const attachMode = mode === null ? attachment.attachMode : attachModeOf(volume, mode);
-    await patch(tx, id, { connector, attachMode });
+    const mountpoint = mountpointIn(connector) ?? attachment.mountpoint;
+    await patch(tx, id, { connector, attachMode, mountpoint });
     const attaching = attachStatus !== 'attached';
     const failed = same && attachment.connectionInfo !== null ? 'unchanged' : attaching ? 'error' : 'disconnected';
     return beginConnection(desk, tx, caller, volume, attachment, { attaching, failed });

@@ -43,7 +43,7 @@ export interface EngineOptions<Tools, Tx extends EngineTx> {
 }
 
 export interface StartOptions {
-  /** The same id is the same flow. Default: a new one. */
+  /** The same id is the same flow. Default: a new one, in the order of time, as lists expect. */
   readonly id?: string;
   /** What it works on: `volume:<id>`. */
   readonly resource: string;

@@ -16,6 +16,11 @@ export type AttachMode = 'rw' | 'ro';
 /** What a client says of the machine that wants the volume: `host`, `initiator`, `ip` … as os-brick collects it. */
 export type Connector = { readonly [key: string]: Json };
 
+/** Where the client's machine shows the volume, as Nova says it beside what os-brick collected. */
+export function mountpointIn({ mountpoint }: Connector): string | null {
+  return typeof mountpoint === 'string' && mountpoint.length <= 255 ? mountpoint : null;
+}
+
 /** How a client reaches the volume, without the secret. Cinder's keys. */
 export interface ConnectionInfo {
   readonly driver_volume_type: string;
