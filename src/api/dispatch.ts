@@ -107,7 +107,7 @@ interface Answer {
 }
 
 type Answering = (request: FastifyRequest, reply: FastifyReply) => Promise<Answer>;
-export type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
+type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
 function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): Handler {
   const answer = answering(routes, room);

@@ -6,9 +6,9 @@
  * arrays, not `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a
  * flow).
  */
-import { type Claimed, Held, type Hold, hearsWish, type NewFlow } from '../engine/journal.ts';
+import { type Claimed, Held, type Hold, hearsWish } from '../engine/journal.ts';
 import { type PostgresqlConnection, unawaited } from './connection.ts';
-import type { JournalEntry } from './journal-sqlite.ts';
+import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 
 /** The flows and their holds, or of each the flow whose hold forbids one of its own, in one journey. */
 const BEGIN = `
@@ -39,11 +39,6 @@ interface Begun {
   readonly resource: string;
   readonly id: string;
   readonly name: string;
-}
-
-interface Beginning {
-  readonly flow: NewFlow;
-  readonly at: string;
 }
 
 /** Of each whether it was made, or was there already, or what is in its way. Who asks for the same resource waits until this transaction has ended. */

@@ -12,8 +12,13 @@ export interface JournalEntry {
   readonly at: string;
 }
 
+export interface Beginning {
+  readonly flow: NewFlow;
+  readonly at: string;
+}
+
 /** False when the flow is there already. */
-export function insertFlow(connection: SqliteConnection, flow: NewFlow, at: string): boolean | Held {
+export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning): boolean | Held {
   const { id, name, version, lane, input, owner, resource, projectId, requestId, holds } = flow;
   for (const hold of holds) {
     const holder = holderAgainst(connection, hold, id);

@@ -21,9 +21,10 @@ import {
 } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
+import type { Connection } from './connection.ts';
 import type { Database } from './database.ts';
 import * as postgresql from './journal-postgresql.ts';
-import type { JournalEntry } from './journal-sqlite.ts';
+import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
 import type { FlowTable } from './schema.ts';
 import { isTrouble } from './trouble.ts';
@@ -216,27 +217,25 @@ export class DatabaseJournal implements Journal<Tx> {
 /** The name a living process holds (`ownership.ts`). */
 export const processName = (process: string): string => `process:${process}`;
 
-interface Beginning {
-  readonly flow: NewFlow;
-  readonly at: Timestamp;
+interface Refusable extends Beginning {
   refusal(held: Held): Error;
 }
 
 async function insertFlows(
-  { connection }: Tx,
-  beginnings: readonly Beginning[],
+  connection: Connection,
+  beginnings: readonly Refusable[],
 ): Promise<readonly (boolean | Refused)[]> {
   const begun =
     connection.dialect === 'sqlite'
-      ? beginnings.map(({ flow, at }) => sqlite.insertFlow(connection, flow, at))
+      ? beginnings.map((each) => sqlite.insertFlow(connection, each))
       : await postgresql.insertFlows(connection, beginnings);
   return begun.map((made, index) =>
-    made instanceof Held ? new Refused((beginnings[index] as Beginning).refusal(made)) : made,
+    made instanceof Held ? new Refused((beginnings[index] as Refusable).refusal(made)) : made,
   );
 }
 
 async function writeEntries(
-  { connection }: Tx,
+  connection: Connection,
   entries: readonly JournalEntry[],
 ): Promise<readonly (undefined | Refused)[]> {
   const written =

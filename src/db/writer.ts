@@ -37,7 +37,7 @@ export interface Tx {
 
 export type Unit<T> = (tx: Tx) => Promise<T>;
 /** The results in the order of the entries. A handler is known by its identity: a function of the module, not a new one each time. */
-export type BatchHandler<E, R> = (tx: Tx, entries: readonly E[]) => Promise<readonly (R | Refused)[]>;
+export type BatchHandler<E, R> = (connection: Connection, entries: readonly E[]) => Promise<readonly (R | Refused)[]>;
 
 /** Nothing of the unit that an entry came from may stand: it is undone and rejects for this reason. */
 export class Refused {
@@ -49,9 +49,9 @@ export class Refused {
 
 export interface WriterOptions {
   /** Units in one transaction that use the database themselves. PostgreSQL slows down from 64 savepoints on. */
-  readonly maxUnits?: number;
+  readonly maxSavepoints?: number;
   /** Units in one transaction. */
-  readonly maxEntries?: number;
+  readonly maxUnits?: number;
   /** How long a transaction that keeps failing for passing reasons is tried. */
   readonly patienceMs?: number;
 }
@@ -74,11 +74,11 @@ export class WriterClosed extends Error {
 
 export class Writer {
   readonly #transactor: Transactor;
+  readonly #maxSavepoints: number;
   readonly #maxUnits: number;
-  readonly #maxEntries: number;
   readonly #patienceMs: number;
   readonly #closing = new AbortController();
-  #queue: Job<unknown>[] = [];
+  #queue: Job[] = [];
   #running: Promise<void> | undefined;
   #commits = 0;
   #units = 0;
@@ -86,8 +86,8 @@ export class Writer {
 
   constructor(transactor: Transactor, options: WriterOptions = {}) {
     this.#transactor = transactor;
-    this.#maxUnits = options.maxUnits ?? 60;
-    this.#maxEntries = options.maxEntries ?? 500;
+    this.#maxSavepoints = options.maxSavepoints ?? 60;
+    this.#maxUnits = options.maxUnits ?? 500;
     this.#patienceMs = options.patienceMs ?? 30_000;
   }
 
@@ -99,7 +99,7 @@ export class Writer {
     return new Promise((resolve, reject) => {
       if (this.#closing.signal.aborted) return reject(new WriterClosed());
       this.#units += 1;
-      this.#queue.push(new Job<T>(unit, { resolve, reject }) as Job<unknown>);
+      this.#queue.push(new Job(unit, { resolve: resolve as Caller['resolve'], reject }));
       this.#running ??= this.#drain();
     });
   }
@@ -124,28 +124,27 @@ export class Writer {
     for (;;) {
       // Lets the rest of this turn join, and lets sockets be read between two transactions, which on SQLite never wait.
       await turn();
-      const jobs = this.#queue.splice(0, this.#maxEntries);
+      const jobs = this.#queue.splice(0, this.#maxUnits);
       if (jobs.length === 0) break;
       await this.#run(jobs);
     }
     this.#running = undefined;
   }
 
-  async #run(given: readonly Job<unknown>[]): Promise<void> {
+  async #run(given: readonly Job[]): Promise<void> {
     const start = elapsed();
     let jobs = given;
     for (let waitMs = 4; jobs.length > 0; ) {
-      const ran: Job<unknown>[] = [];
+      const ran: Job[] = [];
       try {
-        const { refused, hooks } = await this.#transaction(jobs, ran);
-        if (refused.length > 0) {
+        const refused = await this.#transaction(jobs, ran);
+        if (refused.size > 0) {
           await this.#transactor.abandon();
           for (const job of refused) job.settle();
-          jobs = jobs.filter((job) => !refused.includes(job));
+          jobs = jobs.filter((job) => !refused.has(job));
           continue;
         }
         this.#commits += 1;
-        for (const hook of hooks) runHook(hook);
         for (const job of ran) job.settle();
         jobs = jobs.slice(ran.length);
       } catch (error) {
@@ -171,37 +170,36 @@ export class Writer {
   }
 
   /** One of them made the transaction impossible as a whole (a full disk does); the others shall not suffer for it. */
-  async #runApart(jobs: readonly Job<unknown>[]): Promise<void> {
+  async #runApart(jobs: readonly Job[]): Promise<void> {
     for (const job of jobs) await this.#run([job]);
   }
 
-  #fail(jobs: readonly Job<unknown>[], error: unknown): void {
+  #fail(jobs: readonly Job[], error: unknown): void {
     for (const job of jobs) job.fail(error);
   }
 
-  /** Runs as many as it holds, which it adds to `ran`. Not committed when an entry was refused. */
-  async #transaction(jobs: readonly Job<unknown>[], ran: Job<unknown>[]): Promise<Ended> {
+  /** Runs as many as it holds, which it adds to `ran`. Resolves with those that were refused; is committed when none was. */
+  async #transaction(jobs: readonly Job[], ran: Job[]): Promise<ReadonlySet<Job>> {
     const transactor = this.#transactor;
     const { connection, db } = await transactor.begin(jobs.length > 1);
-    for (let entered = 0; ran.length < jobs.length && entered < this.#maxUnits; ) {
-      const job = jobs[ran.length] as Job<unknown>;
+    for (let entered = 0; ran.length < jobs.length && entered < this.#maxSavepoints; ) {
+      const job = jobs[ran.length] as Job;
       if (await job.run(transactor, db, connection)) entered += 1;
       ran.push(job);
     }
     transactor.failure = undefined;
-    const hooks: (() => void)[] = [];
-    const refused = await this.#end(ran, new OpenTx(db, connection, hooks));
+    const refused = await this.#end(ran, connection);
     if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
-    if (refused.length === 0) await transactor.commit(this.#closing.signal);
-    return { refused, hooks };
+    if (refused.size === 0) await transactor.commit(this.#closing.signal);
+    return refused;
   }
 
   /** All entries, each handler's in one call, and the calls sent one behind the other. */
-  async #end(jobs: readonly Job<unknown>[], tx: OpenTx): Promise<Job<unknown>[]> {
+  async #end(jobs: readonly Job[], connection: Connection): Promise<ReadonlySet<Job>> {
     const entries = jobs.flatMap((job) => job.entries.map((entry) => ({ ...entry, job })));
     const calls = [...Map.groupBy(entries, ({ handler }) => handler)].map(async ([handler, together]) => {
       const results = await handler(
-        tx,
+        connection,
         together.map(({ entry }) => entry),
       );
       if (results.length !== together.length)
@@ -209,21 +207,15 @@ export class Writer {
       return together.map((each, index) => ({ ...each, result: results[index] }));
     });
     await Promise.allSettled(calls);
-    tx.end();
-    const refused = new Set<Job<unknown>>();
+    const refused = new Set<Job>();
     for (const { job, result, told } of (await Promise.all(calls)).flat()) {
       if (result instanceof Refused) {
         job.refuse(result.reason);
         refused.add(job);
       } else told(result);
     }
-    return [...refused];
+    return refused;
   }
-}
-
-interface Ended {
-  readonly refused: readonly Job<unknown>[];
-  readonly hooks: readonly (() => void)[];
 }
 
 interface Entry {
@@ -232,22 +224,22 @@ interface Entry {
   readonly told: (result: unknown) => void;
 }
 
-interface Caller<T> {
-  readonly resolve: (value: T) => void;
+interface Caller {
+  readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Outcome<T> = { readonly value: T; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
+type Outcome = { readonly value: unknown; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
 
 /** A unit and who waits for it. */
-class Job<T> {
+class Job {
   /** What its last run handed over. */
   entries: readonly Entry[] = [];
-  readonly #unit: Unit<T>;
-  readonly #caller: Caller<T>;
-  #outcome: Outcome<T> | undefined;
+  readonly #unit: Unit<unknown>;
+  readonly #caller: Caller;
+  #outcome: Outcome | undefined;
 
-  constructor(unit: Unit<T>, caller: Caller<T>) {
+  constructor(unit: Unit<unknown>, caller: Caller) {
     this.#unit = unit;
     this.#caller = caller;
   }
@@ -315,17 +307,11 @@ class OpenTx implements Tx {
   readonly #db: Kysely<Tables>;
   readonly #connection: Connection;
   readonly #hooks: (() => void)[];
-  readonly #entries: Entry[] | undefined;
+  readonly #entries: Entry[];
   readonly #enter: () => void;
   #ended = false;
 
-  constructor(
-    db: Kysely<Tables>,
-    connection: Connection,
-    hooks: (() => void)[],
-    entries?: Entry[],
-    enter: () => void = () => {},
-  ) {
+  constructor(db: Kysely<Tables>, connection: Connection, hooks: (() => void)[], entries: Entry[], enter: () => void) {
     this.#db = db;
     this.#connection = connection;
     this.#hooks = hooks;
@@ -347,7 +333,6 @@ class OpenTx implements Tx {
 
   batch<E, R>(handler: BatchHandler<E, R>, entry: E, told: (result: R) => void = () => {}): void {
     this.#check();
-    if (this.#entries === undefined) throw new Error('The transaction is at its end.');
     this.#entries.push({ handler, entry, told } as unknown as Entry);
   }
 

@@ -141,8 +141,8 @@ export class Engine<Tools, Tx extends EngineTx> {
       holds: options.holds ?? [],
     };
     let made = false;
-    const told = (is: boolean): void => {
-      made = is;
+    const told = (isNew: boolean): void => {
+      made = isNew;
     };
     await this.#options.journal.insert(tx, fresh, told, options.refusal ?? ((held) => held));
     tx.onCommit(() => {

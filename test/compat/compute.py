@@ -12,6 +12,7 @@ from cinderclient import client as cinder_client
 from cinderclient import exceptions
 from keystoneauth1 import session
 from keystoneauth1.identity import base
+from refusal import refused
 
 
 class Token(base.BaseIdentityPlugin):
@@ -49,14 +50,6 @@ def until(volume_id, status):
             return volume
         assert volume.status != "error" and time.monotonic() < deadline, volume.to_dict()
         time.sleep(0.05)
-
-
-def refused(error, call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{call.__name__}{args}{kwargs} was not refused")
 
 
 def connector(host=HERE):

@@ -7,6 +7,7 @@ import sys
 
 import openstack
 from openstack import exceptions
+from refusal import refused
 
 cloud = openstack.connection.Connection(
     auth_type="admin_token", auth={"endpoint": sys.argv[1], "token": "me:demo"}
@@ -26,14 +27,6 @@ def gone(resource):
 
 def names(resources):
     return sorted(each.name for each in resources)
-
-
-def refused(error, call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{call.__name__}{args}{kwargs} was not refused")
 
 
 def volumes():

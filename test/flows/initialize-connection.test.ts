@@ -182,4 +182,20 @@ describe('initialize_connection', () => {
     const again = await updateAttachment(live.desk, caller, reserved.id, { connector: HERE, mode: null });
     assert.equal(again.attachStatus, 'attaching');
   });
+
+  it('keeps where the machine shows the volume, as the connector says, until it says otherwise', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    const wish = { volumeId: volume.id, instanceId: null, mode: null, demand };
+    const { id, mountpoint } = await createAttachment(live.desk, caller, {
+      ...wish,
+      connector: { ...HERE, mountpoint: '/dev/vdb' },
+    });
+    const again = async (given: object) =>
+      (await updateAttachment(live.desk, caller, id, { connector: { ...HERE, ...given }, mode: null })).mountpoint;
+    assert.deepEqual(
+      [mountpoint, await again({}), await again({ mountpoint: '/dev/vdc' }), await again({ mountpoint: 7 })],
+      ['/dev/vdb', '/dev/vdb', '/dev/vdc', '/dev/vdc'],
+    );
+  });
 });
