@@ -17,6 +17,7 @@ import { type Exec, exec } from '../src/lib/exec.ts';
 import * as errors from '../src/model/errors.ts';
 import { BLOCK_BYTES, begins, block, GIB, holds, holdsZeroes, isGone, MANAGED_BYTES, same } from './drivers/content.ts';
 import { calm, type DriverWorld, perform, type Request } from './drivers/driver-world.ts';
+import { attached, EXPORT_CHANGES, keptAll } from './drivers/export-changes.ts';
 import { FAULTS, FaultyExec, type Strike } from './drivers/faulty-exec.ts';
 import { type Images, makeImages } from './drivers/images.ts';
 import {
@@ -40,6 +41,8 @@ export interface DriverUnderProof {
   readonly world: (exec: Exec) => Promise<DriverWorld>;
   /** Only these are proved: of a variant of a driver that is proved as a whole. */
   readonly operations?: readonly Operation[];
+  /** Volumes are opened to clients, which write while the exports are changed. */
+  readonly exports?: boolean;
   /** What becomes of its programs, where each of them costs too much. Default: everything that may. */
   readonly faults?: readonly Strike[];
   /** Sharing blocks makes some copies free, so that they succeed on a full disk. */
@@ -117,6 +120,15 @@ export function proveDriver(proof: DriverUnderProof): void {
         await assert.rejects(perform(scene.world.driver, operation.request(scene), call), reason);
         assert.deepEqual(await scene.world.driver.list(calm().signal), before);
         assert.deepEqual(await scene.world.leftovers(), []);
+      });
+    }
+
+    for (const change of proof.exports ? EXPORT_CHANGES : []) {
+      it(`loses nothing that a client was answered while ${change.title}`, async (t) => {
+        const { world, source } = await enter(t);
+        const is = await attached(t, world, source);
+        await change.make(world, is);
+        await keptAll(is, change);
       });
     }
 

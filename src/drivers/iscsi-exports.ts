@@ -4,7 +4,13 @@
  * The initiator is let in last and put out first, so a target that is half made or half removed is reached by nobody, and is
  * simply made again. Removing a target ends its sessions; only then does a removal count as done. A volume has the same SCSI
  * id through each of its targets, and no two volumes share one: what a client's multipath joins is the same data.
+ *
+ * A unit shows a new size only when its file is opened anew, and while tgtd does that it answers writes that go nowhere. So the
+ * unit's worker is held meanwhile: its clients wait some ten milliseconds. Where that cannot be done (no ptrace, the
+ * system's daemon) their sessions are ended first, which waits for what they had sent: they log in again and repeat what was not
+ * answered, after some seconds.
  */
+import { elapsed, pause } from '../lib/clock.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import { DriverFailed, InvalidConnector } from '../model/errors.ts';
 import type { Exported, Exporter, ExportRef } from './exporter.ts';
@@ -13,18 +19,19 @@ import {
   bindAccount,
   bindInitiator,
   deleteAccount,
+  deleteConnection,
   deleteTarget,
   describeUnit,
   LUN,
   newAccount,
   newTarget,
   newUnit,
+  reopenUnit,
   showAccounts,
   showTargets,
   unbindInitiator,
-  updateUnit,
 } from './tgtadm.ts';
-import { TargetDaemonFailed, type Tgtd } from './tgtd.ts';
+import { TargetDaemonFailed, type Tgtd, type Worker } from './tgtd.ts';
 
 export interface IscsiExportsOptions {
   readonly daemon: Tgtd;
@@ -48,6 +55,8 @@ export class IscsiExports implements Exporter {
   readonly protocol = 'iSCSI';
   readonly #options: IscsiExportsOptions;
   readonly #daemon: Tgtd;
+  /** By a target's name: the thread that writes for it. Only of targets that this process has made. */
+  readonly #workers = new Map<string, Worker>();
 
   constructor(options: IscsiExportsOptions) {
     this.#options = options;
@@ -69,7 +78,7 @@ export class IscsiExports implements Exporter {
       }
       if (target !== undefined && isAsWanted(target, wanted)) return;
       if (target !== undefined) await this.#removeTarget(target, signal);
-      await this.#make(wanted, ref.secret, signal);
+      await this.#make(wanted, ref, signal);
       const made = await this.#find(ref.attachmentId, signal);
       if (made === undefined || !isAsWanted(made, wanted))
         throw new TargetDaemonFailed(`Target ${wanted.name} is not as it was made.`);
@@ -140,14 +149,18 @@ export class IscsiExports implements Exporter {
     };
   }
 
-  async #make({ name, path, scsiId, readOnly, user, initiator }: Wanted, secret: string, signal: AbortSignal) {
+  async #make(wanted: Wanted, { secret }: ExportRef, signal: AbortSignal) {
+    const { name, path, scsiId, readOnly, user, initiator } = wanted;
     const taken = new Set((await this.#targets(signal)).map((each) => each.tid));
     let tid = 1;
     while (taken.has(tid)) tid += 1;
     await this.#removeAccount(user, signal);
+    await this.#daemon.run(newTarget(tid, name), signal);
+    const before = await this.#daemon.workers(signal);
+    await this.#daemon.run(newUnit(tid, path), signal);
+    const worker = (await this.#daemon.workers(signal)).find((each) => !before.some(isSame(each)));
+    if (worker !== undefined) this.#workers.set(name, worker);
     const steps = [
-      newTarget(tid, name),
-      newUnit(tid, path),
       describeUnit(tid, { scsiId, readOnly }),
       newAccount(user, secret),
       bindAccount(tid, user),
@@ -156,9 +169,10 @@ export class IscsiExports implements Exporter {
     for (const step of steps) await this.#daemon.run(step, signal);
   }
 
-  async #removeTarget({ tid, initiators }: Target, signal: AbortSignal): Promise<void> {
-    for (const initiator of initiators) await this.#daemon.run(unbindInitiator(tid, initiator), signal);
-    await this.#daemon.run(deleteTarget(tid), signal);
+  async #removeTarget(target: Target, signal: AbortSignal): Promise<void> {
+    await this.#putOut(target, signal);
+    await this.#daemon.run(deleteTarget(target.tid), signal);
+    this.#workers.delete(target.name);
   }
 
   async #removeAccount(user: string, signal: AbortSignal): Promise<void> {
@@ -166,10 +180,43 @@ export class IscsiExports implements Exporter {
     if (accounts.includes(user)) await this.#daemon.run(deleteAccount(user), signal);
   }
 
-  /** Sessions stay; what is written meanwhile is written again by the initiator. */
-  async #reopen({ tid }: Target, path: string, signal: AbortSignal): Promise<void> {
-    for (const params of ['online=0', `path=${path}`, 'online=1'])
-      await this.#daemon.run(updateUnit(tid, params), signal);
+  /** Shows the file's size. No write is lost, none fails. */
+  async #reopen(target: Target, path: string, signal: AbortSignal): Promise<void> {
+    const order = reopenUnit(target.tid, path);
+    if (await this.#daemon.runHeld(order, await this.#workersOf(target, signal), signal)) return;
+    await this.#withoutSessions(target, () => this.#daemon.run(order, signal), signal);
+  }
+
+  /** The one that writes for this target; all that may, when it was opened by a process before this one. */
+  async #workersOf({ name }: Target, signal: AbortSignal): Promise<readonly Worker[]> {
+    const workers = await this.#daemon.workers(signal);
+    const known = this.#workers.get(name);
+    if (known !== undefined && workers.some(isSame(known))) return [known];
+    const others = [...this.#workers.values()];
+    return workers.filter((worker) => !others.some(isSame(worker)));
+  }
+
+  /** Nobody is logged in meanwhile. Killed in the middle, it leaves a target that lets nobody in, and is made again. */
+  async #withoutSessions(target: Target, body: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+    await this.#putOut(target, signal);
+    await body();
+    for (const initiator of target.initiators) await this.#daemon.run(bindInitiator(target.tid, initiator), signal);
+  }
+
+  /** When it resolves, nobody can log in, nobody is, and nothing that was sent is under way. */
+  async #putOut({ tid, name, initiators }: Target, signal: AbortSignal): Promise<void> {
+    for (const initiator of initiators) await this.#daemon.run(unbindInitiator(tid, initiator), signal);
+    const deadline = elapsed() + DRAIN_MS;
+    for (;;) {
+      const sessions = (await this.#targets(signal)).find((each) => each.tid === tid)?.sessions ?? [];
+      if (sessions.length === 0) return;
+      if (elapsed() > deadline) throw new TargetDaemonFailed(`The sessions of ${name} do not end.`);
+      // It may have ended by itself.
+      for (const { id: session, connections } of sessions)
+        for (const connection of connections)
+          await this.#daemon.run(deleteConnection(tid, { session, connection }), signal).catch(unlessFailed);
+      await pause(DRAIN_POLL_MS, signal);
+    }
   }
 
   async #targets(signal: AbortSignal): Promise<Target[]> {
@@ -186,6 +233,9 @@ export class IscsiExports implements Exporter {
     return OURS.exec(name)?.[1] ?? null;
   }
 }
+
+const DRAIN_MS = 10_000;
+const DRAIN_POLL_MS = 2;
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const OURS = new RegExp(`volume-${UUID}\\.(${UUID})$`);
@@ -209,6 +259,15 @@ function isAsWanted(target: Target, wanted: Wanted): boolean {
     isOnly(target.accounts, user) &&
     isOnly(target.initiators, initiator)
   );
+}
+
+const isSame =
+  (one: Worker) =>
+  (other: Worker): boolean =>
+    one.daemon === other.daemon && one.thread === other.thread;
+
+function unlessFailed(error: unknown): void {
+  if (!(error instanceof TargetDaemonFailed)) throw error;
 }
 
 const isOnly = (all: readonly string[], one: string): boolean => all.length === 1 && all[0] === one;

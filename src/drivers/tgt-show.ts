@@ -3,12 +3,18 @@
 export interface Target {
   readonly tid: number;
   readonly name: string;
-  /** Initiators that are logged in, one for each session. */
-  readonly sessions: readonly string[];
+  /** Initiators that are logged in. One that has been ended is shown until all it had sent is done. */
+  readonly sessions: readonly Session[];
   readonly units: readonly Unit[];
   readonly accounts: readonly string[];
   /** Initiators that may log in. */
   readonly initiators: readonly string[];
+}
+
+export interface Session {
+  readonly id: number;
+  readonly initiator: string;
+  readonly connections: readonly number[];
 }
 
 export interface Unit {
@@ -31,7 +37,7 @@ export function parseTargets(text: string): Target[] {
     return {
       tid: Number(tid),
       name,
-      sessions: lines('I_T nexus').flatMap((line) => /^Initiator: (\S+)/.exec(line)?.[1] ?? []),
+      sessions: blocks(sections.get('I_T nexus') ?? [], 2).map(session),
       units: blocks(sections.get('LUN') ?? [], 2).map(unit),
       // An account that proves the target to the initiator says so behind its name.
       accounts: lines('Account').map((line) => line.split(' ')[0] ?? ''),
@@ -52,6 +58,15 @@ export function parseAccounts(text: string): string[] {
 /** `tgtadm --op show --mode portal` */
 export function parsePortals(text: string): string[] {
   return text.split('\n').flatMap((line) => /^Portal: (\S+),\d+$/.exec(line.trim())?.[1] ?? []);
+}
+
+function session({ head, body }: Block): Session {
+  const lines = body.map((line) => splitOnce(line.trim()));
+  return {
+    id: Number(splitOnce(head)[1]),
+    initiator: lines.find(([name]) => name === 'Initiator')?.[1].split(' ')[0] ?? '',
+    connections: lines.filter(([name]) => name === 'Connection').map(([, id]) => Number(id)),
+  };
 }
 
 function unit({ head, body }: Block): Unit {

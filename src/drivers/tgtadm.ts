@@ -4,6 +4,12 @@ export const LUN = 1;
 
 type Args = readonly string[];
 
+/** By tgtd's own numbers. */
+export interface ConnectionRef {
+  readonly session: number;
+  readonly connection: number;
+}
+
 export const showTargets: Args = ['--op', 'show', '--mode', 'target'];
 export const showPortals: Args = ['--op', 'show', '--mode', 'portal'];
 export const showAccounts: Args = ['--op', 'show', '--mode', 'account'];
@@ -12,7 +18,7 @@ export const endDaemon: Args = ['--op', 'delete', '--mode', 'system'];
 
 export const newTarget = (tid: number, name: string): Args => [...target('new', tid), '--targetname', name];
 
-/** Ends its sessions, too. */
+/** Refused while a command of one of its sessions is under way. */
 export const deleteTarget = (tid: number): Args => ['--force', ...target('delete', tid)];
 
 export const newUnit = (tid: number, path: string): Args => [
@@ -30,7 +36,16 @@ export const describeUnit = (tid: number, { scsiId, readOnly }: { scsiId: string
     `vendor_id=PUMICE,product_id=VOLUME,scsi_id=${scsiId},scsi_sn=${scsiId},thin_provisioning=1,lbppbe=3,readonly=${readOnly ? 1 : 0}`,
   );
 
-export const updateUnit = (tid: number, params: string): Args => [...unit('update', tid), '--params', params];
+/** Opens its file anew, at the size that it has now. One order, so that nothing comes between its parts. */
+export const reopenUnit = (tid: number, path: string): Args => updateUnit(tid, `online=0,path=${path}`);
+
+const updateUnit = (tid: number, params: string): Args => [...unit('update', tid), '--params', params];
+
+/** Ends a connection; what it had sent and was not answered is done all the same, and never answered. */
+export const deleteConnection = (tid: number, { session, connection }: ConnectionRef): Args => [
+  ...['--op', 'delete', '--mode', 'conn', '--tid', String(tid)],
+  ...['--sid', String(session), '--cid', String(connection)],
+];
 
 export const newAccount = (user: string, password: string): Args => [
   ...['--op', 'new', '--mode', 'account', '--user', user],

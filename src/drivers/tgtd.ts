@@ -6,10 +6,15 @@
  * nothing of what it exports: after its own death everything is exported again (`commands/keep-exports.ts`). A daemon of the
  * system is only spoken to.
  *
+ * **No order of tgtd's stops a write.** A logical unit that is told `online=0` goes on writing, and while `path=` takes effect its
+ * workers write to descriptor 0. So the own one is started with a descriptor 0 that cannot be written, where a write is
+ * answered as an error and never as done, and with one worker thread a unit, which `runHeld` can hold meanwhile.
+ *
  * Every `tgtadm` has a time limit, since one whose daemon dies may wait for ever, and runs alone. What fails says nothing of
  * how it was called: one of the arguments may be a secret.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { elapsed, pause } from '../lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec } from '../lib/exec.ts';
 import { DriverFailed, DriverNotInitialized } from '../model/errors.ts';
@@ -25,11 +30,21 @@ export interface TgtdOptions {
   readonly portal: string;
 }
 
+/** A thread of one life of the daemon: it reads and writes for one logical unit. */
+export interface Worker {
+  readonly daemon: number;
+  readonly thread: number;
+}
+
 /** The daemon did not do it. It may the next time: it is restarted when it is gone. */
 export class TargetDaemonFailed extends DriverFailed {
   override readonly transient = true;
 }
 
+/** Runs a command while threads are held. */
+const HOLD = join(import.meta.dirname, 'tgt-hold.pl');
+/** An order takes some milliseconds. */
+const HELD_MS = 3_000;
 const ANSWER_MS = 10_000;
 const END_MS = 3_000;
 const START_MS = 20_000;
@@ -81,6 +96,33 @@ export class Tgtd {
     }
   }
 
+  /**
+   * What `run` does, while these worker threads have no write under way and begin none. Writes that come meanwhile wait; those of
+   * other workers do not. False: they could not be held, and whether the order was heard is not known.
+   */
+  async runHeld(args: readonly string[], workers: readonly Worker[], signal: AbortSignal): Promise<boolean> {
+    const pid = await this.#pid(signal);
+    if (pid === null || workers.length === 0 || !(await hasOneWorkerPerUnit(pid))) return false;
+    const threads = workers.map(({ thread }) => thread).join(',');
+    const argv = ['perl', HOLD, String(pid), threads, String(HELD_MS), ...this.#argv(args)] as const;
+    try {
+      // Not to be aborted: it ends by itself, and killed in the middle it would let writes through.
+      await this.#options.exec(argv, { signal: new AbortController().signal, timeoutMs: ANSWER_MS });
+      return true;
+    } catch (error) {
+      if (error instanceof CommandFailed || error instanceof CommandMissing) return false;
+      throw error;
+    }
+  }
+
+  /** Those of the own daemon; none of the system's, whose process is not known. */
+  async workers(signal: AbortSignal): Promise<readonly Worker[]> {
+    const daemon = await this.#pid(signal);
+    if (daemon === null) return [];
+    const threads = await readdir(`/proc/${daemon}/task`).catch(nothingWhenGone<string[]>([]));
+    return threads.map((thread) => ({ daemon, thread: Number(thread) })).filter(({ thread }) => thread !== daemon);
+  }
+
   async isRunning(signal: AbortSignal): Promise<boolean> {
     if (this.#options.own === null) return true;
     return (await this.#pid(signal)) !== null;
@@ -91,9 +133,16 @@ export class Tgtd {
     const { own, exec, portal } = this.#options;
     if (own === null) return;
     if (!(await this.isRunning(signal))) {
-      // With the usual 16 threads for each volume, some hundred volumes are too many.
-      const argv = ['tgtd', '-t', '2', '--iscsi', `portal=${portal},nop_interval=15,nop_count=3`];
-      await exec(['env', `TGT_IPC_SOCKET=${own}`, ...argv, '--pid-file', pidFile(own)], {
+      const argv = [
+        ...ONE_WORKER,
+        '--iscsi',
+        `portal=${portal},nop_interval=15,nop_count=3`,
+        '--pid-file',
+        pidFile(own),
+      ];
+      // As a daemon it would open a descriptor 0 that can be written, so it is sent to the background from here.
+      const script = 'cd / && echo $$ >"$0" && exec tgtd -D "$@" </dev/null >/dev/null 2>&1';
+      await exec(['env', `TGT_IPC_SOCKET=${own}`, 'setsid', '--fork', 'sh', '-c', script, pidFile(own), ...argv], {
         signal,
         timeoutMs: START_MS,
       });
@@ -144,18 +193,33 @@ export class Tgtd {
   /** Of our own daemon; null when there is none. A process that has got its number since is not it. */
   async #pid(signal: AbortSignal): Promise<number | null> {
     signal.throwIfAborted();
-    const own = this.#options.own ?? '';
-    try {
-      const pid = Number(await readFile(pidFile(own), 'utf8'));
-      if (!Number.isInteger(pid) || pid <= 1) return null;
-      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
-      return words.includes(pidFile(own)) ? pid : null;
-    } catch (error) {
-      if (errno(error) === 'ENOENT' || errno(error) === 'ESRCH') return null;
-      throw error;
-    }
+    const { own } = this.#options;
+    if (own === null) return null;
+    const pid = Number(await readFile(pidFile(own), 'utf8').catch(nothingWhenGone('')));
+    if (!Number.isInteger(pid) || pid <= 1) return null;
+    return (await wordsOf(pid)).includes(pidFile(own)) ? pid : null;
   }
 }
+
+const ONE_WORKER = ['-t', '1'] as const;
+
+/** One that an older Pumice started has more. */
+async function hasOneWorkerPerUnit(pid: number): Promise<boolean> {
+  const words = await wordsOf(pid);
+  return words[words.indexOf(ONE_WORKER[0]) + 1] === ONE_WORKER[1];
+}
+
+/** The command line of a process; empty when it is gone. */
+async function wordsOf(pid: number): Promise<readonly string[]> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(nothingWhenGone(''))).split('\0');
+}
+
+const nothingWhenGone =
+  <Nothing>(nothing: Nothing) =>
+  (error: unknown): Nothing => {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ESRCH') return nothing;
+    throw error;
+  };
 
 const pidFile = (own: string): string => `${own}.pid`;
 

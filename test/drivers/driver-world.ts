@@ -1,6 +1,10 @@
 /** A fresh backend with a driver on it, and ways to its bytes that are not the driver's own. */
 import type { ChildProcess } from 'node:child_process';
+import type { FileHandle } from 'node:fs/promises';
 import type { Call, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
+import type { ExportRef } from '../../src/drivers/exporter.ts';
+import type { ConnectionInfo } from '../../src/model/attachment.ts';
+import type { VolumeClient } from './checking-writer.ts';
 
 export type Kind = 'volume' | 'snapshot';
 
@@ -14,6 +18,12 @@ export interface DriverWorld {
   readForeign(ref: ManageRef, length: number): Promise<Buffer>;
   /** Names of all that is half-made or half-deleted. */
   leftovers(): Promise<readonly string[]>;
+  /** A volume's bytes as the backend keeps them. */
+  backing(volume: VolumeRef): Promise<FileHandle>;
+  /** A machine that has opened the volume as it was told. */
+  client(wanted: ExportRef, info: ConnectionInfo): Promise<VolumeClient>;
+  /** What serves the backend after its process was started anew. */
+  restarted(): Promise<VolumeDriver>;
   /** Performs the call in a process of its own. */
   elsewhere(request: Request): ChildProcess;
   /** Takes all space but so much, and returns how to give it back. Absent when the backend cannot be filled. */

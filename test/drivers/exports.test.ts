@@ -23,6 +23,7 @@ proveDriver({
   skip: noTgt,
   copies: true,
   operations: EXPORT_OPERATIONS,
+  exports: true,
   faults: ['after'],
   world: (run) => tgtWorld(run),
 });
@@ -74,7 +75,7 @@ describe('what tgtadm prints', () => {
     assert.deepEqual(first, {
       tid: 3,
       name: 'iqn.2010-10.org.openstack:volume-aa',
-      sessions: ['iqn.2004-10.test:one'],
+      sessions: [{ id: 2, initiator: 'iqn.2004-10.test:one', connections: [1] }],
       units: [
         { lun: 0, scsiId: 'IET     00010000', online: true, readOnly: false, path: 'None' },
         { lun: 1, scsiId: '0123', online: false, readOnly: true, path: '/a b/c: d' },

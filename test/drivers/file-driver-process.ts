@@ -1,10 +1,12 @@
-/** A process that makes one call of the file driver, to be killed while it does: `node … DIRECTORY REQUEST`. */
+/** A process that makes one call of the file driver, to be killed while it does: `node … DIRECTORY REQUEST [PORTAL]`. */
 import { FileDriver } from '../../src/drivers/file.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { calm, perform, type Request } from './driver-world.ts';
+import { exportingDriver } from './tgt-world.ts';
 
-const [directory, request] = process.argv.slice(2);
+const [directory, request, portal] = process.argv.slice(2);
 if (directory === undefined || request === undefined) throw new Error('DIRECTORY REQUEST');
-const driver = new FileDriver({ name: 'file', directory, exec });
+const driver =
+  portal === undefined ? new FileDriver({ name: 'file', directory, exec }) : exportingDriver(directory, exec, portal);
 await driver.start(calm().signal);
 await perform(driver, JSON.parse(request) as Request, calm());

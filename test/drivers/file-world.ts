@@ -4,6 +4,7 @@ import { type FileHandle, mkdtemp, open, readdir, rm, statfs } from 'node:fs/pro
 import { join } from 'node:path';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
+import type { VolumeClient } from './checking-writer.ts';
 import { calm, type DriverWorld } from './driver-world.ts';
 
 export interface FileWorld extends DriverWorld {
@@ -15,12 +16,19 @@ export interface FileWorldOptions {
   /** The file system is small, and for tests alone. */
   readonly fillable?: boolean;
   readonly make?: (directory: string, exec: Exec) => FileDriver;
+  /** Where its volumes are exported over iSCSI. */
+  readonly portal?: string;
 }
 
 export async function fileWorld(parent: string, run: Exec, options: FileWorldOptions = {}): Promise<FileWorld> {
   const directory = await mkdtemp(join(parent, 'backend-'));
-  const driver = options.make?.(directory, run) ?? new FileDriver({ name: 'file', directory, exec: run, create: true });
-  await driver.start(calm().signal);
+  const start = async (): Promise<FileDriver> => {
+    const driver =
+      options.make?.(directory, run) ?? new FileDriver({ name: 'file', directory, exec: run, create: true });
+    await driver.start(calm().signal);
+    return driver;
+  };
+  const driver = await start();
   const at = (name: string): string => join(directory, name);
   return {
     driver,
@@ -36,14 +44,30 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
     },
     readForeign: (ref, length) => readAt(at(ref['source-name'] ?? ''), 0, length),
     leftovers: async () => (await readdir(directory)).filter((name) => /^\.(tmp|del)-/.test(name)),
-    elsewhere: (request) =>
-      spawn(
-        process.execPath,
-        [join(import.meta.dirname, 'file-driver-process.ts'), directory, JSON.stringify(request)],
-        { stdio: ['ignore', 'inherit', 'inherit'] },
-      ),
+    backing: ({ id }) => open(at(`volume-${id}`), 'r'),
+    client: (_wanted, info) => clientOnPath(String(info.data.device_path)),
+    restarted: start,
+    elsewhere: (request) => {
+      const file = join(import.meta.dirname, 'file-driver-process.ts');
+      const args = [
+        file,
+        directory,
+        JSON.stringify(request),
+        ...(options.portal === undefined ? [] : [options.portal]),
+      ];
+      return spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    },
     ...(options.fillable && { fill: (free: number) => fill(parent, free) }),
     cleanup: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+async function clientOnPath(path: string): Promise<VolumeClient> {
+  const file = await open(path, 'r+');
+  return {
+    write: async (at, data) => void (await file.write(data, 0, data.length, at)),
+    bytes: async () => (await file.stat()).size,
+    close: () => file.close(),
   };
 }
 

@@ -29,5 +29,6 @@ proveDriver({
   name: 'files in a plain directory',
   skip: noPrograms,
   copies: !(await canReflink(tmpdir())),
+  exports: true,
   world: (exec) => fileWorld(tmpdir(), exec),
 });

@@ -7,9 +7,11 @@ import { FileDriver } from '../../src/drivers/file.ts';
 import { IscsiExports } from '../../src/drivers/iscsi-exports.ts';
 import { Tgtd } from '../../src/drivers/tgtd.ts';
 import type { Exec } from '../../src/lib/exec.ts';
+import type { Reached } from '../crash/iscsi-client.ts';
 import { freePort } from '../free-port.ts';
 import { missing } from './file-systems.ts';
 import { type FileWorld, fileWorld } from './file-world.ts';
+import { IscsiSession } from './iscsi-session.ts';
 
 /** Why no tgtd can run here; null when it can. */
 export const noTgt: string | null = missing('tgtd', 'tgtadm');
@@ -21,20 +23,26 @@ export interface TgtWorld extends FileWorld {
 export async function tgtWorld(run: Exec, parent = tmpdir()): Promise<TgtWorld> {
   const portal = `127.0.0.1:${await freePort()}`;
   const world = await fileWorld(parent, run, {
-    make: (directory, exec) => {
-      const daemon = new Tgtd({ exec, own: join(directory, '.tgtd'), portal });
-      const exports = new IscsiExports({ daemon, prefix: 'iqn.2010-10.org.openstack:', portal });
-      return new FileDriver({ name: 'file', directory, exec, create: true, exports });
-    },
+    portal,
+    make: (directory, exec) => exportingDriver(directory, exec, portal),
   });
   return {
     ...world,
     portal,
+    client: ({ secret, connector }, { data }) =>
+      IscsiSession.open(String(connector.initiator), { ...(data as unknown as Reached), auth_password: secret }),
     cleanup: async () => {
       await killTgtd(world.directory);
       await world.cleanup();
     },
   };
+}
+
+/** A file driver that exports over iSCSI. */
+export function exportingDriver(directory: string, run: Exec, portal: string): FileDriver {
+  const daemon = new Tgtd({ exec: run, own: join(directory, '.tgtd'), portal });
+  const exports = new IscsiExports({ daemon, prefix: 'iqn.2010-10.org.openstack:', portal });
+  return new FileDriver({ name: 'file', directory, exec: run, create: true, exports });
 }
 
 /** Kills the daemons whose files are below a directory, and waits until they are dead. */
