@@ -14,15 +14,11 @@ import { strategyOf } from './api/strategies.ts';
 import { imagesOf } from './clients/image-store.ts';
 import { keystoneOf } from './clients/keystone.ts';
 import type { Desk } from './commands/desk.ts';
-import { keepExports } from './commands/keep-exports.ts';
-import { BackendService, hostName } from './commands/serve-backend.ts';
 import { getAttachment } from './db/attachments.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { DatabaseJournal, FLOWS_CHANNEL, processName } from './db/journal.ts';
-import { pruneMessages } from './db/messages.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
-import { recordHeartbeat } from './db/services.ts';
-import { pruneTokens } from './db/tokens.ts';
+import { dropTrouble, dropTroublesOf, dropTroublesOfTheDead, putTrouble } from './db/troubles.ts';
 import type { Tx } from './db/writer.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import type { Exporter } from './drivers/exporter.ts';
@@ -37,28 +33,28 @@ import { logEvent } from './events/log-of-flows.ts';
 import { AmqpSink } from './events/sink-amqp.ts';
 import { FileSink } from './events/sink-file.ts';
 import { FLOWS } from './flows/registry.ts';
-import { sweepDownloads } from './flows/sweep-downloads.ts';
 import type { Tools } from './flows/tools.ts';
-import { pause } from './lib/clock.ts';
+import { type Clock, pause, uuid } from './lib/clock.ts';
 import type { BackendConfig, Config, FileBackendConfig } from './lib/config.ts';
 import { exec } from './lib/exec.ts';
+import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
-import { hostOf } from './model/backend.ts';
+import { Troubles } from './lib/troubles.ts';
+import { hostOf, laneOfHost } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
+import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
+import { BackendService } from './upkeep/serve-backend.ts';
 
-export const SCHEDULER_BINARY = 'cinder-scheduler';
 const EVENTS_LEADER = 'pumice-events';
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
-/** Expired messages, or tokens, forgotten in one transaction. */
-const PRUNED_AT_ONCE = 1_000;
 
 export interface ServiceOptions {
   /** Also told what the engine does: a progress bar, a test. */
   readonly listen?: EngineListener;
   /** The process' own name in the engine; a new one each time. */
   readonly process?: string;
+  /** Of what is done again and again, for a test that cannot wait. */
+  readonly clock?: Clock;
   /** What this process owned may be another's now (PostgreSQL only): it must end, and be started again. */
   lost?(): void;
 }
@@ -80,10 +76,13 @@ export class Service {
   readonly desk: Desk;
   readonly api: FastifyInstance;
   readonly backends: readonly BackendService[];
+  readonly troubles: Troubles;
+  /** What this process does by itself, but for what the dispatcher and the engine do. */
+  readonly upkeep: readonly UpkeepLoop[];
+  readonly dispatcher: Dispatcher;
   readonly #config: Config;
   readonly #log: Log;
   readonly #stop = new AbortController();
-  readonly #dispatcher: Dispatcher;
   readonly #loops: Promise<unknown>[] = [];
   readonly #lost: (() => void) | undefined;
 
@@ -92,12 +91,23 @@ export class Service {
     log: Log,
     db: Database,
     { scheduler, policy }: { readonly scheduler: SchedulerOptions; readonly policy: Policy },
-    { listen, process, lost }: ServiceOptions,
+    { listen, process = uuid(), clock, lost }: ServiceOptions,
   ) {
     this.#config = config;
     this.#lost = lost;
     this.#log = log;
     this.db = db;
+    const node = config.node_name;
+    this.troubles = new Troubles({
+      log,
+      ...(clock && { clock }),
+      keep: (upkeep, about, trouble) =>
+        db.write((tx) =>
+          trouble === undefined
+            ? dropTrouble(tx, { process, upkeep, about })
+            : putTrouble(tx, { process, node, upkeep, about, reason: trouble.reason, since: trouble.since }),
+        ),
+    });
     this.backends = config.enabled_backends.map((name) => {
       const section = config.backends[name] as BackendConfig;
       const backend = {
@@ -109,10 +119,12 @@ export class Service {
         db,
         services: config.services,
         log,
-        owned: (host) => this.engine.own(hostName(host)),
+        troubles: this.troubles,
+        owned: (host) => this.engine.own(laneOfHost(host)),
       });
     });
-    const keystone = config.api.auth_strategy === 'keystone' ? keystoneOf(config.keystone, log) : undefined;
+    const keystone =
+      config.api.auth_strategy === 'keystone' ? keystoneOf(config.keystone, log, this.troubles) : undefined;
     const tools: Tools = {
       driver: (host) => this.#driver(host),
       attachment: (id) => getAttachment(db.read, id),
@@ -124,7 +136,7 @@ export class Service {
       serviceDownSeconds: config.services.service_down_time,
       messageTtlSeconds: config.message_ttl,
     };
-    this.#dispatcher = new Dispatcher({
+    this.dispatcher = new Dispatcher({
       outbox: {
         newest: (before) => newestEvent(db.read, before),
         undelivered: (sink, seq, limit) => undelivered(db.read, sink, seq, limit),
@@ -133,17 +145,17 @@ export class Service {
       },
       sinks: sinksOf(config),
       leads: () => db.ownership.take(EVENTS_LEADER),
-      log,
+      troubles: this.troubles,
       retentionDays: config.notifications.retention_days,
     });
     this.engine = new Engine<Tools, Tx>({
       journal: new DatabaseJournal(db),
       tools,
       flows: FLOWS,
-      ...(process === undefined ? {} : { process }),
+      process,
       listen: (event) => {
-        logEvent(log, event);
-        if (event.is === 'flow-ended' || event.is === 'task-done') this.#dispatcher.wake();
+        logEvent(log, this.troubles, event);
+        if (event.is === 'flow-ended' || event.is === 'task-done') this.dispatcher.wake();
         listen?.(event);
       },
       concurrency: config.flows.concurrency,
@@ -151,6 +163,7 @@ export class Service {
       keepEndedDays: config.flows.keep_ended_days,
     });
     this.desk = { db, engine: this.engine, tools, config, log };
+    this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles: this.troubles });
     const strategy = strategyOf({ config, policy, keystone, db, log, signal: this.#stop.signal });
     this.api = buildApi({ desk: this.desk, log, policy, ...strategy });
   }
@@ -166,26 +179,17 @@ export class Service {
     });
     await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
     await this.engine.start();
-    await this.#heartbeat();
-    await this.#sweepDownloads();
-    const first = this.backends.map((backend) => backend.start(signal));
+    await dropTroublesOfTheDead(this.db);
+    for (const loop of this.upkeep) if (loop.atStart) await round(loop, this.troubles, signal);
+    const first = new Map(this.backends.map((backend) => [backend, backend.start(signal)]));
     // A host that another process serves is waited for, but not by those who only want this one to listen.
-    await Promise.race([Promise.all(first), pause(this.#config.services.report_interval * 1000, signal)]);
+    await Promise.race([Promise.all(first.values()), pause(this.#config.services.report_interval * 1000, signal)]);
     this.#loops.push(
-      ...this.backends.map(async (backend, index) => {
-        await first[index];
-        await backend.run(signal);
+      this.dispatcher.run(signal),
+      ...this.upkeep.map(async (loop) => {
+        if (loop.backend) await first.get(loop.backend);
+        await keepUp(loop, this.troubles, signal);
       }),
-      ...this.backends.map(async (backend, index) => {
-        await first[index];
-        const isUp = (): boolean => backend.driver !== undefined;
-        await keepExports(this.desk, { host: backend.host, isUp, log: this.#log }, signal);
-      }),
-      this.#dispatcher.run(signal),
-      this.#repeat(this.#config.services.report_interval * 1000, () => this.#heartbeat()),
-      this.#repeat(HOUR_MS, () => this.#sweepDownloads()),
-      this.#repeat(HOUR_MS, () => this.db.write((tx) => pruneMessages(tx, PRUNED_AT_ONCE))),
-      this.#repeat(MINUTE_MS, () => this.db.write((tx) => pruneTokens(tx, PRUNED_AT_ONCE))),
     );
     await this.api.ready();
   }
@@ -203,6 +207,8 @@ export class Service {
     this.#stop.abort(new Error('The service stops.'));
     await Promise.allSettled(this.#loops);
     for (const backend of this.backends) backend.stop();
+    await this.troubles.kept();
+    await dropTroublesOf(this.db, this.engine.process).catch(() => {});
     await this.db.close();
   }
 
@@ -212,29 +218,6 @@ export class Service {
     if (backend.driver === undefined)
       throw new DriverNotInitialized(`${backend.host} cannot be used: ${backend.failure}`);
     return backend.driver;
-  }
-
-  async #sweepDownloads(): Promise<void> {
-    const swept = await sweepDownloads(this.db.read, this.#config.images.image_conversion_dir);
-    if (swept.length > 0) this.#log.warn({ swept }, 'images of flows that ended elsewhere were removed');
-  }
-
-  async #heartbeat(): Promise<void> {
-    const { node_name: host, storage_availability_zone: availabilityZone } = this.#config;
-    await this.db.write((tx) =>
-      recordHeartbeat(tx, { host, binary: SCHEDULER_BINARY, availabilityZone, pools: [], failure: null }),
-    );
-  }
-
-  async #repeat(everyMs: number, work: () => Promise<unknown>): Promise<void> {
-    for (;;) {
-      try {
-        await pause(everyMs, this.#stop.signal);
-      } catch {
-        return;
-      }
-      await work().catch((error: unknown) => this.#log.warn({ err: error }, 'upkeep failed and is tried again'));
-    }
   }
 }
 

@@ -16,7 +16,7 @@ const FLOORS = [
   ['db', 'drivers', 'scheduler', 'clients', 'events'],
   ['flows'],
   ['commands'],
-  ['api', 'cli'],
+  ['api', 'cli', 'upkeep'],
 ] as const;
 const NEIGHBOURS: readonly string[] = ['model → lib'];
 /** The engine runs any flow and has never heard of a volume. */

@@ -17,6 +17,7 @@ import { motion } from './checks/motion.ts';
 import { pools } from './checks/pools.ts';
 import { quota } from './checks/quota.ts';
 import { transient } from './checks/transient.ts';
+import { upkeep } from './checks/upkeep.ts';
 import { configurationOf, type Where } from './configuration.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -30,7 +31,7 @@ export interface DoctorOptions extends Where {
 }
 
 /** In the order of repair: dropped reservations change what quota usage should be. */
-const CHECKS: readonly Check[] = [leftByFlows, quota, pools, transient, motion, backends, exports, events];
+const CHECKS: readonly Check[] = [leftByFlows, quota, pools, transient, motion, backends, exports, events, upkeep];
 
 /** Between the two looks; and when it has to be later than the next word of a running task. */
 const AGAIN_MS = 250;

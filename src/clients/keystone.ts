@@ -10,7 +10,9 @@ import { hash } from 'node:crypto';
 import { elapsed, millis, now } from '../lib/clock.ts';
 import type { KeystoneConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
+import type { Pace, Troubles } from '../lib/troubles.ts';
 import { type OwnToken, type Token, type TokenSource, Unauthorized } from '../model/token.ts';
+import type { UpkeepName } from '../model/upkeep.ts';
 import { KeystoneHttp, type Reply, unavailable } from './keystone-http.ts';
 import { type ReadToken, readToken } from './keystone-token.ts';
 
@@ -31,6 +33,7 @@ export interface KeystoneOptions {
   /** How long an answer is believed. */
   readonly cacheMs: number;
   readonly log: Log;
+  readonly troubles: Troubles;
 }
 
 /** Undefined: nobody's. */
@@ -44,6 +47,12 @@ const NOBODYS_MS = 10_000;
 /** Our own token is renewed when less is left of it. */
 const SPARE_MS = 60_000;
 const LONGEST = 16_384;
+
+const IDENTITY: UpkeepName = 'identity';
+const CREDENTIALS = 'our credentials';
+const TOKENS = 'tokens';
+/** A wrong password that is sent with every request locks the account out. */
+const REFUSED: Pace = { firstMs: 1_000, longestMs: 60_000 };
 
 export class Keystone implements TokenSource, OwnToken {
   readonly #http: KeystoneHttp;
@@ -97,8 +106,10 @@ export class Keystone implements TokenSource, OwnToken {
       this.forget(own);
       reply = await ask(await this.own());
     }
+    if (reply.status !== 404 && reply.status !== 200)
+      throw this.#refused(TOKENS, `answers ${reply.status} when it is asked about a token`);
+    this.#options.troubles.worked(IDENTITY, TOKENS);
     if (reply.status === 404) return undefined;
-    if (reply.status !== 200) throw this.#refused(`answers ${reply.status} when it is asked about a token`);
     if (reply.subjectToken !== null && reply.subjectToken !== text) return this.#lies('another token');
     return readToken(reply.body) ?? this.#lies('something that is no token');
   }
@@ -121,19 +132,27 @@ export class Keystone implements TokenSource, OwnToken {
     if (this.#own?.text === text) this.#own = undefined;
   }
 
+  /** Not tried while our credentials are known to be refused: rejects at once, with the reason. */
   async #renew(): Promise<string> {
+    const { troubles } = this.#options;
+    const refused = troubles.find(IDENTITY, CREDENTIALS);
+    if (refused !== undefined && !troubles.isDue(IDENTITY, CREDENTIALS))
+      throw unavailable('cannot be asked', new Error(refused.reason));
     const reply = await this.#http.ask('', { headers: {}, body: { auth: authOf(this.#options.credentials) } });
-    if (reply.status !== 201) throw this.#refused(`answers ${reply.status} to our own credentials`);
+    const about = reply.status === 401 || reply.status === 403 ? CREDENTIALS : TOKENS;
+    if (reply.status !== 201) throw this.#refused(about, `answers ${reply.status} to our own credentials`);
     const token = readToken(reply.body);
-    if (reply.subjectToken === null || token === undefined) throw this.#refused('gives us no token');
+    if (reply.subjectToken === null || token === undefined) throw this.#refused(TOKENS, 'gives us no token');
+    troubles.worked(IDENTITY, CREDENTIALS);
     this.#own = { text: reply.subjectToken, until: elapsed() + token.expiresMs - millis(now()) - SPARE_MS };
     return reply.subjectToken;
   }
 
   /** What an operator must put right, told once to the log and not to clients. */
-  #refused(does: string): Error {
-    this.#options.log.error({ identity: does }, 'the identity service does not serve us');
-    return unavailable('cannot be asked', new Error(`It ${does}.`));
+  #refused(about: string, does: string): Error {
+    const cause = new Error(`The identity service ${does}.`);
+    this.#options.troubles.failed(IDENTITY, about, cause, REFUSED, { level: 'error' });
+    return unavailable('cannot be asked', cause);
   }
 
   #keep(key: string, token: Token | undefined, ms: number): void {
@@ -145,13 +164,14 @@ export class Keystone implements TokenSource, OwnToken {
   }
 }
 
-export function keystoneOf(config: KeystoneConfig, log: Log): Keystone {
+export function keystoneOf(config: KeystoneConfig, log: Log, troubles: Troubles): Keystone {
   return new Keystone({
     url: config.auth_url ?? '',
     credentials: credentialsOf(config),
     timeoutMs: config.http_request_timeout * 1000,
     cacheMs: config.token_cache_time * 1000,
     log,
+    troubles,
   });
 }
 

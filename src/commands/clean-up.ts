@@ -11,8 +11,8 @@ import { listServices, type Service } from '../db/services.ts';
 import { FIRST_LANE } from '../engine/cursor.ts';
 import type { FlowRow } from '../engine/journal.ts';
 import { fromNow, type Timestamp } from '../lib/clock.ts';
+import { laneOfHost } from '../model/backend.ts';
 import type { Desk } from './desk.ts';
-import { hostName } from './serve-backend.ts';
 
 /** Null: any. */
 export interface CleanupWish {
@@ -67,7 +67,7 @@ function isWanted(service: Service, { clusterName, serviceId, host, binary, disa
   );
 }
 
-const laneOf = ({ host, binary }: Service): string => (binary === VOLUME_BINARY ? hostName(host) : FIRST_LANE);
+const laneOf = ({ host, binary }: Service): string => (binary === VOLUME_BINARY ? laneOfHost(host) : FIRST_LANE);
 
 async function interrupted(
   { db }: Desk,

@@ -201,12 +201,16 @@ export class DatabaseJournal implements Journal<Tx> {
       .limit(limit)
       .execute();
     const ids = old.map(({ id }) => id);
-    if (ids.length > 0)
-      await this.#database.write(async ({ db }) => {
-        await db.deleteFrom('flow_step').where('flow_id', 'in', ids).execute();
-        await db.deleteFrom('flow').where('id', 'in', ids).execute();
-      });
+    if (ids.length > 0) await this.forget(ids);
     return ids.length;
+  }
+
+  /** Forgets flows that have ended, with their steps. */
+  async forget(ids: readonly string[]): Promise<void> {
+    await this.#database.write(async ({ db }) => {
+      await db.deleteFrom('flow_step').where('flow_id', 'in', ids).execute();
+      await db.deleteFrom('flow').where('id', 'in', ids).execute();
+    });
   }
 
   isTrouble(error: unknown): boolean {

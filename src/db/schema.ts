@@ -31,6 +31,7 @@ export interface Tables {
   flow: FlowTable;
   flow_step: FlowStepTable;
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared' };
+  trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
   process: { id: string; seen_at: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }

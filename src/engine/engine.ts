@@ -58,6 +58,12 @@ export interface StartOptions {
 const PRUNE_BITE = 20;
 const PRUNE_REST_MS = 25;
 const PRUNE_MS = 60_000;
+/** Between two tries of what fails. */
+const MOST_REST_MS = 60_000;
+
+/** What the engine does of itself, for no flow. */
+type Chore = 'queue' | 'old flows';
+const ofNoFlow = (what: Chore) => ({ flowId: '', flow: '', resource: what, requestId: '' });
 
 export class Engine<Tools, Tx extends EngineTx> {
   readonly process: string;
@@ -73,6 +79,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   #lookAgain = false;
   /** The last look ended for want of room. */
   #full = false;
+  readonly #failing = new Set<Chore>();
   #loop: Promise<unknown> | null = null;
 
   constructor(options: EngineOptions<Tools, Tx>) {
@@ -298,11 +305,11 @@ export class Engine<Tools, Tx extends EngineTx> {
         // A dropped flow that was not among those there was room for is another's.
         for (const id of rows.length < limit ? dropped : rows.map((row) => row.id)) this.#dropped.delete(id);
         for (const row of rows) await this.#takeUp(row);
-        if (rows.length < limit) return;
+        if (rows.length < limit) return this.#works('queue');
       }
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      this.#heard({ is: 'journal-trouble', error, flowId: '', flow: '', resource: '', requestId: '' });
+      this.#fails('queue', error);
     }
   }
 
@@ -333,7 +340,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   }
 
   async #poll(): Promise<void> {
-    await this.#again(async () => {
+    await this.#again('queue', async () => {
       this.wake();
       await this.#looking;
       return this.#options.pollMs ?? 1_000;
@@ -342,26 +349,39 @@ export class Engine<Tools, Tx extends EngineTx> {
 
   /** Small bites, so that requests are answered in between, however much is old. */
   async #forget(): Promise<void> {
-    await this.#again(async () => {
+    await this.#again('old flows', async () => {
       const before = fromNow(-(this.#options.keepEndedDays ?? 30) * 86_400_000);
       const pruned = await this.#options.journal.prune(before, PRUNE_BITE);
+      this.#works('old flows');
       return pruned === PRUNE_BITE ? PRUNE_REST_MS : PRUNE_MS;
     });
   }
 
-  /** Until the process stops; `work` says how many milliseconds to rest. */
-  async #again(work: () => Promise<number>): Promise<void> {
+  /** Until the process stops; `work` says how many milliseconds to rest. What fails is tried again with growing pauses. */
+  async #again(what: Chore, work: () => Promise<number>): Promise<void> {
     const pollMs = this.#options.pollMs ?? 1_000;
+    let failures = 0;
     for (let restMs = pollMs; ; ) {
       try {
         await pause(restMs, this.#stop.signal);
         restMs = await work();
+        failures = 0;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        this.#heard({ is: 'journal-trouble', error, flowId: '', flow: '', resource: '', requestId: '' });
-        restMs = pollMs;
+        this.#fails(what, error);
+        restMs = Math.min(pollMs * 2 ** failures, MOST_REST_MS);
+        failures += 1;
       }
     }
+  }
+
+  #fails(what: Chore, error: unknown): void {
+    this.#failing.add(what);
+    this.#heard({ is: 'journal-trouble', error, ...ofNoFlow(what) });
+  }
+
+  #works(what: Chore): void {
+    if (this.#failing.delete(what)) this.#heard({ is: 'journal-works', ...ofNoFlow(what) });
   }
 
   /** For people: what takes long. */

@@ -27,7 +27,10 @@ export type EngineEvent = OfFlow &
     | { readonly is: 'flow-released'; readonly lane: string }
     | { readonly is: 'flow-stuck'; readonly task: string; readonly failure: Failure }
     | { readonly is: 'flow-fenced' }
+    /** With an empty `flowId` it is the engine's own: the `queue` cannot be read, or `old flows` not be forgotten. */
     | { readonly is: 'journal-trouble'; readonly error: unknown }
+    /** The engine's own is done again. */
+    | { readonly is: 'journal-works' }
     | {
         readonly is: 'flow-ended';
         readonly state: 'success' | 'reverted';

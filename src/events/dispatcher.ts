@@ -5,14 +5,16 @@
  * Every sink has its own place and its own pace: one that fails is asked again with growing pauses, and the others do not
  * notice. A batch is marked as delivered after the sink took it, so a crash between the two repeats the batch and never
  * loses it; `message_id` is there to drop doubles by. An event that a sink never takes holds up all later ones of that sink:
- * to leave it out would be the one thing that is promised not to happen. It is kept, logged and shown (`sinks`).
+ * to leave it out would be the one thing that is promised not to happen. It is kept, and told of (`lib/troubles.ts`).
  *
  * Any process may run a dispatcher; the one for which `leads` says so delivers. Two that both believe it for a moment make
  * doubles, nothing worse, since each begins with the oldest event that is not marked.
  */
-import { fromNow, now, pause, type Timestamp } from '../lib/clock.ts';
-import type { Log } from '../lib/logging.ts';
+import { fromNow, type Timestamp } from '../lib/clock.ts';
+import { keepUp, type Loop, round } from '../lib/keep-up.ts';
+import type { Troubles } from '../lib/troubles.ts';
 import type { OutboxEvent } from '../model/event.ts';
+import type { UpkeepName } from '../model/upkeep.ts';
 import { Bell } from './bell.ts';
 import { Floor, SETTLING_MS } from './floor.ts';
 
@@ -40,18 +42,12 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-export interface SinkState {
-  readonly name: string;
-  /** Since when it takes nothing, and why; null when it does. */
-  readonly failing: { readonly since: Timestamp; readonly tries: number; readonly reason: string } | null;
-}
-
 export interface DispatcherOptions {
   readonly outbox: Outbox;
   readonly sinks: readonly Sink[];
   /** Whether this process delivers. Asked before every batch. */
   leads(): Promise<boolean>;
-  readonly log: Log;
+  readonly troubles: Troubles;
   /** Days an event is kept at least; one that a sink has not had is kept longer. */
   readonly retentionDays: number;
   /** Events in one batch. Default 100. */
@@ -65,26 +61,33 @@ export interface DispatcherOptions {
   readonly deliveryTimeoutMs?: number;
 }
 
-const PRUNE_EVERY_MS = 60 * 60_000;
+const EVENTS: UpkeepName = 'events';
+const OUTBOX: UpkeepName = 'outbox';
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const PRUNE_BATCH = 500;
-const DAY_MS = 24 * 60 * 60_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #bell = new Bell();
-  readonly #failing = new Map<string, NonNullable<SinkState['failing']>>();
+  /** Old events go in small bites. */
+  readonly tidying: Loop;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.tidying = {
+      upkeep: OUTBOX,
+      about: 'events',
+      everyMs: HOUR_MS,
+      pace: { firstMs: MINUTE_MS, longestMs: HOUR_MS },
+      work: async () => ((await this.#prune()) === PRUNE_BATCH ? 0 : HOUR_MS),
+    };
   }
 
   /** There are new events. Cheap; may be called from anywhere. */
   wake(): void {
     this.#bell.ring();
-  }
-
-  get sinks(): readonly SinkState[] {
-    return this.#options.sinks.map(({ name }) => ({ name, failing: this.#failing.get(name) ?? null }));
   }
 
   /** Delivers until the signal is aborted; resolves when all is quiet and the sinks are closed. */
@@ -95,18 +98,20 @@ export class Dispatcher {
   }
 
   async #serve(sink: Sink, signal: AbortSignal): Promise<void> {
-    const { leads, pollMs = 5_000 } = this.#options;
+    const { leads, troubles, pollMs = 5_000 } = this.#options;
     const floor = new Floor();
     while (!signal.aborted) {
       const heard = this.#bell.rings;
       try {
         const leading = await leads();
         const more = leading && (await this.#deliver(sink, floor, signal));
-        this.#recovered(sink, leading);
+        // Who does not lead any more does not know.
+        if (leading) troubles.worked(EVENTS, sink.name);
+        else troubles.gone(EVENTS, sink.name);
         if (!more) await this.#bell.wait(heard, pollMs, signal);
       } catch (error) {
         if (signal.aborted) return;
-        await pause(this.#failed(sink, error), signal).catch(() => {});
+        await troubles.clock.pause(this.#failed(sink, error), signal).catch(() => {});
       }
     }
   }
@@ -132,33 +137,14 @@ export class Dispatcher {
 
   /** Returns how long to wait, in milliseconds. */
   #failed(sink: Sink, error: unknown): number {
-    const { log, backoffMs = 500, maxBackoffMs = 60_000 } = this.#options;
-    const before = this.#failing.get(sink.name);
-    const tries = (before?.tries ?? 0) + 1;
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#failing.set(sink.name, { since: before?.since ?? now(), tries, reason });
-    log.warn({ sink: sink.name, tries, err: error }, 'events were not taken; they are kept and offered again');
-    return Math.min(maxBackoffMs, backoffMs * 2 ** (tries - 1));
+    const { troubles, backoffMs = 500, maxBackoffMs = MINUTE_MS } = this.#options;
+    return troubles.failed(EVENTS, sink.name, error, { firstMs: backoffMs, longestMs: maxBackoffMs }).pauseMs;
   }
 
-  #recovered(sink: Sink, leading: boolean): void {
-    const before = this.#failing.get(sink.name);
-    this.#failing.delete(sink.name);
-    // Who does not lead any more does not know.
-    if (before === undefined || !leading) return;
-    this.#options.log.info({ sink: sink.name, tries: before.tries, since: before.since }, 'events are taken again');
-  }
-
-  /** Forgets old events, in small bites. */
   async #tidy(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        while (!signal.aborted && (await this.#prune()) === PRUNE_BATCH) await pause(0, signal);
-      } catch (error) {
-        if (!signal.aborted) this.#options.log.warn({ err: error }, 'old events could not be removed');
-      }
-      await pause(PRUNE_EVERY_MS, signal).catch(() => {});
-    }
+    const { troubles } = this.#options;
+    const everyMs = await round(this.tidying, troubles, signal);
+    await keepUp({ ...this.tidying, everyMs }, troubles, signal);
   }
 
   async #prune(): Promise<number> {

@@ -1,21 +1,37 @@
-/** What a person reads at night. Tasks do not log; this does it for all of them. */
-import type { EngineListener } from '../engine/events.ts';
+/**
+ * What a person reads at night. Tasks do not log; this does it for all of them.
+ *
+ * What goes on for hours takes few lines: of the tries of one task the first, second, fourth, eighth … are told, as in the
+ * journal, and that the journal cannot be written is a trouble, told once.
+ */
+import type { EngineEvent } from '../engine/events.ts';
 import type { Log } from '../lib/logging.ts';
+import type { Pace, Troubles } from '../lib/troubles.ts';
+import type { UpkeepName } from '../model/upkeep.ts';
 
-export const logEvent = (log: Log, event: Parameters<EngineListener>[0]): void => {
+const JOURNAL: UpkeepName = 'journal';
+const FLOWS = 'flows';
+/** Each flow, and the engine, has pauses of its own. */
+const NONE: Pace = { firstMs: 0, longestMs: 0 };
+
+export const logEvent = (log: Log, troubles: Troubles, event: EngineEvent): void => {
   const facts = { request_id: event.requestId, flow_id: event.flowId, flow: event.flow, resource: event.resource };
   switch (event.is) {
     case 'flow-started':
       log.info({ ...facts, recovered: event.recovered }, 'flow started');
       break;
     case 'task-done':
+      troubles.worked(JOURNAL, FLOWS);
       log.debug({ ...facts, task: event.task, ms: event.ms }, 'task done');
       break;
     case 'task-failed':
       log.warn({ ...facts, task: event.task, failure: event.failure }, 'task failed');
       break;
     case 'task-retried':
-      log.warn({ ...facts, task: event.task, failure: event.failure, tries: event.tries }, 'task is tried again');
+      log[isTold(event.tries) ? 'warn' : 'debug'](
+        { ...facts, task: event.task, failure: event.failure, tries: event.tries },
+        'task is tried again',
+      );
       break;
     case 'attempt-rejected':
       log.warn({ ...facts, rejection: event.rejection }, 'attempt rejected');
@@ -24,15 +40,23 @@ export const logEvent = (log: Log, event: Parameters<EngineListener>[0]): void =
       log.error({ ...facts, task: event.task, failure: event.failure }, 'flow is stuck');
       break;
     case 'flow-ended':
+      troubles.worked(JOURNAL, FLOWS);
       log.info({ ...facts, state: event.state, ms: Math.round(event.ms), failures: event.failures }, 'flow ended');
       break;
     case 'flow-fenced':
       log.warn(facts, 'flow belongs to another process now');
       break;
     case 'journal-trouble':
-      log.error({ ...facts, err: event.error }, 'the journal cannot be written');
+      troubles.failed(JOURNAL, aboutOf(event), event.error, NONE, { level: 'error' });
+      break;
+    case 'journal-works':
+      troubles.worked(JOURNAL, aboutOf(event));
       break;
     default:
       break;
   }
 };
+
+const aboutOf = ({ flowId, resource }: EngineEvent): string => (flowId === '' ? resource : FLOWS);
+
+const isTold = (tries: number): boolean => (tries & (tries - 1)) === 0;

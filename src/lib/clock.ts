@@ -60,6 +60,16 @@ export async function pause(ms: number, signal: AbortSignal, { ref = false } = {
   });
 }
 
+/** Time for those who wait, so that a test can let an hour pass in a moment. */
+export interface Clock {
+  /** Monotonic milliseconds. */
+  elapsed(): number;
+  /** As `pause`. */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const CLOCK: Clock = { elapsed, pause };
+
 let madeMs = Number.NaN;
 let madeText = '';
 

@@ -45,6 +45,9 @@ export function hostOf(pool: string): string {
   return hash < 0 ? pool : pool.slice(0, hash);
 }
 
+/** The lane of a host's flows, and the name that whoever serves it holds: `host:node@backend`. */
+export const laneOfHost = (host: string): string => `host:${host}`;
+
 /** `backend` of `node@backend#pool`; undefined when the name has none. */
 export function backendOf(pool: string): string | undefined {
   return hostOf(pool).split('@')[1];

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../../src/lib/clock.ts';
 import type { Config } from '../../src/lib/config.ts';
 import { createLog, type Log } from '../../src/lib/logging.ts';
 import { parseConfig } from '../../src/lib/read-config.ts';
@@ -56,6 +57,7 @@ export interface WorldOptions {
   /** `section.key=value` */
   readonly set?: readonly string[];
   readonly log?: Log;
+  readonly clock?: Clock;
 }
 
 /** A request may change the level of the log, so each world has its own. */
@@ -63,7 +65,7 @@ const NOWHERE = { write: (): void => undefined };
 
 export async function freshWorld(
   context: TestContext,
-  { running = false, set = [], log = createLog({ level: 'silent', to: NOWHERE }) }: WorldOptions = {},
+  { running = false, set = [], log = createLog({ level: 'silent', to: NOWHERE }), clock }: WorldOptions = {},
 ): Promise<World> {
   const database = await freshSqlite();
   const directory = await mkdtemp(join(tmpdir(), `pumice-api-${process.pid}-`));
@@ -71,7 +73,7 @@ export async function freshWorld(
     directory,
     set: [`data_directory=${directory}`, 'node_name=node', `database.url=${database.url}`, ...set],
   });
-  const service = await wire(config, log);
+  const service = await wire(config, log, { ...(clock && { clock }) });
   context.after(async () => {
     await service.stop();
     await database.remove();

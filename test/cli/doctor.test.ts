@@ -10,15 +10,17 @@ import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
-import { DatabaseJournal } from '../../src/db/journal.ts';
+import { DatabaseJournal, processName } from '../../src/db/journal.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
 import { recountPoolUsage } from '../../src/db/pool-usage.ts';
 import { recountUsage, reserveQuota } from '../../src/db/quotas.ts';
 import { findSnapshot } from '../../src/db/snapshots.ts';
+import { putTrouble } from '../../src/db/troubles.ts';
 import { findVolume } from '../../src/db/volumes.ts';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { exec } from '../../src/lib/exec.ts';
+import { UPKEEP } from '../../src/model/upkeep.ts';
 import { freshSqlite } from '../databases.ts';
 import { makeSnapshot, makeVolume } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
@@ -37,6 +39,7 @@ interface Visit {
     readonly about: string;
     readonly says: string;
     readonly repaired: boolean;
+    readonly advice: string | null;
     readonly remedy: string | null;
   }[];
   readonly swept: readonly string[];
@@ -178,6 +181,30 @@ proveStore('the doctor', (test) => {
       );
       assert.equal(found.code, 3);
       assert.ok(existsSync(join(volumes, `volume-${orphan.id}`)));
+    }));
+
+  test('tells of upkeep that fails, and why, and what to do', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const trouble = { upkeep: 'events', about: 'amqp', node: 'n1', reason: 'no broker', since: fromNow(-7_200_000) };
+      const alive = uuid();
+      await database.ownership.take(processName(alive));
+      await database.write((tx) => putTrouble(tx, { ...trouble, process: alive }));
+      // PostgreSQL knows that nobody lives who could have said so.
+      if (database.dialect === 'postgresql')
+        await database.write((tx) => putTrouble(tx, { ...trouble, process: uuid(), about: 'file' }));
+      const { code, findings } = await visit();
+      assert.deepEqual(
+        findings.map(({ check, about, says, advice }) => ({ check, about, says, advice })),
+        [
+          {
+            check: 'upkeep',
+            about: 'amqp',
+            says: `has upkeep that fails on n1 for 2 h (events: ${UPKEEP.events.does}): no broker`,
+            advice: UPKEEP.events.advice,
+          },
+        ],
+      );
+      assert.equal(code, 3);
     }));
 
   test('tells of rows whose volume or snapshot is not on its backend', ({ database, url }) =>

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Keystone, type KeystoneOptions } from '../../src/clients/keystone.ts';
 import { createLog, silentLog } from '../../src/lib/logging.ts';
+import { Troubles } from '../../src/lib/troubles.ts';
 import { IdentityUnavailable, Unauthorized } from '../../src/model/token.ts';
 import {
   answer,
@@ -31,6 +32,7 @@ async function start(t: TestContext, options: Partial<KeystoneOptions> = {}) {
     timeoutMs: 5_000,
     cacheMs: 60_000,
     log: silentLog,
+    troubles: new Troubles({ log: options.log ?? silentLog }),
     ...options,
   });
   const ask = async (text: string, evenExpired = false) => keystone.token(text, { evenExpired });

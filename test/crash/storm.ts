@@ -9,8 +9,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { hostName } from '../../src/commands/serve-backend.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
+import { laneOfHost } from '../../src/model/backend.ts';
 import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
 import { type Chance, chanceFrom } from './chance.ts';
@@ -69,7 +69,7 @@ const FEWEST_PROMISES = 10;
 const MEAN_MS = 350;
 const LONGEST_MS = 2_000;
 const START_MS = 900;
-const SHARED_HOST = hostName(`${NODE}@${SHARED}`);
+const SHARED_HOST = laneOfHost(`${NODE}@${SHARED}`);
 /** Until there is a flow to freeze. */
 const BUSY_MS = 3_000;
 const THAW_MS = 600;

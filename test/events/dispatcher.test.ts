@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Dispatcher, type DispatcherOptions, type Sink } from '../../src/events/dispatcher.ts';
 import { fromNow } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
+import { Troubles } from '../../src/lib/troubles.ts';
 import type { OutboxEvent } from '../../src/model/event.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 
@@ -38,7 +39,7 @@ class TestSink implements Sink {
   }
 }
 
-const QUICK = { leads: async () => true, log: silentLog, retentionDays: 7, pollMs: 1, backoffMs: 1, maxBackoffMs: 2 };
+const QUICK = { leads: async () => true, retentionDays: 7, pollMs: 1, backoffMs: 1, maxBackoffMs: 2 };
 
 async function until(condition: () => boolean): Promise<void> {
   for (const deadline = performance.now() + 10_000; !condition(); await delay(1))
@@ -48,14 +49,15 @@ async function until(condition: () => boolean): Promise<void> {
 /** A running dispatcher, stopped at the end of the test. */
 function running(t: TestContext, options: Pick<DispatcherOptions, 'outbox' | 'sinks'> & Partial<DispatcherOptions>) {
   const stop = new AbortController();
-  const dispatcher = new Dispatcher({ ...QUICK, ...options });
+  const troubles = new Troubles({ log: silentLog });
+  const dispatcher = new Dispatcher({ troubles, ...QUICK, ...options });
   const done = dispatcher.run(stop.signal);
   const end = (): Promise<void> => {
     stop.abort();
     return done;
   };
   t.after(end);
-  return { dispatcher, end };
+  return { dispatcher, troubles, end };
 }
 
 describe('the dispatcher', () => {
@@ -93,14 +95,13 @@ describe('the dispatcher', () => {
     const [good, bad] = [new TestSink('good'), new TestSink('bad')];
     bad.refuse = () => 0;
     for (let n = 0; n < 5; n += 1) outbox.append();
-    const { dispatcher } = running(t, { outbox, sinks: [good, bad] });
+    const { troubles } = running(t, { outbox, sinks: [good, bad] });
     await until(() => good.taken.length === 5 && bad.batches >= 3);
-    const [goodState, badState] = dispatcher.sinks;
-    assert.deepEqual(goodState, { name: 'good', failing: null });
-    assert.equal(badState?.failing?.reason, 'not now');
+    assert.equal(troubles.find('events', 'good'), undefined);
+    assert.equal(troubles.find('events', 'bad')?.reason, 'not now');
     bad.refuse = () => null;
     await until(() => bad.taken.length === 5);
-    await until(() => dispatcher.sinks[1]?.failing === null);
+    await until(() => troubles.find('events', 'bad') === undefined);
   });
 
   test('an event that can be seen later than a younger one is not left out', async (t) => {
@@ -231,7 +232,13 @@ describe('the dispatcher', () => {
           function start(): () => Promise<void> {
             for (const sink of sinks) sink.closed = false;
             const stop = new AbortController();
-            const done = new Dispatcher({ ...QUICK, outbox, sinks, batch }).run(stop.signal);
+            const done = new Dispatcher({
+              ...QUICK,
+              troubles: new Troubles({ log: silentLog }),
+              outbox,
+              sinks,
+              batch,
+            }).run(stop.signal);
             return () => {
               stop.abort();
               return done;

@@ -11,6 +11,7 @@ import { volumeEvent } from '../../src/events/notifications.ts';
 import { FileSink } from '../../src/events/sink-file.ts';
 import { fromNow } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
+import { Troubles } from '../../src/lib/troubles.ts';
 import { proveStore } from '../prove-store.ts';
 import { aVolume } from './rows.ts';
 
@@ -45,7 +46,7 @@ proveStore('the outbox', (test) => {
         outbox: outboxOf(database),
         sinks: [new FileSink(path)],
         leads: () => database.ownership.take('events'),
-        log: silentLog,
+        troubles: new Troubles({ log: silentLog }),
         retentionDays: 7,
         pollMs: 5,
       }).run(stop.signal);

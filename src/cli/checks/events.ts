@@ -25,7 +25,7 @@ export const events: Check = {
         key: `undelivered ${sink} ${oldest.seq}`,
         about: `sink ${sink}`,
         says: `has events to take: ${many}, the oldest for ${age(oldest.createdAt, now())}`,
-        advice: 'they are delivered when a server runs and the sink takes them; the log says why it does not',
+        advice: 'they are delivered when a server runs and the sink takes them; `upkeep` says why it does not',
       };
     });
   },

@@ -4,19 +4,19 @@
  * Whoever owns a host runs its flows, so the name is taken before anything is touched; another process that has it is
  * waited for, and so is one that has lost the name and still holds the backend (`VolumeDriver.hold`). The host's lane is
  * taken up even when the backend does not come up: then its tasks fail with `DriverNotInitialized`, which sends a create
- * elsewhere and makes a delete wait. A backend that fails is tried again at every report; one that comes back is used from
- * then on.
+ * elsewhere and makes a delete wait. A backend that fails is tried again; one that comes back is used from
+ * then on, and one that does not come up is asked with growing pauses.
  */
-
 import type { Database } from '../db/database.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
-import { elapsed, pause } from '../lib/clock.ts';
 import type { ServicesConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
-import type { PoolStats } from '../model/backend.ts';
+import type { Pace, Troubles } from '../lib/troubles.ts';
+import { laneOfHost, type PoolStats } from '../model/backend.ts';
 import { DriverNotInitialized } from '../model/errors.ts';
+import type { UpkeepName } from '../model/upkeep.ts';
 
 export interface ServedBackend {
   /** `node@backend` */
@@ -29,12 +29,17 @@ export interface ServeBackendOptions {
   readonly db: Database;
   readonly services: ServicesConfig;
   readonly log: Log;
+  readonly troubles: Troubles;
   /** The host is ours: take up its flows. */
   owned(host: string): void;
 }
 
 /** Seconds until a name that another process holds is asked for again. */
 const RETRY_SECONDS = 1;
+const BACKEND: UpkeepName = 'backend';
+const TEMPORARIES: UpkeepName = 'temporaries';
+/** Bringing a backend up writes nothing, and its users wait for it. */
+const LONGEST_MS = 60_000;
 
 export class BackendService {
   readonly #backend: ServedBackend;
@@ -66,13 +71,14 @@ export class BackendService {
     return this.#failure;
   }
 
-  /** Resolves when the host is owned and reported on for the first time; `run` then keeps it so. */
+  /** Resolves when the host is owned and reported on for the first time; `round` then keeps it so. */
   async start(signal: AbortSignal): Promise<void> {
-    while (!(await this.#options.db.ownership.take(hostName(this.#backend.host))))
-      await pause(RETRY_SECONDS * 1000, signal);
+    const { clock } = this.#options.troubles;
+    while (!(await this.#options.db.ownership.take(laneOfHost(this.#backend.host))))
+      await clock.pause(RETRY_SECONDS * 1000, signal);
     await this.#look(signal);
     while (this.#heldByAnother) {
-      await pause(RETRY_SECONDS * 1000, signal);
+      await clock.pause(RETRY_SECONDS * 1000, signal);
       await this.#look(signal);
     }
     if (this.#up) await this.#sweep(signal);
@@ -80,19 +86,13 @@ export class BackendService {
     this.#options.owned(this.#backend.host);
   }
 
-  /** Reports until the signal is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { report_interval, backend_stats_polling_interval } = this.#options.services;
-    for (;;) {
-      try {
-        await pause(report_interval * 1000, signal);
-      } catch {
-        return;
-      }
-      const due = !this.#up || elapsed() - this.#statsAt >= backend_stats_polling_interval * 1000;
-      if (due) await this.#look(signal);
-      await this.#report().catch((error: unknown) => this.#log.warn({ err: error }, 'backend could not be reported'));
-    }
+  /** Looks at the backend when it is time, and reports it. */
+  async round(signal: AbortSignal): Promise<void> {
+    const { services, troubles } = this.#options;
+    const isOld = troubles.clock.elapsed() - this.#statsAt >= services.backend_stats_polling_interval * 1000;
+    const due = this.#up ? isOld : troubles.isDue(BACKEND, this.#backend.host);
+    if (due) await this.#look(signal);
+    await this.#report();
   }
 
   /** Nothing works on the backend any more. */
@@ -101,20 +101,27 @@ export class BackendService {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { driver } = this.#backend;
+    const { driver, host } = this.#backend;
+    const { troubles } = this.#options;
     try {
       if (!this.#up) await this.#bringUp(signal);
       this.#pools = await driver.stats(signal);
-      this.#statsAt = elapsed();
+      this.#statsAt = troubles.clock.elapsed();
       if (!this.#up) this.#log.info({ pools: this.#pools.length }, 'backend is up');
       this.#up = true;
       this.#failure = null;
+      troubles.worked(BACKEND, host);
     } catch (error) {
       if (signal.aborted) return;
-      if (this.#up || this.#failure !== messageOf(error)) this.#log.error({ err: error }, 'backend cannot be used');
+      troubles.failed(BACKEND, host, error, this.#pace, { level: 'error' });
       this.#up = false;
       this.#failure = messageOf(error);
     }
+  }
+
+  get #pace(): Pace {
+    const firstMs = this.#options.services.report_interval * 1000;
+    return { firstMs, longestMs: Math.max(firstMs, LONGEST_MS) };
   }
 
   async #bringUp(signal: AbortSignal): Promise<void> {
@@ -126,16 +133,17 @@ export class BackendService {
       throw new DriverNotInitialized(`The process that served ${host} before is frozen, or not dead yet.`);
   }
 
-  /** Temporaries that no unfinished flow will look for again. */
+  /** Temporaries that no unfinished flow will look for again. One that cannot be removed keeps nobody from being served. */
   async #sweep(signal: AbortSignal): Promise<void> {
-    const flows = await this.#options.db.read
-      .selectFrom('flow')
-      .select('resource')
-      .where('ended_at', 'is', null)
-      .execute();
-    const busy = new Set(flows.map(({ resource }) => resource.slice(resource.indexOf(':') + 1)));
-    const swept = await this.#backend.driver.sweep(busy, signal);
-    if (swept.length > 0) this.#log.warn({ swept }, 'temporary files of no flow were removed');
+    const { host, driver } = this.#backend;
+    const { db, troubles } = this.#options;
+    try {
+      const swept = await driver.sweep(await resourcesOfFlows(db), signal);
+      if (swept.length > 0) this.#log.warn({ swept }, 'temporary files of no flow were removed');
+    } catch (error) {
+      if (signal.aborted) throw error;
+      troubles.failed(TEMPORARIES, host, error, this.#pace);
+    }
   }
 
   async #report(): Promise<void> {
@@ -152,7 +160,10 @@ export class BackendService {
   }
 }
 
-/** The name whoever serves the host holds (`db/ownership.ts`). */
-export const hostName = (host: string): string => `host:${host}`;
+/** Ids of what unfinished flows work on. */
+async function resourcesOfFlows({ read }: Database): Promise<ReadonlySet<string>> {
+  const flows = await read.selectFrom('flow').select('resource').where('ended_at', 'is', null).execute();
+  return new Set(flows.map(({ resource }) => resource.slice(resource.indexOf(':') + 1)));
+}
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,25 @@
+/**
+ * What a server does by itself works. It says what does not, and why, in a table (`db/troubles.ts`): once for each reason, so this is
+ * the place to look. On SQLite it is what the last server said, even when none runs now.
+ */
+import { type KeptTrouble, listTroubles } from '../../db/troubles.ts';
+import { now } from '../../lib/clock.ts';
+import { UPKEEP } from '../../model/upkeep.ts';
+import { age } from '../times.ts';
+import type { Check, Finding, Patient } from './check.ts';
+
+export const upkeep: Check = {
+  name: 'upkeep',
+  wellSaid: 'what servers do by themselves works',
+  examine: async ({ db }: Patient) => (await listTroubles(db)).map(finding),
+};
+
+function finding({ process, node, upkeep: name, about, reason, since }: KeptTrouble): Finding {
+  const known = Object.hasOwn(UPKEEP, name) ? UPKEEP[name as keyof typeof UPKEEP] : undefined;
+  return {
+    key: `${process} ${name} ${about} ${reason}`,
+    about,
+    says: `has upkeep that fails on ${node} for ${age(since, now())} (${name}: ${known?.does ?? 'of another version'}): ${reason}`,
+    advice: known?.advice ?? 'the version that serves knows more',
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * All that is done again and again without being asked for: by its name, what it does, how often, and what an operator types
+ * when it is in trouble (`lib/troubles.ts`). A loop that is not in here does not compile; a test lets each of them fail for an hour;
+ * `docs/operations.md` has the same rows.
+ */
+export const UPKEEP = {
+  heartbeat: {
+    does: 'says that the services of this process live',
+    often: 'every `report_interval`',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
+  backend: {
+    does: 'brings a backend up, and asks it how much room it has',
+    often:
+      'every `report_interval` while it is down, pausing up to a minute; then every `backend_stats_polling_interval`',
+    advice: 'put right what the reason says (mount the directory, install the program); no restart is needed',
+  },
+  exports: {
+    does: 'makes exports of attachments again that are missing, removes those of none',
+    often: 'every 2 s; one that failed after 1 min, then every 30 min; one whose connector is refused after a day',
+    advice:
+      'put right what the reason says, or `openstack volume attachment delete` it; `pumice flows list --all` has the flow',
+  },
+  temporaries: {
+    does: 'removes temporary files of no flow from a backend',
+    often: 'when a backend is served',
+    advice: 'put right what the reason says, then restart the service, or stop it and run `pumice doctor --repair`',
+  },
+  downloads: {
+    does: 'removes images that were fetched for flows which ended elsewhere',
+    often: 'every hour',
+    advice: 'look at `image_conversion_dir`: is it there, and whose is it?',
+  },
+  messages: {
+    does: 'forgets user messages that have expired',
+    often: 'every hour',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
+  tokens: {
+    does: 'forgets tokens that have expired',
+    often: 'every minute',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
+  events: {
+    does: 'takes events to a sink',
+    often: 'at once; a sink that fails is asked again after 0.5 s, then up to a minute',
+    advice: 'make the sink take them: its file and rights, or the broker; no event is lost meanwhile',
+  },
+  outbox: {
+    does: 'forgets events that every sink has had',
+    often: 'every hour',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
+  journal: {
+    does: 'takes up flows that nobody runs, writes what they have done, forgets old ones',
+    often: 'every second; at once, after a failure pausing up to 10 s; every minute',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
+  identity: {
+    does: 'gets a token of our own from Keystone',
+    often: 'when a request needs one; after a refusal pausing up to a minute',
+    advice: 'look at `[keystone]`: the address, the user and its password',
+  },
+} as const satisfies Readonly<
+  Record<string, { readonly does: string; readonly often: string; readonly advice: string }>
+>;
+
+export type UpkeepName = keyof typeof UPKEEP;

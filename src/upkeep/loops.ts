@@ -1,0 +1,112 @@
+/**
+ * The table of what a service does by itself, how often, and how long it rests after a failure. What is done where it belongs (events
+ * by the dispatcher, flows by the engine, tokens of our own by Keystone's client) is in `model/upkeep.ts` with these.
+ */
+import type { Desk } from '../commands/desk.ts';
+import { pruneMessages } from '../db/messages.ts';
+import { recordHeartbeat } from '../db/services.ts';
+import { pruneTokens } from '../db/tokens.ts';
+import { sweepDownloads } from '../flows/sweep-downloads.ts';
+import type { Loop } from '../lib/keep-up.ts';
+import type { Pace, Troubles } from '../lib/troubles.ts';
+import type { UpkeepName } from '../model/upkeep.ts';
+import { ExportKeeper } from './keep-exports.ts';
+import type { BackendService } from './serve-backend.ts';
+
+export interface LoopsOptions {
+  readonly desk: Desk;
+  readonly backends: readonly BackendService[];
+  readonly troubles: Troubles;
+}
+
+export interface UpkeepLoop extends Loop {
+  readonly upkeep: UpkeepName;
+  /** The first round comes before anything is served. */
+  readonly atStart?: true;
+  /** Only once its backend has been looked at. */
+  readonly backend?: BackendService;
+}
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Expired messages, or tokens, forgotten in one transaction. */
+const PRUNED_AT_ONCE = 1_000;
+const SCHEDULER_BINARY = 'cinder-scheduler';
+
+/** What tells others that we live comes no later for having failed: a try that fails leaves nothing. */
+const steady = (everyMs: number): Pace => ({ firstMs: everyMs, longestMs: everyMs });
+const upToAnHour: Pace = { firstMs: MINUTE_MS, longestMs: HOUR_MS };
+
+export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly UpkeepLoop[] {
+  const { db, config, log } = desk;
+  const { node_name: node, storage_availability_zone: availabilityZone } = config;
+  const reportMs = config.services.report_interval * SECOND_MS;
+  return [
+    {
+      upkeep: 'heartbeat',
+      about: node,
+      everyMs: reportMs,
+      pace: steady(reportMs),
+      atStart: true,
+      work: () => {
+        const beat = { host: node, binary: SCHEDULER_BINARY, availabilityZone, pools: [], failure: null };
+        return db.write((tx) => recordHeartbeat(tx, beat));
+      },
+    },
+    ...backends.map(
+      (backend): UpkeepLoop => ({
+        upkeep: 'heartbeat',
+        about: backend.host,
+        everyMs: reportMs,
+        pace: steady(reportMs),
+        backend,
+        work: (signal) => backend.round(signal),
+      }),
+    ),
+    ...backends.map((backend): UpkeepLoop => {
+      const { host } = backend;
+      const keeper = new ExportKeeper(desk, { host, isUp: () => backend.driver !== undefined, log, troubles });
+      return {
+        upkeep: 'exports',
+        about: host,
+        everyMs: 2 * SECOND_MS,
+        pace: { firstMs: 2 * SECOND_MS, longestMs: MINUTE_MS },
+        backend,
+        work: async (signal) => {
+          await keeper.look(signal);
+        },
+      };
+    }),
+    {
+      upkeep: 'downloads',
+      about: node,
+      everyMs: HOUR_MS,
+      pace: upToAnHour,
+      atStart: true,
+      work: async () => {
+        const swept = await sweepDownloads(db.read, config.images.image_conversion_dir);
+        if (swept.length > 0) log.warn({ swept }, 'images of flows that ended elsewhere were removed');
+      },
+    },
+    {
+      upkeep: 'messages',
+      about: node,
+      everyMs: HOUR_MS,
+      pace: upToAnHour,
+      work: () => untilFew(() => db.write((tx) => pruneMessages(tx, PRUNED_AT_ONCE)), HOUR_MS),
+    },
+    {
+      upkeep: 'tokens',
+      about: node,
+      everyMs: MINUTE_MS,
+      pace: upToAnHour,
+      work: () => untilFew(() => db.write((tx) => pruneTokens(tx, PRUNED_AT_ONCE)), MINUTE_MS),
+    },
+  ];
+}
+
+/** Another bite soon when there may be more. */
+async function untilFew(prune: () => Promise<number>, restMs: number): Promise<number> {
+  return (await prune()) === PRUNED_AT_ONCE ? SECOND_MS : restMs;
+}
