@@ -333,10 +333,15 @@ export function proveDriver(proof: DriverUnderProof): void {
       const ref = { 'source-name': held.name };
       const next = { id: uuid(), sizeGiB: 1 };
       await assert.rejects(driver.manageExisting(next, ref, calm()), errors.ManageExistingAlreadyManaged);
+      assert.equal(held.unmanagedAt, null);
       await driver.unmanage(scene.source, null, calm());
+      const [given] = await driver.list(calm().signal);
+      assert.ok(given?.unmanagedAt);
       await driver.unmanage(scene.source, null, calm());
+      assert.deepEqual(await driver.list(calm().signal), [given], 'given back when it first was');
       await driver.manageExisting(next, ref, calm());
       await driver.manageExisting(next, ref, calm());
+      assert.equal((await driver.list(calm().signal))[0]?.unmanagedAt, null);
       await holds(scene.world, 'volume', next.id, GIB, 'source');
       await isGone(scene.world, 'volume', scene.source.id);
     });

@@ -59,11 +59,15 @@ export async function doctor(options: DoctorOptions, around: Surroundings): Prom
     const swept = options.repair ? await sweep(patient) : [];
     if (options.json) around.out.line(JSON.stringify(reportFacts(reports, swept), null, 2));
     else around.out.lines(reportLines(around.out, reports, swept));
-    return reports.some(({ findings }) => findings.some(({ repaired }) => !repaired)) ? EXIT.findings : EXIT.ok;
+    return counted(reports).some(({ repaired }) => !repaired) ? EXIT.findings : EXIT.ok;
   } finally {
     await db.close();
   }
 }
+
+/** What is wrong, or was; notes are not. */
+const counted = (reports: readonly Report[]) =>
+  reports.flatMap(({ findings }) => findings.filter(({ isNote }) => !isNote));
 
 /** A directory that is missing is a finding; it is not made. */
 async function startBackends(config: Config, { driverOf, signal }: Surroundings): Promise<Patient['backends']> {
@@ -137,14 +141,13 @@ async function whileUnserved<T>(
 const TEXT_WIDTH = 110;
 
 export function reportLines(terminal: Terminal, reports: readonly Report[], swept: readonly string[]): string[] {
-  const lines = reports.flatMap(({ check, findings }) =>
-    findings.length === 0
-      ? [`${terminal.paint('green', '✓')} ${check.wellSaid}`]
-      : findings.flatMap((finding) => findingLines(terminal, finding)),
-  );
+  const lines = reports.flatMap(({ check, findings }) => [
+    ...(findings.every(({ isNote }) => isNote) ? [`${terminal.paint('green', '✓')} ${check.wellSaid}`] : []),
+    ...findings.flatMap((finding) => findingLines(terminal, finding)),
+  ]);
   if (swept.length > 0)
     lines.push(`${terminal.paint('green', '✓')} temporary files of no flow were removed: ${swept.length}`);
-  const all = reports.flatMap(({ findings }) => findings);
+  const all = counted(reports);
   const left = all.filter(({ repaired }) => !repaired);
   const curable = left.filter(({ remedy }) => remedy !== undefined).length;
   lines.push('', summary(all.length, left.length, curable));
@@ -162,9 +165,13 @@ function summary(found: number, left: number, curable: number): string {
 
 function findingLines(
   terminal: Terminal,
-  { about, says, advice, remedy, repaired }: Report['findings'][number],
+  { about, says, advice, remedy, repaired, isNote }: Report['findings'][number],
 ): string[] {
-  const mark = repaired ? terminal.paint('yellow', '✓') : terminal.paint('red', '✗');
+  const mark = isNote
+    ? terminal.paint('dim', '·')
+    : repaired
+      ? terminal.paint('yellow', '✓')
+      : terminal.paint('red', '✗');
   const width = Math.min(TEXT_WIDTH, terminal.width) - 4;
   const text = wrap(printable(`${about} ${says}`), width);
   const then = repaired ? `repaired: ${remedy?.says}` : (advice ?? (remedy && `with --repair ${remedy.says}`));
@@ -175,17 +182,22 @@ function findingLines(
 }
 
 function reportFacts(reports: readonly Report[], swept: readonly string[]) {
+  const all = reports.flatMap(({ check, findings }) => findings.map((finding) => ({ ...finding, check: check.name })));
   return {
-    findings: reports.flatMap(({ check, findings }) =>
-      findings.map(({ about, says, advice, remedy, repaired }) => ({
-        check: check.name,
+    findings: all
+      .filter(({ isNote }) => !isNote)
+      .map(({ check, about, says, advice, remedy, repaired }) => ({
+        check,
         about,
         says,
         advice: advice ?? null,
         remedy: remedy?.says ?? null,
         repaired,
       })),
-    ),
+    /** What is as somebody wanted it, and worth knowing. */
+    notes: all
+      .filter(({ isNote }) => isNote)
+      .map(({ check, about, says, advice }) => ({ check, about, says, advice: advice ?? null })),
     swept,
   };
 }

@@ -14,6 +14,7 @@
  * What clients own (files found, not made; given back, under whichever name) is renamed, never deleted: `manage…` and
  * `unmanage…` are each other's inverse. What list() finds under a full name that no row knows is reported, never removed.
  */
+import type { Timestamp } from '../lib/clock.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
 import type { Exported, ExportRef } from './exporter.ts';
@@ -61,6 +62,8 @@ export interface BackendObject {
   readonly bytes: number;
   /** Which row it would belong to; null for a name that is not ours. */
   readonly owner: { readonly kind: 'volume' | 'snapshot'; readonly id: string } | null;
+  /** Since when it belongs to its operator under this name (`unmanage`); null when it was not given back. */
+  readonly unmanagedAt: Timestamp | null;
 }
 
 /** An entry of "list manageable": an object that could be brought under management, or why not. */

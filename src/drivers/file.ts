@@ -17,6 +17,7 @@
  */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { timestampOf } from '../lib/clock.ts';
 import type { Exec } from '../lib/exec.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
@@ -39,7 +40,7 @@ import type { Exported, Exporter, ExportRef } from './exporter.ts';
 import { FileStore, GIB, inGiB } from './file-store.ts';
 import { LocalExports } from './local-exports.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
-import { Names, type Owner } from './names.ts';
+import { Names, type Owner, unmanagedMark } from './names.ts';
 import { setLength } from './publish.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from './qemu-img.ts';
 
@@ -300,10 +301,15 @@ export class FileDriver implements VolumeDriver {
   list(signal: AbortSignal): Promise<readonly BackendObject[]> {
     return this.#store.doing('list the backend', signal, async () => {
       const objects: BackendObject[] = [];
-      for (const name of await this.#store.list()) {
+      const names = await this.#store.list();
+      const all = new Set(names);
+      for (const name of names) {
         signal.throwIfAborted();
         const found = name.startsWith('.') ? null : await this.#store.stat(name);
-        if (found?.isFile()) objects.push({ name, bytes: found.size, owner: this.#names.owner(name) });
+        if (!found?.isFile()) continue;
+        const mark = all.has(unmanagedMark(name)) ? await this.#store.stat(unmanagedMark(name)) : null;
+        const unmanagedAt = mark === null ? null : timestampOf(mark.mtimeMs);
+        objects.push({ name, bytes: found.size, owner: this.#names.owner(name), unmanagedAt });
       }
       return objects;
     });

@@ -24,6 +24,11 @@ export function fromNow(ms: number): Timestamp {
   return timestamp((Date.now() + ms) * 1000);
 }
 
+/** Of milliseconds since 1970. */
+export function timestampOf(ms: number): Timestamp {
+  return timestamp(Math.floor(ms) * 1000);
+}
+
 /** Milliseconds since 1970 of a timestamp. */
 export function millis(at: Timestamp): number {
   return Date.parse(`${at}Z`);

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { backends } from '../../src/cli/checks/backends.ts';
 import { motion } from '../../src/cli/checks/motion.ts';
 import { quota } from '../../src/cli/checks/quota.ts';
 import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts';
@@ -42,6 +43,7 @@ interface Visit {
     readonly advice: string | null;
     readonly remedy: string | null;
   }[];
+  readonly notes: readonly { readonly about: string; readonly says: string; readonly advice: string | null }[];
   readonly swept: readonly string[];
 }
 
@@ -65,7 +67,10 @@ async function withPractice(url: string, body: (practice: Practice) => Promise<v
       visit: async (options = {}) => {
         const { around, out } = capturedCommand();
         const code = await doctor({ data: directory, set, olderThan: 10, json: true, ...options }, around);
-        return { code, ...JSON.parse(out.text) };
+        const visit: Visit = { code, ...JSON.parse(out.text) };
+        const speechless = visit.findings.filter(({ advice, remedy }) => advice === null && remedy === null);
+        assert.deepEqual(speechless, [], 'each finding says what to do');
+        return visit;
       },
     });
   } finally {
@@ -181,6 +186,35 @@ proveStore('the doctor', (test) => {
       );
       assert.equal(found.code, 3);
       assert.ok(existsSync(join(volumes, `volume-${orphan.id}`)));
+    }));
+
+  test('notes what was unmanaged on purpose, and how it is taken back, and finds nothing wrong', ({ url }) =>
+    withPractice(url, async ({ driver, visit }) => {
+      const [volume, snapshot] = [
+        { id: uuid(), sizeGiB: 1 },
+        { id: uuid(), sizeGiB: 1 },
+      ];
+      await driver.createVolume(volume, CALL);
+      await driver.createSnapshot({ ...snapshot, volumeId: volume.id }, CALL);
+      await driver.unmanage(volume, null, CALL);
+      await driver.unmanageSnapshot({ ...snapshot, volumeId: volume.id }, null, CALL);
+      const { code, findings, notes } = await visit();
+      assert.deepEqual([code, findings], [0, []]);
+      const [of = '', it = ''] = notes.map(({ about, says }) => `${about} ${says}`);
+      const since = /lies here, unmanaged since \d{4}-\d\d-\d\d \d\d:\d\d UTC$/;
+      assert.match(of, since);
+      assert.match(it, since);
+      assert.deepEqual(
+        notes.map(({ advice }) => advice),
+        [
+          `cinder snapshot-manage VOLUME snapshot-${snapshot.id} takes it back`,
+          `cinder manage ${POOL} volume-${volume.id} takes it back`,
+        ],
+      );
+      await driver.manageExisting(volume, { 'source-name': `volume-${volume.id}` }, CALL);
+      assert.deepEqual(said(await visit()), [
+        `backends: ${HOST} volume-${volume.id} (1073741824 bytes) lies here, and no row knows it`,
+      ]);
     }));
 
   test('tells of upkeep that fails, and why, and what to do', ({ database, url }) =>
@@ -355,10 +389,19 @@ describe('the doctor', () => {
       { check: quota, findings: [{ ...finding, remedy, repaired: true }] },
       { check: motion, findings: [] },
     ];
+    const given = {
+      key: '',
+      about: 'n1@file',
+      says: 'volume-v (1073741824 bytes) lies here, unmanaged since 2026-01-31 12:00 UTC',
+      advice: 'cinder manage n1@file#file volume-v takes it back',
+      isNote: true,
+      repaired: false,
+    } as const;
     for (const [each, swept] of [
       [reports, []],
       [repaired, ['n1@file: .tmp-x']],
       [[{ check: motion, findings: [] }], []],
+      [[{ check: backends, findings: [given] }], []],
     ] as const)
       out.terminal.lines([...reportLines(out.terminal, each, swept), '---']);
     assertGolden('doctor.txt', out.text);

@@ -1,13 +1,15 @@
 /**
  * What lies on the backends and what the rows say is the same.
  *
- * What has a name of ours and no row is told of, and never deleted: only its owner knows whether it can go.
+ * What has a name of ours and no row is told of, and never deleted: only its owner knows whether it can go. What was given back on
+ * purpose under such a name (`unmanage`) is no fault, and noted.
  */
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../db/schema.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import { clockTime } from '../times.ts';
+import { type Check, DOWN, type Finding, type Patient } from './check.ts';
 
 export const backends: Check = {
   name: 'backends',
@@ -16,7 +18,7 @@ export const backends: Check = {
     const findings: Finding[] = [];
     for (const { host, driver } of all) {
       if (driver instanceof Error)
-        findings.push({ key: `down ${host}`, about: host, says: `cannot be used: ${driver.message}` });
+        findings.push({ key: `down ${host}`, about: host, says: `cannot be used: ${driver.message}`, advice: DOWN });
       else findings.push(...(await examineBackend(db.read, host, driver, signal)));
     }
     return findings;
@@ -47,14 +49,15 @@ async function examineBackend(
   const objects = new Map((await driver.list(signal)).flatMap((object) => named(object)));
   const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.kind, row.nameId), row]));
   const busy = await resourcesOfFlows(db);
+  const pool = `${host}#${(await driver.stats(signal))[0]?.pool_name}`;
   const findings: Finding[] = [];
   for (const [name, object] of objects) {
     const row = rows.get(name);
     if (busy.has(row === undefined ? name : nameOf(row.kind, row.id))) continue;
-    if (row === undefined) findings.push(orphan(host, object, 'no row knows it'));
+    if (row === undefined) findings.push(object.unmanagedAt === null ? orphan(pool, object) : unmanaged(pool, object));
     else if (row.host === null || hostOf(row.host) !== host)
       findings.push(
-        orphan(host, object, `${nameOf(row.kind, row.id)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`),
+        stray(host, object, `${nameOf(row.kind, row.id)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`),
       );
   }
   for (const [name, row] of rows) {
@@ -69,18 +72,35 @@ async function examineBackend(
 const named = (object: BackendObject): (readonly [string, BackendObject])[] =>
   object.owner === null ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
 
-const orphan = (host: string, { name, bytes }: BackendObject, why: string): Finding => ({
+const orphan = (pool: string, object: BackendObject): Finding => ({
+  ...stray(hostOf(pool), object, 'no row knows it'),
+  advice: `Pumice never deletes it. If it is wanted, name it anew there (mv ${object.name} found-${object.name}), then: ${manage(pool, object, `found-${object.name}`)}`,
+});
+
+/** Of a row that is elsewhere. */
+const stray = (host: string, { name, bytes }: BackendObject, why: string): Finding => ({
   key: `orphan ${host} ${name}`,
   about: host,
   says: `${name} (${bytes} bytes) lies here, and ${why}`,
-  advice: 'it is never deleted by Pumice: look at it, then remove or manage it',
+  advice: `Pumice never deletes it: compare it with the other, then remove it (rm ${name})`,
 });
+
+const unmanaged = (pool: string, object: BackendObject): Finding => ({
+  key: `unmanaged ${pool} ${object.name}`,
+  about: hostOf(pool),
+  says: `${object.name} (${object.bytes} bytes) lies here, unmanaged since ${clockTime(object.unmanagedAt ?? '').slice(0, 16)} UTC`,
+  advice: `${manage(pool, object, object.name)} takes it back`,
+  isNote: true,
+});
+
+const manage = (pool: string, { owner }: BackendObject, name: string): string =>
+  owner?.kind === 'snapshot' ? `cinder snapshot-manage VOLUME ${name}` : `cinder manage ${pool} ${name}`;
 
 const missing = (host: string, { kind, id, status }: Expected): Finding => ({
   key: `missing ${kind} ${id}`,
   about: nameOf(kind, id),
   says: `is ${status}, and is not on ${host}`,
-  advice: 'bring it back, or delete it',
+  advice: `bring its file back, or: openstack volume ${kind === 'snapshot' ? 'snapshot ' : ''}delete ${id}`,
 });
 
 /** Statuses in which what the row tells of exists; in the others it may or may not. */

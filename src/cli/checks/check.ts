@@ -36,8 +36,10 @@ export interface Finding {
   readonly says: string;
   /** Needs a second look that comes later than the writers of progress. */
   readonly slow?: boolean;
-  /** What only a person can do. */
+  /** What only a person can do: the line to type. */
   readonly advice?: string;
+  /** Nothing is wrong: it is shown, and neither counted nor an exit code. */
+  readonly isNote?: true;
   readonly remedy?: Remedy;
 }
 
@@ -47,6 +49,10 @@ export interface Remedy {
   /** False when there is nothing to do any more. */
   apply(tx: Tx): Promise<boolean>;
 }
+
+/** For a backend that cannot be asked. */
+export const DOWN =
+  'put right what the reason says; the server brings it up by itself, and one that is gone for good leaves `enabled_backends`';
 
 /** Nobody else writes the table until the transaction ends; on SQLite that is always so. */
 export async function alone({ connection }: Tx, table: string): Promise<void> {

@@ -9,7 +9,7 @@ import { exportedBy } from '../../db/attachments.ts';
 import type { Tables } from '../../db/schema.ts';
 import type { VolumeDriver } from '../../drivers/driver.ts';
 import { PumiceError } from '../../model/errors.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import { type Check, DOWN, type Finding, type Patient } from './check.ts';
 
 export const exports: Check = {
   name: 'exports',
@@ -22,14 +22,19 @@ export const exports: Check = {
         findings.push(...(await examineHost(db.read, host, driver, signal)));
       } catch (error) {
         if (signal.aborted || !(error instanceof PumiceError)) throw error;
-        findings.push({ key: `silent ${host}`, about: host, says: `does not say what it exports: ${error.message}` });
+        findings.push({
+          key: `silent ${host}`,
+          about: host,
+          says: `does not say what it exports: ${error.message}`,
+          advice: DOWN,
+        });
       }
     }
     return findings;
   },
 };
 
-const ADVICE = 'a service that serves the host puts it right when it runs';
+const ADVICE = 'start the service that serves the host: it puts it right, or says under `upkeep` why it cannot';
 
 async function examineHost(
   db: Kysely<Tables>,
