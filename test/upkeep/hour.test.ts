@@ -470,6 +470,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'db/sqlite.ts': 'a lock of another process; its caller waits',
   'db/writer.ts': 'a commit is tried again; its callers wait',
   'drivers/file-copy.ts': 'the progress of one copy',
+  'drivers/iscsi-exports.ts': 'has a deadline',
   'drivers/tgtd.ts': 'has a deadline',
   'engine/engine.ts': 'upkeep: `journal`',
   'engine/runner.ts': 'upkeep: `journal`',
