@@ -12,6 +12,7 @@
  */
 import { parseArgs } from 'node:util';
 import { creates } from './creates.ts';
+import { exports } from './exports.ts';
 import { flows } from './flows.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
@@ -25,6 +26,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   creates,
   reads,
   startup,
+  exports,
   scale,
 };
 

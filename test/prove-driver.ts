@@ -126,7 +126,8 @@ export function proveDriver(proof: DriverUnderProof): void {
     for (const change of proof.exports ? EXPORT_CHANGES : []) {
       it(`loses nothing that a client was answered while ${change.title}`, async (t) => {
         const { world, source } = await enter(t);
-        const is = await attached(t, world, source);
+        const is = await attached(world, source);
+        t.after(() => is.writer.stop());
         await change.make(world, is);
         await keptAll(is, change);
       });

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import type { TestContext } from 'node:test';
 import type { VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
 import type { ExportRef } from '../../src/drivers/exporter.ts';
 import { uuid } from '../../src/lib/clock.ts';
@@ -100,8 +99,8 @@ export const EXPORT_CHANGES: readonly ExportChange[] = [
   },
 ];
 
-/** A volume that is opened to a client that writes, until the test ends. */
-export async function attached(t: TestContext, world: DriverWorld, volume: VolumeRef): Promise<Attached> {
+/** A volume that is made, and opened to a client that writes. */
+export async function attached(world: DriverWorld, volume: VolumeRef): Promise<Attached> {
   const wanted = {
     attachmentId: uuid(),
     volume,
@@ -112,7 +111,6 @@ export async function attached(t: TestContext, world: DriverWorld, volume: Volum
   await world.driver.createVolume(volume, calm());
   const info = await world.driver.ensureExport(wanted, calm());
   const writer = await CheckingWriter.start(await world.client(wanted, info), await world.backing(volume));
-  t.after(() => writer.stop());
   return { wanted, writer };
 }
 

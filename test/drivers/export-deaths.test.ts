@@ -16,7 +16,7 @@ import { GIB } from './content.ts';
 import { calm } from './driver-world.ts';
 import { type Attached, attached, grownUnder, keptAll } from './export-changes.ts';
 import type { IscsiSession } from './iscsi-session.ts';
-import { killTgtd, noTgt, type TgtWorld, tgtWorld } from './tgt-world.ts';
+import { killTgtd, noTgt, type TgtWorld, tgtWorld, withWorkers } from './tgt-world.ts';
 
 const isHelper = ([program]: readonly string[]): boolean => program === 'perl';
 
@@ -24,8 +24,11 @@ const isHelper = ([program]: readonly string[]): boolean => program === 'perl';
 async function twoAttached(t: TestContext, run: Exec): Promise<{ world: TgtWorld; is: Attached; beside: Attached }> {
   const world = await tgtWorld(run, tmpdir());
   t.after(() => world.cleanup());
-  const is = await attached(t, world, { id: uuid(), sizeGiB: 1 });
-  return { world, is, beside: await attached(t, world, { id: uuid(), sizeGiB: 1 }) };
+  const is = await attached(world, { id: uuid(), sizeGiB: 1 });
+  t.after(() => is.writer.stop());
+  const beside = await attached(world, { id: uuid(), sizeGiB: 1 });
+  t.after(() => beside.writer.stop());
+  return { world, is, beside };
 }
 
 const reconnections = ({ writer }: Attached): number => (writer.client as IscsiSession).reconnections;
@@ -145,12 +148,3 @@ describe('a client that writes while its volume is extended over iSCSI', { skip:
     assert.deepEqual([reconnections(is), reconnections(beside)], [10, 0]);
   });
 });
-
-/** A daemon that is started with so many for each unit. */
-const withWorkers =
-  (count: number): Exec =>
-  (argv, options) => {
-    const [program, ...args] = argv;
-    const at = args.indexOf('-t');
-    return exec([program, ...(at < 0 ? args : args.with(at + 1, String(count)))], options);
-  };

@@ -81,6 +81,12 @@ export class IscsiSession {
     await this.#command(cdb, data, 0);
   }
 
+  async flush(): Promise<void> {
+    const cdb = Buffer.alloc(16);
+    cdb[0] = 0x91;
+    await this.#command(cdb, Buffer.alloc(0), 0);
+  }
+
   /** As the target says it now. */
   async bytes(): Promise<number> {
     const cdb = Buffer.alloc(16);

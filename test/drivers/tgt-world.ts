@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { IscsiExports } from '../../src/drivers/iscsi-exports.ts';
 import { Tgtd } from '../../src/drivers/tgtd.ts';
-import type { Exec } from '../../src/lib/exec.ts';
+import { type Exec, exec } from '../../src/lib/exec.ts';
 import type { Reached } from '../crash/iscsi-client.ts';
 import { freePort } from '../free-port.ts';
 import { missing } from './file-systems.ts';
@@ -44,6 +44,15 @@ export function exportingDriver(directory: string, run: Exec, portal: string): F
   const exports = new IscsiExports({ daemon, prefix: 'iqn.2010-10.org.openstack:', portal });
   return new FileDriver({ name: 'file', directory, exec: run, create: true, exports });
 }
+
+/** Starts the daemon with so many worker threads for each unit. */
+export const withWorkers =
+  (count: number): Exec =>
+  (argv, options) => {
+    const [program, ...args] = argv;
+    const at = args.indexOf('-t');
+    return exec([program, ...(at < 0 ? args : args.with(at + 1, String(count)))], options);
+  };
 
 /** Kills the daemons whose files are below a directory, and waits until they are dead. */
 export async function killTgtd(directory: string): Promise<number> {
