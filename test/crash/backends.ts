@@ -17,7 +17,8 @@ export async function lying(site: Site): Promise<Lying[]> {
   for (const { name: backend, directory } of site.backends) {
     for (const name of (await readdir(directory)).sort()) {
       const path = join(directory, name);
-      if (!OWN.includes(name)) found.push({ backend, name, path, bytes: (await lstat(path)).size });
+      if (!OWN.includes(name) && !name.startsWith('.tgtd'))
+        found.push({ backend, name, path, bytes: (await lstat(path)).size });
     }
   }
   return found;

@@ -19,7 +19,7 @@ export interface Entry {
 }
 
 export interface Wish {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below `/v3`. */
   readonly path: string;
   readonly body?: object;

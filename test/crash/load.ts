@@ -12,7 +12,7 @@ import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { Chance } from './chance.ts';
 import { GIB, writeContent, ZERO } from './content.ts';
 import type { Door } from './door.ts';
-import { NODE, type Site } from './site.ts';
+import { NODE, type Site, type SiteBackend } from './site.ts';
 
 /** A file that a client laid on a backend to be brought under management. */
 export interface ClientFile {
@@ -160,7 +160,7 @@ export class Load {
   }
 
   async manageVolume(project: string): Promise<void> {
-    const backend = this.#chance.among(this.#site.backends);
+    const backend = this.#chance.among(this.#ours());
     const file = backend && (await this.#layFile(backend.name));
     if (file) await this.#manageVolume(project, file.backend, file.name, file.content);
   }
@@ -181,7 +181,7 @@ export class Load {
 
   /** What was given back before, or never taken. */
   async manageWhatLies(project: string): Promise<void> {
-    const backend = this.#chance.among(this.#site.backends)?.name ?? '';
+    const backend = this.#chance.among(this.#ours())?.name ?? '';
     const path = `/manageable_volumes?host=${encodeURIComponent(`${NODE}@${backend}#${backend}`)}`;
     const answer = await this.#door.ask(project, { method: 'GET', path });
     const found = answer?.body?.['manageable-volumes'] as
@@ -287,7 +287,7 @@ export class Load {
 
   /** A backend's directory goes away for a while, as a file system does that is unmounted. */
   async vanish(): Promise<void> {
-    const backend = this.#chance.among(this.#site.backends);
+    const backend = this.#chance.among(this.#ours());
     if (backend === undefined || this.#vanished) return;
     this.#vanished = true;
     const away = `${backend.directory}.away`;
@@ -295,6 +295,11 @@ export class Load {
     await pause(this.#chance.between(100, 1_500));
     await rename(away, backend.directory);
     this.#vanished = false;
+  }
+
+  /** Those that nobody uses but these clients. */
+  #ours(): SiteBackend[] {
+    return this.#site.backends.filter(({ iscsiPort }) => iscsiPort === undefined);
   }
 
   #volumeAmong(project: string, statuses?: readonly string[]): Promise<Seen | undefined> {

@@ -10,6 +10,7 @@ import pg from 'pg';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { exec } from '../../src/lib/exec.ts';
+import { freePort } from '../free-port.ts';
 import { type NoServer, startPostgresql } from '../postgresql-server.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
 import { writeContent } from './content.ts';
@@ -19,6 +20,8 @@ export type Dialect = 'sqlite' | 'postgresql';
 export interface SiteBackend {
   readonly name: string;
   readonly directory: string;
+  /** It exports over iSCSI, on this port; clients of its own use it, and it does not go away. */
+  readonly iscsiPort?: number;
 }
 
 export interface SiteImage {
@@ -57,7 +60,11 @@ export const applicationName = (process: string): string => `pumice-${process}`;
 export const QUOTA = { volumes: 12, snapshots: 10, gigabytes: 30 } as const;
 const IMAGE_BYTES = 32 * 1024 ** 2;
 
-export async function makeSite(dialect: Dialect, backends: readonly string[]): Promise<Site | NoServer> {
+export async function makeSite(
+  dialect: Dialect,
+  backends: readonly string[],
+  exporting: readonly string[] = [],
+): Promise<Site | NoServer> {
   await removeAbandoned(/^pumice-chaos-(\d+)-/);
   const directory = await mkdtemp(join(scratchDirectory(), `pumice-chaos-${process.pid}-`));
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -73,7 +80,13 @@ export async function makeSite(dialect: Dialect, backends: readonly string[]): P
       directory,
       dialect,
       databaseUrl: database.url,
-      backends: backends.map((name) => ({ name, directory: join(directory, 'backends', name) })),
+      backends: await Promise.all(
+        backends.map(async (name) => ({
+          name,
+          directory: join(directory, 'backends', name),
+          ...(exporting.includes(name) && { iscsiPort: await freePort() }),
+        })),
+      ),
       images: await makeImages(directory, imageDirectory),
       imageDirectory,
       notifications: join(directory, 'notifications.jsonl'),
@@ -138,11 +151,16 @@ drivers = ["file"]
 file = "${site.notifications}"
 [images]
 ${glanceUrl === undefined ? `store = "directory"\ndirectory = "${site.imageDirectory}"` : `store = "glance"\nglance_url = "${glanceUrl}"`}
-${site.backends.map((backend) => `[backends.${backend.name}]\ndriver = "file"\npath = "${backend.directory}"`).join('\n')}
+${site.backends.map(sectionOf).join('\n')}
 `;
   const path = join(site.directory, `${name}.toml`);
   await writeFile(path, text);
   return path;
+}
+
+function sectionOf({ name, directory, iscsiPort }: SiteBackend): string {
+  const exports = iscsiPort === undefined ? '' : `\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
+  return `[backends.${name}]\ndriver = "file"\npath = "${directory}"${exports}`;
 }
 
 /** Each does its work between two short rests. */

@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { laneOfHost } from '../../src/model/backend.ts';
+import { killTgtd, noTgt } from '../drivers/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
 import { type Chance, chanceFrom } from './chance.ts';
@@ -19,6 +20,7 @@ import { condition } from './condition.ts';
 import { Door } from './door.ts';
 import { type ImageService, serveImages } from './glance.ts';
 import { findViolations, unfinished, type Violation } from './invariants.ts';
+import { IscsiWriters } from './iscsi-writers.ts';
 import { Load } from './load.ts';
 import { applicationName, type Dialect, makeSite, NODE, type Site } from './site.ts';
 
@@ -48,6 +50,9 @@ export interface StormReport {
   readonly reverted: number;
   readonly events: number;
   readonly survivors: number;
+  /** Extends of volumes that were written over iSCSI meanwhile, and the writes; 0 where there is no tgtd. */
+  readonly extendedUnderWrites: number;
+  readonly writes: number;
   readonly violations: readonly Violation[];
 }
 
@@ -60,9 +65,11 @@ interface Served {
 }
 
 const SHARED = 'shared';
+/** Volumes on it are written by clients from elsewhere. */
+const EXPORTING = 'exporting';
 const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, readonly string[]>>>> = {
-  sqlite: { one: ['fast', 'large', 'old'] },
-  postgresql: { one: [SHARED, 'left'], two: [SHARED, 'right'] },
+  sqlite: { one: ['fast', 'large', 'old', EXPORTING] },
+  postgresql: { one: [SHARED, 'left', EXPORTING], two: [SHARED, 'right'] },
 };
 const READY_MS = 60_000;
 const FEWEST_PROMISES = 10;
@@ -78,7 +85,7 @@ const TAKEOVER_MS = 40_000;
 /** The reason when it cannot be here. */
 export async function storm(options: StormOptions): Promise<StormReport | { readonly missing: string }> {
   const backends = new Set(Object.values(PROCESSES[options.dialect]).flat());
-  const site = await makeSite(options.dialect, [...backends]);
+  const site = await makeSite(options.dialect, [...backends], noTgt === null ? [EXPORTING] : []);
   if ('missing' in site) return site;
   const raging = new Storm(site, options);
   try {
@@ -97,6 +104,7 @@ class Storm {
   readonly #processes: Served[] = [];
   #images: ImageService | undefined;
   #load: Load | undefined;
+  #writers: IscsiWriters | undefined;
   #killsInStart = 0;
   #freezes = 0;
   #survivors = 0;
@@ -113,8 +121,12 @@ class Storm {
     // Where one process can take over another's flow, images are downloaded by one and removed by the other.
     if (this.#site.dialect === 'postgresql') this.#images = await serveImages(this.#site.imageDirectory);
     await this.#start();
-    const door = new Door(() => this.#chance.among(this.#processes)?.child.url);
+    const somebody = (): string | undefined => this.#chance.among(this.#processes)?.child.url;
+    const door = new Door(somebody);
     this.#load = new Load(this.#site, door, chanceFrom(seed + 1));
+    const exporting = this.#site.backends.find(({ iscsiPort }) => iscsiPort !== undefined);
+    this.#writers = new IscsiWriters(door);
+    if (exporting) await this.#writers.start(exporting, new Door(somebody));
     this.#load.start(clients);
     let struck: Served | undefined;
     for (let strikes = 0; strikes < kills; strikes += 1) struck = await this.#strike(struck);
@@ -122,6 +134,7 @@ class Storm {
     // On a machine so slow that the kills left no time for a request, the storm would prove nothing.
     await condition('something is promised', READY_MS, () => promisesIn(door).length >= FEWEST_PROMISES);
     await this.#load.stop();
+    for (const what of await this.#writers.stop()) this.#violate('lost writes', what);
     const facts = await this.#settle(door, this.#load);
     return {
       kills: kills - this.#freezes,
@@ -131,6 +144,8 @@ class Storm {
       promises: promisesIn(door).length,
       lostAnswers: door.ledger.filter(({ status }) => status === null).length,
       survivors: this.#survivors,
+      extendedUnderWrites: this.#writers.extended,
+      writes: this.#writers.written,
       ...facts,
     };
   }
@@ -138,10 +153,12 @@ class Storm {
   /** Whatever happened: nothing is left running. */
   async end(): Promise<void> {
     await this.#load?.stop().catch(() => {});
+    await this.#writers?.end();
     for (const { child } of this.#processes) {
       child.thaw();
       await child.kill();
     }
+    await killTgtd(this.#site.directory);
     this.#images?.close();
   }
 
@@ -179,6 +196,7 @@ class Storm {
       this.#restart(victim);
     } else if (this.#processes.length > 1 && chance.is(0.4)) return this.#freeze();
     else await this.#kill(victim, 'at work');
+    if (chance.is(0.2) && (await killTgtd(this.#site.directory)) > 0) this.#say('killed tgtd');
     return victim;
   }
 

@@ -39,15 +39,15 @@ export class CheckingWriter {
   #lost = 0;
   #failed = 0;
 
-  private constructor(client: VolumeClient, backing: FileHandle) {
+  private constructor(client: VolumeClient, backing: FileHandle, depth: number) {
     this.client = client;
     this.#backing = backing;
-    this.#writers = Array.from({ length: DEPTH }, (_, lane) => this.#write(lane));
+    this.#writers = Array.from({ length: depth }, (_, lane) => this.#write(lane));
   }
 
-  /** Writes to the first 64 MiB, from now on. Both are the writer's, and closed by it. */
-  static async start(client: VolumeClient, backing: FileHandle): Promise<CheckingWriter> {
-    const writer = new CheckingWriter(client, backing);
+  /** Writes to the first 64 MiB, from now on, so many blocks at once. Both are the writer's, and closed by it. */
+  static async start(client: VolumeClient, backing: FileHandle, depth = DEPTH): Promise<CheckingWriter> {
+    const writer = new CheckingWriter(client, backing, depth);
     await writer.goesOn();
     return writer;
   }
