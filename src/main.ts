@@ -10,6 +10,8 @@ import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { Complaint, EXIT } from './cli/exit-codes.ts';
 import { explain } from './cli/explain.ts';
+import { LastGuard, leave } from './cli/last-guard.ts';
+import { lifeRecordOf } from './cli/life-record.ts';
 import type { Running, Surroundings } from './cli/surroundings.ts';
 import { Terminal } from './cli/terminal.ts';
 import { pause } from './lib/clock.ts';
@@ -36,6 +38,7 @@ class Interrupted extends Error {
 const asked = new AbortController();
 const out = new Terminal(process.stdout);
 const err = new Terminal(process.stderr);
+let serving = false;
 
 async function main(): Promise<number> {
   try {
@@ -51,7 +54,7 @@ function listenToSignals(): void {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       askedAt ??= performance.now();
-      if (performance.now() - askedAt > SAME_WISH_MS) process.exit(EXIT.interrupted);
+      if (performance.now() - askedAt > SAME_WISH_MS) leave(EXIT.interrupted);
       asked.abort(new Interrupted(`${name} came.`));
     });
   }
@@ -71,10 +74,14 @@ function surroundings(): Surroundings {
 const serve: Surroundings['serve'] = async (config, log, listen) => {
   const { wire } = await import('./wiring.ts');
   const lost = new AbortController();
+  const guard = new LastGuard({ log, record: lifeRecordOf(config), tell: (line) => err.line(line) });
+  serving = true;
   const service = await wire(config, log, {
     ...(listen && { listen }),
-    lost: () => lost.abort(new Complaint('Another process may own now what this one did; start it again.')),
+    lost: () =>
+      lost.abort(new Complaint('Another process may own now what this one did; start it again.', EXIT.databaseLost)),
   });
+  guard.begin(service.engine.process, () => ({ flows: service.flows.list(), requests: service.requests.list() }));
   try {
     await service.start();
     const address = await service.listen();
@@ -86,11 +93,13 @@ const serve: Surroundings['serve'] = async (config, log, listen) => {
       ended: async () => {
         await aborted(AbortSignal.any([asked.signal, lost.signal]));
         await inTime(service.stop());
+        guard.ended();
         if (lost.signal.aborted) throw lost.signal.reason;
       },
     } satisfies Running;
   } catch (error) {
     await inTime(service.stop());
+    guard.ended();
     const { code } = error as NodeJS.ErrnoException;
     const { host, port } = config.api;
     if (code === 'EADDRINUSE')
@@ -119,14 +128,18 @@ async function inTime(stopped: Promise<void>): Promise<void> {
 const version = (): string => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 
 listenToSignals();
-// Whoever reads our output may stop before we do: `pumice flows list | head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok);
-  throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // A service does not live by what it prints.
+    if (serving) return;
+    // Whoever reads our output may stop before we do: `pumice flows list | head`.
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    throw error;
+  });
+}
 // Waits of ours keep no process alive; a command that is not done does.
 const alive = setInterval(() => {}, 60_000);
 process.exitCode = await main();
 clearInterval(alive);
 // What did not end in time (`inTime`) must not keep the process either.
-setTimeout(() => process.exit(), GRACE_MS).unref();
+setTimeout(() => leave(Number(process.exitCode ?? EXIT.ok)), GRACE_MS).unref();

@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Policy } from './api/policy/policy.ts';
+import { RequestsInFlight } from './api/requests-in-flight.ts';
 import { buildApi } from './api/server.ts';
 import { strategyOf } from './api/strategies.ts';
 import { imagesOf } from './clients/image-store.ts';
@@ -29,6 +30,7 @@ import { Tgtd } from './drivers/tgtd.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
+import { FlowsInFlight } from './events/flows-in-flight.ts';
 import { logEvent } from './events/log-of-flows.ts';
 import { AmqpSink } from './events/sink-amqp.ts';
 import { FileSink } from './events/sink-file.ts';
@@ -71,6 +73,8 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
 }
 
 export class Service {
+  readonly flows = new FlowsInFlight(() => this.engine.running());
+  readonly requests = new RequestsInFlight();
   readonly db: Database;
   readonly engine: Engine<Tools, Tx>;
   readonly desk: Desk;
@@ -155,6 +159,7 @@ export class Service {
       process,
       listen: (event) => {
         logEvent(log, this.troubles, event);
+        this.flows.hear(event);
         if (event.is === 'flow-ended' || event.is === 'task-done') this.dispatcher.wake();
         listen?.(event);
       },
@@ -165,7 +170,7 @@ export class Service {
     this.desk = { db, engine: this.engine, tools, config, log };
     this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles: this.troubles });
     const strategy = strategyOf({ config, policy, keystone, db, log, signal: this.#stop.signal });
-    this.api = buildApi({ desk: this.desk, log, policy, ...strategy });
+    this.api = buildApi({ desk: this.desk, log, policy, requests: this.requests, ...strategy });
   }
 
   /** Rejects when flows are in flight that this version does not know; nothing has run then. */

@@ -31,6 +31,7 @@ import { baseOf, linksOf } from './links.ts';
 import { OLDEST, requestedVersion, versionText } from './microversion.ts';
 import { Policy } from './policy/policy.ts';
 import { RateLimit } from './rate-limit.ts';
+import { RequestsInFlight } from './requests-in-flight.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 import { newRequestId, shortWay } from './short-way.ts';
@@ -49,6 +50,8 @@ export interface ApiDeps {
   readonly policy?: Policy;
   /** Who asks. */
   readonly admit: Admission;
+  /** Told of each request while it is answered. */
+  readonly requests?: RequestsInFlight;
   /** Adds an identity service of our own. */
   readonly addIdentity?: (app: FastifyInstance) => void;
   /** Default: all of them. */
@@ -63,6 +66,7 @@ export function buildApi({
   log,
   policy = new Policy(),
   admit,
+  requests = new RequestsInFlight(),
   addIdentity,
   routes: table = routes,
 }: ApiDeps): FastifyInstance {
@@ -94,7 +98,7 @@ export function buildApi({
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
   const rate =
     config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
-  const door: Door = { config, admit, rate, log };
+  const door: Door = { config, admit, requests, rate, log };
   const nowhere: onRequestHookHandler = (request, reply, done) =>
     receive(request, reply, undefined, door, (error) =>
       done(error ?? new RouteNotFound('The resource could not be found.')),
@@ -154,6 +158,7 @@ function parsed(text: string, done: (error: Error | null, body?: unknown) => voi
 interface Door {
   readonly config: ApiConfig;
   readonly admit: Admission;
+  readonly requests: RequestsInFlight;
   readonly rate: RateLimit | undefined;
   readonly log: Log;
 }
@@ -162,9 +167,10 @@ function receive(
   request: FastifyRequest,
   reply: FastifyReply,
   place: Place | undefined,
-  { config, admit, rate, log }: Door,
+  { config, admit, requests, rate, log }: Door,
   done: (error?: Error) => void,
 ): void {
+  requests.add(request, reply);
   if (log.isLevelEnabled('debug')) logWhenAnswered(request, reply, log);
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   const welcome = (caller: Caller | undefined): void => {

@@ -13,6 +13,7 @@ import type { Check, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
 import { exports } from './checks/exports.ts';
 import { leftByFlows } from './checks/left-by-flows.ts';
+import { lives } from './checks/lives.ts';
 import { motion } from './checks/motion.ts';
 import { pools } from './checks/pools.ts';
 import { quota } from './checks/quota.ts';
@@ -31,7 +32,18 @@ export interface DoctorOptions extends Where {
 }
 
 /** In the order of repair: dropped reservations change what quota usage should be. */
-const CHECKS: readonly Check[] = [leftByFlows, quota, pools, transient, motion, backends, exports, events, upkeep];
+const CHECKS: readonly Check[] = [
+  leftByFlows,
+  quota,
+  pools,
+  transient,
+  motion,
+  backends,
+  exports,
+  events,
+  upkeep,
+  lives,
+];
 
 /** Between the two looks; and when it has to be later than the next word of a running task. */
 const AGAIN_MS = 250;
@@ -59,6 +71,7 @@ export async function doctor(options: DoctorOptions, around: Surroundings): Prom
     const swept = options.repair ? await sweep(patient) : [];
     if (options.json) around.out.line(JSON.stringify(reportFacts(reports, swept), null, 2));
     else around.out.lines(reportLines(around.out, reports, swept));
+    for (const { check, findings } of reports) note(check, patient, findings);
     return counted(reports).some(({ repaired }) => !repaired) ? EXIT.findings : EXIT.ok;
   } finally {
     await db.close();
@@ -68,6 +81,13 @@ export async function doctor(options: DoctorOptions, around: Surroundings): Prom
 /** What is wrong, or was; notes are not. */
 const counted = (reports: readonly Report[]) =>
   reports.flatMap(({ findings }) => findings.filter(({ isNote }) => !isNote));
+function note({ told }: Check, patient: Patient, findings: readonly Finding[]): void {
+  try {
+    told?.(patient, findings);
+  } catch {
+    // Another user's doctor may read what it may not write.
+  }
+}
 
 /** A directory that is missing is a finding; it is not made. */
 async function startBackends(config: Config, { driverOf, signal }: Surroundings): Promise<Patient['backends']> {

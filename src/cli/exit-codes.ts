@@ -7,6 +7,10 @@ export const EXIT = {
   usage: 2,
   /** `pumice doctor` found something, and it is still there. */
   findings: 3,
+  /** A server ended by an error that nobody caught; systemd calls it SOFTWARE. */
+  crashed: 70,
+  /** PostgreSQL cannot be reached, or a server lost the session that held what it owned: start it again. TEMPFAIL. */
+  databaseLost: 75,
   /** A signal ended the wait. */
   interrupted: 130,
 } as const;

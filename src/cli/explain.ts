@@ -7,6 +7,7 @@ const PLAIN: Readonly<Record<string, number>> = {
   ConfigInvalid: EXIT.usage,
   // What `wire` finds wrong with the scheduler's options.
   PumiceError: EXIT.usage,
+  ConnectionLost: EXIT.databaseLost,
   DatabaseInUse: EXIT.failed,
   DatabaseMissing: EXIT.failed,
   SchemaMismatch: EXIT.failed,

@@ -25,7 +25,8 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the doctor found something, 130 interrupted.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the doctor found something, 70 ended by an error that
+nobody caught, 75 PostgreSQL cannot be reached or was lost (serve again), 130 interrupted.`;
 
 function commands(around: Surroundings, exit: (code: number) => void): Command {
   const program = new Command('pumice')

@@ -2,10 +2,9 @@
  * `pumice start`: a trial that needs nothing. It serves on a configuration of its own, shows what the service does as it
  * happens, says what to type next, and stays up. The log goes to a file, so that the terminal is for people.
  */
-import { openSync, writeSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { EngineEvent } from '../engine/events.ts';
-import { createLog, type Log } from '../lib/logging.ts';
+import { createLog, type Log, logTo } from '../lib/logging.ts';
 import { DATA_DIRECTORY } from './configuration.ts';
 import { demonstrate } from './demo/demonstrate.ts';
 import { FlowPicture } from './demo/flow-picture.ts';
@@ -28,7 +27,7 @@ export async function start(options: StartOptions, around: Surroundings): Promis
   const { out, err, signal } = around;
   const config = prepareTrial(options.data, overrides(options));
   const logFile = join(config.data_directory, LOG_NAME);
-  const log = createLog({ level: config.log.level, fields: { node: config.node_name }, to: appendTo(logFile) });
+  const log = createLog({ level: config.log.level, fields: { node: config.node_name }, to: logTo(logFile) });
   const picture = new FlowPicture(out);
   let takenUp = 0;
   const running = await around.serve(config, log, (event: EngineEvent) => {
@@ -74,11 +73,6 @@ function overrides({ port, host, set }: StartOptions): string[] {
     ...(host === undefined ? [] : [`api.host=${host}`]),
     ...set,
   ];
-}
-
-function appendTo(file: string): { write(line: string): void } {
-  const descriptor = openSync(file, 'a', 0o640);
-  return { write: (line) => void writeSync(descriptor, line) };
 }
 
 function shortPath(path: string): string {

@@ -22,7 +22,19 @@ export interface LogOptions {
   readonly to?: { write(line: string): void };
 }
 
-export function createLog({ level, fields = {}, to = pino.destination({ dest: 2, sync: true }) }: LogOptions): Log {
+/** Bytes of lines that wait for room; more are dropped. */
+const LONGEST_QUEUE = 1024 ** 2;
+
+/**
+ * A descriptor or a file to log to. A line is written before the call returns; where that cannot be (a full disk), it waits for the
+ * next line, and nobody who logs is told: what they do matters more than that it is told of.
+ */
+export function logTo(dest: number | string): { write(line: string): void } {
+  const to = pino.destination({ dest, sync: true, maxLength: LONGEST_QUEUE, mode: 0o640 });
+  return to.on('error', () => {});
+}
+
+export function createLog({ level, fields = {}, to = logTo(2) }: LogOptions): Log {
   const log = pino(
     {
       level,

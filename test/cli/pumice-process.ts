@@ -1,5 +1,5 @@
 /** The real program, in a process of its own, killed at the end of a test whatever happens. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,16 +21,16 @@ export class Pumice {
   #out = '';
   #err = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, stdio: StdioOptions = ['ignore', 'pipe', 'pipe']) {
     const child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio,
       env: { ...process.env, NO_COLOR: '1', ...env },
     });
     this.#child = child;
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#out += text;
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#err += text;
     });
     this.#ended = once(child, 'close').then(([code]) => ({ code, out: this.#out, err: this.#err }));
@@ -57,6 +57,12 @@ export class Pumice {
     return (await this.says(/serves on (http:\S+)/))[1] ?? '';
   }
 
+  /** Its end of what it writes to is gone from now on. */
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
@@ -71,18 +77,21 @@ export interface Bench {
   run(...args: readonly string[]): Pumice;
   /** With more in its environment. */
   runWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Pumice;
+  /** With other standard streams. */
+  runOn(stdio: StdioOptions, env: NodeJS.ProcessEnv, ...args: readonly string[]): Pumice;
 }
 
 export async function withPumice(body: (bench: Bench) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'pumice-process-'));
   const started: Pumice[] = [];
-  const runWith = (env: NodeJS.ProcessEnv, ...args: readonly string[]): Pumice => {
-    const pumice = new Pumice(args, env);
+  const runOn: Bench['runOn'] = (stdio, env, ...args) => {
+    const pumice = new Pumice(args, env, stdio);
     started.push(pumice);
     return pumice;
   };
+  const runWith: Bench['runWith'] = (env, ...args) => runOn(['ignore', 'pipe', 'pipe'], env, ...args);
   try {
-    await body({ directory, run: (...args) => runWith({}, ...args), runWith });
+    await body({ directory, run: (...args) => runWith({}, ...args), runWith, runOn });
   } finally {
     for (const pumice of started) pumice.signal('SIGKILL');
     await Promise.all(started.map((pumice) => pumice.ended()));

@@ -26,6 +26,8 @@ export interface Check {
   /** What is so when nothing is found. */
   readonly wellSaid: string;
   examine(patient: Patient): Promise<readonly Finding[]>;
+  /** These were told to somebody. What cannot be noted is told again. */
+  told?(patient: Patient, findings: readonly Finding[]): void;
 }
 
 export interface Finding {
