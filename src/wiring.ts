@@ -207,6 +207,7 @@ export class Service {
 
   /** Lets requests end, leaves flows where they stand, and lets go of what is owned. */
   async stop(): Promise<void> {
+    if (this.db.ownership.lost) this.db.giveUp();
     await this.api.close();
     await this.engine.stop();
     this.#stop.abort(new Error('The service stops.'));

@@ -7,7 +7,8 @@
  *
  * Tests need no durability, and each sync would cost them milliseconds; a benchmark asks for a server that syncs.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { chown, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
@@ -26,6 +27,12 @@ export interface TestServer {
   readonly url: string;
 }
 
+/** One that can be stopped, and started again with what it holds. */
+export interface StoppableServer extends TestServer {
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
 /** The reason, when there is none. */
 export type NoServer = { readonly missing: string };
 
@@ -39,7 +46,7 @@ export interface ServerOptions {
 export async function startPostgresql({
   directory = scratchDirectory(),
   durable = false,
-}: ServerOptions = {}): Promise<TestServer | NoServer> {
+}: ServerOptions = {}): Promise<StoppableServer | NoServer> {
   await endAbandonedServers(directory);
   const reasons: string[] = [];
   for (const binaries of await candidates()) {
@@ -86,7 +93,7 @@ const CARELESS: Settings = {
   deadlock_timeout: '100ms',
 };
 
-async function start(installed: string, directory: string, given: Settings): Promise<TestServer> {
+async function start(installed: string, directory: string, given: Settings): Promise<StoppableServer> {
   const home = await mkdtemp(join(directory, `${PREFIX}${process.pid}-`));
   const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   try {
@@ -107,20 +114,35 @@ async function start(installed: string, directory: string, given: Settings): Pro
       max_connections: 200,
       ...given,
     };
-    const server = spawn(
-      join(binaries, 'postgres'),
-      ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-      { ...account, cwd: home, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    let log = '';
-    server.stderr.setEncoding('utf8').on('data', (text: string) => {
-      log = (log + text).slice(-4000);
-    });
-    await ready(data, server, () => log);
+    const launch = async (): Promise<ChildProcess> => {
+      const server = spawn(
+        join(binaries, 'postgres'),
+        ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+        { ...account, cwd: home, stdio: ['ignore', 'ignore', 'pipe'] },
+      );
+      let log = '';
+      server.stderr.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-4000);
+      });
+      await ready(data, server, () => log);
+      server.unref();
+      (server.stderr as typeof server.stderr & { unref(): void }).unref();
+      return server;
+    };
+    let server = await launch();
     process.once('exit', () => end(server.pid, home));
-    server.unref();
-    (server.stderr as typeof server.stderr & { unref(): void }).unref();
-    return { url: `postgresql://postgres@127.0.0.1:${port}/` };
+    return {
+      url: `postgresql://postgres@127.0.0.1:${port}/`,
+      stop: async () => {
+        const ended = once(server, 'exit');
+        server.ref();
+        server.kill('SIGINT');
+        await ended;
+      },
+      start: async () => {
+        server = await launch();
+      },
+    };
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     throw error;

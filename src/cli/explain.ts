@@ -24,13 +24,21 @@ export function explain(error: unknown, around: { readonly err: Terminal; readon
   }
   const exitCode = plainExitCode(error);
   if (exitCode !== undefined) {
-    err.line(`pumice: ${error.message}`);
+    err.line(`pumice: ${error.message}${reasonOf(error)}`);
     return exitCode;
   }
   err.line('pumice: this was not foreseen, and is a mistake in Pumice');
   for (let each: unknown = error; each instanceof Error; each = each.cause)
     err.line(`${each === error ? '' : 'caused by '}${each.stack}`);
   return EXIT.failed;
+}
+
+/** Of what failed without saying why. */
+function reasonOf({ name, cause }: Error): string {
+  if (name !== 'ConnectionLost' || !(cause instanceof Error)) return '';
+  // A name with several addresses fails at each, and says nothing itself.
+  const [first = cause] = cause instanceof AggregateError ? (cause.errors as Error[]) : [cause];
+  return ` ${first.message}`;
 }
 
 function plainExitCode(error: Error): number | undefined {

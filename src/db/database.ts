@@ -7,14 +7,14 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Kysely } from 'kysely';
-import { type Connection, type Dialect, kyselyOver } from './connection.ts';
+import { type Connection, ConnectionLost, type Dialect, kyselyOver } from './connection.ts';
 import { migrate, requireLatestSchema } from './migrate.ts';
 import { type Ownership, SessionOwnership, SoleOwnership } from './ownership.ts';
 import type { Tables } from './schema.ts';
 import { openSqliteReader, openSqliteWriter } from './sqlite.ts';
 import { lockDatabase } from './sqlite-lock.ts';
 import { SqliteTransactor } from './sqlite-transactor.ts';
-import { type BatchHandler, type Unit, Writer, type WriterOptions, type WriterStats } from './writer.ts';
+import { type BatchHandler, type Unit, Writer, WriterClosed, type WriterOptions, type WriterStats } from './writer.ts';
 
 export interface Database {
   readonly dialect: Dialect;
@@ -28,6 +28,8 @@ export interface Database {
   write<T>(unit: Unit<T>): Promise<T>;
   /** Entries of one turn through one call of the handler (`writer.ts`). */
   batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R>;
+  /** The database is lost: nothing is tried again, so that a process can end that waits for it. */
+  giveUp(): void;
   close(): Promise<void>;
 }
 
@@ -59,10 +61,11 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
     }
     const file = await openSqliteWriter(path, options.as === 'server', options.signal ?? new AbortController().signal);
     closers.push(() => file.close());
-    const reader = openSqliteReader(path);
-    closers.push(() => reader.close());
     const writer = new Writer(new SqliteTransactor(file), options);
     closers.push(() => writer.close());
+    // Closed before the writer: the last connection to close moves the log into the file, and one that only reads cannot.
+    const reader = openSqliteReader(path);
+    closers.push(() => reader.close());
     await prepare(writer, options);
     return await finish(reader, writer, new SoleOwnership(), options, closers);
   } catch (error) {
@@ -116,7 +119,9 @@ async function finish(
     },
     write: (unit) => writer.write(unit),
     batch: (handler) => writer.batch(handler),
+    giveUp: () => writer.giveUp(new ConnectionLost('The database was lost.')),
     close: () => {
+      writer.giveUp(new WriterClosed());
       closed ??= closeAll(closers);
       return closed;
     },

@@ -22,6 +22,8 @@ export interface Ownership {
   listen(channel: string, fn: () => void): Promise<() => void>;
   /** Called once when the session broke: names, and with them the right to act as owner, are gone. */
   onLost(fn: () => void): void;
+  /** It broke. */
+  readonly lost: boolean;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ type Listeners = Map<string, Set<() => void>>;
 
 /** The only process of its database. */
 export class SoleOwnership implements Ownership {
+  readonly lost = false;
   readonly #names = new Set<string>();
   readonly #listeners: Listeners = new Map();
 
@@ -111,6 +114,10 @@ export class SessionOwnership implements Ownership {
     const stop = subscribe(this.#listeners, channel, fn);
     if (first) await this.#session.run(`LISTEN ${quoted(channel)}`);
     return stop;
+  }
+
+  get lost(): boolean {
+    return this.#session.lost;
   }
 
   onLost(fn: () => void): void {

@@ -97,7 +97,7 @@ export class Writer {
 
   write<T>(unit: Unit<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#closing.signal.aborted) return reject(new WriterClosed());
+      if (this.#closing.signal.aborted) return reject(this.#closing.signal.reason);
       this.#units += 1;
       this.#queue.push(new Job(unit, { resolve: resolve as Caller['resolve'], reject }));
       this.#running ??= this.#drain();
@@ -111,6 +111,11 @@ export class Writer {
       await this.write(async (tx) => tx.batch(handler, entry, (told) => (result = told)));
       return result as R;
     };
+  }
+
+  /** From now on nothing is tried again, and what comes later is refused for this reason. */
+  giveUp(reason: Error): void {
+    this.#closing.abort(reason);
   }
 
   /** What is queued is still tried once; what comes later is refused. */

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, renameSync } from 'node:fs';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type Bench, withPumice } from '../cli/pumice-process.ts';
@@ -112,6 +113,36 @@ describe('pumice serve', () => {
       second.signal('SIGTERM');
       assert.equal((await second.ended()).code, 0);
     }));
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`leaves one whole file when ${signal} ends it`, () =>
+      withPumice(async (bench) => {
+        const pumice = serve(bench);
+        const address = await pumice.address();
+        for (const name of ['a', 'b', 'c']) await ask(address, 'POST', '/volumes', { volume: { size: 1, name } });
+        pumice.signal(signal);
+        assert.equal((await pumice.ended()).code, 0);
+        assert.deepEqual(
+          (await readdir(bench.directory)).filter((name) => /^pumice\.sqlite-/.test(name)),
+          [],
+        );
+        // Nothing beside the file is needed: a plain copy of it is the database.
+        const copy = join(bench.directory, 'copy');
+        await copyFile(join(bench.directory, 'pumice.sqlite'), copy);
+        const database = new DatabaseSync(copy, { readOnly: true });
+        try {
+          assert.deepEqual(
+            database
+              .prepare('SELECT name FROM volume ORDER BY name')
+              .all()
+              .map(({ name }) => name),
+            ['a', 'b', 'c'],
+          );
+        } finally {
+          database.close();
+        }
+      }));
+  }
 
   test('starts again after SIGKILL, with nothing to clean', () =>
     withPumice(async (bench) => {
