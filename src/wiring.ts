@@ -274,9 +274,6 @@ function exportsOf(section: FileBackendConfig, { node_name }: Config): Exporter 
 }
 
 function sinksOf({ notifications }: Config): Sink[] {
-  return notifications.drivers.map((driver) =>
-    driver === 'file'
-      ? new FileSink(notifications.file)
-      : new AmqpSink({ url: notifications.amqp_url ?? '', topics: notifications.topics }),
-  );
+  const { drivers, file, amqp_url: url = '', amqp_durable_queues: durable, topics } = notifications;
+  return drivers.map((driver) => (driver === 'file' ? new FileSink(file) : new AmqpSink({ url, topics, durable })));
 }

@@ -2,8 +2,9 @@
  * Events as oslo.messaging's notifications on an AMQP 0-9-1 broker, for consumers of OpenStack's.
  *
  * Exchange `openstack` (topic), routing key and queue `<topic>.info` or `<topic>.error`. What is already declared is used
- * as it is, whoever declared it and how; what is missing is declared durable, with its queue bound, so that events wait
- * for a consumer that comes later. An event counts as delivered when the broker confirmed it and did not give it back as
+ * as it is, whoever declared it and how; what is missing is declared as oslo.messaging would (not durable, unless told), with its
+ * queue bound, so that events wait for a consumer that comes later, and that it can: who declares otherwise than what is there is
+ * refused by the broker (406), and a consumer of oslo.messaging then never starts. An event counts as delivered when the broker confirmed it and did not give it back as
  * unroutable.
  *
  * Two events of one resource are never on their way at once: the broker may refuse the first and take the second.
@@ -23,6 +24,8 @@ export interface AmqpSinkOptions {
   readonly topics: readonly string[];
   /** Default `openstack`. */
   readonly exchange?: string;
+  /** What is missing is declared so that it survives the broker's restart: oslo's `amqp_durable_queues`. Default false. */
+  readonly durable?: boolean;
 }
 
 interface Line {
@@ -42,18 +45,21 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = '10';
 const GOODBYE_MS = 1_000;
 const NOT_FOUND = 404;
+const PRECONDITION_FAILED = 406;
 
 export class AmqpSink implements Sink {
   readonly name = 'amqp';
   readonly #url: string;
   readonly #topics: readonly string[];
   readonly #exchange: string;
+  readonly #durable: boolean;
   #line: Line | null = null;
 
-  constructor({ url, topics, exchange = 'openstack' }: AmqpSinkOptions) {
+  constructor({ url, topics, exchange = 'openstack', durable = false }: AmqpSinkOptions) {
     this.#url = withHeartbeat(url);
     this.#topics = topics;
     this.#exchange = exchange;
+    this.#durable = durable;
   }
 
   async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<void> {
@@ -147,7 +153,7 @@ export class AmqpSink implements Sink {
     await ensure(
       connection,
       (channel) => channel.checkExchange(this.#exchange),
-      (channel) => channel.assertExchange(this.#exchange, 'topic', { durable: true }),
+      (channel) => channel.assertExchange(this.#exchange, 'topic', { durable: this.#durable }),
     );
   }
 
@@ -156,7 +162,7 @@ export class AmqpSink implements Sink {
     await ensure(
       connection,
       (channel) => channel.checkQueue(key),
-      (channel) => channel.assertQueue(key, { durable: true }),
+      (channel) => channel.assertQueue(key, { durable: this.#durable }),
       (channel) => channel.bindQueue(key, this.#exchange, key),
     );
     routed.add(key);
@@ -167,13 +173,21 @@ type Ask = (channel: Channel) => Promise<unknown>;
 
 /** Declares what the check does not find. A broker closes the channel on which a check failed, so each has its own. */
 async function ensure(connection: ChannelModel, check: Ask, declare: Ask, then?: Ask): Promise<void> {
-  try {
-    await onChannel(connection, check);
-  } catch (error) {
-    if ((error as { readonly code?: unknown }).code !== NOT_FOUND) throw error;
-    await onChannel(connection, declare);
-  }
+  const found = await succeeds(connection, check, NOT_FOUND);
+  // Between the two another may have declared it, in its own way.
+  if (!found && !(await succeeds(connection, declare, PRECONDITION_FAILED))) await onChannel(connection, check);
   if (then !== undefined) await onChannel(connection, then);
+}
+
+/** False when the broker answers with this code. */
+async function succeeds(connection: ChannelModel, ask: Ask, otherwise: number): Promise<boolean> {
+  try {
+    await onChannel(connection, ask);
+    return true;
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === otherwise) return false;
+    throw error;
+  }
 }
 
 async function onChannel(connection: ChannelModel, ask: Ask): Promise<void> {

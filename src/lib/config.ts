@@ -375,6 +375,11 @@ const Notifications = Type.Object(
         description: 'The broker of driver `amqp`.',
       }),
     ),
+    amqp_durable_queues: Type.Boolean({
+      default: false,
+      description:
+        'Whether an exchange or a queue that is missing is declared durable, as consumers do with the option of the same name: where they differ, who comes later is refused. What is there is used as it is.',
+    }),
     topics: Type.Array(names, {
       minItems: 1,
       default: ['notifications'],

@@ -102,6 +102,15 @@ describe('the AMQP sink', { skip: noRabbitmq }, () => {
     assert.deepEqual(ids(await drained(channel, `${topic}.info`)), [event.messageId]);
   });
 
+  test('is not in the way of one that declares at the same time, in another way', async () => {
+    for (let round = 0; round < 15; round += 1) {
+      const names = { url: broker.url, exchange: `exchange-${uuid()}`, topics: [`topic-${uuid()}`] };
+      const sinks = [true, false].map((durable) => new AmqpSink({ ...names, durable }));
+      await Promise.all(sinks.map((sink) => sink.deliver([anEvent(1)], signal)));
+      await Promise.all(sinks.map((sink) => sink.close()));
+    }
+  });
+
   test('declares a queue again that was removed meanwhile', async (t) => {
     const { sink, topic, channel } = await world(t);
     await sink.deliver([anEvent(1)], signal);
