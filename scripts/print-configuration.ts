@@ -9,7 +9,7 @@ const PREFACE = `# Configuration
 Printed from \`src/lib/config.ts\` by \`npm run docs\`; edit it there.
 
 Pumice reads one TOML file (\`--config FILE\`), then \`--set SECTION.OPTION=VALUE\`, each stronger than what came before.
-No environment variable is looked at. Without a file every option has its default. A name that is not known, a value of
+No environment variable is looked at, nor those that name a proxy. Without a file every option has its default. A name that is not known, a value of
 the wrong form and options that contradict each other are errors; all of them are told at once, before anything starts.
 
 Options are called what cinder.conf calls them where they mean the same. Paths in the file are relative to the file, those

@@ -11,14 +11,14 @@ import { describe, test } from 'node:test';
 
 /** From the ground up. Rooms of one floor are strangers, but for those that `NEIGHBOURS` introduces. */
 const FLOORS = [
-  ['lib', 'model'],
+  ['lib', 'model', 'http'],
   ['engine'],
   ['db', 'drivers', 'scheduler', 'clients', 'events'],
   ['flows'],
   ['commands'],
   ['api', 'cli', 'upkeep'],
 ] as const;
-const NEIGHBOURS: readonly string[] = ['model → lib'];
+const NEIGHBOURS: readonly string[] = ['model → lib', 'http → lib'];
 /** The engine runs any flow and has never heard of a volume. */
 const STRANGERS: readonly string[] = ['engine → model'];
 
@@ -28,6 +28,11 @@ const OUTSIDE = ['src/main.ts', 'src/wiring.ts'];
 const HOMES = [
   { what: /\bDate\.now\(|\bnew Date\(\)|\brandomUUID\(/, home: /^src\/lib\/clock\.ts$/ },
   { what: /\bchild_process\b/, home: /^src\/lib\/exec\.ts$/ },
+  // Node's `fetch` has let a peer end the process: others are asked through the one client that is tested for what they may do.
+  {
+    what: /(\bawait|\breturn|=>|[=(,:?])[ \n]*fetch\(|\bglobalThis\.fetch\b|\bundici\b|(?<![#.])\bhttps?\.(get|request)\(|\{[^{};]*\b(get|request)\b[^{};]*\} from 'node:https?'/,
+    home: /^src\/http\//,
+  },
   { what: /\bprocess\.env\b/, home: /^src\/(lib\/exec\.ts$|cli\/)/ },
 ] as const;
 

@@ -5,6 +5,7 @@ import type { Terminal } from './terminal.ts';
 /** Errors that are clear by their message, by name: their classes are not loaded until they are needed. */
 const PLAIN: Readonly<Record<string, number>> = {
   ConfigInvalid: EXIT.usage,
+  CertificatesUnusable: EXIT.usage,
   // What `wire` finds wrong with the scheduler's options.
   PumiceError: EXIT.usage,
   ConnectionLost: EXIT.databaseLost,

@@ -1,10 +1,12 @@
 /**
- * Requests to an image service, with all that a service may do wrong: be away, be slow, answer with something else, or
- * send us elsewhere.
+ * Requests to an image service, with what its failures mean for us: it is away, and the same may succeed later.
  *
- * A redirect is followed on the same origin only, since the request carries a token. No error holds a header. A request
- * ends when nothing was heard for a while, however long the whole takes.
+ * A redirect is followed on the same origin only (`http/peer.ts`). No error holds a header. A download ends when nothing was
+ * heard for a while, however long the whole takes.
  */
+import type { Answer } from '../http/answer.ts';
+import { Peer } from '../http/peer.ts';
+import { PeerFailure } from '../http/peer-failure.ts';
 import { pause } from '../lib/clock.ts';
 import { ImageServiceUnavailable, PumiceError } from '../model/errors.ts';
 
@@ -20,43 +22,33 @@ export interface GlanceHttpOptions {
   readonly silenceMs: number;
   /** Milliseconds before the second try; doubles. Default 250. */
   readonly backoffMs?: number;
+  /** Certificates (PEM) to be trusted in place of those that come with Node. */
+  readonly ca?: string | undefined;
 }
 
-/** An answer whose body has not been read. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: globalThis.Headers;
-  /** Ends with an `ImageServiceUnavailable` when the service falls silent or the connection breaks. */
-  readonly body: AsyncIterable<Uint8Array>;
+export interface Get {
+  readonly path: string;
+  readonly headers: Headers;
+  readonly signal: AbortSignal;
+  /** Longest time of the whole; without it, as long as something is heard. */
+  readonly wholeMs?: number;
 }
 
 export class GlanceHttp {
-  readonly #base: URL;
-  readonly #silenceMs: number;
+  readonly #peer: Peer;
   readonly #backoffMs: number;
 
-  constructor({ url, silenceMs, backoffMs = 250 }: GlanceHttpOptions) {
-    this.#base = new URL(url.endsWith('/') ? url : `${url}/`);
-    this.#silenceMs = silenceMs;
+  constructor({ url, silenceMs, backoffMs = 250, ca }: GlanceHttpOptions) {
+    this.#peer = new Peer({ name: 'The image service', url, silenceMs, ...(ca !== undefined && { ca }) });
     this.#backoffMs = backoffMs;
   }
 
-  /** Hands the answer to `read`; the connection is let go when that ends, read or not. */
-  async get<T>(path: string, headers: Headers, signal: AbortSignal, read: (answer: Answer) => Promise<T>): Promise<T> {
-    const silence = new Silence(this.#silenceMs);
-    const end = AbortSignal.any([signal, silence.signal]);
+  /** Hands the answer to `read`; the connection is let go when that ends, read or not. Rejects with `ImageServiceUnavailable`, or as `read` does. */
+  async get<T>(get: Get, read: (answer: Answer) => Promise<T>): Promise<T> {
     try {
-      const response = await this.#follow(path, headers, end);
-      silence.heard();
-      return await read({
-        status: response.status,
-        headers: response.headers,
-        body: bodyOf(response, silence, signal),
-      });
+      return await this.#peer.ask({ ...get, redirects: REDIRECTS }, read);
     } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      silence.end();
+      throw error instanceof PeerFailure ? unavailable(error.does, error) : error;
     }
   }
 
@@ -77,63 +69,8 @@ export class GlanceHttp {
       }
     }
   }
-
-  async #follow(path: string, headers: Headers, signal: AbortSignal): Promise<Response> {
-    let url = new URL(path, this.#base);
-    for (let redirects = 0; ; redirects += 1) {
-      const response = await fetch(url, {
-        headers: { ...headers, 'accept-encoding': 'identity' },
-        redirect: 'manual',
-        signal,
-      }).catch((error: unknown) => {
-        throw unavailable('does not answer', error);
-      });
-      const location = response.headers.get('location');
-      if (response.status < 300 || response.status > 399 || response.status === 304) return response;
-      await response.body?.cancel();
-      if (location === null || redirects === REDIRECTS || !URL.canParse(location, url.href))
-        throw unavailable('redirects to nowhere');
-      url = new URL(location, url);
-      if (url.origin !== this.#base.origin) throw unavailable('redirects to another host, which is not followed');
-    }
-  }
 }
 
 export function unavailable(does: string, cause?: unknown): ImageServiceUnavailable {
   return new ImageServiceUnavailable(`The image service ${does}.`, { cause });
-}
-
-async function* bodyOf(response: Response, silence: Silence, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of response.body ?? []) {
-      silence.heard();
-      yield chunk;
-    }
-  } catch (error) {
-    throw signal.aborted ? signal.reason : unavailable('broke off its answer', error);
-  }
-}
-
-/** Aborts its signal when nothing was heard for too long. */
-class Silence {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(ms: number) {
-    this.#timer = setTimeout(() => this.#controller.abort(new Error(`Nothing was heard for ${ms / 1000} s.`)), ms);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  heard(): void {
-    this.#timer.refresh();
-  }
-
-  /** Lets go of the connection, too. */
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#controller.abort();
-  }
 }

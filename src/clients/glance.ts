@@ -12,22 +12,25 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Answer } from '../http/answer.ts';
 import { syncDirectory } from '../lib/sync-directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { ImageCopyFailure, ImageNotFound, ImageTooBig, type PumiceError } from '../model/errors.ts';
 import type { Image, ImageStore } from '../model/image.ts';
 import { mismatch } from './digest.ts';
 import { byName, type Credentials } from './glance-credentials.ts';
-import { type Answer, GlanceHttp, type Headers, unavailable } from './glance-http.ts';
+import { type Get, GlanceHttp, unavailable } from './glance-http.ts';
 import { IMAGE_ID, readImage } from './image-metadata.ts';
 
 export interface GlanceOptions {
   /** Where it answers, without the version. */
   readonly url: string;
-  /** Milliseconds it may be silent before a request fails. */
+  /** Milliseconds it may be silent before a request fails, and may take to describe an image. */
   readonly timeoutMs: number;
   /** Milliseconds before it is asked again when it was away; doubles. Default 250. */
   readonly backoffMs?: number;
+  /** Certificates (PEM) to be trusted in place of those that come with Node. */
+  readonly ca?: string | undefined;
   /** Default: `byName`. */
   readonly credentials?: Credentials;
 }
@@ -42,17 +45,19 @@ const METADATA_LIMIT = 1024 * 1024;
 export class GlanceImages implements ImageStore {
   readonly #http: GlanceHttp;
   readonly #credentials: Credentials;
+  readonly #timeoutMs: number;
 
-  constructor({ url, timeoutMs, backoffMs = 250, credentials = byName }: GlanceOptions) {
-    this.#http = new GlanceHttp({ url, silenceMs: timeoutMs, backoffMs });
+  constructor({ url, timeoutMs, backoffMs = 250, ca, credentials = byName }: GlanceOptions) {
+    this.#http = new GlanceHttp({ url, silenceMs: timeoutMs, backoffMs, ca });
     this.#credentials = credentials;
+    this.#timeoutMs = timeoutMs;
   }
 
   show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image> {
     return this.#http.patiently(signal, async () => {
       signal.throwIfAborted();
       if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
-      return this.#get(caller, `v2/images/${id}`, { accept: 'application/json' }, signal, async (answer) => {
+      return this.#get(caller, this.#metadataOf(`v2/images/${id}`, signal), async (answer) => {
         // Who may not see it may not know of it.
         if (answer.status === 403) throw new ImageNotFound(id);
         if (answer.status !== 200) throw refusal(id, answer.status);
@@ -120,7 +125,8 @@ export class GlanceImages implements ImageStore {
       accept: 'application/octet-stream',
       ...(reach.bytes > 0 ? { range: `bytes=${reach.bytes}-` } : {}),
     };
-    await this.#get('service', `v2/images/${image.id}/file`, wanted, call.signal, async (answer) => {
+    const get = { path: `v2/images/${image.id}/file`, headers: wanted, signal: call.signal };
+    await this.#get('service', get, async (answer) => {
       const start = startOf(answer, reach, image.id);
       if (start === 0) await file.truncate(0);
       reach.bytes = start;
@@ -128,15 +134,13 @@ export class GlanceImages implements ImageStore {
     });
   }
 
-  async #get<T>(
-    who: Caller | 'service',
-    path: string,
-    wanted: Headers,
-    signal: AbortSignal,
-    read: (answer: Answer) => Promise<T>,
-  ): Promise<T> {
+  #metadataOf(path: string, signal: AbortSignal): Get {
+    return { path, headers: { accept: 'application/json' }, signal, wholeMs: this.#timeoutMs };
+  }
+
+  async #get<T>(who: Caller | 'service', get: Get, read: (answer: Answer) => Promise<T>): Promise<T> {
     const credentials = await this.#credentials.headers(who);
-    return this.#http.get(path, { ...credentials, ...wanted }, signal, (answer) => {
+    return this.#http.get({ ...get, headers: { ...credentials, ...get.headers } }, (answer) => {
       if (answer.status === 401) this.#credentials.refused(credentials);
       return read(answer);
     });
@@ -152,16 +156,17 @@ interface Reach {
 const NOT_SATISFIABLE = 416;
 
 /** Where in the image the answer begins. A service that does not know of ranges begins at the beginning. */
-function startOf({ status, headers }: Answer, { bytes, total }: Reach, id: string): number {
+function startOf(answer: Answer, { bytes, total }: Reach, id: string): number {
+  const { status } = answer;
   if (status === NOT_SATISFIABLE && bytes > 0) return 0;
   if (status === 200) {
-    const announced = headers.has('content-encoding') ? null : headers.get('content-length');
+    const announced = answer.header('content-length');
     if (announced !== null && Number(announced) !== total)
       throw new ImageCopyFailure(`The image service sends ${announced} bytes of image ${id}, which has ${total}.`);
     return 0;
   }
   if (status === 206) {
-    const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
+    const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.header('content-range') ?? '') ?? [];
     if (Number(start) !== bytes || (size !== '*' && Number(size) !== total))
       throw new ImageCopyFailure(`The image service sends another part of image ${id} than it was asked for.`);
     return bytes;
@@ -171,7 +176,7 @@ function startOf({ status, headers }: Answer, { bytes, total }: Reach, id: strin
 }
 
 async function writeBody(file: FileHandle, reach: Reach, answer: Answer, image: Image, call: Call): Promise<void> {
-  for await (const chunk of answer.body) {
+  for await (const chunk of answer.body()) {
     if (reach.bytes + chunk.length > reach.total)
       throw new ImageCopyFailure(`The image service sends more of image ${image.id} than it announced.`);
     for (let done = 0; done < chunk.length; ) {
@@ -199,16 +204,10 @@ function writeFailure(image: Image, error: unknown): PumiceError {
     : new ImageCopyFailure(`What arrived of image ${image.id} could not be written.`, { cause: error });
 }
 
-async function metadata({ body }: Answer): Promise<Image> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > METADATA_LIMIT) throw unavailable('tells more of an image than can be');
-    chunks.push(chunk);
-  }
+async function metadata(answer: Answer): Promise<Image> {
+  const bytes = await answer.whole(METADATA_LIMIT);
   try {
-    return readImage(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+    return readImage(JSON.parse(bytes.toString('utf8')));
   } catch (error) {
     throw unavailable("answers with something that is not an image's metadata", error);
   }

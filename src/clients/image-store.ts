@@ -1,4 +1,5 @@
 /** Where the configuration says that images come from. */
+import { trustedCertificates } from '../http/trusted-certificates.ts';
 import type { Config } from '../lib/config.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { OwnToken } from '../model/token.ts';
@@ -12,6 +13,7 @@ export function imagesOf({ images }: Config, own: OwnToken | undefined): ImageSt
   return new GlanceImages({
     url: images.glance_url,
     timeoutMs: images.glance_request_timeout * 1000,
+    ca: trustedCertificates('images.glance_ca_certificates_file', images.glance_ca_certificates_file),
     credentials: own === undefined ? byName : byTokens(own),
   });
 }

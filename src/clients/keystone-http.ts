@@ -4,6 +4,8 @@
  * A redirect is not followed, since the request carries a token. An answer that is late, too long or none is a service that
  * cannot be asked; one that is none of JSON is no answer. No error holds a header or a body.
  */
+import { Peer } from '../http/peer.ts';
+import { PeerFailure } from '../http/peer-failure.ts';
 import { IdentityUnavailable } from '../model/token.ts';
 
 export interface Reply {
@@ -17,49 +19,50 @@ export interface Reply {
 const MOST_BYTES = 1024 * 1024;
 
 export class KeystoneHttp {
-  readonly #url: string;
+  readonly #peer: Peer;
   readonly #timeoutMs: number;
 
-  /** `url` with or without the version. */
-  constructor(url: string, timeoutMs: number) {
-    this.#url = `${url.replace(/\/+$/, '').replace(/\/v3$/, '')}/v3/auth/tokens`;
+  /** `url` with or without the version; `timeoutMs` for the whole of an answer. `ca`: certificates (PEM) to be trusted. */
+  constructor(url: string, timeoutMs: number, ca?: string) {
+    const base = url.replace(/\/+$/, '').replace(/\/v3$/, '');
+    this.#peer = new Peer({
+      name: 'The identity service',
+      url: base,
+      silenceMs: timeoutMs,
+      ...(ca !== undefined && { ca }),
+    });
     this.#timeoutMs = timeoutMs;
   }
 
+  /** To `/v3/auth/tokens`; with a body it is a POST. Either does no harm when it is asked twice. */
   async ask(
     query: string,
     request: { readonly headers: Readonly<Record<string, string>>; readonly body?: object },
   ): Promise<Reply> {
     const { headers, body } = request;
-    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const response = await fetch(`${this.#url}${query}`, {
-        headers: { ...headers, accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
-        ...(body && { method: 'POST', body: JSON.stringify(body) }),
-        redirect: 'manual',
-        signal,
-      });
-      const text = await textOf(response);
-      return { status: response.status, body: parsed(text), subjectToken: response.headers.get('x-subject-token') };
+      return await this.#peer.ask(
+        {
+          path: `v3/auth/tokens${query}`,
+          headers: { ...headers, accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+          ...(body && { method: 'POST', body: JSON.stringify(body) }),
+          repeatable: true,
+          wholeMs: this.#timeoutMs,
+        },
+        async (answer) => ({
+          status: answer.status,
+          body: parsed((await answer.whole(MOST_BYTES)).toString('utf8')),
+          subjectToken: answer.header('x-subject-token'),
+        }),
+      );
     } catch (error) {
-      throw unavailable(signal.aborted ? 'is too slow' : 'does not answer', error);
+      throw error instanceof PeerFailure ? unavailable(error.does, error) : error;
     }
   }
 }
 
 export function unavailable(does: string, cause?: unknown): IdentityUnavailable {
   return new IdentityUnavailable(`The identity service ${does}.`, { cause });
-}
-
-async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > MOST_BYTES) throw new Error('The answer is too long.');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parsed(text: string): unknown {

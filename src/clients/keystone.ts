@@ -7,6 +7,7 @@
  * asked about is not let in: away, slow or confused is 503, a token that is unknown, expired or told wrongly is 401.
  */
 import { hash } from 'node:crypto';
+import { trustedCertificates } from '../http/trusted-certificates.ts';
 import { elapsed, millis, now } from '../lib/clock.ts';
 import type { KeystoneConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
@@ -32,6 +33,8 @@ export interface KeystoneOptions {
   readonly timeoutMs: number;
   /** How long an answer is believed. */
   readonly cacheMs: number;
+  /** Certificates (PEM) to be trusted in place of those that come with Node. */
+  readonly ca?: string | undefined;
   readonly log: Log;
   readonly troubles: Troubles;
 }
@@ -64,7 +67,7 @@ export class Keystone implements TokenSource, OwnToken {
 
   constructor(options: KeystoneOptions) {
     this.#options = options;
-    this.#http = new KeystoneHttp(options.url, options.timeoutMs);
+    this.#http = new KeystoneHttp(options.url, options.timeoutMs, options.ca);
   }
 
   token(text: string, { evenExpired = false } = {}): Token | Promise<Token> {
@@ -170,6 +173,7 @@ export function keystoneOf(config: KeystoneConfig, log: Log, troubles: Troubles)
     credentials: credentialsOf(config),
     timeoutMs: config.http_request_timeout * 1000,
     cacheMs: config.token_cache_time * 1000,
+    ca: trustedCertificates('keystone.cafile', config.cafile),
     log,
     troubles,
   });

@@ -196,6 +196,13 @@ const KeystoneService = Type.Object(
     application_credential_secret: Type.Optional(
       Type.String({ minLength: 1, secret: true, description: 'The secret of that credential.' }),
     ),
+    cafile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        path: '',
+        description: 'Certificates (PEM) that vouch for it over https. Without it: those that come with Node.',
+      }),
+    ),
     http_request_timeout: Type.Integer({
       ...positive,
       default: 10,
@@ -345,8 +352,15 @@ const GlanceImages = Type.Object(
     glance_request_timeout: Type.Integer({
       ...positive,
       default: 60,
-      description: 'Seconds it may be silent before a request fails.',
+      description: 'Seconds it may be silent before a request fails, and may take to describe an image.',
     }),
+    glance_ca_certificates_file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        path: '',
+        description: 'Certificates (PEM) that vouch for it over https. Without it: those that come with Node.',
+      }),
+    ),
     ...conversion,
   },
   { description: 'Images from Glance.' },

@@ -159,7 +159,7 @@ describe('showing an image of Glance', () => {
 
   test('nobody there is unavailable', async (t) => {
     const { server, images } = await world(t);
-    server.next.push(...Array.from({ length: 3 }, (): Behaviour => (request) => request.socket.destroy()));
+    server.next.push(...Array.from({ length: 6 }, (): Behaviour => (request) => request.socket.destroy()));
     await assert.rejects(images.show(server.id, caller, signal), unavailable);
   });
 

@@ -177,7 +177,8 @@ describe('Keystone', () => {
       it(`${does}: 503`, async (t) => {
         const { server, ask } = await start(t);
         await ask('good');
-        server.next.push(behaviour);
+        // What ends a connection that was kept is asked once more.
+        server.next.push(behaviour, behaviour);
         await assert.rejects(ask('other'), IdentityUnavailable);
         assert.equal((await ask('good')).projectId, 'p1', 'what is known is still believed');
       });

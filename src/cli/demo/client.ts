@@ -1,4 +1,5 @@
 /** A client of the API like any other, over HTTP. */
+import { Peer } from '../../http/peer.ts';
 import { pause } from '../../lib/clock.ts';
 
 /** Under `noauth` a token is `user:project`; the project in a path has to be hexadecimal. */
@@ -7,6 +8,10 @@ export const TOKEN = `demo:${PROJECT}`;
 
 const VERSION = 'volume 3.71';
 const POLL_MS = 20;
+const SILENCE_MS = 60_000;
+const MOST_BYTES = 16 * 1024 * 1024;
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** A volume or a snapshot, as far as the demonstration looks at it. */
 export interface Resource {
@@ -33,11 +38,11 @@ export class Refused extends Error {
 }
 
 export class Client {
-  readonly #address: string;
+  readonly #service: Peer;
   readonly #signal: AbortSignal;
 
   constructor(address: string, signal: AbortSignal) {
-    this.#address = address;
+    this.#service = new Peer({ name: 'The service', url: address, silenceMs: SILENCE_MS });
     this.#signal = signal;
   }
 
@@ -62,27 +67,32 @@ export class Client {
   }
 
   /** Rejects with `Refused` unless the answer is 2xx. */
-  async ask(method: string, path: string, body?: object): Promise<Answer> {
+  async ask(method: Method, path: string, body?: object): Promise<Answer> {
     const answer = await this.#send(method, path, body);
     if (answer.status < 300) return answer;
     const [fault] = Object.values(answer.body) as { readonly message?: string }[];
     throw new Refused(`${method} ${answer.path} was answered ${answer.status}: ${fault?.message ?? 'no reason given'}`);
   }
 
-  async #send(method: string, path: string, body?: object): Promise<Answer> {
+  async #send(method: Method, path: string, body?: object): Promise<Answer> {
     const full = `/v3/${PROJECT}${path}`;
-    const response = await fetch(`${this.#address}${full}`, {
-      method,
-      headers: { 'X-Auth-Token': TOKEN, 'OpenStack-API-Version': VERSION, 'Content-Type': 'application/json' },
-      signal: this.#signal,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return {
-      status: response.status,
-      requestId: response.headers.get('x-openstack-request-id') ?? '',
-      path: full,
-      body: text === '' ? {} : JSON.parse(text),
-    };
+    return this.#service.ask(
+      {
+        method,
+        path: full,
+        headers: { 'X-Auth-Token': TOKEN, 'OpenStack-API-Version': VERSION, 'Content-Type': 'application/json' },
+        signal: this.#signal,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      },
+      async (answer) => {
+        const text = (await answer.whole(MOST_BYTES)).toString('utf8');
+        return {
+          status: answer.status,
+          requestId: answer.header('x-openstack-request-id') ?? '',
+          path: full,
+          body: text === '' ? {} : JSON.parse(text),
+        };
+      },
+    );
   }
 }

@@ -1,0 +1,112 @@
+/** One request, from the connection to the head of its answer. */
+import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Terms } from './answer.ts';
+import { PeerFailure } from './peer-failure.ts';
+
+export interface Sending {
+  readonly url: URL;
+  readonly agent: Agent;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+}
+
+/** Longest head of an answer, bytes. */
+const MOST_HEAD_BYTES = 16_384;
+/** To find the name, to connect and to agree on TLS. */
+const CONNECT_MS = 10_000;
+
+export class Exchange {
+  readonly #terms: Terms;
+  readonly #request: ClientRequest;
+  readonly #head: Promise<IncomingMessage>;
+  #response: IncomingMessage | undefined;
+  #limit: NodeJS.Timeout | undefined;
+  #isConnected = false;
+
+  /** Throws a `PeerFailure` for a request that cannot be sent at all. */
+  constructor({ url, agent, method, headers, body }: Sending, terms: Terms) {
+    this.#terms = terms;
+    const isTls = url.protocol === 'https:';
+    try {
+      this.#request = (isTls ? httpsRequest : httpRequest)(url, {
+        agent,
+        method,
+        headers: { ...headers, 'accept-encoding': 'identity' },
+        maxHeaderSize: MOST_HEAD_BYTES,
+      });
+    } catch (error) {
+      throw new PeerFailure('unreachable', `${terms.did} cannot be sent to ${terms.peer}.`, error);
+    }
+    this.#head = this.#answered(isTls);
+    // It may be ended before anybody waits for it.
+    this.#head.catch(() => {});
+    this.#request.end(body);
+  }
+
+  /** The peer had been sent a request on this connection before, and may have closed it meanwhile. */
+  get wasKept(): boolean {
+    return this.#request.reusedSocket;
+  }
+
+  head(): Promise<IncomingMessage> {
+    return this.#head;
+  }
+
+  /** Whatever waits for it ends with the reason. */
+  end(reason?: Error): void {
+    clearTimeout(this.#limit);
+    // Read to its end, its connection is kept.
+    if (this.#response?.readableEnded) return;
+    this.#response?.destroy(reason);
+    if (this.#response === undefined) this.#request.destroy(reason);
+  }
+
+  #answered(isTls: boolean): Promise<IncomingMessage> {
+    const { peer, did, silenceMs } = this.#terms;
+    const request = this.#request;
+    return new Promise((resolve, reject) => {
+      this.#within(
+        Math.min(CONNECT_MS, silenceMs),
+        (ms) => `${peer} was not reached for ${did} within ${ms / 1000} s.`,
+      );
+      const connected = (): void => {
+        this.#isConnected = true;
+        this.#within(silenceMs, (ms) => `${peer} did not begin to answer ${did} within ${ms / 1000} s.`);
+      };
+      request.on('socket', (connection) => {
+        if (request.reusedSocket) return connected();
+        // Errors are the request's to tell, while there is one; the connection may have one at any time.
+        connection.on('error', () => {}).once(isTls ? 'secureConnect' : 'connect', connected);
+      });
+      request.on('response', (response) => {
+        clearTimeout(this.#limit);
+        this.#response = response;
+        resolve(response);
+      });
+      const failed = (error?: Error): void => {
+        clearTimeout(this.#limit);
+        reject(error instanceof PeerFailure ? error : this.#explained(error));
+      };
+      request.on('error', failed);
+      // It may end without a word, as when it wants to speak another protocol.
+      request.on('close', failed);
+    });
+  }
+
+  #within(ms: number, message: (ms: number) => string): void {
+    clearTimeout(this.#limit);
+    this.#limit = setTimeout(() => this.end(new PeerFailure('silent', message(ms))), ms);
+  }
+
+  #explained(error: Error | undefined): PeerFailure {
+    const { peer, did } = this.#terms;
+    const code = error !== undefined && 'code' in error ? String(error.code) : '';
+    if (code.startsWith('HPE_') || error === undefined)
+      return new PeerFailure('nonsense', `${peer} answered ${did} with something that is no HTTP answer.`, error);
+    if (this.#isConnected)
+      return new PeerFailure('broken', `${peer} ended the connection without an answer to ${did}.`, error);
+    return new PeerFailure('unreachable', `${peer} could not be reached for ${did}.`, error);
+  }
+}
