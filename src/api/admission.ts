@@ -1,11 +1,16 @@
 /**
  * Who asks, when an identity service is asked: from the tokens of a request to its caller.
  *
+ * A token of an application credential with access rules is good for the requests that they name; a service that asks in the user's
+ * name is not held to them, since the user asked that service for something else. What is known of a token may be
+ * remembered, but its rules are asked for each request.
+ *
  * A token must be for a project. One for the whole site belongs to an administrator who looks (`policy/enforce.ts` lets it change
  * nothing, for what it made would be nobody's); one for a domain or for nothing gets nowhere. A service token says which
  * service asks in the user's name; one that is not good is refused, never overlooked.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { type AskedFor, allows } from '../model/access-rules.ts';
 import { type Caller, withImplied } from '../model/caller.ts';
 import { Forbidden } from '../model/errors.ts';
 import { type Token, type TokenSource, TokenText, Unauthorized } from '../model/token.ts';
@@ -19,13 +24,15 @@ export interface AdmissionOptions {
   readonly serviceRoles: readonly string[];
   /** A service token without such a role is refused; else it counts with the roles it has. */
   readonly serviceRolesRequired: boolean;
+  /** What access rules call this service. */
+  readonly serviceType: string;
   /** What `WWW-Authenticate` says. */
   challenge(headers: IncomingHttpHeaders): string;
 }
 
 export function byToken(options: AdmissionOptions): Admission {
-  const { source, policy, challenge } = options;
-  return (headers, requestId) => {
+  const { source, policy, challenge, serviceType } = options;
+  return (headers, requestId, asked) => {
     const challenged = (error: unknown): never => {
       throw error instanceof Unauthorized
         ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
@@ -45,15 +52,14 @@ export function byToken(options: AdmissionOptions): Admission {
       const serviceText = one(headers['x-service-token']);
       if (text === undefined) throw new Unauthorized();
       if (serviceText !== undefined) {
-        return inAnothersName(text, serviceText, options).then(
+        return inAnothersName(text, serviceText, asked, options).then(
           ([token, serviceRoles]) => callerOf(text, token, serviceRoles),
           challenged,
         );
       }
       const token = source.token(text);
-      return token instanceof Promise
-        ? token.then((found) => callerOf(text, found, []), challenged)
-        : callerOf(text, token, []);
+      const held = (found: Token): Caller => callerOf(text, heldToRules(found, serviceType, asked), []);
+      return token instanceof Promise ? token.then(held).catch(challenged) : held(token);
     } catch (error) {
       return challenged(error);
     }
@@ -63,13 +69,22 @@ export function byToken(options: AdmissionOptions): Admission {
 async function inAnothersName(
   text: string,
   serviceText: string,
-  { source, serviceRoles: wanted, serviceRolesRequired }: AdmissionOptions,
+  asked: AskedFor,
+  { source, serviceRoles: wanted, serviceRolesRequired, serviceType }: AdmissionOptions,
 ): Promise<readonly [Token, readonly string[]]> {
   const service = await source.token(serviceText);
+  // Else whoever is held to rules could vouch for itself.
+  if (service.accessRules !== undefined) throw new Unauthorized('The service token is not good for everything.');
   const roles = service.roles.map((role) => role.toLowerCase());
   const isService = wanted.some((role) => roles.includes(role.toLowerCase()));
   if (!isService && serviceRolesRequired) throw new Unauthorized('The service token is not that of a service.');
-  return [await source.token(text, { evenExpired: isService }), serviceRolesOf(roles, isService)];
+  const token = await source.token(text, { evenExpired: isService });
+  return [isService ? token : heldToRules(token, serviceType, asked), serviceRolesOf(roles, isService)];
+}
+
+function heldToRules(token: Token, serviceType: string, asked: AskedFor): Token {
+  if (token.accessRules === undefined || allows(token.accessRules, serviceType, asked)) return token;
+  throw new Unauthorized('The access rules of the application credential do not allow this request.');
 }
 
 /** Whatever a site calls the role of its services, here it is `service`. */

@@ -5,6 +5,7 @@
  * A client that has no token asks for one with `X-Auth-User` and `X-Auth-Project-Id`; it is told its token and where to go.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { AskedFor } from '../model/access-rules.ts';
 import type { Caller } from '../model/caller.ts';
 
 const ROLES = ['admin', 'member', 'reader'] as const;
@@ -35,6 +36,7 @@ export function callerOf(headers: IncomingHttpHeaders, requestId: string): Calle
 export type Admission = (
   headers: IncomingHttpHeaders,
   requestId: string,
+  asked: AskedFor,
 ) => Caller | undefined | Promise<Caller | undefined>;
 
 export interface Invitation {

@@ -192,7 +192,7 @@ function receive(
   };
   let caller: ReturnType<Admission>;
   try {
-    caller = place?.open ? NOBODY : admit(request.headers, request.id);
+    caller = place?.open ? NOBODY : admit(request.headers, request.id, request.raw);
   } catch (error) {
     done(error as Error);
     return;

@@ -35,7 +35,7 @@ export function shortWay(deps: ShortWayDeps): (request: IncomingMessage, respons
     const mark = answers.markOf(url);
     if (mark === undefined || log.isLevelEnabled('debug')) return false;
     const id = newRequestId();
-    const found = answered(deps, { url, headers, mark, id });
+    const found = answered(deps, { method, url, headers, mark, id });
     if (found === undefined) return false;
     response.writeHead(200, [
       'x-compute-request-id',
@@ -57,7 +57,7 @@ export function shortWay(deps: ShortWayDeps): (request: IncomingMessage, respons
   };
 }
 
-interface Asked extends Pick<IncomingMessage, 'headers'> {
+interface Asked extends Pick<IncomingMessage, 'headers' | 'method'> {
   readonly url: string;
   readonly mark: number;
   readonly id: string;
@@ -65,10 +65,10 @@ interface Asked extends Pick<IncomingMessage, 'headers'> {
 
 function answered(
   { answers, admit, rate }: ShortWayDeps,
-  { url, headers, mark, id }: Asked,
+  { method, url, headers, mark, id }: Asked,
 ): { readonly version: Microversion; readonly answer: Buffer } | undefined {
   try {
-    const caller = admit(headers, id);
+    const caller = admit(headers, id, { method, url });
     if (caller instanceof Promise) {
       // The long way asks again.
       caller.catch(() => {});

@@ -43,6 +43,7 @@ function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: Toke
     policy,
     serviceRoles: keystone.service_token_roles,
     serviceRolesRequired: keystone.service_token_roles_required,
+    serviceType: keystone.service_type,
     challenge: () => `Keystone uri="${uri}"`,
   });
 }
@@ -56,6 +57,7 @@ function local({ config: { api, identity, images: from }, policy, db, log, signa
     policy,
     serviceRoles: ['service'],
     serviceRolesRequired: true,
+    serviceType: 'volumev3',
     challenge: ({ host }) => `Keystone uri="${baseOf(host, api)}/identity/v3"`,
   });
   const images = from.store === 'glance' ? from.glance_url : undefined;

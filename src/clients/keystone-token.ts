@@ -1,4 +1,5 @@
 /** Keystone's account of a token, read with suspicion: what is not wholly as it should be is no token. */
+import type { AccessRule } from '../model/access-rules.ts';
 import type { Token } from '../model/token.ts';
 
 export interface ReadToken extends Token {
@@ -19,13 +20,33 @@ export function readToken(body: unknown): ReadToken | undefined {
   const project = field(token, 'project');
   const projectId = idIn(project);
   if (project !== undefined && project !== null && projectId === undefined) return undefined;
+  const accessRules = accessRulesIn(token);
+  if (accessRules === 'unreadable') return undefined;
   return {
     userId,
     projectId: projectId ?? null,
     roles: names,
     system: field(field(token, 'system'), 'all') === true && projectId === undefined,
     expiresMs,
+    ...(accessRules !== undefined && { accessRules }),
   };
+}
+
+/** Of the application credential that the token was made with. What cannot be judged must not pass for no rules. */
+function accessRulesIn(token: unknown): readonly AccessRule[] | undefined | 'unreadable' {
+  const credential = field(token, 'application_credential') ?? undefined;
+  if (credential === undefined) return undefined;
+  if (typeof credential !== 'object' || Array.isArray(credential)) return 'unreadable';
+  const rules = field(credential, 'access_rules') ?? undefined;
+  if (rules === undefined) return undefined;
+  if (!Array.isArray(rules)) return 'unreadable';
+  const read = rules.map((rule) => {
+    const [service, method, path] = ['service', 'method', 'path'].map((name) => field(rule, name));
+    return typeof service === 'string' && typeof method === 'string' && typeof path === 'string'
+      ? { service, method, path }
+      : undefined;
+  });
+  return read.every((rule) => rule !== undefined) ? read : 'unreadable';
 }
 
 function field(value: unknown, name: string): unknown {

@@ -213,6 +213,12 @@ const KeystoneService = Type.Object(
       default: 300,
       description: 'Seconds a token is believed without asking again: a revoked one works as long.',
     }),
+    service_type: Type.String({
+      minLength: 1,
+      default: 'volumev3',
+      description:
+        'What access rules of application credentials call this service. All names of block storage (`block-storage`, `volumev3`, …) count as one.',
+    }),
     service_token_roles: Type.Array(names, {
       default: ['service'],
       description: 'Roles by which a service token counts as that of a service.',

@@ -1,4 +1,5 @@
 /** What an identity service says of a token, and that it does not know one. */
+import type { AccessRule } from './access-rules.ts';
 import { PumiceError } from './errors.ts';
 
 /** A token that is good now. */
@@ -9,6 +10,8 @@ export interface Token {
   readonly roles: readonly string[];
   /** For the whole site, and for no project. */
   readonly system: boolean;
+  /** The only requests that it is good for. Absent: it is good for all. */
+  readonly accessRules?: readonly AccessRule[];
 }
 
 export interface TokenSource {

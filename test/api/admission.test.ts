@@ -108,6 +108,63 @@ describe('with auth_strategy "keystone"', () => {
     assert.equal(await detach('robot'), 200);
   });
 
+  it('an application credential with access rules may do what they say', async (t) => {
+    const { identity, world, ask } = await start(t);
+    const { id } = await world.volume();
+    const held = (...rules: readonly [service: string, method: string, path: string][]) =>
+      projectToken(PROJECT, ['member'], {
+        application_credential: {
+          id: 'c1',
+          access_rules: rules.map(([service, method, path]) => ({ id: uuid(), service, method, path })),
+        },
+      });
+    identity.tokens.set('reads', held(['compute', 'POST', '/**'], ['block-storage', 'GET', `/v3/*/volumes/*`]));
+    identity.tokens.set('nothing', held());
+    identity.tokens.set('elsewhere', held(['compute', 'GET', '/**']));
+    const status = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).status;
+    for (let n = 0; n < 2; n += 1) {
+      assert.equal(await status('GET', `/volumes/${id}`, 'reads'), 200);
+      assert.equal(await status('GET', `/volumes/${id}?a=b`, 'reads'), 200);
+      assert.equal(await status('GET', '/volumes', 'reads'), 401);
+      assert.equal(await status('DELETE', `/volumes/${id}`, 'reads'), 401);
+      assert.equal(await status('POST', '/volumes', 'reads'), 401);
+      assert.equal(await status('GET', '/volumes', 'nothing'), 401);
+      assert.equal(await status('GET', `/volumes/${id}`, 'elsewhere'), 401);
+    }
+    const refusal = await ask('GET', '/volumes', 'reads');
+    assert.equal(refusal.headers['www-authenticate'], `Keystone uri="${identity.url}/v3"`);
+    assert.equal((await ask('GET', `/volumes/${id}`, 'reads')).body.volume.status, 'available', 'and nothing was done');
+  });
+
+  it('a service in its user’s name is not held to access rules, and nobody gets rid of them alone', async (t) => {
+    const { identity, ask } = await start(t, ['keystone.service_token_roles_required=false']);
+    const none = { application_credential: { id: 'c1', access_rules: [] } };
+    identity.tokens.set('held', projectToken(PROJECT, ['member'], none));
+    identity.tokens.set('held-service', projectToken(PROJECT, ['service', 'member'], none));
+    identity.tokens.set('nova', projectToken('services', ['service']));
+    identity.tokens.set('member', projectToken(PROJECT, ['member']));
+    const by = async (token: string, service: string) =>
+      (await ask('GET', '/volumes', token, { 'x-service-token': service })).status;
+    assert.equal(await by('held', 'nova'), 200);
+    assert.equal(await by('held', 'member'), 401, 'that is no service');
+    assert.equal(await by('held', 'held'), 401);
+    assert.equal(await by('held-service', 'held-service'), 401, 'nor does one vouch for itself');
+    assert.equal(await by('member', 'member'), 200);
+  });
+
+  it('a site may call the service otherwise, and its rules then say so', async (t) => {
+    const { identity, ask } = await start(t, ['keystone.service_type=our-storage']);
+    for (const service of ['our-storage', 'volumev3'])
+      identity.tokens.set(
+        service,
+        projectToken(PROJECT, ['member'], {
+          application_credential: { id: 'c1', access_rules: [{ service, method: 'GET', path: '/v3/**' }] },
+        }),
+      );
+    assert.equal((await ask('GET', '/volumes', 'our-storage')).status, 200);
+    assert.equal((await ask('GET', '/volumes', 'volumev3')).status, 401);
+  });
+
   it('nobody is let in while Keystone is away', async (t) => {
     const { identity, ask } = await start(t);
     identity.tokens.set('member', projectToken(PROJECT, ['member']));

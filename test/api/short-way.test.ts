@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { byToken } from '../../src/api/admission.ts';
 import { type Admission, callerOf } from '../../src/api/caller.ts';
 import { type Asking, KeptAnswers } from '../../src/api/kept-answers.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
@@ -75,6 +76,35 @@ describe('the short way', () => {
       assert.equal((await ask()).status, 200);
     });
   }
+
+  it('is not for a request that a token’s access rules do not name, though its answer is kept', async (context) => {
+    const names = (path: string, method = 'GET') =>
+      byToken({
+        source: {
+          token: () => ({
+            userId: USER,
+            projectId: PROJECT,
+            roles: ['admin'],
+            system: false,
+            accessRules: [{ service: 'volumev3', method, path }],
+          }),
+        },
+        policy: new Policy(),
+        serviceRoles: [],
+        serviceRolesRequired: true,
+        serviceType: 'volumev3',
+        challenge: () => '',
+      });
+    let admit = names('/v3/**');
+    const { ask } = await server(context, { admit: (...asked) => admit(...asked) });
+    assert.equal((await ask()).status, 200);
+    for (const other of [names('/v3/*/snapshots'), names('/v3/**', 'POST')]) {
+      admit = other;
+      assert.equal((await ask()).status, LONG);
+    }
+    admit = names(URL);
+    assert.equal((await ask()).status, 200);
+  });
 
   it('is not for a token that is refused, nor for one that has to be asked about', async (context) => {
     const refuse: Admission = () => {

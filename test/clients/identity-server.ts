@@ -56,7 +56,10 @@ export const well: Behaviour = (request, response, server) => {
   if (!server.own.has(String(request.headers['x-auth-token']))) return answer(401, {})(request, response, server);
   const text = String(request.headers['x-subject-token']);
   const token = server.tokens.get(text);
-  const good = token && (String(token.expires_at) > fromNow(0) || searchParams.has('allow_expired'));
+  // As Keystone does: whoever does not know of access rules must not take the token.
+  const { access_rules: rules = null } = (token?.application_credential ?? {}) as Record<string, unknown>;
+  const isRead = rules === null || request.headers['openstack-identity-access-rules'] === '1.0';
+  const good = isRead && token && (String(token.expires_at) > fromNow(0) || searchParams.has('allow_expired'));
   if (!good) return answer(404, { error: { code: 404, title: 'Not Found' } })(request, response, server);
   response.setHeader('x-subject-token', text);
   answer(200, { token })(request, response, server);

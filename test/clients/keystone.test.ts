@@ -115,6 +115,24 @@ describe('Keystone', () => {
     assert.deepEqual(await ask('unscoped'), { userId: 'ada', projectId: null, roles: [], system: false });
   });
 
+  it('tells which requests a token is good for, also from memory', async (t) => {
+    const { server, ask } = await start(t);
+    const rules = [{ id: 'r1', service: 'volumev3', method: 'GET', path: '/v3/**' }];
+    const credential = (more: object) =>
+      projectToken('p1', ['member'], {
+        application_credential: { id: 'c1', name: 'robot', restricted: true, ...more },
+      });
+    server.tokens.set('held', credential({ access_rules: rules }));
+    server.tokens.set('nothing', credential({ access_rules: [] }));
+    server.tokens.set('free', credential({}));
+    server.tokens.set('null', credential({ access_rules: null }));
+    const read = [{ service: 'volumev3', method: 'GET', path: '/v3/**' }];
+    for (let n = 0; n < 2; n += 1) assert.deepEqual((await ask('held')).accessRules, read);
+    assert.deepEqual((await ask('nothing')).accessRules, []);
+    for (const text of ['free', 'null']) assert.ok(!('accessRules' in (await ask(text))));
+    assert.equal(asked(server), 4);
+  });
+
   it('gives us another token when ours is not known any more', async (t) => {
     const { server, ask } = await start(t);
     await ask('good');
@@ -147,6 +165,16 @@ describe('Keystone', () => {
       'tells a project without an id': answer(200, { token: { ...good, project: { name: 'demo' } } }),
       'tells a project id that is none': answer(200, { token: { ...good, project: { id: 'a\nb' } } }),
       'tells roles that are none': answer(200, { token: { ...good, roles: 'admin' } }),
+      'tells a credential that is none': answer(200, { token: { ...good, application_credential: 'c1' } }),
+      'tells access rules that are none': answer(200, {
+        token: { ...good, application_credential: { id: 'c1', access_rules: '*' } },
+      }),
+      'tells an access rule without a path': answer(200, {
+        token: {
+          ...good,
+          application_credential: { id: 'c1', access_rules: [{ service: 'volumev3', method: 'GET' }] },
+        },
+      }),
       'tells a role without a name': answer(200, { token: { ...good, roles: [{ id: 'admin' }] } }),
     };
     for (const [does, behaviour] of Object.entries(lies)) {

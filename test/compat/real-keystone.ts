@@ -81,8 +81,11 @@ describe('behind a real Keystone', { skip: keystoneMissing() }, () => {
     t.after(async () => {
       if (await fetch(keystone.url).catch(() => undefined)) await says(openstack, admin, 'endpoint', 'delete', id);
     });
-    const ask = (token: string, path: string, headers = {}) =>
-      fetch(`${endpoint}${path}`, { headers: { 'x-auth-token': token, ...headers } });
+    const ask = (token: string, path: string, headers = {}, body?: object) =>
+      fetch(`${endpoint}${path}`, {
+        headers: { 'x-auth-token': token, 'content-type': 'application/json', ...headers },
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      });
     return { endpoint, ask };
   }
 
@@ -137,6 +140,25 @@ describe('behind a real Keystone', { skip: keystoneMissing() }, () => {
       OS_APPLICATION_CREDENTIAL_SECRET: bobs.secret,
     };
     assert.deepEqual(await json(env, 'volume', 'list'), []);
+  });
+
+  it('an application credential with access rules may do what they say and nothing else', async (t) => {
+    const { ask } = await start(t);
+    const rules = JSON.stringify([{ service: 'volumev3', method: 'GET', path: '/v3/**' }]);
+    const made = await json(as('bob'), 'application', 'credential', 'create', '--access-rules', rules, 'held');
+    const env = {
+      OS_AUTH_URL: keystone.url,
+      OS_AUTH_TYPE: 'v3applicationcredential',
+      OS_APPLICATION_CREDENTIAL_ID: made.id,
+      OS_APPLICATION_CREDENTIAL_SECRET: made.secret,
+    };
+    const { id } = await json(env, 'token', 'issue');
+    assert.equal((await ask(id, '/volumes?limit=1')).status, 200);
+    assert.equal((await ask(id, '/volumes', {}, { volume: { size: 1 } })).status, 401);
+    assert.ok(Array.isArray(await json(env, 'volume', 'list')));
+    assert.match(await complains(openstack, env, 'volume', 'create', '--size', '1', 'none'), /401/);
+    const service = (await json(keystone.env('pumice', 'secret of pumice', 'service'), 'token', 'issue')).id;
+    assert.equal((await ask(id, '/volumes', { 'x-service-token': service }, { volume: { size: 1 } })).status, 202);
   });
 
   it('credentials of ours that are wrong, and a Keystone that is dead, let nobody in', async (t) => {
