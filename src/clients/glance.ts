@@ -62,8 +62,23 @@ export class GlanceImages implements ImageStore {
         if (answer.status === 403) throw new ImageNotFound(id);
         if (answer.status !== 200) throw refusal(id, answer.status);
         const image = await metadata(answer);
-        if (image.id !== id) throw unavailable('told of another image than the one it was asked for');
+        // A database may take capitals for small letters; then the image has the id that it says.
+        if (image.id.toLowerCase() !== id.toLowerCase())
+          throw unavailable('told of another image than the one it was asked for');
         return image;
+      });
+    });
+  }
+
+  named(name: string, caller: Caller | 'service', signal: AbortSignal): Promise<readonly Image[]> {
+    return this.#http.patiently(signal, async () => {
+      const get = this.#metadataOf(`v2/images?limit=2&name=${encodeURIComponent(name)}`, signal);
+      return this.#get(caller, get, async (answer) => {
+        if (answer.status === 400 || answer.status === 403 || answer.status === 404) return [];
+        if (answer.status !== 200) throw unavailable(`answers with status ${answer.status}`);
+        const images = await list(answer);
+        // A name may be read as an operator (`in:a,b`), and then means others.
+        return images.filter((image) => image.name?.toLowerCase() === name.toLowerCase());
       });
     });
   }
@@ -202,6 +217,16 @@ function writeFailure(image: Image, error: unknown): PumiceError {
   return full
     ? new ImageTooBig(`There is no room left for image ${image.id} where images are converted.`, { cause: error })
     : new ImageCopyFailure(`What arrived of image ${image.id} could not be written.`, { cause: error });
+}
+
+async function list(answer: Answer): Promise<readonly Image[]> {
+  const bytes = await answer.whole(METADATA_LIMIT);
+  try {
+    const { images } = JSON.parse(bytes.toString('utf8')) as { readonly images: readonly unknown[] };
+    return images.map(readImage);
+  } catch (error) {
+    throw unavailable('answers with something that is no list of images', error);
+  }
 }
 
 async function metadata(answer: Answer): Promise<Image> {

@@ -78,6 +78,10 @@ export class DirectoryImages implements ImageStore {
     return images.sort((a, b) => (a.name ?? '').localeCompare(b.name ?? '') || a.id.localeCompare(b.id));
   }
 
+  async named(name: string, caller: Caller | 'service', signal: AbortSignal): Promise<readonly Image[]> {
+    return (await this.list(caller, signal)).filter((image) => image.name === name).slice(0, 2);
+  }
+
   async local(image: Image, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
     const path = this.#path(image.id, 'image');

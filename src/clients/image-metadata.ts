@@ -6,8 +6,8 @@
  */
 import type { Image } from '../model/image.ts';
 
-/** Ids are nothing but UUIDs, so that one may stand in a path or a URL. */
-export const IMAGE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** Ids are nothing but UUIDs, so that one may stand in a path or a URL. Glance takes capitals from those who choose an id. */
+export const IMAGE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const BASE = new Set([
   'checksum',

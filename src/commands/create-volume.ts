@@ -7,13 +7,13 @@ import { createVolume as flow } from '../flows/create-volume.ts';
 import { checkVolumeSize, take } from '../flows/quota.ts';
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
-import { ImageUnacceptable, InvalidInput } from '../model/errors.ts';
-import { type Image, isSigned } from '../model/image.ts';
+import { InvalidInput } from '../model/errors.ts';
 import { volumeQuota } from '../model/quota.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { readHints } from '../scheduler/hints.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
+import { findReadableImage } from './find-image.ts';
 import { checkNotEncrypted, checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
 import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
 
@@ -27,6 +27,7 @@ export interface CreateVolumeWish {
   readonly volumeType: string | null;
   readonly sourceVolumeId: string | null;
   readonly snapshotId: string | null;
+  /** Its id, its URL, or a name that it alone has. */
   readonly imageId: string | null;
   readonly metadata: Metadata;
   /** As the client sent them. */
@@ -35,13 +36,11 @@ export interface CreateVolumeWish {
   demand(rule: 'volume:multiattach'): void;
 }
 
-const IMAGE_PATIENCE_MS = 30_000;
-
 export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolumeWish): Promise<Volume> {
   const sources = [wish.sourceVolumeId, wish.snapshotId, wish.imageId].filter((each) => each !== null);
   if (sources.length > 1) throw new InvalidInput('A volume is made from one thing: a snapshot, a volume or an image.');
   const hints = readHints(wish.hints);
-  const image = wish.imageId === null ? null : await readableImage(desk, caller, wish.imageId);
+  const image = wish.imageId === null ? null : await findReadableImage(desk.tools.images, caller, wish.imageId);
 
   return desk.db.write(async (tx) => {
     const source = await findSource(tx, caller, { ...wish, image });
@@ -90,16 +89,6 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
     });
     return volume;
   });
-}
-
-/** Asked with the caller's own right, before the transaction: it may take a while. */
-async function readableImage(desk: Desk, caller: Caller, id: string): Promise<Image> {
-  const image = await desk.tools.images.show(id, caller, AbortSignal.timeout(IMAGE_PATIENCE_MS));
-  if (image.status !== 'active')
-    throw new ImageUnacceptable(`Image ${id} is ${image.status}; only an active one can be read.`);
-  if (isSigned(image))
-    throw new ImageUnacceptable(`Image ${id} is signed; signatures of images cannot be verified, so it is not used.`);
-  return image;
 }
 
 /** While it is read it can be neither deleted nor changed in size. */

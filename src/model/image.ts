@@ -35,6 +35,8 @@ export interface Image {
 export interface ImageStore {
   /** Rejects with `ImageNotFound` when there is none or the caller may not see it, `ImageServiceUnavailable` when nobody answers. */
   show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image>;
+  /** At most two of those that have the name and that the caller may use: one, none, or not the only one. */
+  named(name: string, caller: Caller | 'service', signal: AbortSignal): Promise<readonly Image[]>;
   /** Where the image lies on this machine, when it does, verified as `fetch` does; null when it must be fetched. */
   local(image: Image, signal: AbortSignal): Promise<string | null>;
   /**

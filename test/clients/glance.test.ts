@@ -152,9 +152,18 @@ describe('showing an image of Glance', () => {
 
   test('an id that is no UUID never reaches the service', async (t) => {
     const { server, images } = await world(t);
-    for (const id of ['', '../../v3/users', `${server.id}/file`, server.id.toUpperCase()])
+    for (const id of ['', '../../v3/users', `${server.id}/file`, server.id.replaceAll('-', '')])
       await assert.rejects(images.show(id, caller, signal), { name: 'ImageNotFound' });
     assert.deepEqual(server.requests, []);
+  });
+
+  test('an id in capitals is asked for as it is, and the image has the id that the service says', async (t) => {
+    const { server, images } = await world(t);
+    const loud = server.id.toUpperCase();
+    server.next.push(answer(200, {}, JSON.stringify(server.metadata)));
+    assert.equal((await images.show(loud, caller, signal)).id, server.id);
+    assert.equal(server.requests[0]?.path, `/v2/images/${loud}`);
+    await assert.rejects(images.show(loud, caller, signal), { name: 'ImageNotFound' });
   });
 
   test('nobody there is unavailable', async (t) => {
@@ -186,6 +195,59 @@ describe('showing an image of Glance', () => {
       });
     }
   });
+});
+
+describe('images of Glance by name', () => {
+  const named = (server: ImageServer, ...names: readonly (string | null)[]) =>
+    answer(200, {}, JSON.stringify({ images: names.map((name) => ({ ...server.metadata, id: uuid(), name })) }));
+
+  test('are at most two, asked for by whoever asks', async (t) => {
+    const { server, images } = await world(t);
+    const name = 'a&limit=9#?/ü';
+    server.next.push(named(server, name, name));
+    assert.equal((await images.named(name, caller, signal)).length, 2);
+    const [{ path, headers } = assert.fail()] = server.requests;
+    assert.deepEqual(
+      [...new URL(path, server.url).searchParams],
+      [
+        ['limit', '2'],
+        ['name', name],
+      ],
+    );
+    assert.equal(headers['x-user-id'], 'user-1');
+  });
+
+  test('are those that have it: a name that the service reads as an operator finds no other', async (t) => {
+    const { server, images } = await world(t);
+    server.next.push(named(server, 'one', 'two'), named(server, 'One', null), named(server));
+    assert.deepEqual(await images.named('in:one,two', caller, signal), []);
+    assert.equal(
+      (await images.named('one', caller, signal)).length,
+      1,
+      'for some databases letters are as good as capitals',
+    );
+    assert.deepEqual(await images.named('one', caller, signal), []);
+  });
+
+  for (const code of [400, 403, 404])
+    test(`are none when the service answers ${code}`, async (t) => {
+      const { server, images } = await world(t);
+      server.next.push(status(code));
+      assert.deepEqual(await images.named('one', caller, signal), []);
+    });
+
+  for (const [what, lie] of [
+    ['no list', answer(200, {}, '{"images":{}}')],
+    ['an image that is none', answer(200, {}, '{"images":[7]}')],
+    ['no JSON', answer(200, {}, '<html>')],
+    ['a list without an end', endless],
+    ['500', status(500)],
+  ] as const)
+    test(`${what} is not believed`, async (t) => {
+      const { server, images } = await world(t);
+      server.next.push(lie, lie, lie);
+      await assert.rejects(images.named('one', caller, signal), unavailable);
+    });
 });
 
 describe('fetching an image of Glance', () => {

@@ -116,12 +116,13 @@ describe('creating a volume', () => {
       const snapshot = await givenSnapshot(live.site, source);
       const secret = await givenImage(live, { visibility: 'private', owner: PROJECT });
       const gone = (name: string): Refusal => ({ name, status: 404 });
+      const noImage = invalid(/^Invalid image identifier/);
       await refusedCreate(live, { sourceVolumeId: source.id }, gone('VolumeNotFound'), stranger);
       await refusedCreate(live, { snapshotId: snapshot.id }, gone('SnapshotNotFound'), stranger);
-      await refusedCreate(live, { imageId: secret.id }, gone('ImageNotFound'), stranger);
+      await refusedCreate(live, { imageId: secret.id }, noImage, stranger);
       await refusedCreate(live, { sourceVolumeId: uuid() }, gone('VolumeNotFound'));
       await refusedCreate(live, { snapshotId: uuid() }, gone('SnapshotNotFound'));
-      await refusedCreate(live, { imageId: uuid() }, gone('ImageNotFound'));
+      await refusedCreate(live, { imageId: uuid() }, noImage);
     });
 
     it('when its source cannot be read now', async (context) => {

@@ -38,6 +38,8 @@ const noKeystone = isInstalled('keystone-manage')
 type Headers = Readonly<Record<string, string>>;
 
 interface NewImage {
+  readonly id?: string;
+  readonly name?: string;
   readonly diskFormat?: string;
   readonly visibility?: string;
   readonly properties?: Headers;
@@ -45,12 +47,13 @@ interface NewImage {
 
 /** Puts an image into Glance as whoever the headers say; its id. */
 async function upload(glance: GlanceProcess, who: Headers, data: Buffer, wanted: NewImage = {}): Promise<string> {
-  const { diskFormat = 'raw', visibility = 'private', properties } = wanted;
+  const { id: wantedId, name = 'image', diskFormat = 'raw', visibility = 'private', properties } = wanted;
   const made = await fetch(`${glance.url}/v2/images`, {
     method: 'POST',
     headers: { ...who, 'content-type': 'application/json' },
     body: JSON.stringify({
-      name: 'image',
+      ...(wantedId !== undefined && { id: wantedId }),
+      name,
       disk_format: diskFormat,
       container_format: 'bare',
       visibility,
@@ -185,7 +188,7 @@ describe('images of a real Glance', { skip: noGlance }, () => {
     const image = await upload(glance, OWNER, Buffer.alloc(512));
     const gone = await fetch(`${glance.url}/v2/images/${image}`, { method: 'DELETE', headers: OWNER });
     assert.equal(gone.status, 204);
-    assert.equal((await create(image)).status, 404);
+    assert.equal((await create(image)).status, 400);
     const queued = await fetch(`${glance.url}/v2/images`, {
       method: 'POST',
       headers: { ...OWNER, 'content-type': 'application/json' },
@@ -194,6 +197,29 @@ describe('images of a real Glance', { skip: noGlance }, () => {
     const { status, body } = await create(((await queued.json()) as { id: string }).id);
     assert.equal(status, 400);
     assert.match(body.badRequest.message, /queued/);
+  });
+
+  it('are found by a name that one alone has, and by an id in the letters it was made with', async (t) => {
+    const { create, created, service } = await start(t, glance);
+    const data = await readFile((await diskImages()).raw);
+    const one = await upload(glance, OWNER, data, { name: 'only one, in: all' });
+    await upload(glance, OWNER, data, { name: 'twin' });
+    await upload(glance, OWNER, data, { name: 'twin' });
+    const volume = await service.volume(await created('only one, in: all'));
+    assert.partialDeepStrictEqual(volume.volume_image_metadata, { image_id: one });
+    const twins = await create('twin');
+    assert.equal(twins.status, 409);
+    assert.equal(
+      twins.body.conflictingRequest.message,
+      "Multiple matches found for 'twin', use an ID to be more specific.",
+    );
+    assert.equal((await create('in:twin')).status, 400);
+    const unknown = await create('nobody has this name');
+    assert.equal(unknown.status, 400);
+    assert.match(unknown.body.badRequest.message, /^Invalid image identifier or unable to access requested image\.$/);
+    const id = 'ABCDEFAB-0000-4000-8000-ABCDEFABCDEF';
+    await upload(glance, OWNER, data, { name: 'loud', id });
+    await service.volume(await created(id));
   });
 
   describe('that it was sending when it was killed', () => {

@@ -156,7 +156,7 @@ describe('behind a real Keystone', { skip: keystoneMissing() }, () => {
     assert.equal((await ask(id, '/volumes?limit=1')).status, 200);
     assert.equal((await ask(id, '/volumes', {}, { volume: { size: 1 } })).status, 401);
     assert.ok(Array.isArray(await json(env, 'volume', 'list')));
-    assert.match(await complains(openstack, env, 'volume', 'create', '--size', '1', 'none'), /401/);
+    assert.match(await complains(cinder, env, 'create', '--name', 'none', '1'), /401/);
     const service = (await json(keystone.env('pumice', 'secret of pumice', 'service'), 'token', 'issue')).id;
     assert.equal((await ask(id, '/volumes', { 'x-service-token': service }, { volume: { size: 1 } })).status, 202);
   });

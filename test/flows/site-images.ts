@@ -31,6 +31,8 @@ export class SiteImages implements ImageStore {
 
   show: ImageStore['show'] = (...asked) => this.#directory.show(...asked);
 
+  named: ImageStore['named'] = (...asked) => this.#directory.named(...asked);
+
   local: ImageStore['local'] = async (image, until) => (this.near ? this.#directory.local(image, until) : null);
 
   fetch: ImageStore['fetch'] = async (image, path, call) => {

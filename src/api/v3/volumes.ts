@@ -197,7 +197,8 @@ export const volumes = [
     async handle(call) {
       const { volume: wish, 'OS-SCH-HNT:scheduler_hints': hints } = call.body;
       refuseUnsupported(wish, call.version);
-      const imageId = imageIn(wish.imageRef ?? wish.image_id ?? null);
+      // An empty text names none.
+      const imageId = (wish.imageRef ?? wish.image_id) || null;
       if (imageId !== null) call.demand('volume:create_from_image');
       const volume = await createVolume(call.desk, call.caller, {
         name: named(wish, 'name') ?? null,
@@ -278,14 +279,4 @@ function refuseUnsupported(wish: Unsupported, version: Microversion): void {
   if (version >= CREATE_FROM_BACKUP && wish.backup_id != null) {
     throw new InvalidInput('There are no backups here to make a volume from.');
   }
-}
-
-const IMAGE = /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
-
-/** An image's id, alone or at the end of its URL. An empty text names none. */
-function imageIn(reference: string | null): string | null {
-  if (reference === null || reference === '') return null;
-  const [, id] = IMAGE.exec(reference) ?? [];
-  if (id === undefined) throw new InvalidInput('Invalid image identifier or unable to access the requested image.');
-  return id;
 }
