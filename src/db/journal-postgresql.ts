@@ -6,6 +6,7 @@
  * arrays, not `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a
  * flow).
  */
+import { isProgress } from '../engine/cursor.ts';
 import { type Claimed, Held, type Hold, hearsWish } from '../engine/journal.ts';
 import { type PostgresqlConnection, unawaited } from './connection.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
@@ -113,19 +114,19 @@ async function beginApart(
 
 const WRITE = `
   WITH w AS (
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::boolean[])
-      AS w (id, epoch, seq, added, state, lane, ended, leaves, heard)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::boolean[],
+      $10::boolean[]) AS w (id, epoch, seq, added, state, lane, ended, leaves, heard, progress)
   ), moved AS (
     UPDATE flow SET state = w.state, lane = w.lane, seq = w.seq + w.added,
-      claims = CASE WHEN w.added > 0 THEN 0 ELSE flow.claims END,
+      claims = CASE WHEN w.progress THEN 0 ELSE flow.claims END,
       owner = CASE WHEN w.leaves THEN NULL ELSE flow.owner END,
       wish = CASE WHEN w.heard THEN NULL ELSE flow.wish END,
-      updated_at = $10, ended_at = CASE WHEN w.ended THEN $10 END
+      updated_at = $11, ended_at = CASE WHEN w.ended THEN $11 END
     FROM w WHERE flow.id = w.id AND flow.epoch = w.epoch AND flow.seq = w.seq AND flow.ended_at IS NULL
     RETURNING flow.id, flow.ended_at
   ), written AS (
     INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
-    SELECT x.* FROM unnest($11::text[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::text[], $18::text[])
+    SELECT x.* FROM unnest($12::text[], $13::bigint[], $14::text[], $15::text[], $16::bigint[], $17::text[], $18::text[], $19::text[])
       AS x (flow_id, seq, node, event, attempt, data, started_at, at)
     JOIN moved ON moved.id = x.flow_id
   ), let_go AS (
@@ -151,6 +152,7 @@ export async function writeEntries(
     plain(entries.map(({ write }) => write.ended)),
     plain(entries.map(({ write }) => write.ended || write.released)),
     plain(entries.map(({ write }) => hearsWish(write))),
+    plain(entries.map(({ write }) => isProgress(write.steps))),
     entries.at(-1)?.at,
     steps.map(({ id }) => id),
     plain(steps.map(({ seq }) => seq)),

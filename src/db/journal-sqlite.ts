@@ -3,6 +3,7 @@
  *
  * They run on the writer's connection, synchronously, so nothing can come between the fence and the write.
  */
+import { isProgress } from '../engine/cursor.ts';
 import { type Claimed, Held, type Hold, hearsWish, type NewFlow, type Write } from '../engine/journal.ts';
 import type { SqliteConnection } from './connection.ts';
 
@@ -40,13 +41,13 @@ export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning
 /** Writes what is not fenced; says of each entry whether it was written. */
 export function writeEntries(connection: SqliteConnection, entries: readonly JournalEntry[]): boolean[] {
   const move = connection.statement(
-    `UPDATE flow SET state = ?, lane = ?, seq = seq + ?, claims = CASE WHEN ? > 0 THEN 0 ELSE claims END,
+    `UPDATE flow SET state = ?, lane = ?, seq = seq + ?, claims = CASE WHEN ? = 1 THEN 0 ELSE claims END,
        owner = CASE WHEN ? = 1 THEN NULL ELSE owner END, wish = CASE WHEN ? = 1 THEN NULL ELSE wish END, updated_at = ?, ended_at = ?
      WHERE id = ? AND epoch = ? AND seq = ? AND ended_at IS NULL`,
   );
   // SQLite writes anew the entry of every index that holds a column which is set, changed or not. Most writes change none.
   const step = connection.statement(
-    `UPDATE flow SET state = ?, seq = seq + ?, claims = CASE WHEN ? > 0 THEN 0 ELSE claims END, updated_at = ?
+    `UPDATE flow SET state = ?, seq = seq + ?, claims = CASE WHEN ? = 1 THEN 0 ELSE claims END, updated_at = ?
      WHERE id = ? AND epoch = ? AND seq = ? AND lane = ? AND ended_at IS NULL`,
   );
   const insert = connection.statement(
@@ -58,11 +59,12 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
     const leaves = ended || released ? 1 : 0;
     const heard = hearsWish(write) ? 1 : 0;
     const added = steps.length;
+    const progress = isProgress(steps) ? 1 : 0;
     const stepped =
-      leaves === 0 && heard === 0 && step.run(state, added, added, at, id, epoch, seq, lane).changes === 1;
+      leaves === 0 && heard === 0 && step.run(state, added, progress, at, id, epoch, seq, lane).changes === 1;
     if (!stepped) {
       const endedAt = ended ? at : null;
-      const moved = move.run(state, lane, added, added, leaves, heard, at, endedAt, id, epoch, seq);
+      const moved = move.run(state, lane, added, progress, leaves, heard, at, endedAt, id, epoch, seq);
       if (moved.changes !== 1) return false;
     }
     let place = seq;

@@ -265,7 +265,7 @@ export interface FlowTable {
   /** What an operator wants: `cancel`, `resume`; and why. */
   wish: string | null;
   wish_reason: string | null;
-  /** Claims since the journal last grew. */
+  /** Claims from owners that were gone, since a node last ended. */
   claims: number;
   /** JSON, for people: which world task runs, since when, how far. Written now and then, never read to decide. */
   doing: string | null;

@@ -35,6 +35,21 @@ export type StepEvent =
   | 'rejected'
   | 'retried';
 
+/** Whether a node ends with the step. What else a task journals on its way tells people of it, and is no progress. */
+const ENDS_NODE: Readonly<Record<StepEvent, boolean>> = {
+  done: true,
+  failed: true,
+  chosen: true,
+  cancelled: true,
+  reverted: true,
+  revert_failed: true,
+  abandoned: true,
+  rejected: true,
+  retried: false,
+};
+
+export const isProgress = (steps: readonly Step[]): boolean => steps.some(({ event }) => ENDS_NODE[event]);
+
 export interface Step {
   readonly node: string;
   readonly event: StepEvent;

@@ -43,7 +43,7 @@ export interface FlowRow {
   readonly seq: number;
   readonly wish: Wish | null;
   readonly wishReason: string | null;
-  /** Claims since the journal last grew. */
+  /** Claims from owners that were gone, since a node last ended (`isProgress`). */
   readonly claims: number;
   /** For people: the world task that runs. */
   readonly doing: Doing | null;
@@ -124,7 +124,7 @@ export interface Journal<Tx extends EngineTx> {
    * with `refusal` of it.
    */
   insert(tx: Tx, flow: NewFlow, told: (made: boolean) => void, refusal: (held: Held) => Error): Promise<void>;
-  /** Rejects with `Fenced`. */
+  /** What is no progress leaves `claims` as they are. Rejects with `Fenced`. */
   append(claimed: Claimed, write: Write): Promise<void>;
   /** The steps are made inside a transaction by `make`, which may be called again. Rejects with `Fenced`. */
   transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void>;

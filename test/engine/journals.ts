@@ -66,6 +66,8 @@ export interface World {
   readonly tools: Tools;
   /** The life that began last dies, as by SIGKILL; for tasks that run while it begins. */
   kill(): void;
+  /** The life that began last. */
+  last(): Life | undefined;
   live(flows: readonly AnyFlow[], options?: LifeOptions): Promise<Life>;
   begin<I extends object, S extends object>(
     life: Life,
@@ -128,6 +130,7 @@ export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
     ground,
     tools: shared,
     kill: () => lives.at(-1)?.journal.die(),
+    last: () => lives.at(-1),
     live: async (flows, { lanes = [], faults = {}, ground: its = ground, ...options } = {}) => {
       const events: EngineEvent[] = [];
       const journal = new FaultyJournal(its.journal, faults);

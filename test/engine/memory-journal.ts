@@ -4,7 +4,7 @@
  * database would.
  */
 
-import type { Step } from '../../src/engine/cursor.ts';
+import { isProgress, type Step } from '../../src/engine/cursor.ts';
 import { Fenced } from '../../src/engine/failure.ts';
 import {
   type Claimed,
@@ -151,7 +151,7 @@ export class MemoryJournal implements Journal<RowTx> {
       state: write.state,
       lane: write.lane,
       seq: row.seq + write.steps.length,
-      claims: write.steps.length > 0 ? 0 : row.claims,
+      claims: isProgress(write.steps) ? 0 : row.claims,
       owner: write.ended || write.released ? null : row.owner,
       wish: heard ? null : row.wish,
       wishReason: heard ? null : row.wishReason,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { proveEngine, until } from './journals.ts';
-import { breaks, counts, flow, makes } from './tasks.ts';
+import { type Life, proveEngine, until, type World } from './journals.ts';
+import { Broken, breaks, type Call, counts, flow, makes } from './tasks.ts';
 
 proveEngine('a flow whose revert keeps failing', (test) => {
   const sad = flow<object>('sad').add(makes('a')).add(counts('b')).add(makes('c')).build({ version: 1 });
@@ -111,7 +111,11 @@ proveEngine('a flow whose revert keeps failing', (test) => {
 });
 
 proveEngine('a poisonous flow', (test) => {
-  const poison = flow<object>('poison').add(makes('a')).add(makes('kills')).add(makes('z')).build({ version: 1 });
+  const poison = flow<object>('poison')
+    .add(makes('a'))
+    .add(makes('kills', { retry: { tries: 4, backoffMs: 1 } }))
+    .add(makes('z'))
+    .build({ version: 1 });
 
   test('that kills its process again and again is taken back', async (w) => {
     let life = await w.live([poison], { maxClaims: 3 });
@@ -126,6 +130,55 @@ proveEngine('a poisonous flow', (test) => {
     assert.deepEqual(w.tools.did, ['+a', ...Array(4).fill('+kills'), '-kills interrupted', '-a done']);
     assert.equal((await w.failure(id, 'cancelled')).name, 'Interrupted');
   });
+
+  const told: Readonly<Record<string, (w: World) => (call: Call) => Promise<unknown>>> = {
+    'has told of a retry': (w) => {
+      let fresh: Life | undefined;
+      return async () => {
+        const again = fresh === w.last();
+        fresh = w.last();
+        if (!again) throw new Broken('busy', { transient: true });
+        w.kill();
+      };
+    },
+    'has told its progress': (w) => async (call) => {
+      call.context.progress?.(0.5);
+      w.kill();
+    },
+    'is shown at work in its row': (w) => async (call) => {
+      call.context.progress?.(0.5);
+      await until(async () => (await w.ground.journal.find(call.context.flowId))?.doing != null, 'the note');
+      w.kill();
+    },
+  };
+  for (const [what, kills] of Object.entries(told)) {
+    test(`that kills its process each time that it ${what} is taken back`, async (w) => {
+      const options = { maxClaims: 2, doingIntervalMs: 2 };
+      const work = kills(w);
+      let deaths = 0;
+      w.tools.on.kills = (call) => {
+        // Not for ever: a flow that is never taken back fails the test.
+        if (deaths < 8) return work(call);
+      };
+      let life = await w.live([poison], options);
+      const id = await w.begin(life, poison, {});
+      for (let alive = true; alive; ) {
+        alive = await Promise.race([
+          life.journal.death.then(() => true),
+          w.settled(life, id).then(
+            () => false,
+            () => true,
+          ),
+        ]);
+        if (!alive) break;
+        deaths += 1;
+        await life.die();
+        life = await w.live([poison], options);
+      }
+      assert.equal((await w.ground.journal.find(id))?.state, 'reverted');
+      assert.equal(deaths, 3);
+    });
+  }
 
   for (const kind of ['world', 'record'] as const) {
     test(`whose ${kind}’s revert kills its process is stuck`, async (w) => {
@@ -146,6 +199,26 @@ proveEngine('a poisonous flow', (test) => {
       assert.equal((await w.settled(life, id)).state, 'reverted');
     });
   }
+
+  test('whose revert tells of a retry each time before it kills its process is stuck', async (w) => {
+    const options = { maxClaims: 2 };
+    w.tools.on.z = breaks();
+    let fresh: Life | undefined;
+    w.tools.on['-kills'] = () => {
+      const again = fresh === w.last();
+      fresh = w.last();
+      if (!again) throw new Broken('busy', { transient: true });
+      w.kill();
+    };
+    let life = await w.live([poison], options);
+    const id = await w.begin(life, poison, {});
+    for (let deaths = 0; deaths < 3; deaths += 1) {
+      await life.journal.death;
+      await life.die();
+      life = await w.live([poison], options);
+    }
+    assert.equal((await w.settled(life, id)).state, 'stuck');
+  });
 
   test('is not one that makes progress between the deaths of its processes', async (w) => {
     const steps = ['a', 'b', 'c', 'd', 'e'] as const;
