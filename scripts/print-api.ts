@@ -17,6 +17,11 @@ Printed from \`src/api/routes.ts\` and \`test/api/endpoints.ts\` by \`npm run do
 All paths stand below \`/v3\` and below \`/v3/{project_id}\`. *since* is the microversion below which there is nothing. *policy* is the
 rule of Cinder that says who may. Bodies are below each table as shapes: \`name?\` may be left out or be null, \`…\` is whatever
 else is sent and not looked at.
+
+Lists are filtered by names in the query. A *name*, a *description* and other text of yours is compared as it stands, whatever it
+looks like: \`name=[prod]\` finds \`[prod]\`. An id, a status, a zone may be one word, \`None\` for rows without one, or a list as Python
+writes it: \`status=['available', 'error']\`. From 3.34 on \`name~=part\` finds a part of a text. \`GET /resource_filters\` tells what
+others than administrators may filter by; for administrators a name that means nothing finds nothing.
 `;
 
 /** Why a call is not served: the first pattern that it fits. */

@@ -1,7 +1,8 @@
 /**
  * Filters of a list: the names in a query that say which rows are wanted.
  *
- * A resource names its filters in a table: the field, how the text is read, since which version. What is in no table is
+ * A resource names its filters in a table: the field, how the text is read, since which version. Whether a filter takes a
+ * list is said there and never guessed from the text: `[prod]` and `None` are names like others (Cinder bug 1503485). What is in no table is
  * answered as Cinder does: an administrator, who may filter on anything, gets an empty list; anyone else is told so, or, below
  * 3.31, not. Which filters others than administrators may use is a table of its own, shown by `resource_filters`; of what
  * is not in that table everyone may use all.
@@ -51,9 +52,17 @@ const isListed = (resource: FilteredResource | UnlistedResource): resource is Fi
 /** Reads the text of a filter. */
 type Reading<Field extends string> = (text: string, version: Microversion) => readonly Filter<Field>[];
 
+/**
+ * `text` is what people write, and means itself. A `word` is an id, a status, a zone: one of them, any of a list that is
+ * written as in Python, or `None` for rows that have none; what cannot be read so means itself.
+ */
+type Kind = 'text' | 'word' | 'boolean' | 'integer' | 'time' | 'entries';
+
 export interface FilterRule<Field extends string> {
   readonly field: Field;
-  readonly as: 'text' | 'boolean' | 'integer' | 'time' | 'entries' | Reading<Field>;
+  readonly as: Kind | Reading<Field>;
+  /** Finds a part of the text (`name~`). Texts and words have it of themselves; a filter without one finds nothing by a part. */
+  readonly like?: Reading<Field>;
   /** Below it the filter is passed over. */
   readonly since?: Microversion;
 }
@@ -79,11 +88,20 @@ export function filtersOf<Field extends string>(
     const rule = Object.hasOwn(table, name) ? table[name] : undefined;
     if (rule === undefined) return undefined;
     if ((rule.since ?? OLDEST) > version) continue;
-    if (like && rule.as === 'text') filters.push({ is: 'contains', field: rule.field, text });
-    else if (like) return undefined;
-    else filters.push(...read(rule, name, text, version));
+    const found = like ? partly(rule, text, version) : read(rule, name, text, version);
+    if (found === undefined) return undefined;
+    filters.push(...found);
   }
   return filters;
+}
+
+function partly<Field extends string>(
+  { field, as, like }: FilterRule<Field>,
+  text: string,
+  version: Microversion,
+): readonly Filter<Field>[] | undefined {
+  if (like !== undefined) return like(text, version);
+  return as === 'text' || as === 'word' ? [{ is: 'contains', field, text }] : undefined;
 }
 
 function read<Field extends string>(
@@ -94,7 +112,9 @@ function read<Field extends string>(
 ): readonly Filter<Field>[] {
   switch (as) {
     case 'text':
-      return [textFilter(field, text)];
+      return [{ is: 'equal', field, value: text }];
+    case 'word':
+      return [wordFilter(field, text)];
     case 'boolean':
       return [{ is: 'equal', field, value: readBoolean(text, name) }];
     case 'integer':
@@ -108,18 +128,36 @@ function read<Field extends string>(
   }
 }
 
-/** One text, or any of a list that is written as in Python. */
-export function textFilter<Field extends string>(field: Field, text: string): Filter<Field> {
-  const values = textsOf(text);
-  return values.length === 1 ? { is: 'equal', field, value: values[0] as Value } : { is: 'in', field, values };
+/** `node@backend` names all its pools. */
+export function hostFilter<Field extends string>(field: Field, text: string): Filter<Field> {
+  return text.includes('#') ? { is: 'equal', field, value: text } : { is: 'starts-with', field, text: `${text}#` };
 }
 
-/** `available`, or `['available', 'error']`. */
-export function textsOf(text: string): readonly string[] {
-  if (!/^\s*\[.*\]\s*$/s.test(text)) return [text];
-  const list = parseLiteral(text) as readonly Literal[];
-  return list.map(plainText);
+type EntryFilter<Field extends string> = Extract<Filter<Field>, { readonly is: 'entry' }>;
+
+function wordFilter<Field extends string>(field: Field, text: string): Filter<Field> {
+  const [only, ...others] = wordsOf(text);
+  if (only === undefined || others.length > 0) return { is: 'in', field, values: wordsOf(text) };
+  return { is: 'equal', field, value: only };
 }
+
+/** `available`, `'available'`, `['available', 'error']` or `None`. */
+export function wordsOf(text: string): readonly Value[] {
+  if (!LITERAL.test(text)) return [text];
+  let literal: Literal;
+  try {
+    literal = parseLiteral(text);
+  } catch {
+    return [text];
+  }
+  const words = Array.isArray(literal) ? (literal as readonly Literal[]) : [literal];
+  return words.some(isNested) ? [text] : words.map((word) => (word === null ? null : plainText(word)));
+}
+
+/** The beginnings of a list, of a tuple and of quoted text, and the one word that means something. */
+const LITERAL = /^\s*(?:[[('"]|None\s*$)/;
+
+const isNested = (value: Literal): boolean => typeof value === 'object' && value !== null;
 
 function integer(text: string, name: string): number {
   if (!/^\s*-?\d{1,15}\s*$/.test(text))
@@ -127,7 +165,8 @@ function integer(text: string, name: string): number {
   return Number(text);
 }
 
-function entries<Field extends string>(field: Field, name: string, text: string): readonly Filter<Field>[] {
+/** Every entry of the dictionary is one of the field's. Throws `InvalidInput` for a text that is none. */
+export function entries<Field extends string>(field: Field, name: string, text: string): readonly EntryFilter<Field>[] {
   const dictionary = parseLiteral(text);
   if (!(dictionary instanceof Map)) {
     throw new InvalidInput(`Invalid value for the filter ${name}: a dictionary is expected, such as {'key': 'value'}.`);
@@ -141,8 +180,7 @@ function entries<Field extends string>(field: Field, name: string, text: string)
 }
 
 function plainText(value: Literal): string {
-  if (typeof value === 'object' && value !== null)
-    throw new InvalidInput("A filter's value must not hold lists or dictionaries.");
+  if (isNested(value)) throw new InvalidInput("A filter's value must not hold lists or dictionaries.");
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   return String(value);

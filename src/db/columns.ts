@@ -7,6 +7,8 @@ export interface Column<Row> {
   readonly name: keyof Row & string;
   readonly as: 'is' | 'flag' | 'json';
   readonly nullable: boolean;
+  /** SQL of a text that another row has; to filter by, never written. */
+  readonly found?: string;
 }
 
 export type Columns<Model, Row> = { readonly [Field in keyof Model & string]: Column<Row> };
@@ -16,6 +18,9 @@ export const maybe = <const N extends string>(name: N) => ({ name, as: 'is', nul
 export const flag = <const N extends string>(name: N) => ({ name, as: 'flag', nullable: false }) as const;
 export const json = <const N extends string>(name: N) => ({ name, as: 'json', nullable: false }) as const;
 export const maybeJson = <const N extends string>(name: N) => ({ name, as: 'json', nullable: true }) as const;
+/** What another row says, to which the column leads; `sql` is a query of one text. */
+export const elsewhere = <const N extends string>(name: N, sql: string) =>
+  ({ name, as: 'is', nullable: true, found: `(${sql})` }) as const;
 
 /** A value as its column keeps it. */
 export function stored(column: Column<never>, value: unknown): string | number | null {

@@ -15,6 +15,7 @@ export type Value = string | number | boolean | null;
 
 export type Filter<Field extends string> =
   | { readonly is: 'equal'; readonly field: Field; readonly value: Value }
+  /** Null among the values finds rows that have none. */
   | { readonly is: 'in'; readonly field: Field; readonly values: readonly Value[] }
   | { readonly is: 'not-in'; readonly field: Field; readonly values: readonly Value[] }
   /** The text stands somewhere in the field. */
@@ -22,7 +23,8 @@ export type Filter<Field extends string> =
   | { readonly is: 'starts-with'; readonly field: Field; readonly text: string }
   | { readonly is: 'compare'; readonly field: Field; readonly op: Comparison; readonly value: string | number }
   /** Of a field that is an object of text. */
-  | { readonly is: 'entry'; readonly field: Field; readonly key: string; readonly value: string };
+  | { readonly is: 'entry'; readonly field: Field; readonly key: string; readonly value: string }
+  | { readonly is: 'any-of'; readonly filters: readonly Filter<Field>[] };
 
 export type Comparison = 'gt' | 'gte' | 'eq' | 'neq' | 'lt' | 'lte';
 
@@ -48,18 +50,26 @@ export function matches<Model, Row>(
   columns: Columns<Model, Row>,
   filters: readonly Filter<keyof Model & string>[],
 ): RawBuilder<boolean> {
-  const conditions = filters.map((filter) => condition(db, columns[filter.field] as Column<never>, filter));
+  const conditions = filters.map((filter) => {
+    if (filter.is !== 'any-of') return condition(db, columns[filter.field] as Column<never>, filter);
+    const alternatives = filter.filters.map((each) => matches(db, columns, [each]));
+    return sql<boolean>`(${sql.join(alternatives, sql` OR `)})`;
+  });
   return conditions.length === 0 ? sql<boolean>`1 = 1` : sql<boolean>`${sql.join(conditions, sql` AND `)}`;
 }
 
-function condition(db: Kysely<Tables>, column: Column<never>, filter: Filter<string>): RawBuilder<boolean> {
-  const ref = sql.ref(column.name);
+type OneFilter = Exclude<Filter<string>, { readonly is: 'any-of' }>;
+
+function condition(db: Kysely<Tables>, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
+  const ref = column.found === undefined ? sql.ref(column.name) : sql.raw<unknown>(column.found);
   switch (filter.is) {
     case 'equal':
       return filter.value === null ? sql`${ref} IS NULL` : sql`${ref} = ${stored(column, filter.value)}`;
     case 'in': {
-      if (filter.values.length === 0) return sql`1 = 0`;
-      return sql`${ref} IN (${sql.join(filter.values.map((value) => stored(column, value)))})`;
+      const values = filter.values.filter((value) => value !== null);
+      const given = sql<boolean>`${ref} IN (${sql.join(values.map((value) => stored(column, value)))})`;
+      if (values.length === filter.values.length) return values.length === 0 ? sql`1 = 0` : given;
+      return values.length === 0 ? sql`${ref} IS NULL` : sql`(${given} OR ${ref} IS NULL)`;
     }
     case 'not-in': {
       if (filter.values.length === 0) return sql`1 = 1`;

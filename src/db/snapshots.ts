@@ -4,13 +4,17 @@ import { now } from '../lib/clock.ts';
 import { SnapshotNotFound } from '../model/errors.ts';
 import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts';
 import type { SnapshotStatus } from '../model/status.ts';
-import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
+import type { Volume } from '../model/volume.ts';
+import { type Columns, elsewhere, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
 import { type Filter, type ListQuery, matches } from './list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
 import type { SnapshotTable, Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
 
-export type SnapshotField = keyof Snapshot;
+/** What snapshots are found by: their own fields, and what their volume says. */
+export type SnapshotField = keyof Snapshot | 'availabilityZone' | 'host';
+
+const ofVolume = (name: string): string => `SELECT volume.${name} FROM volume WHERE volume.id = snapshot.volume_id`;
 
 const columns: Columns<Snapshot, SnapshotTable> = {
   id: is('id'),
@@ -36,9 +40,13 @@ const columns: Columns<Snapshot, SnapshotTable> = {
   revision: is('revision'),
 };
 
-const listing: Listing<Snapshot, SnapshotTable> = {
+const listing: Listing<Snapshot & Pick<Volume, 'availabilityZone' | 'host'>, SnapshotTable> = {
   table: 'snapshot',
-  columns,
+  columns: {
+    ...columns,
+    availabilityZone: elsewhere('volume_id', ofVolume('availability_zone')),
+    host: elsewhere('volume_id', ofVolume('host')),
+  },
   notFound: (id) => new SnapshotNotFound(id),
 };
 
@@ -105,7 +113,7 @@ export interface SnapshotMove {
   readonly from: readonly SnapshotStatus[] | 'any';
   readonly to: SnapshotStatus;
   /** Also asked of the row. */
-  readonly if?: readonly Filter<SnapshotField>[];
+  readonly if?: readonly Filter<keyof Snapshot>[];
   /** Also written, when it moves. */
   readonly set?: Omit<SnapshotPatch, 'status'>;
 }

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { filtersOf, readTime } from '../../src/api/filters.ts';
 import type { Call } from '../../src/api/route.ts';
-import { freshWorld, PROJECT, type World } from './world.ts';
+import { freshWorld, onBoth, PROJECT, type World } from './world.ts';
 
 interface Shown {
   readonly id: string;
@@ -235,6 +235,71 @@ describe('a filter', () => {
       ['nonsense=1', []],
     ] as const) {
       assert.deepEqual(names(await world.get(`/snapshots?${query}`, { version: '3.71' })), found, query);
+    }
+  });
+});
+
+describe('a filter by what people write', () => {
+  const NAMES = [
+    '[prod]',
+    '[prod] [1]',
+    '[1]',
+    "['a', 'b']",
+    'None',
+    "'x'",
+    '"x"',
+    '{}',
+    "{'a': 1}",
+    '(1, 2)',
+    '1',
+    'True',
+    '[',
+  ];
+
+  onBoth('takes the text as it stands, whatever it looks like', async (context, database) => {
+    const world = await freshWorld(context, { database });
+    for (const name of NAMES) await world.volume({ name, description: name });
+    const [volume] = [await world.volume({ name: null })];
+    for (const name of NAMES) await world.snapshot(volume, { name, description: name });
+    for (const name of NAMES) {
+      for (const filter of ['name', 'display_name', 'description']) {
+        const query = new URLSearchParams({ [filter]: name });
+        assert.deepEqual(names(await world.get(`/volumes/detail?${query}`, { version: '3.71' })), [name]);
+        assert.deepEqual(names(await world.get(`/snapshots/detail?${query}`, { version: '3.71' })), [name]);
+      }
+    }
+    const part = new URLSearchParams({ 'name~': '[prod]' });
+    assert.deepEqual(await listed(world, String(part)), ['[prod]', '[prod] [1]']);
+  });
+});
+
+describe('a filter by a word of ours', () => {
+  onBoth('takes one, one in quotes, None, or a list of them', async (context, database) => {
+    const world = await freshWorld(context, { database });
+    const group = '11111111-2222-4333-8444-555555555555';
+    const one = await world.volume({ name: 'one', status: 'error', groupId: group, availabilityZone: '[prod]' });
+    const two = await world.volume({ name: 'two', migrationStatus: 'success' });
+    for (const [filter, text, found] of [
+      ['id', one.id, ['one']],
+      ['id', `['${one.id}', "${two.id}"]`, ['one', 'two']],
+      ['id', `('${one.id}',)`, ['one']],
+      ['id', '[]', []],
+      ['status', "'error'", ['one']],
+      ['status', "['error', 'available']", ['one', 'two']],
+      ['status', '[error', []],
+      ['group_id', 'None', ['two']],
+      ['group_id', group, ['one']],
+      ['group_id', `[None, '${group}']`, ['one', 'two']],
+      ['group_id', 'none', []],
+      ['migration_status', 'None', ['one']],
+      ['migration_status', "['success']", ['two']],
+      ['availability_zone', '[prod]', ['one']],
+      ['host', 'None', []],
+      ['bootable', 'None', 400],
+    ] as const) {
+      const asked = `/volumes/detail?${new URLSearchParams({ [filter]: text })}`;
+      const answer = await world.ask('GET', asked, { version: '3.71' });
+      assert.deepEqual(answer.status === 200 ? names(answer).sort() : answer.status, found, asked);
     }
   });
 });

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Config } from '../../src/lib/config.ts';
@@ -17,7 +17,7 @@ import { parseConfig } from '../../src/lib/read-config.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
 import { type Service, wire } from '../../src/wiring.ts';
-import { freshSqlite } from '../databases.ts';
+import { type FreshDatabase, freshPostgresql, freshSqlite } from '../databases.ts';
 import { makeSnapshot, makeVolume } from '../db/rows.ts';
 
 export const PROJECT = '0123456789abcdef0123456789abcdef';
@@ -58,6 +58,18 @@ export interface WorldOptions {
   readonly set?: readonly string[];
   readonly log?: Log;
   readonly clock?: Clock;
+  /** Removed when the test ends. Default: a fresh one on SQLite. */
+  readonly database?: FreshDatabase;
+}
+
+/** One test on each database. Skipped, with the reason, where there is no PostgreSQL. */
+export function onBoth(name: string, body: (context: TestContext, database: FreshDatabase) => Promise<void>): void {
+  it(`${name}, on SQLite`, async (context) => body(context, await freshSqlite()));
+  it(`${name}, on PostgreSQL`, async (context) => {
+    const database = await freshPostgresql();
+    if ('missing' in database) return context.skip(`PostgreSQL: ${database.missing}`);
+    await body(context, database);
+  });
 }
 
 /** A request may change the level of the log, so each world has its own. */
@@ -65,9 +77,9 @@ const NOWHERE = { write: (): void => undefined };
 
 export async function freshWorld(
   context: TestContext,
-  { running = false, set = [], log = createLog({ level: 'silent', to: NOWHERE }), clock }: WorldOptions = {},
+  { running = false, set = [], log = createLog({ level: 'silent', to: NOWHERE }), clock, ...given }: WorldOptions = {},
 ): Promise<World> {
-  const database = await freshSqlite();
+  const database = given.database ?? (await freshSqlite());
   const directory = await mkdtemp(join(tmpdir(), `pumice-api-${process.pid}-`));
   const config = parseConfig({
     directory,
@@ -129,13 +141,15 @@ export async function until(ask: () => Promise<Answer>, wanted: (answer: Answer)
   }
 }
 
+const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+const POSTGRESQL_TABLES = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename";
+
 /** Every row of every table. */
 export async function dump({ service }: World): Promise<Readonly<Record<string, readonly unknown[]>>> {
   const { reader } = service.db;
-  const tables = await reader.query<{ name: string }>(
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-  );
+  const tables = await reader.query<{ name: string }>(reader.dialect === 'sqlite' ? SQLITE_TABLES : POSTGRESQL_TABLES);
   const rows: Record<string, readonly unknown[]> = {};
-  for (const { name } of tables) rows[name] = await reader.query(`SELECT * FROM "${name}"`);
+  // PostgreSQL has no order of its own to rely on.
+  for (const { name } of tables) rows[name] = await reader.query(`SELECT * FROM "${name}" ORDER BY 1, 2`);
   return rows;
 }

@@ -32,16 +32,16 @@ const UpdateWithModeBody = Type.Object(
 );
 
 const FILTERS: FilterTable<AttachmentField> = {
-  id: { field: 'id', as: 'text' },
-  volume_id: { field: 'volumeId', as: 'text' },
-  instance_id: { field: 'instanceId', as: 'text' },
-  instance_uuid: { field: 'instanceId', as: 'text' },
-  status: { field: 'attachStatus', as: 'text' },
-  attach_status: { field: 'attachStatus', as: 'text' },
-  attach_mode: { field: 'attachMode', as: 'text' },
+  id: { field: 'id', as: 'word' },
+  volume_id: { field: 'volumeId', as: 'word' },
+  instance_id: { field: 'instanceId', as: 'word' },
+  instance_uuid: { field: 'instanceId', as: 'word' },
+  status: { field: 'attachStatus', as: 'word' },
+  attach_status: { field: 'attachStatus', as: 'word' },
+  attach_mode: { field: 'attachMode', as: 'word' },
   attached_host: { field: 'attachedHost', as: 'text' },
   mountpoint: { field: 'mountpoint', as: 'text' },
-  project_id: { field: 'projectId', as: 'text' },
+  project_id: { field: 'projectId', as: 'word' },
   created_at: { field: 'createdAt', as: 'time' },
 };
 

@@ -35,7 +35,7 @@ const CreateBody = Type.Object(
 const UpdateBody = Type.Object({ group_type: TypeUpdate }, CLOSED);
 
 const FILTERS: FilterTable<GroupTypeField> = {
-  id: { field: 'id', as: 'text' },
+  id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
   description: { field: 'description', as: 'text' },
   // Who asks counts too: `visible`.

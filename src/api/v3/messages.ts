@@ -10,13 +10,13 @@ import { nextLinks, type PageQuery, pageOf, projectShown } from '../page.ts';
 import { type Call, route } from '../route.ts';
 
 const FILTERS: FilterTable<MessageField> = {
-  id: { field: 'id', as: 'text' },
-  resource_uuid: { field: 'resourceId', as: 'text' },
-  resource_type: { field: 'resourceType', as: 'text' },
-  event_id: { field: 'eventId', as: 'text' },
-  request_id: { field: 'requestId', as: 'text' },
-  message_level: { field: 'level', as: 'text' },
-  project_id: { field: 'projectId', as: 'text' },
+  id: { field: 'id', as: 'word' },
+  resource_uuid: { field: 'resourceId', as: 'word' },
+  resource_type: { field: 'resourceType', as: 'word' },
+  event_id: { field: 'eventId', as: 'word' },
+  request_id: { field: 'requestId', as: 'word' },
+  message_level: { field: 'level', as: 'word' },
+  project_id: { field: 'projectId', as: 'word' },
   created_at: { field: 'createdAt', as: 'time' },
   guaranteed_until: { field: 'expiresAt', as: 'time' },
 };

@@ -42,9 +42,9 @@ const UpdateBody = Type.Object(
 const KeysBody = Type.Object({ keys: Type.Array(Text255, { minItems: 1 }) }, CLOSED);
 
 const FILTERS: FilterTable<QosSpecsField> = {
-  id: { field: 'id', as: 'text' },
+  id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
-  consumer: { field: 'consumer', as: 'text' },
+  consumer: { field: 'consumer', as: 'word' },
 };
 
 const SORT_KEYS: Readonly<Record<string, QosSpecsField>> = {

@@ -19,18 +19,21 @@ interface Row {
   readonly projectId: string;
 }
 
-/** A kind of row that clients list. */
-export interface Kind<R extends Row> {
+/** A kind of row that clients list, and the fields to find it by. */
+export interface Kind<R extends Row, F extends string = keyof R & string> {
   readonly resource: FilteredResource & ('volume' | 'snapshot');
-  readonly filters: FilterTable<keyof R & string>;
-  sortKeys(call: Call): Readonly<Record<string, keyof R & string>>;
-  keys(db: Kysely<Tables>, query: ListQuery<keyof R & string>): Promise<Key[]>;
-  count(db: Kysely<Tables>, filters: readonly Filter<keyof R & string>[]): Promise<number>;
+  readonly filters: FilterTable<F>;
+  sortKeys(call: Call): Readonly<Record<string, F>>;
+  keys(db: Kysely<Tables>, query: ListQuery<F>): Promise<Key[]>;
+  count(db: Kysely<Tables>, filters: readonly Filter<F>[]): Promise<number>;
   notFound(id: string): Error;
 }
 
 /** The rows a query names; undefined when it can name none. */
-export function wanted<R extends Row>(call: Call, kind: Kind<R>): readonly Filter<keyof R & string>[] | undefined {
+export function wanted<R extends Row, F extends string>(
+  call: Call,
+  kind: Kind<R, F | 'projectId'>,
+): readonly Filter<F | 'projectId'>[] | undefined {
   const filters = filtersOf(call, kind.resource, kind.filters);
   if (filters === undefined) return undefined;
   const projectId = projectShown(call);
@@ -39,7 +42,12 @@ export function wanted<R extends Row>(call: Call, kind: Kind<R>): readonly Filte
 }
 
 /** `path` is that of the route, for the link to the next page. */
-export async function showPage<R extends Row>(call: Call, kind: Kind<R>, view: View<R>, path: string): Promise<Buffer> {
+export async function showPage<R extends Row, F extends string>(
+  call: Call,
+  kind: Kind<R, F | 'projectId'>,
+  view: View<R>,
+  path: string,
+): Promise<Buffer> {
   const { db } = call.desk;
   const key = `${kind.resource}s`;
   const page = pageOf(call, kind.sortKeys(call));
@@ -52,7 +60,12 @@ export async function showPage<R extends Row>(call: Call, kind: Kind<R>, view: V
   return listOf(key, texts, links, counted ? await kind.count(db.read, filters) : undefined);
 }
 
-export async function showOne<R extends Row>(call: Call, kind: Kind<R>, view: View<R>, id: string): Promise<Buffer> {
+export async function showOne<R extends Row>(
+  call: Call,
+  kind: Pick<Kind<R>, 'resource' | 'notFound'>,
+  view: View<R>,
+  id: string,
+): Promise<Buffer> {
   const { caller, desk, rendered } = call;
   const key = await findViewKey(desk.db.reader, kind.resource, id);
   if (key === undefined || (!caller.isAdmin && key.projectId !== caller.projectId)) throw kind.notFound(id);

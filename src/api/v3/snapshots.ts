@@ -9,6 +9,7 @@ import { InvalidInput, SnapshotNotFound } from '../../model/errors.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { CLOSED, LooseBoolean, Maybe, MetadataBody, NAMED, named, strictSince353, Uuid } from '../body.ts';
+import { hostFilter } from '../filters.ts';
 import {
   CONSUMES_QUOTA,
   type Microversion,
@@ -52,28 +53,30 @@ const SORT_KEYS: Readonly<Record<string, SnapshotField>> = {
 };
 const SORT_KEYS_WITH_NAME = { ...SORT_KEYS, name: 'name' } as const;
 
-const snapshotKind: Kind<Snapshot> = {
+const snapshotKind: Kind<Snapshot, SnapshotField> = {
   resource: 'snapshot',
   keys: listSnapshotKeys,
   count: countSnapshots,
   notFound: (id) => new SnapshotNotFound(id),
   sortKeys: ({ version }) => (version >= SNAPSHOT_SORT_BY_NAME ? SORT_KEYS_WITH_NAME : SORT_KEYS),
   filters: {
-    id: { field: 'id', as: 'text' },
+    id: { field: 'id', as: 'word' },
     name: { field: 'name', as: 'text' },
     display_name: { field: 'name', as: 'text' },
     description: { field: 'description', as: 'text' },
     display_description: { field: 'description', as: 'text' },
-    status: { field: 'status', as: 'text' },
-    volume_id: { field: 'volumeId', as: 'text' },
+    status: { field: 'status', as: 'word' },
+    volume_id: { field: 'volumeId', as: 'word' },
     volume_size: { field: 'volumeSizeGiB', as: 'integer' },
-    volume_type_id: { field: 'volumeTypeId', as: 'text' },
-    project_id: { field: 'projectId', as: 'text' },
-    user_id: { field: 'userId', as: 'text' },
+    volume_type_id: { field: 'volumeTypeId', as: 'word' },
+    availability_zone: { field: 'availabilityZone', as: 'word' },
+    host: { field: 'host', as: (text) => [hostFilter('host', text)] },
+    project_id: { field: 'projectId', as: 'word' },
+    user_id: { field: 'userId', as: 'word' },
     progress: { field: 'progress', as: 'text' },
-    group_snapshot_id: { field: 'groupSnapshotId', as: 'text' },
-    encryption_key_id: { field: 'encryptionKeyId', as: 'text' },
-    provider_id: { field: 'providerId', as: 'text' },
+    group_snapshot_id: { field: 'groupSnapshotId', as: 'word' },
+    encryption_key_id: { field: 'encryptionKeyId', as: 'word' },
+    provider_id: { field: 'providerId', as: 'word' },
     metadata: { field: 'metadata', as: 'entries', since: SNAPSHOT_FILTER_BY_METADATA },
     consumes_quota: { field: 'usesQuota', as: 'boolean', since: CONSUMES_QUOTA },
     created_at: { field: 'createdAt', as: 'time' },

@@ -40,12 +40,12 @@ const AcceptBody = Type.Object(
 );
 
 const FILTERS: FilterTable<TransferField> = {
-  id: { field: 'id', as: 'text' },
-  volume_id: { field: 'volumeId', as: 'text' },
+  id: { field: 'id', as: 'word' },
+  volume_id: { field: 'volumeId', as: 'word' },
   name: { field: 'name', as: 'text' },
   display_name: { field: 'name', as: 'text' },
   no_snapshots: { field: 'noSnapshots', as: 'boolean' },
-  source_project_id: { field: 'projectId', as: 'text' },
+  source_project_id: { field: 'projectId', as: 'word' },
   created_at: { field: 'createdAt', as: 'time' },
 };
 

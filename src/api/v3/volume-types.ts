@@ -35,10 +35,10 @@ const CreateBody = Type.Object(
 const UpdateBody = Type.Object({ volume_type: TypeUpdate }, CLOSED);
 
 const FILTERS: FilterTable<VolumeTypeField> = {
-  id: { field: 'id', as: 'text' },
+  id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
   description: { field: 'description', as: 'text' },
-  qos_specs_id: { field: 'qosSpecsId', as: 'text' },
+  qos_specs_id: { field: 'qosSpecsId', as: 'word' },
   created_at: { field: 'createdAt', as: 'time' },
   updated_at: { field: 'updatedAt', as: 'time' },
   extra_specs: { field: 'extraSpecs', as: 'entries', since: TYPES_BY_EXTRA_SPECS },

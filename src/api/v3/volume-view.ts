@@ -1,11 +1,12 @@
 /** A volume as clients see it, version by version. */
 import type { Kysely } from 'kysely';
 import { attachmentsOfAll } from '../../db/attachments.ts';
+import type { Value } from '../../db/list-query.ts';
 import type { Tables } from '../../db/schema.ts';
 import { findVolumes } from '../../db/volumes.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import { hostOf } from '../../model/backend.ts';
-import type { VolumeStatus } from '../../model/status.ts';
+import { VOLUME_STATUSES, type VolumeStatus } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import {
   CLUSTER_NAME,
@@ -28,13 +29,19 @@ const SHOWN: { readonly [status in VolumeStatus]?: VolumeStatus } = {
 export const shownStatus = (status: VolumeStatus): VolumeStatus => SHOWN[status] ?? status;
 
 /** The statuses that are shown as this one. */
-export function statusesShownAs(shown: string): readonly string[] {
+export function statusesShownAs(shown: Value): readonly Value[] {
   const others = Object.entries(SHOWN).filter(([, name]) => name === shown);
   return [shown, ...others.map(([status]) => status)];
 }
 
-/** Of what administrators keep on a volume, what is shown to them among its metadata. */
+/** The statuses that are shown as one with this part. */
+export const statusesShownWith = (part: string): readonly string[] =>
+  VOLUME_STATUSES.filter((status) => shownStatus(status).includes(part));
+
+/** Of what administrators keep on a volume, what is shown to everybody among its metadata. */
 const SHOWN_ADMIN_METADATA = ['readonly', 'attached_mode'] as const;
+
+export const isShownAdminMetadata = (key: string): boolean => SHOWN_ADMIN_METADATA.some((shown) => shown === key);
 
 const changesAt = [
   GROUPS,
@@ -154,7 +161,7 @@ function serviceId({ host }: Volume, { names }: Viewer): string | null {
 }
 
 function metadataShown({ metadata, adminMetadata }: Volume, { isAdmin }: Viewer): Metadata {
-  const added = isAdmin ? SHOWN_ADMIN_METADATA.filter((key) => key in adminMetadata) : [];
+  const added = !isAdmin ? [] : SHOWN_ADMIN_METADATA.filter((key) => key in adminMetadata);
   if (added.length === 0) return metadata;
   return { ...metadata, ...Object.fromEntries(added.map((key) => [key, adminMetadata[key] ?? ''])) };
 }

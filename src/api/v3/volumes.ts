@@ -3,6 +3,7 @@
 import { createVolume } from '../../commands/create-volume.ts';
 import { deleteVolume } from '../../commands/delete-volume.ts';
 import { type UpdateVolumePatch, updateVolume } from '../../commands/update-volume.ts';
+import type { Filter } from '../../db/list-query.ts';
 import { countVolumes, listVolumeKeys, summarizeVolumes, type VolumeField } from '../../db/volumes.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput, VolumeNotFound } from '../../model/errors.ts';
@@ -20,7 +21,7 @@ import {
   trimmed,
   Uuid,
 } from '../body.ts';
-import { type FilterRule, textFilter, textsOf } from '../filters.ts';
+import { entries, type FilterRule, hostFilter, wordsOf } from '../filters.ts';
 import {
   CONSUMES_QUOTA,
   CREATE_FROM_BACKUP,
@@ -38,7 +39,15 @@ import {
 import { queryBoolean, readBoolean } from '../query.ts';
 import { route } from '../route.ts';
 import { type Kind, shown, showOne, showPage, wanted } from './show.ts';
-import { statusesShownAs, volumeCreated, volumeDetail, volumeSummary, volumeUpdated } from './volume-view.ts';
+import {
+  isShownAdminMetadata,
+  statusesShownAs,
+  statusesShownWith,
+  volumeCreated,
+  volumeDetail,
+  volumeSummary,
+  volumeUpdated,
+} from './volume-view.ts';
 
 /** At least what every create may say, `more` of a later version, and below 3.53 anything else. */
 const createBody = <More extends Record<string, ReturnType<typeof Maybe>>>(more: More, additionalProperties: boolean) =>
@@ -79,14 +88,8 @@ const updateBody = (rest: { readonly additionalProperties: boolean; readonly min
 
 const statusRule: FilterRule<VolumeField> = {
   field: 'status',
-  as: (text) => [{ is: 'in', field: 'status', values: textsOf(text).flatMap(statusesShownAs) }],
-};
-
-/** `node@backend` names all its pools. */
-const hostRule: FilterRule<VolumeField> = {
-  field: 'host',
-  as: (text) =>
-    text.includes('#') ? [textFilter('host', text)] : [{ is: 'starts-with', field: 'host', text: `${text}#` }],
+  as: (text) => [{ is: 'in', field: 'status', values: wordsOf(text).flatMap(statusesShownAs) }],
+  like: (text) => [{ is: 'in', field: 'status', values: statusesShownWith(text) }],
 };
 
 const bootableRule: FilterRule<VolumeField> = { field: 'bootable', as: bootableFilter };
@@ -97,6 +100,13 @@ function bootableFilter(text: string, version: Microversion) {
   return [{ is: 'equal', field: 'bootable', value }] as const;
 }
 
+/** By what is shown as metadata, whoever wrote it. A key of the user's under one of ours is found too, as Cinder does. */
+function metadataFilters(text: string): readonly Filter<VolumeField>[] {
+  return entries<VolumeField>('metadata', 'metadata', text).map((entry) =>
+    isShownAdminMetadata(entry.key) ? { is: 'any-of', filters: [entry, { ...entry, field: 'adminMetadata' }] } : entry,
+  );
+}
+
 export const volumeKind: Kind<Volume> = {
   resource: 'volume',
   keys: listVolumeKeys,
@@ -104,30 +114,30 @@ export const volumeKind: Kind<Volume> = {
   notFound: (id) => new VolumeNotFound(id),
   sortKeys: () => SORT_KEYS,
   filters: {
-    id: { field: 'id', as: 'text' },
+    id: { field: 'id', as: 'word' },
     name: { field: 'name', as: 'text' },
     display_name: { field: 'name', as: 'text' },
     description: { field: 'description', as: 'text' },
     display_description: { field: 'description', as: 'text' },
     status: statusRule,
     size: { field: 'sizeGiB', as: 'integer' },
-    project_id: { field: 'projectId', as: 'text' },
-    user_id: { field: 'userId', as: 'text' },
-    host: hostRule,
-    availability_zone: { field: 'availabilityZone', as: 'text' },
-    volume_type_id: { field: 'volumeTypeId', as: 'text' },
-    snapshot_id: { field: 'snapshotId', as: 'text' },
-    source_volid: { field: 'sourceVolumeId', as: 'text' },
-    attach_status: { field: 'attachStatus', as: 'text' },
-    migration_status: { field: 'migrationStatus', as: 'text' },
-    replication_status: { field: 'replicationStatus', as: 'text' },
-    encryption_key_id: { field: 'encryptionKeyId', as: 'text' },
-    provider_id: { field: 'providerId', as: 'text' },
+    project_id: { field: 'projectId', as: 'word' },
+    user_id: { field: 'userId', as: 'word' },
+    host: { field: 'host', as: (text) => [hostFilter('host', text)] },
+    availability_zone: { field: 'availabilityZone', as: 'word' },
+    volume_type_id: { field: 'volumeTypeId', as: 'word' },
+    snapshot_id: { field: 'snapshotId', as: 'word' },
+    source_volid: { field: 'sourceVolumeId', as: 'word' },
+    attach_status: { field: 'attachStatus', as: 'word' },
+    migration_status: { field: 'migrationStatus', as: 'word' },
+    replication_status: { field: 'replicationStatus', as: 'word' },
+    encryption_key_id: { field: 'encryptionKeyId', as: 'word' },
+    provider_id: { field: 'providerId', as: 'word' },
     bootable: bootableRule,
     multiattach: { field: 'multiattach', as: 'boolean' },
-    metadata: { field: 'metadata', as: 'entries' },
+    metadata: { field: 'metadata', as: metadataFilters },
     glance_metadata: { field: 'imageMetadata', as: 'entries', since: FILTER_BY_IMAGE_METADATA },
-    group_id: { field: 'groupId', as: 'text', since: FILTER_BY_GROUP },
+    group_id: { field: 'groupId', as: 'word', since: FILTER_BY_GROUP },
     consumes_quota: { field: 'usesQuota', as: 'boolean', since: CONSUMES_QUOTA },
     created_at: { field: 'createdAt', as: 'time' },
     updated_at: { field: 'updatedAt', as: 'time' },
