@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { uuid } from '../../src/lib/clock.ts';
+import { identityWorld } from './identity-world.ts';
 import { freshWorld, PROJECT, USER, until, type World } from './world.ts';
 
 const BASE = `http://pumice.test:8776`;
@@ -118,6 +119,38 @@ describe('a volume is shown', () => {
       'os-vol-mig-status-attr:name_id': null,
     });
     assert.match(volume.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/);
+  });
+
+  it('to everybody with what administrators keep of it as readonly and attached_mode', async (context) => {
+    const world = await identityWorld(context);
+    const token = await world.signIn('bob');
+    const metadata = { a: 'b', attached_mode: 'of the user' };
+    const { id } = await world.volume({ metadata, adminMetadata: { attached_mode: 'rw', format: 'raw' } });
+    const shown = async (): Promise<object[]> => [
+      (await world.as(token, 'GET', `/volumes/${id}`)).body.volume.metadata,
+      (await world.as(token, 'GET', '/volumes/detail')).body.volumes[0].metadata,
+      (await world.as(token, 'PUT', `/volumes/${id}`, { volume: { name: 'x' } })).body.volume.metadata,
+    ];
+    for (const each of await shown()) assert.deepEqual(each, { a: 'b', attached_mode: 'rw' });
+    const readonly = { 'os-update_readonly_flag': { readonly: true } };
+    assert.equal((await world.as(token, 'POST', `/volumes/${id}/action`, readonly)).status, 202);
+    for (const each of await shown()) assert.deepEqual(each, { a: 'b', attached_mode: 'rw', readonly: 'True' });
+    assert.deepEqual((await world.as(token, 'GET', `/volumes/${id}/metadata`)).body, { metadata });
+    assert.equal((await world.as(token, 'DELETE', `/volumes/${id}/metadata/readonly`)).status, 404);
+    assert.deepEqual((await world.as(token, 'GET', '/volumes/summary')).body['volume-summary'].metadata, {
+      a: ['b'],
+      attached_mode: ['of the user'],
+    });
+    for (const [text, count] of [
+      ["{'readonly': 'True'}", 1],
+      ["{'readonly': 'False'}", 0],
+      ["{'attached_mode': 'rw', 'a': 'b'}", 1],
+      ["{'attached_mode': 'of the user'}", 1],
+      ["{'format': 'raw'}", 0],
+    ] as const) {
+      const found = await world.as(token, 'GET', `/volumes?${new URLSearchParams({ metadata: text })}`);
+      assert.equal(found.body.volumes.length, count, text);
+    }
   });
 
   it('under a plainer status while it is taken over', async (context) => {

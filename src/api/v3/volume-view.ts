@@ -66,7 +66,7 @@ export const volumeDetail: View<WithAttachments> = {
   show: (volume, viewer) => ({
     ...answerFields(volume, viewer),
     attachments: volume.attachments.map((each) => attachmentShown(each, viewer)),
-    metadata: metadataShown(volume, viewer),
+    metadata: metadataShown(volume),
     ...(viewer.attributes.tenant && { 'os-vol-tenant-attr:tenant_id': volume.projectId }),
     ...(viewer.attributes.host && { 'os-vol-host-attr:host': volume.host }),
     ...(viewer.attributes.migration && {
@@ -84,7 +84,7 @@ export const volumeCreated = (volume: Volume, viewer: Viewer): object => answerF
 /** The answer to an update. */
 export const volumeUpdated = (volume: Volume, viewer: Viewer): object => ({
   ...answerFields(volume, viewer),
-  metadata: metadataShown(volume, viewer),
+  metadata: metadataShown(volume),
 });
 
 /** `GET volumes`. */
@@ -160,8 +160,8 @@ function serviceId({ host }: Volume, { names }: Viewer): string | null {
   return host === null ? null : (names.serviceId(hostOf(host)) ?? null);
 }
 
-function metadataShown({ metadata, adminMetadata }: Volume, { isAdmin }: Viewer): Metadata {
-  const added = !isAdmin ? [] : SHOWN_ADMIN_METADATA.filter((key) => key in adminMetadata);
+function metadataShown({ metadata, adminMetadata }: Volume): Metadata {
+  const added = SHOWN_ADMIN_METADATA.filter((key) => key in adminMetadata);
   if (added.length === 0) return metadata;
   return { ...metadata, ...Object.fromEntries(added.map((key) => [key, adminMetadata[key] ?? ''])) };
 }
