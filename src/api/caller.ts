@@ -7,18 +7,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AskedFor } from '../model/access-rules.ts';
 import type { Caller } from '../model/caller.ts';
+import { headerText } from './decode.ts';
 
 const ROLES = ['admin', 'member', 'reader'] as const;
 const SERVICE_ROLES = ['service'] as const;
 
 /** Undefined when there is no token. */
 export function callerOf(headers: IncomingHttpHeaders, requestId: string): Caller | undefined {
-  const token = headers['x-auth-token'];
-  if (typeof token !== 'string' || token === '') return undefined;
+  const token = headerText(headers, 'x-auth-token');
+  if (token === undefined) return undefined;
   const colon = token.indexOf(':');
   const userId = colon < 0 ? token : token.slice(0, colon);
   const projectId = colon < 0 ? '' : token.slice(colon + 1);
-  const serviceRoles = one(headers['x-service-token']) === undefined ? [] : SERVICE_ROLES;
+  const serviceRoles = headerText(headers, 'x-service-token') === undefined ? [] : SERVICE_ROLES;
   return {
     userId,
     projectId: projectId === '' ? userId : projectId,
@@ -46,10 +47,7 @@ export interface Invitation {
 
 /** What a client without a token may come back with. */
 export function invitation(headers: IncomingHttpHeaders): Invitation {
-  const userId = one(headers['x-auth-user']) ?? 'admin';
-  const projectId = one(headers['x-auth-project-id']) ?? 'admin';
+  const userId = headerText(headers, 'x-auth-user') ?? 'admin';
+  const projectId = headerText(headers, 'x-auth-project-id') ?? 'admin';
   return { token: `${userId}:${projectId}`, projectId };
 }
-
-const one = (header: string | string[] | undefined): string | undefined =>
-  typeof header === 'string' && header !== '' ? header : undefined;

@@ -172,6 +172,7 @@ function checkPath(params: Readonly<Record<string, string>>, caller: Caller, isP
   }
   for (const name in params) {
     if (params[name] === '') throw new RouteNotFound('The resource could not be found.');
+    if (params[name]?.includes('\0')) throw new InvalidInput('A path may not contain the NUL character.');
   }
 }
 

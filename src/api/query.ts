@@ -1,20 +1,13 @@
 /** The part of a URL after the question mark, read as Cinder reads it: everything is text, the last of a name counts. */
 import { InvalidInput } from '../model/errors.ts';
+import { queryEntries } from './decode.ts';
 
 export type Query = ReadonlyMap<string, string>;
 
 const EMPTY: Query = new Map();
 
-export function parseQuery(text: string): Query {
-  if (text === '') return EMPTY;
-  const query = new Map(new URLSearchParams(text));
-  // No database keeps one, and PostgreSQL refuses to compare with one.
-  for (const [name, value] of query) {
-    if (name.includes('\0') || value.includes('\0'))
-      throw new InvalidInput('A query may not contain the NUL character.');
-  }
-  return query;
-}
+/** Throws `InvalidInput` for what cannot be decoded. */
+export const parseQuery = (text: string): Query => (text === '' ? EMPTY : queryEntries(text));
 
 const TRUE: ReadonlySet<string> = new Set(['1', 't', 'true', 'on', 'y', 'yes']);
 const FALSE: ReadonlySet<string> = new Set(['0', 'f', 'false', 'off', 'n', 'no']);

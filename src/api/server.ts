@@ -23,6 +23,7 @@ import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
 import { parseBody } from './body.ts';
 import { type Admission, invitation } from './caller.ts';
+import { bodyText } from './decode.ts';
 import { type Destination, destinations } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
@@ -88,11 +89,11 @@ export function buildApi({
   app.decorateRequest('version', OLDEST);
   app.decorateRequest('destination', null as never);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: 'string' }, (_request, text, done) =>
-    parsed(String(text), done),
+  app.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: 'buffer' }, (_request, bytes, done) =>
+    parsed(bytes as Buffer, done),
   );
-  app.addContentTypeParser('*', { parseAs: 'string' }, ({ headers }, text, done) => {
-    if (text === '' || headers['content-type'] === undefined) return parsed(String(text), done);
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, ({ headers }, bytes, done) => {
+    if (bytes.length === 0 || headers['content-type'] === undefined) return parsed(bytes as Buffer, done);
     done(new WrongMediaType('The content type of a request body must be application/json.'));
   });
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
@@ -147,9 +148,9 @@ function noSchemas(): never {
   throw new Error('No route has a schema that Fastify would compile.');
 }
 
-function parsed(text: string, done: (error: Error | null, body?: unknown) => void): void {
+function parsed(bytes: Uint8Array, done: (error: Error | null, body?: unknown) => void): void {
   try {
-    done(null, parseBody(text));
+    done(null, parseBody(bodyText(bytes)));
   } catch (error) {
     done(error as Error);
   }

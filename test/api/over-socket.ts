@@ -7,6 +7,7 @@ export interface SocketAsked {
   readonly method?: string;
   readonly version?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
 }
 
 export interface SocketAnswer {
@@ -15,26 +16,28 @@ export interface SocketAnswer {
   readonly text: string;
 }
 
-/** As a client of the tests' project, who knows the server as `pumice.test:8776`. */
+/** As a client of the tests' project, who knows the server as `pumice.test:8776`. Each character of the path up to U+00FF is sent as one byte. */
 export function askOverSocket(
   address: string,
   path: string,
-  { method = 'GET', version, headers = {} }: SocketAsked = {},
+  { method = 'GET', version, headers = {}, body }: SocketAsked = {},
 ): Promise<SocketAnswer> {
   return new Promise((resolve, reject) => {
     const sent = {
       host: 'pumice.test:8776',
       'x-auth-token': `${USER}:${PROJECT}`,
       ...(version !== undefined && { 'openstack-api-version': `volume ${version}` }),
+      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(body.length) }),
       ...headers,
     };
-    request(`${address}${path}`, { method, headers: sent, agent: false }, (answer) => {
+    const { hostname, port } = new URL(address);
+    request({ hostname, port, path, method, headers: sent, agent: false }, (answer) => {
       text(answer).then(
         (body) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: body }),
         reject,
       );
     })
       .once('error', reject)
-      .end();
+      .end(body);
   });
 }

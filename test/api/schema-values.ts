@@ -146,6 +146,7 @@ const strangeText = fc.oneof(
     'a'.repeat(256),
     'é'.repeat(300),
     '\u202e',
+    '\ud800',
     '%00',
     "'; DROP TABLE volume; --",
     '-1',
