@@ -38,6 +38,9 @@ const BASE = new Set([
   'visibility',
 ]);
 
+/** Characters of one of Glance's own keys; a property may have more. */
+const LONGEST = 255;
+
 /** Throws a `TypeError` that says what is wrong with it. */
 export function readImage(json: unknown): Image {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new TypeError('It is not an object.');
@@ -88,8 +91,10 @@ export function writeImage(image: Image): Readonly<Record<string, unknown>> {
 
 function text(from: Readonly<Record<string, unknown>>, key: string): string | null {
   const value = from[key] ?? null;
-  if (value === null || typeof value === 'string') return value;
-  throw new TypeError(`Its ${key} is not text.`);
+  if (value === null) return value;
+  if (typeof value !== 'string') throw new TypeError(`Its ${key} is not text.`);
+  if (value.length > LONGEST) throw new TypeError(`Its ${key} has more than ${LONGEST} characters.`);
+  return value;
 }
 
 function count(from: Readonly<Record<string, unknown>>, key: string): number | null {

@@ -1,11 +1,12 @@
 /** Begins a flow in a command's transaction, and gives its id; what another flow holds is told as Cinder tells a wrong state: 400. */
 import type { Tx } from '../db/writer.ts';
 import type { StartOptions } from '../engine/engine.ts';
+import { ResultTooLarge } from '../engine/failure.ts';
 import type { Flow } from '../engine/flow.ts';
 import type { Held } from '../engine/journal.ts';
 import type { Journaled } from '../engine/task.ts';
 import type { Caller } from '../model/caller.ts';
-import { ResourceHeld } from '../model/errors.ts';
+import { InvalidInput, ResourceHeld } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 
 export async function begin<I extends object, S extends object>(
@@ -16,7 +17,12 @@ export async function begin<I extends object, S extends object>(
   input: I & Journaled<I>,
   options: Pick<StartOptions, 'resource' | 'holds'> & { readonly projectId: string },
 ): Promise<string> {
-  return desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });
+  try {
+    return await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });
+  } catch (error) {
+    if (!(error instanceof ResultTooLarge)) throw error;
+    throw new InvalidInput('The request names more at once than one operation can take.', { cause: error });
+  }
 }
 
 function refusal(held: Held): ResourceHeld {

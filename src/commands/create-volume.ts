@@ -8,6 +8,7 @@ import { checkVolumeSize, take } from '../flows/quota.ts';
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput } from '../model/errors.ts';
+import { capturedMetadata, factsOf, type Image } from '../model/image.ts';
 import { volumeQuota } from '../model/quota.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { readHints } from '../scheduler/hints.ts';
@@ -72,6 +73,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       sourceVolumeId: wish.sourceVolumeId,
       multiattach: isMultiattach(type),
       metadata: wish.metadata,
+      imageMetadata: source.is === 'image' ? capturedMetadata(source.image) : null,
     });
     await checkNotEncrypted(tx.db, type);
     const input = {
@@ -80,7 +82,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       resourceBackend: 'origin' in source ? source.origin.host : null,
       differentFrom: await poolsOf(tx, hints.differentHost),
       sameAs: await poolsOf(tx, hints.sameHost),
-      image,
+      image: source.is === 'image' ? factsOf(source.image) : null,
     };
     await begin(desk, tx, caller, flow, input, {
       resource: volumeResource(volume.id),
@@ -101,5 +103,6 @@ function holdsOf(source: Source) {
 /** Null when the hint was not given; volumes that are not there, or not placed yet, have no pool. */
 async function poolsOf({ db }: Tx, ids: readonly string[]): Promise<readonly string[] | null> {
   if (ids.length === 0) return null;
-  return (await findVolumes(db, ids)).flatMap(({ host }) => (host === null ? [] : [host]));
+  const pools = (await findVolumes(db, ids)).flatMap(({ host }) => (host === null ? [] : [host]));
+  return [...new Set(pools)];
 }

@@ -31,7 +31,7 @@ export interface DeleteVolumeOptions {
 }
 
 /** Deleted with their volume at once: so many fit in the input of a flow. */
-const MOST_SNAPSHOTS = 400;
+const MOST_SNAPSHOTS = 350;
 
 export async function deleteVolume(
   desk: Desk,

@@ -38,7 +38,7 @@ export interface CreateVolume {
   /** Hints: the pools of the volumes they named; null is no hint. */
   readonly differentFrom: readonly string[] | null;
   readonly sameAs: readonly string[] | null;
-  /** As the image service described it to the caller. */
+  /** As the image service described it to the caller; of what is remembered of it the row has all (`factsOf`). */
   readonly image: Image | null;
 }
 
@@ -54,7 +54,8 @@ export type VolumeSpec = { readonly status: VolumeStatus } & (
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async ({ volumeId }: CreateVolume, _outcome, { tx, failures, ...context }) => {
-    if (!(await updateVolume(tx, volumeId, { status: 'error' }))) return;
+    // It has nothing of the image it was to be made from.
+    if (!(await updateVolume(tx, volumeId, { status: 'error', imageMetadata: null }))) return;
     const volume = await getVolume(tx.db, volumeId);
     const { sizeGiB } = volume;
     await tellUser(tx, 'create-volume', failures[0], volume, context);
@@ -162,10 +163,25 @@ const CreateVolumeFromSpec = world({
   },
 });
 
-/** What the source says of being a disk to boot from, all of it or none. */
+type Booting = CreateVolume & { readonly volumeSpec: VolumeSpec };
+
+/** What the source says of being a disk to boot from, all of it or none. Of an image the row has it already. */
 const HandleBootable = record({
   name: 'handle_bootable_volume',
-  execute: async ({ volumeId, volumeSpec, image }: CreateVolume & { volumeSpec: VolumeSpec }, { tx }) => {
+  execute: async ({ volumeId, volumeSpec }: Booting, { tx }) => {
+    if (volumeSpec.type === 'image') {
+      await updateVolume(tx, volumeId, { bootable: true });
+      return;
+    }
+    const inherited = await inheritedMetadata(tx, volumeSpec);
+    if (inherited !== undefined) await updateVolume(tx, volumeId, { bootable: true, imageMetadata: inherited });
+  },
+});
+
+/** The input has the whole image. */
+const HandleBootableV1 = record({
+  name: HandleBootable.name,
+  execute: async ({ volumeId, volumeSpec, image }: Booting, { tx }) => {
     const inherited =
       image !== null && volumeSpec.type === 'image' ? capturedMetadata(image) : await inheritedMetadata(tx, volumeSpec);
     if (inherited !== undefined) await updateVolume(tx, volumeId, { bootable: true, imageMetadata: inherited });
@@ -215,27 +231,33 @@ const fromSpec = flow<{ volumeRef: VolumeRef; volumeSpec: VolumeSpec; pool: stri
   .add(CreateVolumeFromSpec)
   .build({ version: 1 });
 
-export const createVolume = flow<CreateVolume>('create_volume')
-  .add(ErrorOut)
-  .add(ExtractVolumeRef)
-  .attempts(
-    'on_failure_reschedule',
-    {
-      limit: ({ maxAttempts }) => maxAttempts,
-      remember: ({ pool }) => pool ?? null,
-      rejected: async ({ volumeId }, _rejection, { tx }) => {
-        await updateVolume(tx, volumeId, { status: 'creating', scheduledAt: now() });
+const create = (handleBootable: typeof HandleBootable, version: number) =>
+  flow<CreateVolume>('create_volume')
+    .add(ErrorOut)
+    .add(ExtractVolumeRef)
+    .attempts(
+      'on_failure_reschedule',
+      {
+        limit: ({ maxAttempts }) => maxAttempts,
+        remember: ({ pool }) => pool ?? null,
+        rejected: async ({ volumeId }, _rejection, { tx }) => {
+          await updateVolume(tx, volumeId, { status: 'creating', scheduledAt: now() });
+        },
       },
-    },
-    (attempt) =>
-      attempt
-        .add(ScheduleCreateVolume)
-        .lane(({ pool }) => `host:${hostOf(pool)}`)
-        .add(ExtractVolumeSpec)
-        .add(NotifyVolumeAction)
-        .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
-        .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', createFromImage),
-  )
-  .add(HandleBootable)
-  .add(CreateVolumeOnFinish)
-  .build({ version: 1 });
+      (attempt) =>
+        attempt
+          .add(ScheduleCreateVolume)
+          .lane(({ pool }) => `host:${hostOf(pool)}`)
+          .add(ExtractVolumeSpec)
+          .add(NotifyVolumeAction)
+          .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
+          .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', createFromImage),
+    )
+    .add(handleBootable)
+    .add(CreateVolumeOnFinish)
+    .build({ version });
+
+export const createVolume = create(HandleBootable, 2);
+
+/** Its input carried the image with all its metadata, which may be longer than a journal takes. */
+export const createVolumeV1 = create(HandleBootableV1, 1);

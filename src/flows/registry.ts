@@ -1,7 +1,7 @@
 /** Every flow this version knows, old versions included while any of them may be in flight. */
 import type { AnyFlow } from '../engine/flow.ts';
 import { createSnapshot } from './create-snapshot.ts';
-import { createVolume } from './create-volume.ts';
+import { createVolume, createVolumeV1 } from './create-volume.ts';
 import { deleteSnapshot } from './delete-snapshot.ts';
 import { deleteVolume } from './delete-volume.ts';
 import { extendVolume } from './extend-volume.ts';
@@ -14,6 +14,7 @@ import { unmanageVolume } from './unmanage-volume.ts';
 
 export const FLOWS: readonly AnyFlow[] = [
   createVolume,
+  createVolumeV1,
   deleteVolume,
   extendVolume,
   manageExisting,

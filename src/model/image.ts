@@ -54,6 +54,9 @@ export interface ImageStore {
 export const isSigned = ({ properties }: Image): boolean =>
   Object.keys(properties).some((name) => name.toLowerCase().startsWith('img_signature'));
 
+/** The image without what is only remembered of it, which may be long: enough to read it, at most a few kilobytes. */
+export const factsOf = (image: Image): Image => ({ ...image, name: null, properties: {} });
+
 /** Base keys win over properties of the same name (S67, S68). Null values are left out; all values are text. */
 export function capturedMetadata(image: Image): Record<string, string> {
   const base: Record<string, string | number | null> = {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CreateVolumeWish, createVolume as command } from '../../src/commands/create-volume.ts';
-import { getVolume, listVolumes } from '../../src/db/volumes.ts';
+import type { Desk } from '../../src/commands/desk.ts';
+import { getVolume, listVolumes, updateVolume } from '../../src/db/volumes.ts';
 import type { Call, ImageFile, VolumeRef } from '../../src/drivers/driver.ts';
-import { createVolume } from '../../src/flows/create-volume.ts';
+import { type CreateVolume, createVolume, createVolumeV1 } from '../../src/flows/create-volume.ts';
 import { BackendFull } from '../../src/model/errors.ts';
 import { capturedMetadata } from '../../src/model/image.ts';
 import { Gate } from '../engine/gate.ts';
@@ -28,7 +29,7 @@ interface Origin {
   readonly host?: string;
 }
 
-const created = (given: (site: Site) => Promise<Origin>) =>
+const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: Site) => Desk = (desk) => desk) =>
   onSite(async (site) => {
     const origin = await given(site);
     const before = { objects: site.objects(), volumes: await listVolumes(site.database.read, {}) };
@@ -37,7 +38,11 @@ const created = (given: (site: Site) => Promise<Origin>) =>
     const told = async () => (await site.events()).filter((event) => event.startsWith('volume.'));
     return {
       begin: async (desk) => {
-        ({ id } = await command(desk, caller, volumeWish({ sizeGiB: 2, metadata: { color: 'grey' }, ...origin.wish })));
+        ({ id } = await command(
+          as(desk, site),
+          caller,
+          volumeWish({ sizeGiB: 2, metadata: { color: 'grey' }, ...origin.wish }),
+        ));
       },
       done: async () => {
         const made = await volume();
@@ -58,7 +63,12 @@ const created = (given: (site: Site) => Promise<Origin>) =>
         assert.deepEqual(await site.messages(), []);
       },
       undone: async () => {
-        assert.partialDeepStrictEqual(await volume(), { status: 'error', host: null, launchedAt: null });
+        assert.partialDeepStrictEqual(await volume(), {
+          status: 'error',
+          host: null,
+          launchedAt: null,
+          imageMetadata: null,
+        });
         assert.deepEqual(site.objects(), before.objects);
         assert.ok(!(await told()).includes('volume.create.end'));
         assert.equal((await site.messages()).length, 1);
@@ -103,7 +113,8 @@ proveVariant(
   'create_volume from an image that is downloaded and converted',
   createVolume,
   created(async (site) => {
-    const image = await site.images.add({ diskFormat: 'qcow2' }, (await diskImages()).qcow2);
+    const properties = { long: 'y'.repeat(65_535), longer: '"'.repeat(65_535) };
+    const image = await site.images.add({ diskFormat: 'qcow2', properties }, (await diskImages()).qcow2);
     return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
   }),
 );
@@ -127,7 +138,26 @@ proveVariant(
     return { wish: {}, host: 'node@beta#beta' };
   }),
 );
+proveVariant(
+  'create_volume as version 1 began it, with the whole image in its input',
+  createVolumeV1,
+  created(async (site) => {
+    const image = await site.images.add({ diskFormat: 'raw', properties: { os: 'x' } }, (await diskImages()).raw);
+    return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+  }, asVersion1),
+);
 provesEveryTask(createVolume);
+
+/** What a service of the version before has begun: the row knows nothing of the image, the flow all. */
+function asVersion1(desk: Desk, site: Site): Desk {
+  const begin: Desk['engine']['begin'] = async (tx, _flow, input, options) => {
+    const { volumeId, image } = input as unknown as CreateVolume;
+    await updateVolume(tx, volumeId, { imageMetadata: null });
+    const whole = image && (await site.images.show(image.id, 'service', new AbortController().signal));
+    return desk.engine.begin(tx, createVolumeV1, { ...(input as unknown as CreateVolume), image: whole }, options);
+  };
+  return { ...desk, engine: { begin } as Desk['engine'] };
+}
 
 /** Whatever the file system of the tests can do, these backends take an image as it lies. */
 function sharesImages(site: Site): void {

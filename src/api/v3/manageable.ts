@@ -9,7 +9,18 @@ import { manageVolume } from '../../commands/manage-volume.ts';
 import { Type } from '../../lib/schema.ts';
 import { ClusterNotFound, InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { LooseBoolean, Maybe, MetadataBody, NAMED, named, strictSince353, Text255, trimmed, Uuid } from '../body.ts';
+import {
+  CLOSED,
+  LooseBoolean,
+  Maybe,
+  MetadataBody,
+  NAMED,
+  named,
+  strictSince353,
+  Text255,
+  trimmed,
+  Uuid,
+} from '../body.ts';
 import { MANAGE_ON_CLUSTER, MANAGEABLE_LISTS, MANAGEABLE_LISTS_OF_CLUSTER, OLDEST } from '../microversion.ts';
 import { type PageQuery, pageOf } from '../page.ts';
 import { parseLiteral } from '../python-literal.ts';
@@ -21,7 +32,7 @@ import { volumeCreated } from './volume-view.ts';
 
 /** `{"source-name": …}` or `{"source-id": …}`, or the name alone. */
 const Reference = Type.Union([
-  Type.Record(Type.String(), Text255, { minProperties: 1, maxProperties: 8 }),
+  Type.Record(Type.String({ pattern: '^.{1,255}$' }), Text255, { ...CLOSED, minProperties: 1, maxProperties: 8 }),
   Type.String({ minLength: 1, maxLength: 255 }),
 ]);
 
