@@ -45,6 +45,7 @@ export const SNAPSHOT_USER: Microversion = 41;
 export const EXTEND_IN_USE: Microversion = 42;
 export const ATTACHMENT_COMPLETE: Microversion = 44;
 export const COUNT: Microversion = 45;
+export const SERVER_IMAGES: Microversion = 46;
 export const CREATE_FROM_BACKUP: Microversion = 47;
 export const SHARED_TARGETS: Microversion = 48;
 export const BACKEND_STATE: Microversion = 49;

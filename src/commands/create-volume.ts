@@ -8,13 +8,14 @@ import { checkVolumeSize, take } from '../flows/quota.ts';
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput } from '../model/errors.ts';
-import { capturedMetadata, factsOf, type Image } from '../model/image.ts';
+import { capturedMetadata, factsOf } from '../model/image.ts';
 import { volumeQuota } from '../model/quota.ts';
+import { bootSnapshotOf } from '../model/server-image.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { readHints } from '../scheduler/hints.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
-import { findReadableImage } from './find-image.ts';
+import { checkReadable, findActiveImage } from './find-image.ts';
 import { checkNotEncrypted, checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
 import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
 
@@ -30,6 +31,8 @@ export interface CreateVolumeWish {
   readonly snapshotId: string | null;
   /** Its id, its URL, or a name that it alone has. */
   readonly imageId: string | null;
+  /** An image of a server that boots from a volume stands for the snapshot that it names. */
+  readonly serverImages: boolean;
   readonly metadata: Metadata;
   /** As the client sent them. */
   readonly hints: unknown;
@@ -41,10 +44,13 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
   const sources = [wish.sourceVolumeId, wish.snapshotId, wish.imageId].filter((each) => each !== null);
   if (sources.length > 1) throw new InvalidInput('A volume is made from one thing: a snapshot, a volume or an image.');
   const hints = readHints(wish.hints);
-  const image = wish.imageId === null ? null : await findReadableImage(desk.tools.images, caller, wish.imageId);
+  const image = wish.imageId === null ? null : await findActiveImage(desk.tools.images, caller, wish.imageId);
+  const bootSnapshotId = image !== null && wish.serverImages ? bootSnapshotOf(image) : null;
+  if (image !== null && bootSnapshotId === null) checkReadable(image);
+  const origin = bootSnapshotId === null ? { ...wish, image } : { ...wish, snapshotId: bootSnapshotId, image: null };
 
   return desk.db.write(async (tx) => {
-    const source = await findSource(tx, caller, { ...wish, image });
+    const source = await findSource(tx, caller, origin);
     const sizeGiB = sizeFor(wish.sizeGiB, source);
     const type = await chooseType(tx.db, caller, wish.volumeType, source, desk.config);
     if (isMultiattach(type)) wish.demand('volume:multiattach');
@@ -69,7 +75,7 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       availabilityZone: zone,
       volumeTypeId: type.id,
       bootable: 'origin' in source && source.origin.bootable,
-      snapshotId: wish.snapshotId,
+      snapshotId: origin.snapshotId,
       sourceVolumeId: wish.sourceVolumeId,
       multiattach: isMultiattach(type),
       metadata: wish.metadata,

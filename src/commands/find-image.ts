@@ -7,9 +7,9 @@ const PATIENCE_MS = 30_000;
 
 /**
  * Asked with the caller's own right, before any transaction: it may take a while. Rejects with 400 for an image that is not there or
- * cannot be read, 409 when the name is not enough, 503 when nobody can say.
+ * not active, 409 when the name is not enough, 503 when nobody can say.
  */
-export async function findReadableImage(images: ImageStore, caller: Caller, reference: string): Promise<Image> {
+export async function findActiveImage(images: ImageStore, caller: Caller, reference: string): Promise<Image> {
   const image = await find(images, caller, reference).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === 'TimeoutError')
       throw new ImageServiceUnavailable('The image service is too slow.', { cause: error });
@@ -17,9 +17,15 @@ export async function findReadableImage(images: ImageStore, caller: Caller, refe
   });
   const { id, status } = image;
   if (status !== 'active') throw new ImageUnacceptable(`Image ${id} is ${status}; only an active one can be read.`);
-  if (isSigned(image))
-    throw new ImageUnacceptable(`Image ${id} is signed; signatures of images cannot be verified, so it is not used.`);
   return image;
+}
+
+/** Throws when its bytes may not be used. */
+export function checkReadable(image: Image): void {
+  if (isSigned(image))
+    throw new ImageUnacceptable(
+      `Image ${image.id} is signed; signatures of images cannot be verified, so it is not used.`,
+    );
 }
 
 async function find(images: ImageStore, caller: Caller, reference: string): Promise<Image> {

@@ -1,5 +1,7 @@
 /** `volumes`, version by version: what is shown, and what may be asked. */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { uuid } from '../../src/lib/clock.ts';
 import { identityWorld } from './identity-world.ts';
@@ -216,6 +218,33 @@ describe('a create', () => {
       const answer = await create(world, { ...nothing, size: 1 }, version, { 'OS-SCH-HNT:scheduler_hints': null });
       assert.equal(answer.status, 202, answer.text);
       assert.equal(answer.body.volume.status, 'creating');
+    }
+  });
+
+  it('from 3.46 on from the snapshot that the image of a server names, before from the image', async (context) => {
+    const world = await freshWorld(context);
+    const source = await world.volume({ host: 'node@file#file', availabilityZone: 'nova' });
+    const { id: snapshotId } = await world.snapshot(source);
+    const id = uuid();
+    const device = { source_type: 'snapshot', destination_type: 'volume', boot_index: 0, device_name: '/dev/vda' };
+    const image = {
+      id,
+      status: 'active',
+      visibility: 'public',
+      size: 0,
+      block_device_mapping: JSON.stringify([{ ...device, snapshot_id: snapshotId }]),
+    };
+    const directory = join(world.config.data_directory, 'images');
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, `${id}.json`), JSON.stringify(image));
+    await writeFile(join(directory, `${id}.image`), '');
+    for (const [version, wanted] of [
+      ['3.45', null],
+      ['3.46', snapshotId],
+    ] as const) {
+      const answer = await world.ask('POST', '/volumes', { version, body: { volume: { size: 1, imageRef: id } } });
+      assert.equal(answer.status, 202, answer.text);
+      assert.equal(answer.body.volume.snapshot_id, wanted, version);
     }
   });
 

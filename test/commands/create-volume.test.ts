@@ -9,9 +9,10 @@ import { recordHeartbeat, updateService } from '../../src/db/services.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Caller } from '../../src/model/caller.ts';
+import type { Image } from '../../src/model/image.ts';
 import type { Volume } from '../../src/model/volume.ts';
 import type { NewVolumeType, VolumeType } from '../../src/model/volume-type.ts';
-import { givenSnapshot, givenVolume } from '../flows/given.ts';
+import { contentOf, givenSnapshot, givenVolume } from '../flows/given.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
 import { caller, PROJECT } from '../flows/site.ts';
 import { diskImages } from '../flows/site-images.ts';
@@ -49,6 +50,24 @@ async function givenImage(live: LiveSite, wanted: Partial<Parameters<LiveSite['s
     (await diskImages()).qcow2,
   );
 }
+
+/** It has no data. */
+const SERVER_IMAGE: Image = {
+  id: uuid(),
+  name: 'server',
+  status: 'active',
+  visibility: 'private',
+  owner: PROJECT,
+  diskFormat: null,
+  containerFormat: null,
+  sizeBytes: 0,
+  virtualSizeBytes: null,
+  minDiskGiB: 0,
+  minRamMiB: 0,
+  checksum: null,
+  hash: null,
+  properties: {},
+};
 
 describe('creating a volume', () => {
   it('leaves a row, its quota, its holds and a flow, and nothing that is done already', async (context) => {
@@ -239,6 +258,73 @@ describe('creating a volume', () => {
       await limited({ gigabytes: 4 }, 'VolumeSizeExceedsAvailableQuota', { sizeGiB: 5 });
       await limited({ gigabytes___DEFAULT__: 4 }, 'VolumeSizeExceedsAvailableQuota', { sizeGiB: 5 });
       await limited({ per_volume_gigabytes: 4 }, 'VolumeSizeExceedsLimit', { sizeGiB: 5 });
+    });
+  });
+
+  describe('from the image of a server that boots from a volume', () => {
+    const mapped = (live: LiveSite, mapping: unknown, more: Partial<Image> = {}): void => {
+      const text = typeof mapping === 'string' ? mapping : JSON.stringify(mapping);
+      const image = { ...SERVER_IMAGE, properties: { block_device_mapping: text }, ...more };
+      live.site.images.show = async () => image;
+    };
+    const boot = (snapshotId: unknown) => ({ source_type: 'snapshot', boot_index: 0, snapshot_id: snapshotId });
+    const wish = { imageId: SERVER_IMAGE.id, serverImages: true, sizeGiB: null } as const;
+
+    it('is made from the snapshot that the image names, as if that had been asked for', async (context) => {
+      const live = await liveSite(context);
+      const gold = await givenType(live, {});
+      const imageMetadata = { image_id: 'i', os: 'x' };
+      const source = await givenVolume(live.site, { sizeGiB: 2, bootable: true, volumeTypeId: gold.id });
+      const snapshot = await givenSnapshot(live.site, source, { imageMetadata, volumeTypeId: gold.id });
+      mapped(live, [{ source_type: 'blank', boot_index: 0 }, { ...boot(uuid()), boot_index: 1 }, boot(snapshot.id)]);
+      const volume = await live.settledVolume(await create(live, wish));
+      assert.partialDeepStrictEqual(volume, {
+        status: 'available',
+        sizeGiB: 2,
+        snapshotId: snapshot.id,
+        volumeTypeId: gold.id,
+        bootable: true,
+        imageMetadata,
+      });
+      assert.deepEqual(live.site.content(`alpha/volume-${volume.id}`, contentOf(snapshot).length), contentOf(snapshot));
+      await refusedCreate(live, { ...wish, sizeGiB: 1 }, invalid(/smaller/));
+    });
+
+    it('is refused when the snapshot is not there for the caller, cannot be read, or the mapping cannot', async (context) => {
+      const live = await liveSite(context, resting);
+      const source = await givenVolume(live.site);
+      const snapshot = await givenSnapshot(live.site, source);
+      const gone: Refusal = { name: 'SnapshotNotFound', status: 404 };
+      mapped(live, [boot(snapshot.id)]);
+      await refusedCreate(live, wish, gone, stranger);
+      for (const id of [uuid(), 'no-id', '\0', 7, null]) {
+        mapped(live, [boot(id)]);
+        await refusedCreate(live, wish, gone);
+      }
+      for (const broken of ['[', '{}', '7', 'null', '\0']) {
+        mapped(live, broken);
+        const unreadable: Refusal = { name: 'ImageUnacceptable', status: 400, message: /block_device_mapping/ };
+        await refusedCreate(live, wish, unreadable);
+      }
+      mapped(live, [boot(snapshot.id)], { status: 'queued' });
+      await refusedCreate(live, wish, { name: 'ImageUnacceptable', status: 400, message: /queued/ });
+      const busy = await givenSnapshot(live.site, source, { status: 'deleting' });
+      mapped(live, [boot(busy.id)]);
+      await refusedCreate(live, wish, { name: 'InvalidSnapshot', status: 400 });
+    });
+
+    it('is made from the image when nothing is mapped to boot from, or older clients ask', async (context) => {
+      const live = await liveSite(context, resting);
+      const source = await givenVolume(live.site);
+      const snapshot = await givenSnapshot(live.site, source);
+      for (const mapping of ['', [], [null, 7], [{ ...boot(snapshot.id), boot_index: 1 }], [{ boot_index: 0 }]]) {
+        mapped(live, mapping);
+        const { snapshotId } = await create(live, { ...wish, sizeGiB: 1 });
+        assert.equal(snapshotId, null, JSON.stringify(mapping));
+      }
+      mapped(live, [boot(snapshot.id)]);
+      const { id } = await create(live, { ...wish, sizeGiB: 1, serverImages: false });
+      assert.partialDeepStrictEqual((await live.flowOf(`volume:${id}`)).input, { image: { id: SERVER_IMAGE.id } });
     });
   });
 

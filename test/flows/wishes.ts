@@ -13,6 +13,7 @@ export const volumeWish = (wish: Partial<CreateVolumeWish> = {}): CreateVolumeWi
   sourceVolumeId: null,
   snapshotId: null,
   imageId: null,
+  serverImages: false,
   metadata: {},
   hints: undefined,
   demand: () => undefined,
