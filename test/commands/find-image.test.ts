@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
-import { findReadableImage } from '../../src/commands/find-image.ts';
+import { findActiveImage } from '../../src/commands/find-image.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { Image, ImageStore } from '../../src/model/image.ts';
@@ -29,7 +29,7 @@ async function start(t: TestContext) {
     const { owner, ...rest } = more;
     return images.add({ name, diskFormat: 'raw', ...rest, ...(owner != null && { owner }) }, source, signal);
   };
-  const find = async (reference: string): Promise<string> => (await findReadableImage(images, caller, reference)).id;
+  const find = async (reference: string): Promise<string> => (await findActiveImage(images, caller, reference)).id;
   return { add, find };
 }
 
@@ -96,6 +96,6 @@ describe('the image of a request', () => {
       throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
     };
     const images: ImageStore = { show: slow, named: slow, local: slow, fetch: slow };
-    await assert.rejects(findReadableImage(images, caller, uuid()), { name: 'ImageServiceUnavailable', status: 503 });
+    await assert.rejects(findActiveImage(images, caller, uuid()), { name: 'ImageServiceUnavailable', status: 503 });
   });
 });
