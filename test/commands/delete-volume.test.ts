@@ -49,17 +49,17 @@ describe('deleting a volume', () => {
     assert.equal((await live.flowOf(`volume:${volume.id}`)).name, 'delete_volume');
   });
 
-  it('takes four hundred snapshots with it, and is refused with more', async (context) => {
+  it('takes three hundred and fifty snapshots with it, and is refused with more', async (context) => {
     const live = await liveSite(context, resting);
     const volume = await givenVolume(live.site);
     const { id } = await givenSnapshot(live.site, volume);
     const another = async (tx: Tx): Promise<void> =>
       void (await insertSnapshot(tx, { ...(await getSnapshot(tx.db, id)), id: uuid() }));
     await live.site.database.write(async (tx) => {
-      for (let count = 1; count < 401; count += 1) await another(tx);
+      for (let count = 1; count < 351; count += 1) await another(tx);
     });
     const deleted = () => deleteVolume(live.desk, caller, volume.id, { cascade: true, force: false });
-    await refused(live, deleted, invalid(/has 401 snapshots; at most 400/));
+    await refused(live, deleted, invalid(/has 351 snapshots; at most 350/));
     await live.site.database.write((tx) => deleteSnapshotRow(tx, id));
     await deleted();
     assert.equal((await live.flowOf(`volume:${volume.id}`)).name, 'delete_volume');
