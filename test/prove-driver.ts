@@ -15,7 +15,18 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { elapsed, pause, uuid } from '../src/lib/clock.ts';
 import { type Exec, exec } from '../src/lib/exec.ts';
 import * as errors from '../src/model/errors.ts';
-import { BLOCK_BYTES, begins, block, GIB, holds, holdsZeroes, isGone, MANAGED_BYTES, same } from './drivers/content.ts';
+import {
+  BLOCK_BYTES,
+  begins,
+  block,
+  GIB,
+  holds,
+  holdsZeroes,
+  isGone,
+  MANAGED_BYTES,
+  MIB,
+  same,
+} from './drivers/content.ts';
 import { calm, type DriverWorld, perform, type Request } from './drivers/driver-world.ts';
 import { attached, EXPORT_CHANGES, keptAll } from './drivers/export-changes.ts';
 import { FAULTS, FaultyExec, type Strike } from './drivers/faulty-exec.ts';
@@ -255,7 +266,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       assert.partialDeepStrictEqual(await driver.probe('volume', scene.target.id, calm().signal), { is: 'present' });
     });
 
-    for (const format of ['raw', 'qcow2', 'vmdk', 'vdi'] as const) {
+    for (const format of ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const) {
       it(`writes the content of a ${format} image, and zeroes after it, with progress`, async (t) => {
         const { world, target } = await enter(t);
         const seen: number[] = [];
@@ -266,6 +277,17 @@ export function proveDriver(proof: DriverUnderProof): void {
         assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
       });
     }
+
+    it('takes an image that has its place reserved on a backend that has room for its data alone', async (t) => {
+      const { world, source } = await enter(t);
+      const { driver, fill } = world;
+      if (fill === undefined) return t.skip('this backend cannot be filled in a test');
+      await driver.createVolume(source, calm());
+      const empty = await fill(32 * MIB);
+      await driver.copyImageToVolume(source, images.preallocated, calm());
+      await empty();
+      await holdsZeroes(world, source);
+    });
 
     it('makes a volume of an image without a copy, or says that it cannot and makes nothing', async (t) => {
       const { world, target } = await enter(t);
@@ -278,11 +300,15 @@ export function proveDriver(proof: DriverUnderProof): void {
     });
 
     it('refuses images that point to other files or are not what they claim, and leaves the volume as it was', async (t) => {
-      const scene = await enter(t);
+      const faulty = new FaultyExec('before');
+      const scene = await enter(t, faulty.exec);
       await writtenSource(scene);
+      const given: string[] = [];
+      faulty.before = async (argv) => void given.push(argv.join(' '));
       for (const [why, image] of Object.entries(images.hostile)) {
         const copying = scene.world.driver.copyImageToVolume(scene.source, image, calm());
         await assert.rejects(copying, errors.ImageUnacceptable, why);
+        assert.ok(!given.some((argv) => argv.includes(image.path)), `a program was given ${why}`);
       }
       await assert.rejects(
         scene.world.driver.copyImageToVolume(scene.source, images.tooBig, calm()),

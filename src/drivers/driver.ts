@@ -78,7 +78,7 @@ export interface ManageableObject {
 export interface ImageFile {
   readonly path: string;
   /** As the image's metadata says. Never guessed from the bytes. */
-  readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vdi';
+  readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd';
 }
 
 export interface DriverCapabilities {
@@ -121,7 +121,8 @@ export interface VolumeDriver {
   /**
    * Fills a volume that `createVolume` made. The volume keeps its size; its whole content is the image's, then zeroes.
    * Until that is so it has the content it had.
-   * Rejects with `ImageUnacceptable` (format, backing file, external data file), `ImageTooBig`, `ImageCopyFailure`.
+   * Rejects with `ImageUnacceptable` (it is of another format, names another file, or has lost a part), `ImageTooBig`,
+   * `ImageCopyFailure`.
    */
   copyImageToVolume(volume: VolumeRef, image: ImageFile, call: Call): Promise<void>;
   /** Rejects with `VolumeIsBusy` before anything was destroyed. */

@@ -173,9 +173,14 @@ export class FileStore {
   async copy(source: string, sourceGiB: number, path: string, bytes: number, call: Call): Promise<void> {
     const sourceBytes = await this.demand(source, sourceGiB);
     if (!(await this.share(this.path(source), path, call.signal))) {
-      await this.writing((await stat(this.path(source))).blocks * 512, call.signal, async () => {
-        await sparseCopy(this.#exec, this.path(source), path, call);
-      });
+      const bytes = (await stat(this.path(source))).blocks * 512;
+      await this.writing(
+        () => bytes,
+        call.signal,
+        async () => {
+          await sparseCopy(this.#exec, this.path(source), path, call);
+        },
+      );
     }
     const copied = (await stat(path)).size;
     if (copied !== sourceBytes) throw new DriverFailed(`${source} changed its size while it was copied.`);
@@ -188,12 +193,20 @@ export class FileStore {
     return (await this.learnReflinks()) && (await reflink(this.#exec, source, path, signal));
   }
 
-  /** Runs `write`, which writes about so many bytes, when its turn has come and there is room. */
-  async writing(bytes: number, signal: AbortSignal, write: () => Promise<void>): Promise<void> {
+  /**
+   * Runs `write` when its turn has come and there is room for what it `needs`. That is asked with the bytes that are free:
+   * an estimate will do where it fits, and is made exact where it does not.
+   */
+  async writing(
+    needs: (freeBytes: number) => number | Promise<number>,
+    signal: AbortSignal,
+    write: () => Promise<void>,
+  ): Promise<void> {
     await this.#slots.run(signal, async () => {
       const { freeBytes } = await this.space();
+      const bytes = await needs(freeBytes);
       if (bytes > freeBytes) {
-        throw new BackendFull(`The copy needs ${bytes} bytes, and the backend has ${freeBytes} left.`);
+        throw new BackendFull(`The copy needs ${bytes} bytes or more, and the backend has ${freeBytes} left.`);
       }
       await write();
     });

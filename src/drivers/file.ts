@@ -38,6 +38,7 @@ import type {
 } from './driver.ts';
 import type { Exported, Exporter, ExportRef } from './exporter.ts';
 import { FileStore, GIB, inGiB } from './file-store.ts';
+import { countData } from './images/read-image.ts';
 import { LocalExports } from './local-exports.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner, unmanagedMark } from './names.ts';
@@ -171,8 +172,7 @@ export class FileDriver implements VolumeDriver {
       const sharable =
         image.format === 'raw' && (await this.#store.learnReflinks()) && (await this.#store.sameFileSystem(path));
       if (!sharable) return { cloned: false, model: {} };
-      const { virtualBytes } = await inspect(this.#exec, image, call.signal);
-      requireFits(virtualBytes, volume);
+      await inspect(this.#exec, image, call.signal, fitting(volume));
       const cloned = await this.#store.refill(this.#volume(volume), volume.sizeGiB, call.signal, (temporary) =>
         this.#store.share(path, temporary, call.signal),
       );
@@ -184,10 +184,11 @@ export class FileDriver implements VolumeDriver {
     return this.#store.doing(`copy an image to volume ${volume.id}`, call.signal, async () => {
       const full = this.#volume(volume);
       await this.#store.demand(full, volume.sizeGiB);
-      const { virtualBytes, dataBytes } = await inspect(this.#exec, image, call.signal);
-      requireFits(virtualBytes, volume);
+      const { allocatedBytes } = await inspect(this.#exec, image, call.signal, fitting(volume));
+      const needs = (free: number): number | Promise<number> =>
+        allocatedBytes <= free ? allocatedBytes : countData(image, call.signal, free);
       await this.#store.refill(full, volume.sizeGiB, call.signal, async (path) => {
-        await this.#store.writing(dataBytes, call.signal, () =>
+        await this.#store.writing(needs, call.signal, () =>
           convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
         );
         return true;
@@ -341,7 +342,9 @@ export class FileDriver implements VolumeDriver {
   }
 }
 
-function requireFits(imageBytes: number, volume: VolumeRef): void {
-  if (imageBytes <= volume.sizeGiB * GIB) return;
-  throw new ImageTooBig(`The image of ${imageBytes} bytes does not fit volume ${volume.id} of ${volume.sizeGiB} GiB.`);
+function fitting({ id, sizeGiB }: VolumeRef): (imageBytes: number) => void {
+  return (imageBytes) => {
+    if (imageBytes <= sizeGiB * GIB) return;
+    throw new ImageTooBig(`The image of ${imageBytes} bytes does not fit volume ${id} of ${sizeGiB} GiB.`);
+  };
 }

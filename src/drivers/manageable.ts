@@ -15,7 +15,7 @@ import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '..
 import type { ManageableObject, ManageRef } from './driver.ts';
 import { errno } from './file-errors.ts';
 import { type FileStore, inGiB, requireSize } from './file-store.ts';
-import { HEADER_BYTES, headerFormat } from './image-header.ts';
+import { HEADER_BYTES, headerFormat } from './images/signatures.ts';
 import { type Owner, unmanagedMark } from './names.ts';
 import { isSameFile, moveAside, removeIfThere, syncDirectory, touch } from './publish.ts';
 

@@ -1,20 +1,17 @@
 /**
- * Disk images, read by `qemu-img`, which is never trusted with a choice.
+ * Disk images, converted by `qemu-img`, which is never trusted with a choice.
  *
- * An image comes from anyone. A qcow2 whose backing file is a file of this host would be converted with that file's
- * content in it, so: the format is the one the image's metadata claims and is always passed (`-f`); a header that points
- * elsewhere is refused before `qemu-img` opens it; what `qemu-img info` then reports is searched for other files again;
- * both programs run with limited memory and time. A raw image may begin with any bytes, a qcow2 header too: it is raw.
+ * What it is given was read here before (`images/read-image.ts`), so that it finds nothing to follow. All the same: the
+ * format is always passed, never probed; what `qemu-img info` reports is searched for other files again, and must be of the
+ * size that was read; both programs run with limited memory and time.
  *
  * Paths are made absolute, since `qemu-img` takes `json:…` and `nbd:…` for more than names.
  */
-import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { ImageCopyFailure, ImageUnacceptable } from '../model/errors.ts';
 import type { Call, ImageFile } from './driver.ts';
-import { errno } from './file-errors.ts';
-import { HEADER_BYTES, headerFault } from './image-header.ts';
+import { type ImageFacts, readImage } from './images/read-image.ts';
 
 type Format = ImageFile['format'];
 
@@ -22,32 +19,27 @@ type Format = ImageFile['format'];
 const MEMORY_BYTES = 1024 ** 3;
 const INSPECT_LIMITS = { memoryBytes: MEMORY_BYTES, cpuSeconds: 30, timeoutMs: 60_000 };
 
-export interface ImageInfo {
-  /** Size of the disk the image describes. */
-  readonly virtualBytes: number;
-  /** What its content needs on a sparse file system, at most. */
-  readonly dataBytes: number;
-}
-
-/** Rejects with `ImageUnacceptable` for anything that must not be converted. */
-export async function inspect(exec: Exec, image: ImageFile, signal: AbortSignal): Promise<ImageInfo> {
+/**
+ * Rejects with `ImageUnacceptable` for anything that must not be converted, and as `fits` does for what is too large.
+ * No program is started before our own reading said yes, and none for a raw image.
+ */
+export async function inspect(
+  exec: Exec,
+  image: ImageFile,
+  signal: AbortSignal,
+  fits: (virtualBytes: number) => void,
+): Promise<ImageFacts> {
+  const facts = await readImage(image, signal, fits);
+  if (image.format === 'raw') return facts;
   const path = resolve(image.path);
-  if (image.format !== 'raw') {
-    const fault = headerFault(await readHeader(path), image.format);
-    if (fault !== null) throw new ImageUnacceptable(`The image is not acceptable as ${image.format}: ${fault}.`);
-  }
   try {
-    const virtualBytes = acceptedSize(
-      parseInfo(await exec(infoArgv(path, image.format), { signal, ...INSPECT_LIMITS })),
-      image.format,
-      path,
-    );
-    const dataBytes = parseMeasure(await exec(measureArgv(path, image.format), { signal, ...INSPECT_LIMITS }));
-    return { virtualBytes, dataBytes };
+    const report = parseInfo(await exec(infoArgv(path, image.format), { signal, ...INSPECT_LIMITS }));
+    if (acceptedSize(report, image.format, path) === facts.virtualBytes) return facts;
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     throw new ImageUnacceptable(`The image could not be read as ${image.format}.`, { cause: error });
   }
+  throw new ImageUnacceptable(`The image is not acceptable as ${image.format}: its size is told in two ways.`);
 }
 
 /** What a conversion may use. */
@@ -91,38 +83,27 @@ export const infoArgv = (path: string, format: Format): Argv => [
   'qemu-img',
   'info',
   '--output=json',
-  '-f',
-  format,
-  '--',
-  path,
-];
-
-// As if for a qcow2: for a raw target the answer is the whole disk, holes included.
-export const measureArgv = (path: string, format: Format): Argv => [
-  'qemu-img',
-  'measure',
-  '--output=json',
-  '-f',
-  format,
-  '-O',
-  'qcow2',
-  path,
+  ...source(path, format),
 ];
 
 export const convertArgv = (path: string, format: Format, target: string): Argv => [
   'qemu-img',
   'convert',
   '-p',
-  '-f',
-  format,
   '-O',
   'raw',
   '-S',
   '4k',
-  '--',
-  path,
-  target,
+  ...source(path, format, target),
 ];
+
+/** Of a VHD, which of its two sizes counts must be said, and can be said in this way only. A comma is doubled in it. */
+function source(path: string, format: Format, ...target: readonly string[]): string[] {
+  if (format !== 'vhd') return ['-f', format, '--', path, ...target];
+  const name = path.replaceAll(',', ',,');
+  const options = `driver=vpc,force_size_calc=current_size,file.driver=file,file.filename=${name}`;
+  return ['--image-opts', '--', options, ...target];
+}
 
 interface Report {
   readonly format?: unknown;
@@ -133,12 +114,6 @@ export function parseInfo(output: string): Report {
   const report: unknown = JSON.parse(output);
   if (typeof report !== 'object' || report === null) throw new ImageUnacceptable('The image is not described.');
   return report;
-}
-
-export function parseMeasure(output: string): number {
-  const { required } = JSON.parse(output) as { readonly required?: unknown };
-  if (typeof required !== 'number') throw new ImageUnacceptable('The image cannot be measured.');
-  return required;
 }
 
 /** 0…1 from the last `(12.34/100%)` in a piece of output; null when there is none. */
@@ -152,11 +127,12 @@ export function acceptedSize(report: Report, format: Format, path: string): numb
   const refuse = (why: string): never => {
     throw new ImageUnacceptable(`The image is not acceptable as ${format}: ${why}.`);
   };
-  if (report.format !== format) refuse(`it is ${String(report.format)}`);
+  const known = format === 'vhd' ? 'vpc' : format;
+  if (report.format !== known) refuse(`it is ${String(report.format)}`);
   for (const [key, value] of everyEntry(report)) {
     if (key === 'backing-filename' || key === 'full-backing-filename') refuse('it has a backing file');
     if (key === 'data-file') refuse('it keeps its data in another file');
-    if (key === 'filename' && value !== path) refuse('it names another file');
+    if (key === 'filename' && value !== path && !isOptionsOf(path, value)) refuse('it names another file');
     if (key === 'encrypted' && value === true) refuse('it is encrypted');
     if (key === 'corrupt' && value === true) refuse('it is marked as corrupt');
   }
@@ -165,24 +141,17 @@ export function acceptedSize(report: Report, format: Format, path: string): numb
   return bytes;
 }
 
+/** How a file is called that was given with options. */
+function isOptionsOf(path: string, name: unknown): boolean {
+  if (typeof name !== 'string' || !name.startsWith('json:')) return false;
+  const names = [...everyEntry(JSON.parse(name.slice('json:'.length)))].filter(([key]) => key === 'filename');
+  return names.length === 1 && names[0]?.[1] === path;
+}
+
 function* everyEntry(value: unknown): Generator<readonly [string, unknown]> {
   if (typeof value !== 'object' || value === null) return;
   for (const entry of Object.entries(value)) {
     yield entry;
     yield* everyEntry(entry[1]);
-  }
-}
-
-async function readHeader(path: string): Promise<Buffer> {
-  try {
-    const file = await open(path, 'r');
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw errno(error) === undefined ? error : new ImageCopyFailure('The image could not be read.', { cause: error });
   }
 }

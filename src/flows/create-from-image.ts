@@ -115,7 +115,7 @@ export const createFromImage = flow<FromImage>('create_from_image')
   .add(ChooseModel)
   .build({ version: 1 });
 
-const FORMATS = ['raw', 'qcow2', 'vmdk', 'vdi'] as const;
+const FORMATS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const;
 
 function imageOf(image: Image | null): { readonly wanted: Image; readonly format: ImageFile['format'] } {
   if (image === null) throw new ImageUnacceptable('The volume has no image to be made from.');

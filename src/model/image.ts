@@ -3,7 +3,7 @@
  */
 import type { Caller } from './caller.ts';
 
-export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'iso';
+export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd' | 'iso';
 
 export interface Image {
   readonly id: string;

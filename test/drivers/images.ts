@@ -13,6 +13,8 @@ export interface Images extends Record<ImageFile['format'], ImageFile> {
   readonly disguised: ImageFile;
   /** Holds 24 MiB of data. */
   readonly dense: ImageFile;
+  /** 128 MiB that have their place and hold nothing. */
+  readonly preallocated: ImageFile;
   remove(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export async function makeImages(): Promise<Images> {
   await raw.close();
   for (const format of ['qcow2', 'vmdk', 'vdi'])
     await qemu('convert', '-f', 'raw', '-O', format, at('raw'), at(format));
+  await qemu('convert', '-f', 'raw', '-O', 'vpc', '-o', 'force_size=on', at('raw'), at('vhd'));
 
   const secret = await open(at('secret'), 'w');
   await secret.write('A file of the host, which no image may name.'.padEnd(4096));
@@ -39,6 +42,8 @@ export async function makeImages(): Promise<Images> {
   const dense = await open(at('dense'), 'w');
   await dense.write(Buffer.alloc(24 * MIB, 'dense'));
   await dense.close();
+  await qemu('create', '-q', '-f', 'qcow2', '-o', 'preallocation=falloc', at('preallocated'), '128M');
+
   const disguised = await open(at('disguised'), 'w');
   await disguised.write(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'));
   await disguised.truncate(64 * MIB);
@@ -49,6 +54,8 @@ export async function makeImages(): Promise<Images> {
     qcow2: { path: at('qcow2'), format: 'qcow2' },
     vmdk: { path: at('vmdk'), format: 'vmdk' },
     vdi: { path: at('vdi'), format: 'vdi' },
+    vhd: { path: at('vhd'), format: 'vhd' },
+    preallocated: { path: at('preallocated'), format: 'qcow2' },
     tooBig: { path: at('too-big.qcow2'), format: 'qcow2' },
     disguised: { path: at('disguised'), format: 'raw' },
     dense: { path: at('dense'), format: 'raw' },
@@ -58,6 +65,7 @@ export async function makeImages(): Promise<Images> {
       'a vmdk whose extent is another file': { path: at('flat.vmdk'), format: 'vmdk' },
       'a vmdk that claims to be a qcow2': { path: at('vmdk'), format: 'qcow2' },
       'a raw image that claims to be a vdi': { path: at('raw'), format: 'vdi' },
+      'a raw image that claims to be a vhd': { path: at('raw'), format: 'vhd' },
       'a qcow2 that is only its first bytes': { path: at('disguised'), format: 'qcow2' },
     },
     remove: () => rm(directory, { recursive: true }),
