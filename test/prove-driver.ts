@@ -41,6 +41,8 @@ import {
 } from './drivers/operations.ts';
 
 const DEADLINE_MS = 40_000;
+/** Of each of the images that hold little here and there, and of what is written to their volumes later. */
+const SCATTERED_BYTES = 32 * 4096;
 
 export interface DriverUnderProof {
   readonly name: string;
@@ -277,6 +279,27 @@ export function proveDriver(proof: DriverUnderProof): void {
         assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
       });
     }
+
+    it('takes for a volume from an image what its data takes, and for later writes what they write', async (t) => {
+      const { world } = await enter(t);
+      const { takes } = world;
+      if (takes === undefined) return t.skip('nobody can tell what a volume takes of this backend');
+      for (const [what, image] of Object.entries(images.scattered)) {
+        const volume = { id: uuid(), sizeGiB: 1 };
+        await world.driver.createVolume(volume, calm());
+        await world.driver.copyImageToVolume(volume, image, calm());
+        const before = await takes(volume);
+        assert.ok(before <= 4 * SCATTERED_BYTES, `${what}: ${before} bytes for ${SCATTERED_BYTES}`);
+        const page = block('later', 0).subarray(0, 4096);
+        for (let at = 0; at < 32; at++) await world.write(volume, 100 * MIB + at * 3 * MIB, page);
+        const later = (await takes(volume)) - before;
+        assert.ok(
+          later <= 4 * SCATTERED_BYTES,
+          `${what}: ${later} bytes for ${SCATTERED_BYTES} that were written later`,
+        );
+        await world.driver.deleteVolume(volume, calm());
+      }
+    });
 
     it('takes an image that has its place reserved on a backend that has room for its data alone', async (t) => {
       const { world, source } = await enter(t);

@@ -188,6 +188,7 @@ export class FileDriver implements VolumeDriver {
       const needs = (free: number): number | Promise<number> =>
         allocatedBytes <= free ? allocatedBytes : countData(image, call.signal, free);
       await this.#store.refill(full, volume.sizeGiB, call.signal, async (path) => {
+        await setLength(path, volume.sizeGiB * GIB);
         await this.#store.writing(needs, call.signal, () =>
           convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
         );

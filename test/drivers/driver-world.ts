@@ -16,6 +16,8 @@ export interface DriverWorld {
   /** An object made by an operator. */
   foreign(name: string, bytes: number, data: Buffer): Promise<ManageRef>;
   readForeign(ref: ManageRef, length: number): Promise<Buffer>;
+  /** Bytes that the volume takes of the backend's room. Absent where nobody can tell. */
+  readonly takes?: (volume: VolumeRef) => Promise<number>;
   /** Names of all that is half-made or half-deleted. */
   leftovers(): Promise<readonly string[]>;
   /** A volume's bytes as the backend keeps them. */

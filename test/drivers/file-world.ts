@@ -1,6 +1,6 @@
 /** Worlds for the proof of the file driver: a fresh directory for each, on whatever file system `parent` is. */
 import { spawn } from 'node:child_process';
-import { type FileHandle, mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileDriver } from '../../src/drivers/file.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
@@ -43,6 +43,10 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
       return { 'source-name': name };
     },
     readForeign: (ref, length) => readAt(at(ref['source-name'] ?? ''), 0, length),
+    takes: async ({ id }) => {
+      await exec(['sync', '-f', directory], calm());
+      return (await stat(at(`volume-${id}`))).blocks * 512;
+    },
     leftovers: async () => (await readdir(directory)).filter((name) => /^\.(tmp|del)-/.test(name)),
     backing: ({ id }) => open(at(`volume-${id}`), 'r'),
     client: (_wanted, info) => clientOnPath(String(info.data.device_path)),

@@ -13,6 +13,8 @@ export interface Images extends Record<ImageFile['format'], ImageFile> {
   readonly disguised: ImageFile;
   /** Holds 24 MiB of data. */
   readonly dense: ImageFile;
+  /** 4 KiB of data in every 2 MiB of 64, some of it compressed. */
+  readonly scattered: Readonly<Record<string, ImageFile>>;
   /** 128 MiB that have their place and hold nothing. */
   readonly preallocated: ImageFile;
   remove(): Promise<void>;
@@ -42,6 +44,13 @@ export async function makeImages(): Promise<Images> {
   const dense = await open(at('dense'), 'w');
   await dense.write(Buffer.alloc(24 * MIB, 'dense'));
   await dense.close();
+  const thin = await open(at('thin'), 'w');
+  await thin.truncate(64 * MIB);
+  for (let offset = 0; offset < 64 * MIB; offset += 2 * MIB) await thin.write(block('thin', offset), 0, 4096, offset);
+  await thin.close();
+  await qemu('convert', '-f', 'raw', '-O', 'qcow2', at('thin'), at('thin.qcow2'));
+  await qemu('convert', '-f', 'raw', '-O', 'qcow2', '-c', at('thin'), at('thin.packed'));
+  await qemu('convert', '-f', 'raw', '-O', 'vmdk', at('thin'), at('thin.vmdk'));
   await qemu('create', '-q', '-f', 'qcow2', '-o', 'preallocation=falloc', at('preallocated'), '128M');
 
   const disguised = await open(at('disguised'), 'w');
@@ -55,6 +64,12 @@ export async function makeImages(): Promise<Images> {
     vmdk: { path: at('vmdk'), format: 'vmdk' },
     vdi: { path: at('vdi'), format: 'vdi' },
     vhd: { path: at('vhd'), format: 'vhd' },
+    scattered: {
+      'a raw image': { path: at('thin'), format: 'raw' },
+      'a qcow2': { path: at('thin.qcow2'), format: 'qcow2' },
+      'a compressed qcow2': { path: at('thin.packed'), format: 'qcow2' },
+      'a vmdk': { path: at('thin.vmdk'), format: 'vmdk' },
+    },
     preallocated: { path: at('preallocated'), format: 'qcow2' },
     tooBig: { path: at('too-big.qcow2'), format: 'qcow2' },
     disguised: { path: at('disguised'), format: 'raw' },

@@ -45,10 +45,10 @@ const VMDK = {
 
 describe('the commands for qemu-img', () => {
   it('always name the format of the image', () => {
-    for (const argv of [infoArgv('/a', 'vdi'), convertArgv('/a', 'vdi', '/b')]) {
+    for (const argv of [infoArgv('/a', 'vdi'), convertArgv('/a', 'vdi', '/b', true)]) {
       assert.equal(argv[argv.indexOf('-f') + 1], 'vdi');
     }
-    for (const argv of [infoArgv('/a,b', 'vhd'), convertArgv('/a,b', 'vhd', '/c')]) {
+    for (const argv of [infoArgv('/a,b', 'vhd'), convertArgv('/a,b', 'vhd', '/c', false)]) {
       assert.ok(argv.includes('driver=vpc,force_size_calc=current_size,file.driver=file,file.filename=/a,,b'));
     }
   });
