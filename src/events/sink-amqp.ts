@@ -1,231 +1,91 @@
 /**
- * Events as oslo.messaging's notifications on an AMQP 0-9-1 broker, for consumers of OpenStack's.
+ * Events to an AMQP broker (`amqp-publisher.ts`), by way of a thread.
  *
- * Exchange `openstack` (topic), routing key and queue `<topic>.info` or `<topic>.error`. What is already declared is used
- * as it is, whoever declared it and how; what is missing is declared as oslo.messaging would (not durable, unless told), with its
- * queue bound, so that events wait for a consumer that comes later, and that it can: who declares otherwise than what is there is
- * refused by the broker (406), and a consumer of oslo.messaging then never starts. An event counts as delivered when the broker confirmed it and did not give it back as
- * unroutable.
- *
- * Two events of one resource are never on their way at once: the broker may refuse the first and take the second.
- *
- * There is one connection, opened when events come and dropped on any trouble; the dispatcher asks again.
+ * What a broker sends is read by a library, and a broker that sends nonsense has made it throw where nobody can catch it, which
+ * ends a process. In a thread it ends the thread: the delivery fails, and the next one begins a new thread. So a thread lives
+ * as long as its connection is well, and there is none before there are events.
  */
-import type { Channel, ChannelModel, ConfirmChannel, SocketOptions } from 'amqplib';
+import { Worker } from 'node:worker_threads';
 import { pause } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';
+import type { AmqpOptions } from './amqp-publisher.ts';
+import type { Order, Told } from './amqp-thread.ts';
 import type { Sink } from './dispatcher.ts';
-import { envelope } from './envelope.ts';
 
-export interface AmqpSinkOptions {
-  /** `amqp://user:password@host:port/vhost` */
-  readonly url: string;
-  /** Each event is published to all of them. */
-  readonly topics: readonly string[];
-  /** Default `openstack`. */
-  readonly exchange?: string;
-  /** What is missing is declared so that it survives the broker's restart: oslo's `amqp_durable_queues`. Default false. */
-  readonly durable?: boolean;
-}
-
-interface Line {
-  readonly connection: ChannelModel;
-  readonly channel: ConfirmChannel;
-  /** Message ids the broker gave back. */
-  readonly returned: Set<string>;
-  /** Routing keys whose queue is there. */
-  readonly routed: Set<string>;
-  /** Rejects when the connection or its channel ends. */
-  readonly broken: Promise<never>;
-  /** Ends the connection at once, whatever the broker does. */
-  drop(): void;
-}
-
-const CONNECT_TIMEOUT_MS = 10_000;
-const HEARTBEAT_SECONDS = '10';
-const GOODBYE_MS = 1_000;
-const NOT_FOUND = 404;
-const PRECONDITION_FAILED = 406;
+const GOODBYE_MS = 2_000;
+/** MiB of its heap. */
+const MEMORY = 128;
 
 export class AmqpSink implements Sink {
   readonly name = 'amqp';
-  readonly #url: string;
-  readonly #topics: readonly string[];
-  readonly #exchange: string;
-  readonly #durable: boolean;
-  #line: Line | null = null;
+  readonly #options: AmqpOptions;
+  #thread: Worker | undefined;
 
-  constructor({ url, topics, exchange = 'openstack', durable = false }: AmqpSinkOptions) {
-    this.#url = withHeartbeat(url);
-    this.#topics = topics;
-    this.#exchange = exchange;
-    this.#durable = durable;
+  constructor(options: AmqpOptions) {
+    this.#options = options;
   }
 
   async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    this.#thread ??= this.#begin();
     try {
-      this.#line ??= await this.#connect(signal);
-      const line = this.#line;
-      const stopped = rejection(signal);
-      for (const wave of waves(events)) await Promise.race([this.#publish(line, wave), line.broken, stopped]);
+      await ask(this.#thread, { deliver: events }, signal);
     } catch (error) {
-      this.#line?.drop();
-      this.#line = null;
+      await this.#end();
       throw signal.aborted ? signal.reason : error;
     }
   }
 
   async close(): Promise<void> {
-    const line = this.#line;
-    this.#line = null;
-    if (line === null) return;
-    const patience = pause(GOODBYE_MS, new AbortController().signal);
-    await Promise.race([line.connection.close(), line.broken, patience]).catch(() => {});
-    line.drop();
-  }
-
-  async #connect(signal: AbortSignal): Promise<Line> {
-    // Loaded by those who have a broker.
-    const { connect } = await import('amqplib');
-    const life = new AbortController();
-    const drop = (): void => life.abort();
-    signal.addEventListener('abort', drop, { once: true });
-    try {
-      const options: SocketOptions & { readonly signal: AbortSignal } = {
-        timeout: CONNECT_TIMEOUT_MS,
-        noDelay: true,
-        signal: life.signal,
-      };
-      const connection = await connect(this.#url, options);
-      const broken = Promise.withResolvers<never>();
-      broken.promise.catch(() => {});
-      const end = (error?: unknown): void => {
-        broken.reject(error ?? new Error('The broker closed the connection.'));
-        if (this.#line?.connection === connection) this.#line = null;
-        drop();
-      };
-      connection.on('error', end).on('close', end);
-      await this.#declareExchange(connection);
-      const channel = await connection.createConfirmChannel();
-      const returned = new Set<string>();
-      channel.on('error', end).on('close', end);
-      channel.on('return', ({ properties }) => returned.add(String(properties.messageId)));
-      return { connection, channel, returned, routed: new Set(), broken: broken.promise, drop };
-    } catch (error) {
-      drop();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', drop);
-    }
-  }
-
-  /** Resolves when the broker has confirmed them all. */
-  async #publish(line: Line, wave: readonly OutboxEvent[]): Promise<void> {
-    const sends = wave.flatMap((event) =>
-      this.#topics.map((topic) => ({ event, key: `${topic}.${event.priority.toLowerCase()}` })),
+    if (this.#thread === undefined) return;
+    const patience = new AbortController();
+    const late = pause(GOODBYE_MS, patience.signal).then(() =>
+      patience.abort(new Error('The broker says no goodbye.')),
     );
-    for (const key of new Set(sends.map((send) => send.key))) await this.#route(line, key);
-    await Promise.all(sends.map(({ event, key }) => this.#send(line.channel, key, event)));
-    if (line.returned.size > 0) throw new Error('The broker has no queue for events it was given.');
+    await ask(this.#thread, { close: true }, patience.signal).catch(() => {});
+    patience.abort();
+    await late.catch(() => {});
+    await this.#end();
   }
 
-  #send(channel: ConfirmChannel, key: string, event: OutboxEvent): Promise<void> {
-    const content = Buffer.from(JSON.stringify(envelope(event)));
-    return new Promise((resolve, reject) => {
-      channel.publish(
-        this.#exchange,
-        key,
-        content,
-        {
-          contentType: 'application/json',
-          contentEncoding: 'utf-8',
-          messageId: event.messageId,
-          persistent: true,
-          mandatory: true,
-        },
-        (error: unknown) => (error ? reject(error) : resolve()),
-      );
+  #begin(): Worker {
+    const thread = new Worker(new URL('./amqp-thread.ts', import.meta.url), {
+      workerData: this.#options,
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: MEMORY },
     });
+    // Between two deliveries nobody waits for it; the next one finds that it has ended.
+    thread
+      .on('error', () => {})
+      .once('exit', () => {
+        if (this.#thread === thread) this.#thread = undefined;
+      });
+    thread.unref();
+    return thread;
   }
 
-  async #declareExchange(connection: ChannelModel): Promise<void> {
-    await ensure(
-      connection,
-      (channel) => channel.checkExchange(this.#exchange),
-      (channel) => channel.assertExchange(this.#exchange, 'topic', { durable: this.#durable }),
-    );
-  }
-
-  async #route({ connection, routed }: Line, key: string): Promise<void> {
-    if (routed.has(key)) return;
-    await ensure(
-      connection,
-      (channel) => channel.checkQueue(key),
-      (channel) => channel.assertQueue(key, { durable: this.#durable }),
-      (channel) => channel.bindQueue(key, this.#exchange, key),
-    );
-    routed.add(key);
+  async #end(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.terminate();
   }
 }
 
-type Ask = (channel: Channel) => Promise<unknown>;
-
-/** Declares what the check does not find. A broker closes the channel on which a check failed, so each has its own. */
-async function ensure(connection: ChannelModel, check: Ask, declare: Ask, then?: Ask): Promise<void> {
-  const found = await succeeds(connection, check, NOT_FOUND);
-  // Between the two another may have declared it, in its own way.
-  if (!found && !(await succeeds(connection, declare, PRECONDITION_FAILED))) await onChannel(connection, check);
-  if (then !== undefined) await onChannel(connection, then);
-}
-
-/** False when the broker answers with this code. */
-async function succeeds(connection: ChannelModel, ask: Ask, otherwise: number): Promise<boolean> {
-  try {
-    await onChannel(connection, ask);
-    return true;
-  } catch (error) {
-    if ((error as { readonly code?: unknown }).code === otherwise) return false;
-    throw error;
-  }
-}
-
-async function onChannel(connection: ChannelModel, ask: Ask): Promise<void> {
-  const channel = await connection.createChannel();
-  // It is told to who asked, too.
-  channel.on('error', () => {});
-  await ask(channel);
-  await channel.close();
-}
-
-/** In order; no wave has two events of one resource. */
-function waves(events: readonly OutboxEvent[]): OutboxEvent[][] {
-  const result: OutboxEvent[][] = [];
-  let resources = new Set<string>();
-  for (const event of events) {
-    const wave = result.at(-1);
-    if (wave === undefined || resources.has(event.resource)) {
-      result.push([event]);
-      resources = new Set([event.resource]);
-    } else {
-      wave.push(event);
-      resources.add(event.resource);
-    }
-  }
-  return result;
-}
-
-/** Without it a broker that vanished is noticed after hours. */
-function withHeartbeat(url: string): string {
-  const parsed = new URL(url);
-  if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', HEARTBEAT_SECONDS);
-  return parsed.href;
-}
-
-/** Rejects with the signal's reason when it is aborted. */
-function rejection(signal: AbortSignal): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => {});
-  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  return promise;
+/** Rejects when the thread says so, when it ends, and when the signal is aborted. */
+function ask(thread: Worker, order: Order, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const told = ({ error }: Told): void => {
+    if (error === undefined) resolve();
+    else reject(Object.assign(new Error(error.message), { stack: error.stack, code: error.code }));
+  };
+  const failed = (error: Error): void => reject(new Error('The client of the broker failed.', { cause: error }));
+  const ended = (): void => reject(new Error('The client of the broker ended.'));
+  const aborted = (): void => reject(signal.reason);
+  thread.on('message', told).on('error', failed).on('exit', ended);
+  signal.addEventListener('abort', aborted);
+  thread.postMessage(order);
+  return promise.finally(() => {
+    thread.off('message', told).off('error', failed).off('exit', ended);
+    signal.removeEventListener('abort', aborted);
+  });
 }

@@ -103,7 +103,7 @@ describe('the AMQP sink', { skip: noRabbitmq }, () => {
   });
 
   test('is not in the way of one that declares at the same time, in another way', async () => {
-    for (let round = 0; round < 15; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       const names = { url: broker.url, exchange: `exchange-${uuid()}`, topics: [`topic-${uuid()}`] };
       const sinks = [true, false].map((durable) => new AmqpSink({ ...names, durable }));
       await Promise.all(sinks.map((sink) => sink.deliver([anEvent(1)], signal)));
