@@ -475,6 +475,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'engine/engine.ts': 'upkeep: `journal`',
   'engine/runner.ts': 'upkeep: `journal`',
   'engine/work.ts': 'the tries of a task, told at the 1st, 2nd, 4th, 8th …',
+  'events/amqp-publisher.ts': 'what is waited for ends with the connection',
   'events/bell.ts': 'upkeep: `events`',
   'events/dispatcher.ts': 'upkeep: `events`',
   'events/sink-amqp.ts': 'says goodbye once',
