@@ -116,6 +116,8 @@ function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): str
   const lines = [
     `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}`,
   ];
+  if (flow.claims > 1)
+    lines.push(...indented(terminal, `${flow.claims} of its processes have died while it stood here.`));
   if (now.waitsFor === 'a process')
     lines.push(...indented(terminal, `Nobody runs it: it waits for ${whoseLane(flow.lane)}.`));
   if (now.waitsFor === 'an operator')

@@ -65,7 +65,7 @@ export class DatabaseJournal implements Journal<Tx> {
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 
-  async claim({ process, lanes, limit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
+  async claim({ process, lanes, admit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
     const owners = await this.#database.read
       .selectFrom('flow')
       .select('owner')
@@ -80,7 +80,6 @@ export class DatabaseJournal implements Journal<Tx> {
     const claimable = (db: Tx['db']) =>
       db
         .selectFrom('flow')
-        .select('id')
         .where('ended_at', 'is', null)
         .where('lane', 'in', [...lanes])
         .where((is) =>
@@ -93,13 +92,18 @@ export class DatabaseJournal implements Journal<Tx> {
             ...(dead.length > 0 ? [is('owner', 'in', dead)] : []),
             ...(dropped.length > 0 ? [is.and([is('owner', '=', process), is('id', 'in', [...dropped])])] : []),
           ]),
-        )
+        );
+    const waiting = await claimable(this.#database.read).select(CLAIMED_WITH.as('claims')).distinct().execute();
+    const admitted = admit(waiting.map(({ claims }) => claims));
+    if (waiting.length === 0 || admitted === undefined) return [];
+    return this.#database.write(async ({ db, connection }) => {
+      const oldest = claimable(db)
+        .select('id')
+        .where(CLAIMED_WITH, 'in', [...admitted.claims])
         .orderBy('created_at')
         .orderBy('id')
-        .limit(limit);
-    if ((await claimable(this.#database.read).limit(1).execute()).length === 0) return [];
-    return this.#database.write(async ({ db, connection }) => {
-      const free = connection.dialect === 'postgresql' ? claimable(db).forUpdate().skipLocked() : claimable(db);
+        .limit(admitted.limit);
+      const free = connection.dialect === 'postgresql' ? oldest.forUpdate().skipLocked() : oldest;
       const ids = (await free.execute()).map(({ id }) => id);
       if (ids.length === 0) return [];
       const rows = await db
@@ -108,7 +112,7 @@ export class DatabaseJournal implements Journal<Tx> {
           owner: process,
           epoch: sql<number>`epoch + 1`,
           doing: null,
-          claims: sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`,
+          claims: CLAIMED_WITH,
           wish: sql<string | null>`CASE WHEN state = 'stuck' AND wish <> 'abandon' THEN NULL ELSE wish END`,
           state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
         })
@@ -220,6 +224,9 @@ export class DatabaseJournal implements Journal<Tx> {
 
 /** The name a living process holds (`ownership.ts`). */
 export const processName = (process: string): string => `process:${process}`;
+
+/** The count of a flow that is claimed now: one more, when its owner is gone. */
+const CLAIMED_WITH = sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`;
 
 interface Refusable extends Beginning {
   refusal(held: Held): Error;

@@ -17,6 +17,7 @@ import type { EngineEvent, EngineListener } from './events.ts';
 import { Fenced } from './failure.ts';
 import type { AnyFlow, Flow } from './flow.ts';
 import type { EngineTx, FlowRow, Held, Hold, Journal, NewFlow, Wish } from './journal.ts';
+import { Quarantine } from './quarantine.ts';
 import { Runner } from './runner.ts';
 import type { Journaled, RetryPolicy } from './task.ts';
 import { Registry, resume, UnknownFlow } from './upgrade.ts';
@@ -33,6 +34,8 @@ export interface EngineOptions<Tools, Tx extends EngineTx> {
   readonly concurrency?: number;
   /** Claims without progress before a flow is taken back. Default 5. */
   readonly maxClaims?: number;
+  /** How long others wait for a flow that has its last chance (`quarantine.ts`). Default 30,000. */
+  readonly aloneMs?: number;
   readonly pollMs?: number;
   readonly revertRetry?: RetryPolicy;
   readonly troubleBackoffMs?: number;
@@ -75,6 +78,10 @@ export class Engine<Tools, Tx extends EngineTx> {
   readonly #stop = new AbortController();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #concurrency: number;
+  readonly #maxClaims: number;
+  readonly #quarantine: Quarantine;
+  /** Begun here while nothing may begin: they had been promised it before. */
+  readonly #postponed: NewFlow[] = [];
   #looking: Promise<void> | null = null;
   #lookAgain = false;
   /** The last look ended for want of room. */
@@ -87,6 +94,8 @@ export class Engine<Tools, Tx extends EngineTx> {
     this.#registry = new Registry(options.flows);
     this.process = options.process ?? uuid();
     this.#concurrency = options.concurrency ?? 256;
+    this.#maxClaims = options.maxClaims ?? 5;
+    this.#quarantine = new Quarantine({ maxClaims: this.#maxClaims, aloneMs: options.aloneMs ?? 30_000 });
   }
 
   /**
@@ -134,7 +143,7 @@ export class Engine<Tools, Tx extends EngineTx> {
     options: StartOptions,
   ): Promise<string> {
     const id = options.id ?? orderedUuid();
-    const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency;
+    const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency && !this.#quarantine.closed;
     const fresh: NewFlow = {
       id,
       name: flow.name,
@@ -154,8 +163,9 @@ export class Engine<Tools, Tx extends EngineTx> {
     await this.#options.journal.insert(tx, fresh, told, options.refusal ?? ((held) => held));
     tx.onCommit(() => {
       if (!made) return;
-      if (mine) this.#runFresh(fresh);
-      else this.wake();
+      if (!mine) this.wake();
+      else if (this.#quarantine.closed) this.#postponed.push(fresh);
+      else this.#runFresh(fresh);
     });
     return id;
   }
@@ -247,11 +257,12 @@ export class Engine<Tools, Tx extends EngineTx> {
         tools: this.#options.tools,
         owns: (lane) => this.#lanes.has(lane),
         emit: (event) => this.#heard(event),
+        progressed: () => this.#cleared(row.id),
         revertRetry: this.#options.revertRetry ?? { tries: 8, when: () => true, backoffMs: 250, maxBackoffMs: 30_000 },
         troubleBackoffMs: this.#options.troubleBackoffMs ?? 250,
       },
       this.#stop.signal,
-      { recovered: row.claims > 0, poisoned: row.claims > (this.#options.maxClaims ?? 5) },
+      { recovered: row.claims > 0, poisoned: row.claims > this.#maxClaims },
     );
     const done = Promise.resolve()
       .then(() => runner.run())
@@ -262,14 +273,21 @@ export class Engine<Tools, Tx extends EngineTx> {
       .finally(() => {
         this.#running.delete(row.id);
         for (const heard of this.#waiting.get(row.id) ?? []) heard();
-        if (this.#full && this.#running.size <= this.#concurrency / 2) this.wake();
+        this.#cleared(row.id);
+        if (this.#full ? this.#running.size <= this.#concurrency / 2 : this.#quarantine.turnedAway) this.wake();
       });
     this.#running.set(row.id, { runner, done });
+  }
+
+  /** It is no suspect any more, and whoever had to wait for it need not. */
+  #cleared(id: string): void {
+    if (this.#quarantine.cleared(id)) this.wake();
   }
 
   /** Nothing of it runs here now, though it may still be ours: the next look takes it up again if it is. */
   #drop({ id, name, resource, requestId }: FlowRow, error: unknown): void {
     this.#dropped.add(id);
+    this.#cleared(id);
     if (error instanceof Fenced) return;
     this.#heard({ is: 'journal-trouble', error, flowId: id, flow: name, resource, requestId });
   }
@@ -290,22 +308,32 @@ export class Engine<Tools, Tx extends EngineTx> {
     if (this.#lanes.size === 0) return;
     try {
       await this.#grantWishes();
+      // What is dropped from here on waits for the next look.
+      const dropped = new Set(this.#dropped);
       for (;;) {
-        const limit = this.#concurrency - this.#running.size;
-        this.#full = limit <= 0;
+        if (!this.#quarantine.closed) for (const flow of this.#postponed.splice(0)) this.#runFresh(flow);
+        this.#full = this.#running.size >= this.#concurrency;
         if (this.#full || this.#stop.signal.aborted) return;
-        const dropped = [...this.#dropped];
+        let waited = false;
         const rows = await this.#options.journal.claim({
           process: this.process,
           lanes: [...this.#lanes],
-          limit,
-          dropped,
+          admit: (waiting) => {
+            waited = waiting.length > 0;
+            const running = this.#running.size;
+            return this.#quarantine.admit(waiting, { running, room: this.#concurrency - running });
+          },
+          dropped: [...dropped],
           knows: this.#registry.all(),
         });
-        // A dropped flow that was not among those there was room for is another's.
-        for (const id of rows.length < limit ? dropped : rows.map((row) => row.id)) this.#dropped.delete(id);
+        // A dropped flow that does not wait is another's.
+        for (const id of waited ? rows.map((row) => row.id) : [...dropped]) {
+          this.#dropped.delete(id);
+          dropped.delete(id);
+        }
+        for (const { id, claims } of rows) this.#quarantine.taken(id, claims);
         for (const row of rows) await this.#takeUp(row);
-        if (rows.length < limit) return this.#works('queue');
+        if (rows.length === 0) return this.#works('queue');
       }
     } catch (error) {
       if (this.#stop.signal.aborted) return;

@@ -14,8 +14,11 @@ interface OfFlow {
 }
 
 export type EngineEvent = OfFlow &
+  /** `claims`: so many of its processes have died since a node of it last ended. */
   (
-    | { readonly is: 'flow-started'; readonly recovered: boolean }
+    | { readonly is: 'flow-started'; readonly recovered: boolean; readonly claims: number }
+    /** It is taken back for it; when it reverts already, it is stuck. */
+    | { readonly is: 'flow-poisonous'; readonly task: string; readonly claims: number }
     | { readonly is: 'task-started'; readonly task: string; readonly reverting: boolean }
     | { readonly is: 'task-progress'; readonly task: string; readonly fraction: number }
     /** Its journal entry is durable. `ms` is null for records, which share a commit. */

@@ -42,9 +42,14 @@ export class TaskTimeout extends Error {
   override readonly name = 'TaskTimeout';
 }
 
-/** The process died inside a task that must not run twice, or the flow killed its process again and again. */
+/** The process died inside a task that must not run twice. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
+}
+
+/** Its processes died again and again while it stood at the same node. */
+export class Poisonous extends Error {
+  override readonly name = 'Poisonous';
 }
 
 /** More than the journal carries: results are references and small facts. */

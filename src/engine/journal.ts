@@ -14,6 +14,7 @@
 import type { Timestamp } from '../lib/clock.ts';
 import type { Step } from './cursor.ts';
 import type { Store } from './flow.ts';
+import type { Admission } from './quarantine.ts';
 
 /** A transaction of the application's own database. */
 export interface EngineTx {
@@ -101,7 +102,11 @@ export interface Claimed {
 export interface ClaimRequest {
   readonly process: string;
   readonly lanes: readonly string[];
-  readonly limit: number;
+  /**
+   * Which of the waiting flows are taken up, and how many: it is told the counts they would be claimed with, each once. Asked
+   * again each time; nothing is claimed when it says nothing.
+   */
+  admit(waiting: readonly number[]): Admission | undefined;
   /** Flows of this process that it runs no more: a runner was fenced, or failed by a mistake of ours. */
   readonly dropped: readonly string[];
   /** The newest version this process knows of each flow. What is newer, or has another name, is left to others. */

@@ -12,9 +12,9 @@
 import { elapsed, millis, now, pause, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import { carry } from './carry.ts';
-import { advance, type Cursor, type FailureData, laneOf, plan, type Step, standing } from './cursor.ts';
+import { advance, type Cursor, type FailureData, isProgress, laneOf, plan, type Step, standing } from './cursor.ts';
 import type { EngineEvent } from './events.ts';
-import { Cancelled, type Failure, Fenced, failureOf, Interrupted } from './failure.ts';
+import { Cancelled, type Failure, Fenced, failureOf, Interrupted, Poisonous } from './failure.ts';
 import type { Node, TaskNode } from './flow.ts';
 import type { Claimed, Doing, EngineTx, FlowRow, Journal, Wish, Write } from './journal.ts';
 import type { Outcome, Rejection, RetryPolicy } from './task.ts';
@@ -38,6 +38,8 @@ export interface RunnerOptions<Tools, Tx extends EngineTx> {
   /** May this process run the lane? */
   owns(lane: string): boolean;
   emit(event: EngineEvent): void;
+  /** A node of it has ended, and that is durable. */
+  progressed(): void;
   readonly revertRetry: RetryPolicy;
   /** Milliseconds between two tries of a journal write. */
   readonly troubleBackoffMs: number;
@@ -114,7 +116,7 @@ export class Runner<Tools, Tx extends EngineTx> {
   }
 
   async run(): Promise<void> {
-    this.#emit({ is: 'flow-started', recovered: this.#inherited });
+    this.#emit({ is: 'flow-started', recovered: this.#inherited, claims: this.#row.claims });
     let pending: readonly Step[] = [];
     for (;;) {
       this.#work.renew();
@@ -125,7 +127,9 @@ export class Runner<Tools, Tx extends EngineTx> {
       const action = plan(cursor);
       if (action.do === 'revert' && this.#inherited && this.#poisoned && turn.length === 0) {
         // A revert that kills its process each time must not be begun for ever.
-        return await this.#park(this.#failedRevert(action.node, failureOf(this.#died(), action.node.path), now()));
+        return await this.#park(
+          this.#failedRevert(action.node, failureOf(this.#poisonous(action.node.path), action.node.path), now()),
+        );
       }
       if ((action.do === 'parallel' || needsWorld(action)) && this.#options.owns(laneOf(cursor))) {
         if (pending.length > 0) await this.#append(pending);
@@ -183,7 +187,7 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   #reasonToTurn(cursor: Cursor): Error | undefined {
     const node = standing(cursor);
-    if (this.#inherited && this.#poisoned) return this.#died();
+    if (this.#inherited && this.#poisoned) return this.#poisonous(node?.path ?? 'end');
     if (this.#wish !== null && node !== undefined && this.#heeds(cursor, this.#inherited))
       return new Cancelled(this.#wish.reason);
     if (this.#inherited && tasksOf(node).some(({ body }) => body.onInterrupt === 'revert'))
@@ -335,6 +339,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     const { cursor, steps, ended, released } = extent;
     this.#cursor = cursor;
     this.#seq += steps.length;
+    if (isProgress(steps)) this.#options.progressed();
     for (const { node, event, data, startedAt, at } of steps) {
       const failure = (data as unknown as Partial<FailureData> | null)?.failure;
       if (event === 'done')
@@ -360,8 +365,10 @@ export class Runner<Tools, Tx extends EngineTx> {
     return { id: this.#row.id, epoch: this.#row.epoch, seq: this.#seq };
   }
 
-  #died(): Interrupted {
-    return new Interrupted(`It was taken up ${this.#row.claims} times without progress.`);
+  #poisonous(task: string): Poisonous {
+    const { claims } = this.#row;
+    this.#emit({ is: 'flow-poisonous', task, claims });
+    return new Poisonous(`Its process died ${claims} times in a row while it stood at ${task}.`);
   }
 
   #emit(event: Emitted): void {

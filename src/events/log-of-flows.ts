@@ -18,7 +18,12 @@ export const logEvent = (log: Log, troubles: Troubles, event: EngineEvent): void
   const facts = { request_id: event.requestId, flow_id: event.flowId, flow: event.flow, resource: event.resource };
   switch (event.is) {
     case 'flow-started':
-      log.info({ ...facts, recovered: event.recovered }, 'flow started');
+      if (event.claims > 1)
+        log.warn({ ...facts, claims: event.claims }, 'flow is taken up again; so many processes died while it ran');
+      else log.info({ ...facts, recovered: event.recovered }, 'flow started');
+      break;
+    case 'flow-poisonous':
+      log.error({ ...facts, task: event.task, claims: event.claims }, 'flow killed its process again and again');
       break;
     case 'task-done':
       troubles.worked(JOURNAL, FLOWS);

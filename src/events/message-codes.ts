@@ -76,6 +76,7 @@ export const DETAILS = {
   driverFailed: { code: '112', text: 'The storage backend could not do it.' },
   metadataFailed: { code: '113', text: 'The metadata could not be written.' },
   wrongConnector: { code: '114', text: 'The host cannot be connected to this storage backend.' },
+  poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
 } as const;
 
 export type Action = keyof typeof ACTIONS;

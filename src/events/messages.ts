@@ -57,6 +57,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   Cancelled: { detail: 'cancelled' },
   TaskTimeout: { detail: 'timedOut' },
   Interrupted: { detail: 'interrupted' },
+  Poisonous: { detail: 'poisonous' },
 };
 
 export function messageFor(

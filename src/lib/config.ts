@@ -424,7 +424,8 @@ const Flows = Type.Object(
     max_claims_without_progress: Type.Integer({
       ...positive,
       default: 5,
-      description: 'How often a flow may be taken up without getting any further before it is reverted.',
+      description:
+        'How often a flow may be taken up from a process that died, without getting any further, before it is reverted.',
     }),
     keep_ended_days: Type.Integer({ minimum: 0, default: 30, description: 'Days an ended flow can be looked at.' }),
   },

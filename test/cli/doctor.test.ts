@@ -319,6 +319,21 @@ proveStore('the doctor', (test) => {
       );
     }));
 
+  test('tells of flows whose processes died again and again', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const [deadly, unlucky] = [await beginFlow(database, 'volume:a'), await beginFlow(database, 'volume:b')];
+      const claims = (id: string, claims: number) =>
+        database.write(({ db }) => db.updateTable('flow').set({ claims }).where('id', '=', id).execute());
+      await claims(deadly, 3);
+      await claims(unlucky, 1);
+      const found = await visit();
+      assert.equal(found.findings.length, 1);
+      assert.match(
+        said(found).join(),
+        /^motion: volume:a .* may be what ends the service: 3 of its processes have died/,
+      );
+    }));
+
   test('tells of events that a sink has not been given', ({ database, url }) =>
     withPractice(url, async ({ visit }) => {
       await database.write((tx) =>

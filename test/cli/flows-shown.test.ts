@@ -116,6 +116,15 @@ describe('the story of a flow', () => {
     assertGolden('story-stuck.txt', shown({ state: 'stuck', owner: null }, steps));
   });
 
+  test('of one whose processes died says how many', () => {
+    const steps = [step('error_out', 'done'), step('choose_pool', 'done', { data: { pool: 'node1@east#east' } })];
+    assert.match(
+      shown({ claims: 3 }, steps),
+      /▸ lane-3 {2}for 8 s\n +3 of its processes have died while it stood here\.\n/,
+    );
+    assert.doesNotMatch(shown({ claims: 1 }, steps), /died/);
+  });
+
   test('of one that nobody runs says for whom it waits', () => {
     assertGolden(
       'story-waiting.txt',

@@ -7,6 +7,7 @@ import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { Call, VolumeRef } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file.ts';
 import type { Claimed } from '../../src/engine/journal.ts';
+import { pause } from '../../src/lib/clock.ts';
 import { createLog } from '../../src/lib/logging.ts';
 import { readConfig } from '../../src/lib/read-config.ts';
 import { DriverFailed } from '../../src/model/errors.ts';
@@ -26,6 +27,19 @@ const PLANTED: Readonly<Record<string, () => void>> = {
       const found = await this.probe('volume', volume.nameId ?? volume.id, call.signal);
       if (found.is === 'absent') throw new DriverFailed(`Volume ${volume.id} is not there.`);
       await deleteVolume.call(this, volume, call);
+    };
+  },
+
+  /** A volume of 7 GiB ends the process while it is made; the others take longer than that. */
+  'dies-of-a-size'() {
+    const { createVolume } = FileDriver.prototype;
+    FileDriver.prototype.createVolume = async function (this: FileDriver, volume: VolumeRef, call: Call) {
+      if (volume.sizeGiB === 7) {
+        await pause(100, call.signal);
+        process.kill(process.pid, 'SIGKILL');
+      }
+      await pause(1_000, call.signal);
+      return createVolume.call(this, volume, call);
     };
   },
 

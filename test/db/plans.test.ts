@@ -30,7 +30,13 @@ proveStore('plans', (test) => {
 
     const journal = new DatabaseJournal(asked.database);
     const knows = [{ name: 'create_volume', version: 1 }];
-    await journal.claim({ process: 'me', lanes: ['control'], limit: 10, dropped: [], knows });
+    await journal.claim({
+      process: 'me',
+      lanes: ['control'],
+      admit: (claims) => ({ claims, limit: 10 }),
+      dropped: [],
+      knows,
+    });
     await journal.list({ unended: true, limit: 10 });
     await journal.list({ resource: 'volume:v1', limit: 10 });
     await journal.wished('me');

@@ -161,11 +161,10 @@ export class MemoryJournal implements Journal<RowTx> {
     if (write.ended) this.#state.holds.delete(claimed.id);
   }
 
-  claim({ process, lanes, limit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
+  claim({ process, lanes, admit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
     return this.transaction(() => {
-      const claimed: FlowRow[] = [];
+      const waiting: FlowRow[] = [];
       for (const row of [...this.#state.flows.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))) {
-        if (claimed.length === limit) break;
         if (row.endedAt !== null || !lanes.includes(row.lane)) continue;
         if (!knows.some(({ name, version }) => name === row.name && row.version <= version)) continue;
         const back =
@@ -183,9 +182,11 @@ export class MemoryJournal implements Journal<RowTx> {
           ...(back ? { state: 'reverting' as const } : {}),
           ...(back && row.wish !== 'abandon' ? { wish: null, wishReason: null } : {}),
         };
-        this.#state.flows.set(row.id, next);
-        claimed.push(next);
+        waiting.push(next);
       }
+      const admitted = admit([...new Set(waiting.map(({ claims }) => claims))]);
+      const claimed = waiting.filter(({ claims }) => admitted?.claims.includes(claims)).slice(0, admitted?.limit);
+      for (const row of claimed) this.#state.flows.set(row.id, row);
       return claimed;
     });
   }

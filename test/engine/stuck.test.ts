@@ -128,7 +128,7 @@ proveEngine('a poisonous flow', (test) => {
     }
     assert.equal((await w.settled(life, id)).state, 'reverted');
     assert.deepEqual(w.tools.did, ['+a', ...Array(4).fill('+kills'), '-kills interrupted', '-a done']);
-    assert.equal((await w.failure(id, 'cancelled')).name, 'Interrupted');
+    assert.equal((await w.failure(id, 'cancelled')).name, 'Poisonous');
   });
 
   const told: Readonly<Record<string, (w: World) => (call: Call) => Promise<unknown>>> = {

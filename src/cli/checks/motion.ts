@@ -1,4 +1,4 @@
-/** Every flow moves: none is stuck, and none stands at one task for longer than the doctor's patience. */
+/** Every flow moves: none is stuck, none stands at one task for longer than the doctor's patience, none may kill its process. */
 import { DatabaseJournal, processName } from '../../db/journal.ts';
 import type { FlowRow } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
@@ -13,6 +13,7 @@ export const motion: Check = {
     const findings: Finding[] = [];
     for (const flow of await journal.list({ unended: true })) {
       if (flow.state === 'stuck') findings.push(await stuck(journal, flow));
+      else if (flow.claims > 1) findings.push(deadly(flow));
       else if (millis(now()) - millis(flow.updatedAt) > patient.patienceMs) findings.push(await still(patient, flow));
     }
     return findings;
@@ -27,6 +28,16 @@ async function stuck(journal: DatabaseJournal, flow: FlowRow): Promise<Finding> 
     about: flow.resource,
     says: `${flow.name} ${flow.id} is stuck: the revert of ${last?.node ?? 'a task'} failed${failure ? ` (${failure})` : ''}`,
     advice: `pumice flows resume ${flow.id} tries it again`,
+  };
+}
+
+/** One death is what happens to processes. */
+function deadly({ id, name, resource, claims }: FlowRow): Finding {
+  return {
+    key: `deadly ${id} ${claims}`,
+    about: resource,
+    says: `${name} ${id} may be what ends the service: ${claims} of its processes have died while it stood at the same task`,
+    advice: `it is taken back by itself in the end; pumice flows cancel ${id} does it now`,
   };
 }
 
