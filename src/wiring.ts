@@ -134,6 +134,7 @@ export class Service {
       attachment: (id) => getAttachment(db.read, id),
       images: imagesOf(config, keystone),
       conversionDirectory: config.images.image_conversion_dir,
+      conversionTimeoutMs: config.images.image_conversion_timeout_seconds * 1000,
       scheduler,
       maxAttempts: config.scheduler.scheduler_max_attempts,
       quota: config.quota,

@@ -7,15 +7,18 @@
  * after a crash the flow goes on with it, not with another. A process that takes the flow over on another host has not
  * got the file and fetches it again; what it left is swept where it lies (`sweep-downloads.ts`).
  *
+ * A compressed image is unpacked beside the download for as long as it is converted. Any other container is refused.
+ *
  * When the image cannot be used the failure is final: no other backend could help (S27, S28).
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unpackImage } from '../clients/unpack-image.ts';
 import { updateVolume } from '../db/volumes.ts';
 import type { ImageFile, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
 import { ImageUnacceptable } from '../model/errors.ts';
 import type { Image } from '../model/image.ts';
-import { downloadName } from './sweep-downloads.ts';
+import { downloadName, unpackedName } from './sweep-downloads.ts';
 import { flow, record, type Tools, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 
@@ -32,8 +35,8 @@ const CloneImage = world({
     { volumeRef, pool, image }: FromImage,
     call,
   ): Promise<{ cloned: boolean; clonedModel: ModelUpdate }> => {
-    const { wanted, format } = imageOf(image);
-    const path = await call.tools.images.local(wanted, call.signal);
+    const { wanted, format, packed } = imageOf(image);
+    const path = packed ? null : await call.tools.images.local(wanted, call.signal);
     if (path === null) return { cloned: false, clonedModel: {} };
     const { cloned, model } = await call.tools.driver(pool).cloneImage(volumeRef, { path, format }, call);
     return { cloned, clonedModel: model };
@@ -69,23 +72,33 @@ const FetchImage = world({
     const { path } = await call.tools.images.fetch(imageOf(image).wanted, downloadPath(call), call);
     return { imagePath: path };
   },
-  revert: async (_input, _outcome, call) => rm(downloadPath(call), { force: true }),
+  revert: async (_input, _outcome, call) => discard(call),
 });
+
+/** Of what a compressed image costs, unpacking it, converting it is the rest. */
+const UNPACKING = 0.5;
 
 const CopyImageToVolume = world({
   name: 'copy_image_to_volume',
   execute: async ({ volumeRef, pool, image, imagePath }: FromImage & { imagePath: string }, call) => {
-    const { wanted, format } = imageOf(image);
+    const { wanted, format, packed } = imageOf(image);
     const path = downloadPath(call);
     // Only under this very name is it known to be whole, and here.
     const file = imagePath === path ? { path } : await call.tools.images.fetch(wanted, path, call);
-    await call.tools.driver(pool).copyImageToVolume(volumeRef, { path: file.path, format }, call);
+    const driver = call.tools.driver(pool);
+    if (!packed) return driver.copyImageToVolume(volumeRef, { path: file.path, format }, call);
+    const { signal, tools } = call;
+    const unpacked = unpackedPath(call);
+    const limits = { most: mostUnpacked(volumeRef, format), timeoutMs: tools.conversionTimeoutMs };
+    await unpackImage(file.path, unpacked, limits, { signal, progress: (done) => call.progress(done * UNPACKING) });
+    const rest = (done: number): void => call.progress(UNPACKING + done * (1 - UNPACKING));
+    await driver.copyImageToVolume(volumeRef, { path: unpacked, format }, { signal, progress: rest });
   },
 });
 
 const DiscardImage = world({
   name: 'discard_image',
-  execute: async (_input: { imagePath: string }, call) => rm(downloadPath(call), { force: true }),
+  execute: async (_input: { imagePath: string }, call) => discard(call),
 });
 
 const ChooseModel = record({
@@ -117,16 +130,48 @@ export const createFromImage = flow<FromImage>('create_from_image')
 
 const FORMATS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const;
 
-function imageOf(image: Image | null): { readonly wanted: Image; readonly format: ImageFile['format'] } {
+interface Wanted {
+  readonly wanted: Image;
+  readonly format: ImageFile['format'];
+  /** It is a gzip file around that. */
+  readonly packed: boolean;
+}
+
+function imageOf(image: Image | null): Wanted {
   if (image === null) throw new ImageUnacceptable('The volume has no image to be made from.');
   const format = image.diskFormat === 'iso' ? 'raw' : FORMATS.find((each) => each === image.diskFormat);
   if (format === undefined)
     throw new ImageUnacceptable(
       `Image ${image.id} has disk format ${image.diskFormat}, which cannot be written to a volume.`,
     );
-  return { wanted: image, format };
+  const container = image.containerFormat ?? 'bare';
+  if (container !== 'bare' && container !== 'compressed')
+    throw new ImageUnacceptable(
+      `Image ${image.id} is in a container of format ${container}, and is no disk by itself.`,
+    );
+  return { wanted: image, format, packed: container === 'compressed' };
 }
 
-function downloadPath({ flowId, tools }: { readonly flowId: string; readonly tools: Tools }): string {
+/** Raw is as large as its disk; the others have tables besides, and may hold what the disk has no more. */
+function mostUnpacked({ sizeGiB }: VolumeRef, format: ImageFile['format']): number {
+  const disk = sizeGiB * 1024 ** 3;
+  return format === 'raw' ? disk : disk + disk / 8 + 64 * 1024 ** 2;
+}
+
+interface Where {
+  readonly flowId: string;
+  readonly tools: Tools;
+}
+
+async function discard(call: Where): Promise<void> {
+  await rm(unpackedPath(call), { force: true });
+  await rm(downloadPath(call), { force: true });
+}
+
+function downloadPath({ flowId, tools }: Where): string {
   return join(tools.conversionDirectory, downloadName(flowId));
+}
+
+function unpackedPath({ flowId, tools }: Where): string {
+  return join(tools.conversionDirectory, unpackedName(flowId));
 }

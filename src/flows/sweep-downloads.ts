@@ -11,7 +11,10 @@ import type { Tables } from '../db/schema.ts';
 /** By the flow's id, so that a recovery finds it; by the host's name, since another host has other files. */
 export const downloadName = (flowId: string): string => `${flowId}@${hostname()}.image`;
 
-const DOWNLOAD = /^([0-9a-f-]{36})@.+\.image$/;
+/** What a compressed image became. */
+export const unpackedName = (flowId: string): string => `${downloadName(flowId)}.unpacked`;
+
+const DOWNLOAD = /^([0-9a-f-]{36})@.+\.image(\.unpacked)?$/;
 
 /** Returns the names of what was removed. Harmless while flows run, also those of other processes. */
 export async function sweepDownloads(db: Kysely<Tables>, directory: string): Promise<readonly string[]> {

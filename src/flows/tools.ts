@@ -19,6 +19,8 @@ export interface Tools {
   readonly images: ImageStore;
   /** Where images lie while they are converted. */
   readonly conversionDirectory: string;
+  /** Milliseconds that unpacking or converting one may take. */
+  readonly conversionTimeoutMs: number;
   readonly scheduler: SchedulerOptions;
   /** How many backends a create may try. */
   readonly maxAttempts: number;

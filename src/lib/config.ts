@@ -329,7 +329,7 @@ const conversion = {
   image_conversion_timeout_seconds: Type.Integer({
     ...positive,
     default: 3600,
-    description: 'Seconds after which a conversion is killed.',
+    description: 'Seconds after which a conversion is killed, and the unpacking of a compressed image before it.',
   }),
 } as const;
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { describe, it, type TestContext } from 'node:test';
+import type { NewImage } from '../../src/clients/image-directory.ts';
 import { type CreateVolumeWish, createVolume as command } from '../../src/commands/create-volume.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { getVolume, listVolumes, updateVolume } from '../../src/db/volumes.ts';
@@ -120,6 +122,16 @@ proveVariant(
 );
 
 proveVariant(
+  'create_volume from a compressed image',
+  createVolume,
+  created(async (site) => {
+    const wanted = { diskFormat: 'qcow2', containerFormat: 'compressed' } as const;
+    const image = await site.images.add(wanted, (await diskImages()).packed);
+    return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+  }),
+);
+
+proveVariant(
   'create_volume from an image that a backend shares instead of copying it',
   createVolume,
   created(async (site) => {
@@ -170,6 +182,41 @@ function sharesImages(site: Site): void {
     });
   }
 }
+
+describe('create_volume from an image', () => {
+  const refused = async (context: TestContext, wanted: Omit<NewImage, 'name'>, path: string): Promise<string> => {
+    const live = await liveSite(context);
+    const image = await live.site.images.add(wanted, path);
+    const { id } = await command(live.desk, caller, volumeWish({ imageId: image.id }));
+    assert.partialDeepStrictEqual(await live.settledVolume({ id }), { status: 'error', host: null });
+    assert.deepEqual(live.site.objects(), []);
+    assert.deepEqual(await live.site.leftovers(), []);
+    const [message, ...others] = await live.site.messages();
+    assert.equal(others.length, 0);
+    return `${JSON.stringify(message)}`;
+  };
+
+  for (const containerFormat of ['ova', 'ovf', 'docker', 'ami'])
+    it(`in a container of format ${containerFormat} ends in error, and says why`, async (context) => {
+      const { raw } = await diskImages();
+      assert.match(await refused(context, { diskFormat: 'raw', containerFormat }, raw), /029/);
+    });
+
+  it('that is said to be compressed and is not ends in error, and says why', async (context) => {
+    const { qcow2 } = await diskImages();
+    const wanted = { diskFormat: 'qcow2', containerFormat: 'compressed' } as const;
+    assert.match(await refused(context, wanted, qcow2), /029/);
+  });
+
+  it('that was cut off ends in error, and says why', async (context) => {
+    const { qcow2 } = await diskImages();
+    const path = `${qcow2}.cut-${process.pid}`;
+    const whole = await readFile(qcow2);
+    await writeFile(path, whole.subarray(0, Math.floor((whole.length * 2) / 3)));
+    context.after(() => rm(path));
+    assert.match(await refused(context, { diskFormat: 'qcow2' }, path), /029/);
+  });
+});
 
 describe('create_volume', () => {
   it('whose process ended inside a backend that then does not come up stays there, and goes elsewhere when it is clean', async (context) => {

@@ -3,9 +3,10 @@
  * (`far`, the default) or lets them be read where they lie (`near`).
  */
 import { rmSync } from 'node:fs';
-import { copyFile, mkdtemp, open } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { DirectoryImages, type NewImage } from '../../src/clients/image-directory.ts';
 import { exec } from '../../src/lib/exec.ts';
 import type { Image, ImageStore } from '../../src/model/image.ts';
@@ -44,15 +45,22 @@ export class SiteImages implements ImageStore {
   };
 }
 
-let made: Promise<{ readonly raw: string; readonly qcow2: string }> | undefined;
+let made: Promise<DiskImages> | undefined;
 
-/** Paths of a disk as a raw file and as a qcow2. */
-export function diskImages(): Promise<{ readonly raw: string; readonly qcow2: string }> {
+interface DiskImages {
+  readonly raw: string;
+  readonly qcow2: string;
+  /** The qcow2 in a gzip file. */
+  readonly packed: string;
+}
+
+/** Paths of a disk as a raw file, as a qcow2, and as that compressed. */
+export function diskImages(): Promise<DiskImages> {
   made ??= makeDiskImages();
   return made;
 }
 
-async function makeDiskImages() {
+async function makeDiskImages(): Promise<DiskImages> {
   const directory = await mkdtemp(join(tmpdir(), `pumice-site-images-${process.pid}-`));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const [raw, qcow2] = [join(directory, 'disk'), join(directory, 'disk.qcow2')];
@@ -61,5 +69,7 @@ async function makeDiskImages() {
   await file.truncate(DISK_BYTES);
   await file.close();
   await exec(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '-o', 'cluster_size=4k', raw, qcow2], { signal });
-  return { raw, qcow2 };
+  const packed = `${qcow2}.gz`;
+  await writeFile(packed, gzipSync(await readFile(qcow2)));
+  return { raw, qcow2, packed };
 }

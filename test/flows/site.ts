@@ -100,6 +100,7 @@ export class Site {
       attachment: (id) => getAttachment(database.read, id),
       images: this.images,
       conversionDirectory: join(this.directory, 'conversion'),
+      conversionTimeoutMs: 600_000,
       scheduler: DEFAULT_OPTIONS,
       maxAttempts: this.config.scheduler.scheduler_max_attempts,
       quota: this.config.quota,

@@ -89,8 +89,10 @@ describe('an image that was fetched', () => {
     await createVolume(site.desk(idle), caller, volumeWish({ sizeGiB: 1 }));
     const [flow] = await new DatabaseJournal(database).list({ unended: true });
     const [wanted, forgotten] = [downloadName(flow?.id ?? ''), downloadName(uuid())];
-    for (const name of [wanted, forgotten, 'notes.image']) writeFileSync(site.path('conversion', name), '');
-    assert.deepEqual(await sweepDownloads(database.read, site.path('conversion')), [forgotten]);
+    for (const name of [wanted, forgotten, `${forgotten}.unpacked`, 'notes.image'])
+      writeFileSync(site.path('conversion', name), '');
+    const swept = await sweepDownloads(database.read, site.path('conversion'));
+    assert.deepEqual(swept.toSorted(), [forgotten, `${forgotten}.unpacked`]);
     assert.deepEqual(readdirSync(site.path('conversion')).sort(), [wanted, 'notes.image'].sort());
   });
 });
