@@ -38,7 +38,8 @@ export async function chooseType(
   if (source.is === 'snapshot') return getVolumeType(db, source.snapshot.volumeTypeId);
   if (source.is === 'volume') return getVolumeType(db, source.origin.volumeTypeId);
   const ofImage = source.is === 'image' ? source.image.properties.cinder_img_volume_type : undefined;
-  if (ofImage !== undefined) return typeFor(db, caller, ofImage);
+  // An empty one says nothing.
+  if (ofImage) return typeFor(db, caller, ofImage);
   return defaultTypeFor(db, caller.projectId, config);
 }
 

@@ -343,11 +343,13 @@ describe('creating a volume', () => {
     const source = await givenVolume(live.site, { volumeTypeId: gold.id });
     const snapshot = await givenSnapshot(live.site, source, { volumeTypeId: gold.id });
     const image = await givenImage(live, { properties: { cinder_img_volume_type: 'silver' } });
+    const silent = await givenImage(live, { properties: { cinder_img_volume_type: '' } });
     assert.equal((await create(live, { sourceVolumeId: source.id })).volumeTypeId, gold.id);
     assert.equal((await create(live, { snapshotId: snapshot.id })).volumeTypeId, gold.id);
     assert.equal((await create(live, { imageId: image.id })).volumeTypeId, silver.id);
     assert.equal((await create(live, { imageId: image.id, volumeType: gold.id })).volumeTypeId, gold.id);
     const [ofNothing] = [await create(live, {})];
+    assert.equal((await create(live, { imageId: silent.id })).volumeTypeId, ofNothing.volumeTypeId);
     assert.ok(ofNothing.volumeTypeId !== gold.id && ofNothing.volumeTypeId !== silver.id);
   });
 
