@@ -7,6 +7,7 @@
 import type { Ajv, ErrorObject } from 'ajv';
 import { type TSchema, Type } from '../lib/schema.ts';
 import { InvalidInput } from '../model/errors.ts';
+import { isLongText, LONG_TEXT } from './long-text.ts';
 import { type Microversion, OLDEST, STRICT_BODIES } from './microversion.ts';
 
 /** One schema for all versions, or schemas with the version each begins with, oldest first. */
@@ -22,7 +23,8 @@ let compiler: Promise<Ajv> | undefined;
 /** Loaded with the first body: a server that has only been started, or only read from, does without. */
 function loadCompiler(): Promise<Ajv> {
   compiler ??= import('ajv').then(
-    ({ Ajv }) => new Ajv({ allErrors: true, allowMatchingProperties: true, formats: { uuid: UUID } }),
+    ({ Ajv }) =>
+      new Ajv({ allErrors: true, allowMatchingProperties: true, formats: { uuid: UUID, [LONG_TEXT]: isLongText } }),
   );
   return compiler;
 }
@@ -89,22 +91,6 @@ export function readSize(value: number | string, name: string): number {
   const size = Number(value);
   if (size < 1 || size > MOST_GIB) throw new InvalidInput(`${name} must be between 1 and ${MOST_GIB}.`);
   return size;
-}
-
-export const METADATA_KEY = '^[a-zA-Z0-9\\-_:. /]{1,255}$';
-export const MetadataKey = Type.String({ pattern: METADATA_KEY });
-/** Metadata of volumes and snapshots, extra specs of volume types. */
-export const MetadataBody = Type.Record(MetadataKey, Text255, CLOSED);
-/** One key of it. */
-export const MetadataItem = Type.Record(MetadataKey, Text255, {
-  ...CLOSED,
-  minProperties: 1,
-  maxProperties: 1,
-});
-
-/** Rejects with `InvalidInput` when a body that is one key with its value has another key than the URL. */
-export function checkItemKey(item: object, key: string): void {
-  if (!Object.hasOwn(item, key)) throw new InvalidInput('The key in the body is not the one in the URL.');
 }
 
 /** A name or description as a new API or as an old one calls it; absent when the body has neither. */

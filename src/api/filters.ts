@@ -175,13 +175,12 @@ export function entries<Field extends string>(field: Field, name: string, text: 
     is: 'entry',
     field,
     key,
-    value: plainText(value),
+    value: value === null ? null : plainText(value),
   }));
 }
 
 function plainText(value: Literal): string {
   if (isNested(value)) throw new InvalidInput("A filter's value must not hold lists or dictionaries.");
-  if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   return String(value);
 }

@@ -5,16 +5,22 @@
 import { MetadataKeyNotFound, PreconditionFailed } from '../model/errors.ts';
 import type { Metadata } from '../model/volume.ts';
 
-export type MetadataChange =
-  | { readonly is: 'merge'; readonly metadata: Metadata }
-  | { readonly is: 'replace'; readonly metadata: Metadata }
+export type MetadataChange<Value extends string | null = string> =
+  | { readonly is: 'merge'; readonly metadata: Entries<Value> }
+  | { readonly is: 'replace'; readonly metadata: Entries<Value> }
   | { readonly is: 'remove'; readonly key: string };
+
+type Entries<Value> = Readonly<Record<string, Value>>;
 
 /** Whether the caller still has before its eyes what it changes. */
 export type Unchanged = (current: Metadata) => boolean;
 
 /** Rejects with `PreconditionFailed`, and with `MetadataKeyNotFound` for a key to be taken away that is not there. */
-export function changedMetadata(current: Metadata, change: MetadataChange, unchanged?: Unchanged): Metadata {
+export function changedMetadata<Value extends string | null>(
+  current: Entries<Value>,
+  change: MetadataChange<Value>,
+  unchanged?: (current: Entries<Value>) => boolean,
+): Entries<Value> {
   if (unchanged?.(current) === false) throw new PreconditionFailed('The metadata has been changed by someone else.');
   switch (change.is) {
     case 'merge':
@@ -32,7 +38,7 @@ export function changedMetadata(current: Metadata, change: MetadataChange, uncha
 }
 
 /** What the change is called where it is told. */
-export function verbOf(current: Metadata, change: MetadataChange): 'create' | 'update' | 'delete' {
+export function verbOf(current: object, change: MetadataChange<string | null>): 'create' | 'update' | 'delete' {
   if (change.is === 'remove') return 'delete';
   return Object.keys(change.metadata).every((key) => Object.hasOwn(current, key)) ? 'update' : 'create';
 }

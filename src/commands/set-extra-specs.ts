@@ -16,7 +16,7 @@ export async function setExtraSpecs(
   { db }: Desk,
   caller: Caller,
   id: string,
-  change: MetadataChange,
+  change: MetadataChange<string | null>,
 ): Promise<ExtraSpecs> {
   return db.write(async (tx) => {
     const { extraSpecs: current, name } = await lockVolumeType(tx, id);

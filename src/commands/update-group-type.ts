@@ -30,7 +30,12 @@ export async function updateGroupType(
   }
 }
 
-export async function setGroupSpecs({ db }: Desk, caller: Caller, id: string, change: MetadataChange): Promise<void> {
+export async function setGroupSpecs(
+  { db }: Desk,
+  caller: Caller,
+  id: string,
+  change: MetadataChange<string | null>,
+): Promise<void> {
   await db.write(async (tx) => {
     const { groupSpecs: current, name } = await lockGroupType(tx, id);
     if (change.is === 'remove' && !Object.hasOwn(current, change.key))

@@ -86,7 +86,7 @@ export async function checkTypeOfClone(
   if (typeOfSource === null || source.is === 'nothing' || source.is === 'image' || type.id === typeOfSource.id) return;
   const backends = (await listServices(db, { binary: VOLUME_BINARY })).filter(({ disabled }) => !disabled);
   const sameName = type.extraSpecs.volume_backend_name === typeOfSource.extraSpecs.volume_backend_name;
-  if (backends.length === 1 || (sameName && type.extraSpecs.volume_backend_name !== undefined)) return;
+  if (backends.length === 1 || (sameName && type.extraSpecs.volume_backend_name != null)) return;
   throw new InvalidInput(
     `A volume of type ${type.name} cannot be made from one of type ${typeOfSource.name}: they may be on different backends.`,
   );

@@ -22,8 +22,8 @@ export type Filter<Field extends string> =
   | { readonly is: 'contains'; readonly field: Field; readonly text: string }
   | { readonly is: 'starts-with'; readonly field: Field; readonly text: string }
   | { readonly is: 'compare'; readonly field: Field; readonly op: Comparison; readonly value: string | number }
-  /** Of a field that is an object of text. */
-  | { readonly is: 'entry'; readonly field: Field; readonly key: string; readonly value: string }
+  /** Of a field that is an object of text. Null: the key is there and has no value. */
+  | { readonly is: 'entry'; readonly field: Field; readonly key: string; readonly value: string | null }
   | { readonly is: 'any-of'; readonly filters: readonly Filter<Field>[] };
 
 export type Comparison = 'gt' | 'gte' | 'eq' | 'neq' | 'lt' | 'lte';
@@ -83,8 +83,8 @@ function condition(db: Kysely<Tables>, column: Column<never>, filter: OneFilter)
       return sql`${ref} ${sql.raw(OPERATORS[filter.op])} ${filter.value}`;
     case 'entry':
       return isSqlite(db)
-        ? sql`EXISTS (SELECT 1 FROM json_each(${ref}) AS entry WHERE entry.key = ${filter.key} AND entry.value = ${filter.value})`
-        : sql`(${ref}::jsonb ->> ${filter.key}::text) = ${filter.value}`;
+        ? sql`EXISTS (SELECT 1 FROM json_each(${ref}) AS entry WHERE entry.key = ${filter.key} AND entry.value IS ${filter.value})`
+        : sql`(${ref}::jsonb -> ${filter.key}::text) = ${JSON.stringify(filter.value)}::jsonb`;
   }
 }
 

@@ -102,6 +102,16 @@ export class SnapshotNotFound extends NotFound {
     super(`Snapshot ${id} could not be found.`);
   }
 }
+export class GroupNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Group ${id} could not be found.`);
+  }
+}
+export class BackupNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Backup ${id} could not be found.`);
+  }
+}
 export class AttachmentNotFound extends NotFound {
   constructor(id: string) {
     super(`Attachment ${id} could not be found.`);

@@ -1,5 +1,6 @@
 /** A type of groups: what is asked of the backend that a group of volumes lies on. */
 import type { Timestamp } from '../lib/clock.ts';
+import type { Specs } from './specs.ts';
 
 export interface GroupType {
   readonly id: string;
@@ -7,7 +8,7 @@ export interface GroupType {
   readonly description: string | null;
   /** Those that are not are for administrators. */
   readonly isPublic: boolean;
-  readonly groupSpecs: Readonly<Record<string, string>>;
+  readonly groupSpecs: Specs;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
 }

@@ -5,6 +5,7 @@
  * end is the driver.
  */
 import type { Timestamp } from '../lib/clock.ts';
+import type { Specs } from './specs.ts';
 
 export const QOS_CONSUMERS = ['front-end', 'back-end', 'both'] as const;
 export type QosConsumer = (typeof QOS_CONSUMERS)[number];
@@ -13,7 +14,7 @@ export interface QosSpecs {
   readonly id: string;
   readonly name: string;
   readonly consumer: QosConsumer;
-  readonly specs: Readonly<Record<string, string>>;
+  readonly specs: Specs;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
 }
@@ -30,7 +31,7 @@ const PER_GB_MIN = /_per_gb_min$/;
  */
 export function frontEndSpecs({ consumer, specs }: QosSpecs, sizeGiB: number): QosSpecs['specs'] | null {
   if (consumer === 'back-end') return null;
-  const told = Object.entries(specs).flatMap(([key, value]): [string, string][] => {
+  const told = Object.entries(specs).flatMap(([key, value]): [string, string | null][] => {
     if (PER_GB_MIN.test(key)) return [];
     if (!PER_GB.test(key)) return [[key, value]];
     const perVolume = Math.max(Number(value) * sizeGiB, Number(specs[`${key}_min`] ?? 0));

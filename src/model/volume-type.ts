@@ -1,4 +1,5 @@
 import type { Timestamp } from '../lib/clock.ts';
+import type { Specs } from './specs.ts';
 
 /** The type that always exists, made with the database. */
 export const DEFAULT_VOLUME_TYPE = '__DEFAULT__';
@@ -8,7 +9,7 @@ export interface VolumeType {
   readonly name: string;
   readonly description: string | null;
   readonly isPublic: boolean;
-  readonly extraSpecs: Readonly<Record<string, string>>;
+  readonly extraSpecs: Specs;
   readonly qosSpecsId: string | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;

@@ -10,10 +10,13 @@
  *     <is> b                                      the same truth: 1, t, true, on, y, yes are true, all else is not
  *     <or> a <or> b                               one of these
  *     anything else                               exactly this text, case and all
+ *     null                                        null, and nothing else
  *
  * A list that is reported satisfies what any of its items does, except that a negation must hold for all of them.
  * Nothing here throws: a spec is text somebody typed once, and a bad one must refuse a backend, not stop a flow.
  */
+
+import type { Specs } from '../model/specs.ts';
 
 type Operator = (value: unknown, operand: string) => boolean;
 
@@ -45,10 +48,7 @@ const PROTOCOLS: readonly (readonly string[])[] = [
 ];
 
 /** The first extra spec that the capabilities do not meet, in words; undefined when they meet all. */
-export function unmetSpec(
-  extraSpecs: Readonly<Record<string, string>>,
-  capabilities: Readonly<Record<string, unknown>>,
-): string | undefined {
+export function unmetSpec(extraSpecs: Specs, capabilities: Readonly<Record<string, unknown>>): string | undefined {
   for (const [key, wanted] of Object.entries(extraSpecs)) {
     const path = capabilityPath(key);
     if (path === undefined) continue;
@@ -61,7 +61,8 @@ export function unmetSpec(
 }
 
 /** Whether one reported value, or list of values, satisfies the text of an extra spec. */
-export function satisfies(reported: unknown, wanted: string): boolean {
+export function satisfies(reported: unknown, wanted: string | null): boolean {
+  if (wanted === null) return reported === null || (Array.isArray(reported) && reported.includes(null));
   const [word, operand] = firstWord(wanted);
   const operator = OPERATORS.get(word);
   const values: readonly unknown[] = Array.isArray(reported) ? reported : [reported];

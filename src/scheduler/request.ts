@@ -5,11 +5,12 @@
  * places that were tried. So a decision depends on the request and the pools alone, and can be made again in a test.
  */
 import { hostOf, type Pool } from '../model/backend.ts';
+import type { Specs } from '../model/specs.ts';
 
 export interface ScheduleRequest {
   /** GiB the pool has to find: the whole size of a new volume, the difference of an extend. */
   readonly sizeGiB: number;
-  readonly volumeType?: { readonly name: string; readonly extraSpecs: Readonly<Record<string, string>> } | null;
+  readonly volumeType?: { readonly name: string; readonly extraSpecs: Specs } | null;
   /** Any of these will do; empty or absent means any at all. */
   readonly availabilityZones?: readonly string[] | null;
   /** Hint `different_host`: the pools of the volumes it named. */
@@ -29,8 +30,8 @@ export function contains(place: string, pool: Pool): boolean {
   return place === pool.name || place === hostOf(pool.name);
 }
 
-/** An extra spec of the request's volume type. */
+/** An extra spec of the request's volume type; one without a value says nothing. */
 export function extraSpec(request: ScheduleRequest, key: string): string | undefined {
   const specs = request.volumeType?.extraSpecs;
-  return specs !== undefined && Object.hasOwn(specs, key) ? specs[key] : undefined;
+  return specs !== undefined && Object.hasOwn(specs, key) ? (specs[key] ?? undefined) : undefined;
 }

@@ -27,7 +27,7 @@ describe('a type of groups', () => {
         name: ' together ',
         description: ' at once ',
         is_public: 'True',
-        group_specs: { k: 'v', old: null },
+        group_specs: { k: 'v' },
       },
     });
     assert.equal(answer.status, 202);

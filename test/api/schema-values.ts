@@ -3,6 +3,7 @@
  * everything, strange letters, keys that are missing, unknown or dangerous).
  */
 import fc from 'fast-check';
+import { LONG_TEXT } from '../../src/api/long-text.ts';
 import type { TSchema } from '../../src/lib/schema.ts';
 
 /** The keywords that our schemas use. One that is not here makes `fitting` fail, so that it is added. */
@@ -97,6 +98,7 @@ function plainFitting(schema: Keywords, hints: Hints): fc.Arbitrary<unknown> {
 
 function fittingText({ format, pattern, minLength, maxLength }: Keywords): fc.Arbitrary<string> {
   if (format === 'uuid') return fc.uuid();
+  if (format === LONG_TEXT) return fc.string({ maxLength: 300, unit: 'grapheme' });
   if (format !== undefined) throw new Error(`No values are made for the format ${format}.`);
   if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
   return fc.string({ minLength: minLength ?? 0, maxLength: Math.min(maxLength ?? 20, 300), unit: 'grapheme' });

@@ -39,7 +39,7 @@ describe('a volume type', () => {
       description: 'fast',
       is_public: false,
       'os-volume-type-access:is_public': false,
-      extra_specs: { multiattach: '<is> True' },
+      extra_specs: { multiattach: '<is> True', old: null },
     });
   });
 

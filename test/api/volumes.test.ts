@@ -283,9 +283,9 @@ describe('a create', () => {
     ['an image that has no such name', { size: 1, imageRef: 'cirros' }, 400],
     ['an unknown zone', { size: 1, availability_zone: 'elsewhere' }, 400],
     ['a group before there were any', { size: 1, group_id: 'x' }, 202, '3.12'],
-    ['a group', { size: 1, group_id: uuid() }, 400, '3.13'],
+    ['a group', { size: 1, group_id: uuid() }, 404, '3.13'],
     ['a backup before there were any', { size: 1, backup_id: 'x' }, 202, '3.46'],
-    ['a backup', { size: 1, backup_id: uuid() }, 400, '3.47'],
+    ['a backup', { size: 1, backup_id: uuid() }, 404, '3.47'],
     ['an unknown key below 3.53', { size: 1, colour: 'red' }, 202, '3.52'],
     ['an unknown key from 3.53 on', { size: 1, colour: 'red' }, 400, '3.53'],
   ];

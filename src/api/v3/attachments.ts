@@ -25,9 +25,10 @@ const CreateWithModeBody = Type.Object(
   { attachment: Type.Object({ ...Wish, mode: Type.Optional(Mode) }, CLOSED) },
   CLOSED,
 );
-const UpdateBody = Type.Object({ attachment: Type.Object({ connector: AnyObject }, CLOSED) }, CLOSED);
+const SomeConnector = Type.Object({}, { additionalProperties: true, minProperties: 1 });
+const UpdateBody = Type.Object({ attachment: Type.Object({ connector: SomeConnector }, CLOSED) }, CLOSED);
 const UpdateWithModeBody = Type.Object(
-  { attachment: Type.Object({ connector: AnyObject, mode: Type.Optional(Mode) }, CLOSED) },
+  { attachment: Type.Object({ connector: SomeConnector, mode: Type.Optional(Mode) }, CLOSED) },
   CLOSED,
 );
 

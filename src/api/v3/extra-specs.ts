@@ -5,7 +5,8 @@ import { setExtraSpecs } from '../../commands/set-extra-specs.ts';
 import { Type } from '../../lib/schema.ts';
 import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
-import { CLOSED, checkItemKey, MetadataBody, MetadataItem } from '../body.ts';
+import { CLOSED } from '../body.ts';
+import { checkItemKey, SpecsBody, SpecsItem } from '../metadata-bodies.ts';
 import { type Call, route } from '../route.ts';
 
 type ExtraSpecs = VolumeType['extraSpecs'];
@@ -35,7 +36,7 @@ export const extraSpecs = [
     method: 'POST',
     path,
     policy: 'volume_extension:types_extra_specs:create',
-    body: Type.Object({ extra_specs: MetadataBody }, CLOSED),
+    body: Type.Object({ extra_specs: SpecsBody }, CLOSED),
     async handle({ desk, caller, params, body }) {
       const metadata = body.extra_specs as ExtraSpecs;
       await setExtraSpecs(desk, caller, params.id, { is: 'merge', metadata });
@@ -61,7 +62,7 @@ export const extraSpecs = [
     method: 'PUT',
     path: `${path}/:key`,
     policy: 'volume_extension:types_extra_specs:update',
-    body: MetadataItem,
+    body: SpecsItem,
     async handle({ desk, caller, params: { id, key }, body }) {
       const metadata = body as ExtraSpecs;
       checkItemKey(metadata, key);

@@ -5,7 +5,8 @@ import { getGroupType } from '../../db/group-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { GroupType } from '../../model/group-type.ts';
-import { CLOSED, checkItemKey, MetadataBody, MetadataItem } from '../body.ts';
+import { CLOSED } from '../body.ts';
+import { checkItemKey, SpecsBody, SpecsItem } from '../metadata-bodies.ts';
 import { GROUP_TYPES } from '../microversion.ts';
 import { route } from '../route.ts';
 
@@ -29,7 +30,7 @@ export const groupSpecs = [
     method: 'POST',
     policy: 'group:group_types_specs:create',
     status: 202,
-    body: Type.Object({ group_specs: MetadataBody }, CLOSED),
+    body: Type.Object({ group_specs: SpecsBody }, CLOSED),
     async handle({ desk, caller, params, body }) {
       const metadata = body.group_specs as GroupSpecs;
       await setGroupSpecs(desk, caller, params.id, { is: 'merge', metadata });
@@ -52,7 +53,7 @@ export const groupSpecs = [
     ...one,
     method: 'PUT',
     policy: 'group:group_types_specs:update',
-    body: MetadataItem,
+    body: SpecsItem,
     async handle({ desk, caller, params: { id, key }, body }) {
       const metadata = body as GroupSpecs;
       checkItemKey(metadata, key);

@@ -9,13 +9,15 @@ import type { Filter } from '../../db/list-query.ts';
 import { Type } from '../../lib/schema.ts';
 import { GroupTypeNotFound } from '../../model/errors.ts';
 import type { GroupType } from '../../model/group-type.ts';
+import type { Specs } from '../../model/specs.ts';
 import { CLOSED, LooseBoolean, Maybe, NotBlank255, Text255, trimmed } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
+import { NewGroupTypeSpecs } from '../metadata-bodies.ts';
 import { GROUP_TYPES } from '../microversion.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { readBoolean } from '../query.ts';
 import { type Call, route } from '../route.ts';
-import { SpecsWish, specsIn, TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
+import { TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
 
 const CreateBody = Type.Object(
   {
@@ -24,7 +26,7 @@ const CreateBody = Type.Object(
         name: NotBlank255,
         description: Maybe(Text255),
         is_public: Maybe(LooseBoolean),
-        group_specs: SpecsWish,
+        group_specs: NewGroupTypeSpecs,
       },
       CLOSED,
     ),
@@ -75,7 +77,7 @@ export const groupTypes = [
         name: wish.name.trim(),
         description: trimmed(wish.description),
         isPublic: readBoolean(wish.is_public ?? true, 'is_public'),
-        groupSpecs: specsIn(wish.group_specs),
+        groupSpecs: (wish.group_specs ?? {}) as Specs,
       });
       return { group_type: view(type, call) };
     },

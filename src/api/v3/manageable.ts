@@ -9,18 +9,8 @@ import { manageVolume } from '../../commands/manage-volume.ts';
 import { Type } from '../../lib/schema.ts';
 import { ClusterNotFound, InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import {
-  CLOSED,
-  LooseBoolean,
-  Maybe,
-  MetadataBody,
-  NAMED,
-  named,
-  strictSince353,
-  Text255,
-  trimmed,
-  Uuid,
-} from '../body.ts';
+import { CLOSED, LooseBoolean, Maybe, NAMED, named, strictSince353, Text255, trimmed, Uuid } from '../body.ts';
+import { MetadataBody } from '../metadata-bodies.ts';
 import { MANAGE_ON_CLUSTER, MANAGEABLE_LISTS, MANAGEABLE_LISTS_OF_CLUSTER, OLDEST } from '../microversion.ts';
 import { type PageQuery, pageOf } from '../page.ts';
 import { parseLiteral } from '../python-literal.ts';

@@ -6,8 +6,9 @@ import { Type } from '../../lib/schema.ts';
 import type { Caller } from '../../model/caller.ts';
 import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, checkItemKey, MetadataBody, MetadataItem } from '../body.ts';
+import { CLOSED } from '../body.ts';
 import { etagOf, isNamed } from '../etag.ts';
+import { checkItemKey, MetadataBody, MetadataItem } from '../metadata-bodies.ts';
 import { METADATA_ETAG } from '../microversion.ts';
 import { type Call, type Route, route } from '../route.ts';
 

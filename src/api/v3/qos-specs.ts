@@ -15,8 +15,9 @@ import { getQosSpecs, listQosSpecs, type QosSpecsField, typesOfQosSpecs } from '
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { QOS_CONSUMERS, type QosConsumer, type QosSpecs } from '../../model/qos-specs.ts';
-import { CLOSED, METADATA_KEY, MetadataKey, NotBlank255, Text255 } from '../body.ts';
+import { CLOSED, NotBlank255, Nullable, Text255 } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
+import { METADATA_KEY, QosSpecsBody } from '../metadata-bodies.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { queryBoolean } from '../query.ts';
 import { type Call, route } from '../route.ts';
@@ -28,16 +29,13 @@ const CreateBody = Type.Object(
   {
     qos_specs: Type.Object(
       { name: NotBlank255, consumer: Type.Optional(Consumer) },
-      { ...CLOSED, patternProperties: { [METADATA_KEY]: Text255 } },
+      { ...CLOSED, patternProperties: { [METADATA_KEY]: Nullable(Text255) } },
     ),
   },
   CLOSED,
 );
 
-const UpdateBody = Type.Object(
-  { qos_specs: Type.Record(MetadataKey, Text255, { ...CLOSED, minProperties: 1 }) },
-  CLOSED,
-);
+const UpdateBody = Type.Object({ qos_specs: QosSpecsBody }, CLOSED);
 
 const KeysBody = Type.Object({ keys: Type.Array(Text255, { minItems: 1 }) }, CLOSED);
 
@@ -172,7 +170,7 @@ export const qosSpecs = [
   }),
 ];
 
-function consumerIn(text: string): QosConsumer {
+function consumerIn(text: string | null): QosConsumer {
   const consumer = QOS_CONSUMERS.find((each) => each === text);
   if (consumer === undefined) throw new InvalidInput(`A consumer is one of ${QOS_CONSUMERS.join(', ')}.`);
   return consumer;

@@ -21,6 +21,8 @@ const LimitValue = Type.Union([
 /** Clients name in the body, too, whose limits they are. */
 const NAMES = { id: Maybe(Type.String()), tenant_id: Maybe(Type.String()), class_name: Maybe(Type.String()) };
 const Limits = Type.Object(NAMES, { additionalProperties: LimitValue });
+/** A client that sets nothing has meant something else. */
+const SomeLimits = Type.Object(NAMES, { additionalProperties: LimitValue, minProperties: 1 });
 
 export const quotas = [
   route({
@@ -50,7 +52,7 @@ export const quotas = [
     method: 'PUT',
     path: '/os-quota-sets/:id',
     policy: 'volume_extension:quotas:update',
-    body: Type.Object({ quota_set: Limits }, CLOSED),
+    body: Type.Object({ quota_set: SomeLimits }, CLOSED),
     async handle(call) {
       const evenBelowUsage = queryBoolean(call.query, 'skip_validation');
       const limits = limitsIn(call.body.quota_set);

@@ -5,11 +5,12 @@ import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
 import { updateSnapshot } from '../../commands/update-snapshot.ts';
 import { countSnapshots, listSnapshotKeys, type SnapshotField } from '../../db/snapshots.ts';
 import { Type } from '../../lib/schema.ts';
-import { InvalidInput, SnapshotNotFound } from '../../model/errors.ts';
+import { InvalidInput, SnapshotNotFound, VolumeNotFound } from '../../model/errors.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, LooseBoolean, Maybe, MetadataBody, NAMED, named, strictSince353, Uuid } from '../body.ts';
+import { CLOSED, LooseBoolean, Maybe, NAMED, Nullable, named, strictSince353, Uuid } from '../body.ts';
 import { hostFilter } from '../filters.ts';
+import { MetadataBody } from '../metadata-bodies.ts';
 import {
   CONSUMES_QUOTA,
   type Microversion,
@@ -28,7 +29,7 @@ const CreateBody = strictSince353((rest) =>
   Type.Object(
     {
       snapshot: Type.Object(
-        { ...NAMED, volume_id: Uuid, force: Maybe(LooseBoolean), metadata: Maybe(MetadataBody) },
+        { ...NAMED, volume_id: Nullable(Uuid), force: Maybe(LooseBoolean), metadata: Maybe(MetadataBody) },
         rest,
       ),
     },
@@ -110,7 +111,7 @@ export const snapshots = [
     async handle(call) {
       const { snapshot: wish } = call.body;
       const snapshot = await createSnapshot(call.desk, call.caller, {
-        volumeId: wish.volume_id,
+        volumeId: volumeIn(wish.volume_id),
         name: named(wish, 'name') ?? null,
         description: named(wish, 'description') ?? null,
         force: isForced(wish.force ?? null, call.version),
@@ -133,7 +134,7 @@ export const snapshots = [
     path: '/snapshots/:id',
     policy: 'volume:update_snapshot',
     body: [
-      [OLDEST, updateBody({ additionalProperties: true })],
+      [OLDEST, updateBody({ additionalProperties: true, minProperties: 1 })],
       [STRICT_BODIES, updateBody({ ...CLOSED, minProperties: 1 })],
     ],
     async handle(call) {
@@ -157,6 +158,12 @@ export const snapshots = [
     },
   }),
 ];
+
+/** To Cinder, and so to Tempest, null is the id of a volume that is not there. */
+function volumeIn(id: string | null): string {
+  if (id === null) throw new VolumeNotFound('null');
+  return id;
+}
 
 /** From 3.66 on a volume in use needs no force, so it may be said for old times' sake but not denied. */
 function isForced(force: boolean | string | null, version: Microversion): boolean {

@@ -1,16 +1,8 @@
 /** What types of volumes and types of groups have in common in their bodies and lists. */
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
-import { CLOSED, LooseBoolean, Maybe, MetadataKey, NotBlank255, Nullable, Text255 } from '../body.ts';
+import { CLOSED, LooseBoolean, Maybe, NotBlank255, Text255 } from '../body.ts';
 import { readBoolean } from '../query.ts';
-
-/** Specs of a type that is made; a null is none. */
-export const SpecsWish = Maybe(Type.Record(MetadataKey, Nullable(Text255), CLOSED));
-
-export function specsIn(wish: Readonly<Record<string, string | null>> | null | undefined): Record<string, string> {
-  const specs = Object.entries(wish ?? {});
-  return Object.fromEntries(specs.filter((entry): entry is [string, string] => entry[1] !== null));
-}
 
 export const TypeUpdate = Type.Object(
   { name: Maybe(NotBlank255), description: Maybe(Text255), is_public: Maybe(LooseBoolean) },

@@ -11,7 +11,8 @@ import { unmanageVolume } from '../../commands/unmanage-volume.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, LooseBoolean, LooseSize, Maybe, MetadataBody, readSize } from '../body.ts';
+import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize } from '../body.ts';
+import { ImageMetadataBody } from '../metadata-bodies.ts';
 import { EXTEND_IN_USE } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
 import { route } from '../route.ts';
@@ -114,7 +115,7 @@ export const volumeActions = [
     ...action,
     action: 'os-set_image_metadata',
     policy: 'volume_extension:volume_image_metadata:set',
-    body: Type.Object({ metadata: MetadataBody }, CLOSED),
+    body: Type.Object({ metadata: ImageMetadataBody }, CLOSED),
     async handle({ desk, caller, params, body }) {
       const metadata = body.metadata as Metadata;
       return { metadata: await setVolumeImageMetadata(desk, caller, params.id, { is: 'merge', metadata }) };

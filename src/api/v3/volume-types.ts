@@ -7,15 +7,17 @@ import { updateVolumeType } from '../../commands/update-volume-type.ts';
 import { defaultTypeFor } from '../../commands/volume-choices.ts';
 import { listVolumeTypes, type VolumeTypeField, type VolumeTypeQuery } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';
+import type { Specs } from '../../model/specs.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import { CLOSED, LooseBoolean, Maybe, NotBlank255, Text255, trimmed } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
+import { NewTypeSpecs } from '../metadata-bodies.ts';
 import { TYPES_BY_EXTRA_SPECS } from '../microversion.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { readBoolean } from '../query.ts';
 import { type Call, route } from '../route.ts';
 import { extraSpecsShown } from './extra-specs.ts';
-import { SpecsWish, specsIn, TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
+import { TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
 
 const CreateBody = Type.Object(
   {
@@ -24,7 +26,7 @@ const CreateBody = Type.Object(
         name: NotBlank255,
         description: Maybe(Text255),
         'os-volume-type-access:is_public': Maybe(LooseBoolean),
-        extra_specs: SpecsWish,
+        extra_specs: NewTypeSpecs,
       },
       CLOSED,
     ),
@@ -77,7 +79,7 @@ export const volumeTypes = [
         name: wish.name.trim(),
         description: trimmed(wish.description),
         isPublic: readBoolean(isPublic, 'os-volume-type-access:is_public'),
-        extraSpecs: specsIn(wish.extra_specs),
+        extraSpecs: (wish.extra_specs ?? {}) as Specs,
       });
       return { volume_type: { ...fields(type, call), 'os-volume-type-access:is_public': type.isPublic } };
     },

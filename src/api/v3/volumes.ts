@@ -5,21 +5,10 @@ import { deleteVolume } from '../../commands/delete-volume.ts';
 import { type UpdateVolumePatch, updateVolume } from '../../commands/update-volume.ts';
 import { summarizeVolumes } from '../../db/volumes.ts';
 import { Type } from '../../lib/schema.ts';
-import { InvalidInput } from '../../model/errors.ts';
+import { BackupNotFound, GroupNotFound, InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
-import {
-  CLOSED,
-  LooseBoolean,
-  LooseSize,
-  Maybe,
-  MetadataBody,
-  NAMED,
-  named,
-  readSize,
-  Text255,
-  trimmed,
-  Uuid,
-} from '../body.ts';
+import { CLOSED, LooseBoolean, LooseSize, Maybe, NAMED, named, readSize, Text255, trimmed, Uuid } from '../body.ts';
+import { MetadataBody } from '../metadata-bodies.ts';
 import {
   CREATE_FROM_BACKUP,
   DELETE_BY_FORCE,
@@ -63,7 +52,7 @@ const createBody = <More extends Record<string, ReturnType<typeof Maybe>>>(more:
     { additionalProperties },
   );
 
-const group = { group_id: Maybe(Uuid) };
+const group = { group_id: Maybe(Text255) };
 const backup = { backup_id: Maybe(Uuid) };
 
 const updateBody = (rest: { readonly additionalProperties: boolean; readonly minProperties?: number }) =>
@@ -188,6 +177,8 @@ export const volumes = [
 interface Unsupported {
   readonly multiattach?: boolean | string | null;
   readonly consistencygroup_id?: string | null;
+  readonly group_id?: string | null;
+  readonly backup_id?: string | null;
   readonly [name: string]: unknown;
 }
 
@@ -196,10 +187,8 @@ function refuseUnsupported(wish: Unsupported, version: Microversion): void {
   if (multiattach != null && readBoolean(multiattach, 'multiattach')) {
     throw new InvalidInput('multiattach is not asked for when a volume is made; it comes from the volume type.');
   }
-  if (consistencyGroup != null || (version >= GROUPS && wish.group_id != null)) {
-    throw new InvalidInput('There are no groups of volumes here.');
-  }
-  if (version >= CREATE_FROM_BACKUP && wish.backup_id != null) {
-    throw new InvalidInput('There are no backups here to make a volume from.');
-  }
+  // There are no groups and no backups here, so none is found.
+  if (consistencyGroup != null) throw new GroupNotFound(consistencyGroup);
+  if (version >= GROUPS && wish.group_id != null) throw new GroupNotFound(wish.group_id);
+  if (version >= CREATE_FROM_BACKUP && wish.backup_id != null) throw new BackupNotFound(wish.backup_id);
 }
