@@ -4,6 +4,7 @@ import {
   SNAPSHOT_STATUSES,
   SNAPSHOT_TRANSITIONS,
   type Transition,
+  VOLUME_RESET_STATUSES,
   VOLUME_STATUSES,
   VOLUME_TRANSITIONS,
 } from '../src/model/status.ts';
@@ -26,7 +27,7 @@ export function statesMarkdown(): string {
     PREFACE,
     '## Volume\n',
     table(VOLUME_TRANSITIONS),
-    `All statuses: ${list(VOLUME_STATUSES)}. An administrator may set any of the settled ones (\`os-reset_status\`).\n`,
+    `All statuses: ${list(VOLUME_STATUSES)}. An administrator may say any of them (\`os-reset_status\`), but for ${list(VOLUME_STATUSES.filter((each) => !VOLUME_RESET_STATUSES.includes(each)))}; what is then done or refused is in [attach.md](attach.md#when-a-status-is-reset).\n`,
     `\`attach_status\`: ${list(ATTACH_STATUSES)}.\n`,
     '`managing` is shown as `creating`, `error_managing` as `error`, as Cinder shows them.\n',
     '## Snapshot\n',

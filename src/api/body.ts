@@ -2,7 +2,8 @@
  * Request bodies: read as JSON, checked against a schema of the request's microversion.
  *
  * `null` and absence are the same to Cinder wherever a value is optional, and so here: a schema says `Nullable`, a handler
- * says `?? null`. What a schema cannot say (a boolean in words, a size as text) is read by `readBoolean` and `readSize`.
+ * says `?? null`. What a schema cannot say (a boolean in words, a size as text) is read by `readBoolean`,
+ * `readSize` and `readWord`.
  */
 import type { Ajv, ErrorObject } from 'ajv';
 import { type TSchema, Type } from '../lib/schema.ts';
@@ -81,6 +82,22 @@ const BOOLEAN_TEXT =
 export const LooseBoolean = Type.Union([Type.Boolean(), Type.String({ pattern: BOOLEAN_TEXT })]);
 
 const MOST_GIB = 2_147_483_647;
+/** One of these words, in upper or lower case; `readWord` reads it. */
+export const Word = (words: readonly string[]) =>
+  Type.String({ maxLength: 255, description: `In upper or lower case: ${words.join(', ')}.` });
+
+/** Undefined when it is empty. */
+export function readWord<const Known extends string>(
+  value: string | null | undefined,
+  name: string,
+  words: readonly Known[],
+): Known | undefined {
+  if (value == null || value === '') return undefined;
+  const word = words.find((each) => each === value.toLowerCase());
+  if (word === undefined) throw new InvalidInput(`Invalid ${name}: it must be one of ${words.join(', ')}.`);
+  return word;
+}
+
 /** GiB as a number or as text; `readSize` reads it. */
 export const LooseSize = Type.Union([
   Type.Integer({ minimum: 1, maximum: MOST_GIB }),

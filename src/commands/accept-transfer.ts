@@ -62,7 +62,7 @@ async function giveTo(
   snapshots: readonly Snapshot[],
 ): Promise<void> {
   const set = { projectId, userId };
-  if (!(await moveVolumeStatus(tx, id, { from: ['awaiting-transfer'], to: 'available', set })))
+  if (!(await moveVolumeStatus(tx, id, { from: ['awaiting-transfer'], to: 'available', withoutExports: true, set })))
     throw new InvalidVolume(`Volume ${id} must be awaiting-transfer to be accepted; it is ${status}.`);
   for (const snapshot of snapshots) {
     if (!(await moveSnapshotStatus(tx, snapshot.id, { from: ['available'], to: 'available', set })))

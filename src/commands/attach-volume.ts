@@ -35,6 +35,9 @@ export async function attachVolume(
     if (all.some((each) => instanceId !== null && each.instanceId === instanceId && each.attachStatus === 'attached'))
       return;
     const from = multiattach ? ['available', 'attaching', 'in-use'] : ['available', 'attaching'];
+    // Whoever has an attachment is attached by completing that.
+    const taken = !multiattach && all.find(({ attachStatus }) => attachStatus !== 'detached');
+    if (taken) throw new InvalidVolume(`Volume ${id} cannot be attached: it has attachment ${taken.id}.`);
     if (!from.includes(status))
       throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be attached; it is ${status}.`);
     await tellAttachments(tx, 'attach.start', volume, caller.requestId);

@@ -1,5 +1,7 @@
 /** `os-begin_detaching` and `os-roll_detaching`: a client is about to detach, or could not. */
+import { attachmentsOf } from '../db/attachments.ts';
 import { moveVolumeStatus } from '../db/volumes.ts';
+import { statusWith } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
@@ -19,7 +21,8 @@ export async function beginDetaching({ db }: Desk, caller: Caller, id: string): 
 export async function rollDetaching({ db }: Desk, caller: Caller, id: string): Promise<void> {
   await db.write(async (tx) => {
     const { status } = await lockVolume(tx, caller, id);
-    if (!(await moveVolumeStatus(tx, id, { from: ['detaching'], to: 'in-use' })))
+    const to = statusWith(await attachmentsOf(tx.db, id));
+    if (!(await moveVolumeStatus(tx, id, { from: ['detaching'], to })))
       throw new InvalidVolume(`Volume ${id} must be detaching to stay attached; it is ${status}.`);
   });
 }

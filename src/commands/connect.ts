@@ -2,6 +2,7 @@
 import { updateAttachment } from '../db/attachments.ts';
 import type { Tx } from '../db/writer.ts';
 import { Held } from '../engine/journal.ts';
+import type { Reset } from '../flows/attachments.ts';
 import { extendVolume } from '../flows/extend-volume.ts';
 import { type InitializeConnection, initializeConnection } from '../flows/initialize-connection.ts';
 import { terminateConnection } from '../flows/terminate-connection.ts';
@@ -44,6 +45,13 @@ export interface Disconnection {
   readonly ends: boolean;
 }
 
+export interface DisconnectionOptions {
+  /** The volume is detached, and says so; else only connections end. */
+  readonly detaching: boolean;
+  /** What the volume is to say when they have ended. */
+  readonly reset?: Reset | undefined;
+}
+
 /** From here on nobody makes the exports again. Resolves with the flow's id. */
 export async function beginDisconnection(
   desk: Desk,
@@ -51,7 +59,7 @@ export async function beginDisconnection(
   caller: Caller,
   volume: Volume,
   disconnections: readonly Disconnection[],
-  detaching: boolean,
+  { detaching, reset }: DisconnectionOptions,
 ): Promise<string> {
   const pool = poolOf(volume);
   for (const { attachment, ends } of disconnections) {
@@ -66,7 +74,7 @@ export async function beginDisconnection(
     tx,
     caller,
     terminateConnection,
-    { volumeRef: refOf(volume), pool, attachments, detaching },
+    { volumeRef: refOf(volume), pool, attachments, detaching, ...(reset && { reset }) },
     {
       resource: volumeResource(volume.id),
       projectId: volume.projectId,

@@ -60,10 +60,16 @@ export async function createAttachment(
 }
 
 async function reserve(tx: Tx, volume: Volume, instanceId: string | null): Promise<void> {
-  const { id, status } = volume;
+  const { id, status, multiattach } = volume;
   const from = attachableFrom(volume);
+  const held = await attachmentsOf(tx.db, id);
+  const connection = multiattach ? undefined : held.find(({ attachStatus }) => attachStatus === 'detached');
+  if (connection)
+    throw new InvalidVolume(
+      `Volume ${id} is connected to ${connection.attachedHost ?? 'a host'} (os-initialize_connection): terminate that first.`,
+    );
   if (await moveVolumeStatus(tx, id, { from, to: 'reserved' })) return;
-  const held = status === 'in-use' || status === 'reserved' ? await attachmentsOf(tx.db, id) : [];
-  const migrates = instanceId !== null && held.some((each) => each.instanceId === instanceId);
+  const may = status === 'in-use' || status === 'reserved';
+  const migrates = may && instanceId !== null && held.some((each) => each.instanceId === instanceId);
   if (!migrates) throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be attached; it is ${status}.`);
 }

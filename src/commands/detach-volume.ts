@@ -5,6 +5,7 @@
  * before the volume says that it is free.
  */
 import { attachmentsOf } from '../db/attachments.ts';
+import { updateVolume } from '../db/volumes.ts';
 import { settleVolume } from '../flows/attachments.ts';
 import { type Attachment, type Connector, isSameConnector } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
@@ -19,7 +20,7 @@ import { lockVolume } from './lock.ts';
 const DETACHABLE: readonly string[] = ['in-use', 'detaching', 'attaching', 'reserved'];
 
 export async function detachVolume(desk: Desk, caller: Caller, id: string, attachmentId: string | null): Promise<void> {
-  await detach(desk, caller, id, (volume, all) => {
+  await detach(desk, caller, id, false, (volume, all) => {
     if (!DETACHABLE.includes(volume.status))
       throw new InvalidVolume(`Volume ${id} must be in-use or detaching to be detached; it is ${volume.status}.`);
     return theOne(volume, all, attachmentId);
@@ -38,7 +39,7 @@ export async function forceDetachVolume(
   id: string,
   { attachmentId, connector }: ForceDetachWish,
 ): Promise<void> {
-  await detach(desk, caller, id, (volume, all) => {
+  await detach(desk, caller, id, true, (volume, all) => {
     const connections = all.filter(
       ({ attachStatus, connector: its }) =>
         attachStatus === 'detached' && its !== null && (connector === null || isSameConnector(its, connector)),
@@ -51,12 +52,15 @@ async function detach(
   desk: Desk,
   caller: Caller,
   id: string,
+  force: boolean,
   choose: (volume: Volume, all: readonly Attachment[]) => readonly Attachment[],
 ): Promise<void> {
   const flowId = await afterConnecting(desk, async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const chosen = choose(volume, await attachmentsOf(tx.db, id));
     refuseInUse(caller, chosen);
+    // By force, what was attached is not in error any more: that is what it is detached for.
+    if (force && chosen.length > 0 && volume.status === 'error') await updateVolume(tx, id, { status: 'detaching' });
     if (chosen.length > 0) return endAttachments(desk, tx, caller, volume, chosen);
     await settleVolume(tx, id);
     return null;

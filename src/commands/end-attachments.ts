@@ -1,6 +1,6 @@
 import { deleteAttachmentRow } from '../db/attachments.ts';
 import type { Tx } from '../db/writer.ts';
-import { settleVolume } from '../flows/attachments.ts';
+import { type Reset, settleReset, settleVolume } from '../flows/attachments.ts';
 import { tellAttachments } from '../flows/tell.ts';
 import type { Attachment } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
@@ -9,8 +9,8 @@ import { beginDisconnection } from './connect.ts';
 import type { Desk } from './desk.ts';
 
 /**
- * Ends attachments of a volume. Where something is exported for one of them a flow does it, whose id this resolves with;
- * else it is done with the transaction.
+ * Ends attachments of a volume, and connections. Where something is exported for one of them a flow does it, whose id this
+ * resolves with; else it is done with the transaction. `reset`: what the volume is to say when they have ended.
  */
 export async function endAttachments(
   desk: Desk,
@@ -18,16 +18,16 @@ export async function endAttachments(
   caller: Caller,
   volume: Volume,
   attachments: readonly Attachment[],
+  reset?: Reset,
 ): Promise<string | null> {
   if (attachments.some(({ connector }) => connector !== null)) {
     const disconnections = attachments.map((attachment) => ({ attachment, ends: true }));
-    return beginDisconnection(desk, tx, caller, volume, disconnections, true);
+    return beginDisconnection(desk, tx, caller, volume, disconnections, { detaching: true, reset });
   }
-  // What was only reserved was never attached to anything.
-  const told = attachments.some(({ attachStatus }) => attachStatus !== 'reserved');
-  if (told) await tellAttachments(tx, 'detach.start', volume, caller.requestId);
+  if (attachments.length > 0) await tellAttachments(tx, 'detach.start', volume, caller.requestId);
   for (const { id } of attachments) await deleteAttachmentRow(tx, id);
   const settled = await settleVolume(tx, volume.id);
-  if (told) await tellAttachments(tx, 'detach.end', settled, caller.requestId);
+  if (attachments.length > 0) await tellAttachments(tx, 'detach.end', settled, caller.requestId);
+  if (reset) await settleReset(tx, volume.id, reset, caller.requestId);
   return null;
 }

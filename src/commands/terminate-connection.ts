@@ -24,7 +24,7 @@ export async function terminateConnection(
       attachment,
       ends: attachment.attachStatus === 'detached',
     }));
-    return beginDisconnection(desk, tx, caller, volume, disconnections, false);
+    return beginDisconnection(desk, tx, caller, volume, disconnections, { detaching: false });
   });
   if (flowId !== null) await answerOfFlow(desk, flowId, 'disconnect the volume');
 }

@@ -42,11 +42,11 @@ const listing: Listing<Transfer, TransferTable> = {
   notFound: (id) => new TransferNotFound(id),
 };
 
-/** The only one of its volume: one that was left there, because somebody reset the volume's status, is void. */
-export async function insertTransfer({ db }: Tx, { kept, ...given }: NewTransfer): Promise<Transfer> {
+/** The only one of its volume: one that was left there is void. */
+export async function insertTransfer(tx: Tx, { kept, ...given }: NewTransfer): Promise<Transfer> {
   const transfer: Transfer = { id: uuid(), createdAt: now(), salt: kept.salt, keyHash: kept.hash, ...given };
-  await db.deleteFrom('transfer').where('volume_id', '=', transfer.volumeId).execute();
-  await db
+  await deleteTransfersOf(tx, transfer.volumeId);
+  await tx.db
     .insertInto('transfer')
     .values(toRow(columns, transfer) as TransferTable)
     .execute();
@@ -69,6 +69,11 @@ export async function listTransfers(db: Kysely<Tables>, query: ListQuery<Transfe
 export async function deleteTransferRow({ db }: Tx, id: string): Promise<boolean> {
   const { numDeletedRows } = await db.deleteFrom('transfer').where('id', '=', id).executeTakeFirst();
   return numDeletedRows > 0n;
+}
+
+/** Of one volume. */
+export async function deleteTransfersOf({ db }: Tx, volumeId: string): Promise<void> {
+  await db.deleteFrom('transfer').where('volume_id', '=', volumeId).execute();
 }
 
 function toTransfer(row: TransferTable): Transfer {

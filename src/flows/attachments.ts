@@ -3,8 +3,9 @@ import { attachmentsOf } from '../db/attachments.ts';
 import { getVolume, updateVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import { statusWith } from '../model/attachment.ts';
-import type { VolumeStatus } from '../model/status.ts';
+import { FREE_STATUSES, type VolumeStatus } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
+import { tellVolume } from './tell.ts';
 
 /** Statuses that only say how the volume is attached. Any other is about something else, and stays. */
 const BY_ATTACHMENTS: readonly VolumeStatus[] = ['available', 'reserved', 'attaching', 'in-use', 'detaching'];
@@ -30,4 +31,16 @@ export async function settleVolume(tx: Tx, volumeId: string): Promise<Volume> {
 export async function settleAttached(tx: Tx, volumeId: string): Promise<Volume> {
   await updateVolume(tx, volumeId, { status: 'in-use' });
   return settleVolume(tx, volumeId);
+}
+
+/** What an administrator said that the volume is to be, when its attachments have ended. Null: what they leave. */
+export interface Reset {
+  readonly status: VolumeStatus | null;
+}
+
+/** They have ended. Whoever has the volume since then has it: it does not say that it is free. */
+export async function settleReset(tx: Tx, volumeId: string, { status }: Reset, requestId: string): Promise<void> {
+  const taken = status !== null && FREE_STATUSES.includes(status) && (await attachmentsOf(tx.db, volumeId)).length > 0;
+  if (status !== null && !taken) await updateVolume(tx, volumeId, { status });
+  await tellVolume(tx, 'reset_status.end', await getVolume(tx.db, volumeId), requestId);
 }

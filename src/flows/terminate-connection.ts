@@ -11,7 +11,7 @@ import { deleteAttachmentRow, updateAttachment } from '../db/attachments.ts';
 import { findVolume, getVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import { settleVolume } from './attachments.ts';
+import { type Reset, settleReset, settleVolume } from './attachments.ts';
 import { tellAttachments, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
 
@@ -21,6 +21,8 @@ export interface TerminateConnection {
   readonly attachments: readonly { readonly id: string; readonly ends: boolean }[];
   /** The volume is detached, and says so; else only connections end. */
   readonly detaching: boolean;
+  /** An administrator's word, which waits until nobody reaches the volume. */
+  readonly reset?: Reset;
 }
 
 const ErrorDetaching = obligation({
@@ -60,12 +62,13 @@ const RemoveExports = world({
 
 const ForgetConnections = record({
   name: 'forget_connections;detach.end',
-  execute: async ({ volumeRef: { id }, attachments, detaching }: TerminateConnection, { tx, requestId }) => {
+  execute: async ({ volumeRef: { id }, attachments, detaching, reset }: TerminateConnection, { tx, requestId }) => {
     for (const each of attachments) {
       if (each.ends) await deleteAttachmentRow(tx, each.id);
       else await updateAttachment(tx, each.id, { connector: null, connectionInfo: null });
     }
     if (detaching) await tellAttachments(tx, 'detach.end', await settleVolume(tx, id), requestId);
+    if (reset) await settleReset(tx, id, reset, requestId);
   },
 });
 

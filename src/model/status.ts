@@ -64,6 +64,17 @@ export const ATTACH_STATUSES = [
 ] as const;
 export type AttachStatus = (typeof ATTACH_STATUSES)[number];
 
+/**
+ * What an administrator may say a volume is (`os-reset_status`), as Cinder since 2021: whatever it may be, but not that it
+ * is on its way out, when nothing takes it there.
+ */
+export const VOLUME_RESET_STATUSES: readonly VolumeStatus[] = VOLUME_STATUSES.filter(
+  (status) => status !== 'deleting' && status !== 'unmanaging' && status !== 'error_managing_deleting',
+);
+
+/** Nobody has it, and it may be given to anybody: said only of a volume that nobody can reach. */
+export const FREE_STATUSES: readonly VolumeStatus[] = ['available', 'awaiting-transfer'];
+
 /** Also `target:<volume id>`, of the volume a migration copies to. */
 export const MIGRATION_STATUSES = [
   'none',

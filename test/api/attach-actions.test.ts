@@ -9,6 +9,7 @@ import type { NewVolume } from '../../src/model/volume.ts';
 import { freshWorld, until, type World } from './world.ts';
 
 const HERE = { host: hostname(), initiator: 'iqn.2004-10.test:here' };
+const TO_HOST = { host_name: 'h', mountpoint: '/dev/vdb' };
 const SERVICE = { 'x-service-token': 'nova' };
 
 function acting(world: World, id: string) {
@@ -50,18 +51,33 @@ describe('os-reserve and os-unreserve', () => {
   });
 
   it('take a volume in use only when many may attach it, and give it back in use', async (context) => {
-    const { act } = await atRest(context, { status: 'in-use', attachStatus: 'attached' });
+    const { act } = await atRest(context);
+    await act('os-attach', TO_HOST);
     assert.equal((await act('os-reserve')).status, 400);
-    const many = await atRest(context, { status: 'in-use', attachStatus: 'attached', multiattach: true });
+    const many = await atRest(context, { multiattach: true });
+    await many.act('os-attach', TO_HOST);
     assert.equal((await many.act('os-reserve')).status, 202);
+    assert.equal(await many.status(), 'attaching');
     assert.equal((await many.act('os-unreserve')).status, 202);
     assert.equal(await many.status(), 'in-use');
+  });
+
+  it('do not free a volume that somebody else is attaching', async (context) => {
+    const { world, id, act, status } = await running(context);
+    const attachment = { volume_uuid: id, connector: HERE };
+    const made = await world.ask('POST', '/attachments', { version: '3.27', body: { attachment } });
+    assert.equal(made.status, 200, made.text);
+    assert.equal((await act('os-unreserve')).status, 202);
+    assert.equal(await status(), 'attaching');
+    assert.equal((await world.ask('POST', '/attachments', { version: '3.27', body: { attachment } })).status, 400);
+    assert.equal((await act('os-attach', TO_HOST)).status, 400);
   });
 });
 
 describe('os-begin_detaching and os-roll_detaching', () => {
   it('say that a volume is about to be detached, or stays attached after all', async (context) => {
-    const { act, status } = await atRest(context, { status: 'in-use', attachStatus: 'attached' });
+    const { act, status } = await atRest(context);
+    await act('os-attach', TO_HOST);
     assert.equal((await act('os-roll_detaching')).status, 400);
     assert.equal((await act('os-begin_detaching')).status, 202);
     assert.equal(await status(), 'detaching');
@@ -185,6 +201,18 @@ describe('os-initialize_connection and os-terminate_connection', () => {
     assert.equal((await act('os-initialize_connection', { connector: {} })).status, 400);
     assert.equal((await act('os-initialize_connection', {})).status, 400);
     assert.deepEqual([await status(), await rows()], ['available', []]);
+  });
+
+  it('keep the volume from whoever asks for an attachment of it', async (context) => {
+    const { world, id, act, status } = await running(context);
+    assert.equal((await act('os-initialize_connection', { connector: HERE })).status, 200);
+    const create = () =>
+      world.ask('POST', '/attachments', { version: '3.27', body: { attachment: { volume_uuid: id } } });
+    const refused = await create();
+    assert.deepEqual([refused.status, await status()], [400, 'available']);
+    assert.match(refused.text, /os-initialize_connection/);
+    assert.equal((await act('os-terminate_connection', { connector: HERE })).status, 202);
+    assert.equal((await create()).status, 200);
   });
 
   it('are cut by force, with everything that was ever connected', async (context) => {

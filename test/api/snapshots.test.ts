@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { uuid } from '../../src/lib/clock.ts';
+import { SNAPSHOT_STATUSES } from '../../src/model/status.ts';
 import { freshWorld, PROJECT, until } from './world.ts';
 
 const SUMMARY = ['created_at', 'description', 'id', 'metadata', 'name', 'size', 'status', 'updated_at', 'volume_id'];
@@ -158,12 +159,23 @@ describe('an action of a snapshot', () => {
     assert.equal((await act('os-reset_status', { status: 'error' })).status, 202);
     assert.equal((await world.get(`/snapshots/${id}`)).body.snapshot.status, 'error');
     for (const status of ['nice', null, 'in-use']) assert.equal((await act('os-reset_status', { status })).status, 400);
-    assert.equal((await act('os-reset_status', {})).status, 400);
+    for (const body of [{}, { status: '' }]) assert.equal((await act('os-reset_status', body)).status, 400);
     const events = await world.service.db.read.selectFrom('outbox').select('event_type').orderBy('seq').execute();
     assert.deepEqual(
       events.map(({ event_type }) => event_type),
       ['snapshot.reset_status.start', 'snapshot.reset_status.end'],
     );
+  });
+
+  it('resets it to any status there is, in upper or lower case', async (context) => {
+    const world = await freshWorld(context);
+    const { id } = await world.snapshot(await world.volume());
+    for (const status of SNAPSHOT_STATUSES) {
+      for (const said of [status, status.toUpperCase()]) {
+        const body = { 'os-reset_status': { status: said } };
+        assert.equal((await world.ask('POST', `/snapshots/${id}/action`, { body })).status, 202, said);
+      }
+    }
   });
 
   it('of a compute service says how far it is, only in the order of things', async (context) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { uuid } from '../../src/lib/clock.ts';
+import { VOLUME_RESET_STATUSES } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
 import { freshWorld, type World } from './world.ts';
 
@@ -99,12 +100,32 @@ describe('os-reset_status', () => {
     );
   });
 
+  it('says any status there is, in upper or lower case, but not that a free volume is in use', async (context) => {
+    const world = await freshWorld(context);
+    const { act, show } = await volumeAnd(world);
+    const shown: Record<string, string> = { managing: 'creating', error_managing: 'error' };
+    for (const status of VOLUME_RESET_STATUSES) {
+      for (const said of [status, status.toUpperCase(), `${status.slice(0, 1).toUpperCase()}${status.slice(1)}`]) {
+        const answer = await act('os-reset_status', { status: said });
+        assert.equal(answer.status, status === 'in-use' ? 400 : 202, `${said}: ${answer.text}`);
+        if (status !== 'in-use') assert.equal((await show()).status, shown[status] ?? status);
+      }
+    }
+    assert.equal((await act('os-reset_status', { attach_status: 'Attached' })).status, 400);
+    assert.equal((await act('os-reset_status', { attach_status: 'Detached' })).status, 202);
+    assert.equal((await act('os-reset_status', { migration_status: 'Success' })).status, 202);
+    assert.equal((await show()).migration_status, 'success');
+  });
+
   it('wants at least one status, and one that exists', async (context) => {
     const world = await freshWorld(context);
     const { act } = await volumeAnd(world);
     for (const wish of [
       {},
       { status: 'nice' },
+      { status: 'deleting' },
+      { status: 'unmanaging' },
+      { status: '' },
       { attach_status: 'maybe' },
       { migration_status: 'x' },
       { status: null },

@@ -16,9 +16,15 @@ const MIB = 1024 ** 2;
 const LATE_MS = 60_000;
 const NAME = 'iqn.2004-10.test:client';
 const CONNECTOR = { host: 'client', initiator: NAME };
+const HEIR = 'iqn.2004-10.test:heir';
 
 /** What an initiator says that is not let in. */
 const REFUSED = /Failed to (log|connect)/i;
+
+interface Attached {
+  readonly id: string;
+  readonly reached: Reached;
+}
 
 /** Asks a service that may be another one after each start. */
 class Client {
@@ -54,7 +60,19 @@ class Client {
     });
   }
 
-  async attach(volumeId: string): Promise<{ readonly id: string; readonly reached: Reached }> {
+  /** Asks until it is let in. */
+  async attachSoon(volumeId: string, connector: object): Promise<Attached> {
+    const wish = { attachment: { volume_uuid: volumeId, connector } };
+    let attached: Attached | undefined;
+    await condition(`${volumeId} is free`, LATE_MS, async () => {
+      const { attachment } = await this.ask('POST', '/attachments', wish, [200, 400]);
+      if (attachment) attached = { id: attachment.id, reached: attachment.connection_info };
+      return attached !== undefined;
+    });
+    return attached as unknown as Attached;
+  }
+
+  async attach(volumeId: string): Promise<Attached> {
     const { attachment } = await this.ask('POST', '/attachments', {
       attachment: { volume_uuid: volumeId, connector: CONNECTOR },
     });
@@ -178,6 +196,40 @@ describe('a volume that is attached over iSCSI', { skip: noTgt ?? noInitiator ??
       await client.becomes(`/volumes/${volume}`, 'volume', 'available');
       await assert.rejects(initiator.io('read 0 512'), REFUSED);
       await (await Initiator.of(NAME, second.reached, directory)).io('read -P 0 0 512');
+    }));
+
+  test('is cut from its writer by a reset, before a second one gets in', () =>
+    onSite(async ({ client, directory, start, file }) => {
+      await start();
+      const volume = await client.made('volume', { size: 1 });
+      const first = await client.attach(volume);
+      const writer = (await Initiator.of(NAME, first.reached, directory)).writing(900);
+      await whileWriting(writer, async () => {
+        const reset = client.ask('POST', `/volumes/${volume}/action`, {
+          'os-reset_status': { status: 'available', attach_status: 'detached' },
+        });
+        // Whoever asks all the time gets in as soon as it may be.
+        const second = await client.attachSoon(volume, { host: 'heir', initiator: HEIR });
+        const { mtimeNs } = await stat(file('volume', volume), { bigint: true });
+        const answered = writer.written.length;
+        assert.ok(answered < 900, 'it was cut in the middle');
+        await reset;
+        const old = await Initiator.of(NAME, first.reached, directory);
+        for (const _ of [1, 2, 3]) await assert.rejects(old.io('write 0 512'));
+        assert.equal((await stat(file('volume', volume), { bigint: true })).mtimeNs, mtimeNs);
+        await holdsWritten(file('volume', volume), writer.written);
+
+        const heir = await Initiator.of(HEIR, second.reached, directory);
+        await heir.io('write -P 0xee 0 8M', 'flush');
+        await heir.io('read -P 0xee 0 8M');
+        const { attachments } = (await client.ask('GET', `/volumes/${volume}`)).volume;
+        assert.deepEqual(attachments, []);
+        const rows = (await client.ask('GET', `/attachments?volume_id=${volume}`)).attachments;
+        assert.deepEqual(
+          rows.map(({ id }: { id: string }) => id),
+          [second.id],
+        );
+      });
     }));
 
   test('is cut from a client in mid-write by force, before it says that it is free', () =>

@@ -75,6 +75,11 @@ export class LiveSite {
     await this.start();
   }
 
+  async close(): Promise<void> {
+    await this.engine.stop();
+    this.site.close();
+  }
+
   /** Resolves when there has been an event that is as wanted. */
   async heard(wanted: (event: EngineEvent) => boolean): Promise<void> {
     if (this.events.some(wanted)) return;
@@ -134,21 +139,25 @@ export interface LiveSiteOptions extends SiteOptions {
   readonly running?: boolean;
 }
 
-/** Closed when the test ends. */
-export async function liveSite(
-  context: TestContext,
+/** On a database of the caller's, who closes first this and then that. */
+export async function liveSiteOn(
+  database: Database,
   { running = true, ...options }: LiveSiteOptions = {},
 ): Promise<LiveSite> {
+  const live = new LiveSite(await Site.open(database, options));
+  if (running) await live.start();
+  return live;
+}
+
+/** Closed when the test ends. */
+export async function liveSite(context: TestContext, options: LiveSiteOptions = {}): Promise<LiveSite> {
   const fresh = await freshSqlite();
   const database = await openDatabase(fresh.url, { as: 'server' });
-  const site = await Site.open(database, options);
-  const live = new LiveSite(site);
+  const live = await liveSiteOn(database, options);
   context.after(async () => {
-    await live.engine.stop();
+    await live.close();
     await database.close();
-    site.close();
     await fresh.remove();
   });
-  if (running) await live.start();
   return live;
 }

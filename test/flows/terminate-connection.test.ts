@@ -6,6 +6,7 @@ import type { Desk } from '../../src/commands/desk.ts';
 import { extendVolume } from '../../src/commands/extend-volume.ts';
 import { attachmentsOf, findAttachment } from '../../src/db/attachments.ts';
 import { getVolume } from '../../src/db/volumes.ts';
+import type { Reset } from '../../src/flows/attachments.ts';
 import { terminateConnection } from '../../src/flows/terminate-connection.ts';
 import { DriverFailed } from '../../src/model/errors.ts';
 import type { Volume } from '../../src/model/volume.ts';
@@ -15,8 +16,9 @@ import { liveSite } from './live-site.ts';
 import { caller } from './site.ts';
 import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
 
-const begins = (volume: Volume, disconnections: readonly Disconnection[], detaching: boolean) => (desk: Desk) =>
-  desk.db.write((tx) => beginDisconnection(desk, tx, caller, volume, disconnections, detaching));
+const begins =
+  (volume: Volume, disconnections: readonly Disconnection[], detaching: boolean, reset?: Reset) => (desk: Desk) =>
+    desk.db.write((tx) => beginDisconnection(desk, tx, caller, volume, disconnections, { detaching, reset }));
 
 const IN_USE = { status: 'in-use', attachStatus: 'attached', adminMetadata: { attached_mode: 'rw' } } as const;
 const ATTACHED = { ...CONNECTED, attachStatus: 'attached' } as const;
@@ -44,6 +46,41 @@ proveFlow(
         assert.partialDeepStrictEqual(await row(), { attachStatus: 'error_detaching', connectionInfo: null });
         assert.partialDeepStrictEqual(await now(), { status: 'in-use', attachStatus: 'detached' });
         assert.equal((await site.messages()).length, 1);
+      },
+    };
+  }),
+);
+
+proveVariant(
+  'terminate_connection of all that reaches a volume, the status of which is reset',
+  terminateConnection,
+  onSite(async (site) => {
+    const volume = await givenVolume(site, { ...IN_USE, status: 'error' });
+    const attachment = await givenAttachment(site, volume, ATTACHED);
+    const unclaimed = await givenAttachment(site, volume, { ...CONNECTED, attachStatus: 'detached' });
+    const all = [attachment, unclaimed];
+    const now = () => getVolume(site.database.read, volume.id);
+    return {
+      begin: begins(
+        volume,
+        all.map((each) => ({ attachment: each, ends: true })),
+        true,
+        { status: 'available' },
+      ),
+      done: async () => {
+        assert.deepEqual(
+          site.objects().filter((name) => name.includes('.export')),
+          [],
+        );
+        assert.deepEqual(await attachmentsOf(site.database.read, volume.id), []);
+        assert.partialDeepStrictEqual(await now(), { status: 'available', attachStatus: 'detached' });
+        assert.deepEqual(await site.events(), ['volume.detach.start', 'volume.detach.end', 'volume.reset_status.end']);
+      },
+      foreign: all.map(({ id }) => `alpha/.export-${id}`),
+      undone: async () => {
+        assert.partialDeepStrictEqual(await now(), { status: 'error', attachStatus: 'detached' });
+        for (const { id } of all)
+          assert.equal((await findAttachment(site.database.read, id))?.attachStatus, 'error_detaching');
       },
     };
   }),

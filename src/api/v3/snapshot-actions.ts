@@ -5,12 +5,13 @@ import { resetSnapshotStatus } from '../../commands/reset-snapshot-status.ts';
 import { unmanageSnapshot } from '../../commands/unmanage-snapshot.ts';
 import { updateSnapshotStatus } from '../../commands/update-snapshot-status.ts';
 import { Type } from '../../lib/schema.ts';
-import { CLOSED, Maybe } from '../body.ts';
+import { InvalidInput } from '../../model/errors.ts';
+import { SNAPSHOT_STATUSES } from '../../model/status.ts';
+import { CLOSED, Maybe, readWord, Word } from '../body.ts';
 import { route } from '../route.ts';
 
 const action = { method: 'POST', path: '/snapshots/:id/action' } as const;
 
-const RESET_STATUSES = ['creating', 'available', 'deleting', 'error', 'error_deleting'] as const;
 /** Those that `updateSnapshotStatus` may grant. */
 const TOLD_STATUSES = ['creating', 'available', 'error', 'deleting', 'error_deleting'] as const;
 
@@ -20,9 +21,11 @@ export const snapshotActions = [
     action: 'os-reset_status',
     policy: 'volume_extension:snapshot_admin_actions:reset_status',
     status: 202,
-    body: Type.Object({ status: Type.Enum([...RESET_STATUSES]) }, CLOSED),
+    body: Type.Object({ status: Word(SNAPSHOT_STATUSES) }, CLOSED),
     async handle({ desk, caller, params, body }) {
-      await resetSnapshotStatus(desk, caller, params.id, body.status);
+      const status = readWord(body.status, 'status', SNAPSHOT_STATUSES);
+      if (status === undefined) throw new InvalidInput('The status is empty.');
+      await resetSnapshotStatus(desk, caller, params.id, status);
       return undefined;
     },
   }),

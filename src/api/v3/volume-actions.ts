@@ -10,8 +10,9 @@ import { setVolumeImageMetadata } from '../../commands/set-volume-image-metadata
 import { unmanageVolume } from '../../commands/unmanage-volume.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
+import { VOLUME_RESET_STATUSES } from '../../model/status.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize } from '../body.ts';
+import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize, readWord, Word } from '../body.ts';
 import { ImageMetadataBody } from '../metadata-bodies.ts';
 import { EXTEND_IN_USE } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
@@ -19,26 +20,15 @@ import { route } from '../route.ts';
 
 const action = { method: 'POST', path: '/volumes/:id/action' } as const;
 
-/** What an administrator may say a volume is. */
-const RESET_STATUSES = [
-  'creating',
-  'available',
-  'deleting',
-  'error',
-  'error_deleting',
-  'attaching',
-  'in-use',
-  'detaching',
-  'maintenance',
-] as const;
+const RESET_ATTACH_STATUSES = ['attached', 'detached'] as const;
 const RESET_MIGRATION_STATUSES = ['none', 'starting', 'migrating', 'completing', 'success', 'error'] as const;
 
-/** Null says no more than its absence. */
+/** Null, or no text, says no more than absence. */
 const ResetStatus = Type.Object(
   {
-    status: Maybe(Type.Enum([...RESET_STATUSES])),
-    attach_status: Maybe(Type.Enum(['attached', 'detached'])),
-    migration_status: Maybe(Type.Enum([...RESET_MIGRATION_STATUSES])),
+    status: Maybe(Word(VOLUME_RESET_STATUSES)),
+    attach_status: Maybe(Word(RESET_ATTACH_STATUSES)),
+    migration_status: Maybe(Word(RESET_MIGRATION_STATUSES)),
   },
   CLOSED,
 );
@@ -88,13 +78,15 @@ export const volumeActions = [
     status: 202,
     body: ResetStatus,
     async handle({ desk, caller, params, body }) {
-      const { status, attach_status: attachStatus, migration_status: migrationStatus } = body;
-      if (status == null && attachStatus == null && migrationStatus == null)
+      const status = readWord(body.status, 'status', VOLUME_RESET_STATUSES);
+      const attachStatus = readWord(body.attach_status, 'attach_status', RESET_ATTACH_STATUSES);
+      const migrationStatus = readWord(body.migration_status, 'migration_status', RESET_MIGRATION_STATUSES);
+      if (status === undefined && attachStatus === undefined && migrationStatus === undefined)
         throw new InvalidInput('One of status, attach_status and migration_status must be given.');
       await resetVolumeStatus(desk, caller, params.id, {
-        ...(status != null && { status }),
-        ...(attachStatus != null && { attachStatus }),
-        ...(migrationStatus != null && { migrationStatus: migrationStatus === 'none' ? null : migrationStatus }),
+        ...(status && { status }),
+        ...(attachStatus && { attachStatus }),
+        ...(migrationStatus && { migrationStatus: migrationStatus === 'none' ? null : migrationStatus }),
       });
       return undefined;
     },

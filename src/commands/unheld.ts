@@ -1,0 +1,61 @@
+/**
+ * Does what must not be done while a flow has a volume or a snapshot to itself: that flow says at its end what the resource
+ * is, and would take back whatever somebody else has said meanwhile.
+ *
+ * A command cannot see what flows hold that begin in its own commit, since their holds are written last (`db/writer.ts`,
+ * entries). But whoever takes a resource for itself changes its row in the same unit. So what is committed is looked at
+ * first; when the row is another by the time it is locked, it is looked at again.
+ */
+import type { Kysely } from 'kysely';
+import type { Tables } from '../db/schema.ts';
+import type { Tx } from '../db/writer.ts';
+import { ResourceHeld } from '../model/errors.ts';
+import { afterConnecting } from './connect.ts';
+import type { Desk } from './desk.ts';
+
+interface Revised {
+  readonly revision: number;
+}
+
+export interface Unheld<Row extends Revised> {
+  /** `volume:<id>` */
+  readonly resource: string;
+  find(db: Kysely<Tables>): Promise<Row>;
+  lock(tx: Tx): Promise<Row>;
+}
+
+const LOOKS = 20;
+
+/** Rejects with `ResourceHeld`, which names the flow. What only shares the resource is not in the way. */
+export async function whileUnheld<Row extends Revised, Result>(
+  desk: Desk,
+  { resource, find, lock }: Unheld<Row>,
+  body: (tx: Tx, row: Row) => Promise<Result>,
+): Promise<Result> {
+  for (let look = 0; look < LOOKS; look++) {
+    const seen = await find(desk.db.read);
+    await refuseHeld(desk.db.read, resource);
+    const outcome = await afterConnecting(desk, async (tx) => {
+      const row = await lock(tx);
+      return row.revision === seen.revision ? { result: await body(tx, row) } : null;
+    });
+    if (outcome !== null) return outcome.result;
+  }
+  throw new ResourceHeld(`${resource.replace(':', ' ')} changes all the time; ask again.`);
+}
+
+async function refuseHeld(db: Kysely<Tables>, resource: string): Promise<void> {
+  const holder = await db
+    .selectFrom('hold')
+    .innerJoin('flow', 'flow.id', 'hold.flow_id')
+    .select(['flow.id', 'flow.name', 'flow.state'])
+    .where('hold.resource', '=', resource)
+    .where('hold.mode', '=', 'exclusive')
+    .executeTakeFirst();
+  if (holder === undefined) return;
+  const { id, name, state } = holder;
+  const how = state === 'stuck' ? 'is stuck: `pumice flows resume' : 'is at work: `pumice flows cancel';
+  throw new ResourceHeld(
+    `${resource.replace(':', ' ')} is in use by ${name.replaceAll('_', ' ')}, which ${how} ${id}\` brings it to an end.`,
+  );
+}
