@@ -73,8 +73,7 @@ export class Keystone implements TokenSource, OwnToken {
   }
 
   token(text: string, { evenExpired = false } = {}): Token | Promise<Token> {
-    // What cannot be a header of ours cannot be a token either.
-    if (text.length > LONGEST || !/^[\x21-\x7e]+$/.test(text)) throw new Unauthorized();
+    if (!mayBeToken(text)) throw new Unauthorized();
     const key = `${evenExpired}${hash('sha256', text, 'base64')}`;
     const known = this.#known.get(key);
     if (known !== undefined && known.until > elapsed()) {
@@ -149,7 +148,8 @@ export class Keystone implements TokenSource, OwnToken {
     const about = reply.status === 401 || reply.status === 403 ? CREDENTIALS : TOKENS;
     if (reply.status !== 201) throw this.#refused(about, `answers ${reply.status} to our own credentials`);
     const token = readToken(reply.body);
-    if (reply.subjectToken === null || token === undefined) throw this.#refused(TOKENS, 'gives us no token');
+    if (reply.subjectToken === null || !mayBeToken(reply.subjectToken) || token === undefined)
+      throw this.#refused(TOKENS, 'gives us no token');
     troubles.worked(IDENTITY, CREDENTIALS);
     this.#own = { text: reply.subjectToken, until: elapsed() + token.expiresMs - millis(now()) - SPARE_MS };
     return reply.subjectToken;
@@ -170,6 +170,9 @@ export class Keystone implements TokenSource, OwnToken {
     if (oldest !== undefined) this.#known.delete(oldest);
   }
 }
+
+/** What cannot be a header of ours cannot be a token either. */
+const mayBeToken = (text: string): boolean => text.length <= LONGEST && /^[\x21-\x7e]+$/.test(text);
 
 export function keystoneOf(config: KeystoneConfig, log: Log, troubles: Troubles): Keystone {
   return new Keystone({

@@ -228,6 +228,14 @@ describe('Keystone', () => {
       assert.doesNotMatch(lines.join(), new RegExp(`${PASSWORD}|good`));
     });
 
+    for (const text of ['two tokens', '', 'x'.repeat(20_000)])
+      it(`gives us a token that is none, of ${text.length} letters: 503`, async (t) => {
+        const { server, ask } = await start(t);
+        server.next.push(answer(201, { token: projectToken('service', []) }, { 'x-subject-token': text }));
+        await assert.rejects(ask('good'), IdentityUnavailable);
+        assert.deepEqual(asked(server), 0);
+      });
+
     it('is not there: 503', async (t) => {
       const { ask } = await start(t, { url: 'http://127.0.0.1:1' });
       await assert.rejects(ask('good'), IdentityUnavailable);
