@@ -147,12 +147,12 @@ async function demandSnapshots(bytes: ImageBytes, { snapshots }: Header): Promis
     const entry = await bytes.read(at, 40);
     const extra = entry.readUInt32BE(36);
     if (extra > SNAPSHOT_EXTRA_LIMIT) throw new Fault('its table of snapshots is damaged');
-    await demandThere(bytes, safe(entry.readBigUInt64BE(0), 'a snapshot'), entry.readUInt32BE(8) * 8);
+    demandThere(bytes, safe(entry.readBigUInt64BE(0), 'a snapshot'), entry.readUInt32BE(8) * 8);
     at += Math.ceil((40 + extra + entry.readUInt16BE(12) + entry.readUInt16BE(14)) / 8) * 8;
   }
 }
 
-async function demandThere(bytes: ImageBytes, at: number, length: number): Promise<void> {
+function demandThere(bytes: ImageBytes, at: number, length: number): void {
   if (at + length > bytes.size) throw new Fault('it is cut short');
 }
 
