@@ -22,7 +22,7 @@ export const MetadataBody = all(METADATA_KEY, Text255);
 export const MetadataItem = one(METADATA_KEY, Text255);
 
 /** What a volume remembers of its image; a client may write back what it has read. Cinder bug 1988942. */
-export const ImageMetadataBody = all(METADATA_KEY, Type.String({ format: LONG_TEXT }));
+export const ImageMetadataBody = all(METADATA_KEY, Type.String({ format: LONG_TEXT, maxLength: 65_535 }));
 
 /** Extra specs of a volume type, group specs of a group type. Cinder bug 1588798 is about null. */
 export const SpecsBody = all(SPEC_KEY, Nullable(Text255));

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isServed, reasonOf } from '../../scripts/print-api.ts';
 import { openApi } from '../../scripts/print-openapi.ts';
+import { LONG_TEXT } from '../../src/api/long-text.ts';
 import { routes } from '../../src/api/routes.ts';
 import { endpoints } from '../api/endpoints.ts';
 
@@ -75,7 +76,7 @@ describe('the description for programs', () => {
       strictTypes: false,
       strictRequired: false,
       allowMatchingProperties: true,
-      formats: { uuid: true },
+      formats: { uuid: true, [LONG_TEXT]: true },
     });
     for (const word of ['x-openstack-min-version', 'x-openstack-policy']) ajv.addKeyword(word);
     for (const { operationId, requestBody } of operations) {
