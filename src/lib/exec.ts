@@ -52,7 +52,11 @@ export class CommandMissing extends Error {
  */
 const ONE_ARENA = { MALLOC_ARENA_MAX: '1' };
 
+/** Characters of standard output, and of standard error, which goes into messages. What comes after is read and not kept. */
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
+const COMPLAINT_LIMIT = 16 * 1024;
+/** How long the output of a program that has ended may stay open and silent: another, which it left behind, may hold it for ever. */
+const LINGER_MS = 1_000;
 
 export const exec: Exec = (argv, options) =>
   new Promise((resolve, reject) => {
@@ -65,7 +69,9 @@ export const exec: Exec = (argv, options) =>
     });
     let stdout = '';
     let stderr = '';
+    let pieces = 0;
     let timedOut = false;
+    let unheard: { readonly reason: unknown } | undefined;
     const kill = (): void => {
       if (child.pid === undefined) return;
       try {
@@ -78,25 +84,51 @@ export const exec: Exec = (argv, options) =>
       timedOut = true;
       kill();
     }, options.timeoutMs ?? 60_000);
+    let lingering: NodeJS.Timeout | undefined;
     options.signal.addEventListener('abort', kill, { once: true });
     const settle = (): void => {
       clearTimeout(deadline);
+      clearTimeout(lingering);
       options.signal.removeEventListener('abort', kill);
     };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (options.onOutput) options.onOutput(text);
-      else if (stdout.length < OUTPUT_LIMIT) stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (stderr.length < OUTPUT_LIMIT) stderr += text;
-    });
+    // Before all else: without files or processes to spare it is this event alone that tells, and there are no streams.
     child.once('error', (error: NodeJS.ErrnoException) => {
       settle();
       reject(error.code === 'ENOENT' ? new CommandMissing(`${argv[0]} is not installed.`) : error);
     });
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      pieces += 1;
+      if (options.onOutput === undefined) {
+        if (stdout.length < OUTPUT_LIMIT) stdout += text;
+        return;
+      }
+      try {
+        options.onOutput(text);
+      } catch (error) {
+        unheard ??= { reason: error };
+        kill();
+      }
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      pieces += 1;
+      if (stderr.length < COMPLAINT_LIMIT) stderr = (stderr + text).slice(0, COMPLAINT_LIMIT);
+    });
+    const linger = (): void => {
+      const before = pieces;
+      lingering = setTimeout(() => {
+        // What had come while this process was busy is read first.
+        setImmediate(() => {
+          if (pieces > before) return linger();
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+        });
+      }, LINGER_MS);
+    };
+    child.once('exit', linger);
     child.once('close', (code) => {
       settle();
       if (options.signal.aborted) reject(options.signal.reason);
+      else if (unheard !== undefined) reject(unheard.reason);
       else if (code === 0) resolve(stdout);
       else reject(new CommandFailed(argv, code, stderr, timedOut));
     });
