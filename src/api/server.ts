@@ -23,6 +23,7 @@ import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
 import { parseBody } from './body.ts';
 import { type Admission, invitation } from './caller.ts';
+import { connectionOptions, limitConnections } from './connections.ts';
 import { bodyText } from './decode.ts';
 import { type Destination, destinations } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
@@ -73,6 +74,7 @@ export function buildApi({
 }: ApiDeps): FastifyInstance {
   const config = desk.config.api;
   const app = Fastify({
+    ...connectionOptions(config),
     logger: false,
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -123,6 +125,7 @@ export function buildApi({
     },
     handler: (request, reply) => request.destination.handle(request, reply),
   });
+  limitConnections(app, config);
   addShortWay(app, shortWay({ answers, admit, rate, log }));
   return app;
 }

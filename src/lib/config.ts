@@ -73,6 +73,16 @@ const Api = Type.Object(
       default: 114688,
       description: 'Longest body of a request, bytes.',
     }),
+    client_request_timeout: Type.Integer({
+      ...positive,
+      default: 30,
+      description: 'Seconds a client may take to send a request, its body included.',
+    }),
+    max_connections: Type.Integer({
+      ...positive,
+      default: 4096,
+      description: 'Connections at once, of each process; one more is closed as it comes.',
+    }),
     rate_limit_per_minute: Type.Integer({
       minimum: 0,
       default: 0,
