@@ -8,7 +8,7 @@ import {
   mountpointIn,
 } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidVolume } from '../model/errors.ts';
+import { InvalidVolume, VolumeInError } from '../model/errors.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
 import { attachModeOf } from './attach-mode.ts';
 import { beginConnection } from './connect.ts';
@@ -30,6 +30,8 @@ export async function updateAttachment(
   const flowId = await desk.db.write(async (tx) => {
     const { volumeId } = await attachmentFor(tx.db, caller, id);
     const volume = await lockVolume(tx, caller, volumeId);
+    if (volume.status.startsWith('error'))
+      throw new VolumeInError(`Attachment ${id} cannot be connected: its volume ${volumeId} is ${volume.status}.`);
     const attachment = await getAttachment(tx.db, id);
     const { attachStatus, connector: before } = attachment;
     const same = before !== null && isSameConnector(before, connector);

@@ -80,6 +80,9 @@ export class Conflict extends PumiceError {
 /** A server may be using it, and no service has asked. */
 export class ServerUsesAttachment extends Conflict {}
 
+/** An attachment of it is not to be connected. Cinder tells that from every other wrong state (bug 1907295), and so does Nova. */
+export class VolumeInError extends Conflict {}
+
 /** Another type has the name. */
 export class VolumeTypeExists extends Conflict {}
 /** Another type of groups has the name. */
