@@ -14,7 +14,7 @@ import { deleteTransferRow, getTransfer, type Transfer } from '../db/transfers.t
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
-import { take } from '../flows/quota.ts';
+import { checkVolumeSize, take } from '../flows/quota.ts';
 import { tellVolume } from '../flows/tell.ts';
 import type { QuotaConfig } from '../lib/config.ts';
 import { opens } from '../model/auth-key.ts';
@@ -41,6 +41,9 @@ export async function acceptTransfer(
     if (!(await deleteTransferRow(tx, id))) throw new TransferNotFound(id);
     const snapshots = transfer.noSnapshots ? [] : await snapshotsOf(tx.db, volume.id);
     checkSnapshots(snapshots);
+    // Cinder bug 1586593: the limit of one volume holds for whoever gets it, as if it had made it.
+    if (volume.projectId !== caller.projectId)
+      await checkVolumeSize(tx, caller.projectId, volume.sizeGiB, desk.config.quota);
     await tellVolume(tx, 'transfer.accept.start', volume, caller.requestId);
     await moveQuota(
       tx,

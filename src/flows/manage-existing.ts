@@ -2,8 +2,9 @@
  * Bring an existing volume under management.
  *
  * The command has inserted the row (`managing`, size 0) on the pool that was named, and counted one volume. The backend
- * is asked for the true size, which this flow reserves; what was found is taken over by renaming. If anything fails the
- * thing has its old name again, the promise is given back, and the row says `error_managing`; data is never deleted.
+ * is asked for the true size, which must be within the project's limits and is reserved by this flow; what was found is
+ * taken over by renaming. If anything fails the thing has its old name again, the promise is given back, and the row says
+ * `error_managing`; data is never deleted.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';
 import { listPools } from '../db/pools.ts';
@@ -15,7 +16,7 @@ import { now } from '../lib/clock.ts';
 import { hostOf } from '../model/backend.ts';
 import { gigabytesQuota, negated } from '../model/quota.ts';
 import { schedule } from '../scheduler/schedule.ts';
-import { reserve } from './quota.ts';
+import { checkVolumeSize, reserve } from './quota.ts';
 import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
@@ -65,6 +66,7 @@ const QuotaReserve = record({
   execute: async ({ volumeId, sizeGiB }: ManageExisting & { sizeGiB: number }, { tx, tools, flowId }) => {
     const { projectId, volumeTypeId } = await getVolume(tx.db, volumeId);
     const { name: type } = await getVolumeType(tx.db, volumeTypeId);
+    await checkVolumeSize(tx, projectId, sizeGiB, tools.quota);
     await reserve(tx, flowId, projectId, gigabytesQuota(sizeGiB, type), tools.quota);
   },
   revert: async (_input, _outcome, { tx, flowId }) => rollbackReservations(tx, flowId),
