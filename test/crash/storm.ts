@@ -53,6 +53,8 @@ export interface StormReport {
   /** Extends of volumes that were written over iSCSI meanwhile, and the writes; 0 where there is no tgtd. */
   readonly extendedUnderWrites: number;
   readonly writes: number;
+  /** Of downloads; null when images come from no service. */
+  readonly cuts: number | null;
   readonly violations: readonly Violation[];
 }
 
@@ -118,8 +120,10 @@ class Storm {
 
   async rage(): Promise<StormReport> {
     const { clients, kills, seed } = this.#options;
-    // Where one process can take over another's flow, images are downloaded by one and removed by the other.
-    if (this.#site.dialect === 'postgresql') this.#images = await serveImages(this.#site.imageDirectory);
+    // Where one process can take over another's flow, images are downloaded by one and removed by the other. Half of the other
+    // storms read them where they lie.
+    if (this.#site.dialect === 'postgresql' || seed % 2 === 1)
+      this.#images = await serveImages(this.#site.imageDirectory, chanceFrom(seed + 2));
     await this.#start();
     const somebody = (): string | undefined => this.#chance.among(this.#processes)?.child.url;
     const door = new Door(somebody);
@@ -146,6 +150,7 @@ class Storm {
       survivors: this.#survivors,
       extendedUnderWrites: this.#writers.extended,
       writes: this.#writers.written,
+      cuts: this.#images?.cuts ?? null,
       ...facts,
     };
   }
