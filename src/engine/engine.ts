@@ -315,13 +315,16 @@ export class Engine<Tools, Tx extends EngineTx> {
         this.#full = this.#running.size >= this.#concurrency;
         if (this.#full || this.#stop.signal.aborted) return;
         let waited = false;
+        let limit = 0;
         const rows = await this.#options.journal.claim({
           process: this.process,
           lanes: [...this.#lanes],
           admit: (waiting) => {
             waited = waiting.length > 0;
             const running = this.#running.size;
-            return this.#quarantine.admit(waiting, { running, room: this.#concurrency - running });
+            const admission = this.#quarantine.admit(waiting, { running, room: this.#concurrency - running });
+            limit = admission?.limit ?? 0;
+            return admission;
           },
           dropped: [...dropped],
           knows: this.#registry.all(),
@@ -333,7 +336,8 @@ export class Engine<Tools, Tx extends EngineTx> {
         }
         for (const { id, claims } of rows) this.#quarantine.taken(id, claims);
         for (const row of rows) await this.#takeUp(row);
-        if (rows.length === 0) return this.#works('queue');
+        const others = this.#quarantine.turnedAway || rows.length === limit;
+        if (rows.length === 0 || !others) return this.#works('queue');
       }
     } catch (error) {
       if (this.#stop.signal.aborted) return;
