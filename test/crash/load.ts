@@ -271,14 +271,14 @@ export class Load {
     if (one) await this.#door.ask(project, { method: 'DELETE', path: `/attachments/${one.id}` });
   }
 
-  /** As the command line does: a wish in the flow's row. */
-  async cancel(): Promise<void> {
+  /** As the command line does: a wish in the flow's row. Those that write through the storm expect their extends to be done. */
+  async cancel(projectId: string): Promise<void> {
     if (!this.#door.answers) return;
     const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' }).catch(() => null);
     if (database === null) return;
     try {
       const journal = new DatabaseJournal(database);
-      const flow = this.#chance.among(await journal.list({ unended: true }));
+      const flow = this.#chance.among(await journal.list({ unended: true, projectId }));
       if (flow) await journal.wish(flow.id, 'cancel', 'the storm wants it');
     } finally {
       await database.close();

@@ -72,8 +72,8 @@ proveEngine('new code and old flows', (test) => {
     const id = await dies(w, built(1, 'a', 'b', 'c', 'd'), 'd');
     const next = built(2, 'first', 'a', 'b', 'c', 'd');
     for (const name of ['-c', '-b', '-a']) {
-      const life = await w.live([next]);
       w.tools.on[name] = () => w.kill();
+      const life = await w.live([next]);
       await life.journal.death;
       await life.die();
       delete w.tools.on[name];
