@@ -1,4 +1,12 @@
-/** What `tgtadm --op show` prints, read. It prints for people, in levels of four blanks. */
+/**
+ * What `tgtadm --op show` prints, read. It prints for people, in levels of four blanks. What does not look so, or is cut short, is
+ * an error: to take it for "there is none" would say of an export that it is gone.
+ */
+import { DriverFailed } from '../model/errors.ts';
+
+export class UnreadableAnswer extends DriverFailed {
+  override readonly transient = true;
+}
 
 export interface Target {
   readonly tid: number;
@@ -29,10 +37,11 @@ export interface Unit {
 export function parseTargets(text: string): Target[] {
   return blocks(text.split('\n'), 0).flatMap(({ head, body }) => {
     const [, tid, name] = /^Target (\d+): (.+)$/.exec(head) ?? [];
-    if (tid === undefined || name === undefined) return [];
+    if (tid === undefined || name === undefined) throw unreadable(head);
     const sections = new Map(
       blocks(body, 1).map((section) => [section.head.replace(/ information:$/, ''), section.body]),
     );
+    if (!sections.has('ACL')) throw unreadable(head);
     const lines = (section: string): string[] => (sections.get(section) ?? []).map((line) => line.trim());
     return {
       tid: Number(tid),
@@ -48,11 +57,10 @@ export function parseTargets(text: string): Target[] {
 
 /** `tgtadm --op show --mode account` */
 export function parseAccounts(text: string): string[] {
-  return text
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  if (text.trim() === '') return [];
+  const [head = '', ...rest] = text.split('\n');
+  if (head !== 'Account list:') throw unreadable(head);
+  return rest.map((line) => line.trim()).filter((line) => line !== '');
 }
 
 /** `tgtadm --op show --mode portal` */
@@ -84,6 +92,9 @@ function splitOnce(line: string): [string, string] {
   const colon = line.indexOf(': ');
   return colon < 0 ? [line.replace(/:$/, ''), ''] : [line.slice(0, colon), line.slice(colon + 2)];
 }
+
+const unreadable = (line: string): UnreadableAnswer =>
+  new UnreadableAnswer(`What tgtadm shows cannot be read: ${JSON.stringify(line.slice(0, 100))}`);
 
 interface Block {
   readonly head: string;

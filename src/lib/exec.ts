@@ -52,7 +52,10 @@ export class CommandMissing extends Error {
  */
 const ONE_ARENA = { MALLOC_ARENA_MAX: '1' };
 
-/** Characters of standard output, and of standard error, which goes into messages. What comes after is read and not kept. */
+/**
+ * Characters of standard output, beyond which a program is ended: a part of what it prints would be taken for the whole. And of
+ * standard error, whose beginning goes into messages.
+ */
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
 const COMPLAINT_LIMIT = 16 * 1024;
 /** How long the output of a program that has ended may stay open and silent: another, which it left behind, may hold it for ever. */
@@ -99,7 +102,13 @@ export const exec: Exec = (argv, options) =>
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       pieces += 1;
       if (options.onOutput === undefined) {
-        if (stdout.length < OUTPUT_LIMIT) stdout += text;
+        stdout += text;
+        if (stdout.length <= OUTPUT_LIMIT) return;
+        unheard ??= {
+          reason: new CommandFailed(argv, null, `It printed more than ${OUTPUT_LIMIT} characters.`, false),
+        };
+        stdout = '';
+        kill();
         return;
       }
       try {
