@@ -1,5 +1,6 @@
 /** `PUT /volumes/{id}`: its name, description and metadata. What is not said stays. */
 import { getVolume, updateVolume as updateRow } from '../db/volumes.ts';
+import { tellVolume } from '../flows/tell.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
@@ -23,8 +24,11 @@ export async function updateVolume(
     const volume = await lockVolume(tx, caller, id);
     if (Object.keys(patch).length === 0) return volume;
     refuseInMaintenance(volume);
+    await tellVolume(tx, 'update.start', volume, caller.requestId);
     await updateRow(tx, id, patch);
-    return getVolume(tx.db, id);
+    const updated = await getVolume(tx.db, id);
+    await tellVolume(tx, 'update.end', updated, caller.requestId);
+    return updated;
   });
 }
 

@@ -10,19 +10,29 @@ import { hostOf } from '../model/backend.ts';
 import type { NewEvent } from '../model/event.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
+import { pythonDict } from './python-text.ts';
 
 type Span<Name extends string> = `${Name}.start` | `${Name}.end`;
 
 export type VolumeEventSuffix =
   | Span<
-      'create' | 'delete' | 'unmanage' | 'attach' | 'detach' | 'resize' | 'revert' | 'manage_existing' | 'reset_status'
+      | 'create'
+      | 'update'
+      | 'delete'
+      | 'unmanage'
+      | 'attach'
+      | 'detach'
+      | 'resize'
+      | 'revert'
+      | 'manage_existing'
+      | 'reset_status'
     >
   | Span<'transfer.create' | 'transfer.accept' | 'transfer.delete'>
   | 'retype'
   | 'exists';
 
 export type SnapshotEventSuffix =
-  | Span<'create' | 'delete' | 'unmanage' | 'revert' | 'manage_existing_snapshot' | 'reset_status'>
+  | Span<'create' | 'update' | 'delete' | 'unmanage' | 'revert' | 'manage_existing_snapshot' | 'reset_status'>
   | 'exists';
 
 /** Whose request led to the event. Without a user or project it is told as the owner's of the resource. */
@@ -45,7 +55,7 @@ export function volumeEvent(suffix: VolumeEventSuffix, volume: Volume, origin: O
     eventType: `volume.${suffix}`,
     priority: 'INFO',
     publisherId: `volume.${publisher(volume)}`,
-    payload: JSON.stringify({ ...volumePayload(volume), ...extra }),
+    payload: JSON.stringify({ ...volumePayload(volume, isEnd(suffix)), ...extra }),
     ...from(origin, volume),
   };
 }
@@ -64,7 +74,7 @@ export function snapshotEvent(
     eventType: `snapshot.${suffix}`,
     priority: 'INFO',
     publisherId: `snapshot.${publisher(volume)}`,
-    payload: JSON.stringify({ ...snapshotPayload(snapshot, volume, suffix === 'delete.end'), ...extra }),
+    payload: JSON.stringify({ ...snapshotPayload(snapshot, volume, isEnd(suffix)), ...extra }),
     ...from(origin, snapshot),
   };
 }
@@ -100,7 +110,10 @@ export function schedulerEvent({ method, volume, state, reason, requestSpec, ori
   };
 }
 
-function volumePayload(volume: Volume): Payload {
+/** After which there is no row any more; then Cinder's says that it is deleted, also when it was only unmanaged. */
+const isEnd = (suffix: string): boolean => suffix === 'delete.end' || suffix === 'unmanage.end';
+
+function volumePayload(volume: Volume, deleted = false): Payload {
   return {
     tenant_id: volume.projectId,
     host: volume.host,
@@ -111,13 +124,13 @@ function volumePayload(volume: Volume): Payload {
     display_name: volume.name,
     launched_at: zoned(volume.launchedAt ?? now()),
     created_at: zoned(volume.createdAt),
-    status: volume.status,
+    status: deleted ? 'deleted' : volume.status,
     snapshot_id: volume.snapshotId,
     size: volume.sizeGiB,
     replication_status: volume.replicationStatus,
     replication_extended_status: null,
     replication_driver_data: null,
-    metadata: volume.metadata,
+    metadata: pairs(volume.metadata),
     volume_attachment: [],
     ...(volume.imageMetadata === null ? {} : { glance_metadata: pairs(volume.imageMetadata) }),
   };
@@ -133,9 +146,10 @@ function snapshotPayload(snapshot: Snapshot, volume: Pick<Volume, 'availabilityZ
     snapshot_id: snapshot.id,
     display_name: snapshot.name,
     created_at: zoned(snapshot.createdAt),
-    status: snapshot.status,
-    deleted,
-    metadata: snapshot.metadata,
+    status: deleted ? 'deleted' : snapshot.status,
+    // These two are Python's text for Cinder, and nothing when they say nothing.
+    deleted: deleted ? 'True' : '',
+    metadata: Object.keys(snapshot.metadata).length === 0 ? '' : pythonDict(snapshot.metadata),
   };
 }
 

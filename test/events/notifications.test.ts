@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { envelope } from '../../src/events/envelope.ts';
-import { schedulerEvent, snapshotEvent, volumeEvent } from '../../src/events/notifications.ts';
+import { schedulerEvent, snapshotEvent, type VolumeEventSuffix, volumeEvent } from '../../src/events/notifications.ts';
 import type { NewEvent } from '../../src/model/event.ts';
 import { anEvent, aSnapshot, aVolume } from './rows.ts';
 
@@ -44,7 +44,7 @@ describe('notifications', () => {
         replication_status: null,
         replication_extended_status: null,
         replication_driver_data: null,
-        metadata: { purpose: 'logs' },
+        metadata: [{ key: 'purpose', value: 'logs' }],
         volume_attachment: [],
       },
       projectId: 'project-1',
@@ -54,7 +54,8 @@ describe('notifications', () => {
   });
 
   test('a snapshot tells what Cinder tells of it, and says when it is gone', () => {
-    const snapshot = aSnapshot({ id: 's1', volumeId: 'v1', volumeSizeGiB: 2, name: 'monday', status: 'deleting' });
+    const given = { id: 's1', volumeId: 'v1', volumeSizeGiB: 2, name: 'monday', status: 'deleting' } as const;
+    const snapshot = aSnapshot({ ...given, metadata: { why: "it's monday" } });
     const event = read(snapshotEvent('delete.end', snapshot, aVolume({ availabilityZone: 'az2' }), origin));
     assert.deepEqual(event, {
       resource: 'snapshot:s1',
@@ -70,15 +71,27 @@ describe('notifications', () => {
         snapshot_id: 's1',
         display_name: 'monday',
         created_at: '2026-01-31T12:00:00.000001+00:00',
-        status: 'deleting',
-        deleted: true,
-        metadata: {},
+        status: 'deleted',
+        deleted: 'True',
+        metadata: `{'why': "it's monday"}`,
       },
       projectId: 'project-1',
       userId: 'user-1',
       requestId: 'req-1',
     });
-    assert.equal(read(snapshotEvent('delete.start', snapshot, aVolume(), origin)).payload.deleted, false);
+    const begun = read(snapshotEvent('delete.start', aSnapshot(given), aVolume(), origin)).payload;
+    assert.partialDeepStrictEqual(begun, { status: 'deleting', deleted: '', metadata: '' });
+    assert.equal(read(snapshotEvent('unmanage.end', snapshot, aVolume(), origin)).payload.status, 'deleted');
+  });
+
+  test('a volume says that it is gone when it is', () => {
+    const status = (suffix: VolumeEventSuffix) =>
+      read(volumeEvent(suffix, aVolume({ status: 'deleting' }), origin)).payload.status;
+    assert.deepEqual((['delete.start', 'delete.end', 'unmanage.end'] as const).map(status), [
+      'deleting',
+      'deleted',
+      'deleted',
+    ]);
   });
 
   test('what a volume remembers of its image is told in pairs', () => {

@@ -1,0 +1,448 @@
+/** Walks the table of `docs/events.md`: makes each request, and compares what is told with what the table says, in order. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { truncate, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { routes } from '../../src/api/routes.ts';
+import { insertMessage } from '../../src/db/messages.ts';
+import { updateSnapshot } from '../../src/db/snapshots.ts';
+import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { type Answer, freshWorld, PROJECT, until, type World } from './world.ts';
+
+const GIB = 1024 ** 3;
+const version = '3.71';
+const HERE = { host: hostname(), initiator: 'iqn.2004-10.test:here' };
+const LUKS = { provider: 'luks', control_location: 'front-end' };
+
+/** Resolves with the request that is told of, when what it needs is there. */
+type Scene = (world: World) => Promise<() => Promise<Answer>>;
+
+const send = (world: World, method: string, path: string, body?: unknown, project?: string): Promise<Answer> =>
+  world.ask(method, path, { version, ...(body !== undefined && { body }), ...(project && { project }) });
+
+/** What was made, by its id. */
+async function made(world: World, path: string, body: object): Promise<string> {
+  const answer = await send(world, 'POST', path, body);
+  assert.ok(answer.status < 300, answer.text);
+  return (Object.values(answer.body)[0] as { readonly id: string }).id;
+}
+
+async function available(world: World, kind: 'volume' | 'snapshot', id: string): Promise<string> {
+  await until(
+    () => world.get(`/${kind}s/${id}`),
+    ({ body }) => body[kind].status === 'available',
+  );
+  return id;
+}
+
+const volume = async (world: World) =>
+  available(world, 'volume', await made(world, '/volumes', { volume: { size: 1 } }));
+
+async function snapshot(world: World): Promise<string> {
+  const volume_id = await volume(world);
+  return available(world, 'snapshot', await made(world, '/snapshots', { snapshot: { volume_id } }));
+}
+
+async function attachment(world: World, connector: object | null = HERE): Promise<{ id: string; volumeId: string }> {
+  const volumeId = await volume(world);
+  const id = await made(world, '/attachments', { attachment: { volume_uuid: volumeId, connector } });
+  return { id, volumeId };
+}
+
+const act = async (world: World, id: string, action: string, value: unknown = {}): Promise<Answer> => {
+  const answer = await send(world, 'POST', `/volumes/${id}/action`, { [action]: value });
+  assert.ok(answer.status < 300, `${action}: ${answer.text}`);
+  return answer;
+};
+
+async function foreignFile(world: World): Promise<{ 'source-name': string }> {
+  const name = `theirs-${uuid()}.img`;
+  const path = join(world.config.data_directory, 'volumes', name);
+  await writeFile(path, '');
+  await truncate(path, GIB);
+  return { 'source-name': name };
+}
+
+const type = (world: World, more: object = {}) => made(world, '/types', { volume_type: { name: 'a', ...more } });
+const qos = (world: World) => made(world, '/qos-specs', { qos_specs: { name: 'q', key: 'value' } });
+const groupType = (world: World) =>
+  made(world, '/group_types', { group_type: { name: 'g', group_specs: { key: 'value' } } });
+
+async function associated(world: World): Promise<{ id: string; typeId: string }> {
+  const [id, typeId] = [await qos(world), await type(world)];
+  await send(world, 'GET', `/qos-specs/${id}/associate?vol_type_id=${typeId}`);
+  return { id, typeId };
+}
+
+/** Of a request to the path of a row, which is made for the scene. */
+const on =
+  (make: (world: World) => Promise<string>, method: string, path: (id: string) => string, body?: unknown): Scene =>
+  async (world) => {
+    const id = await make(world);
+    return () => send(world, method, path(id), body);
+  };
+const onAction =
+  (action: string, value: unknown = {}, ...before: readonly (readonly [string, unknown])[]): Scene =>
+  async (world) => {
+    const id = await volume(world);
+    for (const [name, given] of before) await act(world, id, name, given);
+    return () => send(world, 'POST', `/volumes/${id}/action`, { [action]: value });
+  };
+const onSnapshotAction = (action: string, value: unknown = {}) =>
+  on(snapshot, 'POST', (id) => `/snapshots/${id}/action`, { [action]: value });
+const plain =
+  (method: string, path: string, body?: unknown): Scene =>
+  async (world) =>
+  () =>
+    send(world, method, path, body);
+const withKey =
+  (make: (world: World) => Promise<string>, kind: string, body = { metadata: { key: 'value' } }) =>
+  async (world: World): Promise<string> => {
+    const id = await make(world);
+    await send(world, 'POST', `/${kind}/${id}/metadata`, body);
+    return id;
+  };
+
+const METADATA = { metadata: { key: 'value' } };
+const TO_HOST = { host_name: 'h', mountpoint: '/dev/vdb' };
+const SERVICE = { host: 'node@file', binary: 'cinder-volume' };
+
+const metadataOf = (kind: 'volumes' | 'snapshots', make: (world: World) => Promise<string>): Record<string, Scene> => ({
+  [`POST /${kind}/:id/metadata`]: on(make, 'POST', (id) => `/${kind}/${id}/metadata`, METADATA),
+  [`PUT /${kind}/:id/metadata`]: on(make, 'PUT', (id) => `/${kind}/${id}/metadata`, METADATA),
+  [`PUT /${kind}/:id/metadata/:key`]: on(make, 'PUT', (id) => `/${kind}/${id}/metadata/key`, { meta: { key: 'x' } }),
+  [`DELETE /${kind}/:id/metadata/:key`]: on(withKey(make, kind), 'DELETE', (id) => `/${kind}/${id}/metadata/key`),
+});
+
+const manageable = (paths: readonly [string, string], kind: 'volume' | 'snapshot'): Record<string, Scene> =>
+  Object.fromEntries(
+    paths.map((path): [string, Scene] => [
+      `POST ${path}`,
+      async (world) => {
+        const ref = await foreignFile(world);
+        const where = kind === 'volume' ? { host: 'node@file' } : { volume_id: await volume(world) };
+        return () => send(world, 'POST', path, { [kind]: { ...where, ref } });
+      },
+    ]),
+  );
+
+const transfers = (path: string): Record<string, Scene> => {
+  const offered = async (world: World) => {
+    const answer = await send(world, 'POST', path, { transfer: { volume_id: await volume(world) } });
+    return answer.body.transfer as { readonly id: string; readonly auth_key: string };
+  };
+  return {
+    [`POST ${path}`]: async (world) => {
+      const volume_id = await volume(world);
+      return () => send(world, 'POST', path, { transfer: { volume_id } });
+    },
+    [`DELETE ${path}/:id`]: on(
+      async (world) => (await offered(world)).id,
+      'DELETE',
+      (id) => `${path}/${id}`,
+    ),
+    [`POST ${path}/:id/accept`]: async (world) => {
+      const { id, auth_key } = await offered(world);
+      return () => send(world, 'POST', `${path}/${id}/accept`, { accept: { auth_key } }, uuid().replaceAll('-', ''));
+    },
+  };
+};
+
+/** By what the table says was asked. */
+const SCENES: Readonly<Record<string, Scene>> = {
+  'POST /volumes': plain('POST', '/volumes', { volume: { size: 1 } }),
+  'POST /volumes, and no backend takes it': plain('POST', '/volumes', { volume: { size: 1_000_000 } }),
+  'PUT /volumes/:id': on(volume, 'PUT', (id) => `/volumes/${id}`, { volume: { name: 'other' } }),
+  'DELETE /volumes/:id': on(volume, 'DELETE', (id) => `/volumes/${id}`),
+  'DELETE /volumes/:id, with a snapshot (cascade)': async (world) => {
+    const id = await snapshot(world);
+    const { volume_id } = (await world.get(`/snapshots/${id}`)).body.snapshot;
+    return () => send(world, 'DELETE', `/volumes/${volume_id}?cascade=true`);
+  },
+  'DELETE /volumes/:id, of one that came to no backend': on(
+    async (world) => (await world.volume({ status: 'error' })).id,
+    'DELETE',
+    (id) => `/volumes/${id}`,
+  ),
+  ...metadataOf('volumes', volume),
+  'POST /volumes/:id/action os-extend': onAction('os-extend', { new_size: 2 }),
+  'POST /volumes/:id/action os-extend, and its pool has no room': onAction('os-extend', { new_size: 1_000_000 }),
+  'POST /volumes/:id/action os-set_bootable': onAction('os-set_bootable', { bootable: true }),
+  'POST /volumes/:id/action os-update_readonly_flag': onAction('os-update_readonly_flag', { readonly: true }),
+  'POST /volumes/:id/action os-reset_status': onAction('os-reset_status', { status: 'error' }),
+  'POST /volumes/:id/action os-reset_status, to detached': async (world) => {
+    const { volumeId } = await attachment(world);
+    const reset = { 'os-reset_status': { status: 'available', attach_status: 'detached' } };
+    return () => send(world, 'POST', `/volumes/${volumeId}/action`, reset);
+  },
+  'POST /volumes/:id/action os-force_delete': onAction('os-force_delete'),
+  'POST /volumes/:id/action os-set_image_metadata': onAction('os-set_image_metadata', METADATA),
+  'POST /volumes/:id/action os-show_image_metadata': onAction('os-show_image_metadata'),
+  'POST /volumes/:id/action os-unset_image_metadata': onAction('os-unset_image_metadata', { key: 'key' }, [
+    'os-set_image_metadata',
+    METADATA,
+  ]),
+  'POST /volumes/:id/action os-unmanage': onAction('os-unmanage'),
+  'POST /volumes/:id/action os-reserve': onAction('os-reserve'),
+  'POST /volumes/:id/action os-unreserve': onAction('os-unreserve', {}, ['os-reserve', {}]),
+  'POST /volumes/:id/action os-begin_detaching': onAction('os-begin_detaching', {}, ['os-attach', TO_HOST]),
+  'POST /volumes/:id/action os-roll_detaching': onAction(
+    'os-roll_detaching',
+    {},
+    ['os-attach', TO_HOST],
+    ['os-begin_detaching', {}],
+  ),
+  'POST /volumes/:id/action os-attach': onAction('os-attach', TO_HOST),
+  'POST /volumes/:id/action os-detach': onAction('os-detach', {}, ['os-attach', TO_HOST]),
+  'POST /volumes/:id/action os-force_detach': onAction('os-force_detach', {}, ['os-attach', TO_HOST]),
+  'POST /volumes/:id/action os-initialize_connection': onAction('os-initialize_connection', { connector: HERE }),
+  'POST /volumes/:id/action os-terminate_connection': onAction('os-terminate_connection', { connector: HERE }, [
+    'os-initialize_connection',
+    { connector: HERE },
+  ]),
+  'POST /snapshots': async (world) => {
+    const volume_id = await volume(world);
+    return () => send(world, 'POST', '/snapshots', { snapshot: { volume_id } });
+  },
+  'PUT /snapshots/:id': on(snapshot, 'PUT', (id) => `/snapshots/${id}`, { snapshot: { name: 'other' } }),
+  'DELETE /snapshots/:id': on(snapshot, 'DELETE', (id) => `/snapshots/${id}`),
+  ...metadataOf('snapshots', snapshot),
+  'POST /snapshots/:id/action os-reset_status': onSnapshotAction('os-reset_status', { status: 'error' }),
+  'POST /snapshots/:id/action os-force_delete': onSnapshotAction('os-force_delete'),
+  'POST /snapshots/:id/action os-update_snapshot_status': async (world) => {
+    const id = await snapshot(world);
+    await world.service.db.write((tx) => updateSnapshot(tx, id, { status: 'creating' }));
+    return () =>
+      send(world, 'POST', `/snapshots/${id}/action`, { 'os-update_snapshot_status': { status: 'available' } });
+  },
+  'POST /snapshots/:id/action os-unmanage': onSnapshotAction('os-unmanage'),
+  'POST /attachments': async (world) => {
+    const volume_uuid = await volume(world);
+    return () => send(world, 'POST', '/attachments', { attachment: { volume_uuid } });
+  },
+  'POST /attachments, with a connector': async (world) => {
+    const volume_uuid = await volume(world);
+    return () => send(world, 'POST', '/attachments', { attachment: { volume_uuid, connector: HERE } });
+  },
+  'PUT /attachments/:id': on(
+    async (world) => (await attachment(world, null)).id,
+    'PUT',
+    (id) => `/attachments/${id}`,
+    {
+      attachment: { connector: HERE },
+    },
+  ),
+  'DELETE /attachments/:id': on(
+    async (world) => (await attachment(world)).id,
+    'DELETE',
+    (id) => `/attachments/${id}`,
+  ),
+  'DELETE /attachments/:id, of a reservation': on(
+    async (world) => (await attachment(world, null)).id,
+    'DELETE',
+    (id) => `/attachments/${id}`,
+  ),
+  'POST /attachments/:id/action os-complete': on(
+    async (world) => (await attachment(world)).id,
+    'POST',
+    (id) => `/attachments/${id}/action`,
+    { 'os-complete': {} },
+  ),
+  ...manageable(['/os-volume-manage', '/manageable_volumes'], 'volume'),
+  ...manageable(['/os-snapshot-manage', '/manageable_snapshots'], 'snapshot'),
+  ...transfers('/os-volume-transfer'),
+  ...transfers('/volume-transfers'),
+  'POST /types': plain('POST', '/types', { volume_type: { name: 'a' } }),
+  'PUT /types/:id': on(type, 'PUT', (id) => `/types/${id}`, { volume_type: { description: 'other' } }),
+  'DELETE /types/:id': on(type, 'DELETE', (id) => `/types/${id}`),
+  'POST /types/:id/extra_specs': on(type, 'POST', (id) => `/types/${id}/extra_specs`, { extra_specs: { a: 'b' } }),
+  'PUT /types/:id/extra_specs/:key': on(
+    (world) => type(world, { extra_specs: { a: 'b' } }),
+    'PUT',
+    (id) => `/types/${id}/extra_specs/a`,
+    { a: 'c' },
+  ),
+  'DELETE /types/:id/extra_specs/:key': on(
+    (world) => type(world, { extra_specs: { a: 'b' } }),
+    'DELETE',
+    (id) => `/types/${id}/extra_specs/a`,
+  ),
+  'POST /types/:id/action addProjectAccess': on(
+    (world) => type(world, { 'os-volume-type-access:is_public': false }),
+    'POST',
+    (id) => `/types/${id}/action`,
+    { addProjectAccess: { project: PROJECT } },
+  ),
+  'POST /types/:id/action removeProjectAccess': on(
+    async (world) => {
+      const id = await type(world, { 'os-volume-type-access:is_public': false });
+      await send(world, 'POST', `/types/${id}/action`, { addProjectAccess: { project: PROJECT } });
+      return id;
+    },
+    'POST',
+    (id) => `/types/${id}/action`,
+    { removeProjectAccess: { project: PROJECT } },
+  ),
+  'POST /types/:id/encryption': on(type, 'POST', (id) => `/types/${id}/encryption`, { encryption: LUKS }),
+  ...Object.fromEntries(
+    (['PUT', 'DELETE'] as const).map((method): [string, Scene] => [
+      `${method} /types/:id/encryption/:key`,
+      async (world) => {
+        const id = await type(world);
+        const { encryption } = (await send(world, 'POST', `/types/${id}/encryption`, { encryption: LUKS })).body;
+        const body = method === 'PUT' ? { encryption: { cipher: 'aes-xts-plain64' } } : undefined;
+        return () => send(world, method, `/types/${id}/encryption/${encryption.encryption_id}`, body);
+      },
+    ]),
+  ),
+  'PUT /default-types/:id': on(type, 'PUT', () => `/default-types/${PROJECT}`, { default_type: { volume_type: 'a' } }),
+  'DELETE /default-types/:id': on(
+    async (world) => {
+      await type(world);
+      await send(world, 'PUT', `/default-types/${PROJECT}`, { default_type: { volume_type: 'a' } });
+      return PROJECT;
+    },
+    'DELETE',
+    (id) => `/default-types/${id}`,
+  ),
+  'POST /qos-specs': plain('POST', '/qos-specs', { qos_specs: { name: 'q' } }),
+  'PUT /qos-specs/:id': on(qos, 'PUT', (id) => `/qos-specs/${id}`, { qos_specs: { other: 'value' } }),
+  'DELETE /qos-specs/:id': on(qos, 'DELETE', (id) => `/qos-specs/${id}`),
+  'DELETE /qos-specs/:id, by force of those that a type has': on(
+    async (world) => (await associated(world)).id,
+    'DELETE',
+    (id) => `/qos-specs/${id}?force=true`,
+  ),
+  'PUT /qos-specs/:id/delete_keys': on(qos, 'PUT', (id) => `/qos-specs/${id}/delete_keys`, { keys: ['key'] }),
+  'GET /qos-specs/:id/associate': async (world) => {
+    const [id, typeId] = [await qos(world), await type(world)];
+    return () => send(world, 'GET', `/qos-specs/${id}/associate?vol_type_id=${typeId}`);
+  },
+  'GET /qos-specs/:id/disassociate': async (world) => {
+    const { id, typeId } = await associated(world);
+    return () => send(world, 'GET', `/qos-specs/${id}/disassociate?vol_type_id=${typeId}`);
+  },
+  'GET /qos-specs/:id/disassociate_all': on(
+    async (world) => (await associated(world)).id,
+    'GET',
+    (id) => `/qos-specs/${id}/disassociate_all`,
+  ),
+  'POST /group_types': plain('POST', '/group_types', { group_type: { name: 'g' } }),
+  'PUT /group_types/:id': on(groupType, 'PUT', (id) => `/group_types/${id}`, { group_type: { name: 'other' } }),
+  'DELETE /group_types/:id': on(groupType, 'DELETE', (id) => `/group_types/${id}`),
+  'POST /group_types/:id/group_specs': on(groupType, 'POST', (id) => `/group_types/${id}/group_specs`, {
+    group_specs: { other: 'value' },
+  }),
+  'PUT /group_types/:id/group_specs/:key': on(groupType, 'PUT', (id) => `/group_types/${id}/group_specs/key`, {
+    key: 'other',
+  }),
+  'DELETE /group_types/:id/group_specs/:key': on(groupType, 'DELETE', (id) => `/group_types/${id}/group_specs/key`),
+  'PUT /os-quota-sets/:id': plain('PUT', `/os-quota-sets/${PROJECT}`, { quota_set: { volumes: 5 } }),
+  'DELETE /os-quota-sets/:id': plain('DELETE', `/os-quota-sets/${PROJECT}`),
+  'PUT /os-quota-class-sets/:id': plain('PUT', '/os-quota-class-sets/default', { quota_class_set: { volumes: 5 } }),
+  'DELETE /messages/:id': on(
+    (world) =>
+      world.service.db.write((tx) =>
+        insertMessage(tx, {
+          projectId: PROJECT,
+          requestId: 'req-1',
+          resourceType: 'VOLUME',
+          resourceId: uuid(),
+          eventId: 'VOLUME_VOLUME_001_003',
+          level: 'ERROR',
+          text: 'No storage backend can take it.',
+          expiresAt: fromNow(3_600_000),
+        }),
+      ),
+    'DELETE',
+    (id) => `/messages/${id}`,
+  ),
+  'PUT /os-services/enable': plain('PUT', '/os-services/enable', SERVICE),
+  'PUT /os-services/disable': plain('PUT', '/os-services/disable', SERVICE),
+  'PUT /os-services/disable-log-reason': plain('PUT', '/os-services/disable-log-reason', {
+    ...SERVICE,
+    disabled_reason: 'why',
+  }),
+  'PUT /os-services/freeze': plain('PUT', '/os-services/freeze', { host: SERVICE.host }),
+  'PUT /os-services/thaw': async (world) => {
+    await send(world, 'PUT', '/os-services/freeze', { host: SERVICE.host });
+    return () => send(world, 'PUT', '/os-services/thaw', { host: SERVICE.host });
+  },
+  'PUT /os-services/failover_host': plain('PUT', '/os-services/failover_host', { host: SERVICE.host }),
+  'PUT /os-services/failover': plain('PUT', '/os-services/failover', { host: SERVICE.host }),
+  'PUT /os-services/set-log': plain('PUT', '/os-services/set-log', { level: 'DEBUG' }),
+  'PUT /os-services/get-log': plain('PUT', '/os-services/get-log', {}),
+  'PUT /os-hosts/:host': plain('PUT', '/os-hosts/node@file', { status: 'disable' }),
+  'PUT /clusters/enable': plain('PUT', '/clusters/enable', { name: 'c' }),
+  'PUT /clusters/disable': plain('PUT', '/clusters/disable', { name: 'c' }),
+  'POST /workers/cleanup': plain('POST', '/workers/cleanup', {}),
+};
+
+/** What there is to refuse here, whoever asks: nothing of it is ever done. */
+const REFUSED: ReadonlySet<string> = new Set([
+  'PUT /os-services/failover_host',
+  'PUT /os-services/failover',
+  'PUT /clusters/enable',
+  'PUT /clusters/disable',
+]);
+
+/** What the table says: asked → told. */
+const TABLE = new Map(
+  [...readFileSync('docs/events.md', 'utf8').matchAll(/^\| (`(?:GET|POST|PUT|DELETE) .*) \| (.*) \|$/gm)].map(
+    ([, asked = '', told = '']): [string, readonly string[]] => [
+      asked.replaceAll('`', ''),
+      [...told.matchAll(/`([^`]+)`/g)].map(([, event = '']) => event),
+    ],
+  ),
+);
+
+const last = async ({ service }: World): Promise<number> =>
+  (await service.db.read.selectFrom('outbox').select('seq').orderBy('seq', 'desc').executeTakeFirst())?.seq ?? 0;
+
+async function toldSince({ service }: World, seq: number): Promise<readonly string[]> {
+  const rows = await service.db.read
+    .selectFrom('outbox')
+    .select('event_type')
+    .where('seq', '>', seq)
+    .orderBy('seq')
+    .execute();
+  return rows.map(({ event_type }) => event_type);
+}
+
+/** Until no flow is at work. */
+async function still(world: World): Promise<void> {
+  const { read } = world.service.db;
+  const deadline = performance.now() + 60_000;
+  while ((await read.selectFrom('flow').select('id').where('ended_at', 'is', null).executeTakeFirst()) !== undefined) {
+    assert.ok(performance.now() < deadline, 'A flow never ended.');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('what is told of', () => {
+  for (const [asked, told] of TABLE) {
+    it(`${asked} is ${told.join(', ') || 'nothing'}`, async (context: TestContext) => {
+      const scene = SCENES[asked];
+      assert.ok(scene, 'No scene makes this request.');
+      const world = await freshWorld(context, { running: true, set: ['quota.quota_gigabytes=-1'] });
+      const request = await scene(world);
+      await still(world);
+      const before = await last(world);
+      const answer = await request();
+      assert.equal(answer.status < 300, !REFUSED.has(asked), `${answer.status}: ${answer.text}`);
+      await still(world);
+      assert.deepEqual(await toldSince(world, before), told);
+    });
+  }
+
+  it('each route that changes anything stands in the table', () => {
+    const changing = routes
+      .filter(({ method, path }) => method !== 'GET' || /^\/qos-specs\/:id\/(dis)?associate/.test(path))
+      .map(({ method, path, action }) => `${method} ${path}${action ? ` ${action}` : ''}`);
+    const rows = [...TABLE.keys()].map((asked) => asked.replace(/, .*$/, ''));
+    assert.deepEqual([...new Set(rows)].sort(), [...new Set(changing)].sort());
+    assert.deepEqual([...TABLE.keys()].sort(), Object.keys(SCENES).sort());
+  });
+});
