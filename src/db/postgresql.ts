@@ -7,6 +7,7 @@
  */
 import pg from 'pg';
 import { ConnectionLost, type PostgresqlConnection, type Result } from './connection.ts';
+import { GuardedClient } from './guarded-client.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A silent network gives no error; no statement of ours takes this long. */
@@ -62,7 +63,7 @@ export class PostgresqlSession implements PostgresqlConnection {
   #onLost: () => void = () => {};
 
   static async open(url: string): Promise<PostgresqlSession> {
-    const client = new pg.Client({ ...settings(url), pipeline: true, options: `${NOTICE_LOSS} ${BY_KEYS}` });
+    const client = new GuardedClient({ ...settings(url), pipeline: true, options: `${NOTICE_LOSS} ${BY_KEYS}` });
     // Without a listener a broken connection would end the process.
     client.on('error', () => {});
     try {
@@ -151,7 +152,12 @@ export class PostgresqlPool implements PostgresqlConnection {
 
   constructor(url: string, most: number) {
     this.#most = most;
-    this.#pool = new pg.Pool({ ...settings(url), max: most, options: '-c default_transaction_read_only=on' });
+    this.#pool = new pg.Pool({
+      ...settings(url),
+      Client: GuardedClient,
+      max: most,
+      options: '-c default_transaction_read_only=on',
+    });
     this.#pool.on('error', () => {});
   }
 
