@@ -72,12 +72,13 @@ export class GlanceImages implements ImageStore {
 
   named(name: string, caller: Caller | 'service', signal: AbortSignal): Promise<readonly Image[]> {
     return this.#http.patiently(signal, async () => {
-      const get = this.#metadataOf(`v2/images?limit=2&name=${encodeURIComponent(name)}`, signal);
+      // What comes before a colon is an operator to Glance: without one, `ubuntu:24.04` would be refused and `in:a,b` mean two others.
+      const get = this.#metadataOf(`v2/images?limit=2&name=${encodeURIComponent(`eq:${name}`)}`, signal);
       return this.#get(caller, get, async (answer) => {
         if (answer.status === 400 || answer.status === 403 || answer.status === 404) return [];
         if (answer.status !== 200) throw unavailable(`answers with status ${answer.status}`);
         const images = await list(answer);
-        // A name may be read as an operator (`in:a,b`), and then means others.
+        // For some databases letters are as good as capitals.
         return images.filter((image) => image.name?.toLowerCase() === name.toLowerCase());
       });
     });
