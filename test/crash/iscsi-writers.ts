@@ -53,7 +53,11 @@ export class IscsiWriters {
     await Promise.all(this.#clients);
     const found: string[] = [];
     for (const { volumeId, attachmentId, writer } of this.#attached) {
-      await this.#becomes(volumeId, 'in-use');
+      await condition(
+        `volume ${volumeId} is in use`,
+        LATE_MS,
+        async () => (await this.#look(volumeId))?.status === 'in-use',
+      );
       await writer.goesOn();
       const { answered, lost, failed } = await writer.stop();
       if (lost + failed > 0) found.push(`Of ${answered} writes to ${volumeId} ${lost} are lost; ${failed} failed.`);
@@ -96,13 +100,21 @@ export class IscsiWriters {
     while (!this.#stop.signal.aborted) {
       const body = { 'os-extend': { new_size: attached.sizeGiB + 1 } };
       await this.#ask('POST', `/volumes/${volumeId}/action`, body);
-      const volume = (await this.#ask('GET', `/volumes/${volumeId}`))?.body?.volume;
+      const volume = await this.#look(volumeId);
       if (volume?.status === 'in-use' && volume.size > attached.sizeGiB) {
         attached.sizeGiB = volume.size;
         this.extended += 1;
       }
       await pause(PACE_MS, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
+  }
+
+  /** As it is. An extend that the storm has cancelled is put right as an administrator would. */
+  async #look(volumeId: string): Promise<{ readonly status: string; readonly size: number } | undefined> {
+    const volume = (await this.#ask('GET', `/volumes/${volumeId}`))?.body?.volume;
+    if (volume?.status === 'error_extending')
+      await this.#ask('POST', `/volumes/${volumeId}/action`, { 'os-reset_status': { status: 'in-use' } });
+    return volume;
   }
 
   async #becomes(volumeId: string, status: string): Promise<void> {
