@@ -101,6 +101,8 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   /** An operator or a user wants something of the flow, now. Saying it twice changes nothing. */
   wish(wish: Wish, reason: string): void {
+    // Of a flow that is stuck, so that it came with the claim. Heard again, from a look that is late, it would give up another revert.
+    if (wish === 'abandon') return;
     this.#wish = { wish, reason };
     if (!this.#cursor.reverting && this.#heeds(this.#cursor, this.#work.begun)) this.#work.end(new Cancelled(reason));
   }

@@ -58,6 +58,36 @@ proveEngine('a flow whose revert keeps failing', (test) => {
     assert.equal((await w.settled(life, id)).state, 'reverted');
   });
 
+  test('gives up one revert for one word, though a late look at the wishes tells of it again', async (w) => {
+    w.tools.on.c = breaks('no room');
+    w.tools.on['-c'] = breaks('cannot undo');
+    const first = await w.live([sad]);
+    const id = await w.begin(first, sad, {});
+    await w.settled(first, id);
+    await first.die();
+    await w.ground.journal.wish(id, 'abandon', 'the array is scrap');
+    let heard = (): void => {};
+    const late = { id, wish: 'abandon' as const, reason: 'the array is scrap' };
+    Object.assign(w.ground.journal, {
+      wished: async () => {
+        setImmediate(heard);
+        return [late];
+      },
+    });
+    w.tools.on['-b'] = async () => {
+      const told = new Promise<void>((resolve) => {
+        heard = resolve;
+      });
+      w.last()?.engine.wake();
+      await told;
+    };
+    const second = await w.live([sad]);
+    await w.settled(second, id);
+    const steps = await w.ground.journal.steps(id);
+    const abandoned = steps.filter(({ event }) => event === 'abandoned').map(({ node }) => node);
+    assert.deepEqual(abandoned, ['c']);
+  });
+
   for (const name of ['-a', '-b', '-c']) {
     test(`(${name}) may be abandoned: that revert is given up, the others run, and the holds are free`, async (w) => {
       w.tools.on.c = breaks('no room');

@@ -459,6 +459,7 @@ describe('an hour of upkeep that cannot succeed', () => {
 
 /** Where something is waited for, and what ends it or keeps it from filling the log. */
 const WAITING: Readonly<Record<string, string>> = {
+  'api/connections.ts': 'the time limits of a connection',
   'api/identity/guesses.ts': 'a request with a wrong password waits once',
   'api/strategies.ts': 'hands the clock to guesses',
   'cli/demo/client.ts': 'a person watches',
