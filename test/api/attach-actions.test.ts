@@ -106,6 +106,15 @@ describe('os-attach and os-detach', () => {
     assert.equal((await act('os-detach')).status, 202);
   });
 
+  it('leave a volume in error that was detached by force available, as Tempest wants it', async (context) => {
+    const { act, status } = await atRest(context);
+    await act('os-attach', TO_HOST);
+    await act('os-reset_status', { status: 'error' });
+    assert.equal((await act('os-detach')).status, 400);
+    assert.equal((await act('os-force_detach', {})).status, 202);
+    assert.equal(await status(), 'available');
+  });
+
   it('want to know to what', async (context) => {
     const { act } = await atRest(context);
     for (const wish of [

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { acceptTransfer } from '../../src/commands/accept-transfer.ts';
 import { createTransfer } from '../../src/commands/create-transfer.ts';
 import { deleteTransfer } from '../../src/commands/delete-transfer.ts';
+import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { setProjectLimits } from '../../src/db/quota-limits.ts';
 import { countUsage, quotaUsage, recountUsage } from '../../src/db/quotas.ts';
 import { getSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
 import { listTransfers } from '../../src/db/transfers.ts';
 import { deleteVolumeRow, getVolume, updateVolume } from '../../src/db/volumes.ts';
+import { uuid } from '../../src/lib/clock.ts';
 import { parseConfig } from '../../src/lib/read-config.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
@@ -115,6 +117,22 @@ proveStore('a transfer', (test) => {
       for (const outcome of outcomes)
         if (outcome.status === 'rejected') assert.equal(outcome.reason.name, 'TransferNotFound');
     }
+    await countsAreRight(database);
+  });
+
+  test('of a volume that somebody reaches is not accepted', async ({ database }) => {
+    const given = await offered(database);
+    const reached = {
+      id: uuid(),
+      projectId: 'donor',
+      volumeId: given.volume.id,
+      attachMode: 'rw',
+      attachStatus: 'attached',
+      connector: { host: 'h' },
+    } as const;
+    await database.write((tx) => insertAttachment(tx, reached));
+    await assert.rejects(accept(database, acceptor, given), { name: 'InvalidVolume' });
+    assert.equal((await getVolume(database.read, given.volume.id)).projectId, 'donor');
     await countsAreRight(database);
   });
 
