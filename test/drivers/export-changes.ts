@@ -99,8 +99,8 @@ export const EXPORT_CHANGES: readonly ExportChange[] = [
   },
 ];
 
-/** A volume that is made, and opened to a client that writes. */
-export async function attached(world: DriverWorld, volume: VolumeRef): Promise<Attached> {
+/** A volume that is made, and opened to a client that writes so many blocks at once. */
+export async function attached(world: DriverWorld, volume: VolumeRef, depth?: number): Promise<Attached> {
   const wanted = {
     attachmentId: uuid(),
     volume,
@@ -110,7 +110,7 @@ export async function attached(world: DriverWorld, volume: VolumeRef): Promise<A
   };
   await world.driver.createVolume(volume, calm());
   const info = await world.driver.ensureExport(wanted, calm());
-  const writer = await CheckingWriter.start(await world.client(wanted, info), await world.backing(volume));
+  const writer = await CheckingWriter.start(await world.client(wanted, info), await world.backing(volume), depth);
   return { wanted, writer };
 }
 

@@ -20,13 +20,16 @@ import { killTgtd, noTgt, type TgtWorld, tgtWorld, withWorkers } from './tgt-wor
 
 const isHelper = ([program]: readonly string[]): boolean => program === 'perl';
 
+/** Two writers, and the programs that are killed beside them, share the machine with other tests. */
+const DEPTH = 4;
+
 /** Two volumes that are written, on one daemon. */
 async function twoAttached(t: TestContext, run: Exec): Promise<{ world: TgtWorld; is: Attached; beside: Attached }> {
   const world = await tgtWorld(run, tmpdir());
   t.after(() => world.cleanup());
-  const is = await attached(world, { id: uuid(), sizeGiB: 1 });
+  const is = await attached(world, { id: uuid(), sizeGiB: 1 }, DEPTH);
   t.after(() => is.writer.stop());
-  const beside = await attached(world, { id: uuid(), sizeGiB: 1 });
+  const beside = await attached(world, { id: uuid(), sizeGiB: 1 }, DEPTH);
   t.after(() => beside.writer.stop());
   return { world, is, beside };
 }
