@@ -8,4 +8,5 @@ if (directory === undefined) throw new Error('DIRECTORY');
 const driver = new FileDriver({ name: 'file', directory, exec });
 await driver.start(calm().signal);
 console.log(await driver.hold(calm().signal));
-setInterval(() => {}, 1 << 30);
+// The lock lives as long as what holds it is reachable.
+setInterval(() => driver, 1 << 30);
