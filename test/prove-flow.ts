@@ -18,6 +18,7 @@ import { Engine } from '../src/engine/engine.ts';
 import type { Failure } from '../src/engine/failure.ts';
 import type { AnyFlow } from '../src/engine/flow.ts';
 import type { FlowRow, Journal } from '../src/engine/journal.ts';
+import { now } from '../src/lib/clock.ts';
 import { freshPostgresql, freshSqlite } from './databases.ts';
 import { emptyDatabase, openOnce } from './emptied-database.ts';
 import { type Faults, FaultyJournal, type Moment } from './engine/faulty-journal.ts';
@@ -182,6 +183,20 @@ const CASES: readonly Case[] = [
     }),
   ),
   {
+    sentence: 'waits for those that share what it wants for itself, and succeeds when they are gone',
+    run: async (rounds) => {
+      const end = await rounds.round('shared', { shared: async () => true });
+      assert.equal(end.state, 'success');
+    },
+  },
+  {
+    sentence: 'is undone when it is cancelled while it waits for those that share what it wants for itself',
+    run: async (rounds) => {
+      const end = await rounds.round('shared', { shared: (engine, id) => engine.wish(id, 'cancel', 'Planted.') });
+      assert.deepEqual([end.state, end.ran], ['reverted', []]);
+    },
+  },
+  {
     sentence: 'is not harmed by an owner that is frozen at any write of its journal and thaws when all is over',
     run: async (rounds) => {
       const { writes } = await rounds.baseline();
@@ -214,6 +229,8 @@ interface Disturbance {
   /** The process stands still at this write; the next one finishes the flow; then it goes on. */
   readonly frozenAt?: number;
   readonly onBegun?: (engine: Engine<unknown, Tx>) => void;
+  /** Another flow shares all that it wants, and ends after this. */
+  readonly shared?: (engine: Engine<unknown, Tx>, id: string) => Promise<unknown>;
 }
 
 interface End {
@@ -361,7 +378,9 @@ class Rounds {
     const flow = planted(this.#flow, noting(notes, disturbance.plan ?? {}));
     const { waiting } = disturbance;
     if (disturbance.frozenAt !== undefined) return this.#freeze(world, flow, disturbance.frozenAt, notes);
-    let life = await this.#begin(world, flow, waiting ? {} : disturbance.faults, waiting ? 0 : 256);
+    let life = await this.#begin(world, flow, waiting ? {} : disturbance.faults, waiting ? 0 : 256, {
+      shared: disturbance.shared !== undefined,
+    });
     const first = life;
     try {
       disturbance.onBegun?.(life.engine);
@@ -369,6 +388,7 @@ class Rounds {
       const id = await this.#flowId();
       assert.ok(id !== undefined, `the world began a ${this.#flow.name}`);
       await waiting?.(life.engine, id);
+      if (disturbance.shared) await this.#unshare(id, notes, () => disturbance.shared?.(life.engine, id));
       const crash = disturbance.faults?.crash;
       if (waiting || (await this.#dies(life, id)) || crash !== undefined) {
         // A commit may be seen before its process dies of it: when nothing of it runs any more, it has died.
@@ -388,6 +408,14 @@ class Rounds {
     } finally {
       await this.#end(life);
     }
+  }
+
+  /** The flow waits, and has run nothing; then `meanwhile`; then the flow that shares what it wants is gone. */
+  async #unshare(id: string, notes: Notes, meanwhile: () => unknown): Promise<void> {
+    const row = await new DatabaseJournal(this.#database).find(id);
+    assert.deepEqual([row?.lane, row?.owner, notes.ran], ['holds', null, []], 'it waits');
+    await meanwhile();
+    await this.#database.write(({ db }) => db.deleteFrom('hold').where('flow_id', '=', SHARER).execute());
   }
 
   async #freeze(world: FlowWorld<unknown>, flow: AnyFlow, write: number, notes: Notes): Promise<End> {
@@ -417,9 +445,11 @@ class Rounds {
     flow: AnyFlow,
     faults: Faults | undefined,
     concurrency: number,
+    { shared = false } = {},
   ): Promise<Life> {
     const below = this.#proof.journal?.(this.#database) ?? new DatabaseJournal(this.#database);
     const journal = new FaultyJournal(below, faults);
+    if (shared) journal.insert = afterSharer(journal.insert);
     this.#processes += 1;
     const engine = new Engine<unknown, Tx>({
       process: `proof-${this.#processes}`,
@@ -496,6 +526,40 @@ class Rounds {
     if (this.#goesForward(path)) assert.equal(end.state, 'success');
     else assert.ok(end.failed.includes(path), `${path} is journaled as failed`);
   }
+}
+
+const SHARER = 'sharer';
+
+/** Another flow shares whatever is wanted, before it is wanted. It has ended as far as any count goes. */
+function afterSharer(insert: Journal<Tx>['insert']): Journal<Tx>['insert'] {
+  return async (tx, flow, told, refusal) => {
+    const { lane, projectId, requestId } = flow;
+    await tx.db
+      .insertInto('flow')
+      .values({
+        id: SHARER,
+        name: SHARER,
+        version: 1,
+        lane,
+        state: 'success',
+        input: '{}',
+        owner: null,
+        epoch: 1,
+        seq: 0,
+        claims: 0,
+        resource: 'none',
+        project_id: projectId,
+        request_id: requestId,
+        created_at: now(),
+        updated_at: now(),
+        ended_at: now(),
+      })
+      .onConflict((clash) => clash.doNothing())
+      .execute();
+    const shared = flow.holds.map(({ resource }) => ({ resource, flow_id: SHARER, mode: 'shared' as const }));
+    if (shared.length > 0) await tx.db.insertInto('hold').values(shared).execute();
+    await insert(tx, flow, told, refusal);
+  };
 }
 
 interface Life {

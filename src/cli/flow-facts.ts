@@ -1,9 +1,10 @@
 /** Flows and their stories as programs read them (`--json`): the words of the API, times in UTC. */
+import type { Holder } from '../db/journal-holds.ts';
 import type { FlowRow } from '../engine/journal.ts';
 import type { Story } from '../engine/story.ts';
 import type { Json } from '../lib/json.ts';
 
-export function flowFacts(flow: FlowRow): { readonly [key: string]: Json } {
+export function flowFacts(flow: FlowRow, holders: readonly Holder[]): { readonly [key: string]: Json } {
   return {
     id: flow.id,
     name: flow.name,
@@ -19,15 +20,19 @@ export function flowFacts(flow: FlowRow): { readonly [key: string]: Json } {
     wish: flow.wish,
     wish_reason: flow.wishReason,
     doing: flow.doing === null ? null : { ...flow.doing },
+    kept_by: holders.map(({ resource, flowId, name, state }) => ({ resource, flow_id: flowId, name, state })),
     created_at: flow.createdAt,
     updated_at: flow.updatedAt,
     ended_at: flow.endedAt,
   };
 }
 
-export function storyFacts({ flow, steps, now, next }: Story): { readonly [key: string]: Json } {
+export function storyFacts(
+  { flow, steps, now, next }: Story,
+  holders: readonly Holder[],
+): { readonly [key: string]: Json } {
   return {
-    ...flowFacts(flow),
+    ...flowFacts(flow, holders),
     steps: steps.map(({ node, event, attempt, startedAt, at, ms, failure, choice, result }) => ({
       node,
       event,

@@ -1,7 +1,8 @@
 /** `pumice flows list`: the flows that are not done, or all that are kept. */
 import { type Database, openDatabase } from '../db/database.ts';
 import { DatabaseJournal } from '../db/journal.ts';
-import type { FlowQuery, FlowRow, FlowState } from '../engine/journal.ts';
+import { type Holder, whatKeeps } from '../db/journal-holds.ts';
+import { type FlowQuery, type FlowRow, type FlowState, WAITING_LANE } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import { configurationOf, type Where } from './configuration.ts';
 import { EXIT } from './exit-codes.ts';
@@ -26,8 +27,20 @@ export async function listFlows(options: ListOptions, { out, err }: Surroundings
   const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
   try {
     const flows = await found(db, options);
-    if (options.json) out.line(JSON.stringify(flows.map(flowFacts), null, 2));
-    else if (flows.length > 0) out.lines(flowsTable(out, flows, now()));
+    const waiting = flows.filter(({ lane }) => lane === WAITING_LANE);
+    const holders = await whatKeeps(
+      db.read,
+      waiting.map(({ id }) => id),
+    );
+    if (options.json)
+      out.line(
+        JSON.stringify(
+          flows.map((flow) => flowFacts(flow, holders.get(flow.id) ?? [])),
+          null,
+          2,
+        ),
+      );
+    else if (flows.length > 0) out.lines(flowsTable(out, flows, holders, now()));
     else
       out.line(options.all || options.state ? 'No such flow.' : 'Nothing is in flight. `--all` shows what has ended.');
     if (!options.json && flows.length === options.limit) err.line(`The newest ${options.limit}; --limit shows more.`);
@@ -73,7 +86,13 @@ const COLUMNS: readonly TableColumn[] = [
   { title: 'DOING', shrinksTo: 8 },
 ];
 
-export function flowsTable(terminal: Terminal, flows: readonly FlowRow[], at: Timestamp): string[] {
+/** `holders`: what keeps those that wait, by the id of each. */
+export function flowsTable(
+  terminal: Terminal,
+  flows: readonly FlowRow[],
+  holders: ReadonlyMap<string, readonly Holder[]>,
+  at: Timestamp,
+): string[] {
   const rows = flows.map((flow): Cell[] => [
     shortId(flow.id),
     flow.name,
@@ -81,7 +100,7 @@ export function flowsTable(terminal: Terminal, flows: readonly FlowRow[], at: Ti
     flow.resource,
     roughly(age(flow.createdAt, at)),
     flow.endedAt === null ? '' : between(flow.createdAt, flow.endedAt),
-    doingOf(flow),
+    doingOf(flow, holders.get(flow.id) ?? []),
   ]);
   return tableLines(terminal, COLUMNS, rows);
 }
@@ -95,9 +114,11 @@ export const STYLES: Readonly<Record<FlowState, Style>> = {
   reverted: 'yellow',
 };
 
-function doingOf({ doing, wish, wishReason, owner, endedAt }: FlowRow): string {
+function doingOf({ doing, wish, wishReason, owner, endedAt }: FlowRow, [holder, ...others]: readonly Holder[]): string {
   if (endedAt !== null) return '';
   if (wish !== null) return `${wish} wished: ${wishReason}`;
   if (doing !== null) return doing.progress === null ? doing.node : `${doing.node} ${percent(doing.progress)}`;
+  if (holder !== undefined)
+    return `waits for ${holder.name} ${shortId(holder.flowId)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
   return owner === null ? 'waits' : '';
 }

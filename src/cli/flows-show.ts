@@ -1,6 +1,8 @@
 /** `pumice flows show ID`: what a flow did, does, waits for and will do; why it failed, and where it was tried. */
 import { openDatabase } from '../db/database.ts';
 import { DatabaseJournal } from '../db/journal.ts';
+import { type Holder, whatKeeps } from '../db/journal-holds.ts';
+import { WAITING_LANE } from '../engine/journal.ts';
 import type { Story, ToldStep } from '../engine/story.ts';
 import { tellStory } from '../engine/story.ts';
 import { FLOWS } from '../flows/registry.ts';
@@ -24,8 +26,9 @@ export async function showFlow(id: string, options: ShowOptions, { out }: Surrou
   try {
     const flow = await findFlow(db, id);
     const story = tellStory(FLOWS, flow, await new DatabaseJournal(db).steps(flow.id));
-    if (options.json) out.line(JSON.stringify(storyFacts(story), null, 2));
-    else out.lines(storyLines(out, story, now()));
+    const holders = (await whatKeeps(db.read, [flow.id])).get(flow.id) ?? [];
+    if (options.json) out.line(JSON.stringify(storyFacts(story, holders), null, 2));
+    else out.lines(storyLines(out, story, holders, now()));
     return EXIT.ok;
   } finally {
     await db.close();
@@ -37,12 +40,12 @@ const TASK_WIDTH = 48;
 const BESIDE = 36;
 const TEXT_WIDTH = 100;
 
-export function storyLines(terminal: Terminal, story: Story, at: Timestamp): string[] {
+export function storyLines(terminal: Terminal, story: Story, holders: readonly Holder[], at: Timestamp): string[] {
   return [
     ...head(terminal, story, at),
     '',
     ...story.steps.flatMap((step) => stepLines(terminal, step)),
-    ...end(terminal, story, at),
+    ...end(terminal, story, holders, at),
   ];
 }
 
@@ -55,7 +58,7 @@ function head(terminal: Terminal, { flow }: Story, at: Timestamp): string[] {
     ['project', flow.projectId],
     ['request', flow.requestId],
     ['begun', `${clockTime(flow.createdAt)} UTC`],
-    ...(flow.endedAt === null ? ([['runs in', flow.lane]] as const) : []),
+    ...(flow.endedAt === null && flow.lane !== WAITING_LANE ? ([['runs in', flow.lane]] as const) : []),
     ...(flow.wish === null ? [] : ([['wished', `${flow.wish} (${flow.wishReason})`]] as const)),
   ];
   return [
@@ -108,7 +111,7 @@ function indented(terminal: Terminal, text: string): string[] {
   return wrap(printable(text), width).map((line) => `      ${terminal.paint('dim', line)}`);
 }
 
-function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): string[] {
+function end(terminal: Terminal, { flow, now, next }: Story, holders: readonly Holder[], at: Timestamp): string[] {
   if (flow.endedAt !== null) return [];
   if (now === null) return ['', `  This version of Pumice does not know ${flow.name}@${flow.version}.`];
   const what = now.reverting ? `revert of ${now.node}` : now.node;
@@ -120,6 +123,7 @@ function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): str
     lines.push(...indented(terminal, `${flow.claims} of its processes have died while it stood here.`));
   if (now.waitsFor === 'a process')
     lines.push(...indented(terminal, `Nobody runs it: it waits for ${whoseLane(flow.lane)}.`));
+  if (now.waitsFor === 'other flows') lines.push(...holderLines(terminal, holders));
   if (now.waitsFor === 'an operator')
     lines.push(
       ...indented(
@@ -130,6 +134,18 @@ function end(terminal: Terminal, { flow, now, next }: Story, at: Timestamp): str
   const names = next.map(({ node, maybe }) => (maybe ? `(${node})` : node));
   if (names.length > 0) lines.push('', ...indented(terminal, `next: ${names.join(', ')}`));
   return lines;
+}
+
+/** So many are named. */
+const NAMED = 5;
+
+function holderLines(terminal: Terminal, holders: readonly Holder[]): string[] {
+  if (holders.length === 0) return indented(terminal, 'Nothing keeps it any more: it waits for a server.');
+  const lines = holders
+    .slice(0, NAMED)
+    .map(({ resource, flowId, name, state }) => `${name} ${shortId(flowId)} (${state}) uses ${resource}`);
+  const more = holders.length > NAMED ? [`There are ${holders.length - NAMED} more.`] : [];
+  return ['It waits for what uses the same:', ...lines, ...more].flatMap((line) => indented(terminal, line));
 }
 
 const whoseLane = (lane: string): string =>

@@ -6,6 +6,7 @@
  */
 import { type Database, openDatabase } from '../db/database.ts';
 import { DatabaseJournal } from '../db/journal.ts';
+import { whatKeeps } from '../db/journal-holds.ts';
 import type { FlowRow, Wish } from '../engine/journal.ts';
 import { pause } from '../lib/clock.ts';
 import { configurationOf, type Where } from './configuration.ts';
@@ -31,7 +32,8 @@ export async function wishOfFlow(wish: Wish, id: string, options: WishOptions, a
     if (!heard) throw new Complaint(refusal(wish, await findFlow(db, flow.id)));
     if (!options.json) out.line(`${wish} is wished of ${flow.name} ${flow.id}.`);
     const after = options.wait ? await settled(db, flow.id, wish, signal) : await findFlow(db, flow.id);
-    if (options.json) out.line(JSON.stringify(flowFacts(after), null, 2));
+    const holders = (await whatKeeps(db.read, [after.id])).get(after.id) ?? [];
+    if (options.json) out.line(JSON.stringify(flowFacts(after, holders), null, 2));
     else if (options.wait) out.line(`It is ${after.state} now.`);
     return options.wait && after.state === 'stuck' ? EXIT.failed : EXIT.ok;
   } finally {

@@ -1,4 +1,7 @@
-/** Begins a flow in a command's transaction, and gives its id; what another flow holds is told as Cinder tells a wrong state: 400. */
+/**
+ * Begins a flow in a command's transaction, and gives its id. It waits for flows that share what it wants for itself; what another
+ * has for itself is told as Cinder tells a wrong state: 400.
+ */
 import type { Tx } from '../db/writer.ts';
 import type { StartOptions } from '../engine/engine.ts';
 import { ResultTooLarge } from '../engine/failure.ts';

@@ -1,4 +1,4 @@
-/** `os-extend`. */
+/** `os-extend`. A volume that is being copied is extended when the copies are done. */
 
 import { getVolumeType } from '../db/volume-types.ts';
 import { moveVolumeStatus } from '../db/volumes.ts';

@@ -7,62 +7,81 @@
  * flow).
  */
 import { isProgress } from '../engine/cursor.ts';
-import { type Claimed, Held, type Hold, hearsWish } from '../engine/journal.ts';
+import { type Begun, type Claimed, Held, type Hold, hearsWish, WAITING_LANE } from '../engine/journal.ts';
 import { type PostgresqlConnection, unawaited } from './connection.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 
-/** The flows and their holds, or of each the flow whose hold forbids one of its own, in one journey. */
+/**
+ * The flows and their holds, in one journey. Of each a hold that forbids one of its own, if there is one: an exclusive one, and
+ * the flow is not made, or a shared one, and it waits.
+ */
 const BEGIN = `
   WITH wanted AS (
     SELECT * FROM unnest($11::text[], $12::text[], $13::text[]) AS wanted (flow_id, resource, mode)
   ), against AS (
-    SELECT DISTINCT ON (wanted.flow_id) wanted.flow_id, hold.resource, flow.id, flow.name
+    SELECT DISTINCT ON (wanted.flow_id) wanted.flow_id, hold.resource, hold.mode, flow.id, flow.name
     FROM wanted JOIN hold ON hold.resource = wanted.resource JOIN flow ON flow.id = hold.flow_id
-    WHERE hold.flow_id <> wanted.flow_id AND (hold.mode = 'exclusive' OR wanted.mode = 'exclusive')
+    WHERE hold.flow_id <> wanted.flow_id
+      AND (wanted.mode = 'exclusive' OR (hold.mode = 'exclusive' AND hold.waiting = 0))
+    ORDER BY wanted.flow_id, hold.mode
   ), made AS (
     INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
       created_at, updated_at)
-    SELECT id, name, version, lane, 'pending', input, owner, 1, 0, 0, resource, project_id, request_id, at, at
+    SELECT f.id, f.name, version, CASE WHEN against.id IS NULL THEN lane ELSE '${WAITING_LANE}' END, 'pending', input,
+      CASE WHEN against.id IS NULL THEN owner END, 1, 0, 0, f.resource, project_id, request_id, at, at
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
       $9::text[], $10::text[]) AS f (id, name, version, lane, input, owner, resource, project_id, request_id, at)
-    WHERE NOT EXISTS (SELECT 1 FROM against WHERE against.flow_id = f.id)
+      LEFT JOIN against ON against.flow_id = f.id
+    WHERE against.mode IS DISTINCT FROM 'exclusive'
     ON CONFLICT (id) DO NOTHING RETURNING id
   ), held AS (
-    INSERT INTO hold (resource, flow_id, mode)
-    SELECT wanted.resource, made.id, wanted.mode FROM wanted JOIN made ON made.id = wanted.flow_id
+    INSERT INTO hold (resource, flow_id, mode, waiting)
+    SELECT wanted.resource, made.id, wanted.mode, CASE WHEN against.id IS NULL THEN 0 ELSE 1 END
+    FROM wanted JOIN made ON made.id = wanted.flow_id LEFT JOIN against ON against.flow_id = made.id
   )
-  SELECT id AS made, NULL AS flow_id, NULL AS resource, NULL AS id, NULL AS name FROM made
+  SELECT id AS made, NULL AS flow_id, NULL AS resource, NULL AS mode, NULL AS id, NULL AS name FROM made
   UNION ALL SELECT NULL, against.* FROM against`;
 
-interface Begun {
+interface BegunRow {
   readonly made: string | null;
   readonly flow_id: string;
   readonly resource: string;
+  readonly mode: Hold['mode'];
   readonly id: string;
   readonly name: string;
 }
 
-/** Of each whether it was made, or was there already, or what is in its way. Who asks for the same resource waits until this transaction has ended. */
+/** Of each what became of it, or what is in its way. Who asks for the same resource waits until this transaction has ended. */
 export async function insertFlows(
   connection: PostgresqlConnection,
   beginnings: readonly Beginning[],
-): Promise<(boolean | Held)[]> {
-  // In one order, so that two processes never wait for each other's resource.
-  const resources = new Set(beginnings.flatMap(({ flow }) => flow.holds.map(({ resource }) => resource)));
-  // A statement of its own: the next one then sees what those who had the lock before have committed.
-  if (resources.size > 0)
-    unawaited(
-      connection.prepared(
-        'hold-turn',
-        'SELECT pg_advisory_xact_lock(hashtextextended(resource, 1)) FROM unnest($1::text[]) AS resource',
-        [[...resources].sort()],
-      ),
-    );
-  const results = new Map<Beginning, boolean | Held>();
+): Promise<(Begun | Held)[]> {
+  takeTurn(
+    connection,
+    beginnings.flatMap(({ flow }) => flow.holds.map(({ resource }) => resource)),
+  );
+  const results = new Map<Beginning, Begun | Held>();
   for (let left = beginnings; left.length > 0; left = left.filter((each) => !results.has(each))) {
     await beginApart(connection, apart(left), results);
   }
-  return beginnings.map((each) => results.get(each) as boolean | Held);
+  return beginnings.map((each) => results.get(each) as Begun | Held);
+}
+
+/**
+ * Until the transaction ends nobody else decides who holds these. A statement of its own: the next one then sees what those
+ * have committed who had the turn before.
+ */
+export function takeTurn(connection: PostgresqlConnection, resources: readonly string[]): void {
+  if (resources.length === 0) return;
+  // In one order, so that two processes never wait for each other's resource.
+  const inOrder = [...new Set(resources)].sort();
+  unawaited(
+    connection.prepared(
+      'hold-turn',
+      'SELECT pg_advisory_xact_lock(hashtextextended(resource, 1)) FROM unnest($1::text[]) AS resource',
+      [inOrder],
+    ),
+  );
 }
 
 /** The first of them, without those that are in its way or another's before them: a statement does not see what it does itself. */
@@ -82,11 +101,11 @@ const forbids = (taken: Hold['mode'] | undefined, mode: Hold['mode']): boolean =
 async function beginApart(
   connection: PostgresqlConnection,
   beginnings: readonly Beginning[],
-  results: Map<Beginning, boolean | Held>,
+  results: Map<Beginning, Begun | Held>,
 ): Promise<void> {
   const flows = beginnings.map(({ flow }) => flow);
   const wanted = flows.flatMap(({ id, holds }) => holds.map((hold) => ({ ...hold, id })));
-  const rows = await connection.prepared<Begun>('journal-begin', BEGIN, [
+  const rows = await connection.prepared<BegunRow>('journal-begin', BEGIN, [
     flows.map(({ id }) => id),
     flows.map(({ name }) => name),
     flows.map(({ version }) => version),
@@ -105,10 +124,10 @@ async function beginApart(
   const against = new Map(rows.flatMap((row) => (row.made === null ? [[row.flow_id, row] as const] : [])));
   for (const each of beginnings) {
     const other = against.get(each.flow.id);
-    results.set(
-      each,
-      other ? new Held(other.resource, { flowId: other.id, name: other.name }) : made.has(each.flow.id),
-    );
+    if (other?.mode === 'exclusive')
+      results.set(each, new Held(other.resource, { flowId: other.id, name: other.name }));
+    else if (!made.has(each.flow.id)) results.set(each, 'there');
+    else results.set(each, other ? 'waits' : 'made');
   }
 }
 

@@ -4,7 +4,16 @@
  * They run on the writer's connection, synchronously, so nothing can come between the fence and the write.
  */
 import { isProgress } from '../engine/cursor.ts';
-import { type Claimed, Held, type Hold, hearsWish, type NewFlow, type Write } from '../engine/journal.ts';
+import {
+  type Begun,
+  type Claimed,
+  Held,
+  type Hold,
+  hearsWish,
+  type NewFlow,
+  WAITING_LANE,
+  type Write,
+} from '../engine/journal.ts';
 import type { SqliteConnection } from './connection.ts';
 
 export interface JournalEntry {
@@ -18,12 +27,13 @@ export interface Beginning {
   readonly at: string;
 }
 
-/** False when the flow is there already. */
-export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning): boolean | Held {
+export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning): Begun | Held {
   const { id, name, version, lane, input, owner, resource, projectId, requestId, holds } = flow;
+  let waits = false;
   for (const hold of holds) {
     const holder = holderAgainst(connection, hold, id);
-    if (holder) return new Held(hold.resource, { flowId: holder.id, name: holder.name });
+    if (holder?.mode === 'exclusive') return new Held(hold.resource, { flowId: holder.id, name: holder.name });
+    if (holder) waits = true;
   }
   const inserted = connection
     .statement(
@@ -31,11 +41,23 @@ export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning
          created_at, updated_at)
        VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     )
-    .run(id, name, version, lane, JSON.stringify(input), owner, resource, projectId, requestId, at, at);
-  if (inserted.changes !== 1) return false;
-  const hold = connection.statement('INSERT INTO hold (resource, flow_id, mode) VALUES (?, ?, ?)');
-  for (const { resource, mode } of holds) hold.run(resource, id, mode);
-  return true;
+    .run(
+      id,
+      name,
+      version,
+      waits ? WAITING_LANE : lane,
+      JSON.stringify(input),
+      waits ? null : owner,
+      resource,
+      projectId,
+      requestId,
+      at,
+      at,
+    );
+  if (inserted.changes !== 1) return 'there';
+  const hold = connection.statement('INSERT INTO hold (resource, flow_id, mode, waiting) VALUES (?, ?, ?, ?)');
+  for (const { resource, mode } of holds) hold.run(resource, id, mode, waits ? 1 : 0);
+  return waits ? 'waits' : 'made';
 }
 
 /** Writes what is not fenced; says of each entry whether it was written. */
@@ -85,16 +107,19 @@ export function isCurrent(connection: SqliteConnection, { id, epoch, seq }: Clai
   );
 }
 
-/** The flow whose hold forbids this one. */
-function holderAgainst(
-  connection: SqliteConnection,
-  { resource, mode }: Hold,
-  flowId: string,
-): { id: string; name: string } | undefined {
+interface Holder {
+  readonly id: string;
+  readonly name: string;
+  readonly mode: Hold['mode'];
+}
+
+/** A flow whose hold forbids this one; before others one that has the resource for itself, or waits for that. */
+function holderAgainst(connection: SqliteConnection, { resource, mode }: Hold, flowId: string): Holder | undefined {
   return connection
     .statement(
-      `SELECT flow.id, flow.name FROM hold JOIN flow ON flow.id = hold.flow_id
-       WHERE hold.resource = ? AND hold.flow_id <> ? AND (hold.mode = 'exclusive' OR ? = 'exclusive') LIMIT 1`,
+      `SELECT flow.id, flow.name, hold.mode FROM hold JOIN flow ON flow.id = hold.flow_id
+       WHERE hold.resource = ? AND hold.flow_id <> ? AND (? = 'exclusive' OR (hold.mode = 'exclusive' AND hold.waiting = 0))
+       ORDER BY hold.mode = 'exclusive' DESC LIMIT 1`,
     )
-    .get(resource, flowId, mode) as { id: string; name: string } | undefined;
+    .get(resource, flowId, mode) as Holder | undefined;
 }

@@ -5,9 +5,10 @@
  * it writes, so that an idle process reads and does not write.
  */
 import { sql } from 'kysely';
-import type { Step, StepEvent } from '../engine/cursor.ts';
+import { FIRST_LANE, type Step, type StepEvent } from '../engine/cursor.ts';
 import { Fenced } from '../engine/failure.ts';
 import {
+  type Begun,
   type Claimed,
   type ClaimRequest,
   type Doing,
@@ -16,6 +17,7 @@ import {
   Held,
   type Journal,
   type NewFlow,
+  WAITING_LANE,
   type Wish,
   type Write,
 } from '../engine/journal.ts';
@@ -23,6 +25,7 @@ import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import type { Connection } from './connection.ts';
 import type { Database } from './database.ts';
+import { grantHolds } from './journal-holds.ts';
 import * as postgresql from './journal-postgresql.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
@@ -42,8 +45,12 @@ export class DatabaseJournal implements Journal<Tx> {
     this.#append = database.batch(writeEntries);
   }
 
-  async insert(tx: Tx, flow: NewFlow, told: (made: boolean) => void, refusal: (held: Held) => Error): Promise<void> {
+  async insert(tx: Tx, flow: NewFlow, told: (begun: Begun) => void, refusal: (held: Held) => Error): Promise<void> {
     tx.batch(insertFlows, { flow, at: now(), refusal }, told);
+  }
+
+  grant(): Promise<boolean> {
+    return grantHolds(this.#database);
   }
 
   async append(claimed: Claimed, write: Write): Promise<void> {
@@ -164,6 +171,9 @@ export class DatabaseJournal implements Journal<Tx> {
       db
         .updateTable('flow')
         .set({ wish, wish_reason: reason })
+        .$if(wish === 'cancel' || wish === 'revert', (query) =>
+          query.set({ lane: sql<string>`CASE WHEN lane = ${WAITING_LANE} THEN ${FIRST_LANE} ELSE lane END` }),
+        )
         .where('id', '=', flowId)
         .where('ended_at', 'is', null)
         .$if(wish === 'resume' || wish === 'abandon', (query) => query.where('state', '=', 'stuck'))
@@ -235,7 +245,7 @@ interface Refusable extends Beginning {
 async function insertFlows(
   connection: Connection,
   beginnings: readonly Refusable[],
-): Promise<readonly (boolean | Refused)[]> {
+): Promise<readonly (Begun | Refused)[]> {
   const begun =
     connection.dialect === 'sqlite'
       ? beginnings.map((each) => sqlite.insertFlow(connection, each))

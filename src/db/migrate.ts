@@ -12,11 +12,12 @@ import { attachments } from './migrations/0004-attachments.ts';
 import { tokens } from './migrations/0005-tokens.ts';
 import { journal } from './migrations/0006-journal.ts';
 import { trouble } from './migrations/0007-trouble.ts';
+import { waiting } from './migrations/0008-waiting.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
 
-const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens, journal, trouble];
+const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens, journal, trouble, waiting];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */
 const MIGRATION_LOCK = 7_146_302_941;

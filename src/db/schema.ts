@@ -30,7 +30,8 @@ export interface Tables {
   outbox_delivered: { sink: string; seq: number };
   flow: FlowTable;
   flow_step: FlowStepTable;
-  hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared' };
+  /** `waiting` 1: the flow does not have it yet. */
+  hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared'; waiting: Generated<number> };
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
   process: { id: string; seen_at: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
@@ -251,7 +252,7 @@ export interface FlowTable {
   id: string;
   name: string;
   version: number;
-  /** `control` or `host:<node@backend>`: who may run it. */
+  /** Who may run it: `control` or `host:<node@backend>`; `holds`: nobody, it waits for its holds. */
   lane: string;
   state: 'pending' | 'running' | 'reverting' | 'stuck' | 'success' | 'reverted';
   /** JSON. */

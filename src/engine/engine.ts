@@ -16,7 +16,7 @@ import { FIRST_LANE } from './cursor.ts';
 import type { EngineEvent, EngineListener } from './events.ts';
 import { Fenced } from './failure.ts';
 import type { AnyFlow, Flow } from './flow.ts';
-import type { EngineTx, FlowRow, Held, Hold, Journal, NewFlow, Wish } from './journal.ts';
+import type { Begun, EngineTx, FlowRow, Held, Hold, Journal, NewFlow, Wish } from './journal.ts';
 import { Quarantine } from './quarantine.ts';
 import { Runner } from './runner.ts';
 import type { Journaled, RetryPolicy } from './task.ts';
@@ -53,7 +53,7 @@ export interface StartOptions {
   readonly holds?: readonly Hold[];
   readonly projectId: string;
   readonly requestId: string;
-  /** What the transaction rejects with when another flow is in the way. Default: the `Held` itself. */
+  /** What the transaction rejects with when another flow has a resource for itself. Default: the `Held` itself. */
   readonly refusal?: (held: Held) => Error;
 }
 
@@ -84,6 +84,8 @@ export class Engine<Tools, Tx extends EngineTx> {
   readonly #postponed: NewFlow[] = [];
   #looking: Promise<void> | null = null;
   #lookAgain = false;
+  /** Some flow waits for its holds, as far as is known here: each end of a flow may be what it waits for. */
+  #othersWait = false;
   /** The last look ended for want of room. */
   #full = false;
   readonly #failing = new Set<Chore>();
@@ -133,8 +135,8 @@ export class Engine<Tools, Tx extends EngineTx> {
   }
 
   /**
-   * Begins a flow in the caller's transaction: it exists if and only if that commits. The transaction rejects, at its end,
-   * with `Held` when another flow holds what this one needs. Returns the flow's id.
+   * Begins a flow in the caller's transaction: it exists if and only if that commits. It waits for the flows that share what it
+   * wants for itself; the transaction rejects, at its end, with `Held` when another has it for itself. Returns the flow's id.
    */
   async begin<I extends object, S extends object>(
     tx: Tx,
@@ -156,14 +158,15 @@ export class Engine<Tools, Tx extends EngineTx> {
       requestId: options.requestId,
       holds: options.holds ?? [],
     };
-    let made = false;
-    const told = (isNew: boolean): void => {
-      made = isNew;
+    let begun: Begun = 'there';
+    const told = (what: Begun): void => {
+      begun = what;
     };
     await this.#options.journal.insert(tx, fresh, told, options.refusal ?? ((held) => held));
     tx.onCommit(() => {
-      if (!made) return;
-      if (!mine) this.wake();
+      if (begun === 'there') return;
+      if (begun === 'waits') this.#othersWait = true;
+      if (!mine || begun === 'waits') this.wake();
       else if (this.#quarantine.closed) this.#postponed.push(fresh);
       else this.#runFresh(fresh);
     });
@@ -274,6 +277,7 @@ export class Engine<Tools, Tx extends EngineTx> {
         this.#running.delete(row.id);
         for (const heard of this.#waiting.get(row.id) ?? []) heard();
         this.#cleared(row.id);
+        if (this.#othersWait) this.wake();
         if (this.#full ? this.#running.size <= this.#concurrency / 2 : this.#quarantine.turnedAway) this.wake();
       });
     this.#running.set(row.id, { runner, done });
@@ -301,13 +305,14 @@ export class Engine<Tools, Tx extends EngineTx> {
     }
   }
 
-  /** One look at the queue: wishes, then flows nobody runs. */
+  /** One look at the queue: wishes, then flows that waited for their holds, then flows nobody runs. */
   async #look(): Promise<void> {
     this.#lookAgain = false;
     this.#full = false;
     if (this.#lanes.size === 0) return;
     try {
       await this.#grantWishes();
+      this.#othersWait = await this.#options.journal.grant();
       // What is dropped from here on waits for the next look.
       const dropped = new Set(this.#dropped);
       for (;;) {

@@ -24,11 +24,25 @@ export interface EngineTx {
 
 export type FlowState = 'pending' | 'running' | 'reverting' | 'stuck' | 'success' | 'reverted';
 
+/**
+ * What a flow keeps others from. Two holds of a resource go together when both are shared.
+ *
+ * A flow that wants for itself what others only share **waits** for them, in `WAITING_LANE`: it holds nothing meanwhile, and gets
+ * all its holds at once when none of them is forbidden, so flows cannot wait for each other in a circle. Of two that wait and
+ * do not go together the one with the lower id is first. Who only shares is not kept out by one that waits. What another flow
+ * has, or waits to have, for itself is refused: it will not be what it was when this one asked.
+ */
 export interface Hold {
   /** `volume:<id>` */
   readonly resource: string;
   readonly mode: 'exclusive' | 'shared';
 }
+
+/** The lane of flows that wait for their holds. Nobody owns it. */
+export const WAITING_LANE = 'holds';
+
+/** What became of a flow that was to begin: it was there already, or waits for its holds. */
+export type Begun = 'made' | 'there' | 'waits';
 
 export interface FlowRow {
   readonly id: string;
@@ -123,12 +137,13 @@ export interface FlowQuery {
 
 export interface Journal<Tx extends EngineTx> {
   /**
-   * Begins a flow inside the caller's transaction and takes its holds, at once or when the transaction ends. The same id
-   * is the same flow: `told` hears, before the transaction's hooks, that it was made, or that it was there already. When
-   * another flow has a hold that forbids one of these, nothing of what the caller wrote stands, and its transaction rejects
-   * with `refusal` of it.
+   * Begins a flow inside the caller's transaction and takes its holds or waits for them, at once or when the transaction
+   * ends. The same id is the same flow. `told` hears what became of it before the transaction's hooks run. When another flow
+   * has for itself what this one needs, nothing of what the caller wrote stands, and its transaction rejects with `refusal` of it.
    */
-  insert(tx: Tx, flow: NewFlow, told: (made: boolean) => void, refusal: (held: Held) => Error): Promise<void>;
+  insert(tx: Tx, flow: NewFlow, told: (begun: Begun) => void, refusal: (held: Held) => Error): Promise<void>;
+  /** Gives the flows that wait the holds which nobody forbids any more; anybody may claim them then. Whether some go on waiting. */
+  grant(): Promise<boolean>;
   /** What is no progress leaves `claims` as they are. Rejects with `Fenced`. */
   append(claimed: Claimed, write: Write): Promise<void>;
   /** The steps are made inside a transaction by `make`, which may be called again. Rejects with `Fenced`. */
@@ -145,7 +160,7 @@ export interface Journal<Tx extends EngineTx> {
   /**
    * Keeps the wish in the row until it was heeded (a step `cancelled` or `abandoned`) or the flow is stuck or has ended. False when it
    * makes no sense: the flow has ended, a `resume` or `abandon` of one that is not stuck, a `cancel` of one that is. A flow that reverts
-   * may be cancelled: it tries nothing again.
+   * may be cancelled: it tries nothing again. One that waits for its holds waits no more: it is claimed without them, to be reverted.
    */
   wish(flowId: string, wish: Wish, reason: string): Promise<boolean>;
   /** Flows that this process runs and somebody wishes something of. */

@@ -9,7 +9,7 @@ import type { Json } from '../lib/json.ts';
 import { type Cursor, type FailureData, plan, type Step, type StepEvent, standing } from './cursor.ts';
 import type { Failure } from './failure.ts';
 import type { AnyFlow, Node } from './flow.ts';
-import type { FlowRow } from './journal.ts';
+import { type FlowRow, WAITING_LANE } from './journal.ts';
 import type { Rejection } from './task.ts';
 import { Registry, resume, UnknownFlow } from './upgrade.ts';
 
@@ -43,7 +43,7 @@ interface Doing {
   readonly since: Timestamp;
   readonly progress: number | null;
   /** What it waits for, when nothing runs. */
-  readonly waitsFor: 'a process' | 'an operator' | null;
+  readonly waitsFor: 'a process' | 'an operator' | 'other flows' | null;
 }
 
 interface Coming {
@@ -68,10 +68,16 @@ export function tellStory(flows: readonly AnyFlow[], flow: FlowRow, steps: reado
       reverting: cursor.reverting,
       since: doing?.node === node ? doing.since : since,
       progress: doing?.node === node ? doing.progress : null,
-      waitsFor: flow.state === 'stuck' ? 'an operator' : flow.owner === null ? 'a process' : null,
+      waitsFor: waitsFor(flow),
     },
     next: cursor.reverting ? revertsAfter(cursor, node) : tasksAfter(cursor),
   };
+}
+
+function waitsFor({ state, lane, owner }: FlowRow): Doing['waitsFor'] {
+  if (state === 'stuck') return 'an operator';
+  if (lane === WAITING_LANE) return 'other flows';
+  return owner === null ? 'a process' : null;
 }
 
 function cursorOf(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step[]): Cursor | undefined {

@@ -13,7 +13,7 @@ const BY_ATTACHMENTS: readonly VolumeStatus[] = ['available', 'reserved', 'attac
 /** Kept among what administrators see while the volume is attached. */
 const MODE = 'attached_mode';
 
-/** The volume says what its attachments are. */
+/** The volume says what its attachments are, now or when what is being done to it is done. */
 export async function settleVolume(tx: Tx, volumeId: string): Promise<Volume> {
   const volume = await getVolume(tx.db, volumeId);
   const attachments = await attachmentsOf(tx.db, volumeId);
@@ -21,6 +21,8 @@ export async function settleVolume(tx: Tx, volumeId: string): Promise<Volume> {
   const { [MODE]: _mode, ...adminMetadata } = volume.adminMetadata;
   await updateVolume(tx, volumeId, {
     ...(BY_ATTACHMENTS.includes(volume.status) && { status: statusWith(attachments) }),
+    ...(volume.previousStatus !== null &&
+      BY_ATTACHMENTS.includes(volume.previousStatus) && { previousStatus: statusWith(attachments) }),
     attachStatus: attached ? 'attached' : 'detached',
     adminMetadata: attached ? { ...adminMetadata, [MODE]: attached.attachMode } : adminMetadata,
   });

@@ -2,7 +2,8 @@
  * Extend a volume, in use or not.
  *
  * The command has moved the status to `extending`, taken the hold, and promised the difference to this flow. The pool must
- * have room for it, else the volume is what it was before. The backend only ever grows: when it fails there, or its answer
+ * have room for it, else the volume is what it was before. What it will be again stands in its row (`previousStatus`): a client may
+ * detach it while the flow waits for a copy of it. The backend only ever grows: when it fails there, or its answer
  * is lost for good, nobody can say what size the volume has, so it says `error_extending`; the promise is given back. New
  * size, quota, status, event and end of the flow are one commit.
  */
@@ -10,7 +11,7 @@ import { addPoolUsage } from '../db/pool-usage.ts';
 import { listPools } from '../db/pools.ts';
 import { commitReservations, rollbackReservations } from '../db/quotas.ts';
 import { getVolumeType } from '../db/volume-types.ts';
-import { getVolume, updateVolume } from '../db/volumes.ts';
+import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
 import type { VolumeStatus } from '../model/status.ts';
@@ -34,13 +35,16 @@ const ErrorExtending = obligation({
     { tx, failures, flowId, ...context },
   ) => {
     await rollbackReservations(tx, flowId);
-    const [{ task, before }] = failures;
-    const touched = (task === ExtendOnBackend.name && before !== true) || task === ExtendVolumeOnFinish.name;
-    const status = touched ? 'error_extending' : previousStatus;
-    if (!(await updateVolume(tx, id, { status, previousStatus: null }))) return;
+    const [failure] = failures;
+    const touched =
+      (failure.task === ExtendOnBackend.name && failure.before !== true) || failure.task === ExtendVolumeOnFinish.name;
+    const before = await findVolume(tx.db, id);
+    if (before === undefined) return;
+    const status = touched ? 'error_extending' : (before.previousStatus ?? previousStatus);
+    await updateVolume(tx, id, { status, previousStatus: null });
     const volume = await getVolume(tx.db, id);
-    await tellUser(tx, 'extend-volume', failures[0], volume, context);
-    await tellNoBackend(tx, 'extend_volume', failures[0], { volume, sizeGiB: newSizeGiB - sizeGiB, ...context });
+    await tellUser(tx, 'extend-volume', failure, volume, context);
+    await tellNoBackend(tx, 'extend_volume', failure, { volume, sizeGiB: newSizeGiB - sizeGiB, ...context });
   },
 });
 
@@ -77,7 +81,8 @@ const ExtendVolumeOnFinish = record({
     { tx, flowId, requestId },
   ) => {
     await commitReservations(tx, flowId);
-    await updateVolume(tx, id, { sizeGiB: newSizeGiB, status: previousStatus, previousStatus: null });
+    const status = (await getVolume(tx.db, id)).previousStatus ?? previousStatus;
+    await updateVolume(tx, id, { sizeGiB: newSizeGiB, status, previousStatus: null });
     await addPoolUsage(tx, {
       pool,
       allocatedGiB: newSizeGiB - sizeGiB,

@@ -319,6 +319,24 @@ proveStore('the doctor', (test) => {
       );
     }));
 
+  test('tells of flows that wait for others only when nothing keeps them', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const [holder, waiting] = [await beginFlow(database, 'volume:a'), await beginFlow(database, 'volume:b')];
+      await database.write(async ({ db }) => {
+        await db
+          .updateTable('flow')
+          .set({ lane: 'holds', updated_at: fromNow(-3_600_000) })
+          .where('id', '=', waiting)
+          .execute();
+        const held = { resource: 'volume:source', flow_id: holder, mode: 'shared', waiting: 0 } as const;
+        const wanted = { resource: 'volume:source', flow_id: waiting, mode: 'exclusive', waiting: 1 } as const;
+        await db.insertInto('hold').values([held, wanted]).execute();
+      });
+      assert.deepEqual(said(await visit()), []);
+      await database.write(({ db }) => db.deleteFrom('hold').where('flow_id', '=', holder).execute());
+      assert.match(said(await visit()).join('\n'), /^motion: volume:b .*has not moved for 1 h; nobody runs it/);
+    }));
+
   test('tells of flows whose processes died again and again', ({ database, url }) =>
     withPractice(url, async ({ visit }) => {
       const [deadly, unlucky] = [await beginFlow(database, 'volume:a'), await beginFlow(database, 'volume:b')];

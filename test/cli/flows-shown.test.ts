@@ -3,8 +3,9 @@ import { describe, test } from 'node:test';
 import { storyFacts } from '../../src/cli/flow-facts.ts';
 import { flowsTable } from '../../src/cli/flows-list.ts';
 import { storyLines } from '../../src/cli/flows-show.ts';
+import type { Holder } from '../../src/db/journal-holds.ts';
 import type { Step } from '../../src/engine/cursor.ts';
-import type { FlowRow } from '../../src/engine/journal.ts';
+import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
 import { tellStory } from '../../src/engine/story.ts';
 import { assertGolden } from '../golden.ts';
 import { captured } from './captured.ts';
@@ -27,9 +28,22 @@ const RESCHEDULED: readonly Step[] = [
   step('from_image', 'chosen', { attempt: 2, data: true, at: ago(7) }),
 ];
 
-function shown(row: Partial<FlowRow>, steps: readonly Step[], columns?: number): string {
+const KEPT = 'e1b2c3d4-5b7e-7000-8d55-8f6f9d3c1a11';
+const HOLDERS: readonly Holder[] = Array.from({ length: 7 }, (_, index) => ({
+  resource: 'volume:1b6c2f3a-7d1e-4c52-8a43-0c2b7f1d9e01',
+  flowId: `f1b2c3d4-5b7e-700${index}-8d55-8f6f9d3c1a11`,
+  name: 'create_volume',
+  state: index === 1 ? 'stuck' : 'running',
+}));
+
+function shown(
+  row: Partial<FlowRow>,
+  steps: readonly Step[],
+  columns?: number,
+  holders: readonly Holder[] = [],
+): string {
   const out = captured(columns);
-  out.terminal.lines(storyLines(out.terminal, tellStory([makeVolume], flowRow(row), steps), NOW));
+  out.terminal.lines(storyLines(out.terminal, tellStory([makeVolume], flowRow(row), steps), holders, NOW));
   return out.text;
 }
 
@@ -59,6 +73,7 @@ describe('the table of flows', () => {
       endedAt: ago(89_999.5),
     }),
     flowRow({ id: 'd1b2c3d4-5b7e-7000-8d55-8f6f9d3c1a11', state: 'reverted', createdAt: ago(500), endedAt: ago(20) }),
+    flowRow({ id: KEPT, name: 'delete_volume', lane: WAITING_LANE, state: 'pending', owner: null }),
   ];
 
   for (const [columns, name] of [
@@ -69,7 +84,7 @@ describe('the table of flows', () => {
   ] as const) {
     test(`is what it was: ${name}`, () => {
       const out = captured(columns);
-      out.terminal.lines(flowsTable(out.terminal, flows, NOW));
+      out.terminal.lines(flowsTable(out.terminal, flows, new Map([[KEPT, HOLDERS.slice(0, 2)]]), NOW));
       assertGolden(name, out.text);
     });
   }
@@ -132,12 +147,21 @@ describe('the story of a flow', () => {
     );
   });
 
+  test('of one that others keep waiting names the first of them', () => {
+    const row = { lane: WAITING_LANE, state: 'pending', owner: null } as const;
+    assertGolden('story-kept.txt', shown(row, [], undefined, HOLDERS));
+    assert.match(shown(row, []), /Nothing keeps it any more/);
+  });
+
   test('of one that this version does not know says so', () => {
     assertGolden('story-unknown.txt', shown({ name: 'paint_volume', version: 7 }, [step('paint', 'done')]));
   });
 
   test('is complete for programs', () => {
-    const facts = storyFacts(tellStory([makeVolume], flowRow({ lane: 'host:node1@west' }), RESCHEDULED));
+    const facts = storyFacts(
+      tellStory([makeVolume], flowRow({ lane: 'host:node1@west' }), RESCHEDULED),
+      HOLDERS.slice(0, 1),
+    );
     assert.deepEqual(JSON.parse(JSON.stringify(facts)), facts);
     assertGolden('story-rescheduled.json', `${JSON.stringify(facts, null, 2)}\n`);
   });

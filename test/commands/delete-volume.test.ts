@@ -137,18 +137,6 @@ describe('deleting a volume', () => {
       await refused(live, () => deleteVolume(live.desk, member, volume.id, options), invalid(/of another project/));
       await deleteVolume(live.desk, caller, volume.id, options);
     });
-
-    it('while it is copied', async (context) => {
-      const live = await liveSite(context, resting);
-      const source = await givenVolume(live.site);
-      const snapshot = await givenSnapshot(live.site, await givenVolume(live.site));
-      await createVolume(live.desk, caller, volumeWish({ sourceVolumeId: source.id }));
-      await createVolume(live.desk, caller, volumeWish({ snapshotId: snapshot.id }));
-      const held = { name: 'ResourceHeld', status: 400, message: /in use by create volume/ };
-      await refused(live, () => deleteVolume(live.desk, caller, source.id, plainly), held);
-      const cascade = { cascade: true, force: false };
-      await refused(live, () => deleteVolume(live.desk, caller, snapshot.volumeId, cascade), held);
-    });
   });
 
   it('that never came to a backend forgets it at once, and tells of both ends', async (context) => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createVolume } from '../../src/commands/create-volume.ts';
 import { extendVolume } from '../../src/commands/extend-volume.ts';
 import { setProjectLimits } from '../../src/db/quota-limits.ts';
 import { quotaUsage } from '../../src/db/quotas.ts';
@@ -10,7 +9,6 @@ import { uuid } from '../../src/lib/clock.ts';
 import { givenVolume } from '../flows/given.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
 import { caller, PROJECT } from '../flows/site.ts';
-import { volumeWish } from '../flows/wishes.ts';
 import { refused } from './refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
@@ -71,13 +69,6 @@ describe('extending a volume', () => {
         await live.database.write((tx) => setProjectLimits(tx, PROJECT, { [resource]: -1 }));
       }
       await extend(live, id, 4);
-    });
-
-    it('while it is copied, which reads it as it is', async (context) => {
-      const live = await liveSite(context, resting);
-      const { id } = await givenVolume(live.site);
-      await createVolume(live.desk, caller, volumeWish({ sourceVolumeId: id }));
-      await refused(live, () => extend(live, id, 2), invalid('ResourceHeld', /in use by create volume/));
     });
   });
 });

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createSnapshot } from '../../src/commands/create-snapshot.ts';
-import { createVolume } from '../../src/commands/create-volume.ts';
 import { deleteSnapshot } from '../../src/commands/delete-snapshot.ts';
 import { deleteVolume } from '../../src/commands/delete-volume.ts';
-import { extendVolume } from '../../src/commands/extend-volume.ts';
 import { manageSnapshot } from '../../src/commands/manage-snapshot.ts';
 import { resetSnapshotStatus } from '../../src/commands/reset-snapshot-status.ts';
 import { unmanageSnapshot } from '../../src/commands/unmanage-snapshot.ts';
@@ -19,7 +17,7 @@ import { givenSnapshot, givenVolume } from '../flows/given.ts';
 import { refuses } from '../flows/interposed.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
 import { caller, PROJECT } from '../flows/site.ts';
-import { manageSnapshotWish, snapshotWish, volumeWish } from '../flows/wishes.ts';
+import { manageSnapshotWish, snapshotWish } from '../flows/wishes.ts';
 import { refused } from './refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
@@ -50,14 +48,12 @@ describe('taking a snapshot', () => {
     );
   });
 
-  it('may be done more than once at a time, but the volume is not extended or deleted meanwhile', async (context) => {
+  it('may be done more than once at a time, but the volume is not deleted with them meanwhile', async (context) => {
     const live = await liveSite(context, resting);
     const volume = await givenVolume(live.site);
     await createSnapshot(live.desk, caller, snapshotWish(volume.id));
     await createSnapshot(live.desk, caller, snapshotWish(volume.id));
     assert.equal((await live.snapshots()).length, 2);
-    const held = invalid('ResourceHeld', /in use by create snapshot/);
-    await refused(live, () => extendVolume(live.desk, caller, volume.id, 2, { inUseAllowed: false }), held);
     const cascade = () => deleteVolume(live.desk, caller, volume.id, { cascade: true, force: false });
     await refused(live, cascade, invalid('InvalidVolume', /is creating and cannot be deleted with it/));
   });
@@ -143,14 +139,6 @@ describe('deleting a snapshot', () => {
         invalid('InvalidSnapshot', /group/),
       );
     });
-
-    it('while a volume is made from it', async (context) => {
-      const live = await liveSite(context, resting);
-      const { id } = await givenSnapshot(live.site, await givenVolume(live.site));
-      await createVolume(live.desk, caller, volumeWish({ snapshotId: id }));
-      const held = invalid('ResourceHeld', /in use by create volume/);
-      await refused(live, () => deleteSnapshot(live.desk, caller, id, plainly), held);
-    });
   });
 
   it('by force takes back the flow that takes it, then deletes it', async (context) => {
@@ -199,16 +187,13 @@ describe('managing a snapshot', () => {
 });
 
 describe('unmanaging a snapshot', () => {
-  it('is refused, and leaves nothing, in a wrong status, in a group snapshot and while a volume is made from it', async (context) => {
+  it('is refused, and leaves nothing, in a wrong status and in a group snapshot', async (context) => {
     const live = await liveSite(context, resting);
     const volume = await givenVolume(live.site);
     const creating = await givenSnapshot(live.site, volume, { status: 'creating' });
     const grouped = await givenSnapshot(live.site, volume, { groupSnapshotId: uuid() });
-    const read = await givenSnapshot(live.site, volume);
-    await createVolume(live.desk, caller, volumeWish({ snapshotId: read.id }));
     for (const { id } of [creating, grouped])
       await refused(live, () => unmanageSnapshot(live.desk, caller, id), invalid('InvalidSnapshot', /unmanaged/));
-    await refused(live, () => unmanageSnapshot(live.desk, caller, read.id), invalid('ResourceHeld', /create volume/));
   });
 });
 

@@ -46,6 +46,8 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
   dead = false;
   /** Writes that were tried. */
   writes = 0;
+  /** Looks at the queue that have been made. */
+  looks = 0;
   /** The write that turned its flow back, for the last time. */
   turned = Number.POSITIVE_INFINITY;
 
@@ -135,6 +137,11 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
 
   insert: Journal<Tx>['insert'] = (tx, flow, told, refusal) =>
     this.#living(() => this.#inner.insert(tx, flow, told, refusal));
+  grant: Journal<Tx>['grant'] = async () => {
+    const others = await this.#living(() => this.#inner.grant());
+    this.looks += 1;
+    return others;
+  };
   claim: Journal<Tx>['claim'] = async (request) => {
     const rows = await this.#living(() => this.#inner.claim(request));
     this.#started = true;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Held, Hold } from '../../src/engine/journal.ts';
 import { Gate } from './gate.ts';
-import { proveEngine, REQUEST } from './journals.ts';
-import { breaks, flow, makes } from './tasks.ts';
+import { type Life, proveEngine, REQUEST, until, type World } from './journals.ts';
+import { breaks, flow, makes, owes } from './tasks.ts';
 
 proveEngine('a hold', (test) => {
   const one = flow<object>('one').add(makes('a')).build({ version: 1 });
@@ -10,11 +10,10 @@ proveEngine('a hold', (test) => {
 
   for (const [first, second, goes] of [
     ['shared', 'shared', true],
-    ['shared', 'exclusive', false],
     ['exclusive', 'shared', false],
     ['exclusive', 'exclusive', false],
   ] as const) {
-    test(`${first} ${goes ? 'lets' : 'does not let'} another be ${second}`, async (w) => {
+    test(`${first} ${goes ? 'lets another be' : 'refuses another that is'} ${second}`, async (w) => {
       const gate = new Gate();
       w.tools.on.a = gate.pass;
       const life = await w.live([one]);
@@ -38,7 +37,7 @@ proveEngine('a hold', (test) => {
     w.tools.on.a = gate.pass;
     const life = await w.live([one]);
     await w.begin(life, one, {}, { holds: held('b', 'exclusive') });
-    const wanted = [...held('a', 'exclusive'), ...held('b', 'shared')];
+    const wanted = [...held('c', 'exclusive'), ...held('b', 'shared')];
     await assert.rejects(
       w.ground.transaction(async (tx) => {
         await tx.put('before', 'x');
@@ -73,6 +72,7 @@ proveEngine('a hold', (test) => {
       ['d', 'y', 'shared'],
       ['e', 'y', 'shared'],
       ['f', 'y', 'exclusive'],
+      ['g', 'y', 'exclusive'],
     ] as const;
     const begun = await Promise.allSettled(
       asked.map(([id, resource, mode]) =>
@@ -82,13 +82,13 @@ proveEngine('a hold', (test) => {
         }),
       ),
     );
-    const ends = begun.map((each) => (each.status === 'fulfilled' ? 'goes' : (each.reason as Held).by.flowId));
-    assert.deepEqual(ends.slice(0, 5), ['goes', 'a', 'a', 'goes', 'goes']);
-    assert.ok(ends[5] === 'd' || ends[5] === 'e');
-    assert.deepEqual(await w.ground.rows(), { a: 'wrote', d: 'wrote', e: 'wrote' });
+    const ends = begun.map((each) => (each.status === 'fulfilled' ? 'begins' : (each.reason as Held).by.flowId));
+    assert.deepEqual(ends, ['begins', 'a', 'a', 'begins', 'begins', 'begins', 'f']);
+    assert.deepEqual(await w.ground.rows(), { a: 'wrote', d: 'wrote', e: 'wrote', f: 'wrote' });
+    assert.deepEqual(await w.ground.holds(), ['x exclusive', 'y exclusive, waited for', 'y shared', 'y shared']);
     gate.open();
     for (const { id } of await w.ground.journal.list({})) await w.settled(life, id);
-    assert.deepEqual(w.tools.did, ['+a', '+a', '+a']);
+    assert.deepEqual(w.tools.did, ['+a', '+a', '+a', '+a']);
     assert.deepEqual(await w.ground.holds(), []);
   });
 
@@ -137,4 +137,127 @@ proveEngine('a hold', (test) => {
     assert.equal(asked.filter(({ status }) => status === 'fulfilled').length, 1);
     assert.deepEqual(await w.ground.holds(), ['volume:1 exclusive']);
   });
+
+  test('that others share is waited for by who wants it alone, whoever of them ends last', async (w) => {
+    const gates = { first: new Gate(), second: new Gate() };
+    const sharing = (name: 'first' | 'second') => {
+      w.tools.on[name] = gates[name].pass;
+      return flow<object>(name).add(makes(name)).build({ version: 1 });
+    };
+    const sharers = [sharing('first'), sharing('second')] as const;
+    const life = await w.live([one, ...sharers]);
+    for (const each of sharers) await w.begin(life, each, {}, { id: each.name, holds: held('x', 'shared') });
+    const wanted = [...held('x', 'exclusive'), ...held('y', 'exclusive')];
+    const id = await w.begin(life, one, {}, { holds: wanted });
+    await assertWaits(w, id);
+    assert.deepEqual(await w.ground.holds(), [
+      'x exclusive, waited for',
+      'x shared',
+      'x shared',
+      'y exclusive, waited for',
+    ]);
+    gates.second.open();
+    await w.settled(life, 'second');
+    await looksTwice(life);
+    await assertWaits(w, id);
+    gates.first.open();
+    assert.equal((await w.settled(life, id)).state, 'success');
+    assert.deepEqual(w.tools.did, ['+first', '+second', '+a']);
+    assert.deepEqual(await w.ground.holds(), []);
+  });
+
+  test('that is waited for keeps who wants it alone away, and not who shares it', async (w) => {
+    const gate = new Gate();
+    w.tools.on.b = gate.pass;
+    const sharer = flow<object>('sharer').add(makes('b')).build({ version: 1 });
+    const life = await w.live([one, sharer]);
+    await w.begin(life, sharer, {}, { holds: held('x', 'shared') });
+    const id = await w.begin(life, one, {}, { holds: held('x', 'exclusive') });
+    await assert.rejects(w.begin(life, one, {}, { holds: held('x', 'exclusive') }), {
+      name: 'Held',
+      by: { flowId: id, name: 'one' },
+    });
+    await w.begin(life, sharer, {}, { holds: held('x', 'shared') });
+    gate.open();
+    assert.equal((await w.settled(life, id)).state, 'success');
+    assert.deepEqual(w.tools.did, ['+b', '+b', '+a']);
+  });
+
+  test('is given to those that wait for each other, one after another', async (w) => {
+    const gate = new Gate();
+    w.tools.on.b = gate.pass;
+    const sharer = flow<object>('sharer').add(makes('b')).build({ version: 1 });
+    const life = await w.live([one, sharer]);
+    await w.begin(life, sharer, {}, { holds: [...held('x', 'shared'), ...held('y', 'shared')] });
+    const ids = [
+      await w.begin(life, one, {}, { holds: [...held('x', 'exclusive'), ...held('y', 'shared')] }),
+      await w.begin(life, one, {}, { holds: [...held('y', 'exclusive')] }),
+    ];
+    for (const id of ids) await assertWaits(w, id);
+    gate.open();
+    for (const id of ids) assert.equal((await w.settled(life, id)).state, 'success');
+    assert.deepEqual(await w.ground.holds(), []);
+  });
+
+  test('that is waited for is given after a crash, and by a process that knew nothing of it', async (w) => {
+    const sharer = flow<object>('sharer').add(makes('b')).build({ version: 1 });
+    w.tools.on.b = new Gate().pass;
+    const first = await w.live([one, sharer]);
+    await w.begin(first, sharer, {}, { holds: held('x', 'shared') });
+    const id = await w.begin(first, one, {}, { holds: held('x', 'exclusive') });
+    await assertWaits(w, id);
+    await first.die();
+    delete w.tools.on.b;
+    const second = await w.live([one, sharer], { ground: await w.ground.other() });
+    assert.equal((await w.settled(second, id)).state, 'success');
+    assert.deepEqual(w.tools.did, ['+b', '+b', '+a']);
+    assert.equal((await w.ground.journal.find(id))?.claims, 0, 'no death counts against who only waited');
+  });
+
+  for (const wish of ['cancel', 'revert'] as const) {
+    test(`is waited for no more by a flow that is told to ${wish}, which ends without it`, async (w) => {
+      const gate = new Gate();
+      w.tools.on.b = gate.pass;
+      const sharer = flow<object>('sharer').add(makes('b')).build({ version: 1 });
+      const owing = flow<object>('owing').add(owes('debt')).add(makes('a')).build({ version: 1 });
+      const life = await w.live([owing, sharer]);
+      await w.begin(life, sharer, {}, { holds: held('x', 'shared') });
+      const id = await w.begin(life, owing, {}, { holds: held('x', 'exclusive') });
+      assert.equal(await life.engine.wish(id, wish, 'Not any more.'), true);
+      assert.equal((await w.settled(life, id)).state, 'reverted');
+      assert.deepEqual(w.tools.did, ['+b'], 'nothing of it ran');
+      assert.deepEqual(await w.ground.rows(), { '-debt': '1' });
+      assert.deepEqual(await w.ground.holds(), ['x shared']);
+      gate.open();
+    });
+  }
+
+  test('is waited for without a commit, and given with one', async (w) => {
+    const gate = new Gate();
+    w.tools.on.b = gate.pass;
+    const sharer = flow<object>('sharer').add(makes('b')).build({ version: 1 });
+    const life = await w.live([one, sharer]);
+    const other = await w.begin(life, sharer, {}, { holds: held('x', 'shared') });
+    const id = await w.begin(life, one, {}, { holds: held('x', 'exclusive') });
+    await gate.arrived;
+    const before = w.ground.commits();
+    await looksTwice(life);
+    if (w.kind !== 'memory') assert.equal(w.ground.commits(), before);
+    gate.open();
+    await w.settled(life, other);
+    await w.settled(life, id);
+    // The end of who shared, the holds, the claim, the end. In memory each look is a transaction.
+    if (w.kind !== 'memory') assert.equal(w.ground.commits() - before, 4);
+  });
 });
+
+/** The second begins when what was there before the first is over. */
+async function looksTwice(life: Life): Promise<void> {
+  const seen = life.journal.looks;
+  await until(() => life.journal.looks >= seen + 2);
+}
+
+async function assertWaits(w: World, id: string): Promise<void> {
+  const row = await w.ground.journal.find(id);
+  assert.deepEqual([row?.lane, row?.owner, row?.state, row?.seq], ['holds', null, 'pending', 0]);
+}

@@ -34,7 +34,7 @@ export interface Ground {
   readonly journal: Journal<RowTx>;
   transaction<T>(unit: (tx: RowTx) => Promise<T>): Promise<T>;
   rows(): Promise<Readonly<Record<string, string>>>;
-  /** `resource mode`, of all flows. */
+  /** `resource mode`, of all flows, with `, waited for` behind those that are not given yet. */
   holds(): Promise<readonly string[]>;
   commits(): number;
   /** The same database as another process has it, where the kind allows that; closed with this one. */
@@ -191,7 +191,8 @@ export function memoryGround(): Ground {
     journal,
     transaction: (unit) => journal.transaction(unit),
     rows: async () => Object.fromEntries([...journal.rows].sort()),
-    holds: async () => journal.holds.map(({ resource, mode }) => `${resource} ${mode}`).sort(),
+    holds: async () =>
+      journal.holds.map(({ resource, mode, waiting }) => `${resource} ${mode}${waiting ? ', waited for' : ''}`).sort(),
     commits: () => journal.commits,
     living: async (process, lives) => void (lives ? journal.dead.delete(process) : journal.dead.add(process)),
     close: async () => {},
@@ -213,6 +214,7 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
   };
   const journal: Journal<RowTx> = {
     insert: (tx, flow, told, refusal) => inner.insert(opened.get(tx) as Tx, flow, told, refusal),
+    grant: () => inner.grant(),
     append: (claimed, write) => inner.append(claimed, write),
     transact: (claimed, make) => inner.transact(claimed, (tx) => make(rowTx(tx))),
     claim: (request) => inner.claim(request),
@@ -241,8 +243,8 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
       return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
     },
     holds: async () => {
-      const rows = await database.read.selectFrom('hold').select(['resource', 'mode']).execute();
-      return rows.map(({ resource, mode }) => `${resource} ${mode}`).sort();
+      const rows = await database.read.selectFrom('hold').select(['resource', 'mode', 'waiting']).execute();
+      return rows.map(({ resource, mode, waiting }) => `${resource} ${mode}${waiting ? ', waited for' : ''}`).sort();
     },
     commits: () => database.stats.commits,
     living: async (process, lives) => {

@@ -4,9 +4,10 @@
  * database would.
  */
 
-import { isProgress, type Step } from '../../src/engine/cursor.ts';
+import { FIRST_LANE, isProgress, type Step } from '../../src/engine/cursor.ts';
 import { Fenced } from '../../src/engine/failure.ts';
 import {
+  type Begun,
   type Claimed,
   type ClaimRequest,
   type Doing,
@@ -18,6 +19,7 @@ import {
   hearsWish,
   type Journal,
   type NewFlow,
+  WAITING_LANE,
   type Wish,
   type Write,
 } from '../../src/engine/journal.ts';
@@ -32,10 +34,14 @@ export interface RowTx extends EngineTx {
   drop(name: string): Promise<void>;
 }
 
+interface KeptHold extends Hold {
+  readonly waiting: boolean;
+}
+
 interface State {
   flows: Map<string, FlowRow>;
   steps: Map<string, Step[]>;
-  holds: Map<string, Hold[]>;
+  holds: Map<string, readonly KeptHold[]>;
   rows: Map<string, string>;
 }
 
@@ -51,7 +57,7 @@ export class MemoryJournal implements Journal<RowTx> {
     return this.#state.rows;
   }
 
-  get holds(): readonly Hold[] {
+  get holds(): readonly KeptHold[] {
     return [...this.#state.holds.values()].flat();
   }
 
@@ -87,26 +93,26 @@ export class MemoryJournal implements Journal<RowTx> {
     };
   }
 
-  async insert(
-    _tx: RowTx,
-    flow: NewFlow,
-    told: (made: boolean) => void,
-    refusal: (held: Held) => Error,
-  ): Promise<void> {
+  async insert(_tx: RowTx, flow: NewFlow, told: (begun: Begun) => void, refusal: (held: Held) => Error): Promise<void> {
     const { flows, steps, holds } = this.#state;
-    if (flows.has(flow.id)) return told(false);
+    if (flows.has(flow.id)) return told('there');
+    let waiting = false;
     for (const { resource, mode } of flow.holds) {
       for (const [flowId, held] of holds) {
         const against = held.find(
-          (each) => each.resource === resource && (each.mode === 'exclusive' || mode === 'exclusive'),
+          (each) =>
+            each.resource === resource && (mode === 'exclusive' || (each.mode === 'exclusive' && !each.waiting)),
         );
-        if (against) throw refusal(new Held(resource, { flowId, name: flows.get(flowId)?.name ?? '' }));
+        if (against?.mode === 'exclusive')
+          throw refusal(new Held(resource, { flowId, name: flows.get(flowId)?.name ?? '' }));
+        waiting ||= against !== undefined;
       }
     }
     const at = now();
     const { holds: wanted, ...rest } = structuredClone(flow);
     flows.set(flow.id, {
       ...rest,
+      ...(waiting && { lane: WAITING_LANE, owner: null }),
       state: 'pending',
       epoch: 1,
       seq: 0,
@@ -119,8 +125,43 @@ export class MemoryJournal implements Journal<RowTx> {
       endedAt: null,
     });
     steps.set(flow.id, []);
-    holds.set(flow.id, [...wanted]);
-    told(true);
+    holds.set(
+      flow.id,
+      wanted.map((hold) => ({ ...hold, waiting })),
+    );
+    told(waiting ? 'waits' : 'made');
+  }
+
+  async grant(): Promise<boolean> {
+    const waiting = [...this.#state.flows.values()].filter(({ lane }) => lane === WAITING_LANE);
+    const free = waiting.filter(({ id }) => !this.#isKept(id));
+    if (free.length > 0)
+      await this.transaction(() => {
+        for (const { id } of free) {
+          const row = this.#state.flows.get(id);
+          if (row?.lane !== WAITING_LANE || this.#isKept(id)) continue;
+          this.#state.flows.set(id, { ...row, lane: FIRST_LANE });
+          const holds = this.#state.holds.get(id) ?? [];
+          this.#state.holds.set(
+            id,
+            holds.map((hold) => ({ ...hold, waiting: false })),
+          );
+        }
+      });
+    return waiting.length > free.length;
+  }
+
+  #isKept(id: string): boolean {
+    const mine = this.#state.holds.get(id) ?? [];
+    return [...this.#state.holds].some(
+      ([other, holds]) =>
+        other !== id &&
+        holds.some(
+          ({ resource, mode, waiting }) =>
+            (!waiting || other < id) &&
+            mine.some((each) => each.resource === resource && (each.mode === 'exclusive' || mode === 'exclusive')),
+        ),
+    );
   }
 
   append(claimed: Claimed, write: Write): Promise<void> {
@@ -219,7 +260,8 @@ export class MemoryJournal implements Journal<RowTx> {
     if (!row || row.endedAt !== null) return false;
     const stuck = row.state === 'stuck';
     if (((wish === 'resume' || wish === 'abandon') && !stuck) || (wish === 'cancel' && stuck)) return false;
-    this.#state.flows.set(flowId, { ...row, wish, wishReason: reason });
+    const turned = row.lane === WAITING_LANE && (wish === 'cancel' || wish === 'revert');
+    this.#state.flows.set(flowId, { ...row, wish, wishReason: reason, ...(turned && { lane: FIRST_LANE }) });
     return true;
   }
 

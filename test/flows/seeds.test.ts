@@ -5,11 +5,12 @@ import { createVolume as create } from '../../src/commands/create-volume.ts';
 import { deleteVolume } from '../../src/commands/delete-volume.ts';
 import { manageSnapshot } from '../../src/commands/manage-snapshot.ts';
 import { getSnapshot } from '../../src/db/snapshots.ts';
-import { getVolume } from '../../src/db/volumes.ts';
+import { findVolume, getVolume } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';
 import type { FailureData } from '../../src/engine/cursor.ts';
 import { failureOf } from '../../src/engine/failure.ts';
 import type { AnyFlow, TaskNode } from '../../src/engine/flow.ts';
+import { WAITING_LANE } from '../../src/engine/journal.ts';
 import { createVolume, readyStatus } from '../../src/flows/create-volume.ts';
 import { manageExistingSnapshot } from '../../src/flows/manage-existing-snapshot.ts';
 import { tellVolume } from '../../src/flows/tell.ts';
@@ -305,25 +306,27 @@ describe('create_volume', () => {
     }
   });
 
-  it('leaves the status of its source alone, and does not let it be deleted meanwhile', async (context) => {
+  it('leaves the status of its source alone, and lets it be deleted only afterwards', async (context) => {
     const live = await liveSite(context, quick);
     const source = await givenVolume(live.site, { status: 'available' });
-    const deletes = (volume: Volume) =>
-      deleteVolume(live.desk, caller, volume.id, { cascade: false, force: false }).then(
-        () => 'deleted',
-        (error: Error) => error.name,
-      );
+    const deletes = (volume: Volume) => deleteVolume(live.desk, caller, volume.id, { cascade: false, force: false });
     const seen: unknown[] = [];
+    let deleting = '';
     live.site.interpose('alpha', 'createClonedVolume', async (proceed) => {
       const clone = (await live.volumes()).find(({ id }) => id !== source.id);
-      seen.push((await getVolume(live.database.read, source.id)).status, await deletes(source));
-      seen.push(clone && (await deletes(clone)));
+      seen.push((await getVolume(live.database.read, source.id)).status);
+      seen.push(clone && (await deletes(clone).catch((error: Error) => error.name)));
+      await deletes(source);
+      const { id, lane } = await live.flowOf(`volume:${source.id}`);
+      seen.push(lane);
+      deleting = id;
       return proceed();
     });
     const clone = await live.settledVolume(await create(live.desk, caller, volumeWish({ sourceVolumeId: source.id })));
     assert.equal(clone.status, 'available');
-    assert.deepEqual(seen, ['available', 'ResourceHeld', 'InvalidVolume']);
-    assert.deepEqual(await getVolume(live.database.read, source.id), source);
+    assert.deepEqual(seen, ['available', 'InvalidVolume', WAITING_LANE]);
+    assert.equal((await live.engine.settled(deleting, AbortSignal.timeout(60_000))).state, 'success');
+    assert.equal(await findVolume(live.database.read, source.id), undefined);
   });
 
   it('whose origin is gone does not guess whether it can be booted from', async (context) => {

@@ -1,6 +1,10 @@
-/** Every flow moves: none is stuck, none stands at one task for longer than the doctor's patience, none may kill its process. */
+/**
+ * Every flow moves: none is stuck, none stands at one task for longer than the doctor's patience, none may kill its process. One
+ * that waits for others moves when they do; they are looked at for themselves.
+ */
 import { DatabaseJournal, processName } from '../../db/journal.ts';
-import type { FlowRow } from '../../engine/journal.ts';
+import { whatKeeps } from '../../db/journal-holds.ts';
+import { type FlowRow, WAITING_LANE } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../times.ts';
 import type { Check, Finding, Patient } from './check.ts';
@@ -14,7 +18,8 @@ export const motion: Check = {
     for (const flow of await journal.list({ unended: true })) {
       if (flow.state === 'stuck') findings.push(await stuck(journal, flow));
       else if (flow.claims > 1) findings.push(deadly(flow));
-      else if (millis(now()) - millis(flow.updatedAt) > patient.patienceMs) findings.push(await still(patient, flow));
+      else if (millis(now()) - millis(flow.updatedAt) > patient.patienceMs && !(await waits(patient, flow)))
+        findings.push(await still(patient, flow));
     }
     return findings;
   },
@@ -39,6 +44,10 @@ function deadly({ id, name, resource, claims }: FlowRow): Finding {
     says: `${name} ${id} may be what ends the service: ${claims} of its processes have died while it stood at the same task`,
     advice: `it is taken back by itself in the end; pumice flows cancel ${id} does it now`,
   };
+}
+
+async function waits({ db }: Patient, { id, lane }: FlowRow): Promise<boolean> {
+  return lane === WAITING_LANE && (await whatKeeps(db.read, [id])).size > 0;
 }
 
 /** One whose task says how far it is moves if it is further when looked at again. */
