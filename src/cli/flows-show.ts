@@ -114,7 +114,8 @@ function indented(terminal: Terminal, text: string): string[] {
 function end(terminal: Terminal, { flow, now, next }: Story, holders: readonly Holder[], at: Timestamp): string[] {
   if (flow.endedAt !== null) return [];
   if (now === null) return ['', `  This version of Pumice does not know ${flow.name}@${flow.version}.`];
-  const what = now.reverting ? `revert of ${now.node}` : now.node;
+  const task = now.reverting ? `revert of ${now.node}` : now.node;
+  const what = now.waitsFor === 'other flows' ? 'waits' : task;
   const progress = now.progress === null ? '' : `  ${terminal.isLive ? bar(now.progress, 20) : percent(now.progress)}`;
   const lines = [
     `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}`,
