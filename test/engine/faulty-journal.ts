@@ -2,7 +2,9 @@
  * A journal that dies, loses answers, has trouble or tells of each write, over one that works.
  *
  * It stands for one life of a process: after the write that is chosen it refuses everything, as a dead process would
- * do nothing more. The journal below it, and with it all that was committed, is there for the next life.
+ * do nothing more. What was asked of the database before may still happen there, but nobody hears the answer: the engine, which
+ * here outlives its process, decides nothing by it. The journal below it, and with it all that was committed, is there for
+ * the next life.
  */
 import type { Claimed, EngineTx, Journal, Write } from '../../src/engine/journal.ts';
 
@@ -143,7 +145,11 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
     return others;
   };
   claim: Journal<Tx>['claim'] = async (request) => {
-    const rows = await this.#living(() => this.#inner.claim(request));
+    const admit: typeof request.admit = (waiting) => {
+      this.#alive();
+      return request.admit(waiting);
+    };
+    const rows = await this.#living(() => this.#inner.claim({ ...request, admit }));
     this.#started = true;
     return rows;
   };
