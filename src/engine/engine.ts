@@ -325,6 +325,8 @@ export class Engine<Tools, Tx extends EngineTx> {
           process: this.process,
           lanes: [...this.#lanes],
           admit: (waiting) => {
+            // Told while the database was asked: what is claimed now would not run, and the claim would count against it.
+            if (this.#stop.signal.aborted) return undefined;
             waited = waiting.length > 0;
             const running = this.#running.size;
             const admission = this.#quarantine.admit(waiting, { running, room: this.#concurrency - running });

@@ -271,6 +271,16 @@ proveEngine('a quarantine', (test) => {
     assert.equal((await w.ground.journal.find('flow-0'))?.epoch, 1);
   });
 
+  test('admits nobody to a process that was told to stop meanwhile', async (w) => {
+    const stage = new Stage(w);
+    const owner = await orphan(w, stage, {});
+    const life = await w.live([three], { ground: await w.ground.other() });
+    const stopped = new Promise<void>((resolve) => whenItLooks(life, () => resolve(life.engine.stop())));
+    await owner.dies();
+    await stopped;
+    assert.equal((await w.ground.journal.find('flow-0'))?.epoch, 1);
+  });
+
   test('judges one whose processes died again and again: it is told to the log, with its node', async (w) => {
     let life = await w.live([three], { maxClaims: 2 });
     w.tools.on.b = () => w.kill();
