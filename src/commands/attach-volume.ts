@@ -14,7 +14,7 @@ import { attachModeOf } from './attach-mode.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 
-export interface AttachVolumeWish {
+export interface AttachVolumeRequest {
   readonly instanceId: string | null;
   readonly hostName: string | null;
   readonly mountpoint: string;
@@ -25,7 +25,7 @@ export async function attachVolume(
   { db }: Desk,
   caller: Caller,
   id: string,
-  { instanceId, hostName, mountpoint, mode }: AttachVolumeWish,
+  { instanceId, hostName, mountpoint, mode }: AttachVolumeRequest,
 ): Promise<void> {
   await db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);

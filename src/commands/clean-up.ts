@@ -15,7 +15,7 @@ import { laneOfHost } from '../model/backend.ts';
 import type { Desk } from './desk.ts';
 
 /** Null: any. */
-export interface CleanupWish {
+export interface CleanupRequest {
   readonly clusterName: string | null;
   /** Its uuid. */
   readonly serviceId: string | null;
@@ -35,16 +35,16 @@ export interface Cleanup {
   readonly unavailable: readonly Service[];
 }
 
-export async function cleanUp(desk: Desk, wish: CleanupWish): Promise<Cleanup> {
+export async function cleanUp(desk: Desk, request: CleanupRequest): Promise<Cleanup> {
   const { db, engine, tools } = desk;
-  const flows = await interrupted(desk, wish);
+  const flows = await interrupted(desk, request);
   const alive = fromNow(-tools.serviceDownSeconds * 1000);
   const isUp = (service: Service): boolean => service.updatedAt > alive;
-  const ofResource = wish.resourceType !== null || wish.resourceId !== null;
+  const ofResource = request.resourceType !== null || request.resourceId !== null;
   const services = (await listServices(db.read)).filter(
     (service) =>
-      isWanted(service, wish) &&
-      (wish.isUp === null || isUp(service) === wish.isUp) &&
+      isWanted(service, request) &&
+      (request.isUp === null || isUp(service) === request.isUp) &&
       (!ofResource || flows.some(({ lane }) => lane === laneOf(service))),
   );
   const cleaning = services.filter(isUp);
@@ -56,7 +56,7 @@ export async function cleanUp(desk: Desk, wish: CleanupWish): Promise<Cleanup> {
   return { cleaning, unavailable: services.filter((service) => !isUp(service)) };
 }
 
-function isWanted(service: Service, { clusterName, serviceId, host, binary, disabled }: CleanupWish): boolean {
+function isWanted(service: Service, { clusterName, serviceId, host, binary, disabled }: CleanupRequest): boolean {
   return (
     // No service here is in a cluster.
     clusterName === null &&
@@ -71,7 +71,7 @@ const laneOf = ({ host, binary }: Service): string => (binary === VOLUME_BINARY 
 
 async function interrupted(
   { db }: Desk,
-  { resourceType, resourceId, until }: CleanupWish,
+  { resourceType, resourceId, until }: CleanupRequest,
 ): Promise<readonly FlowRow[]> {
   const flows = await new DatabaseJournal(db).list({ unended: true });
   return flows.filter(({ resource, createdAt }) => {

@@ -18,7 +18,7 @@ import { beginConnection } from './connect.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 
-export interface CreateAttachmentWish {
+export interface CreateAttachmentRequest {
   readonly volumeId: string;
   readonly instanceId: string | null;
   readonly connector: Connector | null;
@@ -30,7 +30,7 @@ export interface CreateAttachmentWish {
 export async function createAttachment(
   desk: Desk,
   caller: Caller,
-  { volumeId, instanceId, connector, mode, demand }: CreateAttachmentWish,
+  { volumeId, instanceId, connector, mode, demand }: CreateAttachmentRequest,
 ): Promise<Attachment> {
   const { attachment, flowId } = await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, volumeId);

@@ -12,16 +12,16 @@ import { groupTypeEvent } from './group-type-event.ts';
 export async function createGroupType(
   { db }: Desk,
   caller: Caller,
-  wish: Omit<NewGroupType, 'id'>,
+  request: Omit<NewGroupType, 'id'>,
 ): Promise<GroupType> {
   try {
     return await db.write(async (tx) => {
-      const type = await insertGroupType(tx, { id: uuid(), ...wish });
+      const type = await insertGroupType(tx, { id: uuid(), ...request });
       await tell(tx, groupTypeEvent('group_type.create', type, caller));
       return type;
     });
   } catch (error) {
-    if (isDuplicate(error)) throw new GroupTypeExists(`Group type ${wish.name} exists already.`, { cause: error });
+    if (isDuplicate(error)) throw new GroupTypeExists(`Group type ${request.name} exists already.`, { cause: error });
     throw error;
   }
 }

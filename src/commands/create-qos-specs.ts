@@ -9,15 +9,19 @@ import type { NewQosSpecs, QosSpecs } from '../model/qos-specs.ts';
 import type { Desk } from './desk.ts';
 import { qosSpecsEvent } from './qos-specs-event.ts';
 
-export async function createQosSpecs({ db }: Desk, caller: Caller, wish: Omit<NewQosSpecs, 'id'>): Promise<QosSpecs> {
+export async function createQosSpecs(
+  { db }: Desk,
+  caller: Caller,
+  request: Omit<NewQosSpecs, 'id'>,
+): Promise<QosSpecs> {
   try {
     return await db.write(async (tx) => {
-      const made = await insertQosSpecs(tx, { id: uuid(), ...wish });
+      const made = await insertQosSpecs(tx, { id: uuid(), ...request });
       await tell(tx, qosSpecsEvent('create', made, caller));
       return made;
     });
   } catch (error) {
-    if (isDuplicate(error)) throw new QosSpecsExist(`QoS specs ${wish.name} exist already.`, { cause: error });
+    if (isDuplicate(error)) throw new QosSpecsExist(`QoS specs ${request.name} exist already.`, { cause: error });
     throw error;
   }
 }

@@ -17,7 +17,7 @@ import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 import { isMigrating } from './migrating.ts';
 
-export interface CreateSnapshotWish {
+export interface CreateSnapshotRequest {
   readonly volumeId: string;
   readonly name: string | null;
   readonly description: string | null;
@@ -26,15 +26,15 @@ export interface CreateSnapshotWish {
   readonly metadata: Metadata;
 }
 
-export async function createSnapshot(desk: Desk, caller: Caller, wish: CreateSnapshotWish): Promise<Snapshot> {
+export async function createSnapshot(desk: Desk, caller: Caller, request: CreateSnapshotRequest): Promise<Snapshot> {
   return desk.db.write(async (tx) => {
-    const volume = await lockVolume(tx, caller, wish.volumeId);
-    const states = wish.force ? ['available', 'in-use'] : ['available'];
+    const volume = await lockVolume(tx, caller, request.volumeId);
+    const states = request.force ? ['available', 'in-use'] : ['available'];
     if (!states.includes(volume.status))
       throw new InvalidVolume(
         `Volume ${volume.id} must be ${states.join(' or ')} to take a snapshot of it; it is ${volume.status}.`,
       );
-    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, wish);
+    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request);
     await begin(
       desk,
       tx,
@@ -57,7 +57,7 @@ export async function insertSnapshotOf(
   tx: Tx,
   caller: Caller,
   volume: Volume,
-  wish: Pick<CreateSnapshotWish, 'name' | 'description' | 'metadata'>,
+  request: Pick<CreateSnapshotRequest, 'name' | 'description' | 'metadata'>,
 ): Promise<{ readonly snapshot: Snapshot; readonly pool: string }> {
   const { host: pool, sizeGiB, volumeTypeId } = volume;
   if (pool === null || isMigrating(volume))
@@ -74,11 +74,11 @@ export async function insertSnapshotOf(
     volumeId: volume.id,
     volumeTypeId,
     volumeSizeGiB: sizeGiB,
-    name: wish.name,
-    description: wish.description,
+    name: request.name,
+    description: request.description,
     status: 'creating',
     usesQuota: volume.usesQuota,
-    metadata: wish.metadata,
+    metadata: request.metadata,
   });
   return { snapshot, pool };
 }

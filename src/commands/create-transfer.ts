@@ -13,7 +13,7 @@ import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 import { isMigrating } from './migrating.ts';
 
-export interface CreateTransferWish {
+export interface CreateTransferRequest {
   readonly volumeId: string;
   readonly name: string | null;
   readonly noSnapshots: boolean;
@@ -23,7 +23,7 @@ export interface CreateTransferWish {
 export async function createTransfer(
   { db }: Pick<Desk, 'db'>,
   caller: Caller,
-  { volumeId, name, noSnapshots, encryptedAllowed }: CreateTransferWish,
+  { volumeId, name, noSnapshots, encryptedAllowed }: CreateTransferRequest,
 ): Promise<{ readonly transfer: Transfer; readonly authKey: string }> {
   return db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, volumeId);

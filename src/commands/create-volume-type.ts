@@ -10,18 +10,22 @@ import type { NewVolumeType, VolumeType } from '../model/volume-type.ts';
 import type { Desk } from './desk.ts';
 import { checkExtraSpecs } from './set-extra-specs.ts';
 
-export type CreateVolumeTypeWish = Required<Pick<NewVolumeType, 'name' | 'description' | 'isPublic' | 'extraSpecs'>>;
+export type CreateVolumeTypeRequest = Required<Pick<NewVolumeType, 'name' | 'description' | 'isPublic' | 'extraSpecs'>>;
 
-export async function createVolumeType({ db }: Desk, caller: Caller, wish: CreateVolumeTypeWish): Promise<VolumeType> {
-  checkExtraSpecs(wish.extraSpecs);
+export async function createVolumeType(
+  { db }: Desk,
+  caller: Caller,
+  request: CreateVolumeTypeRequest,
+): Promise<VolumeType> {
+  checkExtraSpecs(request.extraSpecs);
   try {
     return await db.write(async (tx) => {
-      const type = await insertVolumeType(tx, { id: uuid(), ...wish });
+      const type = await insertVolumeType(tx, { id: uuid(), ...request });
       await tell(tx, volumeTypeEvent('create', type, caller));
       return type;
     });
   } catch (error) {
-    if (isDuplicate(error)) throw new VolumeTypeExists(`Volume type ${wish.name} exists already.`, { cause: error });
+    if (isDuplicate(error)) throw new VolumeTypeExists(`Volume type ${request.name} exists already.`, { cause: error });
     throw error;
   }
 }

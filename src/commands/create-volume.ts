@@ -19,7 +19,7 @@ import { checkReadable, findActiveImage } from './find-image.ts';
 import { checkNotEncrypted, checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
 import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
 
-export interface CreateVolumeWish {
+export interface CreateVolumeRequest {
   readonly name: string | null;
   readonly description: string | null;
   /** Null: as large as its source. */
@@ -40,20 +40,21 @@ export interface CreateVolumeWish {
   demand(rule: 'volume:multiattach'): void;
 }
 
-export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolumeWish): Promise<Volume> {
-  const sources = [wish.sourceVolumeId, wish.snapshotId, wish.imageId].filter((each) => each !== null);
+export async function createVolume(desk: Desk, caller: Caller, request: CreateVolumeRequest): Promise<Volume> {
+  const sources = [request.sourceVolumeId, request.snapshotId, request.imageId].filter((each) => each !== null);
   if (sources.length > 1) throw new InvalidInput('A volume is made from one thing: a snapshot, a volume or an image.');
-  const hints = readHints(wish.hints);
-  const image = wish.imageId === null ? null : await findActiveImage(desk.tools.images, caller, wish.imageId);
-  const bootSnapshotId = image !== null && wish.serverImages ? bootSnapshotOf(image) : null;
+  const hints = readHints(request.hints);
+  const image = request.imageId === null ? null : await findActiveImage(desk.tools.images, caller, request.imageId);
+  const bootSnapshotId = image !== null && request.serverImages ? bootSnapshotOf(image) : null;
   if (image !== null && bootSnapshotId === null) checkReadable(image);
-  const origin = bootSnapshotId === null ? { ...wish, image } : { ...wish, snapshotId: bootSnapshotId, image: null };
+  const origin =
+    bootSnapshotId === null ? { ...request, image } : { ...request, snapshotId: bootSnapshotId, image: null };
 
   return desk.db.write(async (tx) => {
     const source = await findSource(tx, caller, origin);
-    const sizeGiB = sizeFor(wish.sizeGiB, source);
-    const type = await chooseType(tx.db, caller, wish.volumeType, source, desk.config);
-    if (isMultiattach(type)) wish.demand('volume:multiattach');
+    const sizeGiB = sizeFor(request.sizeGiB, source);
+    const type = await chooseType(tx.db, caller, request.volumeType, source, desk.config);
+    if (isMultiattach(type)) request.demand('volume:multiattach');
     checkSizeForType(sizeGiB, type);
     await checkTypeOfClone(
       tx,
@@ -62,23 +63,23 @@ export async function createVolume(desk: Desk, caller: Caller, wish: CreateVolum
       'origin' in source ? await getVolumeType(tx.db, source.origin.volumeTypeId) : null,
     );
     await checkVolumeSize(tx, caller.projectId, sizeGiB, desk.config.quota);
-    const { zone, zones } = await chooseZones(tx.db, wish.availabilityZone, source, type, desk.config);
+    const { zone, zones } = await chooseZones(tx.db, request.availabilityZone, source, type, desk.config);
     await take(tx, caller.projectId, volumeQuota(sizeGiB, type.name), desk.config.quota);
     const volume = await insertVolume(tx, {
       id: uuid(),
       projectId: caller.projectId,
       userId: caller.userId,
-      name: wish.name,
-      description: wish.description,
+      name: request.name,
+      description: request.description,
       sizeGiB,
       status: 'creating',
       availabilityZone: zone,
       volumeTypeId: type.id,
       bootable: 'origin' in source && source.origin.bootable,
       snapshotId: origin.snapshotId,
-      sourceVolumeId: wish.sourceVolumeId,
+      sourceVolumeId: request.sourceVolumeId,
       multiattach: isMultiattach(type),
-      metadata: wish.metadata,
+      metadata: request.metadata,
       imageMetadata: source.is === 'image' ? capturedMetadata(source.image) : null,
     });
     await checkNotEncrypted(tx.db, type);

@@ -27,7 +27,7 @@ export async function detachVolume(desk: Desk, caller: Caller, id: string, attac
   });
 }
 
-export interface ForceDetachWish {
+export interface ForceDetachRequest {
   readonly attachmentId: string | null;
   /** Connections from there end, too; from everywhere when null. */
   readonly connector: Connector | null;
@@ -37,7 +37,7 @@ export async function forceDetachVolume(
   desk: Desk,
   caller: Caller,
   id: string,
-  { attachmentId, connector }: ForceDetachWish,
+  { attachmentId, connector }: ForceDetachRequest,
 ): Promise<void> {
   await detach(desk, caller, id, true, (volume, all) => {
     const connections = all.filter(

@@ -4,29 +4,29 @@ import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
-import { type CreateSnapshotWish, insertSnapshotOf } from './create-snapshot.ts';
+import { type CreateSnapshotRequest, insertSnapshotOf } from './create-snapshot.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 
-export interface ManageSnapshotWish extends Omit<CreateSnapshotWish, 'force'> {
+export interface ManageSnapshotRequest extends Omit<CreateSnapshotRequest, 'force'> {
   readonly ref: Readonly<Record<string, string>>;
 }
 
-export async function manageSnapshot(desk: Desk, caller: Caller, wish: ManageSnapshotWish): Promise<Snapshot> {
+export async function manageSnapshot(desk: Desk, caller: Caller, request: ManageSnapshotRequest): Promise<Snapshot> {
   return desk.db.write(async (tx) => {
-    const volume = await lockVolume(tx, caller, wish.volumeId);
+    const volume = await lockVolume(tx, caller, request.volumeId);
     if (volume.status !== 'available' && volume.status !== 'in-use') {
       throw new InvalidVolume(
         `Volume ${volume.id} must be available or in-use to be given a snapshot; it is ${volume.status}.`,
       );
     }
-    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, wish);
+    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request);
     await begin(
       desk,
       tx,
       caller,
       flow,
-      { snapshotId: snapshot.id, pool, ref: wish.ref },
+      { snapshotId: snapshot.id, pool, ref: request.ref },
       {
         resource: snapshotResource(snapshot.id),
         projectId: snapshot.projectId,

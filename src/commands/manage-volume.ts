@@ -16,7 +16,7 @@ import { begin, exclusive, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
 import { checkNotEncrypted, chooseType, isMultiattach } from './volume-choices.ts';
 
-export interface ManageVolumeWish {
+export interface ManageVolumeRequest {
   /** `node@backend#pool`, or `node@backend` when it has one pool. */
   readonly host: string;
   readonly ref: Readonly<Record<string, string>>;
@@ -28,31 +28,31 @@ export interface ManageVolumeWish {
   readonly bootable: boolean;
 }
 
-export async function manageVolume(desk: Desk, caller: Caller, wish: ManageVolumeWish): Promise<Volume> {
+export async function manageVolume(desk: Desk, caller: Caller, request: ManageVolumeRequest): Promise<Volume> {
   return desk.db.write(async (tx) => {
-    const pool = await poolNamed(desk, tx, wish.host);
-    if (wish.availabilityZone !== null && wish.availabilityZone !== pool.availabilityZone) {
+    const pool = await poolNamed(desk, tx, request.host);
+    if (request.availabilityZone !== null && request.availabilityZone !== pool.availabilityZone) {
       throw new InvalidInput(
-        `${pool.name} is in availability zone ${pool.availabilityZone}, not ${wish.availabilityZone}.`,
+        `${pool.name} is in availability zone ${pool.availabilityZone}, not ${request.availabilityZone}.`,
       );
     }
-    const type = await chooseType(tx.db, caller, wish.volumeType, { is: 'nothing' }, desk.config);
+    const type = await chooseType(tx.db, caller, request.volumeType, { is: 'nothing' }, desk.config);
     await take(tx, caller.projectId, volumeQuota(0, type.name), desk.config.quota);
     await addPoolUsage(tx, { pool: pool.name, allocatedGiB: 0, provisionedGiB: 0, volumes: 1 });
     const volume = await insertVolume(tx, {
       id: uuid(),
       projectId: caller.projectId,
       userId: caller.userId,
-      name: wish.name,
-      description: wish.description,
+      name: request.name,
+      description: request.description,
       sizeGiB: 0,
       status: 'managing',
       host: pool.name,
       availabilityZone: pool.availabilityZone,
       volumeTypeId: type.id,
-      bootable: wish.bootable,
+      bootable: request.bootable,
       multiattach: isMultiattach(type),
-      metadata: wish.metadata,
+      metadata: request.metadata,
     });
     await checkNotEncrypted(tx.db, type);
     await begin(
@@ -60,7 +60,7 @@ export async function manageVolume(desk: Desk, caller: Caller, wish: ManageVolum
       tx,
       caller,
       flow,
-      { volumeId: volume.id, pool: pool.name, ref: wish.ref },
+      { volumeId: volume.id, pool: pool.name, ref: request.ref },
       {
         resource: volumeResource(volume.id),
         projectId: volume.projectId,

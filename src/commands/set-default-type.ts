@@ -5,15 +5,15 @@ import type { Desk } from './desk.ts';
 import { lockVolumeType } from './lock.ts';
 import { typeFor } from './volume-choices.ts';
 
-/** `wished` is the id or the name of a type. */
+/** `requested` is the id or the name of a type. */
 export async function setDefaultType(
   { db }: Desk,
   caller: Caller,
   projectId: string,
-  wished: string,
+  requested: string,
 ): Promise<DefaultType> {
   return db.write(async (tx) => {
-    const { id: volumeTypeId } = await lockVolumeType(tx, (await typeFor(tx.db, caller, wished)).id);
+    const { id: volumeTypeId } = await lockVolumeType(tx, (await typeFor(tx.db, caller, requested)).id);
     await setRow(tx, { projectId, volumeTypeId });
     return { projectId, volumeTypeId };
   });

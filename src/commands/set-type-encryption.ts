@@ -16,19 +16,19 @@ import type { NewTypeEncryption, TypeEncryption, TypeEncryptionPatch } from '../
 import type { Desk } from './desk.ts';
 import { lockVolumeType } from './lock.ts';
 
-export type TypeEncryptionWish = Omit<NewTypeEncryption, 'encryptionId' | 'volumeTypeId'>;
+export type TypeEncryptionRequest = Omit<NewTypeEncryption, 'encryptionId' | 'volumeTypeId'>;
 
 export async function createTypeEncryption(
   { db }: Desk,
   caller: Caller,
   typeId: string,
-  wish: TypeEncryptionWish,
+  request: TypeEncryptionRequest,
 ): Promise<TypeEncryption> {
   return db.write(async (tx) => {
     const name = await lockUnused(tx, typeId);
     if ((await findTypeEncryption(tx.db, typeId)) !== undefined)
       throw new InvalidVolumeType(`Volume type ${name} has an encryption already.`);
-    const made = await insertTypeEncryption(tx, { encryptionId: uuid(), volumeTypeId: typeId, ...wish });
+    const made = await insertTypeEncryption(tx, { encryptionId: uuid(), volumeTypeId: typeId, ...request });
     await tellOf(tx, 'create', made, caller);
     return made;
   });

@@ -16,7 +16,7 @@ import type { Desk } from './desk.ts';
 import { attachmentFor } from './find.ts';
 import { lockVolume } from './lock.ts';
 
-export interface UpdateAttachmentWish {
+export interface UpdateAttachmentRequest {
   readonly connector: Connector;
   readonly mode: AttachMode | null;
 }
@@ -25,7 +25,7 @@ export async function updateAttachment(
   desk: Desk,
   caller: Caller,
   id: string,
-  { connector, mode }: UpdateAttachmentWish,
+  { connector, mode }: UpdateAttachmentRequest,
 ): Promise<Attachment> {
   const flowId = await desk.db.write(async (tx) => {
     const { volumeId } = await attachmentFor(tx.db, caller, id);

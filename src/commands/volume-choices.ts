@@ -19,10 +19,10 @@ import type { VolumeType } from '../model/volume-type.ts';
 import type { Source } from './volume-source.ts';
 
 /** By id or name. A private type the caller has no access to is not found. */
-export async function typeFor(db: Kysely<Tables>, caller: Caller, wished: string): Promise<VolumeType> {
-  const type = (await findVolumeType(db, wished)) ?? (await findVolumeTypeByName(db, wished));
-  if (type === undefined) throw new VolumeTypeNotFound(wished);
-  if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(wished);
+export async function typeFor(db: Kysely<Tables>, caller: Caller, requested: string): Promise<VolumeType> {
+  const type = (await findVolumeType(db, requested)) ?? (await findVolumeTypeByName(db, requested));
+  if (type === undefined) throw new VolumeTypeNotFound(requested);
+  if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(requested);
   return type;
 }
 
@@ -30,11 +30,11 @@ export async function typeFor(db: Kysely<Tables>, caller: Caller, wished: string
 export async function chooseType(
   db: Kysely<Tables>,
   caller: Caller,
-  wished: string | null,
+  requested: string | null,
   source: Source,
   config: Config,
 ): Promise<VolumeType> {
-  if (wished !== null) return typeFor(db, caller, wished);
+  if (requested !== null) return typeFor(db, caller, requested);
   if (source.is === 'snapshot') return getVolumeType(db, source.snapshot.volumeTypeId);
   if (source.is === 'volume') return getVolumeType(db, source.origin.volumeTypeId);
   const ofImage = source.is === 'image' ? source.image.properties.cinder_img_volume_type : undefined;
@@ -73,7 +73,7 @@ export const isMultiattach = ({ extraSpecs }: VolumeType): boolean =>
 /** The zones any of which will do. */
 export async function chooseZones(
   db: Kysely<Tables>,
-  wished: string | null,
+  requested: string | null,
   source: Source,
   type: VolumeType,
   config: Config,
@@ -85,10 +85,10 @@ export async function chooseZones(
     .map((each) => each.trim())
     .filter((each) => each !== '');
   const ofSource = source.is === 'snapshot' || source.is === 'volume' ? source.origin.availabilityZone : null;
-  if (wished !== null && ofSource !== null && wished !== ofSource) {
-    throw new InvalidInput(`A copy is made in the availability zone of its source, ${ofSource}, not in ${wished}.`);
+  if (requested !== null && ofSource !== null && requested !== ofSource) {
+    throw new InvalidInput(`A copy is made in the availability zone of its source, ${ofSource}, not in ${requested}.`);
   }
-  const zone = wished ?? ofSource ?? (ofType === undefined ? config.default_availability_zone : null);
+  const zone = requested ?? ofSource ?? (ofType === undefined ? config.default_availability_zone : null);
   if (zone === null || ofType?.includes(zone) === false) {
     const usable = ofType?.filter((each) => known.has(each)) ?? [];
     if (zone !== null || usable.length === 0)
@@ -97,7 +97,7 @@ export async function chooseZones(
   }
   if (known.has(zone)) return { zone, zones: [zone] };
   // Before the first backend has reported nothing is known, and the flow will say what is missing.
-  if (wished === null && known.size === 0) return { zone, zones: [zone] };
+  if (requested === null && known.size === 0) return { zone, zones: [zone] };
   const fallback = config.default_availability_zone;
   if (config.allow_availability_zone_fallback && known.has(fallback)) return { zone: fallback, zones: [fallback] };
   throw new InvalidInput(`Availability zone '${zone}' is invalid.`);

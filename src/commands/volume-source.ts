@@ -19,7 +19,7 @@ export type Source =
   | { readonly is: 'volume'; readonly origin: Volume }
   | { readonly is: 'image'; readonly image: Image };
 
-export interface SourceWish {
+export interface SourceRequest {
   readonly snapshotId: string | null;
   readonly sourceVolumeId: string | null;
   readonly image: Image | null;
@@ -31,7 +31,7 @@ const BYTES_PER_GIB = 1024 ** 3;
 export async function findSource(
   tx: Tx,
   caller: Caller,
-  { snapshotId, sourceVolumeId, image }: SourceWish,
+  { snapshotId, sourceVolumeId, image }: SourceRequest,
 ): Promise<Source> {
   if (snapshotId !== null) {
     const snapshot = await lockSnapshot(tx, caller, snapshotId);
@@ -52,9 +52,9 @@ export async function findSource(
 }
 
 /** The size asked for, else the source's. GiB. */
-export function sizeFor(wished: number | null, source: Source): number {
+export function sizeFor(requested: number | null, source: Source): number {
   const least = leastSizeGiB(source);
-  const size = wished ?? (source.is === 'image' ? null : least);
+  const size = requested ?? (source.is === 'image' ? null : least);
   if (size === null || size < 1) throw new InvalidInput('The size of a volume must be given, at least 1 GiB.');
   if (size < least)
     throw new InvalidInput(`A volume of ${size}GiB is smaller than what it is made from, which needs ${least}GiB.`);

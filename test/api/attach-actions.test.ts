@@ -117,7 +117,7 @@ describe('os-attach and os-detach', () => {
 
   it('want to know to what', async (context) => {
     const { act } = await atRest(context);
-    for (const wish of [
+    for (const request of [
       { mountpoint: '/dev/vdb' },
       { mountpoint: '/dev/vdb', instance_uuid: uuid(), host_name: 'h' },
       { host_name: 'h' },
@@ -125,7 +125,7 @@ describe('os-attach and os-detach', () => {
       { host_name: 'h', mountpoint: 'm', mode: 'wo' },
       { instance_uuid: 'x', mountpoint: 'm' },
     ])
-      assert.equal((await act('os-attach', wish)).status, 400, JSON.stringify(wish));
+      assert.equal((await act('os-attach', request)).status, 400, JSON.stringify(request));
   });
 
   it('do not write to a volume that is read-only', async (context) => {

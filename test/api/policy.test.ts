@@ -392,8 +392,8 @@ describe('access rules', () => {
     const { id } = await world.volume();
     assert.equal((await ask(`member@${PROJECT}`, 'DELETE', `/volumes/${id}?force=true`)).status, 403);
     assert.equal((await ask(`member@${PROJECT}`, 'DELETE', `/volumes/${id}`)).status, 202);
-    const wish = { volume: { size: 1, imageRef: uuid() } };
-    assert.match((await ask(`admin@${PROJECT}`, 'POST', '/volumes', wish)).text, /volume:create_from_image/);
+    const request = { volume: { size: 1, imageRef: uuid() } };
+    assert.match((await ask(`admin@${PROJECT}`, 'POST', '/volumes', request)).text, /volume:create_from_image/);
   });
 
   it('say who makes volumes for many servers, and who attaches a bootable one to a second', async (context) => {
@@ -402,11 +402,11 @@ describe('access rules', () => {
     });
     const extraSpecs = { multiattach: '<is> True' };
     await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'many', extraSpecs }));
-    const wish = { volume: { size: 1, volume_type: 'many' } };
-    const refused = await ask(`member@${PROJECT}`, 'POST', '/volumes', wish);
+    const request = { volume: { size: 1, volume_type: 'many' } };
+    const refused = await ask(`member@${PROJECT}`, 'POST', '/volumes', request);
     assert.equal(refused.status, 403);
     assert.match(refused.text, /volume:multiattach/);
-    assert.equal((await ask(`admin@${PROJECT}`, 'POST', '/volumes', wish)).status, 202);
+    assert.equal((await ask(`admin@${PROJECT}`, 'POST', '/volumes', request)).status, 202);
     const attach = async (token: string, volume: Partial<NewVolume>) => {
       const { id } = await world.volume({ multiattach: true, ...volume });
       return ask(token, 'POST', '/attachments', { attachment: { volume_uuid: id, instance_uuid: uuid() } });

@@ -89,8 +89,8 @@ describe('os-reset_status', () => {
   it('says what is true, and tells it', async (context) => {
     const world = await freshWorld(context);
     const { act, show } = await volumeAnd(world, { status: 'deleting', migrationStatus: 'migrating' });
-    const wish = { status: 'error', attach_status: 'detached', migration_status: 'none' };
-    assert.equal((await act('os-reset_status', wish)).status, 202);
+    const request = { status: 'error', attach_status: 'detached', migration_status: 'none' };
+    assert.equal((await act('os-reset_status', request)).status, 202);
     const volume = await show();
     assert.deepEqual([volume.status, volume.migration_status], ['error', null]);
     const events = await world.service.db.read.selectFrom('outbox').select('event_type').orderBy('seq').execute();
@@ -120,7 +120,7 @@ describe('os-reset_status', () => {
   it('wants at least one status, and one that exists', async (context) => {
     const world = await freshWorld(context);
     const { act } = await volumeAnd(world);
-    for (const wish of [
+    for (const request of [
       {},
       { status: 'nice' },
       { status: 'deleting' },
@@ -131,7 +131,7 @@ describe('os-reset_status', () => {
       { status: null },
       { colour: 'red' },
     ]) {
-      assert.equal((await act('os-reset_status', wish)).status, 400, JSON.stringify(wish));
+      assert.equal((await act('os-reset_status', request)).status, 400, JSON.stringify(request));
     }
   });
 });

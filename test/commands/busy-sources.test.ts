@@ -15,8 +15,8 @@ import type { Volume } from '../../src/model/volume.ts';
 import { Gate } from '../engine/gate.ts';
 import { CONNECTED, givenAttachment, givenSnapshot, givenVolume } from '../flows/given.ts';
 import { type LiveSite, liveSite } from '../flows/live-site.ts';
+import { volumeRequest } from '../flows/requests.ts';
 import { caller } from '../flows/site.ts';
-import { volumeWish } from '../flows/wishes.ts';
 import { refused } from './refused.ts';
 
 /** A volume with a snapshot, each of which is being copied to a new volume until the gate is opened. */
@@ -53,8 +53,8 @@ class Busy {
         return proceed();
       });
     const copies = [
-      await createVolume(live.desk, caller, volumeWish({ snapshotId: snapshot.id })),
-      await createVolume(live.desk, caller, volumeWish({ sourceVolumeId: plain.id })),
+      await createVolume(live.desk, caller, volumeRequest({ snapshotId: snapshot.id })),
+      await createVolume(live.desk, caller, volumeRequest({ sourceVolumeId: plain.id })),
     ];
     for (const gate of gates) await gate.arrived;
     return new Busy(live, [volume, snapshot, plain], copies, gates);
@@ -178,7 +178,7 @@ describe('while it is copied', () => {
     const busy = await Busy.begin(context);
     const { live, plain } = busy;
     await deleteVolume(live.desk, caller, plain.id, plainly);
-    const copied = () => createVolume(live.desk, caller, volumeWish({ sourceVolumeId: plain.id }));
+    const copied = () => createVolume(live.desk, caller, volumeRequest({ sourceVolumeId: plain.id }));
     await refused(live, copied, { name: 'InvalidVolume', status: 400 });
     const reset = () => resetVolumeStatus(live.desk, caller, plain.id, { status: 'available' });
     await refused(live, reset, { name: 'ResourceHeld', status: 400, message: /delete volume.*pumice flows cancel/ });
@@ -208,7 +208,7 @@ describe('while it is copied', () => {
       await gate.passDeaf();
       return proceed();
     });
-    await createVolume(live.desk, caller, volumeWish({ sourceVolumeId: source.id }));
+    await createVolume(live.desk, caller, volumeRequest({ sourceVolumeId: source.id }));
     await gate.arrived;
     await extendVolume(live.desk, caller, source.id, 2, { inUseAllowed: true });
     const extending = await live.flowOf(`volume:${source.id}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CreateVolumeWish, createVolume } from '../../src/commands/create-volume.ts';
+import { type CreateVolumeRequest, createVolume } from '../../src/commands/create-volume.ts';
 import { deleteVolume } from '../../src/commands/delete-volume.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { setProjectLimits } from '../../src/db/quota-limits.ts';
@@ -14,19 +14,23 @@ import type { Volume } from '../../src/model/volume.ts';
 import type { NewVolumeType, VolumeType } from '../../src/model/volume-type.ts';
 import { contentOf, givenSnapshot, givenVolume } from '../flows/given.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
+import { volumeRequest } from '../flows/requests.ts';
 import { caller, PROJECT } from '../flows/site.ts';
 import { diskImages } from '../flows/site-images.ts';
-import { volumeWish } from '../flows/wishes.ts';
 import { type Refusal, refused } from './refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
 const member: Caller = { ...caller, userId: 'member', roles: ['member'], isAdmin: false };
 const stranger: Caller = { ...member, projectId: 'f'.repeat(32) };
 
-const create = (live: LiveSite, wish: Partial<CreateVolumeWish>, by = member): Promise<Volume> =>
-  createVolume(live.desk, by, volumeWish(wish));
-const refusedCreate = (live: LiveSite, wish: Partial<CreateVolumeWish>, refusal: Refusal, by = member): Promise<void> =>
-  refused(live, () => create(live, wish, by), refusal);
+const create = (live: LiveSite, request: Partial<CreateVolumeRequest>, by = member): Promise<Volume> =>
+  createVolume(live.desk, by, volumeRequest(request));
+const refusedCreate = (
+  live: LiveSite,
+  request: Partial<CreateVolumeRequest>,
+  refusal: Refusal,
+  by = member,
+): Promise<void> => refused(live, () => create(live, request, by), refusal);
 const invalid = (message: RegExp): Refusal => ({ name: 'InvalidInput', status: 400, message });
 
 const givenType = (live: LiveSite, given: Partial<NewVolumeType>): Promise<VolumeType> =>
@@ -246,10 +250,10 @@ describe('creating a volume', () => {
       const limited = async (
         limits: Readonly<Record<string, number>>,
         name: string,
-        wish: Partial<CreateVolumeWish> = {},
+        request: Partial<CreateVolumeRequest> = {},
       ) => {
         await live.database.write((tx) => setProjectLimits(tx, PROJECT, limits));
-        await refusedCreate(live, wish, { name, status: 413, message: new RegExp(`^${name}: .*exceeded`) });
+        await refusedCreate(live, request, { name, status: 413, message: new RegExp(`^${name}: .*exceeded`) });
         await live.database.write((tx) => setProjectLimits(tx, PROJECT, { ...limits, ...all(limits) }));
       };
       const all = (limits: object) => Object.fromEntries(Object.keys(limits).map((resource) => [resource, -1]));
@@ -268,7 +272,7 @@ describe('creating a volume', () => {
       live.site.images.show = async () => image;
     };
     const boot = (snapshotId: unknown) => ({ source_type: 'snapshot', boot_index: 0, snapshot_id: snapshotId });
-    const wish = { imageId: SERVER_IMAGE.id, serverImages: true, sizeGiB: null } as const;
+    const request = { imageId: SERVER_IMAGE.id, serverImages: true, sizeGiB: null } as const;
 
     it('is made from the snapshot that the image names, as if that had been asked for', async (context) => {
       const live = await liveSite(context);
@@ -277,7 +281,7 @@ describe('creating a volume', () => {
       const source = await givenVolume(live.site, { sizeGiB: 2, bootable: true, volumeTypeId: gold.id });
       const snapshot = await givenSnapshot(live.site, source, { imageMetadata, volumeTypeId: gold.id });
       mapped(live, [{ source_type: 'blank', boot_index: 0 }, { ...boot(uuid()), boot_index: 1 }, boot(snapshot.id)]);
-      const volume = await live.settledVolume(await create(live, wish));
+      const volume = await live.settledVolume(await create(live, request));
       assert.partialDeepStrictEqual(volume, {
         status: 'available',
         sizeGiB: 2,
@@ -287,7 +291,7 @@ describe('creating a volume', () => {
         imageMetadata,
       });
       assert.deepEqual(live.site.content(`alpha/volume-${volume.id}`, contentOf(snapshot).length), contentOf(snapshot));
-      await refusedCreate(live, { ...wish, sizeGiB: 1 }, invalid(/smaller/));
+      await refusedCreate(live, { ...request, sizeGiB: 1 }, invalid(/smaller/));
     });
 
     it('is refused when the snapshot is not there for the caller, cannot be read, or the mapping cannot', async (context) => {
@@ -296,21 +300,21 @@ describe('creating a volume', () => {
       const snapshot = await givenSnapshot(live.site, source);
       const gone: Refusal = { name: 'SnapshotNotFound', status: 404 };
       mapped(live, [boot(snapshot.id)]);
-      await refusedCreate(live, wish, gone, stranger);
+      await refusedCreate(live, request, gone, stranger);
       for (const id of [uuid(), 'no-id', '\0', 7, null]) {
         mapped(live, [boot(id)]);
-        await refusedCreate(live, wish, gone);
+        await refusedCreate(live, request, gone);
       }
       for (const broken of ['[', '{}', '7', 'null', '\0']) {
         mapped(live, broken);
         const unreadable: Refusal = { name: 'ImageUnacceptable', status: 400, message: /block_device_mapping/ };
-        await refusedCreate(live, wish, unreadable);
+        await refusedCreate(live, request, unreadable);
       }
       mapped(live, [boot(snapshot.id)], { status: 'queued' });
-      await refusedCreate(live, wish, { name: 'ImageUnacceptable', status: 400, message: /queued/ });
+      await refusedCreate(live, request, { name: 'ImageUnacceptable', status: 400, message: /queued/ });
       const busy = await givenSnapshot(live.site, source, { status: 'deleting' });
       mapped(live, [boot(busy.id)]);
-      await refusedCreate(live, wish, { name: 'InvalidSnapshot', status: 400 });
+      await refusedCreate(live, request, { name: 'InvalidSnapshot', status: 400 });
     });
 
     it('is made from the image when nothing is mapped to boot from, or older clients ask', async (context) => {
@@ -319,11 +323,11 @@ describe('creating a volume', () => {
       const snapshot = await givenSnapshot(live.site, source);
       for (const mapping of ['', [], [null, 7], [{ ...boot(snapshot.id), boot_index: 1 }], [{ boot_index: 0 }]]) {
         mapped(live, mapping);
-        const { snapshotId } = await create(live, { ...wish, sizeGiB: 1 });
+        const { snapshotId } = await create(live, { ...request, sizeGiB: 1 });
         assert.equal(snapshotId, null, JSON.stringify(mapping));
       }
       mapped(live, [boot(snapshot.id)]);
-      const { id } = await create(live, { ...wish, sizeGiB: 1, serverImages: false });
+      const { id } = await create(live, { ...request, sizeGiB: 1, serverImages: false });
       assert.partialDeepStrictEqual((await live.flowOf(`volume:${id}`)).input, { image: { id: SERVER_IMAGE.id } });
     });
   });

@@ -14,8 +14,8 @@ import { Gate } from '../engine/gate.ts';
 import { givenSnapshot, givenVolume } from '../flows/given.ts';
 import { refuses } from '../flows/interposed.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
+import { manageVolumeRequest, snapshotRequest, volumeRequest } from '../flows/requests.ts';
 import { BACKENDS, caller } from '../flows/site.ts';
-import { manageVolumeWish, snapshotWish, volumeWish } from '../flows/wishes.ts';
 import { refused } from './refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
@@ -152,7 +152,7 @@ describe('deleting a volume', () => {
     const live = await liveSite(context);
     live.site.foreignFile('alpha', 'their-disk', 2);
     live.site.interpose('alpha', 'manageExisting', refuses(new ManageExistingInvalidReference('It is in use.')));
-    const made = await manageVolume(live.desk, caller, manageVolumeWish('their-disk'));
+    const made = await manageVolume(live.desk, caller, manageVolumeRequest('their-disk'));
     assert.equal((await live.settledVolume(made)).status, 'error_managing');
     // As when the old name could not be had again.
     live.site.foreignFile('alpha', `volume-${made.id}`, 2);
@@ -168,7 +168,7 @@ describe('deleting a volume', () => {
     it('takes back the flow that makes it, then deletes it', async (context) => {
       const live = await liveSite(context);
       const gate = creationWaits(live);
-      const { id } = await createVolume(live.desk, caller, volumeWish());
+      const { id } = await createVolume(live.desk, caller, volumeRequest());
       const { id: creation } = await live.flowOf(`volume:${id}`);
       await gate.arrived;
       await deleteVolume(live.desk, caller, id, { cascade: false, force: true });
@@ -194,7 +194,7 @@ describe('deleting a volume', () => {
         await gate.pass({ context: args[1] as { readonly signal: AbortSignal } });
         return proceed();
       });
-      await createSnapshot(live.desk, caller, snapshotWish(volume.id));
+      await createSnapshot(live.desk, caller, snapshotRequest(volume.id));
       await gate.arrived;
       await deleteVolume(live.desk, caller, volume.id, { cascade: true, force: true });
       assert.equal((await live.settled(`volume:${volume.id}`)).state, 'success');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { listManageable } from '../../src/commands/list-manageable.ts';
-import { type ManageVolumeWish, manageVolume } from '../../src/commands/manage-volume.ts';
+import { type ManageVolumeRequest, manageVolume } from '../../src/commands/manage-volume.ts';
 import { unmanageVolume } from '../../src/commands/unmanage-volume.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { setProjectLimits } from '../../src/db/quota-limits.ts';
@@ -12,13 +12,13 @@ import { uuid } from '../../src/lib/clock.ts';
 import type { PoolStats } from '../../src/model/backend.ts';
 import { givenSnapshot, givenVolume } from '../flows/given.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
+import { manageVolumeRequest } from '../flows/requests.ts';
 import { caller, PROJECT } from '../flows/site.ts';
-import { manageVolumeWish } from '../flows/wishes.ts';
 import { type Refusal, refused } from './refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
-const refusedManage = (live: LiveSite, wish: Partial<ManageVolumeWish>, refusal: Refusal): Promise<void> =>
-  refused(live, () => manageVolume(live.desk, caller, manageVolumeWish('theirs', wish)), refusal);
+const refusedManage = (live: LiveSite, request: Partial<ManageVolumeRequest>, refusal: Refusal): Promise<void> =>
+  refused(live, () => manageVolume(live.desk, caller, manageVolumeRequest('theirs', request)), refusal);
 
 describe('managing a volume', () => {
   it('counts one volume of no size on the pool that was named, until its size is known', async (context) => {
@@ -26,7 +26,7 @@ describe('managing a volume', () => {
     const volume = await manageVolume(
       live.desk,
       caller,
-      manageVolumeWish('theirs', { host: 'node@beta', bootable: true }),
+      manageVolumeRequest('theirs', { host: 'node@beta', bootable: true }),
     );
     const expected = {
       status: 'managing',
@@ -78,7 +78,7 @@ describe('managing a volume', () => {
     live.site.foreignFile('alpha', 'theirs', 1);
     const extraSpecs = { volume_backend_name: 'beta' };
     await live.database.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'beta', extraSpecs }));
-    const made = await manageVolume(live.desk, caller, manageVolumeWish('theirs', { volumeType: 'beta' }));
+    const made = await manageVolume(live.desk, caller, manageVolumeRequest('theirs', { volumeType: 'beta' }));
     assert.equal((await live.settledVolume(made)).status, 'error_managing');
     assert.deepEqual(await live.site.events(), ['scheduler.manage_existing']);
     assert.deepEqual(await live.site.leftovers(['alpha/theirs']), []);
@@ -87,7 +87,7 @@ describe('managing a volume', () => {
   it('of a file that is managed already ends in error_managing, and leaves it to whose it is', async (context) => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
-    const made = await manageVolume(live.desk, caller, manageVolumeWish(`volume-${volume.id}`));
+    const made = await manageVolume(live.desk, caller, manageVolumeRequest(`volume-${volume.id}`));
     assert.equal((await live.settledVolume(made)).status, 'error_managing');
     assert.deepEqual(await live.site.leftovers(), []);
     assert.deepEqual(live.site.objects(), [`alpha/volume-${volume.id}`]);

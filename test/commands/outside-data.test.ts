@@ -16,9 +16,9 @@ import { ResourceHeld } from '../../src/model/errors.ts';
 import { capturedMetadata } from '../../src/model/image.ts';
 import { givenVolume } from '../flows/given.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
+import { manageSnapshotRequest, manageVolumeRequest, volumeRequest } from '../flows/requests.ts';
 import { caller } from '../flows/site.ts';
 import { diskImages } from '../flows/site-images.ts';
-import { manageSnapshotWish, manageVolumeWish, volumeWish } from '../flows/wishes.ts';
 import { refused } from './refused.ts';
 
 /** Nothing runs here, so nobody waits for it. */
@@ -38,7 +38,7 @@ describe('a flow begins whatever others have written:', () => {
     const live = await liveSite(context, resting);
     const properties = { p: 'y'.repeat(65_535), q: '"'.repeat(65_535), r: 'é'.repeat(65_535) };
     const image = await live.site.images.add({ diskFormat: 'qcow2', properties }, (await diskImages()).qcow2);
-    const { id } = await createVolume(live.desk, caller, volumeWish({ imageId: image.id }));
+    const { id } = await createVolume(live.desk, caller, volumeRequest({ imageId: image.id }));
     assert.ok(await began(live, `volume:${id}`));
     assert.deepEqual((await getVolume(live.database.read, id)).imageMetadata, capturedMetadata(image));
   });
@@ -46,8 +46,8 @@ describe('a flow begins whatever others have written:', () => {
   it('a name, a description and metadata as long as they may be', async (context) => {
     const live = await liveSite(context, resting);
     const metadata = longest(100);
-    const wish = volumeWish({ name: LONG_255, description: LONG_255, metadata });
-    const { id } = await createVolume(live.desk, caller, wish);
+    const request = volumeRequest({ name: LONG_255, description: LONG_255, metadata });
+    const { id } = await createVolume(live.desk, caller, request);
     assert.ok(await began(live, `volume:${id}`));
   });
 
@@ -63,17 +63,17 @@ describe('a flow begins whatever others have written:', () => {
           .values(rows.slice(from, from + 500))
           .execute();
     });
-    const { id } = await createVolume(live.desk, caller, volumeWish({ hints: { different_host: ids } }));
+    const { id } = await createVolume(live.desk, caller, volumeRequest({ hints: { different_host: ids } }));
     assert.deepEqual((await live.flowOf(`volume:${id}`)).input.differentFrom, [ROW.host]);
   });
 
   it('a reference to what is managed, with all the keys it may have', async (context) => {
     const live = await liveSite(context, resting);
     const ref = longest(8);
-    const { id } = await manageVolume(live.desk, caller, manageVolumeWish('', { ref }));
+    const { id } = await manageVolume(live.desk, caller, manageVolumeRequest('', { ref }));
     assert.ok(await began(live, `volume:${id}`));
     const volume = await givenVolume(live.site, { managedRef: ref });
-    const snapshot = await manageSnapshot(live.desk, caller, { ...manageSnapshotWish(volume.id, ''), ref });
+    const snapshot = await manageSnapshot(live.desk, caller, { ...manageSnapshotRequest(volume.id, ''), ref });
     assert.ok(await began(live, `snapshot:${snapshot.id}`));
     const other = await givenVolume(live.site, { managedRef: ref });
     await unmanageVolume(live.desk, caller, other.id);

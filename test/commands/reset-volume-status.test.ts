@@ -32,14 +32,14 @@ interface Held {
 }
 
 /** Everything that an administrator can say of the two. */
-const WISHES: readonly ResetVolumeStatus[] = [undefined, ...VOLUME_RESET_STATUSES]
+const RESETS: readonly ResetVolumeStatus[] = [undefined, ...VOLUME_RESET_STATUSES]
   .flatMap((status) =>
     ([undefined, 'attached', 'detached'] as const).map((attachStatus) => ({
       ...(status && { status }),
       ...(attachStatus && { attachStatus }),
     })),
   )
-  .filter((wish) => Object.keys(wish).length > 0);
+  .filter((request) => Object.keys(request).length > 0);
 
 const ATTACHED = { attachStatus: 'attached', instanceId: SERVER } as const;
 const IN_USE = { status: 'in-use', attachStatus: 'attached' } as const;
@@ -159,14 +159,14 @@ async function letsInOneAtMost({ desk, database }: LiveSite, { id }: Volume, wha
   if (taken && !connected) await assert.rejects(attachVolume(desk, caller, id, claim), { name: 'InvalidVolume' }, what);
 }
 
-async function tryReset(live: LiveSite, volume: Volume, held: Held, wish: ResetVolumeStatus): Promise<void> {
+async function tryReset(live: LiveSite, volume: Volume, held: Held, request: ResetVolumeStatus): Promise<void> {
   const { desk } = live;
-  const what = JSON.stringify(wish);
+  const what = JSON.stringify(request);
   await hold(live, volume, held);
   const before = await stateOf(live, volume);
   const told = await eventsOf(live, volume);
-  const says = expected(held, wish);
-  const reset = resetVolumeStatus(desk, caller, volume.id, wish);
+  const says = expected(held, request);
+  const reset = resetVolumeStatus(desk, caller, volume.id, request);
   if (says === null) {
     await assert.rejects(reset, { name: 'InvalidVolume', status: 400 }, what);
     assert.deepEqual(await stateOf(live, volume), before, what);
@@ -176,7 +176,7 @@ async function tryReset(live: LiveSite, volume: Volume, held: Held, wish: ResetV
     const after = await stateOf(live, volume);
     assert.equal(after.volume.status, says, what);
     const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
-    assert.deepEqual(ids(after.attachments), wish.attachStatus === 'detached' ? [] : ids(before.attachments), what);
+    assert.deepEqual(ids(after.attachments), request.attachStatus === 'detached' ? [] : ids(before.attachments), what);
     const events = (await eventsOf(live, volume)).slice(told.length);
     assert.equal(events[0], 'volume.reset_status.start', what);
     assert.equal(events.at(-1), 'volume.reset_status.end', what);
@@ -196,7 +196,7 @@ proveStore('a reset of a volume', (test) => {
     test(`that ${whose} leaves rows, exports and status that agree, whatever it says`, async (world) => {
       await onLiveSite(world, async (live) => {
         const volume = await givenVolume(live.site);
-        for (const wish of WISHES) await tryReset(live, volume, held, wish);
+        for (const request of RESETS) await tryReset(live, volume, held, request);
         await deleteVolume(live.desk, caller, volume.id, { cascade: false, force: false });
         await live.settled(`volume:${volume.id}`);
         assert.equal(await findVolume(live.database.read, volume.id), undefined);
@@ -226,8 +226,8 @@ proveStore('a reset of a volume', (test) => {
       let refusals = 0;
       site.interpose('alpha', 'extendVolume', async (proceed) => {
         const held = { name: 'ResourceHeld', status: 400, message: /extend volume.*pumice flows cancel/ };
-        for (const wish of [{ status: 'error' }, { status: 'available', attachStatus: 'detached' }] as const) {
-          await assert.rejects(resetVolumeStatus(desk, caller, volume.id, wish), held);
+        for (const request of [{ status: 'error' }, { status: 'available', attachStatus: 'detached' }] as const) {
+          await assert.rejects(resetVolumeStatus(desk, caller, volume.id, request), held);
           refusals += 1;
         }
         return proceed();

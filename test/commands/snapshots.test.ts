@@ -16,8 +16,8 @@ import { Gate } from '../engine/gate.ts';
 import { givenSnapshot, givenVolume } from '../flows/given.ts';
 import { refuses } from '../flows/interposed.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../flows/live-site.ts';
+import { manageSnapshotRequest, snapshotRequest } from '../flows/requests.ts';
 import { caller, PROJECT } from '../flows/site.ts';
-import { manageSnapshotWish, snapshotWish } from '../flows/wishes.ts';
 import { refused } from './refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
@@ -29,7 +29,7 @@ describe('taking a snapshot', () => {
   it('leaves a row, its quota, its holds and a flow', async (context) => {
     const live = await liveSite(context, resting);
     const volume = await givenVolume(live.site, { sizeGiB: 2 });
-    const snapshot = await createSnapshot(live.desk, caller, snapshotWish(volume.id, { metadata: { a: 'b' } }));
+    const snapshot = await createSnapshot(live.desk, caller, snapshotRequest(volume.id, { metadata: { a: 'b' } }));
     assert.partialDeepStrictEqual(snapshot, {
       status: 'creating',
       progress: '0%',
@@ -51,8 +51,8 @@ describe('taking a snapshot', () => {
   it('may be done more than once at a time, but the volume is not deleted with them meanwhile', async (context) => {
     const live = await liveSite(context, resting);
     const volume = await givenVolume(live.site);
-    await createSnapshot(live.desk, caller, snapshotWish(volume.id));
-    await createSnapshot(live.desk, caller, snapshotWish(volume.id));
+    await createSnapshot(live.desk, caller, snapshotRequest(volume.id));
+    await createSnapshot(live.desk, caller, snapshotRequest(volume.id));
     assert.equal((await live.snapshots()).length, 2);
     const cascade = () => deleteVolume(live.desk, caller, volume.id, { cascade: true, force: false });
     await refused(live, cascade, invalid('InvalidVolume', /is creating and cannot be deleted with it/));
@@ -61,7 +61,7 @@ describe('taking a snapshot', () => {
   it('counts no gigabytes where snapshots are exempt', async (context) => {
     const live = await liveSite(context, { ...resting, set: ['quota.no_snapshot_gb_quota=true'] });
     const volume = await givenVolume(live.site);
-    await createSnapshot(live.desk, caller, snapshotWish(volume.id));
+    await createSnapshot(live.desk, caller, snapshotRequest(volume.id));
     assert.equal((await quotaUsage(live.database.read, PROJECT)).gigabytes?.inUse, 1);
   });
 
@@ -69,7 +69,7 @@ describe('taking a snapshot', () => {
     const refusedOf = (live: LiveSite, volumeId: string, force = false) =>
       refused(
         live,
-        () => createSnapshot(live.desk, caller, snapshotWish(volumeId, { force })),
+        () => createSnapshot(live.desk, caller, snapshotRequest(volumeId, { force })),
         invalid('InvalidVolume', /./),
       );
 
@@ -77,14 +77,14 @@ describe('taking a snapshot', () => {
       const live = await liveSite(context, resting);
       const { id } = await givenVolume(live.site);
       const gone = { name: 'VolumeNotFound', status: 404 };
-      await refused(live, () => createSnapshot(live.desk, stranger, snapshotWish(id)), gone);
+      await refused(live, () => createSnapshot(live.desk, stranger, snapshotRequest(id)), gone);
     });
 
     it('of a volume in use, unless by force, and of one in any other status', async (context) => {
       const live = await liveSite(context, resting);
       const used = await givenVolume(live.site, { status: 'in-use' });
       await refusedOf(live, used.id);
-      await createSnapshot(live.desk, caller, snapshotWish(used.id, { force: true }));
+      await createSnapshot(live.desk, caller, snapshotRequest(used.id, { force: true }));
       for (const status of ['error', 'maintenance', 'creating', 'extending'] as const)
         await refusedOf(live, (await givenVolume(live.site, { status })).id, true);
     });
@@ -93,7 +93,7 @@ describe('taking a snapshot', () => {
       const live = await liveSite(context, resting);
       await refusedOf(live, (await givenVolume(live.site, { migrationStatus: 'starting' })).id);
       const { id } = await givenVolume(live.site, { migrationStatus: 'error' });
-      await createSnapshot(live.desk, caller, snapshotWish(id));
+      await createSnapshot(live.desk, caller, snapshotRequest(id));
     });
 
     it('when the project has no quota left, and says so with "exceeded"', async (context) => {
@@ -107,7 +107,7 @@ describe('taking a snapshot', () => {
         const limit = resource === 'gigabytes' ? 3 : 0;
         await live.database.write((tx) => setProjectLimits(tx, PROJECT, { [resource]: limit }));
         const over = { name, status: 413, message: new RegExp(`^${name}: .*exceeded`) };
-        await refused(live, () => createSnapshot(live.desk, caller, snapshotWish(id)), over);
+        await refused(live, () => createSnapshot(live.desk, caller, snapshotRequest(id)), over);
         await live.database.write((tx) => setProjectLimits(tx, PROJECT, { [resource]: -1 }));
       }
     });
@@ -149,7 +149,7 @@ describe('deleting a snapshot', () => {
       await gate.pass({ context: args[1] as { readonly signal: AbortSignal } });
       return proceed();
     });
-    const { id } = await createSnapshot(live.desk, caller, snapshotWish(volume.id));
+    const { id } = await createSnapshot(live.desk, caller, snapshotRequest(volume.id));
     await gate.arrived;
     await deleteSnapshot(live.desk, caller, id, { force: true });
     assert.equal(await live.settledSnapshot({ id }), undefined);
@@ -171,7 +171,7 @@ describe('managing a snapshot', () => {
   it('counts it as one of its volume’s size until its own is known', async (context) => {
     const live = await liveSite(context, resting);
     const volume = await givenVolume(live.site, { sizeGiB: 2 });
-    const snapshot = await manageSnapshot(live.desk, caller, manageSnapshotWish(volume.id, 'theirs'));
+    const snapshot = await manageSnapshot(live.desk, caller, manageSnapshotRequest(volume.id, 'theirs'));
     assert.partialDeepStrictEqual(snapshot, { status: 'creating', volumeSizeGiB: 2 });
     assert.equal((await quotaUsage(live.database.read, PROJECT)).gigabytes?.inUse, 4);
   });
@@ -181,7 +181,7 @@ describe('managing a snapshot', () => {
     for (const status of ['error', 'maintenance', 'deleting'] as const) {
       const { id } = await givenVolume(live.site, { status });
       const wrong = invalid('InvalidVolume', new RegExp(`it is ${status}`));
-      await refused(live, () => manageSnapshot(live.desk, caller, manageSnapshotWish(id, 'theirs')), wrong);
+      await refused(live, () => manageSnapshot(live.desk, caller, manageSnapshotRequest(id, 'theirs')), wrong);
     }
   });
 });

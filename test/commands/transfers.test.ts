@@ -44,8 +44,8 @@ async function offered(db: Database, { noSnapshots = false, by = donor } = {}): 
   const volume = await makeVolume(db, { projectId, userId, sizeGiB: 2, host: 'node@file#file' });
   const snapshot = await makeSnapshot(db, volume);
   await db.write((tx) => recountUsage(tx, projectId, RECOUNT));
-  const wish = { volumeId: volume.id, name: null, noSnapshots, encryptedAllowed: false };
-  const { transfer, authKey } = await createTransfer({ db }, by, wish);
+  const request = { volumeId: volume.id, name: null, noSnapshots, encryptedAllowed: false };
+  const { transfer, authKey } = await createTransfer({ db }, by, request);
   return { volume, snapshot, id: transfer.id, authKey };
 }
 
@@ -218,10 +218,10 @@ proveStore('a transfer', (test) => {
     assert.equal((await getVolume(db.read, given.volume.id)).status, 'available');
     await assert.rejects(deleteTransfer({ db }, donor, given.id), { name: 'TransferNotFound' });
 
-    const wish = { volumeId: given.volume.id, name: null, noSnapshots: false, encryptedAllowed: false };
-    const before = await createTransfer({ db }, donor, wish);
+    const request = { volumeId: given.volume.id, name: null, noSnapshots: false, encryptedAllowed: false };
+    const before = await createTransfer({ db }, donor, request);
     await db.write((tx) => updateVolume(tx, given.volume.id, { status: 'available' }));
-    const after = await createTransfer({ db }, donor, wish);
+    const after = await createTransfer({ db }, donor, request);
     const stale = { id: before.transfer.id, authKey: before.authKey };
     await assert.rejects(accept(db, acceptor, stale), { name: 'TransferNotFound' });
     await accept(db, acceptor, { id: after.transfer.id, authKey: after.authKey });

@@ -288,8 +288,8 @@ describe('gophercloud', () => {
     const { call, get, newVolume } = client;
     const volume_uuid = await newVolume({ size: 1 });
     const version = '3.54';
-    const wish = { attachment: { volume_uuid, instance_uuid: uuid(), connector: CONNECTOR, mode: 'rw' } };
-    const made = await call([200, 202], 'POST', '/attachments', wish, { version });
+    const request = { attachment: { volume_uuid, instance_uuid: uuid(), connector: CONNECTOR, mode: 'rw' } };
+    const made = await call([200, 202], 'POST', '/attachments', request, { version });
     decodes(made.body.attachment, Attachment, 'attachment');
     const path = `/attachments/${made.body.attachment.id}`;
     const changed = await call([200], 'PUT', path, { attachment: { connector: CONNECTOR } }, { version });
@@ -375,8 +375,8 @@ describe('gophercloud', () => {
     decodes((await get(path)).quota_set, QuotaSet, 'quota_set');
     decodes((await get(`${path}/defaults`)).quota_set, QuotaSet, 'quota_set');
     decodes((await get(`${path}?usage=true`)).quota_set, QuotaUsageSet, 'quota_set');
-    const wish = { volumes: 20, gigabytes: -1, per_volume_gigabytes: 50, volumes___DEFAULT__: 7 };
-    const changed = await call([200], 'PUT', path, { quota_set: wish });
+    const request = { volumes: 20, gigabytes: -1, per_volume_gigabytes: 50, volumes___DEFAULT__: 7 };
+    const changed = await call([200], 'PUT', path, { quota_set: request });
     decodes(changed.body.quota_set, QuotaSet, 'quota_set');
     assert.equal(changed.body.quota_set.volumes, 20);
     await call([200], 'DELETE', path);

@@ -140,13 +140,13 @@ export class Load {
     await this.#made(metadata.content, project, { method: 'POST', path: '/snapshots', body: { snapshot } });
   }
 
-  async #create(project: string, content: string, wish: object): Promise<void> {
-    const volume = { name: this.#name(), metadata: { content }, ...wish };
+  async #create(project: string, content: string, request: object): Promise<void> {
+    const volume = { name: this.#name(), metadata: { content }, ...request };
     await this.#made(content, project, { method: 'POST', path: '/volumes', body: { volume } });
   }
 
-  async #made(content: string, project: string, wish: Parameters<Door['ask']>[1]): Promise<void> {
-    const answer = await this.#door.ask(project, wish);
+  async #made(content: string, project: string, request: Parameters<Door['ask']>[1]): Promise<void> {
+    const answer = await this.#door.ask(project, request);
     if (answer === undefined || answer.status >= 300) return;
     const [[kind, { id }]] = Object.entries(answer.body) as [[string, { id: string }]];
     this.#contents.set(`${kind}-${id}`, content);

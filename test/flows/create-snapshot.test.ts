@@ -9,9 +9,9 @@ import { contentOf, givenVolume } from './given.ts';
 import { refuses } from './interposed.ts';
 import { liveSite } from './live-site.ts';
 import { quickExec } from './quick-exec.ts';
+import { snapshotRequest } from './requests.ts';
 import { caller } from './site.ts';
 import { onSite, provesEveryTask } from './site-proof.ts';
-import { snapshotWish } from './wishes.ts';
 
 proveFlow(
   'create_snapshot of a bootable volume',
@@ -23,7 +23,7 @@ proveFlow(
     const snapshot = () => getSnapshot(site.database.read, id);
     return {
       begin: async (desk) => {
-        ({ id } = await command(desk, caller, snapshotWish(volume.id)));
+        ({ id } = await command(desk, caller, snapshotRequest(volume.id)));
       },
       done: async () => {
         assert.partialDeepStrictEqual(await snapshot(), { status: 'available', progress: '100%', imageMetadata });
@@ -50,7 +50,7 @@ describe('create_snapshot', () => {
     // The pool may promise 20 times what it has: 20,000 GiB.
     const volume = await givenVolume(live.site, { sizeGiB: 11_000 });
     live.site.interpose('alpha', 'createSnapshot', refuses(new Error('Nobody may ask.')));
-    const { id } = await command(live.desk, caller, snapshotWish(volume.id));
+    const { id } = await command(live.desk, caller, snapshotRequest(volume.id));
     assert.equal((await live.settledSnapshot({ id }))?.status, 'error');
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_SNAPSHOT_009_003']);
     assert.deepEqual(await live.site.leftovers(), []);
@@ -59,7 +59,7 @@ describe('create_snapshot', () => {
   it('does not count what it asks for as taken already', async (context) => {
     const live = await liveSite(context, { exec: quickExec, set: ['quota.quota_gigabytes=-1'] });
     const volume = await givenVolume(live.site, { sizeGiB: 10_000 });
-    const { id } = await command(live.desk, caller, snapshotWish(volume.id));
+    const { id } = await command(live.desk, caller, snapshotRequest(volume.id));
     assert.equal((await live.settledSnapshot({ id }))?.status, 'available');
   });
 
@@ -67,7 +67,7 @@ describe('create_snapshot', () => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
     live.site.down.add('node@alpha');
-    const { id } = await command(live.desk, caller, snapshotWish(volume.id));
+    const { id } = await command(live.desk, caller, snapshotRequest(volume.id));
     assert.equal((await live.settled(`snapshot:${id}`)).state, 'reverted');
     assert.equal((await live.settledSnapshot({ id }))?.status, 'error');
     assert.equal((await live.site.messages()).length, 1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
 import type { NewImage } from '../../src/clients/image-directory.ts';
-import { type CreateVolumeWish, createVolume as command } from '../../src/commands/create-volume.ts';
+import { type CreateVolumeRequest, createVolume as command } from '../../src/commands/create-volume.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { getVolume, listVolumes, updateVolume } from '../../src/db/volumes.ts';
 import type { Call, ImageFile, VolumeRef } from '../../src/drivers/driver.ts';
@@ -15,14 +15,14 @@ import { contentOf, givenSnapshot, givenVolume } from './given.ts';
 import { refuses } from './interposed.ts';
 import { liveSite } from './live-site.ts';
 import { quickExec } from './quick-exec.ts';
+import { volumeRequest } from './requests.ts';
 import { BACKENDS, caller, Site } from './site.ts';
 import { BOOT_SECTOR, diskImages } from './site-images.ts';
 import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
-import { volumeWish } from './wishes.ts';
 
 /** The volume is made by the flow under proof; what it is made from was there before. */
 interface Origin {
-  readonly wish: Partial<CreateVolumeWish>;
+  readonly request: Partial<CreateVolumeRequest>;
   /** How it begins when it is made. */
   readonly content?: Buffer;
   /** What is remembered of the image it comes from. */
@@ -43,7 +43,7 @@ const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: 
         ({ id } = await command(
           as(desk, site),
           caller,
-          volumeWish({ sizeGiB: 2, metadata: { color: 'grey' }, ...origin.wish }),
+          volumeRequest({ sizeGiB: 2, metadata: { color: 'grey' }, ...origin.request }),
         ));
       },
       done: async () => {
@@ -82,7 +82,7 @@ const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: 
 proveFlow(
   'create_volume of a blank volume',
   createVolume,
-  created(async () => ({ wish: {} })),
+  created(async () => ({ request: {} })),
 );
 
 proveVariant(
@@ -92,7 +92,7 @@ proveVariant(
     const imageMetadata = { image_id: 'i', disk_format: 'qcow2' };
     const volume = await givenVolume(site, { bootable: true });
     const snapshot = await givenSnapshot(site, volume, { imageMetadata });
-    return { wish: { snapshotId: snapshot.id }, content: contentOf(snapshot), imageMetadata };
+    return { request: { snapshotId: snapshot.id }, content: contentOf(snapshot), imageMetadata };
   }),
 );
 
@@ -107,7 +107,7 @@ proveVariant(
       bootable: true,
       imageMetadata,
     });
-    return { wish: { sourceVolumeId: source.id }, content: contentOf(source), imageMetadata };
+    return { request: { sourceVolumeId: source.id }, content: contentOf(source), imageMetadata };
   }),
 );
 
@@ -117,7 +117,7 @@ proveVariant(
   created(async (site) => {
     const properties = { long: 'y'.repeat(65_535), longer: '"'.repeat(65_535) };
     const image = await site.images.add({ diskFormat: 'qcow2', properties }, (await diskImages()).qcow2);
-    return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+    return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
   }),
 );
 
@@ -127,7 +127,7 @@ proveVariant(
   created(async (site) => {
     const wanted = { diskFormat: 'qcow2', containerFormat: 'compressed' } as const;
     const image = await site.images.add(wanted, (await diskImages()).packed);
-    return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+    return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
   }),
 );
 
@@ -138,7 +138,7 @@ proveVariant(
     const image = await site.images.add({ diskFormat: 'raw' }, (await diskImages()).raw);
     site.images.near = true;
     sharesImages(site);
-    return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+    return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
   }),
 );
 
@@ -147,7 +147,7 @@ proveVariant(
   createVolume,
   created(async (site) => {
     site.interpose('alpha', 'createVolume', refuses(new BackendFull('No room is left on alpha.')));
-    return { wish: {}, host: 'node@beta#beta' };
+    return { request: {}, host: 'node@beta#beta' };
   }),
 );
 proveVariant(
@@ -155,7 +155,7 @@ proveVariant(
   createVolumeV1,
   created(async (site) => {
     const image = await site.images.add({ diskFormat: 'raw', properties: { os: 'x' } }, (await diskImages()).raw);
-    return { wish: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+    return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
   }, asVersion1),
 );
 provesEveryTask(createVolume);
@@ -187,7 +187,7 @@ describe('create_volume from an image', () => {
   const refused = async (context: TestContext, wanted: Omit<NewImage, 'name'>, path: string): Promise<string> => {
     const live = await liveSite(context);
     const image = await live.site.images.add(wanted, path);
-    const { id } = await command(live.desk, caller, volumeWish({ imageId: image.id }));
+    const { id } = await command(live.desk, caller, volumeRequest({ imageId: image.id }));
     assert.partialDeepStrictEqual(await live.settledVolume({ id }), { status: 'error', host: null });
     assert.deepEqual(live.site.objects(), []);
     assert.deepEqual(await live.site.leftovers(), []);
@@ -226,7 +226,7 @@ describe('create_volume', () => {
       await proceed();
       await gate.pass({ context: args[1] as Call });
     });
-    const { id } = await command(live.desk, caller, volumeWish());
+    const { id } = await command(live.desk, caller, volumeRequest());
     await gate.arrived;
     live.site.down.add('node@alpha');
     await live.restart();
@@ -248,7 +248,7 @@ describe('create_volume', () => {
                 (SELECT count(*) FROM outbox WHERE event_type = 'volume.create.end') || ' ' ||
                 (SELECT count(*) FROM hold) AS seen FROM volume`,
       );
-    const { id } = await command(live.desk, caller, volumeWish());
+    const { id } = await command(live.desk, caller, volumeRequest());
     const seen = new Set<string>();
     for (;;) {
       const [row] = await look();

@@ -121,8 +121,8 @@ describe('initialize_connection', () => {
   it('journals no secret, and tells none', async (context) => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
-    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null, demand };
-    const { id } = await createAttachment(live.desk, caller, wish);
+    const request = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null, demand };
+    const { id } = await createAttachment(live.desk, caller, request);
     const { secret } = await getAttachment(live.database.read, id);
     const written = await Promise.all(
       (['flow', 'flow_step', 'outbox', 'message'] as const).map((table) =>
@@ -136,7 +136,7 @@ describe('initialize_connection', () => {
   it('tells what the type of the volume asks of the host', async (context) => {
     const live = await liveSite(context);
     const { volumeTypeId } = await givenVolume(live.site);
-    const wish = { volumeId: '', instanceId: null, connector: HERE, mode: 'ro', demand } as const;
+    const request = { volumeId: '', instanceId: null, connector: HERE, mode: 'ro', demand } as const;
     const told = async (consumer: 'front-end' | 'back-end') => {
       await live.database.write(async (tx) => {
         const qos = await insertQosSpecs(tx, { id: uuid(), name: consumer, consumer, specs: { total_iops_sec: '9' } });
@@ -144,7 +144,7 @@ describe('initialize_connection', () => {
         await updateVolumeType(tx, volumeTypeId, { qosSpecsId: qos.id, extraSpecs });
       });
       const volumeId = (await givenVolume(live.site)).id;
-      return (await createAttachment(live.desk, caller, { ...wish, volumeId })).connectionInfo?.data;
+      return (await createAttachment(live.desk, caller, { ...request, volumeId })).connectionInfo?.data;
     };
     const qos_specs = { total_iops_sec: '9' };
     assert.partialDeepStrictEqual(await told('front-end'), { qos_specs, cacheable: true, access_mode: 'ro' });
@@ -155,8 +155,8 @@ describe('initialize_connection', () => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
     live.site.interpose('alpha', 'ensureExport', refuses(new DriverFailed('No.')));
-    const wish = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null, demand };
-    await assert.rejects(createAttachment(live.desk, caller, wish), OperationFailed);
+    const request = { volumeId: volume.id, instanceId: null, connector: HERE, mode: null, demand };
+    await assert.rejects(createAttachment(live.desk, caller, request), OperationFailed);
     assert.deepEqual(await attachmentsOf(live.database.read, volume.id), []);
     assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_004_021']);
@@ -175,8 +175,8 @@ describe('initialize_connection', () => {
       mode: null,
       demand,
     });
-    const wish = { connector: elsewhere, mode: null };
-    await assert.rejects(updateAttachment(live.desk, caller, reserved.id, wish), InvalidConnector);
+    const request = { connector: elsewhere, mode: null };
+    await assert.rejects(updateAttachment(live.desk, caller, reserved.id, request), InvalidConnector);
     const after = await getAttachment(live.database.read, reserved.id);
     assert.partialDeepStrictEqual(after, { attachStatus: 'error_attaching', connector: null });
     const again = await updateAttachment(live.desk, caller, reserved.id, { connector: HERE, mode: null });
@@ -186,9 +186,9 @@ describe('initialize_connection', () => {
   it('keeps where the machine shows the volume, as the connector says, until it says otherwise', async (context) => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
-    const wish = { volumeId: volume.id, instanceId: null, mode: null, demand };
+    const request = { volumeId: volume.id, instanceId: null, mode: null, demand };
     const { id, mountpoint } = await createAttachment(live.desk, caller, {
-      ...wish,
+      ...request,
       connector: { ...HERE, mountpoint: '/dev/vdb' },
     });
     const again = async (given: object) =>

@@ -4,9 +4,9 @@ import { getSnapshot } from '../../src/db/snapshots.ts';
 import { manageExistingSnapshot } from '../../src/flows/manage-existing-snapshot.ts';
 import { proveFlow } from '../prove-flow.ts';
 import { givenVolume } from './given.ts';
+import { manageSnapshotRequest } from './requests.ts';
 import { caller } from './site.ts';
 import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
-import { manageSnapshotWish } from './wishes.ts';
 
 const THEIRS = Buffer.from('theirs');
 const VOLUME_GIB = 2;
@@ -21,7 +21,7 @@ const managed = (sizeGiB: number) =>
     return {
       foreign: ['alpha/their-shot'],
       begin: async (desk) => {
-        ({ id } = await manageSnapshot(desk, caller, manageSnapshotWish(volume.id, 'their-shot')));
+        ({ id } = await manageSnapshot(desk, caller, manageSnapshotRequest(volume.id, 'their-shot')));
       },
       done: async () => {
         const managedRef = { 'source-name': 'their-shot' };

@@ -3,9 +3,9 @@ import { manageVolume } from '../../src/commands/manage-volume.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { manageExisting } from '../../src/flows/manage-existing.ts';
 import { proveFlow } from '../prove-flow.ts';
+import { manageVolumeRequest } from './requests.ts';
 import { caller } from './site.ts';
 import { onSite, provesEveryTask } from './site-proof.ts';
-import { manageVolumeWish } from './wishes.ts';
 
 const THEIRS = Buffer.from('theirs');
 
@@ -19,7 +19,7 @@ proveFlow(
     return {
       foreign: ['alpha/their-disk'],
       begin: async (desk) => {
-        ({ id } = await manageVolume(desk, caller, manageVolumeWish('their-disk')));
+        ({ id } = await manageVolume(desk, caller, manageVolumeRequest('their-disk')));
       },
       done: async () => {
         const managed = await volume();

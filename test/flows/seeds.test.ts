@@ -21,9 +21,9 @@ import { givenSnapshot, givenVolume } from './given.ts';
 import { refuses } from './interposed.ts';
 import { type LiveSite, liveSite } from './live-site.ts';
 import { quickExec } from './quick-exec.ts';
+import { manageSnapshotRequest, volumeRequest } from './requests.ts';
 import { BACKENDS, caller } from './site.ts';
 import { diskImages } from './site-images.ts';
-import { manageSnapshotWish, volumeWish } from './wishes.ts';
 
 const quick = { exec: quickExec };
 
@@ -88,7 +88,7 @@ describe('manage_existing_snapshot', () => {
       meanwhile = await reserved();
       return proceed();
     });
-    const { id } = await manageSnapshot(live.desk, caller, manageSnapshotWish(volume.id, 'their-shot'));
+    const { id } = await manageSnapshot(live.desk, caller, manageSnapshotRequest(volume.id, 'their-shot'));
     const managed = await live.settledSnapshot({ id });
     assert.partialDeepStrictEqual(managed, { status: 'available', volumeSizeGiB: 5 });
     assert.deepEqual(
@@ -106,7 +106,7 @@ describe('manage_existing_snapshot', () => {
     const live = await liveSite(context, { ...quick, set: ['quota.quota_gigabytes=6'] });
     const volume = await givenVolume(live.site, { sizeGiB: 2 });
     live.site.foreignFile('alpha', 'their-shot', 5);
-    const { id } = await manageSnapshot(live.desk, caller, manageSnapshotWish(volume.id, 'their-shot'));
+    const { id } = await manageSnapshot(live.desk, caller, manageSnapshotRequest(volume.id, 'their-shot'));
     const flow = await live.settled(`snapshot:${id}`);
     assert.deepEqual(
       [flow.state, await failedFor(live, `snapshot:${id}`)],
@@ -122,7 +122,7 @@ describe('manage_existing_snapshot', () => {
     const volume = await givenVolume(live.site);
     live.site.foreignFile('alpha', 'their-shot', 1);
     live.site.down.add('node@alpha');
-    const { id } = await manageSnapshot(live.desk, caller, manageSnapshotWish(volume.id, 'their-shot'));
+    const { id } = await manageSnapshot(live.desk, caller, manageSnapshotRequest(volume.id, 'their-shot'));
     const flow = await live.settled(`snapshot:${id}`);
     assert.deepEqual([flow.state, await failedFor(live, `snapshot:${id}`)], ['reverted', 'DriverNotInitialized']);
     assert.equal((await getSnapshot(live.database.read, id)).status, 'error');
@@ -188,7 +188,7 @@ describe('create_volume', () => {
 
   it('of two sources is refused', async (context) => {
     const { desk } = await liveSite(context, quick);
-    await assert.rejects(create(desk, caller, volumeWish({ snapshotId: uuid(), sourceVolumeId: uuid() })), {
+    await assert.rejects(create(desk, caller, volumeRequest({ snapshotId: uuid(), sourceVolumeId: uuid() })), {
       name: 'InvalidInput',
     });
   });
@@ -204,9 +204,12 @@ describe('create_volume', () => {
       heard.push('alpha.cloneImage');
       return { cloned: false, model: {} };
     });
-    const askedFor = async (wish: Parameters<typeof volumeWish>[0]) => {
+    const askedFor = async (request: Parameters<typeof volumeRequest>[0]) => {
       heard.length = 0;
-      assert.equal((await live.settledVolume(await create(live.desk, caller, volumeWish(wish)))).status, 'available');
+      assert.equal(
+        (await live.settledVolume(await create(live.desk, caller, volumeRequest(request)))).status,
+        'available',
+      );
       return heard.map((call) => call.slice(call.indexOf('.') + 1));
     };
     live.site.interpose('beta', 'cloneImage', async () => {
@@ -238,7 +241,7 @@ describe('create_volume', () => {
         return proceed();
       });
     }
-    const { id } = await create(live.desk, caller, volumeWish({ imageId: image.id }));
+    const { id } = await create(live.desk, caller, volumeRequest({ imageId: image.id }));
     assert.equal((await live.settledVolume({ id })).status, 'available');
     assert.deepEqual(seen, [
       ['create', 'creating', 'node@alpha#alpha'],
@@ -252,7 +255,7 @@ describe('create_volume', () => {
   it('keeps where it was tried and why not, as rows', async (context) => {
     const live = await liveSite(context, quick);
     live.site.interpose('alpha', 'createVolume', refuses(new errors.BackendFull('No room is left on alpha.')));
-    const { id } = await create(live.desk, caller, volumeWish());
+    const { id } = await create(live.desk, caller, volumeRequest());
     assert.equal((await live.settledVolume({ id })).host, 'node@beta#beta');
     const rejected = (await live.steps(`volume:${id}`)).filter(({ event }) => event === 'rejected');
     assert.equal(rejected.length, 1);
@@ -266,7 +269,7 @@ describe('create_volume', () => {
     const live = await liveSite(context, { ...quick, set: ['scheduler.scheduler_max_attempts=1'] });
     const heard = listensTo(live);
     live.site.interpose('alpha', 'createVolume', refuses(new errors.BackendFull('No room is left on alpha.')));
-    const { id } = await create(live.desk, caller, volumeWish());
+    const { id } = await create(live.desk, caller, volumeRequest());
     assert.partialDeepStrictEqual(await live.settledVolume({ id }), { status: 'error', host: null });
     assert.deepEqual(heard, []);
     assert.equal(await failedFor(live, `volume:${id}`), 'BackendFull');
@@ -275,7 +278,7 @@ describe('create_volume', () => {
   it('goes elsewhere when a backend has not come up', async (context) => {
     const live = await liveSite(context, quick);
     live.site.down.add('node@alpha');
-    const made = await live.settledVolume(await create(live.desk, caller, volumeWish()));
+    const made = await live.settledVolume(await create(live.desk, caller, volumeRequest()));
     assert.partialDeepStrictEqual(made, { status: 'available', host: 'node@beta#beta' });
   });
 
@@ -284,7 +287,7 @@ describe('create_volume', () => {
     const image = await live.site.images.add({ diskFormat: 'raw' }, (await diskImages()).raw);
     const heard = listensTo(live);
     live.site.interpose('alpha', 'copyImageToVolume', refuses(new errors.ImageCopyFailure('It did not arrive.')));
-    const { id } = await create(live.desk, caller, volumeWish({ imageId: image.id }));
+    const { id } = await create(live.desk, caller, volumeRequest({ imageId: image.id }));
     assert.partialDeepStrictEqual(await live.settledVolume({ id }), { status: 'error', host: null });
     assert.deepEqual(heard, ['alpha.createVolume']);
     assert.deepEqual(live.site.objects(), []);
@@ -300,8 +303,8 @@ describe('create_volume', () => {
         return model;
       });
     }
-    for (const wish of [{}, { imageId: image.id }]) {
-      const made = await live.settledVolume(await create(live.desk, caller, volumeWish(wish)));
+    for (const request of [{}, { imageId: image.id }]) {
+      const made = await live.settledVolume(await create(live.desk, caller, volumeRequest(request)));
       assert.partialDeepStrictEqual(made, { status: 'available', ...model });
     }
   });
@@ -322,7 +325,9 @@ describe('create_volume', () => {
       deleting = id;
       return proceed();
     });
-    const clone = await live.settledVolume(await create(live.desk, caller, volumeWish({ sourceVolumeId: source.id })));
+    const clone = await live.settledVolume(
+      await create(live.desk, caller, volumeRequest({ sourceVolumeId: source.id })),
+    );
     assert.equal(clone.status, 'available');
     assert.deepEqual(seen, ['available', 'InvalidVolume', WAITING_LANE]);
     assert.equal((await live.engine.settled(deleting, AbortSignal.timeout(60_000))).state, 'success');

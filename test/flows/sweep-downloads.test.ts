@@ -13,9 +13,9 @@ import { downloadName, sweepDownloads } from '../../src/flows/sweep-downloads.ts
 import type { Tools } from '../../src/flows/tools.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { freshSqlite } from '../databases.ts';
+import { volumeRequest } from './requests.ts';
 import { BACKENDS, caller, Site } from './site.ts';
 import { BOOT_SECTOR, diskImages } from './site-images.ts';
-import { volumeWish } from './wishes.ts';
 
 async function freshSite(context: TestContext): Promise<{ site: Site; database: Database }> {
   const fresh = await freshSqlite();
@@ -62,7 +62,11 @@ describe('an image that was fetched', () => {
         return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       });
     const first = await life(context, given, here);
-    const { id } = await createVolume(site.desk(first.engine), caller, volumeWish({ imageId: image.id, sizeGiB: 1 }));
+    const { id } = await createVolume(
+      site.desk(first.engine),
+      caller,
+      volumeRequest({ imageId: image.id, sizeGiB: 1 }),
+    );
     await copying.promise;
     await first.end();
 
@@ -86,7 +90,7 @@ describe('an image that was fetched', () => {
   it('is not swept while its flow may come back for it, nor is anything else', async (context) => {
     const { site, database } = await freshSite(context);
     const idle = new Engine<Tools, Tx>({ journal: new DatabaseJournal(database), tools: site.tools, flows: FLOWS });
-    await createVolume(site.desk(idle), caller, volumeWish({ sizeGiB: 1 }));
+    await createVolume(site.desk(idle), caller, volumeRequest({ sizeGiB: 1 }));
     const [flow] = await new DatabaseJournal(database).list({ unended: true });
     const [wanted, forgotten] = [downloadName(flow?.id ?? ''), downloadName(uuid())];
     for (const name of [wanted, forgotten, `${forgotten}.unpacked`, 'notes.image'])

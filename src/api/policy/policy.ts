@@ -76,7 +76,7 @@ export class Policy {
     return holds(this.#expression(rule), asker, owner, (name) => this.#expression(name));
   }
 
-  /** For what is of the caller's own project: a field of an answer, a wish within a request. */
+  /** For what is of the caller's own project: a field of an answer, something asked for within a request. */
   allows(rule: string, caller: Caller): boolean {
     return this.decide(rule, caller, caller) === true;
   }

@@ -18,11 +18,11 @@ import { attachmentDetail, attachmentSummary } from './attachment-view.ts';
 
 const Mode = Type.Enum(['rw', 'ro']);
 const AnyObject = Type.Object({}, { additionalProperties: true });
-const Wish = { volume_uuid: Uuid, instance_uuid: Maybe(Uuid), connector: Maybe(AnyObject) } as const;
+const Asked = { volume_uuid: Uuid, instance_uuid: Maybe(Uuid), connector: Maybe(AnyObject) } as const;
 
-const CreateBody = Type.Object({ attachment: Type.Object(Wish, CLOSED) }, CLOSED);
+const CreateBody = Type.Object({ attachment: Type.Object(Asked, CLOSED) }, CLOSED);
 const CreateWithModeBody = Type.Object(
-  { attachment: Type.Object({ ...Wish, mode: Type.Optional(Mode) }, CLOSED) },
+  { attachment: Type.Object({ ...Asked, mode: Type.Optional(Mode) }, CLOSED) },
   CLOSED,
 );
 const SomeConnector = Type.Object({}, { additionalProperties: true, minProperties: 1 });
@@ -166,4 +166,4 @@ function connectorOf(connector: object | null | undefined): Connector | null {
   return connector == null || Object.keys(connector).length === 0 ? null : (connector as Connector);
 }
 
-const modeIn = (wish: object): AttachMode | null => ('mode' in wish ? (wish.mode as AttachMode) : null);
+const modeIn = (request: object): AttachMode | null => ('mode' in request ? (request.mode as AttachMode) : null);

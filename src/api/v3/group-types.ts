@@ -72,12 +72,12 @@ export const groupTypes = [
     status: 202,
     body: CreateBody,
     async handle(call) {
-      const { group_type: wish } = call.body;
+      const { group_type: request } = call.body;
       const type = await createGroupType(call.desk, call.caller, {
-        name: wish.name.trim(),
-        description: trimmed(wish.description),
-        isPublic: readBoolean(wish.is_public ?? true, 'is_public'),
-        groupSpecs: (wish.group_specs ?? {}) as Specs,
+        name: request.name.trim(),
+        description: trimmed(request.description),
+        isPublic: readBoolean(request.is_public ?? true, 'is_public'),
+        groupSpecs: (request.group_specs ?? {}) as Specs,
       });
       return { group_type: view(type, call) };
     },

@@ -54,9 +54,10 @@ export const hosts = [
     policy,
     body: Type.Object({ status: Text255 }, CLOSED),
     async handle({ desk, params: { host }, body }) {
-      const wish = body.status.trim().toLowerCase();
-      if (wish !== 'enable' && wish !== 'disable') throw new InvalidInput('The status of a host is enable or disable.');
-      const disabled = wish === 'disable';
+      const status = body.status.trim().toLowerCase();
+      if (status !== 'enable' && status !== 'disable')
+        throw new InvalidInput('The status of a host is enable or disable.');
+      const disabled = status === 'disable';
       await setServiceStatus(desk, { host, binary: VOLUME_BINARY }, { disabled, disabledReason: null });
       return { host, status: disabled ? 'disabled' : 'enabled' };
     },

@@ -75,16 +75,16 @@ export const manageable: readonly Route[] = [
       status: 202,
       body: VolumeBody,
       async handle(call) {
-        const { volume: wish } = call.body;
+        const { volume: request } = call.body;
         const volume = await manageVolume(call.desk, call.caller, {
-          host: hostNamed(wish.host ?? null, call.version >= MANAGE_ON_CLUSTER ? (wish.cluster ?? null) : null),
-          ref: referenceIn(wish.ref as Readonly<Record<string, string>> | string),
-          name: named(wish, 'name') ?? null,
-          description: named(wish, 'description') ?? null,
-          volumeType: wish.volume_type || null,
-          metadata: (wish.metadata ?? {}) as Metadata,
-          availabilityZone: trimmed(wish.availability_zone) || null,
-          bootable: readBoolean(wish.bootable ?? false, 'bootable'),
+          host: hostNamed(request.host ?? null, call.version >= MANAGE_ON_CLUSTER ? (request.cluster ?? null) : null),
+          ref: referenceIn(request.ref as Readonly<Record<string, string>> | string),
+          name: named(request, 'name') ?? null,
+          description: named(request, 'description') ?? null,
+          volumeType: request.volume_type || null,
+          metadata: (request.metadata ?? {}) as Metadata,
+          availabilityZone: trimmed(request.availability_zone) || null,
+          bootable: readBoolean(request.bootable ?? false, 'bootable'),
         });
         return { volume: await shown(call, volume, volumeCreated) };
       },
@@ -99,13 +99,13 @@ export const manageable: readonly Route[] = [
       status: 202,
       body: SnapshotBody,
       async handle(call) {
-        const { snapshot: wish } = call.body;
+        const { snapshot: request } = call.body;
         const snapshot = await manageSnapshot(call.desk, call.caller, {
-          volumeId: wish.volume_id,
-          ref: referenceIn(wish.ref as Readonly<Record<string, string>> | string),
-          name: named(wish, 'name') ?? null,
-          description: named(wish, 'description') ?? null,
-          metadata: (wish.metadata ?? {}) as Metadata,
+          volumeId: request.volume_id,
+          ref: referenceIn(request.ref as Readonly<Record<string, string>> | string),
+          name: named(request, 'name') ?? null,
+          description: named(request, 'description') ?? null,
+          metadata: (request.metadata ?? {}) as Metadata,
         });
         return { snapshot: await shown(call, snapshot, snapshotAnswer) };
       },

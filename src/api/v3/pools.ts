@@ -32,15 +32,15 @@ export const pools = [
 /** By name, by what a volume type asks for, or by any capability. */
 async function filtered({ desk, caller, query, version }: Call, up: readonly Pool[]): Promise<readonly Pool[]> {
   const name = query.get('name');
-  const wished = version >= POOLS_BY_TYPE ? query.get('volume_type') : undefined;
+  const requested = version >= POOLS_BY_TYPE ? query.get('volume_type') : undefined;
   const others = [...query].filter(([key]) => !['name', 'volume_type', 'detail'].includes(key));
   const named = up.filter((pool) => {
     if (name !== undefined && pool.name !== name) return false;
     const reported = capabilities(pool, version);
     return others.every(([key, value]) => Object.hasOwn(reported, key) && satisfies(reported[key], value));
   });
-  if (wished === undefined) return named;
-  const volumeType = await typeFor(desk.db.read, caller, wished);
+  if (requested === undefined) return named;
+  const volumeType = await typeFor(desk.db.read, caller, requested);
   return sift(named, { sizeGiB: 0, volumeType }, desk.tools.scheduler).passed;
 }
 

@@ -109,13 +109,13 @@ export const snapshots = [
     status: 202,
     body: CreateBody,
     async handle(call) {
-      const { snapshot: wish } = call.body;
+      const { snapshot: request } = call.body;
       const snapshot = await createSnapshot(call.desk, call.caller, {
-        volumeId: volumeIn(wish.volume_id),
-        name: named(wish, 'name') ?? null,
-        description: named(wish, 'description') ?? null,
-        force: isForced(wish.force ?? null, call.version),
-        metadata: (wish.metadata ?? {}) as Metadata,
+        volumeId: volumeIn(request.volume_id),
+        name: named(request, 'name') ?? null,
+        description: named(request, 'description') ?? null,
+        force: isForced(request.force ?? null, call.version),
+        metadata: (request.metadata ?? {}) as Metadata,
       });
       return { snapshot: await shown(call, snapshot, snapshotAnswer) };
     },
@@ -138,9 +138,9 @@ export const snapshots = [
       [STRICT_BODIES, updateBody({ ...CLOSED, minProperties: 1 })],
     ],
     async handle(call) {
-      const { snapshot: wish } = call.body;
-      const name = named(wish, 'name');
-      const description = named(wish, 'description');
+      const { snapshot: request } = call.body;
+      const name = named(request, 'name');
+      const description = named(request, 'description');
       const patch = { ...(name !== undefined && { name }), ...(description !== undefined && { description }) };
       const snapshot = await updateSnapshot(call.desk, call.caller, call.params.id, patch);
       return { snapshot: await shown(call, snapshot, snapshotAnswer) };

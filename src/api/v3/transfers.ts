@@ -92,11 +92,11 @@ function transfersAt<S extends TSchema>(path: Path, createBody: S) {
       status: 202,
       body: createBody,
       async handle({ desk, caller, version, body, links }) {
-        const { transfer: wish } = body as Offer;
+        const { transfer: request } = body as Offer;
         const { transfer, authKey } = await createTransfer(desk, caller, {
-          volumeId: wish.volume_id,
-          name: trimmed(wish.name),
-          noSnapshots: readBoolean(wish.no_snapshots ?? false, 'no_snapshots'),
+          volumeId: request.volume_id,
+          name: trimmed(request.name),
+          noSnapshots: readBoolean(request.no_snapshots ?? false, 'no_snapshots'),
           encryptedAllowed: version >= ENCRYPTED_TRANSFERS,
         });
         return { transfer: { ...detail(transfer, path, links, version), auth_key: authKey } };

@@ -73,13 +73,13 @@ export const volumeTypes = [
     policy: 'volume_extension:type_create',
     body: CreateBody,
     async handle(call) {
-      const { volume_type: wish } = call.body;
-      const isPublic = wish['os-volume-type-access:is_public'] ?? true;
+      const { volume_type: request } = call.body;
+      const isPublic = request['os-volume-type-access:is_public'] ?? true;
       const type = await createVolumeType(call.desk, call.caller, {
-        name: wish.name.trim(),
-        description: trimmed(wish.description),
+        name: request.name.trim(),
+        description: trimmed(request.description),
         isPublic: readBoolean(isPublic, 'os-volume-type-access:is_public'),
-        extraSpecs: (wish.extra_specs ?? {}) as Specs,
+        extraSpecs: (request.extra_specs ?? {}) as Specs,
       });
       return { volume_type: { ...fields(type, call), 'os-volume-type-access:is_public': type.isPublic } };
     },

@@ -106,22 +106,22 @@ export const volumes = [
       [STRICT_BODIES, createBody({ ...group, ...backup }, false)],
     ],
     async handle(call) {
-      const { volume: wish, 'OS-SCH-HNT:scheduler_hints': hints } = call.body;
-      refuseUnsupported(wish, call.version);
+      const { volume: request, 'OS-SCH-HNT:scheduler_hints': hints } = call.body;
+      refuseUnsupported(request, call.version);
       // An empty text names none.
-      const imageId = (wish.imageRef ?? wish.image_id) || null;
+      const imageId = (request.imageRef ?? request.image_id) || null;
       if (imageId !== null) call.demand('volume:create_from_image');
       const volume = await createVolume(call.desk, call.caller, {
-        name: named(wish, 'name') ?? null,
-        description: named(wish, 'description') ?? null,
-        sizeGiB: wish.size == null ? null : readSize(wish.size, 'size'),
-        availabilityZone: trimmed(wish.availability_zone) || null,
-        volumeType: wish.volume_type || null,
-        sourceVolumeId: wish.source_volid ?? null,
-        snapshotId: wish.snapshot_id ?? null,
+        name: named(request, 'name') ?? null,
+        description: named(request, 'description') ?? null,
+        sizeGiB: request.size == null ? null : readSize(request.size, 'size'),
+        availabilityZone: trimmed(request.availability_zone) || null,
+        volumeType: request.volume_type || null,
+        sourceVolumeId: request.source_volid ?? null,
+        snapshotId: request.snapshot_id ?? null,
         imageId,
         serverImages: call.version >= SERVER_IMAGES,
-        metadata: (wish.metadata ?? {}) as Metadata,
+        metadata: (request.metadata ?? {}) as Metadata,
         hints: hints ?? {},
         demand: call.demand,
       });
@@ -146,13 +146,13 @@ export const volumes = [
       [STRICT_BODIES, updateBody({ ...CLOSED, minProperties: 1 })],
     ],
     async handle(call) {
-      const { volume: wish } = call.body;
-      const name = named(wish, 'name');
-      const description = named(wish, 'description');
+      const { volume: request } = call.body;
+      const name = named(request, 'name');
+      const description = named(request, 'description');
       const patch: UpdateVolumePatch = {
         ...(name !== undefined && { name }),
         ...(description !== undefined && { description }),
-        ...(wish.metadata != null && { metadata: wish.metadata as Metadata }),
+        ...(request.metadata != null && { metadata: request.metadata as Metadata }),
       };
       const volume = await updateVolume(call.desk, call.caller, call.params.id, patch);
       return { volume: await shown(call, volume, volumeUpdated) };
@@ -182,13 +182,13 @@ interface Unsupported {
   readonly [name: string]: unknown;
 }
 
-function refuseUnsupported(wish: Unsupported, version: Microversion): void {
-  const { multiattach, consistencygroup_id: consistencyGroup } = wish;
+function refuseUnsupported(request: Unsupported, version: Microversion): void {
+  const { multiattach, consistencygroup_id: consistencyGroup } = request;
   if (multiattach != null && readBoolean(multiattach, 'multiattach')) {
     throw new InvalidInput('multiattach is not asked for when a volume is made; it comes from the volume type.');
   }
   // There are no groups and no backups here, so none is found.
   if (consistencyGroup != null) throw new GroupNotFound(consistencyGroup);
-  if (version >= GROUPS && wish.group_id != null) throw new GroupNotFound(wish.group_id);
-  if (version >= CREATE_FROM_BACKUP && wish.backup_id != null) throw new BackupNotFound(wish.backup_id);
+  if (version >= GROUPS && request.group_id != null) throw new GroupNotFound(request.group_id);
+  if (version >= CREATE_FROM_BACKUP && request.backup_id != null) throw new BackupNotFound(request.backup_id);
 }

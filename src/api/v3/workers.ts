@@ -1,6 +1,6 @@
 /** `workers/cleanup` (3.24): what was interrupted goes on at once. */
 
-import { type CleanupWish, cleanUp } from '../../commands/clean-up.ts';
+import { type CleanupRequest, cleanUp } from '../../commands/clean-up.ts';
 import type { Service } from '../../db/services.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
@@ -53,7 +53,7 @@ export const workers = [
 const booleanOf = (value: boolean | string | null | undefined, name: string): boolean | null =>
   value === undefined || value === null ? null : readBoolean(value, name);
 
-function resourceType(text: string | null): CleanupWish['resourceType'] {
+function resourceType(text: string | null): CleanupRequest['resourceType'] {
   const type = text?.toLowerCase() ?? null;
   if (type !== null && type !== 'volume' && type !== 'snapshot')
     throw new InvalidInput('A resource type is Volume or Snapshot.');

@@ -1,0 +1,53 @@
+/** What callers ask for when a test does not say more. */
+import type { CreateSnapshotRequest } from '../../src/commands/create-snapshot.ts';
+import type { CreateVolumeRequest } from '../../src/commands/create-volume.ts';
+import type { ManageSnapshotRequest } from '../../src/commands/manage-snapshot.ts';
+import type { ManageVolumeRequest } from '../../src/commands/manage-volume.ts';
+
+export const volumeRequest = (request: Partial<CreateVolumeRequest> = {}): CreateVolumeRequest => ({
+  name: 'rock',
+  description: null,
+  sizeGiB: 1,
+  availabilityZone: null,
+  volumeType: null,
+  sourceVolumeId: null,
+  snapshotId: null,
+  imageId: null,
+  serverImages: false,
+  metadata: {},
+  hints: undefined,
+  demand: () => undefined,
+  ...request,
+});
+
+export const snapshotRequest = (
+  volumeId: string,
+  request: Partial<CreateSnapshotRequest> = {},
+): CreateSnapshotRequest => ({
+  volumeId,
+  name: 'shot',
+  description: null,
+  force: false,
+  metadata: {},
+  ...request,
+});
+
+export const manageVolumeRequest = (name: string, request: Partial<ManageVolumeRequest> = {}): ManageVolumeRequest => ({
+  host: 'node@alpha#alpha',
+  ref: { 'source-name': name },
+  name: 'found',
+  description: null,
+  volumeType: null,
+  metadata: {},
+  availabilityZone: null,
+  bootable: false,
+  ...request,
+});
+
+export const manageSnapshotRequest = (volumeId: string, name: string): ManageSnapshotRequest => ({
+  volumeId,
+  ref: { 'source-name': name },
+  name: 'found',
+  description: null,
+  metadata: {},
+});
