@@ -8,11 +8,11 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
+import type { CliContext, Running } from './cli/context.ts';
 import { Complaint, EXIT } from './cli/exit-codes.ts';
 import { explain } from './cli/explain.ts';
 import { LastGuard, leave } from './cli/last-guard.ts';
 import { lifeRecordOf } from './cli/life-record.ts';
-import type { Running, Surroundings } from './cli/surroundings.ts';
 import { Terminal } from './cli/terminal.ts';
 import { pause } from './lib/clock.ts';
 import { importQuickly } from './lib/quick-imports.ts';
@@ -31,7 +31,7 @@ const root = join(import.meta.dirname, '..');
 enableCompileCache(join(root, 'node_modules', '.cache', 'pumice'));
 importQuickly();
 
-class Interrupted extends Error {
+class Stopped extends Error {
   override readonly name = 'Interrupted';
 }
 
@@ -43,7 +43,7 @@ let serving = false;
 async function main(): Promise<number> {
   try {
     const { run } = await import('./cli/program.ts');
-    return await run(process.argv.slice(2), surroundings());
+    return await run(process.argv.slice(2), contextOfProcess());
   } catch (error) {
     return explain(error, { err, interrupted: asked.signal });
   }
@@ -55,12 +55,12 @@ function listenToSignals(): void {
     process.on(name, () => {
       askedAt ??= performance.now();
       if (performance.now() - askedAt > SAME_WISH_MS) leave(EXIT.interrupted);
-      asked.abort(new Interrupted(`${name} came.`));
+      asked.abort(new Stopped(`${name} came.`));
     });
   }
 }
 
-function surroundings(): Surroundings {
+function contextOfProcess(): CliContext {
   return {
     version: version(),
     out,
@@ -71,7 +71,7 @@ function surroundings(): Surroundings {
   };
 }
 
-const serve: Surroundings['serve'] = async (config, log, listen) => {
+const serve: CliContext['serve'] = async (config, log, listen) => {
   const { wire } = await import('./wiring.ts');
   const lost = new AbortController();
   const guard = new LastGuard({ log, record: lifeRecordOf(config), tell: (line) => err.line(line) });

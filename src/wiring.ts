@@ -62,17 +62,17 @@ export interface ServiceOptions {
 }
 
 /** Opens the database, which brings its schema forward and lets no second server in, and makes the rest. */
-export async function wire(config: Config, log: Log, options: ServiceOptions = {}): Promise<Service> {
+export async function wire(config: Config, log: Log, options: ServiceOptions = {}): Promise<PumiceService> {
   mkdirSync(config.data_directory, { recursive: true });
   mkdirSync(config.images.image_conversion_dir, { recursive: true });
   const scheduler = schedulerOptions(config);
   checkOptions(scheduler);
   const policy = policyOf(config);
   const db = await openDatabase(config.database.url, { as: 'server', readers: config.database.max_pool_size });
-  return new Service(config, log, db, { scheduler, policy }, options);
+  return new PumiceService(config, log, db, { scheduler, policy }, options);
 }
 
-export class Service {
+export class PumiceService {
   readonly flows = new FlowsInFlight(() => this.engine.running());
   readonly requests = new RequestsInFlight();
   readonly db: Database;

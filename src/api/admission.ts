@@ -14,7 +14,7 @@ import { type AskedFor, allows } from '../model/access-rules.ts';
 import { type Caller, withImplied } from '../model/caller.ts';
 import { Forbidden } from '../model/errors.ts';
 import { type Token, type TokenSource, TokenText, Unauthorized } from '../model/token.ts';
-import type { Admission } from './caller.ts';
+import type { Authenticate } from './caller.ts';
 import type { Policy } from './policy/policy.ts';
 
 export interface AdmissionOptions {
@@ -30,7 +30,7 @@ export interface AdmissionOptions {
   challenge(headers: IncomingHttpHeaders): string;
 }
 
-export function byToken(options: AdmissionOptions): Admission {
+export function byToken(options: AdmissionOptions): Authenticate {
   const { source, policy, challenge, serviceType } = options;
   return (headers, requestId, asked) => {
     const challenged = (error: unknown): never => {

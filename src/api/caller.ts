@@ -34,7 +34,7 @@ export function callerOf(headers: IncomingHttpHeaders, requestId: string): Calle
  * Says who asks. A caller who is nobody is refused with an error of its own; undefined means that one may come back with
  * what `invitation` offers.
  */
-export type Admission = (
+export type Authenticate = (
   headers: IncomingHttpHeaders,
   requestId: string,
   asked: AskedFor,

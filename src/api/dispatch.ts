@@ -17,7 +17,7 @@ import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { Rendered } from './rendered.ts';
-import type { Call, Route } from './route.ts';
+import type { ApiCall, Route } from './route.ts';
 
 export interface DestinationDeps {
   readonly desk: Desk;
@@ -27,7 +27,7 @@ export interface DestinationDeps {
 }
 
 /** What every route works with. */
-type Room = Pick<Call, 'desk' | 'rendered' | 'rate'> & { readonly policy: Policy };
+type Room = Pick<ApiCall, 'desk' | 'rendered' | 'rate'> & { readonly policy: Policy };
 
 /** What a method and a URL lead to. */
 export interface Destination {
@@ -193,7 +193,7 @@ function chosenAction(
   return { chosen, body: value };
 }
 
-function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): Call {
+function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): ApiCall {
   const { desk, policy, rate, rendered } = room;
   const { caller } = request;
   const params = request.params as Readonly<Record<string, string>>;

@@ -7,14 +7,14 @@
  * 3.31, not. Which filters others than administrators may use is a table of its own, shown by `resource_filters`; of what
  * is not in that table everyone may use all.
  */
-import type { Comparison, Filter, Value } from '../db/list-query.ts';
+import type { Comparison, ListFilter, Value } from '../db/list-query.ts';
 import type { Timestamp } from '../lib/clock.ts';
 import { InvalidInput } from '../model/errors.ts';
 import { CONFIGURED_FILTERS, LIKE_FILTERS, type Microversion, OLDEST, TIME_FILTERS } from './microversion.ts';
 import { PAGE_NAMES } from './page.ts';
 import { type Literal, parseLiteral } from './python-literal.ts';
 import { readBoolean } from './query.ts';
-import type { Call } from './route.ts';
+import type { ApiCall } from './route.ts';
 
 /** What others than administrators may filter by. */
 export const RESOURCE_FILTERS = {
@@ -50,7 +50,7 @@ const isListed = (resource: FilteredResource | UnlistedResource): resource is Fi
   Object.hasOwn(RESOURCE_FILTERS, resource);
 
 /** Reads the text of a filter. */
-type Reading<Field extends string> = (text: string, version: Microversion) => readonly Filter<Field>[];
+type Reading<Field extends string> = (text: string, version: Microversion) => readonly ListFilter<Field>[];
 
 /**
  * `text` is what people write, and means itself. A `word` is an id, a status, a zone: one of them, any of a list that is
@@ -71,12 +71,12 @@ export type FilterTable<Field extends string> = Readonly<Record<string, FilterRu
 
 /** The filters in a query; undefined when no row can pass them. */
 export function filtersOf<Field extends string>(
-  { query, caller, version }: Call,
+  { query, caller, version }: ApiCall,
   resource: FilteredResource | UnlistedResource,
   table: FilterTable<Field>,
-): readonly Filter<Field>[] | undefined {
+): readonly ListFilter<Field>[] | undefined {
   const allowed: readonly string[] | undefined = isListed(resource) ? RESOURCE_FILTERS[resource] : undefined;
-  const filters: Filter<Field>[] = [];
+  const filters: ListFilter<Field>[] = [];
   for (const [given, text] of query) {
     if (PAGE_NAMES.has(given)) continue;
     const like = version >= LIKE_FILTERS && given.endsWith('~');
@@ -99,7 +99,7 @@ function partly<Field extends string>(
   { field, as, like }: FilterRule<Field>,
   text: string,
   version: Microversion,
-): readonly Filter<Field>[] | undefined {
+): readonly ListFilter<Field>[] | undefined {
   if (like !== undefined) return like(text, version);
   return as === 'text' || as === 'word' ? [{ is: 'contains', field, text }] : undefined;
 }
@@ -109,7 +109,7 @@ function read<Field extends string>(
   name: string,
   text: string,
   version: Microversion,
-): readonly Filter<Field>[] {
+): readonly ListFilter<Field>[] {
   switch (as) {
     case 'text':
       return [{ is: 'equal', field, value: text }];
@@ -129,13 +129,13 @@ function read<Field extends string>(
 }
 
 /** `node@backend` names all its pools. */
-export function hostFilter<Field extends string>(field: Field, text: string): Filter<Field> {
+export function hostFilter<Field extends string>(field: Field, text: string): ListFilter<Field> {
   return text.includes('#') ? { is: 'equal', field, value: text } : { is: 'starts-with', field, text: `${text}#` };
 }
 
-type EntryFilter<Field extends string> = Extract<Filter<Field>, { readonly is: 'entry' }>;
+type EntryFilter<Field extends string> = Extract<ListFilter<Field>, { readonly is: 'entry' }>;
 
-function wordFilter<Field extends string>(field: Field, text: string): Filter<Field> {
+function wordFilter<Field extends string>(field: Field, text: string): ListFilter<Field> {
   const [only, ...others] = wordsOf(text);
   if (only === undefined || others.length > 0) return { is: 'in', field, values: wordsOf(text) };
   return { is: 'equal', field, value: only };
@@ -188,7 +188,7 @@ function plainText(value: Literal): string {
 const COMPARISON = /^(gt|gte|eq|neq|lt|lte):(.*)$/s;
 
 /** `gt:2026-01-01T00:00:00,lt:2026-02-01`, or a time alone. */
-function timeFilters<Field extends string>(field: Field, text: string): readonly Filter<Field>[] {
+function timeFilters<Field extends string>(field: Field, text: string): readonly ListFilter<Field>[] {
   return text.split(',').map((part) => {
     const [, op = 'eq', time = part] = COMPARISON.exec(part.trim()) ?? [];
     return { is: 'compare', field, op: op as Comparison, value: readTime(time) };

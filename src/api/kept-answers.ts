@@ -13,7 +13,7 @@ import type { Microversion } from './microversion.ts';
 import type { Policy } from './policy/policy.ts';
 
 /** What an answer depends on beside its URL and the database. */
-export interface Asking {
+export interface AnswerKey {
   readonly caller: Caller;
   readonly version: Microversion;
   readonly host: string | undefined;
@@ -64,11 +64,11 @@ export class KeptAnswers {
     return this.#turn.mark === this.#mark ? this.#mark : undefined;
   }
 
-  find(url: string, asking: Asking, mark: number): Buffer | undefined {
+  find(url: string, asking: AnswerKey, mark: number): Buffer | undefined {
     return mark === this.#mark ? this.#kept.get(url)?.get(this.#key(asking)) : undefined;
   }
 
-  keep(url: string, asking: Asking, mark: number, answer: Buffer): void {
+  keep(url: string, asking: AnswerKey, mark: number, answer: Buffer): void {
     const size = answer.length + OVERHEAD;
     if (size > this.#mostBytes / 4) return;
     if (mark !== this.#mark) this.#forgetAll(mark);
@@ -91,7 +91,7 @@ export class KeptAnswers {
   }
 
   /** Who has the same rights in the same project is told the same. None of the parts can hold a line's end. */
-  #key({ caller, version, host }: Asking): string {
+  #key({ caller, version, host }: AnswerKey): string {
     return `${version}\n${this.#policy.rightsOf(caller)}\n${caller.projectId}\n${host}`;
   }
 }

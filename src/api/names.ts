@@ -5,7 +5,7 @@
  */
 import type { ViewNames } from '../db/view-names.ts';
 
-export interface Names {
+export interface NameLookup {
   readonly generation: number;
   typeName(id: string): string | undefined;
   serviceId(host: string): string | undefined;
@@ -13,11 +13,11 @@ export interface Names {
 
 export class KnownNames {
   #text: ViewNames | undefined;
-  #names: Names | undefined;
+  #names: NameLookup | undefined;
   #generation = 0;
 
   /** The names in a text just read. */
-  at(text: ViewNames): Names {
+  at(text: ViewNames): NameLookup {
     if (this.#names !== undefined && this.#text?.types === text.types && this.#text.services === text.services) {
       return this.#names;
     }

@@ -8,7 +8,7 @@ import type { ListQuery, SortKey } from '../db/list-query.ts';
 import { InvalidInput } from '../model/errors.ts';
 import { COUNT } from './microversion.ts';
 import { type Query, queryBoolean, queryInteger } from './query.ts';
-import type { Call } from './route.ts';
+import type { ApiCall } from './route.ts';
 
 export type PageQuery<Field extends string> = ListQuery<Field> & { readonly limit: number };
 
@@ -26,7 +26,7 @@ export const PAGE_NAMES: ReadonlySet<string> = new Set([
 
 /** `sortKeys` names the fields as clients call them. */
 export function pageOf<Field extends string>(
-  { query, desk }: Call,
+  { query, desk }: ApiCall,
   sortKeys: Readonly<Record<string, Field>>,
 ): PageQuery<Field> {
   const most = desk.config.api.osapi_max_limit;
@@ -76,7 +76,7 @@ export interface Link {
 
 /** The next page's link; none when this page was not full. `path` is that of the route: `/volumes/detail`. */
 export function nextLinks(
-  { links, query }: Call,
+  { links, query }: ApiCall,
   path: string,
   { limit }: { readonly limit: number },
   ids: { readonly length: number; readonly last: string | undefined },
@@ -88,12 +88,12 @@ export function nextLinks(
 }
 
 /** Whether the number of all rows was asked for. */
-export function wantsCount({ query, version }: Call): boolean {
+export function wantsCount({ query, version }: ApiCall): boolean {
   return version >= COUNT && queryBoolean(query, 'with_count');
 }
 
 /** The only project that a list shows; undefined for an administrator who asks for all. */
-export function projectShown({ caller, query }: Call): string | undefined {
+export function projectShown({ caller, query }: ApiCall): string | undefined {
   const all = queryBoolean(query, 'all_tenants');
   return caller.isAdmin && all ? undefined : caller.projectId;
 }

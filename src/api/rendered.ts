@@ -16,7 +16,7 @@ import type { Tables } from '../db/schema.ts';
 import { readViewNames } from '../db/view-names.ts';
 import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
-import { KnownNames, type Names } from './names.ts';
+import { KnownNames, type NameLookup } from './names.ts';
 import { type Attributes, attributesKey } from './policy/attributes.ts';
 
 interface Row {
@@ -30,7 +30,7 @@ export interface Viewer {
   readonly isAdmin: boolean;
   readonly attributes: Attributes;
   readonly links: Links;
-  readonly names: Names;
+  readonly names: NameLookup;
 }
 
 export interface View<R extends Row> {
@@ -44,7 +44,7 @@ export interface View<R extends Row> {
 }
 
 /** Who asks, as far as views care. */
-export type Asking = Omit<Viewer, 'names'>;
+export type ViewOptions = Omit<Viewer, 'names'>;
 
 interface Kept {
   readonly revision: number;
@@ -73,12 +73,12 @@ export class Rendered {
     return this.#bytes;
   }
 
-  async names(): Promise<Names> {
+  async names(): Promise<NameLookup> {
     return this.#names.at(await readViewNames(this.#database.reader));
   }
 
   /** The texts of the rows, in the order of the keys; a row that has gone meanwhile is left out. */
-  async texts<R extends Row>(view: View<R>, asking: Asking, keys: readonly Row[]): Promise<Buffer[]> {
+  async texts<R extends Row>(view: View<R>, asking: ViewOptions, keys: readonly Row[]): Promise<Buffer[]> {
     const names = await this.names();
     const shape = this.#shapeOf(view, asking, names);
     const missing: string[] = [];
@@ -94,7 +94,7 @@ export class Rendered {
 
   async #render<R extends Row>(
     view: View<R>,
-    asking: Asking,
+    asking: ViewOptions,
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, Buffer>> {
     const rows = await view.load(this.#database.read, ids);
@@ -113,8 +113,8 @@ export class Rendered {
   /** A number for each shape: short keys, and a client that asks under a thousand host names fills nothing for ever. */
   #shapeOf(
     view: Pick<View<Row>, 'name' | 'changesAt'>,
-    { version, isAdmin, attributes, links }: Asking,
-    { generation }: Names,
+    { version, isAdmin, attributes, links }: ViewOptions,
+    { generation }: NameLookup,
   ): number {
     const band = view.changesAt.findLastIndex((since) => since <= version);
     const text = `${view.name} ${band} ${isAdmin} ${attributesKey(attributes)} ${generation} ${links.prefix}`;

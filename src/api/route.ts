@@ -18,7 +18,7 @@ import type { RateLimit } from './rate-limit.ts';
 import type { Rendered } from './rendered.ts';
 
 /** One request on its way through a route. */
-export interface Call<Body = unknown, Name extends string = string> {
+export interface ApiCall<Body = unknown, Name extends string = string> {
   readonly desk: Desk;
   readonly caller: Caller;
   readonly version: Microversion;
@@ -64,7 +64,7 @@ export interface Route {
    * Resolves with the answer's body: an object is sent as JSON, a Buffer holds JSON already and is sent as it is,
    * undefined is an empty body.
    */
-  handle(call: Call): Promise<object | undefined>;
+  handle(call: ApiCall): Promise<object | undefined>;
 }
 
 /** `id` and `key` of `/volumes/:id/metadata/:key`. */
@@ -77,7 +77,7 @@ export type NamesIn<Path extends string> = Path extends `${string}:${infer Rest}
 interface RouteOver<Path extends string, S extends TSchema> extends Omit<Route, 'path' | 'body' | 'handle'> {
   readonly path: Path;
   readonly body?: Bodies<S>;
-  handle(call: Call<Static<S>, NamesIn<Path>>): Promise<object | undefined>;
+  handle(call: ApiCall<Static<S>, NamesIn<Path>>): Promise<object | undefined>;
 }
 
 /** A route whose handler knows the type of its body and the names in its path. */

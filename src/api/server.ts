@@ -22,7 +22,7 @@ import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
 import { parseBody } from './body.ts';
-import { type Admission, invitation } from './caller.ts';
+import { type Authenticate, invitation } from './caller.ts';
 import { connectionOptions, limitConnections } from './connections.ts';
 import { bodyText } from './decode.ts';
 import { type Destination, destinations } from './dispatch.ts';
@@ -51,7 +51,7 @@ export interface ApiDeps {
   /** Who may do what. Default: Cinder's rules. */
   readonly policy?: Policy;
   /** Who asks. */
-  readonly admit: Admission;
+  readonly admit: Authenticate;
   /** Told of each request while it is answered. */
   readonly requests?: RequestsInFlight;
   /** Adds an identity service of our own. */
@@ -161,7 +161,7 @@ function parsed(bytes: Uint8Array, done: (error: Error | null, body?: unknown) =
 
 interface Door {
   readonly config: ApiConfig;
-  readonly admit: Admission;
+  readonly admit: Authenticate;
   readonly requests: RequestsInFlight;
   readonly rate: RateLimit | undefined;
   readonly log: Log;
@@ -194,7 +194,7 @@ function receive(
     }
     done();
   };
-  let caller: ReturnType<Admission>;
+  let caller: ReturnType<Authenticate>;
   try {
     caller = place?.open ? NOBODY : admit(request.headers, request.id, request.raw);
   } catch (error) {

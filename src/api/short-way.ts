@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { uuid } from '../lib/clock.ts';
 import type { Log } from '../lib/logging.ts';
-import type { Admission } from './caller.ts';
+import type { Authenticate } from './caller.ts';
 import { JSON_TYPE } from './exchange.ts';
 import type { KeptAnswers } from './kept-answers.ts';
 import { type Microversion, requestedVersion, versionText } from './microversion.ts';
@@ -16,7 +16,7 @@ import type { RateLimit } from './rate-limit.ts';
 
 export interface ShortWayDeps {
   readonly answers: KeptAnswers;
-  readonly admit: Admission;
+  readonly admit: Authenticate;
   readonly rate: RateLimit | undefined;
   readonly log: Log;
 }

@@ -6,7 +6,7 @@ import type { Config } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { TokenSource } from '../model/token.ts';
 import { byToken } from './admission.ts';
-import { type Admission, callerOf } from './caller.ts';
+import { type Authenticate, callerOf } from './caller.ts';
 import { Guesses } from './identity/guesses.ts';
 import { addIdentity } from './identity/identity-routes.ts';
 import { IssuedTokens } from './identity/issued-tokens.ts';
@@ -15,7 +15,7 @@ import { baseOf } from './links.ts';
 import type { Policy } from './policy/policy.ts';
 
 export interface Strategy {
-  readonly admit: Admission;
+  readonly admit: Authenticate;
   /** Identity of our own, where there is one. */
   readonly addIdentity?: (app: FastifyInstance) => void;
 }
@@ -36,7 +36,7 @@ export function strategyOf(deps: StrategyDeps): Strategy {
   return deps.config.api.auth_strategy === 'local' ? local(deps) : { admit: callerOf };
 }
 
-function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: TokenSource): Admission {
+function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: TokenSource): Authenticate {
   const { auth_url: url = '', www_authenticate_uri: uri = url } = keystone;
   return byToken({
     source,

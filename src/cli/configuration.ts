@@ -11,7 +11,7 @@ import { parseConfig, readConfig } from '../lib/read-config.ts';
 export const DATA_DIRECTORY = 'pumice-data';
 export const CONFIG_NAME = 'pumice.toml';
 
-export interface Where {
+export interface ConfigFlags {
   readonly config?: string;
   readonly data?: string;
   readonly set: readonly string[];
@@ -35,7 +35,7 @@ export const withSet = (command: Command): Command =>
   );
 
 /** Rejects with `ConfigInvalid`. */
-export function configurationOf({ config, data, set }: Where): Config {
+export function configurationOf({ config, data, set }: ConfigFlags): Config {
   if (config !== undefined) return readConfig(config, [...placed(data), ...set]);
   const directory = data ?? DATA_DIRECTORY;
   const file = join(directory, CONFIG_NAME);

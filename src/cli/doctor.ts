@@ -9,7 +9,7 @@ import { DatabaseInUse, lockDatabase } from '../db/sqlite-lock.ts';
 import { pause } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config.ts';
 import { backends } from './checks/backends.ts';
-import type { Check, Finding, Patient } from './checks/check.ts';
+import type { DoctorCheck, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
 import { exports } from './checks/exports.ts';
 import { leftByFlows } from './checks/left-by-flows.ts';
@@ -19,12 +19,12 @@ import { pools } from './checks/pools.ts';
 import { quota } from './checks/quota.ts';
 import { transient } from './checks/transient.ts';
 import { upkeep } from './checks/upkeep.ts';
-import { configurationOf, type Where } from './configuration.ts';
+import { type ConfigFlags, configurationOf } from './configuration.ts';
+import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import type { Surroundings } from './surroundings.ts';
 import { printable, type Terminal, wrap } from './terminal.ts';
 
-export interface DoctorOptions extends Where {
+export interface DoctorOptions extends ConfigFlags {
   readonly repair?: boolean;
   readonly json?: boolean;
   /** Minutes. */
@@ -32,7 +32,7 @@ export interface DoctorOptions extends Where {
 }
 
 /** In the order of repair: dropped reservations change what quota usage should be. */
-const CHECKS: readonly Check[] = [
+const CHECKS: readonly DoctorCheck[] = [
   leftByFlows,
   quota,
   pools,
@@ -50,12 +50,12 @@ const AGAIN_MS = 250;
 const AGAIN_SLOW_MS = 6_000;
 
 /** What a check found, and what became of it. */
-export interface Report {
-  readonly check: Check;
+export interface CheckReport {
+  readonly check: DoctorCheck;
   readonly findings: readonly (Finding & { readonly repaired: boolean })[];
 }
 
-export async function doctor(options: DoctorOptions, around: Surroundings): Promise<number> {
+export async function doctor(options: DoctorOptions, around: CliContext): Promise<number> {
   const config = configurationOf(options);
   const db = await openDatabase(config.database.url, { as: 'tool' });
   try {
@@ -66,7 +66,7 @@ export async function doctor(options: DoctorOptions, around: Surroundings): Prom
       backends: await startBackends(config, around),
       signal: around.signal,
     };
-    const reports: Report[] = [];
+    const reports: CheckReport[] = [];
     for (const check of CHECKS) reports.push(await treated(check, patient, options.repair === true));
     const swept = options.repair ? await sweep(patient) : [];
     if (options.json) around.out.line(JSON.stringify(reportFacts(reports, swept), null, 2));
@@ -79,9 +79,9 @@ export async function doctor(options: DoctorOptions, around: Surroundings): Prom
 }
 
 /** What is wrong, or was; notes are not. */
-const counted = (reports: readonly Report[]) =>
+const counted = (reports: readonly CheckReport[]) =>
   reports.flatMap(({ findings }) => findings.filter(({ isNote }) => !isNote));
-function note({ told }: Check, patient: Patient, findings: readonly Finding[]): void {
+function note({ told }: DoctorCheck, patient: Patient, findings: readonly Finding[]): void {
   try {
     told?.(patient, findings);
   } catch {
@@ -90,7 +90,7 @@ function note({ told }: Check, patient: Patient, findings: readonly Finding[]): 
 }
 
 /** A directory that is missing is a finding; it is not made. */
-async function startBackends(config: Config, { driverOf, signal }: Surroundings): Promise<Patient['backends']> {
+async function startBackends(config: Config, { driverOf, signal }: CliContext): Promise<Patient['backends']> {
   return await Promise.all(
     config.enabled_backends.map(async (name) => {
       const driver = await driverOf({ ...(config.backends[name] as BackendConfig), create: false }, config);
@@ -104,7 +104,7 @@ async function startBackends(config: Config, { driverOf, signal }: Surroundings)
   );
 }
 
-async function treated(check: Check, patient: Patient, repair: boolean): Promise<Report> {
+async function treated(check: DoctorCheck, patient: Patient, repair: boolean): Promise<CheckReport> {
   const found = await confirmed(check, patient);
   const findings: (Finding & { repaired: boolean })[] = [];
   for (const finding of found) {
@@ -115,7 +115,7 @@ async function treated(check: Check, patient: Patient, repair: boolean): Promise
   return { check, findings };
 }
 
-async function confirmed(check: Check, patient: Patient): Promise<readonly Finding[]> {
+async function confirmed(check: DoctorCheck, patient: Patient): Promise<readonly Finding[]> {
   const first = await check.examine(patient);
   if (first.length === 0) return [];
   await pause(first.some(({ slow }) => slow) ? AGAIN_SLOW_MS : AGAIN_MS, patient.signal);
@@ -160,7 +160,7 @@ async function whileUnserved<T>(
 
 const TEXT_WIDTH = 110;
 
-export function reportLines(terminal: Terminal, reports: readonly Report[], swept: readonly string[]): string[] {
+export function reportLines(terminal: Terminal, reports: readonly CheckReport[], swept: readonly string[]): string[] {
   const lines = reports.flatMap(({ check, findings }) => [
     ...(findings.every(({ isNote }) => isNote) ? [`${terminal.paint('green', '✓')} ${check.wellSaid}`] : []),
     ...findings.flatMap((finding) => findingLines(terminal, finding)),
@@ -185,7 +185,7 @@ function summary(found: number, left: number, curable: number): string {
 
 function findingLines(
   terminal: Terminal,
-  { about, says, advice, remedy, repaired, isNote }: Report['findings'][number],
+  { about, says, advice, remedy, repaired, isNote }: CheckReport['findings'][number],
 ): string[] {
   const mark = isNote
     ? terminal.paint('dim', '·')
@@ -201,7 +201,7 @@ function findingLines(
   ];
 }
 
-function reportFacts(reports: readonly Report[], swept: readonly string[]) {
+function reportFacts(reports: readonly CheckReport[], swept: readonly string[]) {
   const all = reports.flatMap(({ check, findings }) => findings.map((finding) => ({ ...finding, check: check.name })));
   return {
     findings: all

@@ -4,17 +4,17 @@ import { DatabaseJournal } from '../db/journal.ts';
 import { type Holder, whatKeeps } from '../db/journal-holds.ts';
 import { type FlowQuery, type FlowRow, type FlowState, WAITING_LANE } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
-import { configurationOf, type Where } from './configuration.ts';
+import { type ConfigFlags, configurationOf } from './configuration.ts';
+import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { shortId } from './find-flow.ts';
 import { flowFacts } from './flow-facts.ts';
 import { percent } from './progress.ts';
-import type { Surroundings } from './surroundings.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
 import { age, between, roughly } from './times.ts';
 
-export interface ListOptions extends Where {
+export interface ListOptions extends ConfigFlags {
   readonly all?: boolean;
   readonly state?: FlowState;
   readonly resource?: string;
@@ -23,7 +23,7 @@ export interface ListOptions extends Where {
   readonly json?: boolean;
 }
 
-export async function listFlows(options: ListOptions, { out, err }: Surroundings): Promise<number> {
+export async function listFlows(options: ListOptions, { out, err }: CliContext): Promise<number> {
   const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
   try {
     const flows = await found(db, options);

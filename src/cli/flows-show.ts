@@ -7,21 +7,21 @@ import type { Story, ToldStep } from '../engine/story.ts';
 import { tellStory } from '../engine/story.ts';
 import { FLOWS } from '../flows/registry.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
-import { configurationOf, type Where } from './configuration.ts';
+import { type ConfigFlags, configurationOf } from './configuration.ts';
+import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { findFlow, shortId } from './find-flow.ts';
 import { storyFacts } from './flow-facts.ts';
 import { STYLES } from './flows-list.ts';
 import { bar, percent } from './progress.ts';
-import type { Surroundings } from './surroundings.ts';
 import { cut, printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
 import { age, between, clockTime, duration } from './times.ts';
 
-export interface ShowOptions extends Where {
+export interface ShowOptions extends ConfigFlags {
   readonly json?: boolean;
 }
 
-export async function showFlow(id: string, options: ShowOptions, { out }: Surroundings): Promise<number> {
+export async function showFlow(id: string, options: ShowOptions, { out }: CliContext): Promise<number> {
   const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
   try {
     const flow = await findFlow(db, id);

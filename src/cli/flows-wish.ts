@@ -9,13 +9,13 @@ import { DatabaseJournal } from '../db/journal.ts';
 import { whatKeeps } from '../db/journal-holds.ts';
 import type { FlowRow, Wish } from '../engine/journal.ts';
 import { pause } from '../lib/clock.ts';
-import { configurationOf, type Where } from './configuration.ts';
+import { type ConfigFlags, configurationOf } from './configuration.ts';
+import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
 import { findFlow } from './find-flow.ts';
 import { flowFacts } from './flow-facts.ts';
-import type { Surroundings } from './surroundings.ts';
 
-export interface WishOptions extends Where {
+export interface WishOptions extends ConfigFlags {
   readonly reason?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -23,7 +23,7 @@ export interface WishOptions extends Where {
 
 const POLL_MS = 200;
 
-export async function wishOfFlow(wish: Wish, id: string, options: WishOptions, around: Surroundings): Promise<number> {
+export async function wishOfFlow(wish: Wish, id: string, options: WishOptions, around: CliContext): Promise<number> {
   const { out, signal } = around;
   const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
   try {

@@ -7,10 +7,10 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { hashPassword } from '../lib/password.ts';
+import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
-import type { Surroundings } from './surroundings.ts';
 
-export async function passwd({ out, err, signal }: Surroundings): Promise<number> {
+export async function passwd({ out, err, signal }: CliContext): Promise<number> {
   const typed = process.stdin.isTTY;
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: typed });

@@ -5,11 +5,11 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Wish } from '../engine/journal.ts';
 import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
+import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import type { Surroundings } from './surroundings.ts';
 
 /** Resolves with the exit code. */
-export async function run(argv: readonly string[], around: Surroundings): Promise<number> {
+export async function run(argv: readonly string[], around: CliContext): Promise<number> {
   let exitCode: number = EXIT.ok;
   const program = commands(around, (code) => {
     exitCode = code;
@@ -28,7 +28,7 @@ const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the doctor found something, 70 ended by an error that
 nobody caught, 75 PostgreSQL cannot be reached or was lost (serve again), 130 interrupted.`;
 
-function commands(around: Surroundings, exit: (code: number) => void): Command {
+function commands(around: CliContext, exit: (code: number) => void): Command {
   const program = new Command('pumice')
     .description('Block storage that cannot be sunk: OpenStack’s Block Storage API v3, every operation a durable flow.')
     .version(around.version)
@@ -77,7 +77,7 @@ function commands(around: Surroundings, exit: (code: number) => void): Command {
   return program;
 }
 
-function addFlows(program: Command, around: Surroundings, exit: (code: number) => void): void {
+function addFlows(program: Command, around: CliContext, exit: (code: number) => void): void {
   const flows = program
     .command('flows')
     .description('look at flows, and say what is to become of them; works while a server runs, and without one');

@@ -1,10 +1,10 @@
 /** `pumice serve`: the service, until it is asked to end. */
 import { createLog } from '../lib/logging.ts';
-import { configurationOf, type Where } from './configuration.ts';
+import { type ConfigFlags, configurationOf } from './configuration.ts';
+import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import type { Surroundings } from './surroundings.ts';
 
-export async function serve(options: Where, around: Surroundings): Promise<number> {
+export async function serve(options: ConfigFlags, around: CliContext): Promise<number> {
   const config = configurationOf(options);
   const log = createLog({ level: config.log.level, fields: { node: config.node_name } });
   const running = await around.serve(config, log);

@@ -6,14 +6,14 @@ import { join, relative } from 'node:path';
 import type { EngineEvent } from '../engine/events.ts';
 import { createLog, type Log, logTo } from '../lib/logging.ts';
 import { DATA_DIRECTORY } from './configuration.ts';
+import type { CliContext, Running } from './context.ts';
 import { demonstrate } from './demo/demonstrate.ts';
 import { FlowPicture } from './demo/flow-picture.ts';
 import { nextLines } from './demo/next-lines.ts';
 import { EXIT } from './exit-codes.ts';
-import type { Running, Surroundings } from './surroundings.ts';
 import { prepareTrial } from './trial-directory.ts';
 
-export interface StartOptions {
+export interface StartCommandOptions {
   readonly data: string;
   readonly port?: number;
   readonly host?: string;
@@ -23,7 +23,7 @@ export interface StartOptions {
 
 const LOG_NAME = 'pumice.log';
 
-export async function start(options: StartOptions, around: Surroundings): Promise<number> {
+export async function start(options: StartCommandOptions, around: CliContext): Promise<number> {
   const { out, err, signal } = around;
   const config = prepareTrial(options.data, overrides(options));
   const logFile = join(config.data_directory, LOG_NAME);
@@ -67,7 +67,7 @@ export async function start(options: StartOptions, around: Surroundings): Promis
 /** As a shell wants it. */
 const quoted = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
 
-function overrides({ port, host, set }: StartOptions): string[] {
+function overrides({ port, host, set }: StartCommandOptions): string[] {
   return [
     ...(port === undefined ? [] : [`api.port=${port}`]),
     ...(host === undefined ? [] : [`api.host=${host}`]),
@@ -94,7 +94,7 @@ function backendsLine({ desk }: Running): string {
     .join(', ');
 }
 
-function tellFailure(error: unknown, err: Surroundings['err'], log: Log, logFile: string): void {
+function tellFailure(error: unknown, err: CliContext['err'], log: Log, logFile: string): void {
   log.error({ err: error }, 'the demonstration failed');
   err.line();
   err.line(`The demonstration stopped: ${error instanceof Error ? error.message : String(error)}`);

@@ -35,7 +35,7 @@ export interface GlanceOptions {
   readonly credentials?: Credentials;
 }
 
-interface Call {
+interface DownloadCall {
   readonly signal: AbortSignal;
   progress(fraction: number): void;
 }
@@ -88,7 +88,11 @@ export class GlanceImages implements ImageStore {
     return null;
   }
 
-  async fetch(image: Image, path: string, call: Call): Promise<{ readonly path: string; readonly temporary: boolean }> {
+  async fetch(
+    image: Image,
+    path: string,
+    call: DownloadCall,
+  ): Promise<{ readonly path: string; readonly temporary: boolean }> {
     call.signal.throwIfAborted();
     await mkdir(dirname(path), { recursive: true });
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
@@ -114,7 +118,7 @@ export class GlanceImages implements ImageStore {
   }
 
   /** Fetches what the file lacks. */
-  async #complete(file: FileHandle, path: string, image: Image, call: Call): Promise<void> {
+  async #complete(file: FileHandle, path: string, image: Image, call: DownloadCall): Promise<void> {
     const total = image.sizeBytes;
     if (total === null) throw new ImageCopyFailure(`The image service does not say how large image ${image.id} is.`);
     const begun = (await file.stat()).size;
@@ -136,7 +140,7 @@ export class GlanceImages implements ImageStore {
   }
 
   /** One request, for what follows. */
-  async #receive(file: FileHandle, reach: Reach, image: Image, call: Call): Promise<void> {
+  async #receive(file: FileHandle, reach: Reach, image: Image, call: DownloadCall): Promise<void> {
     const wanted = {
       accept: 'application/octet-stream',
       ...(reach.bytes > 0 ? { range: `bytes=${reach.bytes}-` } : {}),
@@ -191,7 +195,13 @@ function startOf(answer: Answer, { bytes, total }: Reach, id: string): number {
   throw refusal(id, status);
 }
 
-async function writeBody(file: FileHandle, reach: Reach, answer: Answer, image: Image, call: Call): Promise<void> {
+async function writeBody(
+  file: FileHandle,
+  reach: Reach,
+  answer: Answer,
+  image: Image,
+  call: DownloadCall,
+): Promise<void> {
   for await (const chunk of answer.body()) {
     if (reach.bytes + chunk.length > reach.total)
       throw new ImageCopyFailure(`The image service sends more of image ${image.id} than it announced.`);

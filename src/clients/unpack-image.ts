@@ -17,7 +17,7 @@ export interface UnpackLimits {
   readonly timeoutMs: number;
 }
 
-interface Call {
+interface UnpackCall {
   readonly signal: AbortSignal;
   progress(fraction: number): void;
 }
@@ -31,7 +31,12 @@ const LEFT_TO_OTHERS = 0.05;
  * Unpacks the gzip file `source` into `target`, whatever was there. Rejects with `ImageUnacceptable` when it is no gzip file,
  * is damaged or cut short, with `ImageTooBig` beyond a limit or where room is short; then `target` is gone.
  */
-export async function unpackImage(source: string, target: string, limits: UnpackLimits, call: Call): Promise<void> {
+export async function unpackImage(
+  source: string,
+  target: string,
+  limits: UnpackLimits,
+  call: UnpackCall,
+): Promise<void> {
   const deadline = AbortSignal.timeout(limits.timeoutMs);
   const signal = AbortSignal.any([call.signal, deadline]);
   try {
@@ -59,7 +64,7 @@ async function unpack(
   file: FileHandle,
   path: string,
   { most }: UnpackLimits,
-  { signal, progress }: Call,
+  { signal, progress }: UnpackCall,
 ): Promise<void> {
   const { size } = await packed.stat();
   const { buffer: head, bytesRead } = await packed.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);

@@ -13,7 +13,7 @@ import type { Tables } from './schema.ts';
 
 export type Value = string | number | boolean | null;
 
-export type Filter<Field extends string> =
+export type ListFilter<Field extends string> =
   | { readonly is: 'equal'; readonly field: Field; readonly value: Value }
   /** Null among the values finds rows that have none. */
   | { readonly is: 'in'; readonly field: Field; readonly values: readonly Value[] }
@@ -24,7 +24,7 @@ export type Filter<Field extends string> =
   | { readonly is: 'compare'; readonly field: Field; readonly op: Comparison; readonly value: string | number }
   /** Of a field that is an object of text. Null: the key is there and has no value. */
   | { readonly is: 'entry'; readonly field: Field; readonly key: string; readonly value: string | null }
-  | { readonly is: 'any-of'; readonly filters: readonly Filter<Field>[] };
+  | { readonly is: 'any-of'; readonly filters: readonly ListFilter<Field>[] };
 
 export type Comparison = 'gt' | 'gte' | 'eq' | 'neq' | 'lt' | 'lte';
 
@@ -34,7 +34,7 @@ export interface SortKey<Field extends string> {
 }
 
 export interface ListQuery<Field extends string> {
-  readonly filters?: readonly Filter<Field>[];
+  readonly filters?: readonly ListFilter<Field>[];
   /** Default: newest first. */
   readonly sort?: readonly SortKey<Field>[];
   /** The id of the last row of the page before. */
@@ -48,7 +48,7 @@ const OPERATORS = { gt: '>', gte: '>=', eq: '=', neq: '<>', lt: '<', lte: '<=' }
 export function matches<Model, Row>(
   db: Kysely<Tables>,
   columns: Columns<Model, Row>,
-  filters: readonly Filter<keyof Model & string>[],
+  filters: readonly ListFilter<keyof Model & string>[],
 ): RawBuilder<boolean> {
   const conditions = filters.map((filter) => {
     if (filter.is !== 'any-of') return condition(db, columns[filter.field] as Column<never>, filter);
@@ -58,7 +58,7 @@ export function matches<Model, Row>(
   return conditions.length === 0 ? sql<boolean>`1 = 1` : sql<boolean>`${sql.join(conditions, sql` AND `)}`;
 }
 
-type OneFilter = Exclude<Filter<string>, { readonly is: 'any-of' }>;
+type OneFilter = Exclude<ListFilter<string>, { readonly is: 'any-of' }>;
 
 function condition(db: Kysely<Tables>, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
   const ref = column.found === undefined ? sql.ref(column.name) : sql.raw<unknown>(column.found);

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import { MessageNotFound } from '../model/errors.ts';
 import { type Columns, is } from './columns.ts';
-import type { Filter, ListQuery } from './list-query.ts';
+import type { ListFilter, ListQuery } from './list-query.ts';
 import { type Listing, page } from './pages.ts';
 import type { MessageTable, Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
@@ -21,7 +21,7 @@ export interface Message {
   readonly expiresAt: Timestamp;
 }
 
-export type NewMessage = Omit<Message, 'id' | 'createdAt'>;
+export type NewMessageRow = Omit<Message, 'id' | 'createdAt'>;
 export type MessageField = keyof Message;
 
 const columns: Columns<Message, MessageTable> = {
@@ -43,7 +43,7 @@ const listing: Listing<Message, MessageTable> = {
   notFound: (id) => new MessageNotFound(id),
 };
 
-export async function insertMessage({ db }: Tx, message: NewMessage): Promise<string> {
+export async function insertMessage({ db }: Tx, message: NewMessageRow): Promise<string> {
   const id = uuid();
   await db
     .insertInto('message')
@@ -75,7 +75,7 @@ export async function findMessage(db: Kysely<Tables>, id: string): Promise<Messa
 
 /** Rejects with `MessageNotFound` when the marker names none. */
 export async function listMessages(db: Kysely<Tables>, query: ListQuery<MessageField>): Promise<Message[]> {
-  const unexpired: Filter<MessageField> = { is: 'compare', field: 'expiresAt', op: 'gt', value: now() };
+  const unexpired: ListFilter<MessageField> = { is: 'compare', field: 'expiresAt', op: 'gt', value: now() };
   return (await page(db, listing, { ...query, filters: [...(query.filters ?? []), unexpired] })).map(toMessage);
 }
 

@@ -3,8 +3,8 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Columns } from './columns.ts';
 import {
   comesAfter,
-  type Filter,
   joined,
+  type ListFilter,
   type ListQuery,
   matches,
   orderBy,
@@ -64,7 +64,7 @@ export async function pageKeys<Model extends Listed, Row>(
 export async function count<Model extends Listed, Row>(
   db: Kysely<Tables>,
   listing: Listing<Model, Row>,
-  filters: readonly Filter<Fields<Model>>[],
+  filters: readonly ListFilter<Fields<Model>>[],
 ): Promise<number> {
   const { table, columns } = listing;
   const { rows } = await sql<{ count: number }>`
@@ -99,7 +99,7 @@ async function findMarker<Model extends Listed, Row>(
   db: Kysely<Tables>,
   { table, columns, notFound }: Listing<Model, Row>,
   id: string,
-  filters: readonly Filter<Fields<Model>>[],
+  filters: readonly ListFilter<Fields<Model>>[],
 ): Promise<Readonly<Record<string, unknown>>> {
   const scope = filters.filter((filter) => filter.is === 'equal' && filter.field === 'projectId');
   const { rows } = await sql<Record<string, unknown>>`

@@ -6,7 +6,7 @@ import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts'
 import type { SnapshotStatus } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
 import { type Columns, elsewhere, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
-import { type Filter, type ListQuery, matches } from './list-query.ts';
+import { type ListFilter, type ListQuery, matches } from './list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
 import type { SnapshotTable, Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
@@ -113,7 +113,7 @@ export interface SnapshotMove {
   readonly from: readonly SnapshotStatus[] | 'any';
   readonly to: SnapshotStatus;
   /** Also asked of the row. */
-  readonly if?: readonly Filter<keyof Snapshot>[];
+  readonly if?: readonly ListFilter<keyof Snapshot>[];
   /** Also written, when it moves. */
   readonly set?: Omit<SnapshotPatch, 'status'>;
 }
@@ -146,7 +146,7 @@ export function listSnapshotKeys(db: Kysely<Tables>, query: ListQuery<SnapshotFi
   return pageKeys(db, listing, query);
 }
 
-export function countSnapshots(db: Kysely<Tables>, filters: readonly Filter<SnapshotField>[]): Promise<number> {
+export function countSnapshots(db: Kysely<Tables>, filters: readonly ListFilter<SnapshotField>[]): Promise<number> {
   return count(db, listing, filters);
 }
 

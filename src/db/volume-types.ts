@@ -9,7 +9,7 @@ import {
   type VolumeTypePatch,
 } from '../model/volume-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './columns.ts';
-import type { Filter, ListQuery } from './list-query.ts';
+import type { ListFilter, ListQuery } from './list-query.ts';
 import { count, type Listing, page } from './pages.ts';
 import type { Tables, VolumeTypeTable } from './schema.ts';
 import type { Tx } from './writer.ts';
@@ -116,11 +116,11 @@ export interface VolumeTypeQuery extends ListQuery<VolumeTypeField> {
 export async function listVolumeTypes(db: Kysely<Tables>, query: VolumeTypeQuery = {}): Promise<VolumeType[]> {
   if (query.visibleTo === undefined) return (await page(db, listing, query)).map(toVolumeType);
   const visible = await visibleTypes(db, query.visibleTo);
-  const filters: Filter<VolumeTypeField>[] = [...(query.filters ?? []), { is: 'in', field: 'id', values: visible }];
+  const filters: ListFilter<VolumeTypeField>[] = [...(query.filters ?? []), { is: 'in', field: 'id', values: visible }];
   return (await page(db, listing, { ...query, filters })).map(toVolumeType);
 }
 
-export function countVolumeTypes(db: Kysely<Tables>, filters: readonly Filter<VolumeTypeField>[]): Promise<number> {
+export function countVolumeTypes(db: Kysely<Tables>, filters: readonly ListFilter<VolumeTypeField>[]): Promise<number> {
   return count(db, listing, filters);
 }
 

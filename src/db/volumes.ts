@@ -5,7 +5,7 @@ import { VolumeNotFound } from '../model/errors.ts';
 import type { AttachStatus, VolumeStatus } from '../model/status.ts';
 import type { NewVolume, Volume, VolumePatch } from '../model/volume.ts';
 import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
-import { type Filter, type ListQuery, matches } from './list-query.ts';
+import { type ListFilter, type ListQuery, matches } from './list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
 import type { Tables, VolumeTable } from './schema.ts';
 import type { Tx } from './writer.ts';
@@ -126,7 +126,7 @@ export interface VolumeMove {
   /** Keeps the status it leaves, for a way back. */
   readonly remember?: boolean;
   /** Also asked of the row. */
-  readonly if?: readonly Filter<VolumeField>[];
+  readonly if?: readonly ListFilter<VolumeField>[];
   readonly withoutSnapshots?: boolean;
   readonly attachStatusNot?: AttachStatus;
   /** Nobody can reach it, nor is about to. */
@@ -187,7 +187,7 @@ export function listVolumeKeys(db: Kysely<Tables>, query: ListQuery<VolumeField>
   return pageKeys(db, listing, query);
 }
 
-export function countVolumes(db: Kysely<Tables>, filters: readonly Filter<VolumeField>[]): Promise<number> {
+export function countVolumes(db: Kysely<Tables>, filters: readonly ListFilter<VolumeField>[]): Promise<number> {
   return count(db, listing, filters);
 }
 
@@ -200,7 +200,7 @@ export interface VolumeSummary {
 
 export async function summarizeVolumes(
   db: Kysely<Tables>,
-  filters: readonly Filter<VolumeField>[],
+  filters: readonly ListFilter<VolumeField>[],
 ): Promise<VolumeSummary> {
   const where = matches(db, columns, filters);
   const totals = await db

@@ -99,7 +99,7 @@ export class Writer {
     return new Promise((resolve, reject) => {
       if (this.#closing.signal.aborted) return reject(this.#closing.signal.reason);
       this.#units += 1;
-      this.#queue.push(new Job(unit, { resolve: resolve as Caller['resolve'], reject }));
+      this.#queue.push(new Job(unit, { resolve: resolve as Waiter['resolve'], reject }));
       this.#running ??= this.#drain();
     });
   }
@@ -229,22 +229,22 @@ interface Entry {
   readonly told: (result: unknown) => void;
 }
 
-interface Caller {
+interface Waiter {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Outcome = { readonly value: unknown; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
+type Result = { readonly value: unknown; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
 
 /** A unit and who waits for it. */
 class Job {
   /** What its last run handed over. */
   entries: readonly Entry[] = [];
   readonly #unit: Unit<unknown>;
-  readonly #caller: Caller;
-  #outcome: Outcome | undefined;
+  readonly #caller: Waiter;
+  #outcome: Result | undefined;
 
-  constructor(unit: Unit<unknown>, caller: Caller) {
+  constructor(unit: Unit<unknown>, caller: Waiter) {
     this.#unit = unit;
     this.#caller = caller;
   }

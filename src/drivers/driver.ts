@@ -20,7 +20,7 @@ import type { PoolStats } from '../model/backend.ts';
 import type { Exported, ExportRef } from './exporter.ts';
 
 /** How a call is watched and stopped. */
-export interface Call {
+export interface DriverCall {
   readonly signal: AbortSignal;
   /** 0…1 of a long copy. Safe to call often; the engine thins it out. */
   progress(fraction: number): void;
@@ -108,15 +108,15 @@ export interface VolumeDriver {
   /** One report a pool. Rejects when the backend does not answer. */
   stats(signal: AbortSignal): Promise<readonly PoolStats[]>;
 
-  createVolume(volume: VolumeRef, call: Call): Promise<ModelUpdate>;
+  createVolume(volume: VolumeRef, call: DriverCall): Promise<ModelUpdate>;
   /** A volume with the snapshot's content; grown to `volume.sizeGiB` when that is larger. */
-  createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: Call): Promise<ModelUpdate>;
-  createClonedVolume(volume: VolumeRef, source: VolumeRef, call: Call): Promise<ModelUpdate>;
+  createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
+  createClonedVolume(volume: VolumeRef, source: VolumeRef, call: DriverCall): Promise<ModelUpdate>;
   /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
   cloneImage(
     volume: VolumeRef,
     image: ImageFile,
-    call: Call,
+    call: DriverCall,
   ): Promise<{ readonly cloned: boolean; readonly model: ModelUpdate }>;
   /**
    * Fills a volume that `createVolume` made. The volume keeps its size; its whole content is the image's, then zeroes.
@@ -124,22 +124,22 @@ export interface VolumeDriver {
    * Rejects with `ImageUnacceptable` (it is of another format, names another file, or has lost a part), `ImageTooBig`,
    * `ImageCopyFailure`.
    */
-  copyImageToVolume(volume: VolumeRef, image: ImageFile, call: Call): Promise<void>;
+  copyImageToVolume(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<void>;
   /** Rejects with `VolumeIsBusy` before anything was destroyed. */
-  deleteVolume(volume: VolumeRef, call: Call): Promise<void>;
+  deleteVolume(volume: VolumeRef, call: DriverCall): Promise<void>;
   /** Only ever grows; equal is done. Who has it attached sees the new size. */
-  extendVolume(volume: VolumeRef, newSizeGiB: number, call: Call): Promise<void>;
+  extendVolume(volume: VolumeRef, newSizeGiB: number, call: DriverCall): Promise<void>;
 
-  createSnapshot(snapshot: SnapshotRef, call: Call): Promise<ModelUpdate>;
-  deleteSnapshot(snapshot: SnapshotRef, call: Call): Promise<void>;
+  createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
+  deleteSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<void>;
 
   /**
    * Opens the volume to one attachment's connector, and says how it is reached. What is there and not as wanted is made
    * anew. Rejects with `InvalidConnector`.
    */
-  ensureExport(wanted: ExportRef, call: Call): Promise<ConnectionInfo>;
+  ensureExport(wanted: ExportRef, call: DriverCall): Promise<ConnectionInfo>;
   /** When it resolves, nobody reaches the volume through this attachment any more: sessions are ended, not only refused. */
-  removeExport(attachmentId: string, call: Call): Promise<void>;
+  removeExport(attachmentId: string, call: DriverCall): Promise<void>;
   /** What is exported now; nothing of it, maybe, after whatever serves it has died. */
   listExports(signal: AbortSignal): Promise<readonly Exported[]>;
 
@@ -150,12 +150,12 @@ export interface VolumeDriver {
    * taken only if `unmanage` left it there, else `ManageExistingAlreadyManaged`. Its bytes stay as they are. With the same
    * arguments it takes back what `unmanage` gave, under whichever name that is now.
    */
-  manageExisting(volume: VolumeRef, ref: ManageRef | null, call: Call): Promise<ModelUpdate>;
+  manageExisting(volume: VolumeRef, ref: ManageRef | null, call: DriverCall): Promise<ModelUpdate>;
   /** Gives back: the object gets the name it had (`ref`), or keeps ours when that is taken or `ref` is null. */
-  unmanage(volume: VolumeRef, ref: ManageRef | null, call: Call): Promise<void>;
+  unmanage(volume: VolumeRef, ref: ManageRef | null, call: DriverCall): Promise<void>;
   manageExistingSnapshotGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
-  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: Call): Promise<ModelUpdate>;
-  unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: Call): Promise<void>;
+  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: DriverCall): Promise<ModelUpdate>;
+  unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: DriverCall): Promise<void>;
   /** What could be managed; `known` holds the full names that rows own. */
   listManageable(
     kind: 'volume' | 'snapshot',

@@ -13,7 +13,7 @@ import { copyFile, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause, uuid } from '../lib/clock.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
-import type { Call } from './driver.ts';
+import type { DriverCall } from './driver.ts';
 import { errno } from './file-errors.ts';
 import { removeIfThere } from './publish.ts';
 
@@ -57,7 +57,7 @@ export async function reflink(exec: Exec, source: string, target: string, signal
 }
 
 /** Copies data and leaves out holes and zeroes. Progress is what the target has come to occupy. */
-export async function sparseCopy(exec: Exec, source: string, target: string, call: Call): Promise<void> {
+export async function sparseCopy(exec: Exec, source: string, target: string, call: DriverCall): Promise<void> {
   const total = (await stat(source)).blocks;
   const ended = new AbortController();
   const watching = watchBlocks(target, total, call, ended.signal);
@@ -72,7 +72,7 @@ export async function sparseCopy(exec: Exec, source: string, target: string, cal
   }
 }
 
-async function watchBlocks(target: string, total: number, call: Call, ended: AbortSignal): Promise<void> {
+async function watchBlocks(target: string, total: number, call: DriverCall, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {
     await pause(POLL_MS, ended).catch(() => {});
     const blocks = await stat(target).then(

@@ -13,7 +13,7 @@ import type { Exec } from '../lib/exec.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../model/errors.ts';
 import type { BackendDirectory } from './backend-directory.ts';
 import { CopySlots } from './copy-slots.ts';
-import type { Call } from './driver.ts';
+import type { DriverCall } from './driver.ts';
 import { COPY_LIMIT_MS, canReflink, isReflinkProbe, reflink, sparseCopy, syncFile } from './file-copy.ts';
 import { errno, translated } from './file-errors.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
@@ -170,7 +170,7 @@ export class FileStore {
   }
 
   /** The content of the file `source` into the empty one at `path`, synced, then zeroes up to `bytes`. */
-  async copy(source: string, sourceGiB: number, path: string, bytes: number, call: Call): Promise<void> {
+  async copy(source: string, sourceGiB: number, path: string, bytes: number, call: DriverCall): Promise<void> {
     const sourceBytes = await this.demand(source, sourceGiB);
     if (!(await this.share(this.path(source), path, call.signal))) {
       const bytes = (await stat(this.path(source))).blocks * 512;

@@ -25,7 +25,7 @@ import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput } from '.
 import { BackendDirectory } from './backend-directory.ts';
 import type {
   BackendObject,
-  Call,
+  DriverCall,
   DriverCapabilities,
   ImageFile,
   ManageableObject,
@@ -143,7 +143,7 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  createVolume(volume: VolumeRef, { signal }: Call): Promise<ModelUpdate> {
+  createVolume(volume: VolumeRef, { signal }: DriverCall): Promise<ModelUpdate> {
     return this.#store.doing(`create volume ${volume.id}`, signal, async () => {
       const bytes = volume.sizeGiB * GIB;
       await this.#store.make(this.#volume(volume), volume.sizeGiB, signal, (path) => setLength(path, bytes));
@@ -151,14 +151,14 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: Call): Promise<ModelUpdate> {
+  createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate> {
     const doing = `create volume ${volume.id} from snapshot ${snapshot.id}`;
     return this.#store.doing(doing, call.signal, () =>
       this.#copyToVolume(volume, this.#snapshot(snapshot), snapshot.sizeGiB, call),
     );
   }
 
-  createClonedVolume(volume: VolumeRef, source: VolumeRef, call: Call): Promise<ModelUpdate> {
+  createClonedVolume(volume: VolumeRef, source: VolumeRef, call: DriverCall): Promise<ModelUpdate> {
     const doing = `create volume ${volume.id} from volume ${source.id}`;
     return this.#store.doing(doing, call.signal, () =>
       this.#copyToVolume(volume, this.#volume(source), source.sizeGiB, call),
@@ -166,7 +166,7 @@ export class FileDriver implements VolumeDriver {
   }
 
   /** Only a raw image on the backend's own file system can be shared instead of copied. */
-  cloneImage(volume: VolumeRef, image: ImageFile, call: Call): Promise<{ cloned: boolean; model: ModelUpdate }> {
+  cloneImage(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<{ cloned: boolean; model: ModelUpdate }> {
     return this.#store.doing(`clone an image into volume ${volume.id}`, call.signal, async () => {
       const path = resolve(image.path);
       const sharable =
@@ -180,7 +180,7 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  copyImageToVolume(volume: VolumeRef, image: ImageFile, call: Call): Promise<void> {
+  copyImageToVolume(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<void> {
     return this.#store.doing(`copy an image to volume ${volume.id}`, call.signal, async () => {
       const full = this.#volume(volume);
       await this.#store.demand(full, volume.sizeGiB);
@@ -197,20 +197,20 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  deleteVolume(volume: VolumeRef, { signal }: Call): Promise<void> {
+  deleteVolume(volume: VolumeRef, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`delete volume ${volume.id}`, signal, () =>
       this.#store.remove(this.#volume(volume), signal),
     );
   }
 
-  extendVolume(volume: VolumeRef, newSizeGiB: number, { signal }: Call): Promise<void> {
+  extendVolume(volume: VolumeRef, newSizeGiB: number, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`extend volume ${volume.id}`, signal, async () => {
       await this.#store.grow(this.#volume(volume), newSizeGiB, signal);
       await this.#exports.grown(this.localPath(volume), signal);
     });
   }
 
-  ensureExport(wanted: ExportRef, { signal }: Call): Promise<ConnectionInfo> {
+  ensureExport(wanted: ExportRef, { signal }: DriverCall): Promise<ConnectionInfo> {
     const { volume } = wanted;
     return this.#store.doing(`export volume ${volume.id}`, signal, async () => {
       const full = this.#volume(volume);
@@ -219,7 +219,7 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  removeExport(attachmentId: string, { signal }: Call): Promise<void> {
+  removeExport(attachmentId: string, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`remove the export of attachment ${attachmentId}`, signal, () =>
       this.#exports.remove(attachmentId, signal),
     );
@@ -229,7 +229,7 @@ export class FileDriver implements VolumeDriver {
     return this.#store.doing('list exports', signal, () => this.#exports.list(signal));
   }
 
-  createSnapshot(snapshot: SnapshotRef, call: Call): Promise<ModelUpdate> {
+  createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate> {
     const source = (): string => this.#names.of('volume', snapshot.volumeId);
     return this.#store.doing(`create snapshot ${snapshot.id}`, call.signal, async () => {
       await this.#store.make(this.#snapshot(snapshot), snapshot.sizeGiB, call.signal, (path) =>
@@ -239,7 +239,7 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  deleteSnapshot(snapshot: SnapshotRef, { signal }: Call): Promise<void> {
+  deleteSnapshot(snapshot: SnapshotRef, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`delete snapshot ${snapshot.id}`, signal, () =>
       this.#store.remove(this.#snapshot(snapshot), signal),
     );
@@ -255,27 +255,27 @@ export class FileDriver implements VolumeDriver {
     return this.manageExistingGetSize(ref, signal);
   }
 
-  manageExisting(volume: VolumeRef, ref: ManageRef | null, { signal }: Call): Promise<ModelUpdate> {
+  manageExisting(volume: VolumeRef, ref: ManageRef | null, { signal }: DriverCall): Promise<ModelUpdate> {
     return this.#store.doing(`manage volume ${volume.id}`, signal, async () => {
       await takeOver(this.#store, { ref, full: this.#volume(volume), sizeGiB: volume.sizeGiB }, signal);
       return {};
     });
   }
 
-  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, { signal }: Call): Promise<ModelUpdate> {
+  manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, { signal }: DriverCall): Promise<ModelUpdate> {
     return this.#store.doing(`manage snapshot ${snapshot.id}`, signal, async () => {
       await takeOver(this.#store, { ref, full: this.#snapshot(snapshot), sizeGiB: snapshot.sizeGiB }, signal);
       return {};
     });
   }
 
-  unmanage(volume: VolumeRef, ref: ManageRef | null, { signal }: Call): Promise<void> {
+  unmanage(volume: VolumeRef, ref: ManageRef | null, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`unmanage volume ${volume.id}`, signal, () =>
       giveBack(this.#store, this.#volume(volume), ref),
     );
   }
 
-  unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, { signal }: Call): Promise<void> {
+  unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`unmanage snapshot ${snapshot.id}`, signal, () =>
       giveBack(this.#store, this.#snapshot(snapshot), ref),
     );
@@ -321,7 +321,7 @@ export class FileDriver implements VolumeDriver {
     return this.#store.doing('sweep the backend', signal, () => this.#store.sweep(busy, signal));
   }
 
-  async #copyToVolume(volume: VolumeRef, source: string, sourceGiB: number, call: Call): Promise<ModelUpdate> {
+  async #copyToVolume(volume: VolumeRef, source: string, sourceGiB: number, call: DriverCall): Promise<ModelUpdate> {
     if (volume.sizeGiB < sourceGiB)
       throw new InvalidInput(`Volume ${volume.id} is smaller than its source, ${source}.`);
     await this.#store.make(this.#volume(volume), volume.sizeGiB, call.signal, (path) =>

@@ -17,7 +17,7 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { ImageCopyFailure, ImageUnacceptable } from '../model/errors.ts';
-import type { Call, ImageFile } from './driver.ts';
+import type { DriverCall, ImageFile } from './driver.ts';
 import { errno } from './file-errors.ts';
 import { type ImageFacts, readImage } from './images/read-image.ts';
 
@@ -69,7 +69,7 @@ export async function convert(
   image: ImageFile,
   target: string,
   limits: ConversionLimits,
-  call: Call,
+  call: DriverCall,
 ): Promise<void> {
   const onOutput = (text: string): void => {
     const fraction = parseProgress(text);

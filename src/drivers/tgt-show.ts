@@ -12,20 +12,20 @@ export interface Target {
   readonly tid: number;
   readonly name: string;
   /** Initiators that are logged in. One that has been ended is shown until all it had sent is done. */
-  readonly sessions: readonly Session[];
-  readonly units: readonly Unit[];
+  readonly sessions: readonly IscsiSession[];
+  readonly units: readonly LogicalUnit[];
   readonly accounts: readonly string[];
   /** Initiators that may log in. */
   readonly initiators: readonly string[];
 }
 
-export interface Session {
+export interface IscsiSession {
   readonly id: number;
   readonly initiator: string;
   readonly connections: readonly number[];
 }
 
-export interface Unit {
+export interface LogicalUnit {
   readonly lun: number;
   readonly scsiId: string;
   readonly online: boolean;
@@ -68,7 +68,7 @@ export function parsePortals(text: string): string[] {
   return text.split('\n').flatMap((line) => /^Portal: (\S+),\d+$/.exec(line.trim())?.[1] ?? []);
 }
 
-function session({ head, body }: Block): Session {
+function session({ head, body }: Block): IscsiSession {
   const lines = body.map((line) => splitOnce(line.trim()));
   return {
     id: Number(splitOnce(head)[1]),
@@ -77,7 +77,7 @@ function session({ head, body }: Block): Session {
   };
 }
 
-function unit({ head, body }: Block): Unit {
+function unit({ head, body }: Block): LogicalUnit {
   const facts = new Map(body.map((line) => splitOnce(line.trim())));
   return {
     lun: Number(splitOnce(head)[1]),

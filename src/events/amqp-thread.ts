@@ -7,7 +7,7 @@ import { type AmqpOptions, AmqpPublisher } from './amqp-publisher.ts';
 export type Order = { readonly deliver: readonly OutboxEvent[] } | { readonly close: true };
 
 /** How an order ended. An error loses its class on the way. */
-export interface Told {
+export interface AmqpReply {
   readonly error?: { readonly message: string; readonly stack: string | undefined; readonly code: unknown };
 }
 
@@ -24,6 +24,6 @@ parentPort?.on('message', (order: Order) => {
   );
 });
 
-function tell(told: Told): void {
+function tell(told: AmqpReply): void {
   parentPort?.postMessage(told);
 }

@@ -79,5 +79,5 @@ export const DETAILS = {
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
 } as const;
 
-export type Action = keyof typeof ACTIONS;
+export type MessageAction = keyof typeof ACTIONS;
 export type Detail = keyof typeof DETAILS;

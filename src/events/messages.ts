@@ -6,7 +6,7 @@
  */
 import { fromNow } from '../lib/clock.ts';
 import type { MessageResourceType, NewMessage } from '../model/message.ts';
-import { ACTIONS, type Action, DETAILS, type Detail } from './message-codes.ts';
+import { ACTIONS, DETAILS, type Detail, type MessageAction } from './message-codes.ts';
 
 /** What the user asked for, and the message when the backend just says no. */
 const OPERATIONS = {
@@ -23,13 +23,13 @@ const OPERATIONS = {
   'unmanage-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'unmanageSnapshot', refused: 'driverFailed' },
 } as const satisfies Record<
   string,
-  { readonly resourceType: MessageResourceType; readonly action: Action; readonly refused: Detail }
+  { readonly resourceType: MessageResourceType; readonly action: MessageAction; readonly refused: Detail }
 >;
 
 export type Operation = keyof typeof OPERATIONS;
 
 /** By the name of the error. `refused` is the operation's own. Of a create, the failure also says how far it had come: `stage`. */
-const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; readonly stage?: Action }>> = {
+const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; readonly stage?: MessageAction }>> = {
   InvalidConnector: { detail: 'wrongConnector' },
   TargetDaemonFailed: { detail: 'refused' },
   NoValidBackend: { detail: 'noBackend', stage: 'scheduleVolume' },
@@ -63,7 +63,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
 export function messageFor(
   failureName: string,
   operation: Operation,
-): { readonly action: Action; readonly detail: Detail } {
+): { readonly action: MessageAction; readonly detail: Detail } {
   const { action, refused } = OPERATIONS[operation];
   const known = Object.hasOwn(FAILURES, failureName) ? FAILURES[failureName] : undefined;
   if (known === undefined) return { action, detail: 'unknown' };

@@ -36,7 +36,7 @@ export type SnapshotEventSuffix =
   | 'exists';
 
 /** Whose request led to the event. Without a user or project it is told as the owner's of the resource. */
-export interface Origin {
+export interface EventOrigin {
   readonly requestId: string;
   readonly projectId?: string;
   readonly userId?: string;
@@ -48,7 +48,12 @@ type Payload = { readonly [key: string]: Json };
 const UNPLACED = 'control';
 
 /** `extra` is added to the payload. */
-export function volumeEvent(suffix: VolumeEventSuffix, volume: Volume, origin: Origin, extra: Payload = {}): NewEvent {
+export function volumeEvent(
+  suffix: VolumeEventSuffix,
+  volume: Volume,
+  origin: EventOrigin,
+  extra: Payload = {},
+): NewEvent {
   return {
     messageId: uuid(),
     resource: `volume:${volume.id}`,
@@ -65,7 +70,7 @@ export function snapshotEvent(
   suffix: SnapshotEventSuffix,
   snapshot: Snapshot,
   volume: Pick<Volume, 'host' | 'availabilityZone'>,
-  origin: Origin,
+  origin: EventOrigin,
   extra: Payload = {},
 ): NewEvent {
   return {
@@ -87,7 +92,7 @@ export interface SchedulingFailed {
   readonly reason: string;
   /** What the scheduler was asked for. */
   readonly requestSpec: Json;
-  readonly origin: Origin;
+  readonly origin: EventOrigin;
 }
 
 /** No backend was found. */
@@ -155,7 +160,7 @@ function snapshotPayload(snapshot: Snapshot, volume: Pick<Volume, 'availabilityZ
 
 const publisher = ({ host }: Pick<Volume, 'host'>): string => (host === null ? UNPLACED : hostOf(host));
 
-const from = (origin: Origin, owner: { readonly projectId: string; readonly userId: string }) => ({
+const from = (origin: EventOrigin, owner: { readonly projectId: string; readonly userId: string }) => ({
   projectId: origin.projectId ?? owner.projectId,
   userId: origin.userId ?? owner.userId,
   requestId: origin.requestId,

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { pause } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { AmqpOptions } from './amqp-publisher.ts';
-import type { Order, Told } from './amqp-thread.ts';
+import type { AmqpReply, Order } from './amqp-thread.ts';
 import type { Sink } from './dispatcher.ts';
 
 const GOODBYE_MS = 2_000;
@@ -74,7 +74,7 @@ export class AmqpSink implements Sink {
 /** Rejects when the thread says so, when it ends, and when the signal is aborted. */
 function ask(thread: Worker, order: Order, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const told = ({ error }: Told): void => {
+  const told = ({ error }: AmqpReply): void => {
     if (error === undefined) resolve();
     else reject(Object.assign(new Error(error.message), { stack: error.stack, code: error.code }));
   };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { filtersOf, readTime } from '../../src/api/filters.ts';
-import type { Call } from '../../src/api/route.ts';
+import type { ApiCall } from '../../src/api/route.ts';
 import { freshWorld, onBoth, PROJECT, type World } from './world.ts';
 
 interface Shown {
@@ -307,7 +307,7 @@ describe('a filter by a word of ours', () => {
 describe('a filter of someone who is no administrator', () => {
   const table = { name: { field: 'name', as: 'text' }, host: { field: 'host', as: 'text' } } as const;
   const asked = (version: number, isAdmin: boolean, ...query: [string, string][]) =>
-    filtersOf({ caller: { isAdmin }, version, query: new Map(query) } as unknown as Call, 'volume', table);
+    filtersOf({ caller: { isAdmin }, version, query: new Map(query) } as unknown as ApiCall, 'volume', table);
   const byName = { is: 'equal', field: 'name', value: 'x' };
 
   it('that is not in the list of allowed ones is passed over below 3.31, and refused from then on', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { insertMessage, type NewMessage } from '../../src/db/messages.ts';
+import { insertMessage, type NewMessageRow } from '../../src/db/messages.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { MessageNotFound } from '../../src/model/errors.ts';
 import { getAsMember } from './member.ts';
@@ -9,7 +9,7 @@ import { type Answer, freshWorld, PROJECT, type World } from './world.ts';
 const OTHER_PROJECT = 'ffffffffffffffffffffffffffffffff';
 const EVENT = 'VOLUME_VOLUME_001_003';
 
-function tell({ service }: World, given: Partial<NewMessage> = {}): Promise<string> {
+function tell({ service }: World, given: Partial<NewMessageRow> = {}): Promise<string> {
   return service.db.write((tx) =>
     insertMessage(tx, {
       projectId: PROJECT,

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { bodiesByVersion } from '../../src/api/body.ts';
-import type { Admission } from '../../src/api/caller.ts';
+import type { Authenticate } from '../../src/api/caller.ts';
 import { NEWEST } from '../../src/api/microversion.ts';
 import { defaultRules } from '../../src/api/policy/default-rules.ts';
 import { holds, parseExpression } from '../../src/api/policy/expression.ts';
@@ -157,7 +157,7 @@ describe("a site's access rules", () => {
 
 /** Tokens of these tests: `roles,…@project`. */
 const admission =
-  (policy: Policy): Admission =>
+  (policy: Policy): Authenticate =>
   (headers, requestId) => {
     const [, roles = '', projectId = '', userId = USER] =
       /^([a-z,]*)@(\w+)(?:\/(\w+))?$/.exec(String(headers['x-auth-token'] ?? '')) ?? [];

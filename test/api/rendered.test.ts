@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { callerOf } from '../../src/api/caller.ts';
-import { type Asking, KeptAnswers } from '../../src/api/kept-answers.ts';
+import { type AnswerKey, KeptAnswers } from '../../src/api/kept-answers.ts';
 import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
 import { Rendered, type View } from '../../src/api/rendered.ts';
@@ -188,7 +188,7 @@ function counted() {
   return { view: { ...nameView, load }, loads: () => count };
 }
 
-const someone: Asking = {
+const someone: AnswerKey = {
   caller: { userId: USER, projectId: PROJECT, roles: [], isAdmin: false, serviceRoles: [], requestId: '' },
   version: 0,
   host: undefined,

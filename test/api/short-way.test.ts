@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { byToken } from '../../src/api/admission.ts';
-import { type Admission, callerOf } from '../../src/api/caller.ts';
-import { type Asking, KeptAnswers } from '../../src/api/kept-answers.ts';
+import { type Authenticate, callerOf } from '../../src/api/caller.ts';
+import { type AnswerKey, KeptAnswers } from '../../src/api/kept-answers.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
 import { RateLimit } from '../../src/api/rate-limit.ts';
 import { shortWay } from '../../src/api/short-way.ts';
@@ -19,7 +19,7 @@ const URL = '/v3/p/volumes';
 const LONG = 418;
 
 interface Deps {
-  readonly admit?: Admission;
+  readonly admit?: Authenticate;
   readonly rate?: RateLimit;
   readonly log?: Log;
 }
@@ -29,7 +29,7 @@ async function server(context: TestContext, { admit = callerOf, rate, log = sile
   const world = await freshWorld(context);
   const answers = new KeptAnswers(world.service.db, new Policy());
   const caller = callerOf({ 'x-auth-token': `${USER}:${PROJECT}` }, 'req-1') ?? assert.fail();
-  const asking: Asking = { caller, version: 7, host: 'pumice.test:8776' };
+  const asking: AnswerKey = { caller, version: 7, host: 'pumice.test:8776' };
   const keep = (): void => answers.keep(URL, asking, answers.mark() ?? -1, Buffer.from('{"kept":true}'));
   keep();
   const isAnswered = shortWay({ answers, admit, rate, log });
@@ -107,7 +107,7 @@ describe('the short way', () => {
   });
 
   it('is not for a token that is refused, nor for one that has to be asked about', async (context) => {
-    const refuse: Admission = () => {
+    const refuse: Authenticate = () => {
       throw new Unauthorized();
     };
     for (const admit of [refuse, async () => callerOf({}, ''), () => Promise.reject(new Unauthorized())]) {

@@ -16,7 +16,7 @@ import { createLog, type Log } from '../../src/lib/logging.ts';
 import { parseConfig } from '../../src/lib/read-config.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
-import { type Service, wire } from '../../src/wiring.ts';
+import { type PumiceService, wire } from '../../src/wiring.ts';
 import { type FreshDatabase, freshPostgresql, freshSqlite } from '../databases.ts';
 import { makeSnapshot, makeVolume } from '../db/rows.ts';
 
@@ -42,7 +42,7 @@ export interface Answer {
 }
 
 export interface World {
-  readonly service: Service;
+  readonly service: PumiceService;
   readonly config: Config;
   /** `path` below `/v3/{project}`, or from the root when it begins with `//`. */
   ask(method: string, path: string, asked?: Asked): Promise<Answer>;

@@ -1,5 +1,5 @@
-/** What a command writes, kept for a test; and surroundings that serve nothing. */
-import type { Surroundings } from '../../src/cli/surroundings.ts';
+/** What a command writes, kept for a test; and a context that serves nothing. */
+import type { CliContext } from '../../src/cli/context.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import { driverOf } from '../../src/wiring.ts';
 
@@ -24,7 +24,7 @@ export function captured(columns?: number): Captured {
 }
 
 export interface CapturedCommand {
-  readonly around: Surroundings;
+  readonly around: CliContext;
   readonly out: Captured;
   readonly err: Captured;
 }
@@ -32,7 +32,7 @@ export interface CapturedCommand {
 export function capturedCommand(signal: AbortSignal = new AbortController().signal): CapturedCommand {
   const out = captured();
   const err = captured();
-  const around: Surroundings = {
+  const around: CliContext = {
     version: '0.0.0',
     out: out.terminal,
     err: err.terminal,

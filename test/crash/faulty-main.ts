@@ -4,7 +4,7 @@
  *     node test/crash/faulty-main.ts CONFIG FAULT
  */
 import { DatabaseJournal } from '../../src/db/journal.ts';
-import type { Call, VolumeRef } from '../../src/drivers/driver.ts';
+import type { DriverCall, VolumeRef } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file.ts';
 import type { Claimed } from '../../src/engine/journal.ts';
 import { pause } from '../../src/lib/clock.ts';
@@ -23,7 +23,7 @@ const PLANTED: Readonly<Record<string, () => void>> = {
   /** A delete that was done before the kill fails when it is done again. */
   'delete-fails-when-gone'() {
     const { deleteVolume } = FileDriver.prototype;
-    FileDriver.prototype.deleteVolume = async function (this: FileDriver, volume: VolumeRef, call: Call) {
+    FileDriver.prototype.deleteVolume = async function (this: FileDriver, volume: VolumeRef, call: DriverCall) {
       const found = await this.probe('volume', volume.nameId ?? volume.id, call.signal);
       if (found.is === 'absent') throw new DriverFailed(`Volume ${volume.id} is not there.`);
       await deleteVolume.call(this, volume, call);
@@ -33,7 +33,7 @@ const PLANTED: Readonly<Record<string, () => void>> = {
   /** A volume of 7 GiB ends the process while it is made; the others take longer than that. */
   'dies-of-a-size'() {
     const { createVolume } = FileDriver.prototype;
-    FileDriver.prototype.createVolume = async function (this: FileDriver, volume: VolumeRef, call: Call) {
+    FileDriver.prototype.createVolume = async function (this: FileDriver, volume: VolumeRef, call: DriverCall) {
       if (volume.sizeGiB === 7) {
         await pause(100, call.signal);
         process.kill(process.pid, 'SIGKILL');

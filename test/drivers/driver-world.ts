@@ -1,7 +1,7 @@
 /** A fresh backend with a driver on it, and ways to its bytes that are not the driver's own. */
 import type { ChildProcess } from 'node:child_process';
 import type { FileHandle } from 'node:fs/promises';
-import type { Call, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
+import type { DriverCall, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
 import type { ExportRef } from '../../src/drivers/exporter.ts';
 import type { ConnectionInfo } from '../../src/model/attachment.ts';
 import type { VolumeClient } from './checking-writer.ts';
@@ -49,16 +49,16 @@ type Method =
   | 'unmanage'
   | 'manageExistingSnapshot'
   | 'unmanageSnapshot';
-type WithoutCall<Args> = Args extends [...infer Rest, Call] ? Rest : never;
+type WithoutCall<Args> = Args extends [...infer Rest, DriverCall] ? Rest : never;
 /** A call as data, so that it can be made in another process. */
 export type Request = { [M in Method]: readonly [M, ...WithoutCall<Parameters<VolumeDriver[M]>>] }[Method];
 
-export function perform(driver: VolumeDriver, [method, ...args]: Request, call: Call): Promise<unknown> {
+export function perform(driver: VolumeDriver, [method, ...args]: Request, call: DriverCall): Promise<unknown> {
   const run = driver[method] as (...args: readonly unknown[]) => Promise<unknown>;
   return run.call(driver, ...args, call);
 }
 
 /** A call that nobody stops. */
-export function calm(): Call {
+export function calm(): DriverCall {
   return { signal: new AbortController().signal, progress: () => {} };
 }

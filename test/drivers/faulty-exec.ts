@@ -2,7 +2,7 @@
  * Programs that do not end well: the n-th one fails, or does its work and the answer is lost, or is
  * aborted while it runs.
  */
-import type { Call } from '../../src/drivers/driver.ts';
+import type { DriverCall } from '../../src/drivers/driver.ts';
 import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';
 
 export type Strike = 'before' | 'after' | 'abort';
@@ -34,7 +34,7 @@ export class FaultyExec {
     this.#countdown = Number.POSITIVE_INFINITY;
   }
 
-  get call(): Call {
+  get call(): DriverCall {
     return { signal: this.#aborter.signal, progress: () => {} };
   }
 

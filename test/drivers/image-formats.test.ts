@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ImageFile } from '../../src/drivers/driver.ts';
-import { Fault, type ImageBytes, type ImageLayout } from '../../src/drivers/images/image-bytes.ts';
+import { BadImage, type ImageBytes, type ImageLayout } from '../../src/drivers/images/image-bytes.ts';
 import { readQcow2 } from '../../src/drivers/images/qcow2.ts';
 import { countData, readImage } from '../../src/drivers/images/read-image.ts';
 import { readVdi } from '../../src/drivers/images/vdi.ts';
@@ -231,7 +231,7 @@ describe('an image', { skip: missing('qemu-img', 'prlimit') ?? false }, () => {
         const whole = await readFile(at(title));
         change(whole);
         const reading = walked(READERS[title as keyof typeof READERS], whole);
-        await assert.rejects(reading, (error) => error instanceof Fault && why.test(error.message));
+        await assert.rejects(reading, (error) => error instanceof BadImage && why.test(error.message));
       });
 });
 
@@ -268,7 +268,7 @@ describe('the descriptor of a vmdk', () => {
     'a kind twice': descriptor(['createType="monolithicSparse"']),
     'a line that is not known': descriptor(['something else']),
   }))
-    it(`is refused with ${what}`, () => assert.throws(() => demandAlone(text), Fault));
+    it(`is refused with ${what}`, () => assert.throws(() => demandAlone(text), BadImage));
 });
 
 /** As VMware writes a stream: a header behind all the rest says where the tables are, and the first one that it does. */
@@ -299,7 +299,7 @@ async function walked(read: (bytes: ImageBytes) => Promise<ImageLayout>, whole: 
     size: whole.length,
     held: whole.length,
     read: async (at, length) => {
-      if (!(at >= 0 && at + length <= whole.length)) throw new Fault('it is cut short');
+      if (!(at >= 0 && at + length <= whole.length)) throw new BadImage('it is cut short');
       return whole.subarray(at, at + length);
     },
   });

@@ -5,7 +5,7 @@ import type { NewImage } from '../../src/clients/image-directory.ts';
 import { type CreateVolumeRequest, createVolume as command } from '../../src/commands/create-volume.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { getVolume, listVolumes, updateVolume } from '../../src/db/volumes.ts';
-import type { Call, ImageFile, VolumeRef } from '../../src/drivers/driver.ts';
+import type { DriverCall, ImageFile, VolumeRef } from '../../src/drivers/driver.ts';
 import { type CreateVolume, createVolume, createVolumeV1 } from '../../src/flows/create-volume.ts';
 import { BackendFull } from '../../src/model/errors.ts';
 import { capturedMetadata } from '../../src/model/image.ts';
@@ -176,8 +176,8 @@ function sharesImages(site: Site): void {
   for (const backend of BACKENDS) {
     site.interpose(backend, 'cloneImage', async (_proceed, [volume, image, call]) => {
       const driver = site.tools.driver(`node@${backend}`);
-      await driver.createVolume(volume as VolumeRef, call as Call);
-      await driver.copyImageToVolume(volume as VolumeRef, image as ImageFile, call as Call);
+      await driver.createVolume(volume as VolumeRef, call as DriverCall);
+      await driver.copyImageToVolume(volume as VolumeRef, image as ImageFile, call as DriverCall);
       return { cloned: true, model: {} };
     });
   }
@@ -224,7 +224,7 @@ describe('create_volume', () => {
     const gate = new Gate();
     live.site.interpose('alpha', 'createVolume', async (proceed, args) => {
       await proceed();
-      await gate.pass({ context: args[1] as Call });
+      await gate.pass({ context: args[1] as DriverCall });
     });
     const { id } = await command(live.desk, caller, volumeRequest());
     await gate.arrived;

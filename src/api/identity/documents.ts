@@ -1,6 +1,6 @@
 /** What Identity v3 says of versions, tokens, the catalogue, users and projects. */
 import type { Timestamp } from '../../lib/clock.ts';
-import type { Session } from './issued-tokens.ts';
+import type { TokenSession } from './issued-tokens.ts';
 import { NO_IMAGES } from './no-images.ts';
 import { DOMAIN, idOf, type Named, type User } from './people.ts';
 
@@ -25,7 +25,7 @@ export function versionOf({ base }: Site): object {
   };
 }
 
-export function tokenOf(session: Session, site: Site, withCatalogue: boolean): object {
+export function tokenOf(session: TokenSession, site: Site, withCatalogue: boolean): object {
   const { issued, user, project, roles, credential } = session;
   return {
     methods: issued.methods,

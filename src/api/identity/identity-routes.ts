@@ -25,7 +25,7 @@ import {
   userShown,
   versionOf,
 } from './documents.ts';
-import type { Session } from './issued-tokens.ts';
+import type { TokenSession } from './issued-tokens.ts';
 import { addNoImages } from './no-images.ts';
 import { DOMAIN } from './people.ts';
 import { type SignInDeps, signIn } from './sign-in.ts';
@@ -39,7 +39,7 @@ export interface IdentityDeps extends SignInDeps {
 }
 
 interface Asked {
-  readonly session: Session;
+  readonly session: TokenSession;
   readonly site: Site;
   readonly query: Query;
   readonly id: string;
@@ -173,7 +173,7 @@ export function addIdentity(app: FastifyInstance, deps: IdentityDeps): void {
         return role === undefined ? undefined : { role: roleShown(role, site) };
       });
 
-      function ownProjects({ user, credential }: Session) {
+      function ownProjects({ user, credential }: TokenSession) {
         return credential === undefined ? people.projectsOf(user) : [credential.project];
       }
     },
@@ -181,7 +181,7 @@ export function addIdentity(app: FastifyInstance, deps: IdentityDeps): void {
   );
 }
 
-const isAdmin = ({ roles }: Session): boolean => roles.some((role) => role.toLowerCase() === 'admin');
+const isAdmin = ({ roles }: TokenSession): boolean => roles.some((role) => role.toLowerCase() === 'admin');
 
 /** A list by name, as clients look for what they were told the name of. */
 function named<Each extends { readonly name: string }>(all: readonly Each[], query: Query): readonly Each[] {
@@ -201,7 +201,7 @@ function tokenIn({ headers }: FastifyRequest, header: string): string {
 async function subjectOf(
   request: FastifyRequest,
   { tokens }: IdentityDeps,
-): Promise<{ readonly text: string; readonly session: Session }> {
+): Promise<{ readonly text: string; readonly session: TokenSession }> {
   const asker = await tokens.session(tokenIn(request, 'x-auth-token'));
   const text = tokenIn(request, 'x-subject-token');
   const session = await tokens.session(text).catch((error: unknown) => {

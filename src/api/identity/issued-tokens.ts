@@ -15,7 +15,7 @@ import { type Token, type TokenSource, Unauthorized } from '../../model/token.ts
 import type { ApplicationCredential, Named, People, User } from './people.ts';
 
 /** A token with all that is told of it. */
-export interface Session {
+export interface TokenSession {
   readonly issued: IssuedToken;
   readonly user: User;
   readonly project: Named | undefined;
@@ -48,7 +48,7 @@ export class IssuedTokens implements TokenSource {
     this.#lifetimeMs = lifetimeMs;
   }
 
-  async issue(grant: Grant): Promise<{ readonly text: string; readonly session: Session }> {
+  async issue(grant: Grant): Promise<{ readonly text: string; readonly session: TokenSession }> {
     // In digits, so that none begins with a hyphen: `openstack token revoke TOKEN` would take it for an option.
     const text = randomBytes(32).toString('hex');
     const { methods, user, project, credential, notAfter } = grant;
@@ -86,7 +86,7 @@ export class IssuedTokens implements TokenSource {
   }
 
   /** Rejects with `Unauthorized` when there is none, or none any more. */
-  async session(text: string): Promise<Session> {
+  async session(text: string): Promise<TokenSession> {
     if (!FORM.test(text)) throw new Unauthorized();
     const issued = await findToken(this.#db.read, digestOf(text));
     if (issued === undefined || issued.expiresAt <= now()) throw new Unauthorized();
@@ -99,7 +99,7 @@ export class IssuedTokens implements TokenSource {
     this.#known.delete(digest);
   }
 
-  #sessionOf(issued: IssuedToken): Session {
+  #sessionOf(issued: IssuedToken): TokenSession {
     const user = this.#people.user({ id: issued.userId });
     const project = issued.projectId === null ? undefined : this.#people.project({ id: issued.projectId });
     const credentialId = issued.applicationCredentialId ?? undefined;

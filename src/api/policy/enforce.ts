@@ -7,8 +7,8 @@
  */
 import { findOwner, type OwnedTable } from '../../db/owners.ts';
 import type { Caller } from '../../model/caller.ts';
-import type { Call, Route } from '../route.ts';
-import type { Owner } from './expression.ts';
+import type { ApiCall, Route } from '../route.ts';
+import type { PolicyTarget } from './expression.ts';
 import { type Policy, PolicyNotAuthorized } from './policy.ts';
 
 /** Resources that belong to a project, by the first part of their path, and the table that says to which. */
@@ -26,7 +26,7 @@ const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;
 export async function enforce(
   policy: Policy,
   { method, policy: rule, path }: Route,
-  { caller, params, desk }: Pick<Call, 'caller' | 'params' | 'desk'>,
+  { caller, params, desk }: Pick<ApiCall, 'caller' | 'params' | 'desk'>,
 ): Promise<void> {
   // A token for the whole site: what it made would belong to no project.
   if (caller.projectId === '' && method !== 'GET') throw new PolicyNotAuthorized(rule);
@@ -44,7 +44,7 @@ export async function enforce(
   if (allowed !== true) throw new PolicyNotAuthorized(rule);
 }
 
-function ownerKnown(resource: string, owned: boolean, caller: Caller, id: string): Owner {
+function ownerKnown(resource: string, owned: boolean, caller: Caller, id: string): PolicyTarget {
   if (resource === 'os-quota-sets') return { projectId: id };
   if (!owned) return { projectId: caller.projectId, userId: caller.userId };
   return caller.isAdmin ? {} : { projectId: caller.projectId };

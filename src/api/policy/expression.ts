@@ -110,7 +110,7 @@ export interface Asker {
 }
 
 /** Whose the thing is that the request is for, as far as it is known. */
-export interface Owner {
+export interface PolicyTarget {
   readonly projectId?: string;
   readonly userId?: string;
 }
@@ -118,7 +118,7 @@ export interface Owner {
 export function holds(
   expression: Expression,
   asker: Asker,
-  owner: Owner,
+  owner: PolicyTarget,
   rule: (name: string) => Expression,
 ): boolean | undefined {
   switch (expression.is) {

@@ -15,7 +15,7 @@ import {
   type Expression,
   ExpressionInvalid,
   holds,
-  type Owner,
+  type PolicyTarget,
   parseExpression,
   rulesIn,
 } from './expression.ts';
@@ -72,7 +72,7 @@ export class Policy {
   }
 
   /** Undefined: it depends on an owner who is not known. */
-  decide(rule: string, asker: Asker, owner: Owner): boolean | undefined {
+  decide(rule: string, asker: Asker, owner: PolicyTarget): boolean | undefined {
     return holds(this.#expression(rule), asker, owner, (name) => this.#expression(name));
   }
 

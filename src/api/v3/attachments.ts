@@ -5,7 +5,7 @@ import { deleteAttachment } from '../../commands/delete-attachment.ts';
 import { attachmentFor } from '../../commands/find.ts';
 import { updateAttachment } from '../../commands/update-attachment.ts';
 import { type AttachmentField, listAttachments } from '../../db/attachments.ts';
-import type { Filter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/list-query.ts';
 import { Type } from '../../lib/schema.ts';
 import type { AttachMode, Attachment, Connector } from '../../model/attachment.ts';
 import { InvalidInput } from '../../model/errors.ts';
@@ -13,7 +13,7 @@ import { CLOSED, Maybe, Uuid } from '../body.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
 import { ATTACHMENT_COMPLETE, ATTACHMENT_MODE, ATTACHMENTS, OLDEST } from '../microversion.ts';
 import { pageOf, projectShown } from '../page.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 import { attachmentDetail, attachmentSummary } from './attachment-view.ts';
 
 const Mode = Type.Enum(['rw', 'ro']);
@@ -151,12 +151,12 @@ export const attachments = [
   }),
 ];
 
-async function listed(call: Call): Promise<readonly Attachment[]> {
+async function listed(call: ApiCall): Promise<readonly Attachment[]> {
   const filters = filtersOf(call, 'attachment', FILTERS);
   const page = pageOf(call, SORT_KEYS);
   if (filters === undefined || page.limit === 0) return [];
   const projectId = projectShown(call);
-  const mine: readonly Filter<AttachmentField>[] =
+  const mine: readonly ListFilter<AttachmentField>[] =
     projectId === undefined ? filters : [...filters, { is: 'equal', field: 'projectId', value: projectId }];
   return listAttachments(call.desk.db.read, { ...page, filters: mine });
 }

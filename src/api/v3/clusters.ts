@@ -9,7 +9,7 @@ import { CLOSED, Maybe, Text255 } from '../body.ts';
 import { CLUSTERS, type Microversion, REPLICATED_CLUSTERS } from '../microversion.ts';
 import { PAGE_NAMES } from '../page.ts';
 import { queryBoolean, queryInteger } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const Name = Type.String({ minLength: 1, maxLength: 255 });
 const EnableBody = Type.Object({ name: Name, binary: Maybe(Text255) }, CLOSED);
@@ -49,7 +49,7 @@ export const clusters = [
   }),
 ];
 
-async function none({ query, version }: Call): Promise<object> {
+async function none({ query, version }: ApiCall): Promise<object> {
   checkFilters([...query.keys()], version);
   for (const name of ['is_up', 'disabled', 'frozen']) queryBoolean(query, name);
   for (const name of ['num_hosts', 'num_down_hosts']) queryInteger(query, name);

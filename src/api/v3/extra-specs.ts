@@ -7,14 +7,14 @@ import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import { CLOSED } from '../body.ts';
 import { checkItemKey, SpecsBody, SpecsItem } from '../metadata-bodies.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 type ExtraSpecs = VolumeType['extraSpecs'];
 
 /** The others tell what the site is built of. */
 const SHOWN_TO_ALL: readonly string[] = ['multiattach', 'RESKEY:availability_zones', 'replication_enabled'];
 
-export function extraSpecsShown({ extraSpecs }: VolumeType, { may }: Pick<Call, 'may'>): ExtraSpecs {
+export function extraSpecsShown({ extraSpecs }: VolumeType, { may }: Pick<ApiCall, 'may'>): ExtraSpecs {
   if (may('volume_extension:types_extra_specs:read_sensitive')) return extraSpecs;
   return Object.fromEntries(Object.entries(extraSpecs).filter(([key]) => SHOWN_TO_ALL.includes(key)));
 }

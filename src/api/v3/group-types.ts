@@ -5,7 +5,7 @@ import { deleteGroupType } from '../../commands/delete-group-type.ts';
 import { groupTypeFor } from '../../commands/find.ts';
 import { updateGroupType } from '../../commands/update-group-type.ts';
 import { findGroupTypeByName, type GroupTypeField, listGroupTypes } from '../../db/group-types.ts';
-import type { Filter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/list-query.ts';
 import { Type } from '../../lib/schema.ts';
 import { GroupTypeNotFound } from '../../model/errors.ts';
 import type { GroupType } from '../../model/group-type.ts';
@@ -16,7 +16,7 @@ import { NewGroupTypeSpecs } from '../metadata-bodies.ts';
 import { GROUP_TYPES } from '../microversion.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { readBoolean } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 import { TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
 
 const CreateBody = Type.Object(
@@ -118,7 +118,7 @@ export const groupTypes = [
   }),
 ];
 
-async function typeByDefault({ db, config }: Call['desk']): Promise<GroupType> {
+async function typeByDefault({ db, config }: ApiCall['desk']): Promise<GroupType> {
   const name = config.default_group_type;
   const type = name === undefined ? undefined : await findGroupTypeByName(db.read, name);
   if (type === undefined) throw new GroupTypeNotFound('default');
@@ -126,13 +126,13 @@ async function typeByDefault({ db, config }: Call['desk']): Promise<GroupType> {
 }
 
 /** Public types; an administrator may ask for others. */
-function visible({ caller, query }: Call): readonly Filter<GroupTypeField>[] {
+function visible({ caller, query }: ApiCall): readonly ListFilter<GroupTypeField>[] {
   const text = caller.isAdmin ? (query.get('is_public') ?? 'true') : 'true';
   if (/^none$/i.test(text.trim())) return [];
   return [{ is: 'equal', field: 'isPublic', value: readBoolean(text, 'is_public') }];
 }
 
-const view = ({ id, name, description, isPublic, groupSpecs }: GroupType, { may }: Pick<Call, 'may'>): object => ({
+const view = ({ id, name, description, isPublic, groupSpecs }: GroupType, { may }: Pick<ApiCall, 'may'>): object => ({
   id,
   name,
   description,

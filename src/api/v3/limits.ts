@@ -3,7 +3,7 @@ import { limitsOfProject } from '../../commands/quota-limits.ts';
 import { quotaUsage } from '../../db/quotas.ts';
 import { fromNow } from '../../lib/clock.ts';
 import { LIMITS_OF_PROJECT } from '../microversion.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 /** As the answer calls them, and the resources they are of. */
 const LIMITS = {
@@ -41,7 +41,7 @@ export const limits = [
 ];
 
 /** Of all requests together, whatever they are. */
-function ratesOf({ rate, caller }: Call): readonly object[] {
+function ratesOf({ rate, caller }: ApiCall): readonly object[] {
   if (rate === undefined) return [];
   const { perMinute, remaining, waitMs } = rate.allowance(caller.projectId);
   const nextAt = `${fromNow(waitMs).slice(0, 19)}Z`;
@@ -50,7 +50,7 @@ function ratesOf({ rate, caller }: Call): readonly object[] {
 }
 
 /** An administrator may name another. */
-function projectOf({ caller, query, version }: Call): string {
+function projectOf({ caller, query, version }: ApiCall): string {
   const named = version >= LIMITS_OF_PROJECT && caller.isAdmin ? query.get('project_id') : undefined;
   return named ?? caller.projectId;
 }

@@ -15,7 +15,7 @@ import { MANAGE_ON_CLUSTER, MANAGEABLE_LISTS, MANAGEABLE_LISTS_OF_CLUSTER, OLDES
 import { type PageQuery, pageOf } from '../page.ts';
 import { parseLiteral } from '../python-literal.ts';
 import { readBoolean } from '../query.ts';
-import { type Call, type Route, route } from '../route.ts';
+import { type ApiCall, type Route, route } from '../route.ts';
 import { shown } from './show.ts';
 import { snapshotAnswer } from './snapshot-view.ts';
 import { volumeCreated } from './volume-view.ts';
@@ -128,7 +128,7 @@ function lists(kind: 'volume' | 'snapshot', at: { readonly path: string; readonl
     cinder_id: found.cinderId,
     extra_info: null,
   });
-  const answer = async (call: Call, show: (found: Manageable) => object): Promise<object> => {
+  const answer = async (call: ApiCall, show: (found: Manageable) => object): Promise<object> => {
     const cluster = call.version >= MANAGEABLE_LISTS_OF_CLUSTER ? (call.query.get('cluster') ?? null) : null;
     const host = hostNamed(call.query.get('host') ?? null, cluster);
     const page = pageOf(call, SORT_KEYS);

@@ -1,13 +1,13 @@
 /** `messages`: why operations of a project failed, in words for its users. */
 import { deleteMessage } from '../../commands/delete-message.ts';
 import { messageFor } from '../../commands/find.ts';
-import type { Filter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/list-query.ts';
 import { listMessages, type Message, type MessageField } from '../../db/messages.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
 import type { Links } from '../links.ts';
 import { MESSAGES, PAGED_MESSAGES } from '../microversion.ts';
 import { nextLinks, type PageQuery, pageOf, projectShown } from '../page.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const FILTERS: FilterTable<MessageField> = {
   id: { field: 'id', as: 'word' },
@@ -75,11 +75,11 @@ export const messages = [
 ];
 
 /** Below 3.5 a query says nothing about pages. */
-function wantedPage(call: Call): PageQuery<MessageField> {
+function wantedPage(call: ApiCall): PageQuery<MessageField> {
   return call.version >= PAGED_MESSAGES ? pageOf(call, SORT_KEYS) : { limit: call.desk.config.api.osapi_max_limit };
 }
 
-function wanted(call: Call): readonly Filter<MessageField>[] | undefined {
+function wanted(call: ApiCall): readonly ListFilter<MessageField>[] | undefined {
   const filters = call.version >= PAGED_MESSAGES ? filtersOf(call, 'message', FILTERS) : [];
   const projectId = projectShown(call);
   if (filters === undefined || projectId === undefined) return filters;

@@ -10,7 +10,7 @@ import { CLOSED } from '../body.ts';
 import { etagOf, isNamed } from '../etag.ts';
 import { checkItemKey, MetadataBody, MetadataItem } from '../metadata-bodies.ts';
 import { METADATA_ETAG } from '../microversion.ts';
-import { type Call, type Route, route } from '../route.ts';
+import { type ApiCall, type Route, route } from '../route.ts';
 
 export interface MetadataOf {
   readonly resources: 'volumes' | 'snapshots';
@@ -26,15 +26,15 @@ const ItemBody = Type.Object({ meta: MetadataItem }, CLOSED);
 
 export function metadataRoutes({ resources, policy, conditional, get, set }: MetadataOf): readonly Route[] {
   const path = `/${resources}/:id/metadata` as const;
-  const withEtag = ({ version }: Call): boolean => conditional && version >= METADATA_ETAG;
+  const withEtag = ({ version }: ApiCall): boolean => conditional && version >= METADATA_ETAG;
 
-  function condition(call: Call): Unchanged | undefined {
+  function condition(call: ApiCall): Unchanged | undefined {
     const header = call.headers['if-match'];
     if (header === undefined || !withEtag(call)) return undefined;
     return (metadata) => isNamed(header, etagOf({ metadata }));
   }
 
-  const change = (call: Call, id: string, wanted: MetadataChange): Promise<Metadata> =>
+  const change = (call: ApiCall, id: string, wanted: MetadataChange): Promise<Metadata> =>
     set(call.desk, call.caller, id, wanted, condition(call));
 
   return [

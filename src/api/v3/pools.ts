@@ -6,7 +6,7 @@ import { satisfies } from '../../scheduler/extra-specs.ts';
 import { sift } from '../../scheduler/schedule.ts';
 import { BACKEND_STATE, type Microversion, POOL_FILTERS, POOLS_BY_TYPE } from '../microversion.ts';
 import { queryBoolean } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 export const pools = [
   route({
@@ -30,7 +30,7 @@ export const pools = [
 ];
 
 /** By name, by what a volume type asks for, or by any capability. */
-async function filtered({ desk, caller, query, version }: Call, up: readonly Pool[]): Promise<readonly Pool[]> {
+async function filtered({ desk, caller, query, version }: ApiCall, up: readonly Pool[]): Promise<readonly Pool[]> {
   const name = query.get('name');
   const requested = version >= POOLS_BY_TYPE ? query.get('volume_type') : undefined;
   const others = [...query].filter(([key]) => !['name', 'volume_type', 'detail'].includes(key));

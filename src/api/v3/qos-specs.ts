@@ -20,7 +20,7 @@ import { type FilterTable, filtersOf } from '../filters.ts';
 import { METADATA_KEY, QosSpecsBody } from '../metadata-bodies.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { queryBoolean } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const Consumer = Type.Enum([...QOS_CONSUMERS]);
 
@@ -176,7 +176,7 @@ function consumerIn(text: string | null): QosConsumer {
   return consumer;
 }
 
-function typeIn({ query }: Pick<Call, 'query'>): string {
+function typeIn({ query }: Pick<ApiCall, 'query'>): string {
   const id = query.get('vol_type_id');
   if (!id) throw new InvalidInput('The query must name a volume type: vol_type_id.');
   return id;
@@ -184,7 +184,7 @@ function typeIn({ query }: Pick<Call, 'query'>): string {
 
 const fields = ({ id, name, consumer, specs }: QosSpecs): object => ({ id, name, consumer, specs });
 
-const view = ({ links }: Call, specs: QosSpecs): object => ({
+const view = ({ links }: ApiCall, specs: QosSpecs): object => ({
   qos_specs: fields(specs),
   links: [
     { rel: 'self', href: `${links.prefix}/qos-specs/${specs.id}` },

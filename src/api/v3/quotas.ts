@@ -10,7 +10,7 @@ import type { Caller } from '../../model/caller.ts';
 import { Forbidden, InvalidInput } from '../../model/errors.ts';
 import { CLOSED, Maybe } from '../body.ts';
 import { queryBoolean } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const MOST = 2_147_483_647;
 const LimitValue = Type.Union([
@@ -91,7 +91,7 @@ export const quotas = [
   }),
 ];
 
-function projectIn({ caller, params }: Call<unknown, 'id'>): string {
+function projectIn({ caller, params }: ApiCall<unknown, 'id'>): string {
   mayLookAt(caller, params.id);
   return shortEnough(params.id);
 }

@@ -9,7 +9,7 @@ import { ClusterNotFound, InvalidInput, ServiceNotFound } from '../../model/erro
 import { LOG_LEVELS, type LogLevel } from '../../model/log-level.ts';
 import { CLOSED, Maybe, Text255 } from '../body.ts';
 import { LOG_LEVEL_CALLS, REPLICATED_CLUSTERS } from '../microversion.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const Host = Type.String({ minLength: 1, maxLength: 255 });
 const HostBody = Type.Object({ host: Host }, CLOSED);
@@ -93,7 +93,7 @@ export const serviceActions = [
 ];
 
 /** No backend here replicates, so there is nowhere to go. */
-async function refuseFailover({ db }: Call['desk'], host: string): Promise<never> {
+async function refuseFailover({ db }: ApiCall['desk'], host: string): Promise<never> {
   if ((await findService(db.read, host, VOLUME_BINARY)) === undefined)
     throw new ServiceNotFound(`Host ${host} serves no volumes.`);
   throw new InvalidInput(`Host ${host} cannot fail over: its replication status is disabled.`);

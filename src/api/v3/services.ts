@@ -72,7 +72,7 @@ export const services = [
   }),
 ];
 
-interface Named {
+interface ServiceName {
   readonly host: string;
   readonly binary: string;
 }
@@ -81,13 +81,13 @@ function named({
   host,
   binary,
   service,
-}: Partial<Named> & { readonly host: string; readonly service?: string }): Named {
+}: Partial<ServiceName> & { readonly host: string; readonly service?: string }): ServiceName {
   const given = binary ?? service;
   if (given === undefined) throw new InvalidInput('The request body must name the binary of the service.');
   return { host, binary: given };
 }
 
-const changed = ({ host, binary }: Named, disabled: boolean): object => ({
+const changed = ({ host, binary }: ServiceName, disabled: boolean): object => ({
   host,
   service: binary,
   binary,

@@ -3,7 +3,7 @@
  */
 
 import type { Kysely } from 'kysely';
-import type { Filter, ListQuery } from '../../db/list-query.ts';
+import type { ListFilter, ListQuery } from '../../db/list-query.ts';
 import type { Key } from '../../db/pages.ts';
 import type { Tables } from '../../db/schema.ts';
 import { findViewKey } from '../../db/view-keys.ts';
@@ -11,7 +11,7 @@ import { listOf, oneOf } from '../answer.ts';
 import { type FilteredResource, type FilterTable, filtersOf } from '../filters.ts';
 import { nextLinks, pageOf, projectShown, wantsCount } from '../page.ts';
 import type { View } from '../rendered.ts';
-import type { Call } from '../route.ts';
+import type { ApiCall } from '../route.ts';
 
 interface Row {
   readonly id: string;
@@ -20,20 +20,20 @@ interface Row {
 }
 
 /** A kind of row that clients list, and the fields to find it by. */
-export interface Kind<R extends Row, F extends string = keyof R & string> {
+export interface ListedKind<R extends Row, F extends string = keyof R & string> {
   readonly resource: FilteredResource & ('volume' | 'snapshot');
   readonly filters: FilterTable<F>;
-  sortKeys(call: Call): Readonly<Record<string, F>>;
+  sortKeys(call: ApiCall): Readonly<Record<string, F>>;
   keys(db: Kysely<Tables>, query: ListQuery<F>): Promise<Key[]>;
-  count(db: Kysely<Tables>, filters: readonly Filter<F>[]): Promise<number>;
+  count(db: Kysely<Tables>, filters: readonly ListFilter<F>[]): Promise<number>;
   notFound(id: string): Error;
 }
 
 /** The rows a query names; undefined when it can name none. */
 export function wanted<R extends Row, F extends string>(
-  call: Call,
-  kind: Kind<R, F | 'projectId'>,
-): readonly Filter<F | 'projectId'>[] | undefined {
+  call: ApiCall,
+  kind: ListedKind<R, F | 'projectId'>,
+): readonly ListFilter<F | 'projectId'>[] | undefined {
   const filters = filtersOf(call, kind.resource, kind.filters);
   if (filters === undefined) return undefined;
   const projectId = projectShown(call);
@@ -43,8 +43,8 @@ export function wanted<R extends Row, F extends string>(
 
 /** `path` is that of the route, for the link to the next page. */
 export async function showPage<R extends Row, F extends string>(
-  call: Call,
-  kind: Kind<R, F | 'projectId'>,
+  call: ApiCall,
+  kind: ListedKind<R, F | 'projectId'>,
   view: View<R>,
   path: string,
 ): Promise<Buffer> {
@@ -61,8 +61,8 @@ export async function showPage<R extends Row, F extends string>(
 }
 
 export async function showOne<R extends Row>(
-  call: Call,
-  kind: Pick<Kind<R>, 'resource' | 'notFound'>,
+  call: ApiCall,
+  kind: Pick<ListedKind<R>, 'resource' | 'notFound'>,
   view: View<R>,
   id: string,
 ): Promise<Buffer> {
@@ -75,7 +75,7 @@ export async function showOne<R extends Row>(
 }
 
 /** Who asks, as far as views care. */
-export const asking = ({ version, caller, attributes, links }: Call) => ({
+export const asking = ({ version, caller, attributes, links }: ApiCall) => ({
   version,
   isAdmin: caller.isAdmin,
   attributes,
@@ -84,7 +84,7 @@ export const asking = ({ version, caller, attributes, links }: Call) => ({
 
 /** A row at hand, in a view that is not kept. */
 export async function shown<R>(
-  call: Call,
+  call: ApiCall,
   row: R,
   view: (row: R, viewer: Parameters<View<Row>['show']>[1]) => object,
 ): Promise<object> {

@@ -22,7 +22,7 @@ import {
 } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
 import { route } from '../route.ts';
-import { type Kind, shown, showOne, showPage } from './show.ts';
+import { type ListedKind, shown, showOne, showPage } from './show.ts';
 import { snapshotAnswer, snapshotDetail, snapshotSummary } from './snapshot-view.ts';
 
 const CreateBody = strictSince353((rest) =>
@@ -54,7 +54,7 @@ const SORT_KEYS: Readonly<Record<string, SnapshotField>> = {
 };
 const SORT_KEYS_WITH_NAME = { ...SORT_KEYS, name: 'name' } as const;
 
-const snapshotKind: Kind<Snapshot, SnapshotField> = {
+const snapshotKind: ListedKind<Snapshot, SnapshotField> = {
   resource: 'snapshot',
   keys: listSnapshotKeys,
   count: countSnapshots,

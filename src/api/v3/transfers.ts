@@ -6,7 +6,7 @@ import { acceptTransfer } from '../../commands/accept-transfer.ts';
 import { createTransfer } from '../../commands/create-transfer.ts';
 import { deleteTransfer } from '../../commands/delete-transfer.ts';
 import { transferFor } from '../../commands/find.ts';
-import type { Filter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/list-query.ts';
 import { listTransfers, type Transfer, type TransferField } from '../../db/transfers.ts';
 import { type Static, type TSchema, Type } from '../../lib/schema.ts';
 import { CLOSED, LooseBoolean, Maybe, Text255, trimmed, Uuid } from '../body.ts';
@@ -22,7 +22,7 @@ import {
 } from '../microversion.ts';
 import { nextLinks, type PageQuery, pageOf, projectShown } from '../page.ts';
 import { readBoolean } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const OLD_PATH = '/os-volume-transfer';
 const PATH = '/volume-transfers';
@@ -142,7 +142,7 @@ function transfersAt<S extends TSchema>(path: Path, createBody: S) {
 
 type View = (transfer: Transfer, path: Path, links: Links, version: Microversion) => object;
 
-async function list(call: Call, path: Path, pagePath: string, view: View): Promise<object> {
+async function list(call: ApiCall, path: Path, pagePath: string, view: View): Promise<object> {
   const { desk, links, version } = call;
   const paged = path === PATH && version >= PAGED_TRANSFERS;
   const page: PageQuery<TransferField> = paged ? pageOf(call, SORT_KEYS) : { limit: desk.config.api.osapi_max_limit };
@@ -156,7 +156,7 @@ async function list(call: Call, path: Path, pagePath: string, view: View): Promi
   };
 }
 
-function wanted(call: Call, paged: boolean): readonly Filter<TransferField>[] | undefined {
+function wanted(call: ApiCall, paged: boolean): readonly ListFilter<TransferField>[] | undefined {
   const filters = paged ? filtersOf(call, 'transfer', FILTERS) : [];
   const projectId = projectShown(call);
   if (filters === undefined || projectId === undefined) return filters;

@@ -14,7 +14,7 @@ import { Type } from '../../lib/schema.ts';
 import { TypeEncryptionNotFound } from '../../model/errors.ts';
 import { CONTROL_LOCATIONS, type TypeEncryption } from '../../model/type-encryption.ts';
 import { CLOSED, Maybe, NotBlank255, Text255 } from '../body.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const ControlLocation = Type.Enum([...CONTROL_LOCATIONS]);
 const KeySize = Type.Union([
@@ -111,7 +111,7 @@ export const typeEncryption = [
 const bits = (size: number | string | null | undefined): number | null =>
   size === undefined || size === null ? null : Number(size);
 
-async function shown({ desk: { db }, params: { id } }: Call<unknown, 'id'>) {
+async function shown({ desk: { db }, params: { id } }: ApiCall<unknown, 'id'>) {
   const type = await getVolumeType(db.read, id);
   const found = await findTypeEncryption(db.read, type.id);
   return found && view(found);

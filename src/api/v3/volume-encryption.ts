@@ -4,7 +4,7 @@ import { volumeFor } from '../../commands/find.ts';
 import { findTypeEncryption } from '../../db/type-encryption.ts';
 import { MetadataKeyNotFound } from '../../model/errors.ts';
 import { bytesOf } from '../exchange.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 
 const policy = 'volume_extension:volume_encryption_metadata';
 
@@ -29,7 +29,7 @@ export const volumeEncryption = [
 
 type Shown = Readonly<Record<string, string | number | null>>;
 
-async function encryptionOf({ desk: { db }, caller, params: { id } }: Call<unknown, 'id'>): Promise<Shown> {
+async function encryptionOf({ desk: { db }, caller, params: { id } }: ApiCall<unknown, 'id'>): Promise<Shown> {
   const volume = await volumeFor(db.read, caller, id);
   if (volume.encryptionKeyId === null) return {};
   const encryption = await findTypeEncryption(db.read, volume.volumeTypeId);

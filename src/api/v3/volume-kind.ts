@@ -1,5 +1,5 @@
 /** What lists of volumes are filtered and sorted by. */
-import type { Filter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/list-query.ts';
 import { countVolumes, listVolumeKeys, type VolumeField } from '../../db/volumes.ts';
 import { VolumeNotFound } from '../../model/errors.ts';
 import type { Volume } from '../../model/volume.ts';
@@ -12,7 +12,7 @@ import {
   STRICT_BOOTABLE_FILTER,
 } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
-import type { Kind } from './show.ts';
+import type { ListedKind } from './show.ts';
 import { isShownAdminMetadata, statusesShownAs, statusesShownWith } from './volume-view.ts';
 
 const statusRule: FilterRule<VolumeField> = {
@@ -30,13 +30,13 @@ function bootableFilter(text: string, version: Microversion) {
 }
 
 /** By what is shown as metadata, whoever wrote it. A key of the user's under one of ours is found too, as Cinder does. */
-function metadataFilters(text: string): readonly Filter<VolumeField>[] {
+function metadataFilters(text: string): readonly ListFilter<VolumeField>[] {
   return entries<VolumeField>('metadata', 'metadata', text).map((entry) =>
     isShownAdminMetadata(entry.key) ? { is: 'any-of', filters: [entry, { ...entry, field: 'adminMetadata' }] } : entry,
   );
 }
 
-export const volumeKind: Kind<Volume> = {
+export const volumeKind: ListedKind<Volume> = {
   resource: 'volume',
   keys: listVolumeKeys,
   count: countVolumes,

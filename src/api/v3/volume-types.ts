@@ -15,7 +15,7 @@ import { NewTypeSpecs } from '../metadata-bodies.ts';
 import { TYPES_BY_EXTRA_SPECS } from '../microversion.ts';
 import { nextLinks, pageOf } from '../page.ts';
 import { readBoolean } from '../query.ts';
-import { type Call, route } from '../route.ts';
+import { type ApiCall, route } from '../route.ts';
 import { extraSpecsShown } from './extra-specs.ts';
 import { TYPE_SORT_KEYS, TypeUpdate, typePatch } from './type-body.ts';
 
@@ -123,11 +123,11 @@ export const volumeTypes = [
   }),
 ];
 
-const typeNamed = ({ desk, caller, params }: Call<unknown, 'id'>): Promise<VolumeType> =>
+const typeNamed = ({ desk, caller, params }: ApiCall<unknown, 'id'>): Promise<VolumeType> =>
   volumeTypeFor(desk.db.read, caller, params.id);
 
 /** Public types, and private ones that the project may use; an administrator may ask for others. */
-function visibilityOf({ caller, query }: Call): Pick<VolumeTypeQuery, 'visibleTo' | 'filters'> {
+function visibilityOf({ caller, query }: ApiCall): Pick<VolumeTypeQuery, 'visibleTo' | 'filters'> {
   const text = caller.isAdmin ? (query.get('is_public') ?? 'true') : 'true';
   if (/^none$/i.test(text.trim())) return {};
   if (readBoolean(text, 'is_public')) return { visibleTo: caller.projectId };
@@ -135,7 +135,7 @@ function visibilityOf({ caller, query }: Call): Pick<VolumeTypeQuery, 'visibleTo
 }
 
 /** What every answer shows of a type. */
-function fields(type: VolumeType, call: Call): object {
+function fields(type: VolumeType, call: ApiCall): object {
   return {
     id: type.id,
     name: type.name,
@@ -145,7 +145,7 @@ function fields(type: VolumeType, call: Call): object {
   };
 }
 
-const shown = (type: VolumeType, call: Call): object => ({
+const shown = (type: VolumeType, call: ApiCall): object => ({
   ...fields(type, call),
   ...(call.may('volume_extension:volume_type_access') && { 'os-volume-type-access:is_public': type.isPublic }),
   ...(call.may('volume_extension:access_types_qos_specs_id') && { qos_specs_id: type.qosSpecsId }),

@@ -9,9 +9,9 @@ import type { Tables } from '../../db/schema.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
 import { clockTime } from '../times.ts';
-import { type Check, DOWN, type Finding, type Patient } from './check.ts';
+import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
-export const backends: Check = {
+export const backends: DoctorCheck = {
   name: 'backends',
   wellSaid: 'backends hold what the rows say, and nothing else under names of ours',
   examine: async ({ db, backends: all, signal }: Patient) => {

@@ -20,7 +20,7 @@ export interface Patient {
   readonly signal: AbortSignal;
 }
 
-export interface Check {
+export interface DoctorCheck {
   /** One word. */
   readonly name: string;
   /** What is so when nothing is found. */

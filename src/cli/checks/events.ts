@@ -2,12 +2,12 @@
 import { undelivered } from '../../db/outbox.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../times.ts';
-import type { Check, Patient } from './check.ts';
+import type { DoctorCheck, Patient } from './check.ts';
 
 /** More are not counted. */
 const COUNTED = 1_000;
 
-export const events: Check = {
+export const events: DoctorCheck = {
   name: 'events',
   wellSaid: 'every sink has been given its events',
   examine: async ({ db, config, patienceMs }: Patient) => {

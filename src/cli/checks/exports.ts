@@ -9,9 +9,9 @@ import { exportedBy } from '../../db/attachments.ts';
 import type { Tables } from '../../db/schema.ts';
 import type { VolumeDriver } from '../../drivers/driver.ts';
 import { PumiceError } from '../../model/errors.ts';
-import { type Check, DOWN, type Finding, type Patient } from './check.ts';
+import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
-export const exports: Check = {
+export const exports: DoctorCheck = {
   name: 'exports',
   wellSaid: 'what is exported is what attachments say',
   examine: async ({ db, backends, signal }: Patient) => {

@@ -2,9 +2,9 @@
 import type { Kysely } from 'kysely';
 import { rollbackReservations } from '../../db/quotas.ts';
 import type { Tables } from '../../db/schema.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import type { DoctorCheck, Finding, Patient } from './check.ts';
 
-export const leftByFlows: Check = {
+export const leftByFlows: DoctorCheck = {
   name: 'leftovers',
   wellSaid: 'no reservation and no hold outlives its flow',
   examine: async ({ db }: Patient) => [

@@ -1,9 +1,9 @@
 /** No life of the server ended by an error that nobody was told of. It is told once: then it is history, and the log's. */
 import { markTold, untoldDeaths } from '../../lib/life.ts';
 import { lifeRecordOf } from '../life-record.ts';
-import type { Check, Patient } from './check.ts';
+import type { DoctorCheck, Patient } from './check.ts';
 
-export const lives: Check = {
+export const lives: DoctorCheck = {
   name: 'lives',
   wellSaid: 'no life of the server ended by an error that was not told yet',
   examine: async ({ config }: Patient) =>

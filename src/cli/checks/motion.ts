@@ -7,9 +7,9 @@ import { whatKeeps } from '../../db/journal-holds.ts';
 import { type FlowRow, WAITING_LANE } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../times.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import type { DoctorCheck, Finding, Patient } from './check.ts';
 
-export const motion: Check = {
+export const motion: DoctorCheck = {
   name: 'motion',
   wellSaid: 'every flow moves',
   examine: async (patient: Patient) => {

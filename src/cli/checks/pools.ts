@@ -1,8 +1,8 @@
 /** What the scheduler believes a pool was given is what the volumes on it add up to. */
 import { countPoolUsage, listPoolUsage, type PoolUsage, recountPoolUsage } from '../../db/pool-usage.ts';
-import { alone, type Check, type Patient } from './check.ts';
+import { alone, type DoctorCheck, type Patient } from './check.ts';
 
-export const pools: Check = {
+export const pools: DoctorCheck = {
   name: 'pools',
   wellSaid: 'the usage of pools equals a recount of the volumes',
   examine: async ({ db }: Patient) => {

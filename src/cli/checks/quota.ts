@@ -2,9 +2,9 @@
 import { sql } from 'kysely';
 import type { Database } from '../../db/database.ts';
 import { countUsage, quotaUsage, type RecountOptions, recountUsage, type Usage } from '../../db/quotas.ts';
-import { alone, type Check, type Finding, type Patient } from './check.ts';
+import { alone, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
-export const quota: Check = {
+export const quota: DoctorCheck = {
   name: 'quota',
   wellSaid: 'quota usage equals a recount of the rows',
   examine: async ({ db, config }: Patient) => {

@@ -20,9 +20,9 @@ import {
   VOLUME_TRANSITIONS,
   type VolumeStatus,
 } from '../../model/status.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import type { DoctorCheck, Finding, Patient } from './check.ts';
 
-export const transient: Check = {
+export const transient: DoctorCheck = {
   name: 'transient',
   wellSaid: 'whatever is in a transient status has a flow',
   examine: async ({ db }: Patient) => [

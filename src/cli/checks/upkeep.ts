@@ -6,9 +6,9 @@ import { type KeptTrouble, listTroubles } from '../../db/troubles.ts';
 import { now } from '../../lib/clock.ts';
 import { UPKEEP } from '../../model/upkeep.ts';
 import { age } from '../times.ts';
-import type { Check, Finding, Patient } from './check.ts';
+import type { DoctorCheck, Finding, Patient } from './check.ts';
 
-export const upkeep: Check = {
+export const upkeep: DoctorCheck = {
   name: 'upkeep',
   wellSaid: 'what servers do by themselves works',
   examine: async ({ db }: Patient) => (await listTroubles(db)).map(finding),

@@ -23,18 +23,18 @@ export interface Resource {
   readonly volume_id?: string;
 }
 
-export interface Answer {
+export interface DemoAnswer {
   readonly status: number;
   readonly requestId: string;
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-export type Kind = 'volume' | 'snapshot';
+export type DemoKind = 'volume' | 'snapshot';
 
 /** The service said no. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused';
 }
 
 export class Client {
@@ -46,19 +46,19 @@ export class Client {
     this.#signal = signal;
   }
 
-  async list(kind: Kind): Promise<readonly Resource[]> {
+  async list(kind: DemoKind): Promise<readonly Resource[]> {
     const { body } = await this.ask('GET', `/${kind}s/detail`);
     return body[`${kind}s`] as readonly Resource[];
   }
 
   /** Undefined when it is gone. */
-  async find(kind: Kind, id: string): Promise<Resource | undefined> {
+  async find(kind: DemoKind, id: string): Promise<Resource | undefined> {
     const { status, body } = await this.#send('GET', `/${kind}s/${id}`);
     return status === 404 ? undefined : (body[kind] as Resource);
   }
 
   /** What it is when nothing works on it any more; undefined when it is gone. */
-  async settled(kind: Kind, id: string): Promise<Resource | undefined> {
+  async settled(kind: DemoKind, id: string): Promise<Resource | undefined> {
     for (;;) {
       const found = await this.find(kind, id);
       if (found === undefined || found.status === 'available' || found.status.startsWith('error')) return found;
@@ -66,15 +66,17 @@ export class Client {
     }
   }
 
-  /** Rejects with `Refused` unless the answer is 2xx. */
-  async ask(method: Method, path: string, body?: object): Promise<Answer> {
+  /** Rejects with `RequestRefused` unless the answer is 2xx. */
+  async ask(method: Method, path: string, body?: object): Promise<DemoAnswer> {
     const answer = await this.#send(method, path, body);
     if (answer.status < 300) return answer;
     const [fault] = Object.values(answer.body) as { readonly message?: string }[];
-    throw new Refused(`${method} ${answer.path} was answered ${answer.status}: ${fault?.message ?? 'no reason given'}`);
+    throw new RequestRefused(
+      `${method} ${answer.path} was answered ${answer.status}: ${fault?.message ?? 'no reason given'}`,
+    );
   }
 
-  async #send(method: Method, path: string, body?: object): Promise<Answer> {
+  async #send(method: Method, path: string, body?: object): Promise<DemoAnswer> {
     const full = `/v3/${PROJECT}${path}`;
     return this.#service.ask(
       {

@@ -12,7 +12,7 @@ import type { EngineEvent } from '../../engine/events.ts';
 import type { Config } from '../../lib/config.ts';
 import { backendOf, hostOf } from '../../model/backend.ts';
 import { schedule } from '../../scheduler/schedule.ts';
-import type { Running } from '../surroundings.ts';
+import type { Running } from '../context.ts';
 import type { Terminal } from '../terminal.ts';
 import { giveBack, takeAway } from '../trial-directory.ts';
 import { Client, type Resource } from './client.ts';

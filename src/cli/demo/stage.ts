@@ -3,7 +3,7 @@ import type { EngineEvent } from '../../engine/events.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { duration } from '../times.ts';
-import { type Answer, type Client, type Kind, Refused, type Resource } from './client.ts';
+import { type Client, type DemoAnswer, type DemoKind, RequestRefused, type Resource } from './client.ts';
 import type { Ended, FlowPicture } from './flow-picture.ts';
 
 export interface StageOptions {
@@ -15,7 +15,7 @@ export interface StageOptions {
 
 export class Stage {
   readonly #options: StageOptions;
-  readonly #found: Readonly<Record<Kind, ReadonlyMap<string, Resource>>>;
+  readonly #found: Readonly<Record<DemoKind, ReadonlyMap<string, Resource>>>;
   #acts = 0;
   #made = 0;
 
@@ -32,7 +32,7 @@ export class Stage {
     return new Stage(options, { volume: byName(volumes), snapshot: byName(snapshots) });
   }
 
-  private constructor(options: StageOptions, found: Readonly<Record<Kind, ReadonlyMap<string, Resource>>>) {
+  private constructor(options: StageOptions, found: Readonly<Record<DemoKind, ReadonlyMap<string, Resource>>>) {
     this.#options = options;
     this.#found = found;
   }
@@ -42,7 +42,7 @@ export class Stage {
     return this.#made > 0;
   }
 
-  has(kind: Kind, name: string): boolean {
+  has(kind: DemoKind, name: string): boolean {
     return this.#found[kind].get(name)?.status === 'available';
   }
 
@@ -80,7 +80,7 @@ export class Stage {
   }
 
   async #make(
-    kind: Kind,
+    kind: DemoKind,
     name: string,
     title: string,
     path: string,
@@ -98,21 +98,21 @@ export class Stage {
     const { answer, ended } = await this.#play(() => client.ask('POST', path, wanted), also);
     const { id } = answer.body[kind] as Resource;
     const made = await client.settled(kind, id);
-    if (made === undefined) throw new Refused(`${kind} ${id} is gone.`);
+    if (made === undefined) throw new RequestRefused(`${kind} ${id} is gone.`);
     const host = made['os-vol-host-attr:host'];
     this.#told(
       made.status === 'available' ? 'green' : 'red',
       `${kind} ${id} is ${made.status}${host ? ` on ${host}` : ''}`,
       ended,
     );
-    if (made.status !== 'available') throw new Refused(`${title} ended in ${made.status}.`);
+    if (made.status !== 'available') throw new RequestRefused(`${title} ended in ${made.status}.`);
     return made;
   }
 
   async #play(
-    ask: () => Promise<Answer>,
+    ask: () => Promise<DemoAnswer>,
     also?: (event: EngineEvent) => void,
-  ): Promise<{ readonly answer: Answer; readonly ended: Ended }> {
+  ): Promise<{ readonly answer: DemoAnswer; readonly ended: Ended }> {
     const { out, picture, signal } = this.#options;
     picture.expect();
     const answer = await ask();
@@ -136,7 +136,7 @@ export class Stage {
 }
 
 /** What a flow of the last run works on is waited for. */
-async function settled(client: Client, kind: Kind): Promise<readonly Resource[]> {
+async function settled(client: Client, kind: DemoKind): Promise<readonly Resource[]> {
   const all = await Promise.all((await client.list(kind)).map(({ id }) => client.settled(kind, id)));
   return all.filter((each) => each !== undefined);
 }
@@ -145,7 +145,7 @@ const byName = (resources: readonly Resource[]): ReadonlyMap<string, Resource> =
   new Map(resources.flatMap((each) => (each.name === null ? [] : [[each.name, each] as const])));
 
 function foundTable(terminal: Terminal, volumes: readonly Resource[], snapshots: readonly Resource[]): string[] {
-  const row = (kind: Kind, each: Resource): Cell[] => [
+  const row = (kind: DemoKind, each: Resource): Cell[] => [
     kind,
     each.name ?? '',
     `${each.size} GiB`,

@@ -9,8 +9,8 @@ import { ImageCopyFailure } from '../../model/errors.ts';
 import { errno } from '../file-errors.ts';
 
 /** Why an image is not accepted, in words that follow "The image is not acceptable as vmdk: ". */
-export class Fault extends Error {
-  override readonly name = 'Fault';
+export class BadImage extends Error {
+  override readonly name = 'BadImage';
 }
 
 export interface ImageBytes {
@@ -18,7 +18,7 @@ export interface ImageBytes {
   readonly size: number;
   /** What of it is on the disk; holes are not. */
   readonly held: number;
-  /** `length` bytes from `at`. Rejects with a `Fault` when the file ends before. */
+  /** `length` bytes from `at`. Rejects with a `BadImage` when the file ends before. */
   read(at: number, length: number): Promise<Buffer>;
 }
 
@@ -35,7 +35,7 @@ export interface ImageLayout {
   /** Size of the disk, bytes. */
   readonly virtualBytes: number;
   /**
-   * Walks all tables, and yields where the data of the disk is, in pieces of bounded size. Rejects with a `Fault` when
+   * Walks all tables, and yields where the data of the disk is, in pieces of bounded size. Rejects with a `BadImage` when
    * something lies outside of the file.
    */
   stretches(): AsyncIterable<readonly Stretch[]>;
@@ -52,7 +52,7 @@ export async function withImageBytes<Result>(
     const { size, blocks } = await readable(file.stat());
     const read = async (at: number, length: number): Promise<Buffer> => {
       signal.throwIfAborted();
-      if (!(at >= 0 && at + length <= size)) throw new Fault('it is cut short');
+      if (!(at >= 0 && at + length <= size)) throw new BadImage('it is cut short');
       return readable(readFully(file, at, length));
     };
     return await body({ size, held: blocks * 512, read });
@@ -65,7 +65,7 @@ async function readFully(file: FileHandle, at: number, length: number): Promise<
   const buffer = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(buffer, done, length - done, at + done);
-    if (bytesRead === 0) throw new Fault('it became shorter while it was read');
+    if (bytesRead === 0) throw new BadImage('it became shorter while it was read');
     done += bytesRead;
   }
   return buffer;
@@ -78,7 +78,7 @@ function readable<Result>(reading: Promise<Result>): Promise<Result> {
 }
 
 /** Stretches in the order they are found; neighbours become one. */
-export class Found {
+export class Stretches {
   readonly stretches: { at: number; bytes: number; packed: boolean }[] = [];
 
   add(at: number, bytes: number, packed = false): void {
@@ -90,6 +90,6 @@ export class Found {
 
 /** A whole number that a reader can count with. */
 export function safe(value: bigint, what: string): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new Fault(`${what} is beyond all measure`);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BadImage(`${what} is beyond all measure`);
   return Number(value);
 }

@@ -9,7 +9,7 @@
  * by unpacking it.
  */
 import { inflateRawSync, zstdDecompressSync } from 'node:zlib';
-import { Fault, Found, type ImageBytes, type ImageLayout, type Stretch, safe } from './image-bytes.ts';
+import { BadImage, type ImageBytes, type ImageLayout, type Stretch, Stretches, safe } from './image-bytes.ts';
 
 const MAGIC = Buffer.from('QFI\xfb', 'latin1');
 const V2_HEADER_BYTES = 72;
@@ -62,31 +62,31 @@ export async function readQcow2(bytes: ImageBytes): Promise<ImageLayout> {
 
 async function readHeader(bytes: ImageBytes): Promise<Header> {
   if (!(await bytes.read(0, Math.min(MAGIC.length, bytes.size))).equals(MAGIC))
-    throw new Fault('its content is not qcow2');
+    throw new BadImage('its content is not qcow2');
   const head = await bytes.read(0, Math.min(V3_HEADER_BYTES, bytes.size));
-  if (head.length < V3_HEADER_BYTES) throw new Fault('its header is cut short');
+  if (head.length < V3_HEADER_BYTES) throw new BadImage('its header is cut short');
   const version = head.readUInt32BE(4);
-  if (version !== 2 && version !== 3) throw new Fault(`it is qcow2 of the unknown version ${version}`);
-  if (head.readBigUInt64BE(8) !== 0n || head.readUInt32BE(16) !== 0) throw new Fault('it has a backing file');
-  if (head.readUInt32BE(32) !== 0) throw new Fault('it is encrypted');
+  if (version !== 2 && version !== 3) throw new BadImage(`it is qcow2 of the unknown version ${version}`);
+  if (head.readBigUInt64BE(8) !== 0n || head.readUInt32BE(16) !== 0) throw new BadImage('it has a backing file');
+  if (head.readUInt32BE(32) !== 0) throw new BadImage('it is encrypted');
   const features = version === 2 ? 0n : head.readBigUInt64BE(72);
   demandKnown(features);
 
   const clusterBits = head.readUInt32BE(20);
-  if (clusterBits < 9 || clusterBits > 21) throw new Fault('its clusters have a size that cannot be');
+  if (clusterBits < 9 || clusterBits > 21) throw new BadImage('its clusters have a size that cannot be');
   const clusterBytes = 2 ** clusterBits;
   const headerBytes = version === 2 ? V2_HEADER_BYTES : head.readUInt32BE(100);
   if (headerBytes < (version === 2 ? V2_HEADER_BYTES : V3_HEADER_BYTES) || headerBytes > clusterBytes)
-    throw new Fault('its header has a length that cannot be');
+    throw new BadImage('its header has a length that cannot be');
   await demandHarmlessExtensions(bytes, headerBytes, clusterBytes);
 
   const topTable = { at: safe(head.readBigUInt64BE(40), 'its top table'), entries: head.readUInt32BE(36) };
-  if (topTable.entries * 8 > TOP_TABLE_LIMIT) throw new Fault('its top table is too large');
+  if (topTable.entries * 8 > TOP_TABLE_LIMIT) throw new BadImage('its top table is too large');
   const references = {
     at: safe(head.readBigUInt64BE(48), 'its table of references'),
     bytes: head.readUInt32BE(56) * clusterBytes,
   };
-  if (references.bytes > REFERENCE_TABLE_LIMIT) throw new Fault('its table of references is too large');
+  if (references.bytes > REFERENCE_TABLE_LIMIT) throw new BadImage('its table of references is too large');
   const header: Header = {
     clusterBits,
     clusterBytes,
@@ -98,23 +98,23 @@ async function readHeader(bytes: ImageBytes): Promise<Header> {
     marksZeroes: version === 3,
     compression: await compressionOf(bytes, features, headerBytes),
   };
-  if (header.virtualBytes === 0) throw new Fault('it has no size');
+  if (header.virtualBytes === 0) throw new BadImage('it has no size');
   if (topTable.entries < Math.ceil(header.virtualBytes / bytesOfTable(header)))
-    throw new Fault('its top table is too small');
+    throw new BadImage('its top table is too small');
   return header;
 }
 
 function demandKnown(features: bigint): void {
-  if ((features & CORRUPT) !== 0n) throw new Fault('it is marked as corrupt');
-  if ((features & EXTERNAL_DATA) !== 0n) throw new Fault('it keeps its data in another file');
+  if ((features & CORRUPT) !== 0n) throw new BadImage('it is marked as corrupt');
+  if ((features & EXTERNAL_DATA) !== 0n) throw new BadImage('it keeps its data in another file');
   if ((features & ~(DIRTY | COMPRESSION_TYPE | EXTENDED_ENTRIES)) !== 0n)
-    throw new Fault('it has a feature that is not known');
+    throw new BadImage('it has a feature that is not known');
 }
 
 async function compressionOf(bytes: ImageBytes, features: bigint, headerBytes: number): Promise<'zlib' | 'zstd'> {
   if ((features & COMPRESSION_TYPE) === 0n) return 'zlib';
   const type = headerBytes > V3_HEADER_BYTES ? (await bytes.read(V3_HEADER_BYTES, 1)).readUInt8() : 0;
-  if (type > 1) throw new Fault('it is compressed in a way that is not known');
+  if (type > 1) throw new BadImage('it is compressed in a way that is not known');
   return type === 1 ? 'zstd' : 'zlib';
 }
 
@@ -124,10 +124,10 @@ async function demandHarmlessExtensions(bytes: ImageBytes, from: number, cluster
   for (let at = from; at + 8 <= area.length; ) {
     const type = area.readUInt32BE(at);
     if (type === 0) return;
-    if (type === ENCRYPTION_EXTENSION) throw new Fault('it is encrypted');
-    if (type === DATA_FILE_EXTENSION) throw new Fault('it keeps its data in another file');
+    if (type === ENCRYPTION_EXTENSION) throw new BadImage('it is encrypted');
+    if (type === DATA_FILE_EXTENSION) throw new BadImage('it keeps its data in another file');
     at += 8 + Math.ceil(area.readUInt32BE(at + 4) / 8) * 8;
-    if (at > area.length) throw new Fault('its header has a part that does not end');
+    if (at > area.length) throw new BadImage('its header has a part that does not end');
   }
 }
 
@@ -135,25 +135,25 @@ async function demandReferences(bytes: ImageBytes, { references, clusterBytes }:
   const table = await bytes.read(references.at, references.bytes);
   for (let entry = 0; entry < table.length; entry += 8) {
     const at = addressIn(table, entry);
-    if (at % clusterBytes !== 0) throw new Fault('its table of references is damaged');
-    if (at >= bytes.size) throw new Fault('it is cut short');
+    if (at % clusterBytes !== 0) throw new BadImage('its table of references is damaged');
+    if (at >= bytes.size) throw new BadImage('it is cut short');
   }
 }
 
 async function demandSnapshots(bytes: ImageBytes, { snapshots }: Header): Promise<void> {
-  if (snapshots.count > SNAPSHOTS_LIMIT) throw new Fault('it has too many snapshots');
+  if (snapshots.count > SNAPSHOTS_LIMIT) throw new BadImage('it has too many snapshots');
   let at = snapshots.at;
   for (let left = snapshots.count; left > 0; left--) {
     const entry = await bytes.read(at, 40);
     const extra = entry.readUInt32BE(36);
-    if (extra > SNAPSHOT_EXTRA_LIMIT) throw new Fault('its table of snapshots is damaged');
+    if (extra > SNAPSHOT_EXTRA_LIMIT) throw new BadImage('its table of snapshots is damaged');
     demandThere(bytes, safe(entry.readBigUInt64BE(0), 'a snapshot'), entry.readUInt32BE(8) * 8);
     at += Math.ceil((40 + extra + entry.readUInt16BE(12) + entry.readUInt16BE(14)) / 8) * 8;
   }
 }
 
 function demandThere(bytes: ImageBytes, at: number, length: number): void {
-  if (at + length > bytes.size) throw new Fault('it is cut short');
+  if (at + length > bytes.size) throw new BadImage('it is cut short');
 }
 
 const entriesOfTable = ({ clusterBytes, extended }: Header): number => clusterBytes / (extended ? 16 : 8);
@@ -169,8 +169,8 @@ async function* walk(bytes: ImageBytes, header: Header): AsyncGenerator<readonly
   for (let disk = 0, entry = 0; disk < virtualBytes; disk += bytesOfTable(header), entry += 8) {
     const at = addressIn(top, entry);
     if (at === 0) continue;
-    if (at % clusterBytes !== 0) throw new Fault('its top table is damaged');
-    if (++tables > most) throw new Fault('it names more tables than it can hold');
+    if (at % clusterBytes !== 0) throw new BadImage('its top table is damaged');
+    if (++tables > most) throw new BadImage('it names more tables than it can hold');
     const table = await bytes.read(at, clusterBytes);
     const { found, doubtful } = clustersIn(table, disk, header, bytes.size);
     for (const piece of doubtful) await demandUnpacks(bytes, piece, header);
@@ -184,10 +184,10 @@ function clustersIn(
   disk: number,
   header: Header,
   size: number,
-): { readonly found: Found; readonly doubtful: readonly number[] } {
+): { readonly found: Stretches; readonly doubtful: readonly number[] } {
   const { clusterBytes, virtualBytes, extended, marksZeroes } = header;
   const step = extended ? 16 : 8;
-  const found = new Found();
+  const found = new Stretches();
   const doubtful: number[] = [];
   for (let entry = 0, of = disk; entry < table.length && of < virtualBytes; entry += step, of += clusterBytes) {
     const high = table.readUInt32BE(entry);
@@ -195,21 +195,21 @@ function clustersIn(
     if (high === 0 && low === 0) continue;
     if ((high & 0x4000_0000) !== 0) {
       const { at, end } = packedAt(table.readBigUInt64BE(entry), header.clusterBits);
-      if (at >= size || end - size >= SECTOR) throw new Fault('it is cut short');
+      if (at >= size || end - size >= SECTOR) throw new BadImage('it is cut short');
       if (end > size) doubtful.push(at);
       found.add(at, clusterBytes, true);
       continue;
     }
     const at = addressIn(table, entry);
     const zero = !extended && marksZeroes && (low & 1) !== 0;
-    if (at % clusterBytes !== 0) throw new Fault('one of its tables is damaged');
+    if (at % clusterBytes !== 0) throw new BadImage('one of its tables is damaged');
     if (at === 0 || zero) continue;
     const parts = extended
       ? partsIn(table.readUInt32BE(entry + 12) & ~table.readUInt32BE(entry + 8), clusterBytes / SUBCLUSTERS)
       : { from: 0, to: clusterBytes };
     const to = Math.min(parts.to, virtualBytes - of);
     if (parts.from >= to) continue;
-    if (at + to > size) throw new Fault('it is cut short');
+    if (at + to > size) throw new BadImage('it is cut short');
     found.add(at + parts.from, to - parts.from);
   }
   return { found, doubtful };
@@ -242,5 +242,5 @@ async function demandUnpacks(bytes: ImageBytes, at: number, { compression, clust
   } catch {
     // Said below.
   }
-  throw new Fault('it is cut short');
+  throw new BadImage('it is cut short');
 }

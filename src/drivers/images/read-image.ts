@@ -8,7 +8,7 @@
  */
 import { ImageUnacceptable } from '../../model/errors.ts';
 import type { ImageFile } from '../driver.ts';
-import { Fault, type ImageBytes, type ImageLayout, type Stretch, withImageBytes } from './image-bytes.ts';
+import { BadImage, type ImageBytes, type ImageLayout, type Stretch, withImageBytes } from './image-bytes.ts';
 import { readQcow2 } from './qcow2.ts';
 import { readVdi } from './vdi.ts';
 import { readVhd } from './vhd.ts';
@@ -92,7 +92,7 @@ async function reading<Result>(
       return body(layout, bytes);
     });
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
+    if (!(error instanceof BadImage)) throw error;
     throw new ImageUnacceptable(`The image is not acceptable as ${format}: ${error.message}.`, { cause: error });
   }
 }
@@ -107,7 +107,7 @@ const READERS: Readonly<Record<ImageFile['format'], (bytes: ImageBytes) => Promi
 
 /** Its disk is the file, to the end of a sector. */
 async function readRaw({ size }: ImageBytes): Promise<ImageLayout> {
-  if (size === 0) throw new Fault('it has no size');
+  if (size === 0) throw new BadImage('it has no size');
   return {
     virtualBytes: Math.ceil(size / SECTOR) * SECTOR,
     async *stretches() {

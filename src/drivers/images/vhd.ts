@@ -8,7 +8,7 @@
  *
  * Refused: an image that is the difference to another one.
  */
-import { Fault, Found, type ImageBytes, type ImageLayout, type Stretch, safe } from './image-bytes.ts';
+import { BadImage, type ImageBytes, type ImageLayout, type Stretch, Stretches, safe } from './image-bytes.ts';
 
 const SECTOR = 512;
 const FOOTER_BYTES = 512;
@@ -22,19 +22,19 @@ const MAP_PIECE = 64 * 1024;
 const SIZE_LIMIT = 2040 * 1024 ** 3;
 
 export async function readVhd(bytes: ImageBytes): Promise<ImageLayout> {
-  if (bytes.size < FOOTER_BYTES) throw new Fault('its content is not vhd');
+  if (bytes.size < FOOTER_BYTES) throw new BadImage('its content is not vhd');
   const footer = await bytes.read(bytes.size - FOOTER_BYTES, FOOTER_BYTES);
   const begin = await bytes.read(0, FOOTER_BYTES);
   const isFooter = (found: Buffer): boolean => found.subarray(0, COOKIE.length).equals(COOKIE);
-  if (!isFooter(footer)) throw new Fault(isFooter(begin) ? 'it is cut short' : 'its content is not vhd');
+  if (!isFooter(footer)) throw new BadImage(isFooter(begin) ? 'it is cut short' : 'its content is not vhd');
   const kind = footer.readUInt32BE(60);
   const virtualBytes = safe(footer.readBigUInt64BE(48), 'its size');
-  if (virtualBytes === 0 || virtualBytes % SECTOR !== 0) throw new Fault('it has a size that cannot be');
-  if (virtualBytes > SIZE_LIMIT) throw new Fault('it is larger than a vhd can be');
+  if (virtualBytes === 0 || virtualBytes % SECTOR !== 0) throw new BadImage('it has a size that cannot be');
+  if (virtualBytes > SIZE_LIMIT) throw new BadImage('it is larger than a vhd can be');
   if (kind === FIXED) {
     // With a footer at its begin as well QEMU would take it for another kind.
-    if (isFooter(begin)) throw new Fault('it is not of the kind it says it is');
-    if (virtualBytes > bytes.size - FOOTER_BYTES) throw new Fault('it is cut short');
+    if (isFooter(begin)) throw new BadImage('it is not of the kind it says it is');
+    if (virtualBytes > bytes.size - FOOTER_BYTES) throw new BadImage('it is cut short');
     return {
       virtualBytes,
       async *stretches() {
@@ -42,22 +42,22 @@ export async function readVhd(bytes: ImageBytes): Promise<ImageLayout> {
       },
     };
   }
-  if (kind !== DYNAMIC) throw new Fault('it is the difference to another image');
+  if (kind !== DYNAMIC) throw new BadImage('it is the difference to another image');
   // QEMU reads the one at the begin.
   if (!isFooter(begin) || begin.readUInt32BE(60) !== kind || begin.readBigUInt64BE(48) !== footer.readBigUInt64BE(48))
-    throw new Fault('its two headers do not agree');
+    throw new BadImage('its two headers do not agree');
   return dynamic(bytes, begin, virtualBytes);
 }
 
 async function dynamic(bytes: ImageBytes, begin: Buffer, virtualBytes: number): Promise<ImageLayout> {
   const head = await bytes.read(safe(begin.readBigUInt64BE(16), 'its second header'), 1024);
-  if (!head.subarray(0, SPARSE_COOKIE.length).equals(SPARSE_COOKIE)) throw new Fault('its second header is damaged');
+  if (!head.subarray(0, SPARSE_COOKIE.length).equals(SPARSE_COOKIE)) throw new BadImage('its second header is damaged');
   const mapAt = safe(head.readBigUInt64BE(16), 'its map');
   const blocks = head.readUInt32BE(28);
   const blockBytes = head.readUInt32BE(32);
   if (blockBytes < SECTOR || !Number.isInteger(Math.log2(blockBytes)))
-    throw new Fault('its blocks have a size that cannot be');
-  if (virtualBytes > blocks * blockBytes) throw new Fault('its map is too small');
+    throw new BadImage('its blocks have a size that cannot be');
+  if (virtualBytes > blocks * blockBytes) throw new BadImage('its map is too small');
   return { virtualBytes, stretches: () => walk(bytes, { virtualBytes, mapAt, blockBytes }) };
 }
 
@@ -75,13 +75,13 @@ async function* walk(bytes: ImageBytes, { virtualBytes, mapAt, blockBytes }: Map
   for (let from = 0; from < blocks; from += MAP_PIECE) {
     const entries = Math.min(MAP_PIECE, blocks - from);
     const map = await bytes.read(mapAt + from * 4, entries * 4);
-    const found = new Found();
+    const found = new Stretches();
     for (let entry = 0; entry < entries; entry++) {
       const sector = map.readUInt32BE(entry * 4);
       if (sector === NOT_THERE) continue;
       const at = sector * SECTOR + bitmapBytes;
       const length = Math.min(blockBytes, virtualBytes - (from + entry) * blockBytes);
-      if (at + length > end) throw new Fault('it is cut short');
+      if (at + length > end) throw new BadImage('it is cut short');
       found.add(at, length);
     }
     yield found.stretches;

@@ -4,7 +4,7 @@
  * It is the part that has made programs open what it names (Cinder bug 1996188, CVE-2022-47951). So nothing is passed over: a
  * line is one of those that are known here, or the image is refused.
  */
-import { Fault } from './image-bytes.ts';
+import { BadImage } from './image-bytes.ts';
 
 /** All that is in one file. The others name files, devices or remote disks. */
 const KINDS = ['monolithicsparse', 'streamoptimized'] as const;
@@ -18,7 +18,7 @@ export function demandAlone(text: string): VmdkKind {
     if (line === '' || line.startsWith('#') || line.startsWith('ddb.')) continue;
     const [, key, value] = /^([a-z]+)\s*=\s*(.*)$/.exec(line) ?? [];
     if (key !== undefined && value !== undefined) {
-      if (fields.has(key)) throw new Fault('its descriptor says one thing twice');
+      if (fields.has(key)) throw new BadImage('its descriptor says one thing twice');
       fields.set(key, value.replace(/^"(.*)"$/, '$1'));
     } else {
       demandOwnExtent(line);
@@ -26,16 +26,16 @@ export function demandAlone(text: string): VmdkKind {
     }
   }
   const kind = KINDS.find((each) => each === fields.get('createtype'));
-  if (kind === undefined) throw new Fault('it is not a single-file sparse vmdk');
+  if (kind === undefined) throw new BadImage('it is not a single-file sparse vmdk');
   if (fields.has('parentfilenamehint') || fields.get('parentcid') !== 'ffffffff')
-    throw new Fault('it is the difference to another image');
-  if (extents !== 1) throw new Fault('it consists of other than one file');
+    throw new BadImage('it is the difference to another image');
+  if (extents !== 1) throw new BadImage('it consists of other than one file');
   return kind;
 }
 
 /** Its name is what the file was called where it was made, and is never looked for: it must be no path at least. */
 function demandOwnExtent(line: string): void {
   const [, kind, name] = /^(?:rw|rdonly|noaccess)\s+\d+\s+([a-z]+)\s+"([^"]*)"$/.exec(line) ?? [];
-  if (kind === undefined || name === undefined) throw new Fault('its descriptor has a line that is not known');
-  if (kind !== 'sparse' || /[/\\:]/.test(name)) throw new Fault('it names another file');
+  if (kind === undefined || name === undefined) throw new BadImage('its descriptor has a line that is not known');
+  if (kind !== 'sparse' || /[/\\:]/.test(name)) throw new BadImage('it names another file');
 }

@@ -6,7 +6,7 @@ import type { BackendConfig, Config } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface Surroundings {
+export interface CliContext {
   readonly version: string;
   readonly out: Terminal;
   readonly err: Terminal;
