@@ -87,6 +87,16 @@ describe('the house', () => {
     );
   });
 
+  // A search for the name of a type finds the one thing that it means. Types that a file keeps to itself may be called alike.
+  test("a type's name is exported once", () => {
+    const homes = Map.groupBy(source.flatMap(exportedTypes), ({ name }) => name);
+    const twice = [...homes].filter(([, files]) => files.length > 1);
+    assert.deepEqual(
+      twice.map(([name, files]) => `${name}: ${files.map(({ file }) => file).join(', ')}`),
+      [],
+    );
+  });
+
   test('nothing is left for later', () => {
     assert.deepEqual(
       others.filter((file) => /\b(TODO|FIXME|XXX)\b/.test(text(file))),
@@ -132,6 +142,11 @@ function filesBelow(folder: string): string[] {
   } catch {
     return [];
   }
+}
+
+function exportedTypes(file: string): { readonly name: string; readonly file: string }[] {
+  const declared = text(file).matchAll(/^export (?:declare )?(?:abstract )?(?:interface|type|class) (\w+)/gm);
+  return [...declared].map(([, name = '']) => ({ name, file }));
 }
 
 const roomOf = (file: string): string => file.split('/')[1] ?? '';
