@@ -8,7 +8,6 @@ import type { Caller } from '../model/caller.ts';
 import { InvalidInput, RouteNotFound } from '../model/errors.ts';
 import { type BodyCheck, bodyCheck } from './body.ts';
 import { LONGEST_NAME, type Place, send, type Unparsed, unparsed } from './exchange.ts';
-import type { KeptAnswers } from './kept-answers.ts';
 import { baseOf, linksOf } from './links.ts';
 import { type Microversion, OLDEST, versionText } from './microversion.ts';
 import { attributesFor } from './policy/attributes.ts';
@@ -17,13 +16,14 @@ import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { Rendered } from './rendered.ts';
+import type { ResponseCache } from './response-cache.ts';
 import type { ApiCall, Route } from './route.ts';
 
 export interface DestinationDeps {
   readonly desk: Desk;
   readonly policy: Policy;
   readonly rate: RateLimit | undefined;
-  readonly answers: KeptAnswers;
+  readonly answers: ResponseCache;
 }
 
 /** What every route works with. */
@@ -109,9 +109,9 @@ interface Answer {
 type Answering = (request: FastifyRequest, reply: FastifyReply) => Promise<Answer>;
 type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
-function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): Handler {
+function handlerOf(routes: readonly Route[], room: Room, answers: ResponseCache): Handler {
   const answer = answering(routes, room);
-  if (routes[0]?.kept) return keptHandler(answer, answers);
+  if (routes[0]?.cacheable) return cachedHandler(answer, answers);
   return (request, reply) => {
     answer(request, reply).then(
       ({ status, body }) => send(reply, status, body),
@@ -121,13 +121,13 @@ function handlerOf(routes: readonly Route[], room: Room, answers: KeptAnswers): 
 }
 
 /** An answer that is known was given to a caller with the same rights for the same URL, so nothing is checked again. */
-function keptHandler(answer: Answering, answers: KeptAnswers): Handler {
+function cachedHandler(answer: Answering, answers: ResponseCache): Handler {
   return (request, reply) => {
     const mark = answers.mark();
     const { version, caller, headers, url } = request;
     const asking = { version, caller, host: headers.host };
-    const kept = mark === undefined ? undefined : answers.find(url, asking, mark);
-    if (kept !== undefined) return send(reply, 200, kept);
+    const cached = mark === undefined ? undefined : answers.find(url, asking, mark);
+    if (cached !== undefined) return send(reply, 200, cached);
     answer(request, reply).then(
       ({ status, body }) => {
         if (mark !== undefined && body instanceof Buffer) answers.keep(url, asking, mark, body);

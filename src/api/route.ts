@@ -58,7 +58,7 @@ export interface Route {
    * Of a GET: the answer is a Buffer that depends on nothing but the database, the configuration, the URL, the version and the
    * caller's project and rights; not on the time. It may be sent again while nothing has changed.
    */
-  readonly kept?: true;
+  readonly cacheable?: true;
   readonly body?: Bodies;
   /**
    * Resolves with the answer's body: an object is sent as JSON, a Buffer holds JSON already and is sent as it is,

@@ -27,16 +27,16 @@ import { connectionOptions, limitConnections } from './connections.ts';
 import { bodyText } from './decode.ts';
 import { type Destination, destinations } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
+import { fastPath, newRequestId } from './fast-path.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
-import { KeptAnswers } from './kept-answers.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, requestedVersion, versionText } from './microversion.ts';
 import { Policy } from './policy/policy.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
+import { ResponseCache } from './response-cache.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
-import { newRequestId, shortWay } from './short-way.ts';
 import { versionDocument } from './versions.ts';
 
 declare module 'fastify' {
@@ -111,7 +111,7 @@ export function buildApi({
   });
   addOpenPlaces(app, desk, (request, reply, done) => receive(request, reply, OPEN, door, done));
   addIdentity?.(app);
-  const answers = new KeptAnswers(desk.db, policy);
+  const answers = new ResponseCache(desk.db, policy);
   const find = destinations(table, { desk, policy, rate, answers });
   app.route({
     method: app.supportedMethods,
@@ -126,23 +126,23 @@ export function buildApi({
     handler: (request, reply) => request.destination.handle(request, reply),
   });
   limitConnections(app, config);
-  addShortWay(app, shortWay({ answers, admit, rate, log }));
+  addFastPath(app, fastPath({ answers, admit, rate, log }));
   return app;
 }
 
 /** Puts it before Fastify's own listener, until Fastify is told to close: from then on that ends each connection. */
-function addShortWay(
+function addFastPath(
   app: FastifyInstance,
   isAnswered: (request: IncomingMessage, response: ServerResponse) => boolean,
 ): void {
-  const [long] = app.server.listeners('request') as [RequestListener];
+  const [slow] = app.server.listeners('request') as [RequestListener];
   let closing = false;
   app.addHook('preClose', (done) => {
     closing = true;
     done();
   });
-  app.server.off('request', long).on('request', (request, response) => {
-    if (closing || !isAnswered(request, response)) long(request, response);
+  app.server.off('request', slow).on('request', (request, response) => {
+    if (closing || !isAnswered(request, response)) slow(request, response);
   });
 }
 

@@ -7,10 +7,10 @@ import type { Log } from '../lib/logging.ts';
 import type { TokenSource } from '../model/token.ts';
 import { byToken } from './admission.ts';
 import { type Authenticate, callerOf } from './caller.ts';
-import { Guesses } from './identity/guesses.ts';
 import { addIdentity } from './identity/identity-routes.ts';
 import { IssuedTokens } from './identity/issued-tokens.ts';
 import { People } from './identity/people.ts';
+import { SignInThrottle } from './identity/sign-in-throttle.ts';
 import { baseOf } from './links.ts';
 import type { Policy } from './policy/policy.ts';
 
@@ -51,7 +51,7 @@ function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: Toke
 function local({ config: { api, identity, images: from }, policy, db, log, signal }: StrategyDeps): Strategy {
   const people = new People(identity);
   const tokens = new IssuedTokens(db, people, identity.token_expiration * 1000);
-  const guesses = new Guesses((ms) => pause(ms, signal));
+  const throttle = new SignInThrottle((ms) => pause(ms, signal));
   const admit = byToken({
     source: tokens,
     policy,
@@ -63,6 +63,6 @@ function local({ config: { api, identity, images: from }, policy, db, log, signa
   const images = from.store === 'glance' ? from.glance_url : undefined;
   return {
     admit,
-    addIdentity: (app) => addIdentity(app, { people, tokens, guesses, api, region: identity.region, images, log }),
+    addIdentity: (app) => addIdentity(app, { people, tokens, throttle, api, region: identity.region, images, log }),
   };
 }

@@ -24,7 +24,7 @@ export async function beginConnection(
 ): Promise<string> {
   const pool = poolOf(volume);
   // What is exported already is exported again whatever else is being done to the volume.
-  if (how.failed !== 'unchanged') checkSource(volume);
+  if (how.failed !== 'unchanged') checkConnectable(volume);
   return begin(
     desk,
     tx,
@@ -127,7 +127,7 @@ function poolOf({ id, host }: Volume): string {
 /** Statuses in which the volume has its content, and nobody is replacing it. */
 const CONNECTABLE: readonly string[] = ['available', 'reserved', 'attaching', 'in-use', 'detaching'];
 
-function checkSource({ id, status }: Volume): void {
+function checkConnectable({ id, status }: Volume): void {
   if (!CONNECTABLE.includes(status))
     throw new InvalidVolume(`Volume ${id} must be ${CONNECTABLE.join(' or ')} to be connected; it is ${status}.`);
 }

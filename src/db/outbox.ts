@@ -48,7 +48,7 @@ export async function newestEvent(db: Kysely<Tables>, before: Timestamp): Promis
 
 /**
  * The oldest events after `seq` that the sink has not had. To look from 0 is right at any time, and reads through all that
- * is kept; `events/floor.ts` says from where it is enough to look.
+ * is kept; `events/low-water-mark.ts` says from where it is enough to look.
  */
 export async function undelivered(
   db: Kysely<Tables>,

@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import type { Exec } from '../lib/exec.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../model/errors.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import { CopySlots } from './copy-slots.ts';
 import type { DriverCall } from './driver.ts';
 import { COPY_LIMIT_MS, canReflink, isReflinkProbe, reflink, sparseCopy, syncFile } from './file-copy.ts';
 import { errno, translated } from './file-errors.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { publish, removeIfThere, replace, setLength, syncDirectory, withTemporary } from './publish.ts';
+import { Semaphore } from './semaphore.ts';
 
 export const GIB = 1024 ** 3;
 export const inGiB = (bytes: number): number => Math.ceil(bytes / GIB);
@@ -33,7 +33,7 @@ export class FileStore {
   readonly names: Names;
   readonly #directory: BackendDirectory;
   readonly #exec: Exec;
-  readonly #slots: CopySlots;
+  readonly #copies: Semaphore;
   /** Undefined until it could be tried: on a full disk it cannot. */
   #reflinks: boolean | undefined;
 
@@ -41,7 +41,7 @@ export class FileStore {
     this.names = names;
     this.#directory = directory;
     this.#exec = exec;
-    this.#slots = new CopySlots(copiesAtOnce);
+    this.#copies = new Semaphore(copiesAtOnce);
   }
 
   /** Whether copies share blocks, as far as is known. */
@@ -202,7 +202,7 @@ export class FileStore {
     signal: AbortSignal,
     write: () => Promise<void>,
   ): Promise<void> {
-    await this.#slots.run(signal, async () => {
+    await this.#copies.run(signal, async () => {
       const { freeBytes } = await this.space();
       const bytes = await needs(freeBytes);
       if (bytes > freeBytes) {

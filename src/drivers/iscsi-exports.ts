@@ -69,7 +69,7 @@ export class IscsiExports implements Exporter {
 
   async ensure(path: string, ref: ExportRef, signal: AbortSignal): Promise<ConnectionInfo> {
     const wanted = this.#wanted(path, ref);
-    await this.#daemon.alone(async () => {
+    await this.#daemon.exclusively(async () => {
       await this.#daemon.ensureRunning(signal);
       let target = await this.#find(ref.attachmentId, signal);
       if (target !== undefined && !isOnline(target)) {
@@ -99,7 +99,7 @@ export class IscsiExports implements Exporter {
   }
 
   remove(attachmentId: string, signal: AbortSignal): Promise<void> {
-    return this.#daemon.alone(async () => {
+    return this.#daemon.exclusively(async () => {
       if (!(await this.#daemon.isRunning(signal))) return;
       const target = await this.#find(attachmentId, signal);
       if (target !== undefined) await this.#removeTarget(target, signal);
@@ -112,7 +112,7 @@ export class IscsiExports implements Exporter {
   }
 
   list(signal: AbortSignal): Promise<readonly Exported[]> {
-    return this.#daemon.alone(async () => {
+    return this.#daemon.exclusively(async () => {
       if (!(await this.#daemon.isRunning(signal))) return [];
       // One that lets nobody in is half made, or half removed.
       const open = (await this.#targets(signal)).filter(({ initiators }) => initiators.length > 0);
@@ -122,7 +122,7 @@ export class IscsiExports implements Exporter {
   }
 
   grown(path: string, signal: AbortSignal): Promise<void> {
-    return this.#daemon.alone(async () => {
+    return this.#daemon.exclusively(async () => {
       if (!(await this.#daemon.isRunning(signal))) return;
       for (const target of await this.#targets(signal)) {
         if (unitOf(target)?.path === path) await this.#reopen(target, path, signal);

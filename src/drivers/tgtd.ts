@@ -3,7 +3,7 @@
  *
  * One of our own is started with the first export and ended with the last. It is no child that dies with us: while Pumice
  * is restarted, or killed, clients go on reading and writing, and the next Pumice finds the daemon by its socket. It keeps
- * nothing of what it exports: after its own death everything is exported again (`upkeep/keep-exports.ts`). A daemon of the
+ * nothing of what it exports: after its own death everything is exported again (`upkeep/reconcile-exports.ts`). A daemon of the
  * system is only spoken to.
  *
  * **No order of tgtd's stops a write.** A logical unit that is told `online=0` goes on writing, and while `path=` takes effect its
@@ -76,8 +76,8 @@ export class Tgtd {
     if (own === null) await this.run(showTargets, signal);
   }
 
-  /** Nobody else speaks to the daemon meanwhile. */
-  alone<Result>(body: () => Promise<Result>): Promise<Result> {
+  /** Holds the mutex of the daemon: nobody else of this process speaks to it meanwhile. */
+  exclusively<Result>(body: () => Promise<Result>): Promise<Result> {
     const turn = this.#last.then(body, body);
     this.#last = turn.catch(() => {});
     return turn;

@@ -15,8 +15,8 @@ import { keepUp, type Loop, round } from '../lib/keep-up.ts';
 import type { Troubles } from '../lib/troubles.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { UpkeepName } from '../model/upkeep.ts';
-import { Bell } from './bell.ts';
-import { Floor, SETTLING_MS } from './floor.ts';
+import { EventCount } from './event-count.ts';
+import { LowWaterMark, SETTLING_MS } from './low-water-mark.ts';
 
 /** What the dispatcher needs of the outbox. */
 export interface Outbox {
@@ -70,7 +70,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #bell = new Bell();
+  readonly #wake = new EventCount();
   /** Old events go in small bites. */
   readonly tidying: Loop;
 
@@ -87,7 +87,7 @@ export class Dispatcher {
 
   /** There are new events. Cheap; may be called from anywhere. */
   wake(): void {
-    this.#bell.ring();
+    this.#wake.signal();
   }
 
   /** Delivers until the signal is aborted; resolves when all is quiet and the sinks are closed. */
@@ -99,16 +99,16 @@ export class Dispatcher {
 
   async #serve(sink: Sink, signal: AbortSignal): Promise<void> {
     const { leads, troubles, pollMs = 5_000 } = this.#options;
-    const floor = new Floor();
+    const mark = new LowWaterMark();
     while (!signal.aborted) {
-      const heard = this.#bell.rings;
+      const heard = this.#wake.count;
       try {
         const leading = await leads();
-        const more = leading && (await this.#deliver(sink, floor, signal));
+        const more = leading && (await this.#deliver(sink, mark, signal));
         // Who does not lead any more does not know.
         if (leading) troubles.worked(EVENTS, sink.name);
         else troubles.gone(EVENTS, sink.name);
-        if (!more) await this.#bell.wait(heard, pollMs, signal);
+        if (!more) await this.#wake.wait(heard, pollMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         await troubles.clock.pause(this.#failed(sink, error), signal).catch(() => {});
@@ -117,21 +117,21 @@ export class Dispatcher {
   }
 
   /** One batch. True when there may be more. */
-  async #deliver(sink: Sink, floor: Floor, signal: AbortSignal): Promise<boolean> {
+  async #deliver(sink: Sink, mark: LowWaterMark, signal: AbortSignal): Promise<boolean> {
     const { outbox, batch = 100, deliveryTimeoutMs = 30_000 } = this.#options;
     const settled = await outbox.newest(fromNow(-SETTLING_MS));
-    const events = await outbox.undelivered(sink.name, floor.seq, batch);
+    const events = await outbox.undelivered(sink.name, mark.seq, batch);
     signal.throwIfAborted();
     const [first, last] = [events[0], events.at(-1)];
     if (first === undefined || last === undefined) {
-      floor.raise(settled, settled);
+      mark.raise(settled, settled);
       return false;
     }
-    floor.raise(first.seq - 1, settled);
+    mark.raise(first.seq - 1, settled);
     await sink.deliver(events, AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)]));
     const seqs = events.map(({ seq }) => seq);
     await outbox.markDelivered(sink.name, seqs);
-    floor.raise(last.seq, settled);
+    mark.raise(last.seq, settled);
     return events.length === batch;
   }
 

@@ -4,7 +4,7 @@
  * The command has written the connector into the attachment's row and taken the holds (the attachment exclusive, its volume
  * shared). The secret is read from the row where it is needed, and is in no input and no result. When it fails the export is
  * removed before the row says so; one that was there before, and is only made again, is left as it is, and tried again by
- * whoever keeps exports (`upkeep/keep-exports.ts`).
+ * whoever keeps exports (`upkeep/reconcile-exports.ts`).
  */
 import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../db/attachments.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';

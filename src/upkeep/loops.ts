@@ -10,7 +10,7 @@ import { sweepDownloads } from '../flows/sweep-downloads.ts';
 import type { Loop } from '../lib/keep-up.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
 import type { UpkeepName } from '../model/upkeep.ts';
-import { ExportKeeper } from './keep-exports.ts';
+import { ExportReconciler } from './reconcile-exports.ts';
 import type { BackendService } from './serve-backend.ts';
 
 export interface LoopsOptions {
@@ -66,7 +66,7 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
     ),
     ...backends.map((backend): UpkeepLoop => {
       const { host } = backend;
-      const keeper = new ExportKeeper(desk, { host, isUp: () => backend.driver !== undefined, log, troubles });
+      const keeper = new ExportReconciler(desk, { host, isUp: () => backend.driver !== undefined, log, troubles });
       return {
         upkeep: 'exports',
         about: host,

@@ -1,7 +1,7 @@
 /** Identity of our own: signing in, tokens and what they are worth, and what is told of users and projects. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Guesses, TooManyGuesses } from '../../src/api/identity/guesses.ts';
+import { SignInThrottle, TooManySignIns } from '../../src/api/identity/sign-in-throttle.ts';
 import { pruneTokens } from '../../src/db/tokens.ts';
 import { fromNow } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
@@ -344,12 +344,12 @@ describe('the configuration of identity', () => {
   });
 });
 
-describe('guesses', () => {
+describe('the throttle of sign-ins', () => {
   function start() {
     const waited: number[] = [];
-    const guesses = new Guesses(async (ms) => void waited.push(ms));
-    const guess = (right: boolean, name = 'bob') => guesses.attempt(name, async () => right);
-    return { waited, guesses, guess };
+    const throttle = new SignInThrottle(async (ms) => void waited.push(ms));
+    const guess = (right: boolean, name = 'bob') => throttle.attempt(name, async () => right);
+    return { waited, throttle, guess };
   }
 
   it('wait longer each time after three that were wrong, until one is right', async () => {
@@ -369,7 +369,7 @@ describe('guesses', () => {
   });
 
   it('that come at once are tried one after another, and too many are sent away', async () => {
-    const { guesses } = start();
+    const { throttle } = start();
     let [at, most] = [0, 0];
     const slow = async (): Promise<boolean> => {
       at += 1;
@@ -378,12 +378,12 @@ describe('guesses', () => {
       at -= 1;
       return false;
     };
-    const all = await Promise.allSettled(Array.from({ length: 12 }, () => guesses.attempt('bob', slow)));
+    const all = await Promise.allSettled(Array.from({ length: 12 }, () => throttle.attempt('bob', slow)));
     assert.equal(most, 1);
     assert.equal(all.filter(({ status }) => status === 'rejected').length, 4);
     await assert.rejects(
-      Promise.all(Array.from({ length: 300 }, (_, n) => guesses.attempt(`name-${n}`, slow))),
-      TooManyGuesses,
+      Promise.all(Array.from({ length: 300 }, (_, n) => throttle.attempt(`name-${n}`, slow))),
+      TooManySignIns,
     );
   });
 });

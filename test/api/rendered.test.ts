@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { callerOf } from '../../src/api/caller.ts';
-import { type AnswerKey, KeptAnswers } from '../../src/api/kept-answers.ts';
 import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
 import { Rendered, type View } from '../../src/api/rendered.ts';
+import { type AnswerKey, ResponseCache } from '../../src/api/response-cache.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { volumes as volumeRoutes } from '../../src/api/v3/volumes.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
@@ -85,7 +85,7 @@ function lasting(headers: Readonly<Record<string, unknown>>): Readonly<Record<st
   return others;
 }
 
-const reads = volumeRoutes.filter(({ kept }) => kept);
+const reads = volumeRoutes.filter(({ cacheable: kept }) => kept);
 const URLS = [
   '/volumes/detail',
   '/volumes',
@@ -126,7 +126,7 @@ describe('what is kept', () => {
                 },
               });
               assert.equal(kept.text, fresh.body);
-              // The first fills what is kept, if need be; the second comes the short way.
+              // The first fills what is kept, if need be; the second takes the fast path.
               for (let turn = 0; turn < 2; turn += 1) {
                 const sent = await askOverSocket(address, `/v3/${PROJECT}${path}`, asked);
                 assert.deepEqual([sent.status, sent.text], [200, fresh.body]);
@@ -197,7 +197,7 @@ const someone: AnswerKey = {
 describe('a kept answer', () => {
   it('is given while nothing was committed, and never after', async (context) => {
     const world = await freshWorld(context);
-    const answers = new KeptAnswers(world.service.db, new Policy());
+    const answers = new ResponseCache(world.service.db, new Policy());
     const mark = answers.mark() ?? assert.fail('SQLite has a mark.');
     assert.equal(answers.markOf('/url'), undefined);
     answers.keep('/url', someone, mark, Buffer.from('answer'));
@@ -210,7 +210,7 @@ describe('a kept answer', () => {
 
   it('takes no more room than it may', async (context) => {
     const world = await freshWorld(context);
-    const answers = new KeptAnswers(world.service.db, new Policy(), 10_000);
+    const answers = new ResponseCache(world.service.db, new Policy(), 10_000);
     for (let index = 0; index < 100; index += 1) {
       answers.keep(`/${index}`, { ...someone, host: `${index % 3}.test` }, 1, Buffer.alloc(1_000));
       assert.ok(answers.bytes <= 10_000);

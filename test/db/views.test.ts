@@ -1,6 +1,6 @@
 /** What is asked of the database before a kept view is shown. */
 import assert from 'node:assert/strict';
-import { changeMark } from '../../src/db/change-mark.ts';
+import { dataVersion } from '../../src/db/data-version.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
 import { findViewKey } from '../../src/db/view-keys.ts';
 import { readViewNames } from '../../src/db/view-names.ts';
@@ -37,7 +37,7 @@ proveStore('views', (test) => {
   });
 
   test('know where nothing has changed, as far as the database can tell', async ({ database, open }) => {
-    const mark = () => changeMark(database.reader);
+    const mark = () => dataVersion(database.reader);
     if (database.dialect === 'postgresql') return assert.equal(mark(), undefined);
     const before = mark();
     assert.equal(mark(), before);

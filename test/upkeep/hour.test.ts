@@ -460,8 +460,8 @@ describe('an hour of upkeep that cannot succeed', () => {
 /** Where something is waited for, and what ends it or keeps it from filling the log. */
 const WAITING: Readonly<Record<string, string>> = {
   'api/connections.ts': 'the time limits of a connection',
-  'api/identity/guesses.ts': 'a request with a wrong password waits once',
-  'api/strategies.ts': 'hands the clock to guesses',
+  'api/identity/sign-in-throttle.ts': 'a request with a wrong password waits once',
+  'api/strategies.ts': 'hands the clock to the throttle',
   'cli/demo/client.ts': 'a person watches',
   'cli/demo/flow-picture.ts': 'a person watches',
   'cli/doctor.ts': 'the second look',
@@ -477,7 +477,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'engine/runner.ts': 'upkeep: `journal`',
   'engine/work.ts': 'the tries of a task, told at the 1st, 2nd, 4th, 8th …',
   'events/amqp-publisher.ts': 'what is waited for ends with the connection',
-  'events/bell.ts': 'upkeep: `events`',
+  'events/event-count.ts': 'upkeep: `events`',
   'events/dispatcher.ts': 'upkeep: `events`',
   'events/sink-amqp.ts': 'says goodbye once',
   'http/answer.ts': 'the time limit of one wait',

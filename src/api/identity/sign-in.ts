@@ -9,14 +9,14 @@ import type { Log } from '../../lib/logging.ts';
 import { isPassword } from '../../lib/password.ts';
 import { Forbidden, InvalidInput } from '../../model/errors.ts';
 import { Unauthorized } from '../../model/token.ts';
-import type { Guesses } from './guesses.ts';
 import type { Grant, IssuedTokens } from './issued-tokens.ts';
 import { DOMAIN, type Named, type People, type User, type Wanted } from './people.ts';
+import type { SignInThrottle } from './sign-in-throttle.ts';
 
 export interface SignInDeps {
   readonly people: People;
   readonly tokens: IssuedTokens;
-  readonly guesses: Guesses;
+  readonly throttle: SignInThrottle;
   readonly log: Log;
 }
 
@@ -91,10 +91,10 @@ async function prove(
   secret: string,
   [hash, ...others]: readonly (string | undefined)[],
   { as, known, address }: Tried,
-  { guesses, log }: SignInDeps,
+  { throttle, log }: SignInDeps,
 ): Promise<void> {
   if (secret.length > LONGEST_SECRET) throw new Unauthorized();
-  const right = await guesses.attempt(`${as} ${address}`, async () => {
+  const right = await throttle.attempt(`${as} ${address}`, async () => {
     const matches = await isPassword(secret, hash ?? others[0] ?? '');
     return matches && hash !== undefined;
   });

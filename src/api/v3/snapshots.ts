@@ -90,7 +90,7 @@ export const snapshots = [
     method: 'GET',
     path: '/snapshots',
     policy: 'volume:get_all_snapshots',
-    kept: true,
+    cacheable: true,
     handle: (call) => showPage(call, snapshotKind, snapshotSummary, '/snapshots'),
   }),
 
@@ -98,7 +98,7 @@ export const snapshots = [
     method: 'GET',
     path: '/snapshots/detail',
     policy: 'volume:get_all_snapshots',
-    kept: true,
+    cacheable: true,
     handle: (call) => showPage(call, snapshotKind, snapshotDetail, '/snapshots/detail'),
   }),
 
@@ -125,7 +125,7 @@ export const snapshots = [
     method: 'GET',
     path: '/snapshots/:id',
     policy: 'volume:get_snapshot',
-    kept: true,
+    cacheable: true,
     handle: (call) => showOne(call, snapshotKind, snapshotDetail, call.params.id),
   }),
 

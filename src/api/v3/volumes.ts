@@ -68,7 +68,7 @@ export const volumes = [
     method: 'GET',
     path: '/volumes',
     policy: 'volume:get_all',
-    kept: true,
+    cacheable: true,
     handle: (call) => showPage(call, volumeKind, volumeSummary, '/volumes'),
   }),
 
@@ -76,7 +76,7 @@ export const volumes = [
     method: 'GET',
     path: '/volumes/detail',
     policy: 'volume:get_all',
-    kept: true,
+    cacheable: true,
     handle: (call) => showPage(call, volumeKind, volumeDetail, '/volumes/detail'),
   }),
 
@@ -133,7 +133,7 @@ export const volumes = [
     method: 'GET',
     path: '/volumes/:id',
     policy: 'volume:get',
-    kept: true,
+    cacheable: true,
     handle: (call) => showOne(call, volumeKind, volumeDetail, call.params.id),
   }),
 

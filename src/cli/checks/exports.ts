@@ -1,7 +1,7 @@
 /**
  * What is exported is what attachments say, and nothing else.
  *
- * A service that runs puts both right by itself within seconds (`upkeep/keep-exports.ts`); the doctor tells of it where none
+ * A service that runs puts both right by itself within seconds (`upkeep/reconcile-exports.ts`); the doctor tells of it where none
  * does. What a flow holds is being opened or shut just now.
  */
 import type { Kysely } from 'kysely';

@@ -1,21 +1,21 @@
 /**
- * The short way to an answer that is kept: it is sent as soon as the headers are read, before Fastify makes anything of the
- * request, which costs as much again as all the rest.
+ * The fast path of a request: an answer from the response cache, sent as soon as the headers are read, before Fastify makes
+ * anything of the request, which costs as much again as all the rest.
  *
- * It asks what the long way asks (`server.ts`: `receive`) of everyone: who it is, in what version, how often. Whatever is not
- * plainly well goes the long way, which has the words for it; so nothing is refused here.
+ * It asks the same of everyone as the slow path (`server.ts`: `receive`): the caller, the version, the rate limit. A request that
+ * is not plainly well takes the slow path, which has the words for it; so nothing is refused here.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { uuid } from '../lib/clock.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Authenticate } from './caller.ts';
 import { JSON_TYPE } from './exchange.ts';
-import type { KeptAnswers } from './kept-answers.ts';
 import { type Microversion, requestedVersion, versionText } from './microversion.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { ResponseCache } from './response-cache.ts';
 
-export interface ShortWayDeps {
-  readonly answers: KeptAnswers;
+export interface FastPathDeps {
+  readonly answers: ResponseCache;
   readonly admit: Authenticate;
   readonly rate: RateLimit | undefined;
   readonly log: Log;
@@ -26,8 +26,8 @@ const SMALL = 16_384;
 
 export const newRequestId = (): string => `req-${uuid()}`;
 
-/** False when the request has to go the long way; nothing has happened to it then. */
-export function shortWay(deps: ShortWayDeps): (request: IncomingMessage, response: ServerResponse) => boolean {
+/** False when the request has to take the slow path; nothing has happened to it then. */
+export function fastPath(deps: FastPathDeps): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { answers, log } = deps;
   return (request, response) => {
     const { method, url = '', headers } = request;
@@ -64,13 +64,13 @@ interface Asked extends Pick<IncomingMessage, 'headers' | 'method'> {
 }
 
 function answered(
-  { answers, admit, rate }: ShortWayDeps,
+  { answers, admit, rate }: FastPathDeps,
   { method, url, headers, mark, id }: Asked,
 ): { readonly version: Microversion; readonly answer: Buffer } | undefined {
   try {
     const caller = admit(headers, id, { method, url });
     if (caller instanceof Promise) {
-      // The long way asks again.
+      // The slow path asks again.
       caller.catch(() => {});
       return undefined;
     }

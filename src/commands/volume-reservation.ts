@@ -1,4 +1,4 @@
-/** `os-reserve` and `os-unreserve`: a client is about to attach, or has thought better of it. */
+/** `os-reserve` and `os-unreserve`: a client is about to attach a volume, or has thought better of it. */
 import { attachmentsOf } from '../db/attachments.ts';
 import { moveVolumeStatus } from '../db/volumes.ts';
 import { attachableFrom, statusWith } from '../model/attachment.ts';

@@ -10,7 +10,7 @@ import { type Clock, uuid } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { Troubles } from '../../src/lib/troubles.ts';
 import { DriverFailed } from '../../src/model/errors.ts';
-import { ExportKeeper } from '../../src/upkeep/keep-exports.ts';
+import { ExportReconciler } from '../../src/upkeep/reconcile-exports.ts';
 import { CONNECTED, givenAttachment, givenVolume } from '../flows/given.ts';
 import { liveSite } from '../flows/live-site.ts';
 import { caller } from '../flows/site.ts';
@@ -27,7 +27,7 @@ async function attached(context: TestContext, { running = true } = {}) {
   let [ms, up] = [0, true];
   const clock: Clock = { elapsed: () => ms, pause: async () => {} };
   const troubles = new Troubles({ log: silentLog, clock });
-  const keeper = new ExportKeeper(live.desk, { host: HOST, isUp: () => up, log: silentLog, troubles });
+  const keeper = new ExportReconciler(live.desk, { host: HOST, isUp: () => up, log: silentLog, troubles });
   return {
     live,
     volume,

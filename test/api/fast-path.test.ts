@@ -1,14 +1,14 @@
 /**
- * What goes the short way, and what does not. That both ways end at the same answer is shown in `rendered.test.ts`.
+ * What takes the fast path, and what does not. That both ways end at the same answer is shown in `rendered.test.ts`.
  */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { byToken } from '../../src/api/admission.ts';
 import { type Authenticate, callerOf } from '../../src/api/caller.ts';
-import { type AnswerKey, KeptAnswers } from '../../src/api/kept-answers.ts';
+import { fastPath } from '../../src/api/fast-path.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
 import { RateLimit } from '../../src/api/rate-limit.ts';
-import { shortWay } from '../../src/api/short-way.ts';
+import { type AnswerKey, ResponseCache } from '../../src/api/response-cache.ts';
 import { createLog, type Log, silentLog } from '../../src/lib/logging.ts';
 import { Unauthorized } from '../../src/model/token.ts';
 import { httpServer } from '../clients/http-server.ts';
@@ -24,15 +24,15 @@ interface Deps {
   readonly log?: Log;
 }
 
-/** A server on which one answer is kept, for version 3.7; all else is answered 418, by the long way. */
+/** A server on which one answer is cached, for version 3.7; all else is answered 418, by the route. */
 async function server(context: TestContext, { admit = callerOf, rate, log = silentLog }: Deps = {}) {
   const world = await freshWorld(context);
-  const answers = new KeptAnswers(world.service.db, new Policy());
+  const answers = new ResponseCache(world.service.db, new Policy());
   const caller = callerOf({ 'x-auth-token': `${USER}:${PROJECT}` }, 'req-1') ?? assert.fail();
   const asking: AnswerKey = { caller, version: 7, host: 'pumice.test:8776' };
   const keep = (): void => answers.keep(URL, asking, answers.mark() ?? -1, Buffer.from('{"kept":true}'));
   keep();
-  const isAnswered = shortWay({ answers, admit, rate, log });
+  const isAnswered = fastPath({ answers, admit, rate, log });
   const address = await httpServer(context, (request, response) => {
     if (!isAnswered(request, response)) response.writeHead(LONG).end();
   });
@@ -40,7 +40,7 @@ async function server(context: TestContext, { admit = callerOf, rate, log = sile
   return { world, ask, keep };
 }
 
-describe('the short way', () => {
+describe('the fast path', () => {
   it('is taken by a request whose answer is kept, with an id of its own each time', async (context) => {
     const { ask } = await server(context);
     const [one, two] = [await ask(), await ask()];

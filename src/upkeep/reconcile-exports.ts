@@ -1,15 +1,15 @@
 /**
- * Keeps the exports of a host as its attachments say.
+ * The reconciler of exports: makes the exports of a host what its attachments say.
  *
- * What serves exports may forget all of them (a tgtd that was killed), so they are looked at now and then, and at once when
- * the host is served again. One that is missing is made again by a flow, under the attachment's hold: nobody detaches it
- * meanwhile, and what is being detached is not made again. One that no row knows is removed; exports are looked at before the
- * rows, and a row comes before its export, so that is never one that is just being made.
+ * The daemon that serves exports may forget all of them (a tgtd that was killed), so they are looked at now and then, and at once
+ * when the host is served again. A missing one is made again by a flow, under the attachment's hold: nobody detaches it
+ * meanwhile, and an attachment that is being detached is left alone. An export that no row knows is removed; exports are looked
+ * at before the rows, and a row comes before its export, so that is never one that is just being made.
  *
- * One that cannot be made is in trouble (`lib/troubles.ts`): it has a pause of its own, no flow begins meanwhile, and its
+ * An export that cannot be made is in trouble (`lib/troubles.ts`): it has a pause of its own, no flow begins meanwhile, and its
  * project is told in a message. A volume that is not there begins no flow at all. Of flows that failed alike the journal keeps
- * the first. Whatever may have cured it ends the pause: the backend came up again, what serves exports was started
- * anew, another export could be made. A connector that is refused stays refused until the attachment is changed.
+ * the first. A possible cure ends the pause: the backend came up again, the daemon was started anew, another export could be
+ * made. A connector that is refused stays refused until the attachment is changed.
  */
 
 import { attachmentResource, beginConnection } from '../commands/connect.ts';
@@ -68,7 +68,7 @@ interface Renewal {
   readonly of: Timestamp | null;
 }
 
-export class ExportKeeper {
+export class ExportReconciler {
   readonly #desk: Desk;
   readonly #journal: DatabaseJournal;
   readonly #options: ExportKeeperOptions;

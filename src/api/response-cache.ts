@@ -1,12 +1,12 @@
 /**
- * Whole answers, as long as nobody has changed anything.
+ * The response cache: whole answers, as long as nobody has changed anything.
  *
- * Clients ask the same again and again: dashboards the same list, those who wait the same volume. An answer to a route that
- * says it depends on nothing but the database, the URL and who asks (`Route.kept`) is kept together with the database's
- * change mark (`db/change-mark.ts`) and sent again while the mark stands. One commit by anyone makes all of them worthless;
- * then the texts of the rows (`rendered.ts`) are what saves work.
+ * Clients ask the same again and again: dashboards the same list, those who wait the same volume. A route that depends on
+ * nothing but the database, the URL and the caller is `cacheable`; its answer is kept together with the database's data version
+ * (`db/data-version.ts`, here the *mark*) and sent again while the version stands. One commit by anyone invalidates all of them;
+ * then the row cache (`rendered.ts`) is what saves work. Bounded by size: the answers to the oldest URL go first.
  */
-import { changeMark } from '../db/change-mark.ts';
+import { dataVersion } from '../db/data-version.ts';
 import type { Database } from '../db/database.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
@@ -22,7 +22,7 @@ export interface AnswerKey {
 /** What an entry costs beside its answer. */
 const OVERHEAD = 400;
 
-export class KeptAnswers {
+export class ResponseCache {
   readonly #db: Pick<Database, 'reader' | 'stats'>;
   readonly #policy: Policy;
   readonly #mostBytes: number;
@@ -44,7 +44,7 @@ export class KeptAnswers {
 
   /** To be taken before anything is read for an answer; undefined where nothing can be kept. */
   mark(): number | undefined {
-    return changeMark(this.#db.reader);
+    return dataVersion(this.#db.reader);
   }
 
   /**

@@ -1,4 +1,7 @@
-/** The encryption of a volume type: how its volumes are made, so it stays as it is as long as there are any. */
+/**
+ * Makes, changes and deletes the encryption of a volume type (`types/{id}/encryption`). It says how volumes are made, so it
+ * stays as it is as long as the type has any.
+ */
 import {
   deleteTypeEncryption as deleteRow,
   findTypeEncryption,

@@ -1,8 +1,8 @@
 /**
- * How many copies of data a backend makes at once. More of them only take the disk from the guests; those over the limit
- * wait in the order they came, and stop waiting when aborted.
+ * A semaphore: a limit on how many copies of data a backend makes at once. More of them only take the disk from the guests.
+ * Those over the limit wait in the order they came, and stop waiting when aborted.
  */
-export class CopySlots {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

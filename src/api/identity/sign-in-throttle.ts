@@ -1,5 +1,5 @@
 /**
- * What makes guessing slow, and does not lock anybody out.
+ * The throttle of sign-ins, against guessing of passwords (brute force): it slows down and does not lock anybody out.
  *
  * Secrets for one name from one address are tried one after another; after some that were wrong each waits longer before it
  * is tried, up to half a minute, until one is right or nobody has tried for a while. More than a few waiting are sent
@@ -8,7 +8,7 @@
 import { elapsed } from '../../lib/clock.ts';
 import { PumiceError } from '../../model/errors.ts';
 
-export class TooManyGuesses extends PumiceError {
+export class TooManySignIns extends PumiceError {
   override readonly status = 429;
 }
 
@@ -29,7 +29,7 @@ const MOST_NAMES = 10_000;
 /** Each takes a thread and tens of MiB. */
 const AT_ONCE = 2;
 
-export class Guesses {
+export class SignInThrottle {
   readonly #pause: (ms: number) => Promise<void>;
   readonly #names = new Map<string, Tries>();
   readonly #queue: (() => void)[] = [];
@@ -44,7 +44,7 @@ export class Guesses {
   async attempt(name: string, isRight: () => Promise<boolean>): Promise<boolean> {
     const tries = this.#triesOf(name);
     if (tries.waiting >= MOST_WAITING || this.#waiting >= MOST_WAITING_IN_ALL)
-      throw new TooManyGuesses('There are too many attempts to sign in. Try again later.');
+      throw new TooManySignIns('There are too many attempts to sign in. Try again later.');
     tries.waiting += 1;
     this.#waiting += 1;
     const turn = tries.turn.then(() => this.#inTurn(tries, isRight));
