@@ -1,13 +1,13 @@
 /**
- * Who asks, when an identity service is asked: from the tokens of a request to its caller.
+ * Authentication by token: from the tokens of a request to its caller, by asking an identity service.
  *
  * A token of an application credential with access rules is good for the requests that they name; a service that asks in the user's
- * name is not held to them, since the user asked that service for something else. What is known of a token may be
- * remembered, but its rules are asked for each request.
+ * name is not held to them, since the user asked that service for something else. A token may be remembered, but its rules are
+ * asked for each request.
  *
  * A token must be for a project. One for the whole site belongs to an administrator who looks (`policy/enforce.ts` lets it change
- * nothing, for what it made would be nobody's); one for a domain or for nothing gets nowhere. A service token says which
- * service asks in the user's name; one that is not good is refused, never overlooked.
+ * nothing, for a row it made would be nobody's); one for a domain or for nothing gets nowhere. A service token names the
+ * service that asks in the user's name; one that is not good is refused, never overlooked.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type AskedFor, allows } from '../model/access-rules.ts';

@@ -2,7 +2,7 @@
  * Request bodies: read as JSON, checked against a schema of the request's microversion.
  *
  * `null` and absence are the same to Cinder wherever a value is optional, and so here: a schema says `Nullable`, a handler
- * says `?? null`. What a schema cannot say (a boolean in words, a size as text) is read by `readBoolean`,
+ * says `?? null`. Values that a schema cannot describe (a boolean in words, a size as text) are read by `readBoolean`,
  * `readSize` and `readWord`.
  */
 import type { Ajv, ErrorObject } from 'ajv';

@@ -1,5 +1,5 @@
 /**
- * Who asks, under `noauth`: the token is `user:project` and is believed; everyone is an administrator. Without a colon the
+ * Authentication under `noauth`: the token is `user:project` and is believed; everyone is an administrator. Without a colon the
  * project is called as the user. Any `X-Service-Token` is that of a service.
  *
  * A client that has no token asks for one with `X-Auth-User` and `X-Auth-Project-Id`; it is told its token and where to go.

@@ -1,6 +1,6 @@
 /**
- * What a connection may take of this process, whatever its client does: bytes of a header, time to send a request, time to say
- * nothing, and its share of all connections. Where Fastify has limits of Node's, it turns some off; so all are said here.
+ * Limits of a connection, for any client: bytes of a header, time to send a request, idle time, and its share of all
+ * connections. Where Fastify has limits of Node's, it turns some off; so all are said here.
  */
 import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';

@@ -1,5 +1,5 @@
 /**
- * Bytes from outside as text: UTF-8, or the request is wrong. What cannot be decoded is never replaced (`caf\ufffd` would be
+ * Bytes from outside as text: UTF-8, or the request is wrong. Bytes that cannot be decoded are never replaced (`caf\ufffd` would be
  * stored, and found by nobody) and never passed over. Cinder bugs 1746202 (bodies) and 1766965 (names in a query). Raw bytes beyond
  * ASCII in a URL are refused by Node's parser, and escapes in a path by the router.
  */

@@ -1,4 +1,4 @@
-/** A mark of what an answer holds (3.15), and the condition of a change that names one. */
+/** Entity tags (3.15): a hash of an answer's content, and the condition `If-Match` of a change that names one. */
 import { createHash } from 'node:crypto';
 
 export function etagOf(body: object): string {

@@ -1,4 +1,4 @@
-/** What requests and replies carry here beside what fastify gives them, and how an answer is sent. */
+/** Fields of ours on Fastify's requests and replies, and how an answer is sent. */
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';

@@ -1,5 +1,5 @@
 /**
- * What a client sees of an error: `{"<fault>": {"code", "message"}}`.
+ * Faults: the bodies of errors, `{"<fault>": {"code", "message"}}`.
  *
  * The catalogue (`model/errors.ts`) says which fault and status; nothing else is told. An error that is not in it is ours:
  * the client gets a 500 with its request id and the log gets the error.

@@ -1,11 +1,11 @@
 /**
- * Filters of a list: the names in a query that say which rows are wanted.
+ * Filters of a list: the names in a query that select rows.
  *
  * A resource names its filters in a table: the field, how the text is read, since which version. Whether a filter takes a
- * list is said there and never guessed from the text: `[prod]` and `None` are names like others (Cinder bug 1503485). What is in no table is
- * answered as Cinder does: an administrator, who may filter on anything, gets an empty list; anyone else is told so, or, below
- * 3.31, not. Which filters others than administrators may use is a table of its own, shown by `resource_filters`; of what
- * is not in that table everyone may use all.
+ * list is said there and never guessed from the text: `[prod]` and `None` are names like others (Cinder bug 1503485). A name in no
+ * table is answered as Cinder does: an administrator, who may filter on anything, gets an empty list; anyone else is told so, or,
+ * below 3.31, not. A table of its own, shown by `resource_filters`, limits the filters of others than administrators; names that
+ * are not in that one are open to all.
  */
 import type { Comparison, ListFilter, Value } from '../db/list-query.ts';
 import type { Timestamp } from '../lib/clock.ts';

@@ -1,6 +1,5 @@
 /**
- * Absolute links: what the client called us, unless the configuration says what the outside calls us.
- *
+ * Absolute links: under the address that the client used, unless the configuration names a public one.
  * A link names the project only where the request's own path did.
  */
 import type { ApiConfig } from '../lib/config.ts';

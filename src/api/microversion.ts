@@ -2,7 +2,7 @@
  * Microversions: 3.0 to 3.71, written as the number behind the dot.
  *
  * A client says `OpenStack-API-Version: volume 3.NN` (or `volume latest`), in a list when it talks to several services.
- * Without the header it gets 3.0. What a version brings is compared by name in schemas, routes and views, and nowhere deeper.
+ * Without the header it gets 3.0. Each change that a version brings is a named constant, compared in `api` and nowhere deeper.
  */
 import { InvalidInput, PumiceError, RouteNotFound } from '../model/errors.ts';
 

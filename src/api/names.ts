@@ -1,7 +1,7 @@
 /**
- * What views show of other rows: a type by its name, a service by its id. The rows that hold them have no revision of their
- * own, so each state of the names is a *generation*, which is part of what a rendered row is kept under: when a type is
- * renamed, in this process or another, the next list reads other names and finds nothing that was rendered with the old.
+ * Look-up tables of names for views: a type by its id, a service by its host. The rows that hold them have no revision of their
+ * own, so each state of the names is a *generation*, which is part of the key of the row cache: when a type is
+ * renamed, in this process or another, the next list reads other names and finds no entry that was made with the old.
  */
 import type { ViewNames } from '../db/view-names.ts';
 

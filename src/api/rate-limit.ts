@@ -1,5 +1,5 @@
 /**
- * How many requests a project may make: so many a minute in the long run, so many of them at once.
+ * The rate limit: how many requests a project may make, so many a minute in the long run, so many of them at once.
  *
  * Of a project one time is kept: when the requests it has made would be used up at the pace of the limit (the "generic cell
  * rate algorithm"). A request is refused while that lies further ahead than the burst reaches; its client is told in how many

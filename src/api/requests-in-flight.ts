@@ -1,4 +1,4 @@
-/** Which requests are being answered, for the last words of a process that dies. Never a header, a query or a body. */
+/** The requests in flight, for the last words of a process that dies. Never a header, a query or a body. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface RequestInFlight {

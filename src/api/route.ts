@@ -1,5 +1,5 @@
 /**
- * A route as data: where it is, since when, what it is allowed by, what it accepts, what it does.
+ * A route as data: its path, its first version, its access rule, its body and its handler.
  *
  * All routes stand in one table (`routes.ts`), from which the server is built; tests that go through every route and the
  * documentation read the same table.

@@ -1,4 +1,6 @@
-/** The ways to know who asks, and which of them a configuration wants. */
+/**
+ * The strategies of authentication (`noauth`, Keystone, tokens of our own), and which of them a configuration wants.
+ */
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../db/database.ts';
 import { pause } from '../lib/clock.ts';

@@ -1,4 +1,4 @@
-/** What a client asks before it has a token: which versions there are, and whether anyone is at home. */
+/** Version discovery: the document that a client reads before it has a token. */
 import { NEWEST, OLDEST, versionText } from './microversion.ts';
 
 /** The document of `GET /` and of `GET /v3/`. */

@@ -1,4 +1,4 @@
-/** What Identity v3 says of versions, tokens, the catalogue, users and projects. */
+/** The documents of Identity v3: versions, tokens, the catalogue, users and projects. */
 import type { Timestamp } from '../../lib/clock.ts';
 import type { TokenSession } from './issued-tokens.ts';
 import { NO_IMAGES } from './no-images.ts';

@@ -1,11 +1,11 @@
 /**
  * The tokens that Pumice issues itself.
  *
- * A token is chance alone; what it stands for is a row of the database, found by the token's digest. So it outlives a
+ * A token is chance alone; it stands for a row of the database, found by the token's digest. So it outlives a
  * restart, works on every host of the site, is gone for good when it is revoked, and there is no key to keep. Whether its user
  * still has roles in its project, and still has the secret it was got with, is asked of the configuration each time.
  *
- * What was found is believed for some seconds: a token that another process revokes works here as long.
+ * A token once found is cached for some seconds: one that another process revokes works here as long.
  */
 import { hash, randomBytes } from 'node:crypto';
 import type { Database } from '../../db/database.ts';

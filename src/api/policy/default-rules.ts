@@ -1,8 +1,8 @@
 /**
- * Cinder's access rules and who passes them when the configuration does not say otherwise.
+ * Cinder's access rules and their defaults, for a configuration that does not override them.
  *
- * `reader` and `member` are roles in the project that owns what the request is for; an administrator passes both. Rules of
- * what is not built yet are here, too: a site's overrides, written for Cinder, then need no change.
+ * `reader` and `member` are roles in the project that owns the target of a request; an administrator passes both. Rules of
+ * calls that are not built yet are here, too: a site's overrides, written for Cinder, then need no change.
  */
 
 /** Rules that others are made of. Cinder's older names are kept for overrides that use them. */

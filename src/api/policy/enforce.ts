@@ -1,8 +1,8 @@
 /**
- * The rule of a route, asked before the route does anything.
+ * Authorization: the rule of a route, asked before the route does anything.
  *
- * What a route is for is a project's: that of the caller, for what is listed or made; that in the path, for quotas; that of the
- * row, for a row. Whoever is no administrator finds only rows of the own project (the rest is 404 in the handler), so the
+ * The target of a request belongs to a project: the caller's, for a list or a create; that in the path, for quotas; the
+ * row's, for a row. Only an administrator finds rows of other projects (for the rest it is 404, in the handler), so the
  * row is looked up only when the rule asks for its user, or for the project of a row that an administrator names.
  */
 import { findOwner, type OwnedTable } from '../../db/owners.ts';

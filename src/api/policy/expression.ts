@@ -2,7 +2,7 @@
  * The language of access rules: `role:member and project_id:%(project_id)s or rule:admin_api`, as operators of OpenStack
  * know it from policy.yaml.
  *
- * An expression asks about the caller, and about who owns what the request is for. The owner may not be known yet, so an answer
+ * An expression asks about the caller, and about the owner of the target. The owner may not be known yet, so an answer
  * is yes, no or *it depends* (undefined): then, and only then, the owner is worth looking up.
  */
 

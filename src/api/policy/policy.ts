@@ -1,5 +1,5 @@
 /**
- * Who may do what: Cinder's default rules with a site's own in their place.
+ * The policy: Cinder's default access rules with a site's own in their place.
  *
  * A wrong name or a wrong expression is told when the service starts, all of them at once; it never becomes a rule that lets
  * somebody in, or out, by mistake. A rule that is not known is for administrators.

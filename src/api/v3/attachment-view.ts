@@ -1,4 +1,6 @@
-/** An attachment as clients see it. How the volume is reached is told with what opens it: that is what they ask for. */
+/**
+ * An attachment as clients see it. Its connection is shown with the secret that opens it: clients need that to connect.
+ */
 import type { Attachment, ConnectionInfo } from '../../model/attachment.ts';
 
 export const attachmentSummary = ({ id, attachStatus, instanceId, volumeId }: Attachment): object => ({

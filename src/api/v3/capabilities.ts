@@ -1,4 +1,4 @@
-/** `capabilities/{host}`: what a backend, or one of its pools, can do and what a volume type may ask of it. */
+/** `capabilities/{host}`: the features of a backend, or of one of its pools, that a volume type may ask for. */
 
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { findService } from '../../db/services.ts';

@@ -1,6 +1,6 @@
 /**
- * `extensions`: the list from before microversions by which clients found out what a service can do. Everything that ever was an
- * extension has long been part of the API, so the list is the same everywhere, whatever is in use here.
+ * `extensions`: the list from before microversions by which clients found out the features of a service. Everything that ever was
+ * an extension has long been part of the API, so the list is the same everywhere.
  */
 import { RouteNotFound } from '../../model/errors.ts';
 import { route } from '../route.ts';

@@ -1,4 +1,4 @@
-/** `limits`: what a project may have at most and what it has. */
+/** `limits`: the quota limits of a project, and its usage. */
 import { limitsOfProject } from '../../commands/quota-limits.ts';
 import { quotaUsage } from '../../db/quotas.ts';
 import { fromNow } from '../../lib/clock.ts';

@@ -1,6 +1,6 @@
 /**
- * What lies on a backend and is nobody's yet: listed, and brought under management as volumes and as snapshots. Under its old
- * path (`os-volume-manage`, `os-snapshot-manage`) as under the newer one (3.8).
+ * `manageable_volumes` and `manageable_snapshots` (3.8), and `os-volume-manage` and `os-snapshot-manage`, their older paths:
+ * volumes and snapshots on a backend that have no row, listed and brought under management.
  */
 
 import { listManageable, type Manageable } from '../../commands/list-manageable.ts';

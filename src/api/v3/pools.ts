@@ -1,4 +1,4 @@
-/** `scheduler-stats/get_pools`: what the scheduler may choose from, as it sees it. */
+/** `scheduler-stats/get_pools`: the pools and their statistics, as the scheduler sees them. */
 import { typeFor } from '../../commands/volume-choices.ts';
 import { listPools } from '../../db/pools.ts';
 import type { Pool } from '../../model/backend.ts';

@@ -1,6 +1,5 @@
 /**
- * `qos-specs`: what the volumes of a type may take of their backend or host. That types are given and lose them by a GET is
- * what clients do.
+ * `qos-specs`: limits on what volumes of a type take of their backend or host. Clients associate and disassociate types by a GET.
  */
 
 import {

@@ -1,4 +1,4 @@
-/** `os-services`: which processes serve what, whether they live, and whether they are given anything new. */
+/** `os-services`: the services (processes by host and binary), whether they are up, and whether they are enabled. */
 
 import { setServiceStatus } from '../../commands/set-service-status.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';

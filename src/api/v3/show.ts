@@ -1,7 +1,6 @@
 /**
- * One row of a kind and pages of it, from kept texts: what the lists and gets of volumes and of snapshots share.
+ * Get and list through the row cache: one row, and pages of rows. The lists and gets of volumes and of snapshots share it.
  */
-
 import type { Kysely } from 'kysely';
 import type { ListFilter, ListQuery } from '../../db/list-query.ts';
 import type { Key } from '../../db/pages.ts';

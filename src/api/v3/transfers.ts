@@ -1,6 +1,6 @@
 /**
- * `volume-transfers`, and `os-volume-transfer`, what they were called before 3.55: a volume goes to another project, to whoever
- * has the key. The same transfers under both names; only the newer can leave the snapshots behind, and has pages.
+ * `volume-transfers`, and `os-volume-transfer`, as they were called before 3.55: a volume goes to another project, to a user
+ * with the key. The same transfers under both names; only the newer can leave the snapshots behind, and has pages.
  */
 import { acceptTransfer } from '../../commands/accept-transfer.ts';
 import { createTransfer } from '../../commands/create-transfer.ts';

@@ -1,4 +1,4 @@
-/** What types of volumes and types of groups have in common in their bodies and lists. */
+/** Bodies and lists that volume types and group types have in common. */
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { CLOSED, LooseBoolean, Maybe, NotBlank255, Text255 } from '../body.ts';

@@ -1,4 +1,4 @@
-/** What lists of volumes are filtered and sorted by. */
+/** Filters and sort keys of lists of volumes. */
 import type { ListFilter } from '../../db/list-query.ts';
 import { countVolumes, listVolumeKeys, type VolumeField } from '../../db/volumes.ts';
 import { VolumeNotFound } from '../../model/errors.ts';

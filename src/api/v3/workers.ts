@@ -1,4 +1,4 @@
-/** `workers/cleanup` (3.24): what was interrupted goes on at once. */
+/** `workers/cleanup` (3.24): interrupted flows go on at once. */
 
 import { type CleanupRequest, cleanUp } from '../../commands/clean-up.ts';
 import type { Service } from '../../db/services.ts';
