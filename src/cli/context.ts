@@ -1,4 +1,7 @@
-/** What a command is handed: it may not see how a service is made, nor the process it runs in. */
+/**
+ * The context of a command: its streams, its signal, and how a service is started. A command may not see how a service is
+ * made, nor the process it runs in.
+ */
 import type { Desk } from '../commands/desk.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import type { EngineListener } from '../engine/events.ts';

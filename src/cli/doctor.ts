@@ -1,5 +1,5 @@
 /**
- * `pumice doctor`: looks for what must not be, says what it finds, and puts right what can be put right (`--repair`).
+ * `pumice doctor`: a checker of invariants (fsck), which repairs the violations that it can (`--repair`).
  *
  * It works beside a running server: what it sees is looked at twice (`checks/check.ts`), and it deletes nothing on a backend
  * but the temporary files that no flow will look for, and those only while no server serves that backend.

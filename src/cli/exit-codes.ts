@@ -1,4 +1,4 @@
-/** What the exit code of `pumice` says; the help texts say the same. */
+/** The exit codes of `pumice`; the help texts say the same. */
 export const EXIT = {
   ok: 0,
   /** It could not be done. */

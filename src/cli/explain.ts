@@ -1,4 +1,6 @@
-/** Why a command failed, as short as it can be said: a stack only for what nobody foresaw. */
+/**
+ * The error message of a command that failed, as short as it can be said: a stack only for an error that nobody foresaw.
+ */
 import { Complaint, EXIT } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 

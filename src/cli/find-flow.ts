@@ -1,4 +1,4 @@
-/** The flow that somebody means who types the beginning of its id. */
+/** Finds a flow by the beginning of its id. */
 import type { Database } from '../db/database.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import type { FlowRow } from '../engine/journal.ts';

@@ -1,5 +1,5 @@
 /**
- * `pumice flows cancel|revert|resume|abandon ID`: what an operator wishes of a flow.
+ * `pumice flows cancel|revert|resume|abandon ID`: an operator's wish, that is an order to a flow.
  *
  * The wish is written into the flow's row, so a server need not run, and one that does hears of it within a second. `--wait`
  * stays until the flow has ended, or is stuck.

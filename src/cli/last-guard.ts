@@ -1,9 +1,9 @@
 /**
- * The last guard of a server: an error that nobody caught ends the process, since nobody knows what it left half done, and the
- * next life goes on with the journal. Here it only ends well: what happened and what was in flight is told, in the log and
- * in the record of lives (`lib/life.ts`), and the exit code says what it was.
+ * The last guard of a server: the handler of uncaught exceptions and rejections. Such an error ends the process, since nobody
+ * knows which work it left half done, and the next life goes on with the journal. Here it only ends well: the error and the work
+ * in flight are told, in the log and in the record of lives (`lib/life.ts`), and the exit code says which end it was.
  *
- * It ends whatever stands in the way. The record comes first, since the log may be a pipe that nobody reads; a thread ends the
+ * It ends in any case. The record comes first, since the log may be a pipe that nobody reads; a thread ends the
  * process when telling takes too long; and the end itself waits for nothing (`leave`).
  */
 import { Worker } from 'node:worker_threads';

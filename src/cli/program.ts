@@ -1,6 +1,6 @@
 /**
- * The commands of `pumice`, their options and help. What a command does is in a file of its own, read when it is called: a
- * list of flows need not wait for what serves HTTP.
+ * The command line of `pumice`: commands, their options and help. A command is a file of its own, loaded when it is called: a
+ * list of flows need not wait for the HTTP server to load.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Wish } from '../engine/journal.ts';

@@ -1,4 +1,4 @@
-/** How far something is: a bar where there is room, else the percentage alone. */
+/** A progress bar: a bar where there is room, else the percentage alone. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 export const percent = (fraction: number): string => `${Math.floor(clamped(fraction) * 100)} %`;

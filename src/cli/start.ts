@@ -1,6 +1,6 @@
 /**
- * `pumice start`: a trial that needs nothing. It serves on a configuration of its own, shows what the service does as it
- * happens, says what to type next, and stays up. The log goes to a file, so that the terminal is for people.
+ * `pumice start`: a trial that needs nothing. It serves on a configuration of its own, shows the work of the service as it
+ * happens, suggests the next commands, and stays up. The log goes to a file, so that the terminal is for people.
  */
 import { join, relative } from 'node:path';
 import type { EngineEvent } from '../engine/events.ts';

@@ -2,7 +2,7 @@
  * Where the command line writes: a terminal, a file or a pipe.
  *
  * Colours are used where the stream takes them (`NO_COLOR` and `FORCE_COLOR` are heeded), and a line is only ever rewritten
- * on a terminal. What comes from users (names, reasons) may hold anything, control sequences too: it goes through
+ * on a terminal. Text of users (names, reasons) may hold anything, control sequences too: it goes through
  * `printable` before it is shown.
  */
 import { stripVTControlCharacters, styleText } from 'node:util';

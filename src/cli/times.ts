@@ -1,4 +1,4 @@
-/** Times as people say them. */
+/** Times and durations as people say them. */
 import { millis, type Timestamp } from '../lib/clock.ts';
 
 /** `<1 ms`, `12 ms`, `1.24 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */

@@ -1,8 +1,8 @@
 /**
- * What lies on the backends and what the rows say is the same.
+ * Check: the rows and the backends agree.
  *
- * What has a name of ours and no row is told of, and never deleted: only its owner knows whether it can go. What was given back on
- * purpose under such a name (`unmanage`) is no fault, and noted.
+ * An object with a name of ours and no row (an orphan) is told of, and never deleted: only its owner knows whether it can go. One
+ * that was given back on purpose under such a name (`unmanage`) is no fault, and noted.
  */
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../db/schema.ts';

@@ -1,5 +1,5 @@
 /**
- * A check of the doctor: one thing that must be so, how to find out, and what `--repair` does where it is not.
+ * A check of the doctor: an invariant, how to find its violations, and a remedy for `--repair`.
  *
  * The doctor works beside servers that go on working, and reads in more than one statement. So a finding counts only
  * when a second look, a moment later, makes it again: `key` says when two are the same. A remedy runs in a transaction of

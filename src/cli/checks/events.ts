@@ -1,4 +1,4 @@
-/** Every sink has been given its events. */
+/** Check: every sink has been given its events. */
 import { undelivered } from '../../db/outbox.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../times.ts';

@@ -1,8 +1,8 @@
 /**
- * What is exported is what attachments say, and nothing else.
+ * Check: the exports are those of the attachments, and no others.
  *
- * A service that runs puts both right by itself within seconds (`upkeep/reconcile-exports.ts`); the doctor tells of it where none
- * does. What a flow holds is being opened or shut just now.
+ * A running service puts both right by itself within seconds (`upkeep/reconcile-exports.ts`); the doctor tells of it where none
+ * runs. An attachment that a flow holds is being opened or shut just now, and left out.
  */
 import type { Kysely } from 'kysely';
 import { exportedBy } from '../../db/attachments.ts';

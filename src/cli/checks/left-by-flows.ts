@@ -1,4 +1,4 @@
-/** Reservations and holds end with their flow. */
+/** Check: reservations and holds end with their flow. */
 import type { Kysely } from 'kysely';
 import { rollbackReservations } from '../../db/quotas.ts';
 import type { Tables } from '../../db/schema.ts';

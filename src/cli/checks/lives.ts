@@ -1,4 +1,6 @@
-/** No life of the server ended by an error that nobody was told of. It is told once: then it is history, and the log's. */
+/**
+ * Check: no life of the server ended by an error that nobody was told of. It is told once: then it is history, and the log's.
+ */
 import { markTold, untoldDeaths } from '../../lib/life.ts';
 import { lifeRecordOf } from '../life-record.ts';
 import type { DoctorCheck, Patient } from './check.ts';

@@ -1,5 +1,5 @@
 /**
- * Every flow moves: none is stuck, none stands at one task for longer than the doctor's patience, none may kill its process. One
+ * Check: every flow moves. None is stuck, none stands at one task for longer than the doctor's patience, none may kill its process. One
  * that waits for others moves when they do; they are looked at for themselves.
  */
 import { DatabaseJournal, processName } from '../../db/journal.ts';

@@ -1,4 +1,4 @@
-/** What the scheduler believes a pool was given is what the volumes on it add up to. */
+/** Check: the usage of a pool that the scheduler reckons with is the sum of the volumes on it. */
 import { countPoolUsage, listPoolUsage, type PoolUsage, recountPoolUsage } from '../../db/pool-usage.ts';
 import { alone, type DoctorCheck, type Patient } from './check.ts';
 

@@ -1,4 +1,4 @@
-/** Quota usage is what the rows and reservations add up to. */
+/** Check: quota usage is the sum of the rows and reservations. */
 import { sql } from 'kysely';
 import type { Database } from '../../db/database.ts';
 import { countUsage, quotaUsage, type RecountOptions, recountUsage, type Usage } from '../../db/quotas.ts';

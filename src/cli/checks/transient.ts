@@ -1,10 +1,10 @@
 /**
- * A resource in a transient status has a flow that will bring it out again.
+ * Check: a resource in a transient status has a flow that will bring it out again.
  *
  * Where it has none, `--repair` gives it the status in which the operation would have failed (`error_deleting` for a delete),
  * and `error` where that would be the status of before, which nobody knows any more. Both are safe: nothing is deleted, no
- * quota given back, and a delete or an administrator's reset is the way on. What clients attach and detach step by step is
- * not transient, and is left alone.
+ * quota given back, and a delete or an administrator's reset is the way on. Statuses of volumes that clients attach and detach
+ * step by step are not transient, and are left alone.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../db/schema.ts';

@@ -1,6 +1,6 @@
 /**
- * What a server does by itself works. It says what does not, and why, in a table (`db/troubles.ts`): once for each reason, so this is
- * the place to look. On SQLite it is what the last server said, even when none runs now.
+ * Check: the upkeep of the servers works. A loop that fails says why in a table (`db/troubles.ts`), once for each reason, so this is
+ * the place to look. On SQLite the rows are those of the last server, even when none runs now.
  */
 import { type KeptTrouble, listTroubles } from '../../db/troubles.ts';
 import { now } from '../../lib/clock.ts';

@@ -1,7 +1,7 @@
 /**
  * The first minute: the main job in the terminal as it happens, over HTTP like any client's.
  *
- * Each act makes one thing with a name of its own. What an earlier run made is found again and not made twice, so
+ * Each act makes one thing with a name of its own. A thing that an earlier run made is found again and not made twice, so
  * running it often does not fill the disk; when all is there, one volume comes and goes.
  */
 import { randomBytes } from 'node:crypto';

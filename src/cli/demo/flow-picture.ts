@@ -1,8 +1,8 @@
 /**
- * A flow as it happens: a line a task, with its time, drawn from what the engine says while it works.
+ * A flow as it happens: a line a task, with its time, drawn from the engine's events.
  *
- * The request's answer, which says whose events are meant, comes after the first of them; so events are kept from
- * `expect` on, and `follow` draws what has happened already and then what does.
+ * The events of a flow begin before the request's answer names its resource; so events are kept from `expect` on, and
+ * `follow` draws those that have come already and then the rest.
  */
 import type { EngineEvent } from '../../engine/events.ts';
 import { elapsed } from '../../lib/clock.ts';

@@ -1,4 +1,4 @@
-/** What somebody who has just seen it may type next. */
+/** The commands that `pumice start` suggests at its end. */
 import { shortId } from '../find-flow.ts';
 import type { Terminal } from '../terminal.ts';
 import { PROJECT, TOKEN } from './client.ts';
