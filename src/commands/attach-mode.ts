@@ -1,3 +1,4 @@
+/** The mode of an attachment, `rw` or `ro`: as it is asked for, or as the volume allows. */
 import type { AttachMode } from '../model/attachment.ts';
 import { InvalidVolumeAttachMode } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';

@@ -1,9 +1,9 @@
 /**
- * `POST workers/cleanup`: what was interrupted goes on at once.
+ * `POST workers/cleanup`: interrupted flows go on at once.
  *
- * Nothing needs this to be finished. Whoever owns a host takes up its flows by itself, and a look at the queue comes every
- * second; here the look comes now, in every process, and a revert that had given up (*stuck*) is tried again. A service that is
- * down has nobody who could do it: its flows wait for its next life.
+ * Nothing needs this to be finished. The owner of a host takes up its flows by itself, and looks at the queue every
+ * second; here it looks at once, in every process, and a revert that had given up (*stuck*) is tried again. A service that is
+ * down has no process to do it: its flows wait for its next life.
  */
 import { DatabaseJournal, FLOWS_CHANNEL } from '../db/journal.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';

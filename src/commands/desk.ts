@@ -1,7 +1,8 @@
 /**
- * What a command works with. A command is a verb: one transaction that checks, moves the status, counts the quota,
- * inserts the row, takes the holds and begins the flow; it ends with a row a client can see *and* a flow the engine must
- * finish, or with neither.
+ * The dependencies of a command, handed to it as its desk.
+ *
+ * A command is a verb: one transaction that checks, moves the status, counts the quota, inserts the row, takes the holds and
+ * begins the flow; it ends with a row a client can see *and* a flow the engine must finish, or with neither.
  */
 import type { Database } from '../db/database.ts';
 import type { Tx } from '../db/writer.ts';

@@ -1,3 +1,6 @@
+/**
+ * Ends attachments in a transaction: their rows go, the volume's status follows from those that remain, and both are told.
+ */
 import { deleteAttachmentRow } from '../db/attachments.ts';
 import type { Tx } from '../db/writer.ts';
 import { type Reset, settleReset, settleVolume } from '../flows/attachments.ts';

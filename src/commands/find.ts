@@ -1,4 +1,6 @@
-/** A caller's own, or anybody's for an administrator. What a caller may not know of is not found. */
+/**
+ * Finds a row by its id: the caller's own, or anybody's for an administrator. A row that the caller may not know of is not found.
+ */
 import type { Kysely } from 'kysely';
 import { getAttachment } from '../db/attachments.ts';
 import { getGroupType } from '../db/group-types.ts';

@@ -1,4 +1,4 @@
-/** `os-services/freeze` and `thaw`: whether a backend is given anything new. What it holds can be used meanwhile. */
+/** `os-services/freeze` and `thaw`: whether a backend is given anything new. Its volumes can be used meanwhile. */
 import { VOLUME_BINARY } from '../db/pools.ts';
 import { findService, updateService } from '../db/services.ts';
 import { InvalidInput } from '../model/errors.ts';

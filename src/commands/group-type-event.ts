@@ -1,4 +1,4 @@
-/** What is told of a change of a type of groups. */
+/** The notification of a change of a group type. */
 import { adminEvent } from '../events/admin-notifications.ts';
 import type { Caller } from '../model/caller.ts';
 import type { NewEvent } from '../model/event.ts';

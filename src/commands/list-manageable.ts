@@ -1,4 +1,6 @@
-/** What is on a backend and could be brought under management, or why not. */
+/**
+ * Lists the volumes or snapshots on a backend that could be brought under management, and the reasons against the others.
+ */
 import { listPools } from '../db/pools.ts';
 import { listSnapshots } from '../db/snapshots.ts';
 import { listVolumes } from '../db/volumes.ts';

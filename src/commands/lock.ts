@@ -1,6 +1,6 @@
 /**
- * A caller's volume or snapshot, or a volume type, inside a transaction that reads it to change it: nobody else changes it
- * before the transaction ends. SQLite has one writer; PostgreSQL locks the row.
+ * Row locks: a caller's volume or snapshot, or a volume type, inside a transaction that reads it to change it. Nobody else changes
+ * it before the transaction ends. SQLite has one writer; PostgreSQL locks the row.
  */
 import { sql } from 'kysely';
 import { getGroupType } from '../db/group-types.ts';

@@ -1,4 +1,4 @@
-/** What is told of a change of QoS specs. */
+/** The notification of a change of QoS specs. */
 import { type AdminChange, adminEvent } from '../events/admin-notifications.ts';
 import type { Caller } from '../model/caller.ts';
 import type { NewEvent } from '../model/event.ts';

@@ -1,4 +1,7 @@
-/** `default-types/{project}`: what a project gets that asks for no volume type. Without one it gets the site's default. */
+/**
+ * `default-types/{project}`: sets or deletes the volume type of a project's volumes that ask for none. Without one it gets the
+ * site's default.
+ */
 import { type DefaultType, setDefaultType as setRow, unsetDefaultType as unsetRow } from '../db/default-types.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Desk } from './desk.ts';

@@ -1,4 +1,4 @@
-/** Takes back what works on some resources, so that something else may. */
+/** Cancels the flows that work on some resources, so that something else may. */
 import type { Desk } from './desk.ts';
 
 /** Long enough for a running program to be killed and its half-made file to be removed. */

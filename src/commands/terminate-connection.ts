@@ -1,4 +1,4 @@
-/** `os-terminate_connection`: closes a volume to a connector, or to all when none is named. What is attached stays so. */
+/** `os-terminate_connection`: closes a volume to a connector, or to all when none is named. An attachment stays. */
 import { attachmentsOf } from '../db/attachments.ts';
 import { type Connector, isSameConnector } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';

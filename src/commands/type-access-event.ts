@@ -1,4 +1,4 @@
-/** What is told when a project may use a private volume type, or may no longer. */
+/** The notification of a project's access to a private volume type, given or taken. */
 import { adminEvent } from '../events/admin-notifications.ts';
 import type { Caller } from '../model/caller.ts';
 import type { NewEvent } from '../model/event.ts';

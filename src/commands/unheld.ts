@@ -1,10 +1,10 @@
 /**
- * Does what must not be done while a flow has a volume or a snapshot to itself: that flow says at its end what the resource
- * is, and would take back whatever somebody else has said meanwhile.
+ * Runs a change only while no flow holds a volume or a snapshot exclusively: that flow writes the resource's status at its end,
+ * and would take back another one that was written meanwhile.
  *
- * A command cannot see what flows hold that begin in its own commit, since their holds are written last (`db/writer.ts`,
- * entries). But whoever takes a resource for itself changes its row in the same unit. So what is committed is looked at
- * first; when the row is another by the time it is locked, it is looked at again.
+ * A command cannot see the holds of flows that begin in its own commit, since these are written last (`db/writer.ts`,
+ * entries). But a command that takes a resource changes its row in the same unit. So the committed row is looked at
+ * first (an optimistic lock); when the row is another by the time it is locked, it is looked at again.
  */
 import type { Kysely } from 'kysely';
 import type { Tables } from '../db/schema.ts';

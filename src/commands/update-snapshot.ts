@@ -1,4 +1,4 @@
-/** `PUT /snapshots/{id}`: its name and description. What is not said stays. */
+/** `PUT /snapshots/{id}`: its name and description. A field that is not in the request stays. */
 import { getSnapshot, updateSnapshot as updateRow } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import { tellSnapshot } from '../flows/tell.ts';

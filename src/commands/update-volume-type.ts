@@ -1,4 +1,4 @@
-/** `PUT /types/{id}`. What is counted and limited under the type's name goes with it to a new one. */
+/** `PUT /types/{id}`. The usage and limits under the type's name move with it to a new name. */
 import { isDuplicate } from '../db/constraints.ts';
 import { renameTypeResources } from '../db/quota-limits.ts';
 import { getVolumeType, updateVolumeType as updateRow } from '../db/volume-types.ts';

@@ -1,4 +1,4 @@
-/** `PUT /volumes/{id}`: its name, description and metadata. What is not said stays. */
+/** `PUT /volumes/{id}`: its name, description and metadata. A field that is not in the request stays. */
 import { getVolume, updateVolume as updateRow } from '../db/volumes.ts';
 import { tellVolume } from '../flows/tell.ts';
 import type { Caller } from '../model/caller.ts';

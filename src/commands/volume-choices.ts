@@ -1,4 +1,4 @@
-/** What a create leaves open and is chosen for it: the volume type and the availability zone. */
+/** Defaults of a create: the volume type and the availability zone, where the request leaves them open. */
 import type { Kysely } from 'kysely';
 import { findDefaultType } from '../db/default-types.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';

@@ -1,4 +1,4 @@
-/** What a new volume is made from: at most one thing, in a state to be read, and not larger than the volume. */
+/** The source of a new volume: at most one, in a status to be read, and not larger than the volume. */
 
 import { VOLUME_BINARY } from '../db/pools.ts';
 import { listServices } from '../db/services.ts';
