@@ -1,4 +1,4 @@
-/** What attaching and detaching change of the volume itself. */
+/** The status of a volume as it follows from its attachments: changes by attaching and detaching. */
 import { attachmentsOf } from '../db/attachments.ts';
 import { getVolume, updateVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';

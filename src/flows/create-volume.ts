@@ -2,10 +2,10 @@
  * Create a volume: blank, from a snapshot, from another volume, or from an image.
  *
  * The command has, in one transaction, inserted the row (`creating`), counted the quota, taken the holds (the volume
- * exclusive, its source shared) and begun this flow. What is left is all that can fail.
+ * exclusive, its source shared) and begun this flow. The flow is the part that can fail.
  *
- * A pool is chosen and the volume made on it; when that fails and the failure says that another backend may succeed, what
- * was made is removed *first*, then the next pool is tried, at most `scheduler_max_attempts` times. The attempts and
+ * A pool is chosen and the volume made on it; when that fails and the failure says that another backend may succeed, the
+ * volume is removed *first*, then the next pool is tried, at most `scheduler_max_attempts` times. The attempts and
  * their reasons are in the journal. At the end the status, `launched_at`, the event and the end of the flow are one
  * commit. If it fails for good nothing stays on a backend, the row says `error`, keeps its quota until it is deleted, and
  * a message says why.

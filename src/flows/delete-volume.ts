@@ -2,11 +2,11 @@
  * Delete a volume, and its snapshots when asked (cascade).
  *
  * The command has moved the statuses to `deleting` and taken the holds. Deletes go forward: once data is being destroyed
- * there is no way back, so a backend that is down is waited for, as long as it takes; an operator who knows better ends it
+ * there is no way back, so a backend that is down is waited for, as long as it takes; an operator can end it
  * with `pumice flows revert`, and the volume says `error_deleting`. Only a backend that answers "busy" has destroyed
- * nothing: what it said it of is what it was before, and a message says why. Snapshots that went before it are gone, rows
- * and all: nothing says `available` whose data is not there. The row, its quota, the event and the end of the flow are one
- * commit.
+ * nothing: then the volume or snapshot it could not delete has its old status again, and a message says why. Snapshots that were
+ * deleted before it are gone, rows and all: nothing says `available` whose data is not there. The row, its quota, the event and
+ * the end of the flow are one commit.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';
 import { countQuota } from '../db/quotas.ts';

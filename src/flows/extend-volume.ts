@@ -1,10 +1,10 @@
 /**
  * Extend a volume, in use or not.
  *
- * The command has moved the status to `extending`, taken the hold, and promised the difference to this flow. The pool must
- * have room for it, else the volume is what it was before. What it will be again stands in its row (`previousStatus`): a client may
- * detach it while the flow waits for a copy of it. The backend only ever grows: when it fails there, or its answer
- * is lost for good, nobody can say what size the volume has, so it says `error_extending`; the promise is given back. New
+ * The command has moved the status to `extending`, taken the hold, and reserved the difference of quota for this flow. The pool
+ * must have room for it, else the volume is as before. Its status of before stands in its row (`previousStatus`), since a client may
+ * detach it while the flow waits for a copy of it. The backend only ever grows: when it fails there, or its answer is lost for good,
+ * nobody can say the size of the volume, so it says `error_extending`; the reservation is given back. New
  * size, quota, status, event and end of the flow are one commit.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';

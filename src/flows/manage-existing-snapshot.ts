@@ -5,7 +5,7 @@
  * The command has inserted the row (`creating`) and counted one snapshot of the volume's size, as for a new one. The
  * backend is asked for the true size; the *difference* is reserved by this flow, may be negative, and is committed in the
  * transaction that ends it. So a process that dies between leaks nothing: the reservation is the flow's, and the flow is
- * finished or reverted. What was taken over is given back by its old name if anything fails; it is never deleted.
+ * finished or reverted. The thing is given back by its old name if anything fails; it is never deleted.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';
 import { commitReservations, countQuota, rollbackReservations } from '../db/quotas.ts';

@@ -2,8 +2,8 @@
  * Bring an existing volume under management.
  *
  * The command has inserted the row (`managing`, size 0) on the pool that was named, and counted one volume. The backend
- * is asked for the true size, which must be within the project's limits and is reserved by this flow; what was found is
- * taken over by renaming. If anything fails the thing has its old name again, the promise is given back, and the row says
+ * is asked for the true size, which must be within the project's limits and is reserved by this flow; the file is
+ * taken over by renaming. If anything fails it has its old name again, the reservation is given back, and the row says
  * `error_managing`; data is never deleted.
  */
 import { addPoolUsage } from '../db/pool-usage.ts';

@@ -1,6 +1,6 @@
 /**
- * Images that were fetched for a flow which then went on elsewhere: its process was killed, another one finished what it had
- * begun, and knows nothing of the file. Whoever has the directory removes what no unfinished flow may come back for.
+ * Removes downloads of images that no unfinished flow may come back for: left by a process that was killed, whose flow another
+ * process finished. A process sweeps the directory that it has.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';

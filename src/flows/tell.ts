@@ -1,4 +1,4 @@
-/** What a flow tells others, in the transaction of what it did: events for programs, messages for the project's users. */
+/** Notifications and user messages of a flow, written to the outbox in the transaction of the change they tell of. */
 import { attachmentsOf } from '../db/attachments.ts';
 import { insertMessage } from '../db/messages.ts';
 import { appendEvents } from '../db/outbox.ts';

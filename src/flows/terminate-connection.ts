@@ -1,10 +1,10 @@
 /**
- * Close a volume to attachments, and forget those that end with it.
+ * Close a volume to attachments, and delete those that end with it.
  *
- * The command has taken away how they are reached from the rows, so nobody makes the exports again, and taken the holds. What
- * is to be closed goes forward: a backend that does not answer is asked until it does, since a row that says "detached" while
- * somebody still writes would let the volume be given to others. Only when no session is left, the rows go, and the
- * volume says what its remaining attachments are. An operator who knows better ends it with `pumice flows revert`; then the
+ * The command has removed the connection info from the rows, so nobody makes the exports again, and taken the holds. Closing
+ * goes forward: a backend that does not answer is asked until it does, since a row that says "detached" while
+ * somebody still writes would let the volume be given to others. Only when no session is left the rows go, and the
+ * volume's status follows from its remaining attachments. An operator can end it with `pumice flows revert`; then the
  * attachment says `error_detaching`, and can be detached again.
  */
 import { deleteAttachmentRow, updateAttachment } from '../db/attachments.ts';

@@ -1,5 +1,4 @@
-/** When a task on a backend has left nothing to be undone. */
-
+/** The cases in which a failed task on a backend has left nothing to be undone. */
 import type { Outcome } from '../engine/task.ts';
 
 /**
