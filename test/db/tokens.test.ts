@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { insertMessage } from '../../src/db/messages.ts';
-import { findOwner } from '../../src/db/owners.ts';
+import { findOwner } from '../../src/db/row-owners.ts';
 import { deleteToken, findToken, type IssuedToken, insertToken, pruneTokens } from '../../src/db/tokens.ts';
 import { fromNow, now, uuid } from '../../src/lib/clock.ts';
 import { proveStore } from '../prove-store.ts';

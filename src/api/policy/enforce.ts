@@ -5,7 +5,7 @@
  * row's, for a row. Only an administrator finds rows of other projects (for the rest it is 404, in the handler), so the
  * row is looked up only when the rule asks for its user, or for the project of a row that an administrator names.
  */
-import { findOwner, type OwnedTable } from '../../db/owners.ts';
+import { findOwner, type OwnedTable } from '../../db/row-owners.ts';
 import type { Caller } from '../../model/caller.ts';
 import type { ApiCall, Route } from '../route.ts';
 import type { PolicyTarget } from './expression.ts';
