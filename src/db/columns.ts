@@ -1,6 +1,6 @@
 /**
- * How the fields of a model lie in the columns of its table: the column's name, and whether it is kept as it is, as 0 or 1,
- * or as JSON text. Writes, filters and sort keys go through this; reads are written out, being the hot way.
+ * Mapping of a model's fields to the columns of its table: the column's name, and its form there (as it is, as 0 or 1, or as
+ * JSON text). Writes, filters and sort keys go through this; reads are written out, being the hot way.
  */
 
 export interface Column<Row> {

@@ -1,8 +1,8 @@
 /**
- * What the schema itself forbids. To ask before writing is not enough where other processes write too; to write and be
- * refused is. The unit that was refused is undone, so whoever tells a client of it does so outside of the unit.
+ * Violations of the schema's constraints, told from other failures. Where other processes write too, asking before a write
+ * is not enough: the write is refused by the schema. The refused unit is undone, so a command answers its client outside of
+ * the unit.
  */
-
 /** A row with the same key is there already. */
 export const isDuplicate = (error: unknown): boolean => codeOf(error, SQLITE_DUPLICATE, '23505');
 

@@ -1,5 +1,5 @@
 /**
- * The database of a process: what it reads with, what it writes with, and what it owns.
+ * The database of a process: its readers, its writer, and the hosts it owns.
  *
  * `sqlite:<path>` (or a bare path) or `postgresql://…`. A server opens it as `server`: the schema is brought forward, and on
  * SQLite no second server is let in. A tool opens it as `tool`, beside a running server or without one.

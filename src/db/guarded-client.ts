@@ -1,8 +1,8 @@
 /**
- * A client of PostgreSQL that nothing a server says can make throw where nobody catches it.
+ * A client of PostgreSQL that survives any answer: nothing a server sends can make it throw where nobody catches.
  *
- * `pg` reads what comes in a listener of its socket. A message that is not as the protocol has it makes that listener throw, and
- * what a socket's listener throws is nobody's and ends the process. Here it breaks the connection, which is an error like any other.
+ * `pg` reads messages in a listener of its socket. A message that breaks the protocol makes that listener throw, which
+ * nobody can catch, and the process ends. Here it breaks the connection, which is an error like any other.
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,4 +1,4 @@
-/** What the projects have on a host: `os-hosts/{host}`. */
+/** Usage of a host by project: `os-hosts/{host}`. */
 import type { Kysely } from 'kysely';
 import type { Tables } from './schema.ts';
 

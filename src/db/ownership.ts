@@ -1,5 +1,5 @@
 /**
- * Who lives, who owns a host, and how processes wake each other.
+ * Liveness of processes, ownership of hosts (distributed locks), and wake-ups between processes.
  *
  * On PostgreSQL one session of a process holds advisory locks for all the process owns (`process:<id>`, `host:<name>`).
  * PostgreSQL lets go of them when the session ends, so a name that nobody holds belongs to nobody alive. When the session

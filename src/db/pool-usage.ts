@@ -1,4 +1,6 @@
-/** What each pool has been given, counted in the transactions that place volumes and take them away. */
+/**
+ * Usage of pools: the GiB and volumes placed on each, counted in the transactions that place volumes and take them away.
+ */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from './schema.ts';
 import type { Tx } from './writer.ts';

@@ -1,4 +1,4 @@
-/** The pools as the scheduler sees them: what their services last reported, and what our rows say they were given. */
+/** The pools as the scheduler sees them: the last report of their services, and the usage by our own rows. */
 import type { Kysely } from 'kysely';
 import { fromNow } from '../lib/clock.ts';
 import type { Pool } from '../model/backend.ts';

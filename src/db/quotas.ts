@@ -1,5 +1,5 @@
 /**
- * Quotas: what a project may use, what it uses, and what its flows have promised themselves.
+ * Quotas of a project: limits, usage, and reservations of its flows.
  *
  * Usage is counted in the transaction that makes or deletes the row it counts, so it always equals a recount. A
  * reservation is for a flow that learns its final size later: it belongs to the flow, counts against the limit at

@@ -1,4 +1,4 @@
-/** Whose a row is, for access rules that ask for more than the caller's project. */
+/** The owner of a row, project and user, for access rules that ask for more than the caller's project. */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from './schema.ts';
 

@@ -1,4 +1,4 @@
-/** The services and their heartbeats. What an administrator set (disabled, frozen) no heartbeat changes. */
+/** The services and their heartbeats. No heartbeat changes the settings of an administrator (disabled, frozen). */
 import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { PoolStats } from '../model/backend.ts';

@@ -1,3 +1,4 @@
+/** The transactor of SQLite: transactions of the one writing connection, units kept or undone by a savepoint. */
 import type { Kysely } from 'kysely';
 import { kyselyOver, type SqliteConnection } from './connection.ts';
 import type { Tables } from './schema.ts';

@@ -1,6 +1,6 @@
 /**
- * What a dialect offers the writer: how a transaction begins, how a unit's work is kept or undone inside it, and what
- * became of a commit.
+ * A transactor, the part of the writer that each dialect implements: begin a transaction, keep or undo the work of a unit
+ * inside it, and find out the outcome of a commit.
  */
 import type { Kysely } from 'kysely';
 import type { Connection } from './connection.ts';

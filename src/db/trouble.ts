@@ -1,6 +1,6 @@
 /**
- * Storage trouble: the disk is full, the connection broke, two transactions met. It is nobody's mistake and passes, so
- * whoever wrote tries again and nothing is given up.
+ * Transient errors of storage: the disk is full, the connection broke, two transactions met. It is nobody's mistake and
+ * passes, so the writer tries again and nothing is given up.
  */
 import { ConnectionLost } from './connection.ts';
 import { CommitInDoubt } from './transactor.ts';

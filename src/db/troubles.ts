@@ -1,4 +1,4 @@
-/** Upkeep that is in trouble, for those who look from another process. A row is written when there is news, never for a try. */
+/** Upkeep that is in trouble, as rows for other processes. A row is written when there is news, never for a try. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Database } from './database.ts';
 import { processName } from './journal.ts';

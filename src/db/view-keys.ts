@@ -1,6 +1,6 @@
 /**
- * Whose a row is and how often it has changed: all that is asked of the database for a resource whose view is kept
- * (`api/rendered.ts`). By hand, because it is what clients that wait for a status ask a thousand times.
+ * The keys of the row cache (`api/rendered.ts`): a row's project and revision, the only columns that a cached view needs. By
+ * hand, because clients that wait for a status ask it a thousand times.
  */
 import type { Connection } from './connection.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What a view shows of other tables' rows: the names of volume types, the ids of services. Read with every list, so it is one
- * statement by hand and one text: a reader that finds the text unchanged need not look into it.
+ * Names from other tables for views: of volume types, and the ids of services. Read with every list, so it is one statement
+ * by hand and one text: a reader that finds the text unchanged need not look into it.
  */
 import type { Connection } from './connection.ts';
 

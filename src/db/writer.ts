@@ -10,10 +10,10 @@
  *   serialised, its connection broke, or an entry of another unit was refused. It must not await a program, a client, or
  *   another `write` (which would wait for the very transaction it stands in).
  * - A statement that fails spoils its unit, even when the unit swallows the failure: PostgreSQL would have it so anyway.
- * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. What cannot
- *   be found out in time rejects with `CommitInDoubt`.
+ * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. A commit
+ *   that cannot be found out in time rejects with `CommitInDoubt`.
  *
- * **Entries.** What a unit need not see the effect of, it hands over as an entry (`Tx.batch`): when all units have run, the
+ * **Entries.** A write whose effect its unit need not see is handed over as an entry (`Tx.batch`): when all units have run, the
  * entries of all of them go through one call of their handler, the last statements before the commit. So fifty flows that
  * begin or go on together cost one statement, and one journey to the database.
  */

@@ -1,3 +1,4 @@
+/** A schema migration. */
 import type { Dialect } from '../connection.ts';
 import type { Tx } from '../writer.ts';
 
