@@ -1,13 +1,13 @@
 /**
- * Is this directory the backend, and not what lies beneath an unmounted one?
+ * The marker file of a backend's directory: it tells the backend from the empty directory beneath an unmounted one.
  *
  * A backend's directory carries a marker, `.pumice-backend`, with an id. It is written once, by a start with `create`
  * (which makes the directory too). A start without `create` demands it, so a service that comes up before its file
  * system is mounted refuses to work instead of filling the disk below. While it runs, each operation compares the
  * marker with the one seen at the start, and nothing is ever written into a directory that took its place.
  *
- * Whoever serves the backend also holds a lock in it, which no database can give to another while this process lives: one
- * that was frozen after it had looked would act on what it saw when it is thawed, long after its flow was taken over.
+ * The process that serves the backend also holds a lock in it, which no database can give to another while this process
+ * lives: a process that was frozen after its look would act on it when it is thawed, long after its flow was taken over.
  *
  * With `create` left on for good, only the second protection holds. That is meant for a trial, not for a mount point.
  */

@@ -1,18 +1,18 @@
 /**
  * The contract between flows and a backend.
  *
- * Every method is told ids and the state that is wanted, never "do the next step", and is idempotent by id: a name on
- * the backend is a function of the id, so a call that comes again after a crash finds what the lost call left. The
- * postcondition decides, not an exit code: "already there" is success only when what is there matches (size, kind),
- * else `BackendObjectMismatch`; "already gone" is always success for a delete. Nothing appears under its full name
- * before it is whole and durable; a half-made thing has a temporary name that `sweep` may remove.
+ * Every method is told ids and the state that is wanted, never "do the next step", and is idempotent by id: a name on the
+ * backend is a function of the id, so a call that comes again after a crash finds the work of the lost call. The
+ * postcondition decides, not an exit code: "already there" is success only when the object matches (size, kind), else
+ * `BackendObjectMismatch`; "already gone" is always success for a delete. Nothing appears under its full name before it is
+ * whole and durable; a half-made thing has a temporary name that `sweep` may remove.
  *
- * A driver never sees the database. Failures are the errors of `model/errors.ts`: `BackendFull`,
- * `DriverNotInitialized`, `DriverFailed` … whose `elsewhere` and `transient` tell the flow what to do; nothing is
- * half-made after any of them. Every call ends soon after its `signal` is aborted, with the signal's reason.
+ * A driver never sees the database. Failures are the errors of `model/errors.ts` (`BackendFull`, `DriverNotInitialized`,
+ * `DriverFailed` …): their `elsewhere` and `transient` decide how the flow goes on; nothing is half-made after any of them.
+ * Every call ends soon after its `signal` is aborted, with the signal's reason.
  *
- * What clients own (files found, not made; given back, under whichever name) is renamed, never deleted: `manage…` and
- * `unmanage…` are each other's inverse. What list() finds under a full name that no row knows is reported, never removed.
+ * Files of clients (found, not made; given back, under any name) are renamed, never deleted: `manage…` and `unmanage…` are
+ * each other's inverse. A full name in `list()` that no row knows is reported, never removed.
  */
 import type { Timestamp } from '../lib/clock.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';

@@ -1,3 +1,4 @@
+/** The contract between a backend and its exports: how the files of a backend are reached from elsewhere. */
 import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { VolumeRef } from './driver.ts';
 

@@ -1,5 +1,5 @@
 /**
- * What the operating system said, in the words of the catalogue.
+ * Errors of the operating system, translated into those of the catalogue (`model/errors.ts`).
  *
  * Only failures of the world are translated. A bug stays the error it is, and an abort stays its reason.
  */

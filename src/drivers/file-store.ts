@@ -1,8 +1,8 @@
 /**
  * Files with full names in one directory: look, act, publish.
  *
- * What is there under the full name decides whether anything is left to do. The work happens under a temporary name that
- * is removed on every way out, so a failure leaves nothing and a crash leaves only what `sweep` removes.
+ * The file under the full name decides whether anything is left to do. The work happens under a temporary name that is
+ * removed on every way out, so a failure leaves nothing and a crash leaves only a temporary for `sweep`.
  *
  * A file matches a size in GiB when its bytes, rounded up to whole GiB, are that size. No file is ever shortened.
  */

@@ -12,8 +12,8 @@
  * A sparse file promises space it does not hold. Creating is free; work that writes data is refused when the file system
  * has less room than the data takes.
  *
- * The driver cannot see who has a volume open. Exports are removed before a delete; an open file would keep its space.
- * Through what they are exported is another's business (`exporter.ts`).
+ * The driver cannot see which programs have a volume open. Exports are removed before a delete; an open file would keep its
+ * space. How files are exported is another's business (`exporter.ts`).
  */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';

@@ -3,12 +3,12 @@
  *
  * The initiator is let in last and put out first, so a target that is half made or half removed is reached by nobody, and is
  * simply made again. Removing a target ends its sessions; only then does a removal count as done. A volume has the same SCSI
- * id through each of its targets, and no two volumes share one: what a client's multipath joins is the same data.
+ * id through each of its targets, and no two volumes share one: a client's multipath joins only paths to the same data.
  *
- * A unit shows a new size only when its file is opened anew, and while tgtd does that it answers writes that go nowhere. So the
- * unit's worker is held meanwhile: its clients wait some ten milliseconds. Where that cannot be done (no ptrace, the
- * system's daemon) their sessions are ended first, which waits for what they had sent: they log in again and repeat what was not
- * answered, after some seconds.
+ * A unit shows a new size only when its file is opened anew, and while tgtd does that it answers writes that go nowhere. So
+ * the unit's worker is held meanwhile: its clients wait some ten milliseconds. Where that cannot be done (no ptrace, the
+ * system's daemon) their sessions are ended first, after all commands they had sent: they log in again and repeat those that
+ * were not answered, after some seconds.
  */
 import { elapsed, pause } from '../lib/clock.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';

@@ -1,8 +1,9 @@
 /**
  * Exports to the machine that holds the files: a link for each attachment, and its path for the client.
  *
- * Removing the link takes the path away from everyone who has not opened it yet. A program that has the file open keeps it
- * until it closes it; that is for the machine's own operator to see to, who could open any file of the backend anyway.
+ * Removing the link takes the path away from every program that has not opened it yet. A program that has the file open
+ * keeps it until it closes it; that is for the machine's own operator to see to, who could open any file of the backend
+ * anyway.
  */
 import { readdir, readlink, rename, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

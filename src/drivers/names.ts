@@ -1,5 +1,5 @@
 /**
- * What things are called in a backend's directory: a function of the id alone, and back again.
+ * Names of files in a backend's directory: a function of the id alone, and back again.
  *
  *   volume-<id>, snapshot-<id>                 whole and durable
  *   .tmp-volume-<id>.<unique>                  being made; means nothing, may be removed

@@ -1,5 +1,6 @@
 /**
- * How a file comes to its full name: made under a temporary one, synced, given the name, directory synced.
+ * Atomic rename with durability: a file is made under a temporary name, synced, given its full name, and the directory is
+ * synced.
  *
  * After a power cut the full name is either absent or names the whole content; without the two syncs both the name and
  * the data were seen to vanish (XFS, cut between rename and write-back).

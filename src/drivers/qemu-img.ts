@@ -1,9 +1,9 @@
 /**
  * Disk images, converted by `qemu-img`, which is never trusted with a choice.
  *
- * What it is given was read here before (`images/read-image.ts`), so that it finds nothing to follow. All the same: the
- * format is always passed, never probed; what `qemu-img info` reports is searched for other files again, and must be of the
- * size that was read; both programs run with limited memory and time.
+ * An image was read here before (`images/read-image.ts`), so `qemu-img` finds nothing to follow. All the same: the format is
+ * always passed, never probed; the report of `qemu-img info` is searched for other files again, and must be of the size that
+ * was read; both programs run with limited memory and time.
  *
  * Paths are made absolute, since `qemu-img` takes `json:…` and `nbd:…` for more than names.
  *

@@ -1,6 +1,6 @@
 /**
- * What `tgtadm --op show` prints, read. It prints for people, in levels of four blanks. What does not look so, or is cut short, is
- * an error: to take it for "there is none" would say of an export that it is gone.
+ * The parser of `tgtadm --op show`. It prints for people, in levels of four blanks. Output that does not look so, or is cut
+ * short, is an error: to take it for "there is none" would say of an export that it is gone.
  */
 import { DriverFailed } from '../model/errors.ts';
 

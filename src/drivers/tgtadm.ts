@@ -1,9 +1,6 @@
-/** What `tgtadm` is told, word for word. The first logical unit is tgtd's own controller; ours is the next. */
-
+/** The arguments of `tgtadm`, word for word. The first logical unit is tgtd's own controller; ours is the next. */
 export const LUN = 1;
-
 type Args = readonly string[];
-
 /** By tgtd's own numbers. */
 export interface ConnectionRef {
   readonly session: number;

@@ -10,8 +10,8 @@
  * workers write to descriptor 0. So the own one is started with a descriptor 0 that cannot be written, where a write is
  * answered as an error and never as done, and with one worker thread a unit, which `runHeld` can hold meanwhile.
  *
- * Every `tgtadm` has a time limit, since one whose daemon dies may wait for ever, and runs alone. What fails says nothing of
- * how it was called: one of the arguments may be a secret.
+ * Every `tgtadm` has a time limit, since one whose daemon dies may wait for ever, and runs alone, under a mutex. No error
+ * holds its arguments: one of them may be a secret.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

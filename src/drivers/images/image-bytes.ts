@@ -1,5 +1,6 @@
 /**
- * A file as the readers of formats see it: so many bytes, any piece of which can be had, and never a piece that is not there.
+ * Random access to an image file, for the readers of formats: any piece of it can be had, and never a piece that is not
+ * there.
  *
  * Readers are pure: they open nothing, start nothing, and believe nothing. Each length they ask for is bounded by their own
  * rules before it is asked for.

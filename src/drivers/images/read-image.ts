@@ -1,10 +1,10 @@
 /**
- * Everything an image says, read by us before any program opens it.
+ * The validator of images: everything an image says of itself, read by us before any program opens it.
  *
- * An image comes from anyone, and what opens it follows what it says: to a backing file, to an extent of another name, to a
- * table beyond its end, which reads as zeroes. So each format has a reader here that takes nothing on trust, and only what
- * it said yes to is given to `qemu-img`. The format is the one that the image's metadata claims; a raw image may begin with
- * any bytes, a qcow2 header too, and is raw.
+ * An image comes from anyone, and a program that opens it follows it: to a backing file, to an extent of another name, to a
+ * table beyond its end, which reads as zeroes. So each format has a reader here that takes nothing on trust, and only an
+ * image that passed is given to `qemu-img`. The format is the one that the image's metadata claims; a raw image may begin
+ * with any bytes, a qcow2 header too, and is raw.
  */
 import { ImageUnacceptable } from '../../model/errors.ts';
 import type { ImageFile } from '../driver.ts';

@@ -1,4 +1,7 @@
-/** What the first bytes of a file claim to be. Never used to choose a format: only to refuse what is not what it should be. */
+/**
+ * Magic numbers: the format that the first bytes of a file claim. Never used to choose a format, only to refuse a file that
+ * is not of the format it should be.
+ */
 
 /** Enough of a file's beginning for everything here. */
 export const HEADER_BYTES = 512;

@@ -2,9 +2,9 @@
  * VHD, fixed and dynamic (Microsoft's "Virtual Hard Disk Image Format Specification"; QEMU's block/vpc.c calls it `vpc`).
  * Numbers are big-endian.
  *
- * Its size is told twice: as it is, and as cylinders, heads and sectors, which come out smaller or larger. Which of them counts
- * QEMU guesses from the maker's name. Here it is always the size as it is, and whoever converts is told so
- * (`force_size_calc`): what QEMU made of 1 GiB without `force_size` says itself that it has 1,073,995,776 bytes.
+ * Its size is told twice: in bytes, and as cylinders, heads and sectors, which come out smaller or larger. QEMU guesses from
+ * the maker's name which of them counts. Here it is always the size in bytes, and the converter is told so
+ * (`force_size_calc`): 1 GiB written by QEMU without `force_size` says itself that it has 1,073,995,776 bytes.
  *
  * Refused: an image that is the difference to another one.
  */
