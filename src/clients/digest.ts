@@ -1,5 +1,5 @@
 /**
- * Whether bytes are those an image's metadata tells of: as many, and with the same digest.
+ * Verification of an image's bytes against its metadata: the same number, and the same digest.
  *
  * The hash the image names is preferred; its MD5 only stands in when there is no hash this Node can compute, and then
  * guards against accidents, not against a forger. An image with neither is only measured, but one whose only digest is a hash

@@ -1,9 +1,9 @@
 /**
- * How an image service is told who asks.
+ * Credentials for an image service: the caller's token, or one of the service's own.
  *
- * The caller's right to an image is the image service's to judge, so it is asked with the caller's own token, in the request
- * that brought it. A flow may run hours later, when that token has ended: it reads with a token of the service's own,
- * whose user must be allowed to read every project's images.
+ * The image service decides whether the caller may read an image, so it is asked with the caller's own token, in the request
+ * that brought it. A flow may run hours later, when that token has ended: it reads with a token of the service's own, whose
+ * user must be allowed to read every project's images.
  */
 import type { Caller } from '../model/caller.ts';
 import { type OwnToken, Unauthorized } from '../model/token.ts';

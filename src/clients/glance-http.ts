@@ -1,5 +1,5 @@
 /**
- * Requests to an image service, with what its failures mean for us: it is away, and the same may succeed later.
+ * Requests to an image service. Every failure of it is transient: it is away, and the same may succeed later.
  *
  * A redirect is followed on the same origin only (`http/peer.ts`). No error holds a header. A download ends when nothing was
  * heard for a while, however long the whole takes.

@@ -1,13 +1,13 @@
 /**
  * Images from an image service that speaks Glance's v2 API.
  *
- * The service is believed as little as can be: what it sends is as long as it announced and has the digest it announced,
- * or it is not used. A download that broke off goes on where it stopped, in this process or the next one, if the service
- * can; as long as each attempt gets further it is tried again here, and what is left fails as transient, for the flow to
- * decide. When a file that was begun earlier turns out wrong at its end it is fetched once more from the beginning.
+ * The service is believed as little as can be: bytes are used only when there are as many as announced, with the digest that
+ * was announced. A download that broke off goes on where it stopped, in this process or the next one, if the service can; as
+ * long as each attempt gets further it is tried again here, then it fails as transient, for the flow to decide. When a file
+ * that was begun earlier turns out wrong at its end it is fetched once more from the beginning.
  *
- * Who asks is told by headers that `credentials` gives for each request: the caller's, when the right to the image is
- * checked; the service's own, when a flow reads. Those that are refused are not used again.
+ * `credentials` gives the headers of authentication for each request: the caller's, when the right to the image is checked;
+ * the service's own, when a flow reads. Those that are refused are not used again.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';

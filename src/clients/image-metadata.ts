@@ -1,5 +1,5 @@
 /**
- * An image as Glance's v2 API writes it, read with suspicion and written again.
+ * The parser and printer of an image's metadata, as Glance's v2 API writes it; read with suspicion.
  *
  * Everything that is not one of Glance's own keys is a property. Where the bytes lie (`locations`, `direct_url`) may hold
  * credentials of the image store, so it is neither kept nor a property.

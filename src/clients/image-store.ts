@@ -1,4 +1,4 @@
-/** Where the configuration says that images come from. */
+/** The image store that the configuration names: a directory, or Glance. */
 import { trustedCertificates } from '../http/trusted-certificates.ts';
 import type { Config } from '../lib/config.ts';
 import type { ImageStore } from '../model/image.ts';

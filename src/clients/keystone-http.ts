@@ -1,5 +1,5 @@
 /**
- * Requests to Keystone, and what is believed of its answers.
+ * Requests to Keystone, and the checks of its answers.
  *
  * A redirect is not followed, since the request carries a token. An answer that is late, too long or none is a service that
  * cannot be asked; one that is none of JSON is no answer. No error holds a header or a body.

@@ -1,4 +1,4 @@
-/** Keystone's account of a token, read with suspicion: what is not wholly as it should be is no token. */
+/** The parser of Keystone's account of a token: one that is not wholly as it should be is no token. */
 import type { AccessRule } from '../model/access-rules.ts';
 import type { Token } from '../model/token.ts';
 

@@ -1,10 +1,11 @@
 /**
- * Keystone says whose a token is. It is asked once for each token and while, with a token of our own.
+ * The client of Keystone: validates tokens, with a cache, and gets a token of our own.
  *
- * What is known is kept for the configured time and never beyond the token's end, under a digest, so that no token lies in
- * memory longer than its request. That a token is nobody's is kept for some seconds, too: a client that tries it again and
- * again does not reach Keystone. Requests that bring the same token at once wait for one answer. Whoever cannot be
- * asked about is not let in: away, slow or confused is 503, a token that is unknown, expired or told wrongly is 401.
+ * A validated token is cached for the configured time and never beyond its end, under a digest, so that no token lies in
+ * memory longer than its request. A token that Keystone does not know is cached for some seconds, too (a negative cache): a
+ * client that tries it again and again does not reach Keystone. Requests that bring the same token at once wait for one
+ * answer. A caller that Keystone cannot be asked about is not let in: away, slow or confused is 503, a token that is
+ * unknown, expired or told wrongly is 401.
  */
 import { hash } from 'node:crypto';
 import { trustedCertificates } from '../http/trusted-certificates.ts';

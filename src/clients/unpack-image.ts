@@ -1,8 +1,8 @@
 /**
- * An image whose container is `compressed`: one gzip file around what its disk format says (Glance's container formats,
- * Cinder's `compressed`). What Glance knows of it, size, checksum, hash, is of the gzip file, and was compared before.
+ * Decompression of an image whose container is `compressed`: one gzip file around the disk format (Glance's container
+ * formats, Cinder's `compressed`). Size, checksum and hash in Glance are of the gzip file, and were compared before.
  *
- * A few bytes may become many. So no more is written than what was asked for at most, zeroes become a hole, room is looked for
+ * A few bytes may become many. So no more is written than was asked for at most, zeroes become a hole, room is looked for
  * all the time and some of it is left to others, and the whole ends at a deadline.
  */
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';

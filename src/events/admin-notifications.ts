@@ -1,4 +1,6 @@
-/** Events of what administrators define: QoS specs, types of groups, and of volume types what is beside the type itself. */
+/**
+ * Notifications of administrators' changes: QoS specs, group types, and the encryption, access and specs of volume types.
+ */
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import type { NewEvent } from '../model/event.ts';

@@ -1,11 +1,11 @@
 /**
  * Events as oslo.messaging's notifications on an AMQP 0-9-1 broker, for consumers of OpenStack's.
  *
- * Exchange `openstack` (topic), routing key and queue `<topic>.info` or `<topic>.error`. What is already declared is used
- * as it is, whoever declared it and how; what is missing is declared as oslo.messaging would (not durable, unless told), with its
- * queue bound, so that events wait for a consumer that comes later, and that it can: who declares otherwise than what is there is
- * refused by the broker (406), and a consumer of oslo.messaging then never starts. An event counts as delivered when the broker confirmed it and did not give it back as
- * unroutable.
+ * Exchange `openstack` (topic), routing key and queue `<topic>.info` or `<topic>.error`. An exchange or queue that is
+ * already declared is used as it is. A missing one is declared as oslo.messaging would (not durable, unless told), with its
+ * queue bound, so that events wait for a consumer that comes later. The arguments must be oslo.messaging's own: the broker
+ * refuses a second declaration with others (406), and a consumer of oslo.messaging would then never start. An event counts
+ * as delivered when the broker confirmed it and did not give it back as unroutable.
  *
  * Two events of one resource are never on their way at once: the broker may refuse the first and take the second.
  *

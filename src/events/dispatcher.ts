@@ -1,5 +1,5 @@
 /**
- * The dispatcher takes events from the outbox to the sinks: each event to each sink at least once, and the events of one
+ * The dispatcher delivers events from the outbox to the sinks: each event to each sink at least once, and the events of one
  * resource in their order.
  *
  * Every sink has its own place and its own pace: one that fails is asked again with growing pauses, and the others do not

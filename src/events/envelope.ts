@@ -4,7 +4,7 @@
  * It is a function of the outbox's row alone, so an event that is delivered twice has the same ids both times: a consumer
  * drops the second by `message_id`, and oslo's own listener by `_unique_id`.
  *
- * The context tells who asked, never with what: no token and no roles.
+ * The context names the user, never the token or the roles.
  */
 import type { Timestamp } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';

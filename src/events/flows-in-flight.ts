@@ -1,4 +1,4 @@
-/** Which flows run in this process and what each does now, for the last words of a process that dies. */
+/** The flows in flight in this process and their current tasks, for the last words of a process that dies. */
 import type { EngineEvent } from '../engine/events.ts';
 
 export interface FlowInFlight {

@@ -1,8 +1,8 @@
 /**
- * What a person reads at night. Tasks do not log; this does it for all of them.
+ * The log of flows, for a person at night. Tasks do not log; this does it for all of them.
  *
- * What goes on for hours takes few lines: of the tries of one task the first, second, fourth, eighth … are told, as in the
- * journal, and that the journal cannot be written is a trouble, told once.
+ * A flow that tries for hours takes few lines: of the tries of one task the first, second, fourth, eighth … are told, as in
+ * the journal, and that the journal cannot be written is a trouble, told once.
  */
 import type { EngineEvent } from '../engine/events.ts';
 import type { Log } from '../lib/logging.ts';

@@ -1,5 +1,5 @@
 /**
- * The numbers of user messages and what they mean.
+ * The codes of user messages and their texts.
  *
  * Programs compare the numbers, so a number never changes its meaning. Those below 100 are Cinder's; those from 101 on are
  * Pumice's, for what Cinder leaves without a message.

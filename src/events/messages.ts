@@ -1,5 +1,5 @@
 /**
- * What a failed flow tells the project's users: one message, made from the name of the failure alone.
+ * User messages of failed flows: one message, made from the name of the failure alone.
  *
  * The text of a failure names hosts, paths and programs, which are not the user's business; so it never enters a message.
  * A failure that has no line here is told as unknown: that is true, and better than a guess.

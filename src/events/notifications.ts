@@ -1,5 +1,5 @@
 /**
- * Events as other programs of OpenStack know them: what each is called, who publishes it, and what it tells.
+ * Notifications: the event types, publishers and payloads that other programs of OpenStack know.
  *
  * Everything here is a function of the rows as they are in the transaction that appends the event. Keys are Cinder's.
  * Nothing that opens a volume is ever in a payload: neither connection info nor where it lies on its backend.

@@ -1,4 +1,4 @@
-/** Text as Python's `str` and `repr` write it: what programs read that were made for Cinder's events. */
+/** Python's `str` and `repr` of a value, for programs that read events as Cinder writes them. */
 
 /** A dictionary of texts, in the order of its keys. */
 export function pythonDict(texts: Readonly<Record<string, string>>): string {

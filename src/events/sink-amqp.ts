@@ -1,9 +1,9 @@
 /**
  * Events to an AMQP broker (`amqp-publisher.ts`), by way of a thread.
  *
- * What a broker sends is read by a library, and a broker that sends nonsense has made it throw where nobody can catch it, which
- * ends a process. In a thread it ends the thread: the delivery fails, and the next one begins a new thread. So a thread lives
- * as long as its connection is well, and there is none before there are events.
+ * A broker's bytes are read by a library, and a broker that sends nonsense has made it throw where nobody can catch it,
+ * which ends a process. In a thread it ends the thread: the delivery fails, and the next one begins a new thread. So a
+ * thread lives as long as its connection is well, and there is none before there are events.
  */
 import { Worker } from 'node:worker_threads';
 import { pause } from '../lib/clock.ts';

@@ -1,9 +1,9 @@
 /**
  * Events as lines of a file: one envelope a line, for a log shipper or a person.
  *
- * A batch is appended and synced before it counts. Whatever was moved away or removed by log rotation is left alone, and a
- * new file begun. A line that a crash or a full disk cut short is taken back before the next one is written: it was
- * never reported as delivered, so its event comes again, whole.
+ * A batch is appended and synced before it counts. A file that log rotation moved away or removed is left alone, and a new
+ * one begun. A line that a crash or a full disk cut short is taken back before the next one is written: it was never
+ * reported as delivered, so its event comes again, whole.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';

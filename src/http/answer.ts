@@ -1,5 +1,5 @@
 /**
- * An answer whose head is there and whose body is still to be read.
+ * A streamed response: its head is there, and its body is still to be read.
  *
  * The peer's time is counted, and ours is not: the limit runs while we wait for bytes and rests while the reader writes them to
  * a disk. Nothing is read ahead of the reader but what the stream holds (64 KiB), so a fast peer fills no memory.

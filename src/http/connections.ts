@@ -1,5 +1,5 @@
 /**
- * The connections to one peer, kept for the next request as long as they are of use.
+ * A pool of connections to one peer, kept alive for the next request as long as they are of use.
  *
  * Built on `node:http`, which the service has loaded for its own door: a peer that closes, resets or babbles when it likes
  * ends a request here and nothing else. Two holes of it are closed: a connection has an `error` listener for as long as it

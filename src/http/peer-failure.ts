@@ -1,4 +1,4 @@
-/** What went wrong between a peer and us, in one sentence that says which peer, what was asked and what came of it. */
+/** The failure of a request to a peer, in one sentence: the peer, the request, and how it ended. */
 
 /**
  * - `unreachable`: no connection came about, or the request cannot be sent as it is.

@@ -1,7 +1,7 @@
 /**
- * A service that we ask over HTTP: the one client for all of them, with what may go wrong decided once.
+ * The HTTP client for other services: the one client for all of them, with its failures decided once.
  *
- * Whatever a peer does ends in a value or a `PeerFailure`, in bounded time and memory:
+ * Each request ends in a value or a `PeerFailure`, in bounded time and memory:
  *
  * - a connection, the head of an answer and each wait within its body have time limits, and so has the whole where it is asked for;
  * - a head has at most 16 KiB, an answer that is read whole as much as its reader says; others are read no faster than used;

@@ -1,3 +1,4 @@
+/** Certificate authorities of a file, trusted beside Node's own, for TLS to other services. */
 import { readFileSync } from 'node:fs';
 
 /** Known to the command line by its name, as a mistake of whoever wrote the configuration. */
