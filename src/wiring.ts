@@ -1,5 +1,5 @@
 /**
- * The one place where things are made and handed to each other.
+ * The composition root: the one place where things are made and handed to each other.
  *
  * `wire` makes a whole service from a configuration: the database, the backends, the engine with the flows, the door. Nothing
  * listens yet and no flow runs; `Service.start` does that, in an order that lets no request in before what it needs is there.

@@ -1,6 +1,6 @@
 /**
- * What one option alone cannot say: the options that are computed from others, and those that are each right by
- * themselves and wrong together.
+ * Rules between options: defaults that are computed from other options, and options that are each right by themselves and
+ * wrong together.
  */
 import { hostname } from 'node:os';
 import type { BackendConfig, Config, IdentityConfig } from './config.ts';

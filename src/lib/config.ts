@@ -1,5 +1,5 @@
 /**
- * Every option there is, once: its name, form, default and meaning. The type of the configuration, the checks of
+ * The schema of the configuration: every option once, with name, form, default and meaning. Its type, the checks of
  * `read-config.ts` and `docs/configuration.md` are all made from this schema.
  *
  * Names are those of cinder.conf where the meaning is the same; the rest carry their unit. An option is called the same

@@ -2,8 +2,8 @@
  * The only place that starts a program: argv arrays, no shell, `LC_ALL=C`, no standard input, its own process group, a
  * deadline, an abort signal, bounded output, and optional limits on memory and CPU.
  *
- * Whatever ends the wait also ends the whole process group with SIGKILL: some block tools ignore SIGTERM while they
- * retry, and a copy that outlives its flow would write into a volume that has been given away.
+ * The end of the wait also ends the whole process group with SIGKILL: some block tools ignore SIGTERM while they retry, and
+ * a copy that outlives its flow would write into a volume that has been given away.
  */
 import { spawn } from 'node:child_process';
 

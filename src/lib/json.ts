@@ -1,2 +1,2 @@
-/** What JSON can carry: the only kind of value that may cross a crash. */
+/** JSON values: the only kind of value that may cross a crash. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

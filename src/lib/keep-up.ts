@@ -1,6 +1,6 @@
 /**
- * The loop of an upkeep: it is done every so often for as long as the process lives, and no failure of it ends the loop. One that
- * fails is left alone for as long as `Troubles` says, which also tells of it.
+ * The loop of an upkeep: it runs the work every so often for as long as the process lives, and no failure ends the loop.
+ * After one it rests for as long as `Troubles` says, which also tells of it.
  */
 import type { Pace, Troubles } from './troubles.ts';
 

@@ -1,6 +1,6 @@
 /**
- * How the lives of a server ended, in a small file of its data directory: what the log said last may be lost, and a supervisor
- * brings the next life up before anybody looks.
+ * The record of a server's lives and how each ended, in a small file of its data directory: the last lines of the log may be
+ * lost, and a supervisor brings the next life up before anybody looks.
  *
  * The file has one size for ever, so that its room is there when the disk is full, and is held open, so that a process that
  * may open no more files can still write. Nothing here waits for anything but the disk.

@@ -5,9 +5,9 @@
  * lines can be counted and searched; `child` carries fields along. An error is printed with its causes, each saying what its
  * own layer was doing.
  *
- * What a line may not hold is decided here alone, by the name of the field at any depth: tokens, passwords, keys, and the
- * connection info that opens a volume. A secret inside a text of another name is not found, except in a URL; so facts are
- * never pasted into messages.
+ * Redaction is decided here alone, by the name of the field at any depth: tokens, passwords, keys, and the connection info
+ * that opens a volume. A secret inside a text of another name is not found, except in a URL; so facts are never pasted into
+ * messages.
  */
 import { type Bindings, type ChildLoggerOptions, type Level, type Logger, pino } from 'pino';
 

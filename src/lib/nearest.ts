@@ -1,4 +1,4 @@
-/** The known word that someone who typed `word` most likely meant; undefined when none is near. */
+/** The nearest known word to a misspelt one, by edit distance; undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   // A third of the letters may be wrong: enough for a slip or two, too little to turn one word into another.

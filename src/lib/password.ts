@@ -1,8 +1,8 @@
 /**
- * Passwords as scrypt leaves them: `scrypt:LOG2_N:R:P:SALT:KEY`, so that what is kept cannot be typed in anywhere.
+ * Password hashes, by scrypt: `scrypt:LOG2_N:R:P:SALT:KEY`, so that the stored text cannot be typed in anywhere.
  *
- * Making or checking one takes 32 MiB and some 100 ms of one core by default, off the main thread. That is what a guess
- * costs whoever has got hold of the hash.
+ * Making or checking one takes 32 MiB and some 100 ms of one core by default, off the main thread. A thief of the hash pays
+ * as much for each guess.
  */
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 

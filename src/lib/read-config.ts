@@ -1,9 +1,9 @@
 /**
  * Reads the configuration: a TOML file, then `--set SECTION.KEY=VALUE`, then nothing. No environment variable is looked at.
  *
- * Everything wrong is found in one go and told in the operator's words, with the place, what is wanted and what is there;
- * a misspelt name brings the nearest known one. What comes out is complete (defaults filled in, paths absolute) and
- * frozen. The value of a secret is in no message.
+ * All mistakes are found in one go and told in the operator's words, with the place, the wanted value and the given one; a
+ * misspelt name brings the nearest known one. The result is complete (defaults filled in, paths absolute) and frozen. The
+ * value of a secret is in no message.
  *
  * A path in the file is relative to the file; a default, or a path after `--set`, to the working directory.
  */

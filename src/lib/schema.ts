@@ -1,8 +1,8 @@
 /**
- * JSON Schema in fewer words, and with the types of what it describes.
+ * Builders of JSON Schemas, with the TypeScript types of the values they describe.
  *
- * The words and the types are TypeBox's; a schema made here is a plain object. TypeBox itself is 680 modules at run time,
- * which a server would load at every start only to write down what it accepts.
+ * The builders' names and the types are TypeBox's; a schema made here is a plain object. TypeBox itself is 680 modules at
+ * run time, which a server would load at every start only to write down the form of its requests.
  */
 import type { Type as TypeBox } from 'typebox';
 

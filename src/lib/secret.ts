@@ -1,3 +1,4 @@
+/** Random secrets, for CHAP. */
 import { randomBytes } from 'node:crypto';
 
 /** 16 letters and digits by chance, 95 bits: as long as any iSCSI initiator takes. */

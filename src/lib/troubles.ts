@@ -1,12 +1,13 @@
 /**
- * Back-off for work that is done again and again, and the telling of it: what cannot be done just now is a *trouble*.
+ * Back-off for work that is done again and again, and its alerts without repetition: a failure that lasts is a *trouble*.
  *
  * Each trouble belongs to an upkeep (`exports`) and is about one thing (`attachment:<id>`). Every failure makes the pause longer;
  * success ends the trouble, and so does the end of the thing. It is told when it begins, when its reason becomes one that was not
  * told yet, and when it is over: to the log, and to `keep`, which writes it down for other processes. However long it lasts, no
  * more is said and no more is written. Numbers and ids in a reason (ports, times, processes) make no other reason of it.
  *
- * What could not be kept, since the database was in trouble itself, is kept as soon as anything works again.
+ * A trouble that could not be written down, since the database was in trouble itself, is written as soon as anything works
+ * again.
  */
 import { CLOCK, type Clock, now, type Timestamp } from './clock.ts';
 import type { Log } from './logging.ts';

@@ -1,11 +1,11 @@
 /**
- * Attachments: who a volume is opened to, and how they reach it.
+ * Attachments: a volume opened to a server or host, and the connection by which it is reached.
  *
  * A row that says `detached` is a connection without an attachment: `os-initialize_connection` has opened the volume, and
  * `os-attach` has not claimed it yet. No list shows it.
  *
- * The secret that opens an export stands in the row and nowhere else: what a flow journals, what is logged and what events
- * tell is made of the other fields.
+ * The secret that opens an export stands in the row and nowhere else: journals, logs and events are made of the other
+ * fields.
  */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';

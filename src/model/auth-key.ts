@@ -1,8 +1,8 @@
 /**
- * The key of a volume transfer: who has it may accept the transfer.
+ * The key of a volume transfer: its bearer may accept the transfer.
  *
- * It is told once, to whoever made the transfer. Kept is a salt and what the salt makes of the key, so that neither the
- * database nor a copy of it opens anything; and two keys are compared in a time that says nothing of how alike they are.
+ * It is told once, to the user that made the transfer. Kept is a salt and a hash of both, so that neither the database nor a
+ * copy of it opens anything; and two keys are compared in a time that says nothing of how alike they are.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 

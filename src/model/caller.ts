@@ -1,3 +1,4 @@
+/** The caller of a request: user, project and roles. */
 import type { TokenText } from './token.ts';
 
 /** Who asks: made by the door from the request's token, handed to every command. */

@@ -1,5 +1,5 @@
 /**
- * The catalogue of what can go wrong, for people and for flows.
+ * The catalogue of errors, for people and for flows.
  *
  * Each error knows its HTTP status and Cinder's fault name (`api/fault.ts` renders both), and two properties a flow asks
  * for: `transient`, the same call may succeed later; `elsewhere`, another backend may succeed where this one did not.

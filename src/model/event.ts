@@ -1,8 +1,8 @@
 /**
  * Events: what happened to a resource, told to other programs after it was committed.
  *
- * An event is appended to the outbox in the transaction of the change it tells of, so there is never one without the
- * other. What delivers the outbox is in `events/`.
+ * An event is appended to the outbox in the transaction of the change it tells of, so there is never one without the other.
+ * The dispatcher of `events/` delivers the outbox.
  */
 import type { Timestamp } from '../lib/clock.ts';
 

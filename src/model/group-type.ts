@@ -1,4 +1,4 @@
-/** A type of groups: what is asked of the backend that a group of volumes lies on. */
+/** A group type: requirements on the backend of a group of volumes. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Specs } from './specs.ts';
 

@@ -1,6 +1,4 @@
-/**
- * Images, as the service that keeps them describes them, and what of it a volume remembers.
- */
+/** An image, as its image service describes it, and the part of it that a volume remembers. */
 import type { Caller } from './caller.ts';
 
 export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd' | 'iso';

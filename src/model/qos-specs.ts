@@ -1,7 +1,7 @@
 /**
- * Specs of quality of service: what the volumes of a type may take of their backend or of the host they are attached to.
+ * QoS specs: limits on what the volumes of a type take of their backend or of the host they are attached to.
  *
- * Who enforces them is the *consumer*: the front end, where a volume is attached, is told them with the connection; the back
+ * They are enforced by the *consumer*: the front end, where a volume is attached, is told them with the connection; the back
  * end is the driver.
  */
 import type { Timestamp } from '../lib/clock.ts';

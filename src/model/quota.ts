@@ -1,5 +1,5 @@
 /**
- * What counts against a project's quota, and how much.
+ * The resources of a quota, and how much of each a volume or a snapshot counts.
  *
  * Each resource has a twin for each volume type: `gigabytes_<type>`. A limit of -1 is none. A volume or snapshot counts
  * from the transaction that makes its row to the one that removes it, in error too.

@@ -1,3 +1,4 @@
+/** A snapshot, as its row has it. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { SnapshotStatus } from './status.ts';
 import type { Metadata } from './volume.ts';

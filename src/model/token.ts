@@ -1,4 +1,4 @@
-/** What an identity service says of a token, and that it does not know one. */
+/** A token as an identity service describes it, and the error for an unknown one. */
 import type { AccessRule } from './access-rules.ts';
 import { PumiceError } from './errors.ts';
 

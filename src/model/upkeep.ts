@@ -1,6 +1,6 @@
 /**
- * All that is done again and again without being asked for: by its name, what it does, how often, and what an operator types
- * when it is in trouble (`lib/troubles.ts`). A loop that is not in here does not compile; a test lets each of them fail for an hour;
+ * The list of upkeep loops: the name of each, its work, its interval, and the command for an operator when it is in trouble
+ * (`lib/troubles.ts`). A loop that is not in here does not compile; a test lets each of them fail for an hour;
  * `docs/operations.md` has the same rows.
  */
 export const UPKEEP = {

@@ -1,3 +1,4 @@
+/** A volume type, as its row has it. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Specs } from './specs.ts';
 

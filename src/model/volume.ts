@@ -1,3 +1,4 @@
+/** A volume, as its row has it. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { AttachStatus, VolumeStatus } from './status.ts';
 

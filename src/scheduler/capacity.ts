@@ -1,5 +1,5 @@
 /**
- * How much room a pool has.
+ * Free capacity of a pool.
  *
  *     reserved     = floor(total × reserved_percentage / 100)
  *     usable       = total − reserved
@@ -8,7 +8,7 @@
  *
  * A volume is placed thin when the pool can and its type does not say `provisioning:type` = `thick`. The ratio is the
  * pool's `max_over_subscription_ratio`; `auto` learns it from how full the promises made so far turned out to be.
- * A backend may not know its size, or have no end: then there is no number, and who asks decides what that means.
+ * A backend may not know its size, or have no end: then there is no number, and each caller decides what that means.
  */
 import type { CapacityGiB, Pool } from '../model/backend.ts';
 import { extraSpec, type ScheduleRequest } from './request.ts';

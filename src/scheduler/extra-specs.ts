@@ -1,5 +1,5 @@
 /**
- * Whether what a backend reports meets what a volume type asks.
+ * The matcher of extra specs: whether a backend's capabilities meet the specs of a volume type.
  *
  * A key without a scope, or in the scope `capabilities:`, names a capability, further levels divided by `:`. Any other
  * scope speaks to somebody else and is not looked at. A key that is not reported fails.

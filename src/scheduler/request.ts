@@ -1,5 +1,5 @@
 /**
- * What a flow asks the scheduler for.
+ * A request to the scheduler.
  *
  * Everything is already looked up: a hint that named volumes arrives as the pools of those volumes, a retry as the
  * places that were tried. So a decision depends on the request and the pools alone, and can be made again in a test.

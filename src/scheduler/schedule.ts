@@ -1,8 +1,8 @@
 /**
  * Pools and a request in, one pool out: filter, weigh, take the best.
  *
- * Pure: no clock, no chance, no reading. The same pools in any order give the same answer, and a filter can only take
- * pools away. Who places several volumes on one reading passes each chosen pool through `consume` in between.
+ * Pure: no clock, no chance, no reading. The same pools in any order give the same answer, and a filter can only take pools
+ * away. A caller that places several volumes on one reading passes each chosen pool through `consume` in between.
  */
 import type { Pool } from '../model/backend.ts';
 import { NoValidBackend } from '../model/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * Which of the pools that will do is best.
+ * The weighers: the best of the pools that passed the filters.
  *
  * A weigher gives each pool a value; values are brought to 0…1 over the pools in question (all alike: 0), multiplied
  * and added up. The highest sum wins, and of equal sums the pool whose name sorts first, so the order in which pools

@@ -1,6 +1,7 @@
 /**
- * The table of what a service does by itself, how often, and how long it rests after a failure. What is done where it belongs (events
- * by the dispatcher, flows by the engine, tokens of our own by Keystone's client) is in `model/upkeep.ts` with these.
+ * The table of upkeep loops: what a service does by itself, how often, and how long it rests after a failure. Loops that run
+ * where they belong (events in the dispatcher, flows in the engine, tokens of our own in Keystone's client) are in
+ * `model/upkeep.ts` with these.
  */
 import type { Desk } from '../commands/desk.ts';
 import { pruneMessages } from '../db/messages.ts';

@@ -1,11 +1,11 @@
 /**
  * One backend of this process: owned, brought up, reported on, and its host's flows taken up.
  *
- * Whoever owns a host runs its flows, so the name is taken before anything is touched; another process that has it is
- * waited for, and so is one that has lost the name and still holds the backend (`VolumeDriver.hold`). The host's lane is
- * taken up even when the backend does not come up: then its tasks fail with `DriverNotInitialized`, which sends a create
- * elsewhere and makes a delete wait. A backend that fails is tried again; one that comes back is used from
- * then on, and one that does not come up is asked with growing pauses.
+ * The owner of a host runs its flows, so the name is taken before anything is touched; another process that has it is waited
+ * for, and so is one that has lost the name and still holds the backend (`VolumeDriver.hold`). The host's lane is taken up
+ * even when the backend does not come up: then its tasks fail with `DriverNotInitialized`, which sends a create elsewhere
+ * and makes a delete wait. A backend that fails is tried again; one that comes back is used from then on, and one that does
+ * not come up is asked with growing pauses.
  */
 import type { Database } from '../db/database.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
