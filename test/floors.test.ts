@@ -87,6 +87,13 @@ describe('the house', () => {
     );
   });
 
+  test('a file begins with a sentence about itself', () => {
+    assert.deepEqual(
+      source.filter((file) => !text(file).startsWith('/**')),
+      [],
+    );
+  });
+
   // A search for the name of a type finds the one thing that it means. Types that a file keeps to itself may be called alike.
   test("a type's name is exported once", () => {
     const homes = Map.groupBy(source.flatMap(exportedTypes), ({ name }) => name);

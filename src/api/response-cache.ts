@@ -1,10 +1,10 @@
 /**
  * The response cache: whole answers, as long as nobody has changed anything.
  *
- * Clients ask the same again and again: dashboards the same list, those who wait the same volume. A route that depends on
+ * Clients ask the same again and again: a dashboard the same list, a waiting client the same volume. A route that depends on
  * nothing but the database, the URL and the caller is `cacheable`; its answer is kept together with the database's data version
  * (`db/data-version.ts`, here the *mark*) and sent again while the version stands. One commit by anyone invalidates all of them;
- * then the row cache (`rendered.ts`) is what saves work. Bounded by size: the answers to the oldest URL go first.
+ * then the row cache (`rendered.ts`) saves work. Bounded by size: the answers to the oldest URL go first.
  */
 import { dataVersion } from '../db/data-version.ts';
 import type { Database } from '../db/database.ts';
