@@ -40,7 +40,6 @@ export const LIKE_FILTERS: Microversion = 34;
 export const POOLS_BY_TYPE: Microversion = 35;
 export const SUMMARY_WITH_METADATA: Microversion = 36;
 export const LIMITS_OF_PROJECT: Microversion = 39;
-export const REVERT_TO_SNAPSHOT: Microversion = 40;
 export const SNAPSHOT_USER: Microversion = 41;
 export const EXTEND_IN_USE: Microversion = 42;
 export const ATTACHMENT_COMPLETE: Microversion = 44;
@@ -62,7 +61,6 @@ export const VOLUME_TYPE_ID: Microversion = 63;
 export const ENCRYPTION_KEY_ID: Microversion = 64;
 export const CONSUMES_QUOTA: Microversion = 65;
 export const SNAPSHOT_IN_USE: Microversion = 66;
-export const SHARED_TARGETS_NULL: Microversion = 69;
 export const ENCRYPTED_TRANSFERS: Microversion = 70;
 
 export class VersionNotAcceptable extends PumiceError {

@@ -32,7 +32,7 @@ export interface DoctorOptions extends ConfigFlags {
 }
 
 /** In the order of repair: dropped reservations change what quota usage should be. */
-const CHECKS: readonly DoctorCheck[] = [
+export const CHECKS: readonly DoctorCheck[] = [
   leftByFlows,
   quota,
   pools,
