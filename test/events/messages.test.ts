@@ -4,6 +4,7 @@ import { ACTIONS, DETAILS } from '../../src/events/message-codes.ts';
 import { messageFor, type Operation, userMessage } from '../../src/events/messages.ts';
 import { fromNow } from '../../src/lib/clock.ts';
 import * as errors from '../../src/model/errors.ts';
+import { assertGolden } from '../golden.ts';
 
 const failed = (name: string, operation: Operation = 'create-volume') => ({
   operation,
@@ -64,6 +65,15 @@ describe('user messages', () => {
   test('are kept for as long as the configuration says', () => {
     const [earliest, message, latest] = [fromNow(60_000), userMessage(failed('BackendFull')), fromNow(60_000)];
     assert.ok(earliest <= message.expiresAt && message.expiresAt <= latest);
+  });
+
+  test('no number changes its meaning', () => {
+    const told = [ACTIONS, DETAILS].map((table) =>
+      Object.entries(table)
+        .map(([name, { code }]) => `${code} ${name}`)
+        .sort(),
+    );
+    assertGolden('message-codes.txt', `${told.map((table) => table.join('\n')).join('\n\n')}\n`);
   });
 
   test('no number means two things', () => {
