@@ -124,8 +124,8 @@ function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violat
       if (name !== null && named.has(name)) yield broken(`${asked} was answered ${status}, and has made a row.`);
       continue;
     }
-    // What never came to a backend is forgotten at once.
-    if (flows.length !== 1 && !events.some(({ event_type }) => event_type === 'volume.delete.end'))
+    // What never came to a backend is forgotten at once, and a reset is what it says at once.
+    if (flows.length !== 1 && !events.some(({ event_type }) => /^volume\.(delete|reset_status)\.end$/.test(event_type)))
       yield broken(`${asked} was answered ${status}, and has ${flows.length} flows.`);
     if (made !== null && !ids.has(made) && !forgotten.has(made))
       yield broken(`${asked} made ${made}, which is gone, and nobody deleted it.`);
