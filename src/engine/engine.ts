@@ -136,7 +136,8 @@ export class Engine<Tools, Tx extends EngineTx> {
 
   /**
    * Begins a flow in the caller's transaction: it exists if and only if that commits. It waits for the flows that share what it
-   * wants for itself; the transaction rejects, at its end, with `Held` when another has it for itself. Returns the flow's id.
+   * wants for itself; the transaction rejects, at its end, with `Held` when another has it for itself. Returns the flow's id. Rejects
+   * with `UnknownFlow` when this very version is not registered: no process that starts could take it up.
    */
   async begin<I extends object, S extends object>(
     tx: Tx,
@@ -144,6 +145,8 @@ export class Engine<Tools, Tx extends EngineTx> {
     input: I & Journaled<I>,
     options: StartOptions,
   ): Promise<string> {
+    if (!this.#registry.has(flow))
+      throw new UnknownFlow(`Flow ${flow.name}@${flow.version} is not registered and cannot begin.`);
     const id = options.id ?? orderedUuid();
     const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency && !this.#quarantine.closed;
     const fresh: NewFlow = {

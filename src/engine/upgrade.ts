@@ -28,6 +28,10 @@ export class Registry {
     }
   }
 
+  has({ name, version }: Pick<AnyFlow, 'name' | 'version'>): boolean {
+    return this.#flows.has(`${name}@${version}`);
+  }
+
   /** The version asked for, else a newer one. An older one may mean something else by what was recorded. */
   find(name: string, version: number): AnyFlow | undefined {
     const newest = this.newest(name);
@@ -44,7 +48,7 @@ export class Registry {
   }
 }
 
-/** A flow in flight that this code can neither finish nor undo. */
+/** A flow that this code can neither finish nor undo: in flight, or about to begin. */
 export class UnknownFlow extends Error {
   override readonly name = 'UnknownFlow';
 }

@@ -70,4 +70,19 @@ proveEngine('beginning a flow', (test) => {
       await assert.rejects(w.begin(life, one, { n: n as number }), { name: 'NotJson' });
     assert.deepEqual(await w.ground.journal.list({}), []);
   });
+
+  test('that is not registered, or not in this version, is refused: no process could take it up', async (w) => {
+    const life = await w.live([one]);
+    const others = [
+      flow<{ n: number }>('other').add(makes('a')).build({ version: 1 }),
+      flow<{ n: number }>('one').add(makes('a')).build({ version: 2 }),
+      flow<{ n: number }>('one').add(makes('a')).build({ version: 0 }),
+    ];
+    for (const other of others)
+      await assert.rejects(w.begin(life, other, { n: 1 }), {
+        name: 'UnknownFlow',
+        message: new RegExp(`${other.name}@${other.version}`),
+      });
+    assert.deepEqual(await w.ground.journal.list({}), []);
+  });
 });
