@@ -3,11 +3,11 @@ import {
   ATTACH_STATUSES,
   SNAPSHOT_STATUSES,
   SNAPSHOT_TRANSITIONS,
-  type Transition,
   VOLUME_RESET_STATUSES,
   VOLUME_STATUSES,
   VOLUME_TRANSITIONS,
 } from '../src/model/status.ts';
+import type { Transition } from '../src/model/transition.ts';
 
 const PREFACE = `# States
 
@@ -18,8 +18,9 @@ of the flow (into *success* or *failure*). Two requests therefore never both lea
 is answered 400. While a status is in the *during* column a flow holds the resource, and only that flow moves it on: after a
 crash the flow is finished or reverted, so no resource stays there.
 
-*previous* is the status before the operation; *gone* means that there is no row any more. Of a failed operation a user
-message says why. A volume in an error status keeps its quota until it is deleted.
+*previous* is the status before the operation; *gone* means that there is no row any more; *as attached* is what the volume's
+attachments make of it, where its status says nothing else. Of a failed operation a user message says why.
+A volume in an error status keeps its quota until it is deleted.
 `;
 
 export function statesMarkdown(): string {
@@ -27,11 +28,15 @@ export function statesMarkdown(): string {
     PREFACE,
     '## Volume\n',
     table(VOLUME_TRANSITIONS),
+    PLANNED,
+    planned(VOLUME_TRANSITIONS),
     `All statuses: ${list(VOLUME_STATUSES)}. An administrator may say any of them (\`os-reset_status\`), but for ${list(VOLUME_STATUSES.filter((each) => !VOLUME_RESET_STATUSES.includes(each)))}; what is then done or refused is in [attach.md](attach.md#when-a-status-is-reset).\n`,
     `\`attach_status\`: ${list(ATTACH_STATUSES)}.\n`,
     '`managing` is shown as `creating`, `error_managing` as `error`, as Cinder shows them.\n',
     '## Snapshot\n',
     table(SNAPSHOT_TRANSITIONS),
+    PLANNED,
+    planned(SNAPSHOT_TRANSITIONS),
     `All statuses: ${list(SNAPSHOT_STATUSES)}.\n`,
     '## Flow\n',
     FLOW,
@@ -48,12 +53,21 @@ const FLOW = `| state | means | goes on by |
 | reverted | every task that had started was reverted; its holds are released | – |
 `;
 
-function table(transitions: Readonly<Record<string, Transition<string>>>): string {
-  const rows = Object.entries(transitions).map(
-    ([name, { from, during, success, failure }]) =>
-      `| ${name} | ${list(from)} | ${list(during)} | ${success} | ${failure} |`,
-  );
-  return `| operation | from | during | success | failure |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+const PLANNED = 'Not built yet; so would they lead:\n';
+
+type Table = Readonly<Record<string, Transition<string>>>;
+
+const table = (transitions: Table): string => rows(transitions, (rule) => !rule.planned);
+const planned = (transitions: Table): string => rows(transitions, (rule) => rule.planned === true);
+
+function rows(transitions: Table, wanted: (rule: Transition<string>) => boolean): string {
+  const lines = Object.entries(transitions).flatMap(([name, rule]) => {
+    const { from, also, during, success, failure } = rule;
+    const more = also === undefined ? '' : `; ${also.when}: ${list(also.from)}`;
+    return wanted(rule) ? [`| ${name} | ${list(from)}${more} | ${list(during)} | ${success} | ${failure} |`] : [];
+  });
+  return `| operation | from | during | success | failure |\n|---|---|---|---|---|\n${lines.join('\n')}\n`;
 }
 
-const list = (statuses: readonly string[]): string => statuses.join(', ') || '–';
+const list = (statuses: readonly string[] | 'any'): string =>
+  statuses === 'any' ? statuses : statuses.join(', ') || '–';

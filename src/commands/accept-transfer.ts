@@ -19,10 +19,11 @@ import { tellVolume } from '../flows/tell.ts';
 import type { QuotaConfig } from '../lib/config.ts';
 import { opens } from '../model/auth-key.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidAuthKey, InvalidSnapshot, InvalidVolume, TransferNotFound } from '../model/errors.ts';
+import { InvalidAuthKey, InvalidSnapshot, TransferNotFound } from '../model/errors.ts';
 import { negated, type QuotaDeltas, snapshotQuota, sum, volumeQuota } from '../model/quota.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
+import { refusedVolume } from './by-status.ts';
 import { checkSnapshots } from './create-transfer.ts';
 import type { Desk } from './desk.ts';
 import { lockAnyVolume } from './lock.ts';
@@ -61,15 +62,15 @@ export async function acceptTransfer(
 async function giveTo(
   tx: Tx,
   { projectId, userId }: Caller,
-  { id, status }: Volume,
+  volume: Volume,
   snapshots: readonly Snapshot[],
 ): Promise<void> {
   const set = { projectId, userId };
-  if (!(await moveVolumeStatus(tx, id, { from: ['awaiting-transfer'], to: 'available', withoutExports: true, set })))
-    throw new InvalidVolume(`Volume ${id} must be awaiting-transfer to be accepted; it is ${status}.`);
+  if (!(await moveVolumeStatus(tx, volume.id, 'transfer_accept', { withoutExports: true, set })))
+    throw refusedVolume(volume, 'transfer_accept');
   for (const snapshot of snapshots) {
-    if (!(await moveSnapshotStatus(tx, snapshot.id, { from: ['available'], to: 'available', set })))
-      throw new InvalidSnapshot(`Snapshot ${snapshot.id} of volume ${id} has changed meanwhile.`);
+    if (!(await moveSnapshotStatus(tx, snapshot.id, 'transfer', { set })))
+      throw new InvalidSnapshot(`Snapshot ${snapshot.id} of volume ${volume.id} has changed meanwhile.`);
   }
 }
 

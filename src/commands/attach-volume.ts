@@ -4,13 +4,15 @@
  */
 
 import { attachmentsOf, insertAttachment, updateAttachment } from '../db/attachments.ts';
-import { settleAttached } from '../flows/attachments.ts';
+import { moveVolumeStatus } from '../db/volumes.ts';
+import { settleVolume } from '../flows/attachments.ts';
 import { tellAttachments } from '../flows/tell.ts';
 import { now, uuid } from '../lib/clock.ts';
 import type { AttachMode } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import { attachModeOf } from './attach-mode.ts';
+import { checkVolumeStatus } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 
@@ -29,17 +31,15 @@ export async function attachVolume(
 ): Promise<void> {
   await db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
-    const { status, multiattach, projectId } = volume;
+    const { multiattach, projectId } = volume;
     const attachMode = attachModeOf(volume, mode);
     const all = await attachmentsOf(tx.db, id);
     if (all.some((each) => instanceId !== null && each.instanceId === instanceId && each.attachStatus === 'attached'))
       return;
-    const from = multiattach ? ['available', 'attaching', 'in-use'] : ['available', 'attaching'];
     // Whoever has an attachment is attached by completing that.
     const taken = !multiattach && all.find(({ attachStatus }) => attachStatus !== 'detached');
     if (taken) throw new InvalidVolume(`Volume ${id} cannot be attached: it has attachment ${taken.id}.`);
-    if (!from.includes(status))
-      throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be attached; it is ${status}.`);
+    checkVolumeStatus(volume, 'attach', multiattach);
     await tellAttachments(tx, 'attach.start', volume, caller.requestId);
     const connection = all.findLast(
       (each) => each.attachStatus === 'detached' && (hostName === null || each.attachedHost === hostName),
@@ -48,6 +48,7 @@ export async function attachVolume(
     const host = hostName === null ? {} : { attachedHost: hostName };
     if (connection) await updateAttachment(tx, connection.id, { ...facts, ...host });
     else await insertAttachment(tx, { id: uuid(), projectId, volumeId: id, ...facts, ...host });
-    await tellAttachments(tx, 'attach.end', await settleAttached(tx, id), caller.requestId);
+    await moveVolumeStatus(tx, id, 'attach', { also: multiattach });
+    await tellAttachments(tx, 'attach.end', await settleVolume(tx, id), caller.requestId);
   });
 }

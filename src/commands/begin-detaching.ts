@@ -1,28 +1,24 @@
 /** `os-begin_detaching` and `os-roll_detaching`: a client is about to detach, or could not. */
 import { attachmentsOf } from '../db/attachments.ts';
-import { moveVolumeStatus } from '../db/volumes.ts';
+import { moveVolumeStatus, updateVolume } from '../db/volumes.ts';
 import { statusWith } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidVolume } from '../model/errors.ts';
+import { checkVolumeStatus, refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 
 export async function beginDetaching({ db }: Desk, caller: Caller, id: string): Promise<void> {
   await db.write(async (tx) => {
-    const { status, attachStatus } = await lockVolume(tx, caller, id);
+    const volume = await lockVolume(tx, caller, id);
     const attached = [{ is: 'equal', field: 'attachStatus', value: 'attached' }] as const;
-    if (!(await moveVolumeStatus(tx, id, { from: ['in-use'], to: 'detaching', if: attached })))
-      throw new InvalidVolume(
-        `Volume ${id} must be in-use and attached to be detached; it is ${status}, ${attachStatus}.`,
-      );
+    if (!(await moveVolumeStatus(tx, id, 'begin_detaching', { if: attached })))
+      throw refusedVolume(volume, 'begin_detaching');
   });
 }
 
 export async function rollDetaching({ db }: Desk, caller: Caller, id: string): Promise<void> {
   await db.write(async (tx) => {
-    const { status } = await lockVolume(tx, caller, id);
-    const to = statusWith(await attachmentsOf(tx.db, id));
-    if (!(await moveVolumeStatus(tx, id, { from: ['detaching'], to })))
-      throw new InvalidVolume(`Volume ${id} must be detaching to stay attached; it is ${status}.`);
+    checkVolumeStatus(await lockVolume(tx, caller, id), 'roll_detaching');
+    await updateVolume(tx, id, { status: statusWith(await attachmentsOf(tx.db, id)) });
   });
 }

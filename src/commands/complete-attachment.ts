@@ -1,7 +1,8 @@
 /** `os-complete` of an attachment: the client has connected the volume and uses it. */
 
 import { getAttachment, updateAttachment } from '../db/attachments.ts';
-import { settleAttached } from '../flows/attachments.ts';
+import { moveVolumeStatus } from '../db/volumes.ts';
+import { settleVolume } from '../flows/attachments.ts';
 import { tellAttachments } from '../flows/tell.ts';
 import { now } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
@@ -19,6 +20,7 @@ export async function completeAttachment({ db }: Desk, caller: Caller, id: strin
     if (attachStatus !== 'attaching' && attachStatus !== 'reserved')
       throw new InvalidVolume(`Attachment ${id} must be attaching to be completed; it is ${attachStatus}.`);
     await updateAttachment(tx, id, { attachStatus: 'attached', attachedAt: now() });
-    await tellAttachments(tx, 'attach.end', await settleAttached(tx, volumeId), caller.requestId);
+    await moveVolumeStatus(tx, volumeId, 'attachment_complete');
+    await tellAttachments(tx, 'attach.end', await settleVolume(tx, volumeId), caller.requestId);
   });
 }

@@ -11,6 +11,7 @@ import type { Caller } from '../model/caller.ts';
 import { InvalidVolume, ResourceHeld, ServerUsesAttachment } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';
 import { begin, exclusive, shared, volumeResource } from './begin.ts';
+import { checkVolumeStatus } from './by-status.ts';
 import type { Desk } from './desk.ts';
 
 /** The attachment's row has its connector. Resolves with the flow's id. */
@@ -24,7 +25,7 @@ export async function beginConnection(
 ): Promise<string> {
   const pool = poolOf(volume);
   // What is exported already is exported again whatever else is being done to the volume.
-  if (how.failed !== 'unchanged') checkConnectable(volume);
+  if (how.failed !== 'unchanged') checkVolumeStatus(volume, 'connect');
   return begin(
     desk,
     tx,
@@ -122,12 +123,4 @@ const refOf = ({ id, nameId, sizeGiB }: Volume) => ({ id, nameId, sizeGiB });
 function poolOf({ id, host }: Volume): string {
   if (host === null) throw new InvalidVolume(`Volume ${id} is on no backend yet.`);
   return host;
-}
-
-/** Statuses in which the volume has its content, and nobody is replacing it. */
-const CONNECTABLE: readonly string[] = ['available', 'reserved', 'attaching', 'in-use', 'detaching'];
-
-function checkConnectable({ id, status }: Volume): void {
-  if (!CONNECTABLE.includes(status))
-    throw new InvalidVolume(`Volume ${id} must be ${CONNECTABLE.join(' or ')} to be connected; it is ${status}.`);
 }

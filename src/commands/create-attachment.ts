@@ -8,12 +8,15 @@ import { attachmentsOf, getAttachment, insertAttachment } from '../db/attachment
 import { moveVolumeStatus } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import { uuid } from '../lib/clock.ts';
-import { type AttachMode, type Attachment, attachableFrom, type Connector, mountpointIn } from '../model/attachment.ts';
+import { type AttachMode, type Attachment, type Connector, mountpointIn } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
+import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
+import { leaves } from '../model/transition.ts';
 import type { Volume } from '../model/volume.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
 import { attachModeOf } from './attach-mode.ts';
+import { refusedVolume } from './by-status.ts';
 import { beginConnection } from './connect.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
@@ -61,15 +64,14 @@ export async function createAttachment(
 
 async function reserve(tx: Tx, volume: Volume, instanceId: string | null): Promise<void> {
   const { id, status, multiattach } = volume;
-  const from = attachableFrom(volume);
   const held = await attachmentsOf(tx.db, id);
   const connection = multiattach ? undefined : held.find(({ attachStatus }) => attachStatus === 'detached');
   if (connection)
     throw new InvalidVolume(
       `Volume ${id} is connected to ${connection.attachedHost ?? 'a host'} (os-initialize_connection): terminate that first.`,
     );
-  if (await moveVolumeStatus(tx, id, { from, to: 'reserved' })) return;
-  const may = status === 'in-use' || status === 'reserved';
+  if (await moveVolumeStatus(tx, id, 'attachment_create', { also: multiattach })) return;
+  const may = leaves<VolumeStatus>(VOLUME_TRANSITIONS.attachment_migrate, status);
   const migrates = may && instanceId !== null && held.some((each) => each.instanceId === instanceId);
-  if (!migrates) throw new InvalidVolume(`Volume ${id} must be ${from.join(' or ')} to be attached; it is ${status}.`);
+  if (!migrates) throw refusedVolume(volume, 'attachment_create', multiattach);
 }

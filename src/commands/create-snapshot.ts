@@ -11,8 +11,10 @@ import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import { snapshotQuota } from '../model/quota.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import { checkVolumeStatus } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 import { isMigrating } from './migrating.ts';
@@ -29,11 +31,7 @@ export interface CreateSnapshotRequest {
 export async function createSnapshot(desk: Desk, caller: Caller, request: CreateSnapshotRequest): Promise<Snapshot> {
   return desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, request.volumeId);
-    const states = request.force ? ['available', 'in-use'] : ['available'];
-    if (!states.includes(volume.status))
-      throw new InvalidVolume(
-        `Volume ${volume.id} must be ${states.join(' or ')} to take a snapshot of it; it is ${volume.status}.`,
-      );
+    checkVolumeStatus(volume, 'snapshot', request.force);
     const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request);
     await begin(
       desk,
@@ -76,7 +74,7 @@ export async function insertSnapshotOf(
     volumeSizeGiB: sizeGiB,
     name: request.name,
     description: request.description,
-    status: 'creating',
+    status: SNAPSHOT_TRANSITIONS.create.during[0],
     usesQuota: volume.usesQuota,
     metadata: request.metadata,
   });

@@ -5,10 +5,10 @@ import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
 import { tellVolume } from '../flows/tell.ts';
 import { newAuthKey } from '../model/auth-key.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import { InvalidVolume } from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
+import { checkSnapshotStatus, refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 import { isMigrating } from './migrating.ts';
@@ -30,13 +30,8 @@ export async function createTransfer(
     checkVolume(volume, encryptedAllowed);
     if (!noSnapshots) checkSnapshots(await snapshotsOf(tx.db, volumeId));
     await tellVolume(tx, 'transfer.create.start', volume, caller.requestId);
-    const moved = await moveVolumeStatus(tx, volumeId, {
-      from: VOLUME_TRANSITIONS.transfer.from,
-      to: 'awaiting-transfer',
-      withoutExports: true,
-    });
-    if (!moved)
-      throw new InvalidVolume(`Volume ${volumeId} must be available to be transferred; it is ${volume.status}.`);
+    if (!(await moveVolumeStatus(tx, volumeId, 'transfer', { withoutExports: true })))
+      throw refusedVolume(volume, 'transfer');
     const { authKey, kept } = newAuthKey();
     const transfer = await insertTransfer(tx, { volumeId, name, noSnapshots, projectId: volume.projectId, kept });
     await tellVolume(tx, 'transfer.create.end', await getVolume(tx.db, volumeId), caller.requestId);
@@ -53,9 +48,5 @@ function checkVolume(volume: Volume, encryptedAllowed: boolean): void {
 
 /** They go with it, so nothing may be at work on them. */
 export function checkSnapshots(snapshots: readonly Snapshot[]): void {
-  const busy = snapshots.find(({ status }) => status !== 'available');
-  if (busy)
-    throw new InvalidSnapshot(
-      `Snapshot ${busy.id} must be available to be transferred with its volume; it is ${busy.status}.`,
-    );
+  for (const snapshot of snapshots) checkSnapshotStatus(snapshot, 'transfer');
 }

@@ -11,6 +11,7 @@ import { InvalidInput } from '../model/errors.ts';
 import { capturedMetadata, factsOf } from '../model/image.ts';
 import { volumeQuota } from '../model/quota.ts';
 import { bootSnapshotOf } from '../model/server-image.ts';
+import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { readHints } from '../scheduler/hints.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
@@ -72,7 +73,7 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
       name: request.name,
       description: request.description,
       sizeGiB,
-      status: 'creating',
+      status: VOLUME_TRANSITIONS.create.during[0],
       availabilityZone: zone,
       volumeTypeId: type.id,
       bootable: 'origin' in source && source.origin.bootable,

@@ -3,9 +3,8 @@ import { moveSnapshotStatus } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import { deleteSnapshot as flow } from '../flows/delete-snapshot.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidSnapshot } from '../model/errors.ts';
-import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import { refusedSnapshot } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { snapshotFor } from './find.ts';
 import { lockSnapshot } from './lock.ts';
@@ -24,14 +23,8 @@ export async function deleteSnapshot(
   await desk.db.write(async (tx) => {
     const snapshot = await lockSnapshot(tx, caller, id);
     const { host } = await getVolume(tx.db, snapshot.volumeId);
-    const moved =
-      snapshot.groupSnapshotId === null &&
-      (await moveSnapshotStatus(tx, id, { from: force ? 'any' : SNAPSHOT_TRANSITIONS.delete.from, to: 'deleting' }));
-    if (!moved || host === null) {
-      throw new InvalidSnapshot(
-        `Snapshot ${id} must be ${SNAPSHOT_TRANSITIONS.delete.from.join(' or ')}, and in no group snapshot, to be deleted; it is ${snapshot.status}.`,
-      );
-    }
+    const moved = snapshot.groupSnapshotId === null && (await moveSnapshotStatus(tx, id, 'delete', { force }));
+    if (!moved || host === null) throw refusedSnapshot(snapshot, 'delete');
     const input = {
       snapshotRef: { id, volumeId: snapshot.volumeId, sizeGiB: snapshot.volumeSizeGiB },
       pool: host,

@@ -15,7 +15,7 @@ export async function deleteTransfer({ db }: Pick<Desk, 'db'>, caller: Caller, i
     if (!(await deleteTransferRow(tx, id))) throw new TransferNotFound(id);
     await tellVolume(tx, 'transfer.delete.start', volume, caller.requestId);
     // Whatever else an administrator has made of it, or is done to it by force, stays as it is.
-    await moveVolumeStatus(tx, volumeId, { from: ['awaiting-transfer'], to: 'available' });
+    await moveVolumeStatus(tx, volumeId, 'transfer_delete');
     await tellVolume(tx, 'transfer.delete.end', await getVolume(tx.db, volumeId), caller.requestId);
   });
 }

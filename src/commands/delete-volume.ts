@@ -13,9 +13,11 @@ import { now } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { VOLUME_TRANSITIONS } from '../model/status.ts';
+import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
+import { leaves } from '../model/transition.ts';
 import type { Volume } from '../model/volume.ts';
 import { begin, exclusive, snapshotResource, volumeResource } from './begin.ts';
+import { refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { volumeFor } from './find.ts';
 import { lockVolume } from './lock.ts';
@@ -46,17 +48,16 @@ export async function deleteVolume(
     if (isMigrating(volume) || volume.groupId !== null)
       throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be deleted.`);
     if (volume.host === null && snapshots.length === 0) return forgetUnplaced(tx, volume, force, caller);
-    if (volume.status === 'error_managing') return beginUnmanage(desk, tx, caller, volume, 'deleting');
+    if (volume.status === 'error_managing') return beginUnmanage(desk, tx, caller, volume, 'delete');
     checkSnapshots(caller, volume, snapshots, { cascade, force });
-    const moved = await moveVolumeStatus(tx, id, {
-      from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
-      to: 'deleting',
+    const moved = await moveVolumeStatus(tx, id, 'delete', {
+      force,
       attachStatusNot: 'attached',
       withoutExports: true,
       set: { terminatedAt: now() },
     });
-    if (!moved) throw new InvalidVolume(refusal(volume));
-    for (const snapshot of snapshots) await moveSnapshotStatus(tx, snapshot.id, { from: 'any', to: 'deleting' });
+    if (!moved) throw refusedVolume(volume, 'delete');
+    for (const snapshot of snapshots) await moveSnapshotStatus(tx, snapshot.id, 'delete_with_volume', { force: true });
     const { nameId, sizeGiB, status: previousStatus, host } = volume;
     const input = {
       volumeRef: { id, nameId, sizeGiB },
@@ -81,11 +82,7 @@ async function stopFlows(desk: Desk, caller: Caller, id: string, cascade: boolea
 
 /** It never came to a backend: there is nothing to be done but to forget it. */
 async function forgetUnplaced(tx: Tx, volume: Volume, force: boolean, caller: Caller): Promise<void> {
-  const moved = await moveVolumeStatus(tx, volume.id, {
-    from: force ? 'any' : VOLUME_TRANSITIONS.delete.from,
-    to: 'deleting',
-  });
-  if (!moved) throw new InvalidVolume(refusal(volume));
+  if (!(await moveVolumeStatus(tx, volume.id, 'delete', { force }))) throw refusedVolume(volume, 'delete');
   await tellVolume(tx, 'delete.start', volume, caller.requestId);
   await forgetVolume(tx, volume, 'delete.end', caller.requestId);
 }
@@ -110,13 +107,10 @@ function checkSnapshots(
     throw new InvalidVolume(`Volume ${volume.id} has snapshots of another project and cannot be deleted with them.`);
   const busy = snapshots.find(
     ({ status, groupSnapshotId }) =>
-      groupSnapshotId !== null || !(force || status === 'available' || status === 'error' || status === 'deleting'),
+      groupSnapshotId !== null || !(force || leaves<string>(SNAPSHOT_TRANSITIONS.delete_with_volume, status)),
   );
   if (busy)
     throw new InvalidVolume(
       `Snapshot ${busy.id} of volume ${volume.id} is ${busy.status} and cannot be deleted with it.`,
     );
 }
-
-const refusal = ({ id, status, attachStatus }: Volume): string =>
-  `Volume ${id} must be ${VOLUME_TRANSITIONS.delete.from.join(' or ')} and neither attached nor connected to be deleted; it is ${status}, ${attachStatus}.`;

@@ -12,17 +12,15 @@ import type { Caller } from '../model/caller.ts';
 import { AttachmentNotFound, InvalidVolume } from '../model/errors.ts';
 import type { Volume } from '../model/volume.ts';
 import { answerOfFlow } from './answer-of-flow.ts';
+import { checkVolumeStatus } from './by-status.ts';
 import { afterConnecting, refuseInUse } from './connect.ts';
 import type { Desk } from './desk.ts';
 import { endAttachments } from './end-attachments.ts';
 import { lockVolume } from './lock.ts';
 
-const DETACHABLE: readonly string[] = ['in-use', 'detaching', 'attaching', 'reserved'];
-
 export async function detachVolume(desk: Desk, caller: Caller, id: string, attachmentId: string | null): Promise<void> {
   await detach(desk, caller, id, false, (volume, all) => {
-    if (!DETACHABLE.includes(volume.status))
-      throw new InvalidVolume(`Volume ${id} must be in-use or detaching to be detached; it is ${volume.status}.`);
+    checkVolumeStatus(volume, 'detach');
     return theOne(volume, all, attachmentId);
   });
 }

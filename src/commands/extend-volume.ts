@@ -5,9 +5,10 @@ import { moveVolumeStatus } from '../db/volumes.ts';
 import { extendVolume as flow } from '../flows/extend-volume.ts';
 import { checkVolumeSize, reserve } from '../flows/quota.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidInput, InvalidVolume } from '../model/errors.ts';
+import { InvalidInput } from '../model/errors.ts';
 import { gigabytesQuota } from '../model/quota.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
+import { refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 import { checkSizeForType } from './volume-choices.ts';
@@ -22,15 +23,8 @@ export async function extendVolume(
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const type = await getVolumeType(tx.db, volume.volumeTypeId);
-    const moved = await moveVolumeStatus(tx, id, {
-      from: inUseAllowed ? ['available', 'in-use'] : ['available'],
-      to: 'extending',
-      remember: true,
-    });
-    if (!moved || volume.host === null)
-      throw new InvalidVolume(
-        `Volume ${id} must be available${inUseAllowed ? ' or in-use' : ''} to be extended; it is ${volume.status}.`,
-      );
+    const moved = await moveVolumeStatus(tx, id, 'extend', { also: inUseAllowed });
+    if (!moved || volume.host === null) throw refusedVolume(volume, 'extend', inUseAllowed);
     if (newSizeGiB <= volume.sizeGiB)
       throw new InvalidInput(`The new size must be greater than ${volume.sizeGiB}GiB; it is ${newSizeGiB}.`);
     checkSizeForType(newSizeGiB, type);

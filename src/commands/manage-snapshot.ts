@@ -1,9 +1,9 @@
 /** `POST /manageable_snapshots`: what exists on a volume's backend becomes its snapshot. */
 import { manageExistingSnapshot as flow } from '../flows/manage-existing-snapshot.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidVolume } from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import { checkVolumeStatus } from './by-status.ts';
 import { type CreateSnapshotRequest, insertSnapshotOf } from './create-snapshot.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
@@ -15,11 +15,7 @@ export interface ManageSnapshotRequest extends Omit<CreateSnapshotRequest, 'forc
 export async function manageSnapshot(desk: Desk, caller: Caller, request: ManageSnapshotRequest): Promise<Snapshot> {
   return desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, request.volumeId);
-    if (volume.status !== 'available' && volume.status !== 'in-use') {
-      throw new InvalidVolume(
-        `Volume ${volume.id} must be available or in-use to be given a snapshot; it is ${volume.status}.`,
-      );
-    }
+    checkVolumeStatus(volume, 'manage_snapshot');
     const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request);
     await begin(
       desk,

@@ -11,6 +11,7 @@ import { hostOf, type Pool, poolOf } from '../model/backend.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput, ServiceNotFound, ServiceUnavailable } from '../model/errors.ts';
 import { volumeQuota } from '../model/quota.ts';
+import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
 import type { Desk } from './desk.ts';
@@ -46,7 +47,7 @@ export async function manageVolume(desk: Desk, caller: Caller, request: ManageVo
       name: request.name,
       description: request.description,
       sizeGiB: 0,
-      status: 'managing',
+      status: VOLUME_TRANSITIONS.manage.during[0],
       host: pool.name,
       availabilityZone: pool.availabilityZone,
       volumeTypeId: type.id,

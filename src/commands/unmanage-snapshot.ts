@@ -3,9 +3,8 @@ import { moveSnapshotStatus } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import { unmanageSnapshot as flow } from '../flows/unmanage-snapshot.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidSnapshot } from '../model/errors.ts';
-import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from './begin.ts';
+import { refusedSnapshot } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockSnapshot } from './lock.ts';
 
@@ -13,13 +12,8 @@ export async function unmanageSnapshot(desk: Desk, caller: Caller, id: string): 
   await desk.db.write(async (tx) => {
     const snapshot = await lockSnapshot(tx, caller, id);
     const { host: pool } = await getVolume(tx.db, snapshot.volumeId);
-    const moved =
-      snapshot.groupSnapshotId === null &&
-      (await moveSnapshotStatus(tx, id, { from: SNAPSHOT_TRANSITIONS.unmanage.from, to: 'unmanaging' }));
-    if (!moved || pool === null)
-      throw new InvalidSnapshot(
-        `Snapshot ${id} must be ${SNAPSHOT_TRANSITIONS.unmanage.from.join(' or ')} to be unmanaged; it is ${snapshot.status}.`,
-      );
+    const moved = snapshot.groupSnapshotId === null && (await moveSnapshotStatus(tx, id, 'unmanage'));
+    if (!moved || pool === null) throw refusedSnapshot(snapshot, 'unmanage');
     const { volumeId, volumeSizeGiB: sizeGiB, status: previousStatus, managedRef: ref } = snapshot;
     await begin(
       desk,

@@ -6,9 +6,9 @@ import { unmanageVolume as flow } from '../flows/unmanage-volume.ts';
 import { now } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
-import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
+import { refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
 import { lockVolume } from './lock.ts';
 import { isMigrating } from './migrating.ts';
@@ -22,7 +22,7 @@ export async function unmanageVolume(desk: Desk, caller: Caller, id: string): Pr
     if (volume.encryptionKeyId !== null) throw new InvalidVolume(`Volume ${id} is encrypted and cannot be unmanaged.`);
     if (isMigrating(volume) || volume.groupId !== null)
       throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be unmanaged.`);
-    await beginUnmanage(desk, tx, caller, volume, 'unmanaging');
+    await beginUnmanage(desk, tx, caller, volume, 'unmanage');
   });
 }
 
@@ -32,21 +32,15 @@ export async function beginUnmanage(
   tx: Tx,
   caller: Caller,
   volume: Volume,
-  during: 'unmanaging' | 'deleting',
+  operation: 'unmanage' | 'delete',
 ): Promise<void> {
   const { id, nameId, sizeGiB, host: pool, status: previousStatus, managedRef: ref } = volume;
-  const moved = await moveVolumeStatus(tx, id, {
-    from: VOLUME_TRANSITIONS.unmanage.from,
-    to: during,
+  const moved = await moveVolumeStatus(tx, id, operation, {
     attachStatusNot: 'attached',
     withoutExports: true,
     set: { terminatedAt: now() },
   });
-  if (!moved || pool === null) {
-    throw new InvalidVolume(
-      `Volume ${id} must be ${VOLUME_TRANSITIONS.unmanage.from.join(' or ')}, on a backend and neither attached nor connected to be unmanaged; it is ${previousStatus}.`,
-    );
-  }
+  if (!moved || pool === null) throw refusedVolume(volume, 'unmanage');
   await begin(
     desk,
     tx,

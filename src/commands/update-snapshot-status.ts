@@ -4,14 +4,9 @@
 import { updateSnapshot } from '../db/snapshots.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidSnapshot } from '../model/errors.ts';
-import type { SnapshotStatus } from '../model/status.ts';
+import { mayBeTold, type SnapshotStatus } from '../model/status.ts';
 import type { Desk } from './desk.ts';
 import { lockSnapshot } from './lock.ts';
-
-const ALLOWED: { readonly [from in SnapshotStatus]?: readonly SnapshotStatus[] } = {
-  creating: ['creating', 'available', 'error'],
-  deleting: ['deleting', 'error_deleting'],
-};
 
 export async function updateSnapshotStatus(
   { db }: Desk,
@@ -22,7 +17,7 @@ export async function updateSnapshotStatus(
 ): Promise<void> {
   await db.write(async (tx) => {
     const snapshot = await lockSnapshot(tx, caller, id);
-    if (ALLOWED[snapshot.status]?.includes(status) !== true) {
+    if (!mayBeTold(snapshot.status, status)) {
       throw new InvalidSnapshot(`Snapshot ${id} is ${snapshot.status} and cannot be told to be ${status}.`);
     }
     await updateSnapshot(tx, id, { status, ...(progress !== null && { progress }) });

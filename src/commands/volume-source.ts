@@ -5,11 +5,12 @@ import { listServices } from '../db/services.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidInput, InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import { InvalidInput } from '../model/errors.ts';
 import type { Image } from '../model/image.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
+import { checkSnapshotStatus, checkVolumeStatus } from './by-status.ts';
 import { lockSnapshot, lockVolume } from './lock.ts';
 
 /** `origin` is the volume it comes from in the end: the source itself, or the volume of the snapshot. */
@@ -35,17 +36,12 @@ export async function findSource(
 ): Promise<Source> {
   if (snapshotId !== null) {
     const snapshot = await lockSnapshot(tx, caller, snapshotId);
-    if (snapshot.status !== 'available')
-      throw new InvalidSnapshot(`Snapshot ${snapshotId} must be available to be read; it is ${snapshot.status}.`);
+    checkSnapshotStatus(snapshot, 'read');
     return { is: 'snapshot', snapshot, origin: await getVolume(tx.db, snapshot.volumeId) };
   }
   if (sourceVolumeId !== null) {
     const origin = await lockVolume(tx, caller, sourceVolumeId);
-    if (origin.status !== 'available' && origin.status !== 'in-use') {
-      throw new InvalidVolume(
-        `Volume ${sourceVolumeId} must be available or in-use to be cloned; it is ${origin.status}.`,
-      );
-    }
+    checkVolumeStatus(origin, 'clone');
     return { is: 'volume', origin };
   }
   return image === null ? { is: 'nothing' } : { is: 'image', image };

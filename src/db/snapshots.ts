@@ -3,10 +3,11 @@ import { type Kysely, sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { SnapshotNotFound } from '../model/errors.ts';
 import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts';
-import type { SnapshotStatus } from '../model/status.ts';
+import { type MovingSnapshot, SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
+import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { Volume } from '../model/volume.ts';
 import { type Columns, elsewhere, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
-import { type ListFilter, type ListQuery, matches } from './list-query.ts';
+import type { ListFilter, ListQuery } from './list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
 import type { SnapshotTable, Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
@@ -99,33 +100,44 @@ export async function snapshotsOf(db: Kysely<Tables>, volumeId: string): Promise
   return listSnapshots(db, { filters: [{ is: 'equal', field: 'volumeId', value: volumeId }] });
 }
 
-/** False when there is no such snapshot. */
-export async function updateSnapshot({ db }: Tx, id: string, patch: SnapshotPatch): Promise<boolean> {
-  const { numUpdatedRows } = await db
+/** False when there is no such snapshot, or it has changed since `revision`. */
+export async function updateSnapshot(
+  { db }: Tx,
+  id: string,
+  patch: SnapshotPatch,
+  revision?: number,
+): Promise<boolean> {
+  let update = db
     .updateTable('snapshot')
     .set({ ...toRow(columns, patch), ...changed() })
-    .where('id', '=', id)
-    .executeTakeFirst();
+    .where('id', '=', id);
+  if (revision !== undefined) update = update.where('revision', '=', revision);
+  const { numUpdatedRows } = await update.executeTakeFirst();
   return numUpdatedRows > 0n;
 }
 
 export interface SnapshotMove {
-  readonly from: readonly SnapshotStatus[] | 'any';
-  readonly to: SnapshotStatus;
-  /** Also asked of the row. */
-  readonly if?: readonly ListFilter<keyof Snapshot>[];
+  /** Whatever status it is in. */
+  readonly force?: boolean;
   /** Also written, when it moves. */
   readonly set?: Omit<SnapshotPatch, 'status'>;
 }
 
-/** One conditional update: whether the snapshot was as asked, and has moved. */
-export async function moveSnapshotStatus({ db }: Tx, id: string, move: SnapshotMove): Promise<boolean> {
+/** One conditional update, as the operation's rule says (`model/status.ts`): whether it was as asked, and has moved. */
+export async function moveSnapshotStatus(
+  { db }: Tx,
+  id: string,
+  operation: MovingSnapshot,
+  { force = false, set = {} }: SnapshotMove = {},
+): Promise<boolean> {
+  const rule: Transition<SnapshotStatus> = SNAPSHOT_TRANSITIONS[operation];
+  const from = force ? 'any' : leaving(rule, false);
+  const status = entered(rule);
   let update = db
     .updateTable('snapshot')
-    .set({ ...toRow(columns, move.set ?? {}), status: move.to, ...changed() })
+    .set({ ...toRow(columns, { ...set, ...(status && { status }) }), ...changed() })
     .where('id', '=', id);
-  if (move.from !== 'any') update = update.where('status', 'in', move.from);
-  if (move.if !== undefined) update = update.where(matches(db, columns, move.if));
+  if (from !== 'any') update = update.where('status', 'in', from);
   const { numUpdatedRows } = await update.executeTakeFirst();
   return numUpdatedRows > 0n;
 }

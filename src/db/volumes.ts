@@ -2,7 +2,8 @@
 import { type Kysely, sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { VolumeNotFound } from '../model/errors.ts';
-import type { AttachStatus, VolumeStatus } from '../model/status.ts';
+import { type AttachStatus, type MovingVolume, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
+import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { NewVolume, Volume, VolumePatch } from '../model/volume.ts';
 import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
 import { type ListFilter, type ListQuery, matches } from './list-query.ts';
@@ -109,22 +110,22 @@ export async function getVolume(db: Kysely<Tables>, id: string): Promise<Volume>
   return volume;
 }
 
-/** False when there is no such volume. */
-export async function updateVolume({ db }: Tx, id: string, patch: VolumePatch): Promise<boolean> {
-  const { numUpdatedRows } = await db
+/** False when there is no such volume, or it has changed since `revision`. */
+export async function updateVolume({ db }: Tx, id: string, patch: VolumePatch, revision?: number): Promise<boolean> {
+  let update = db
     .updateTable('volume')
     .set({ ...toRow(columns, patch), ...changed() })
-    .where('id', '=', id)
-    .executeTakeFirst();
+    .where('id', '=', id);
+  if (revision !== undefined) update = update.where('revision', '=', revision);
+  const { numUpdatedRows } = await update.executeTakeFirst();
   return numUpdatedRows > 0n;
 }
 
 export interface VolumeMove {
-  readonly from: readonly VolumeStatus[] | 'any';
-  /** `previous` is the status it was in before, as `remember` kept it. */
-  readonly to: VolumeStatus | 'previous';
-  /** Keeps the status it leaves, for a way back. */
-  readonly remember?: boolean;
+  /** What it may begin in besides, on a condition, it may now. */
+  readonly also?: boolean;
+  /** Whatever status it is in. */
+  readonly force?: boolean;
   /** Also asked of the row. */
   readonly if?: readonly ListFilter<VolumeField>[];
   readonly withoutSnapshots?: boolean;
@@ -135,19 +136,25 @@ export interface VolumeMove {
   readonly set?: Omit<VolumePatch, 'status' | 'previousStatus'>;
 }
 
-/** One conditional update: whether the volume was as asked, and has moved. */
-export async function moveVolumeStatus({ db }: Tx, id: string, move: VolumeMove): Promise<boolean> {
+/**
+ * One conditional update, as the operation's rule says (`model/status.ts`): whether the volume was as asked, and has moved.
+ * Of an operation that ends in the status before, that is kept in the row.
+ */
+export async function moveVolumeStatus(
+  { db }: Tx,
+  id: string,
+  operation: MovingVolume,
+  move: VolumeMove = {},
+): Promise<boolean> {
+  const rule: Transition<VolumeStatus> = VOLUME_TRANSITIONS[operation];
+  const from = move.force ? 'any' : leaving(rule, move.also);
+  const status = entered(rule);
   let update = db
     .updateTable('volume')
-    .set({ ...toRow(columns, move.set ?? {}), ...changed() })
+    .set({ ...toRow(columns, { ...move.set, ...(status && { status }) }), ...changed() })
     .where('id', '=', id);
-  if (move.to === 'previous') {
-    update = update.set({ status: sql`coalesce(previous_status, status)`, previous_status: null });
-  } else {
-    update = update.set({ status: move.to });
-    if (move.remember) update = update.set({ previous_status: sql`status` });
-  }
-  if (move.from !== 'any') update = update.where('status', 'in', move.from);
+  if (status !== undefined && rule.success === 'previous') update = update.set({ previous_status: sql`status` });
+  if (from !== 'any') update = update.where('status', 'in', from);
   if (move.attachStatusNot !== undefined) update = update.where('attach_status', '<>', move.attachStatusNot);
   if (move.withoutSnapshots) {
     update = update.where(({ not, exists, selectFrom }) =>

@@ -3,15 +3,14 @@ import { attachmentsOf } from '../db/attachments.ts';
 import { getVolume, updateVolume } from '../db/volumes.ts';
 import type { Tx } from '../db/writer.ts';
 import { statusWith } from '../model/attachment.ts';
-import { FREE_STATUSES, type VolumeStatus } from '../model/status.ts';
+import { BY_ATTACHMENTS, FREE_STATUSES, type VolumeStatus } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
 import { tellVolume } from './tell.ts';
 
-/** Statuses that only say how the volume is attached. Any other is about something else, and stays. */
-const BY_ATTACHMENTS: readonly VolumeStatus[] = ['available', 'reserved', 'attaching', 'in-use', 'detaching'];
-
 /** Kept among what administrators see while the volume is attached. */
 const MODE = 'attached_mode';
+
+const isByAttachments = (status: VolumeStatus | null): boolean => BY_ATTACHMENTS.some((each) => each === status);
 
 /** The volume says what its attachments are, now or when what is being done to it is done. */
 export async function settleVolume(tx: Tx, volumeId: string): Promise<Volume> {
@@ -20,19 +19,12 @@ export async function settleVolume(tx: Tx, volumeId: string): Promise<Volume> {
   const attached = attachments.findLast(({ attachStatus }) => attachStatus === 'attached');
   const { [MODE]: _mode, ...adminMetadata } = volume.adminMetadata;
   await updateVolume(tx, volumeId, {
-    ...(BY_ATTACHMENTS.includes(volume.status) && { status: statusWith(attachments) }),
-    ...(volume.previousStatus !== null &&
-      BY_ATTACHMENTS.includes(volume.previousStatus) && { previousStatus: statusWith(attachments) }),
+    ...(isByAttachments(volume.status) && { status: statusWith(attachments) }),
+    ...(isByAttachments(volume.previousStatus) && { previousStatus: statusWith(attachments) }),
     attachStatus: attached ? 'attached' : 'detached',
     adminMetadata: attached ? { ...adminMetadata, [MODE]: attached.attachMode } : adminMetadata,
   });
   return getVolume(tx.db, volumeId);
-}
-
-/** The volume is attached by one more. */
-export async function settleAttached(tx: Tx, volumeId: string): Promise<Volume> {
-  await updateVolume(tx, volumeId, { status: 'in-use' });
-  return settleVolume(tx, volumeId);
 }
 
 /** What an administrator said that the volume is to be, when its attachments have ended. Null: what they leave. */

@@ -18,6 +18,7 @@ import { updateVolume } from '../db/volumes.ts';
 import type { ImageFile, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
 import { ImageUnacceptable } from '../model/errors.ts';
 import type { Image } from '../model/image.ts';
+import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import { downloadName, unpackedName } from './sweep-downloads.ts';
 import { flow, record, type Tools, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
@@ -59,7 +60,7 @@ const AllocateVolume = world({
 const MarkDownloading = record({
   name: 'mark_downloading',
   execute: async ({ volumeId }: FromImage, { tx }) => {
-    await updateVolume(tx, volumeId, { status: 'downloading' });
+    await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.during[1] });
   },
 });
 

@@ -11,6 +11,7 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
+import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -24,7 +25,7 @@ export interface CreateSnapshot {
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async ({ snapshotRef: { id } }: CreateSnapshot, _outcome, { tx, failures, ...context }) => {
-    if (!(await updateSnapshot(tx, id, { status: 'error' }))) return;
+    if (!(await updateSnapshot(tx, id, { status: SNAPSHOT_TRANSITIONS.create.failure }))) return;
     await tellUser(tx, 'create-snapshot', failures[0], await getSnapshot(tx.db, id), context);
   },
 });
@@ -68,7 +69,12 @@ const CreateSnapshotOnFinish = record({
   ) => {
     const volume = await getVolume(tx.db, volumeId);
     const imageMetadata = volume.bootable ? volume.imageMetadata : null;
-    await updateSnapshot(tx, id, { ...model, status: 'available', progress: '100%', imageMetadata });
+    await updateSnapshot(tx, id, {
+      ...model,
+      status: SNAPSHOT_TRANSITIONS.create.success,
+      progress: '100%',
+      imageMetadata,
+    });
     await tellSnapshot(tx, 'create.end', await getSnapshot(tx.db, id), volume, requestId);
   },
 });

@@ -21,7 +21,7 @@ import { now } from '../lib/clock.ts';
 import { hostOf } from '../model/backend.ts';
 import { MetadataUpdateFailure } from '../model/errors.ts';
 import { capturedMetadata, type Image } from '../model/image.ts';
-import type { VolumeStatus } from '../model/status.ts';
+import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import type { Metadata } from '../model/volume.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { createFromImage } from './create-from-image.ts';
@@ -43,19 +43,18 @@ export interface CreateVolume {
 }
 
 /** What is to be made, and from what. */
-export type VolumeSpec = { readonly status: VolumeStatus } & (
+export type VolumeSpec =
   | { readonly type: 'raw' }
   | { readonly type: 'snap'; readonly snapshot: SnapshotRef }
   | { readonly type: 'source_vol'; readonly source: VolumeRef }
-  | { readonly type: 'image'; readonly imageId: string }
-);
+  | { readonly type: 'image'; readonly imageId: string };
 
 /** The one place that decides how a failed create ends. It is reverted last. */
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async ({ volumeId }: CreateVolume, _outcome, { tx, failures, ...context }) => {
     // It has nothing of the image it was to be made from.
-    if (!(await updateVolume(tx, volumeId, { status: 'error', imageMetadata: null }))) return;
+    if (!(await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.failure, imageMetadata: null }))) return;
     const volume = await getVolume(tx.db, volumeId);
     const { sizeGiB } = volume;
     await tellUser(tx, 'create-volume', failures[0], volume, context);
@@ -113,12 +112,11 @@ const ScheduleCreateVolume = record({
 const ExtractVolumeSpec = record({
   name: 'extract_volume_spec',
   execute: async ({ volumeId, image }: CreateVolume, { tx }): Promise<{ volumeSpec: VolumeSpec }> => {
-    const { status, snapshotId, sourceVolumeId } = await getVolume(tx.db, volumeId);
+    const { snapshotId, sourceVolumeId } = await getVolume(tx.db, volumeId);
     if (snapshotId !== null) {
       const snapshot = await getSnapshot(tx.db, snapshotId);
       return {
         volumeSpec: {
-          status,
           type: 'snap',
           snapshot: { id: snapshotId, volumeId: snapshot.volumeId, sizeGiB: snapshot.volumeSizeGiB },
         },
@@ -126,9 +124,9 @@ const ExtractVolumeSpec = record({
     }
     if (sourceVolumeId !== null) {
       const { nameId, sizeGiB } = await getVolume(tx.db, sourceVolumeId);
-      return { volumeSpec: { status, type: 'source_vol', source: { id: sourceVolumeId, nameId, sizeGiB } } };
+      return { volumeSpec: { type: 'source_vol', source: { id: sourceVolumeId, nameId, sizeGiB } } };
     }
-    return { volumeSpec: image === null ? { status, type: 'raw' } : { status, type: 'image', imageId: image.id } };
+    return { volumeSpec: image === null ? { type: 'raw' } : { type: 'image', imageId: image.id } };
   },
 });
 
@@ -199,28 +197,19 @@ async function inheritedMetadata(tx: Tx, spec: VolumeSpec): Promise<Metadata | n
   return spec.type === 'snap' ? (await getSnapshot(tx.db, spec.snapshot.id)).imageMetadata : origin.imageMetadata;
 }
 
-/** A volume that was made for another purpose than to be used is not `available`. */
-const READY_STATUS: Readonly<Record<string, string>> = { migration_target_creating: 'migration_target' };
-
-/** The status that says "ready" for a volume that was made under this one. */
-export function readyStatus(status: string): VolumeStatus {
-  return (READY_STATUS[status] ?? 'available') as VolumeStatus;
-}
-
 const CreateVolumeOnFinish = record({
   name: 'create_volume_on_finish;create.end',
   execute: async (
     {
       volumeId,
-      volumeSpec,
       model,
       imageModel,
-    }: CreateVolume & { volumeSpec: VolumeSpec; model: ModelUpdate | undefined; imageModel: ModelUpdate | undefined },
+    }: CreateVolume & { model: ModelUpdate | undefined; imageModel: ModelUpdate | undefined },
     { tx, requestId },
   ) => {
     await updateVolume(tx, volumeId, {
       ...(model ?? imageModel),
-      status: readyStatus(volumeSpec.status),
+      status: VOLUME_TRANSITIONS.create.success,
       launchedAt: now(),
     });
     await tellVolume(tx, 'create.end', await getVolume(tx.db, volumeId), requestId);
@@ -241,7 +230,7 @@ const create = (handleBootable: typeof HandleBootable, version: number) =>
         limit: ({ maxAttempts }) => maxAttempts,
         remember: ({ pool }) => pool ?? null,
         rejected: async ({ volumeId }, _rejection, { tx }) => {
-          await updateVolume(tx, volumeId, { status: 'creating', scheduledAt: now() });
+          await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.during[0], scheduledAt: now() });
         },
       },
       (attempt) =>

@@ -3,7 +3,7 @@ import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { SnapshotRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import type { SnapshotStatus } from '../model/status.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { DESTROYS, forgetSnapshot, mayBeDestroyed } from './delete-volume.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -20,7 +20,7 @@ const ErrorDeleting = obligation({
     const snapshot = await findSnapshot(tx.db, id);
     if (snapshot === undefined) return;
     const destroyed = mayBeDestroyed(failures, DeleteOnBackend.name, DeleteSnapshotOnFinish.name);
-    await updateSnapshot(tx, id, { status: destroyed ? 'error_deleting' : previousStatus });
+    await updateSnapshot(tx, id, { status: destroyed ? SNAPSHOT_TRANSITIONS.delete.failure : previousStatus });
     await tellUser(tx, 'delete-snapshot', failures[0], snapshot, context);
   },
 });

@@ -20,7 +20,7 @@ import { hostOf } from '../model/backend.ts';
 import { SnapshotIsBusy } from '../model/errors.ts';
 import { negated, snapshotQuota, volumeQuota } from '../model/quota.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { SnapshotStatus, VolumeStatus } from '../model/status.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
 import { tellSnapshot, tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, type Tools, world } from './tools.ts';
@@ -63,9 +63,14 @@ const ErrorDeleting = obligation({
     if (volume === undefined) return;
     const destroying = [DeleteSnapshots, ForgetSnapshots, DeleteOnBackend, DeleteVolumeOnFinish];
     const destroyed = mayBeDestroyed(failures, ...destroying.map(({ name }) => name));
-    await updateVolume(tx, id, { status: destroyed ? 'error_deleting' : previousStatus, terminatedAt: null });
+    await updateVolume(tx, id, {
+      status: destroyed ? VOLUME_TRANSITIONS.delete.failure : previousStatus,
+      terminatedAt: null,
+    });
     for (const { ref, previousStatus: status } of snapshots)
-      await updateSnapshot(tx, ref.id, { status: destroyed ? 'error_deleting' : status });
+      await updateSnapshot(tx, ref.id, {
+        status: destroyed ? SNAPSHOT_TRANSITIONS.delete_with_volume.failure : status,
+      });
     await tellUser(tx, 'delete-volume', failures[0], volume, context);
   },
 });

@@ -14,7 +14,7 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import type { VolumeStatus } from '../model/status.ts';
+import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -40,7 +40,7 @@ const ErrorExtending = obligation({
       (failure.task === ExtendOnBackend.name && failure.before !== true) || failure.task === ExtendVolumeOnFinish.name;
     const before = await findVolume(tx.db, id);
     if (before === undefined) return;
-    const status = touched ? 'error_extending' : (before.previousStatus ?? previousStatus);
+    const status = touched ? VOLUME_TRANSITIONS.extend.failure : (before.previousStatus ?? previousStatus);
     await updateVolume(tx, id, { status, previousStatus: null });
     const volume = await getVolume(tx.db, id);
     await tellUser(tx, 'extend-volume', failure, volume, context);

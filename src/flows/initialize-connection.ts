@@ -93,7 +93,7 @@ const KeepConnection = record({
       ...(typeof connector?.host === 'string' && { attachedHost: connector.host }),
       ...(attaching && { attachStatus: 'attaching' }),
     });
-    if (attaching) await moveVolumeStatus(tx, id, { from: ['available', 'reserved', 'in-use'], to: 'attaching' });
+    if (attaching) await moveVolumeStatus(tx, id, 'attachment_update');
   },
 });
 

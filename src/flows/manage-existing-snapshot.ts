@@ -15,7 +15,7 @@ import { getVolume } from '../db/volumes.ts';
 import type { ManageRef, ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
 import { gigabytesQuota } from '../model/quota.ts';
-import type { SnapshotStatus } from '../model/status.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { reserve } from './quota.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -31,7 +31,7 @@ export interface ManageExistingSnapshot {
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async ({ snapshotId }: ManageExistingSnapshot, _outcome, { tx, failures, ...context }) => {
-    if (!(await updateSnapshot(tx, snapshotId, { status: 'error' }))) return;
+    if (!(await updateSnapshot(tx, snapshotId, { status: SNAPSHOT_TRANSITIONS.manage.failure }))) return;
     await tellUser(tx, 'manage-existing-snapshot', failures[0], await getSnapshot(tx.db, snapshotId), context);
   },
 });
@@ -82,7 +82,7 @@ const ManageExisting = world({
     call,
   ): Promise<{ model: ModelUpdate; newStatus: SnapshotStatus }> => ({
     model: await call.tools.driver(pool).manageExistingSnapshot({ ...snapshotRef, sizeGiB }, ref, call),
-    newStatus: 'available',
+    newStatus: SNAPSHOT_TRANSITIONS.manage.success,
   }),
   revert: async ({ snapshotRef, pool, ref }, outcome, call) => {
     if (!neverAsked(outcome)) await call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call);

@@ -15,6 +15,7 @@ import type { ManageRef, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
 import { now } from '../lib/clock.ts';
 import { hostOf } from '../model/backend.ts';
 import { gigabytesQuota, negated } from '../model/quota.ts';
+import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { checkVolumeSize, reserve } from './quota.ts';
 import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
@@ -30,7 +31,7 @@ export interface ManageExisting {
 const ErrorManaging = obligation({
   name: 'error_managing',
   revert: async ({ volumeId }: ManageExisting, _outcome, { tx, failures, ...context }) => {
-    if (!(await updateVolume(tx, volumeId, { status: 'error_managing' }))) return;
+    if (!(await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.manage.failure }))) return;
     const volume = await getVolume(tx.db, volumeId);
     await tellUser(tx, 'manage-existing', failures[0], volume, context);
     await tellNoBackend(tx, 'manage_existing', failures[0], { volume, sizeGiB: 0, ...context });
@@ -108,7 +109,7 @@ const QuotaCommit = record({
 const ManageOnFinish = record({
   name: 'create_volume_on_finish;manage_existing.end',
   execute: async ({ volumeId }: ManageExisting, { tx, requestId }) => {
-    await updateVolume(tx, volumeId, { status: 'available', launchedAt: now() });
+    await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.manage.success, launchedAt: now() });
     await tellVolume(tx, 'manage_existing.end', await getVolume(tx.db, volumeId), requestId);
   },
 });

@@ -3,7 +3,7 @@ import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ManageRef, SnapshotRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import type { SnapshotStatus } from '../model/status.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { forgetSnapshot } from './delete-volume.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -22,7 +22,7 @@ const ErrorUnmanaging = obligation({
     const snapshot = await findSnapshot(tx.db, id);
     if (snapshot === undefined) return;
     const refused = failures[0].task === Unmanage.name && failures[0].name !== 'Cancelled';
-    await updateSnapshot(tx, id, { status: refused ? 'error_unmanaging' : previousStatus });
+    await updateSnapshot(tx, id, { status: refused ? SNAPSHOT_TRANSITIONS.unmanage.failure : previousStatus });
     await tellUser(tx, 'unmanage-snapshot', failures[0], snapshot, context);
   },
 });

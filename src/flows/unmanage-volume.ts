@@ -5,7 +5,7 @@
 import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
 import type { ManageRef, VolumeRef } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
-import type { VolumeStatus } from '../model/status.ts';
+import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { forgetVolume } from './delete-volume.ts';
 import { tellUser, tellVolume } from './tell.ts';
 import { flow, obligation, record, world } from './tools.ts';
@@ -24,7 +24,10 @@ const ErrorUnmanaging = obligation({
     const volume = await findVolume(tx.db, id);
     if (volume === undefined) return;
     const refused = failures[0].task === Unmanage.name && failures[0].name !== 'Cancelled';
-    await updateVolume(tx, id, { status: refused ? 'error_unmanaging' : previousStatus, terminatedAt: null });
+    await updateVolume(tx, id, {
+      status: refused ? VOLUME_TRANSITIONS.unmanage.failure : previousStatus,
+      terminatedAt: null,
+    });
     await tellUser(tx, 'unmanage-volume', failures[0], volume, context);
   },
 });

@@ -52,10 +52,6 @@ export type NewAttachment = Pick<Attachment, 'id' | 'projectId' | 'volumeId' | '
 
 export type AttachmentPatch = Partial<Omit<Attachment, 'id' | 'volumeId' | 'secret' | 'createdAt' | 'updatedAt'>>;
 
-/** Statuses in which a volume may be given to one more. */
-export const attachableFrom = ({ multiattach }: { readonly multiattach: boolean }) =>
-  multiattach ? (['available', 'in-use'] as const) : (['available'] as const);
-
 /** Which of a volume's attachments says what the volume is, the strongest first. */
 const STRENGTHS: readonly (readonly [AttachStatus, VolumeStatus])[] = [
   ['attached', 'in-use'],

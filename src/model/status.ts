@@ -1,9 +1,13 @@
 /**
- * The statuses of volumes and snapshots, and which operation leads from which to which: the life cycles as data.
+ * The statuses of volumes and snapshots, and which operation leads from which to which: the life cycles as data, and the
+ * rule itself. A command moves a status by the operation's name (`moveVolumeStatus`, `moveSnapshotStatus`) and refuses in the
+ * operation's words; a flow ends in what its operation says. Nobody else writes a list of statuses.
  *
- * Each transition is one conditional update of the row (`moveStatus`), so two requests cannot both leave the same status.
- * A request that finds its resource in another status is answered 400. `docs/states.md` is printed from here.
+ * Each transition is one conditional update of the row, so two requests cannot both leave the same status. A request that
+ * finds its resource in another status is answered 400. `docs/states.md` is printed from here.
  */
+
+import type { Moving, Refusing, Transition } from './transition.ts';
 
 export const VOLUME_STATUSES = [
   'creating',
@@ -75,70 +79,214 @@ export const VOLUME_RESET_STATUSES: readonly VolumeStatus[] = VOLUME_STATUSES.fi
 /** Nobody has it, and it may be given to anybody: said only of a volume that nobody can reach. */
 export const FREE_STATUSES: readonly VolumeStatus[] = ['available', 'awaiting-transfer'];
 
-/** Also `target:<volume id>`, of the volume a migration copies to. */
-export const MIGRATION_STATUSES = [
-  'none',
-  'starting',
-  'migrating',
-  'completing',
-  'success',
-  'error',
-  'deleting',
-] as const;
-
-export interface Transition<Status extends string> {
-  /** Empty for an operation that makes the row. */
-  readonly from: readonly Status[];
-  /** While the operation runs; in order, when it passes through several. Empty when it changes the status at once. */
-  readonly during: readonly Status[];
-  /** `previous`: what it was before. `gone`: there is no row any more. */
-  readonly success: Status | 'previous' | 'gone';
-  readonly failure: Status | 'previous' | 'gone';
-}
+/** Statuses that only say how a volume is attached: it has its content, and nobody is replacing it. */
+export const BY_ATTACHMENTS = ['available', 'reserved', 'attaching', 'in-use', 'detaching'] as const;
 
 /** What a client may delete or take out of management. */
 const DELETABLE = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'] as const;
 
 /** A volume of a multiattach type may have another attachment while it has one. */
-const RESERVABLE = ['available', 'in-use'] as const;
+const OF_MULTIATTACH = { from: ['in-use'], when: 'multiattach' } as const;
 
-/** While a client attaches or detaches, step by step, the volume rests in one of these; no flow works on it. */
-const BY_CLIENTS = ['reserved', 'attaching', 'detaching'] as const;
+/** A volume that is read, or changed in what its status says nothing of. */
+const STAYS = { during: [], success: 'previous', failure: 'previous' } as const;
 
 export const VOLUME_TRANSITIONS = {
   create: { from: [], during: ['creating', 'downloading'], success: 'available', failure: 'error' },
   manage: { from: [], during: ['managing'], success: 'available', failure: 'error_managing' },
-  extend: { from: ['available', 'in-use'], during: ['extending'], success: 'previous', failure: 'error_extending' },
-  upload: { from: ['available', 'in-use'], during: ['uploading'], success: 'previous', failure: 'previous' },
-  retype: { from: ['available', 'in-use'], during: ['retyping'], success: 'previous', failure: 'previous' },
-  revert: { from: ['available'], during: ['reverting'], success: 'available', failure: 'error' },
-  reimage: { from: ['available', 'error', 'reserved'], during: ['downloading'], success: 'previous', failure: 'error' },
-  transfer: { from: ['available'], during: ['awaiting-transfer'], success: 'available', failure: 'available' },
-  backup: { from: ['available', 'in-use'], during: ['backing-up'], success: 'previous', failure: 'previous' },
-  restore: { from: ['available'], during: ['restoring-backup'], success: 'available', failure: 'error_restoring' },
-  attachment_create: { from: RESERVABLE, during: [], success: 'reserved', failure: 'previous' },
-  attachment_update: { from: ['reserved', 'in-use'], during: [], success: 'attaching', failure: 'reserved' },
-  attachment_complete: { from: ['attaching', 'in-use'], during: [], success: 'in-use', failure: 'previous' },
-  attachment_delete: { from: ['in-use', ...BY_CLIENTS], during: [], success: 'available', failure: 'in-use' },
-  reserve: { from: ['available', 'in-use'], during: [], success: 'attaching', failure: 'previous' },
-  unreserve: { from: ['attaching'], during: [], success: 'available', failure: 'previous' },
-  attach: { from: ['available', 'attaching', 'in-use'], during: [], success: 'in-use', failure: 'previous' },
-  begin_detaching: { from: ['in-use'], during: [], success: 'detaching', failure: 'previous' },
-  roll_detaching: { from: ['detaching'], during: [], success: 'in-use', failure: 'previous' },
-  detach: { from: ['in-use', ...BY_CLIENTS], during: [], success: 'available', failure: 'in-use' },
-  delete: { from: DELETABLE, during: ['deleting'], success: 'gone', failure: 'error_deleting' },
-  unmanage: { from: DELETABLE, during: ['unmanaging'], success: 'gone', failure: 'error_unmanaging' },
+  extend: {
+    from: ['available'],
+    also: { from: ['in-use'], when: 'from 3.42 on, with the right to' },
+    during: ['extending'],
+    success: 'previous',
+    failure: 'error_extending',
+    must: '{from} to be extended',
+  },
+  snapshot: {
+    from: ['available'],
+    also: { from: ['in-use'], when: 'by force, or from 3.66 on' },
+    ...STAYS,
+    must: '{from} to take a snapshot of it',
+  },
+  manage_snapshot: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be given a snapshot' },
+  clone: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be cloned' },
+  set_readonly: { from: ['available'], ...STAYS, must: '{from} to be made readonly or not' },
+  transfer: {
+    from: ['available'],
+    during: [],
+    success: 'awaiting-transfer',
+    failure: 'previous',
+    must: '{from} to be transferred',
+  },
+  transfer_accept: {
+    from: ['awaiting-transfer'],
+    during: [],
+    success: 'available',
+    failure: 'previous',
+    must: '{from} to be accepted',
+  },
+  transfer_delete: { from: ['awaiting-transfer'], during: [], success: 'available', failure: 'previous' },
+  /** Asked before an export is made, for an attachment or without one. */
+  connect: { from: BY_ATTACHMENTS, ...STAYS, must: '{from} to be connected' },
+  attachment_create: {
+    from: ['available'],
+    also: OF_MULTIATTACH,
+    during: [],
+    success: 'reserved',
+    failure: 'previous',
+    must: '{from} to be attached',
+  },
+  /** Another attachment of the server that has one, on the machine it migrates to. */
+  attachment_migrate: { from: ['reserved', 'in-use'], ...STAYS },
+  /** When its export is there. A volume that is being detached says so until that has ended. */
+  attachment_update: {
+    from: ['available', 'reserved', 'in-use'],
+    during: [],
+    success: 'attaching',
+    failure: 'as attached',
+  },
+  attachment_complete: { from: 'any', during: [], success: 'in-use', failure: 'previous' },
+  attachment_delete: { from: 'any', during: [], success: 'as attached', failure: 'as attached' },
+  reserve: {
+    from: ['available'],
+    also: OF_MULTIATTACH,
+    during: [],
+    success: 'attaching',
+    failure: 'previous',
+    must: '{from} to be reserved',
+  },
+  unreserve: {
+    from: ['attaching'],
+    during: [],
+    success: 'as attached',
+    failure: 'previous',
+    must: '{from} to be unreserved',
+  },
+  attach: {
+    from: ['available', 'attaching'],
+    also: OF_MULTIATTACH,
+    during: [],
+    success: 'in-use',
+    failure: 'previous',
+    must: '{from} to be attached',
+  },
+  begin_detaching: {
+    from: ['in-use'],
+    during: [],
+    success: 'detaching',
+    failure: 'previous',
+    must: '{from} and attached to be detached',
+    tellsAttachStatus: true,
+  },
+  roll_detaching: {
+    from: ['detaching'],
+    during: [],
+    success: 'as attached',
+    failure: 'previous',
+    must: '{from} to stay attached',
+  },
+  detach: {
+    from: ['in-use', 'reserved', 'attaching', 'detaching'],
+    during: [],
+    success: 'as attached',
+    failure: 'as attached',
+    must: 'in-use or detaching to be detached',
+  },
+  force_detach: { from: 'any', during: [], success: 'as attached', failure: 'as attached' },
+  delete: {
+    from: DELETABLE,
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error_deleting',
+    must: '{from} and neither attached nor connected to be deleted',
+    tellsAttachStatus: true,
+  },
+  unmanage: {
+    from: DELETABLE,
+    during: ['unmanaging'],
+    success: 'gone',
+    failure: 'error_unmanaging',
+    must: '{from}, on a backend and neither attached nor connected to be unmanaged',
+  },
+  upload: {
+    planned: true,
+    from: ['available', 'in-use'],
+    during: ['uploading'],
+    success: 'previous',
+    failure: 'previous',
+  },
+  retype: {
+    planned: true,
+    from: ['available', 'in-use'],
+    during: ['retyping'],
+    success: 'previous',
+    failure: 'previous',
+  },
+  revert: { planned: true, from: ['available'], during: ['reverting'], success: 'available', failure: 'error' },
+  reimage: {
+    planned: true,
+    from: ['available', 'error', 'reserved'],
+    during: ['downloading'],
+    success: 'previous',
+    failure: 'error',
+  },
+  backup: {
+    planned: true,
+    from: ['available', 'in-use'],
+    during: ['backing-up'],
+    success: 'previous',
+    failure: 'previous',
+  },
+  restore: {
+    planned: true,
+    from: ['available'],
+    during: ['restoring-backup'],
+    success: 'available',
+    failure: 'error_restoring',
+  },
 } as const satisfies Record<string, Transition<VolumeStatus>>;
-export type VolumeOperation = keyof typeof VOLUME_TRANSITIONS;
+export type RefusingVolume = Refusing<typeof VOLUME_TRANSITIONS>;
+export type MovingVolume = Moving<typeof VOLUME_TRANSITIONS>;
 
 export const SNAPSHOT_TRANSITIONS = {
   create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
   manage: { from: [], during: ['creating'], success: 'available', failure: 'error' },
-  revert: { from: ['available'], during: ['restoring'], success: 'available', failure: 'available' },
-  delete: { from: ['available', 'error'], during: ['deleting'], success: 'gone', failure: 'error_deleting' },
-  unmanage: { from: ['available', 'error'], during: ['unmanaging'], success: 'gone', failure: 'error_unmanaging' },
+  read: { from: ['available'], ...STAYS, must: '{from} to be read' },
+  transfer: { from: ['available'], ...STAYS, must: '{from} to be transferred with its volume' },
+  delete: {
+    from: ['available', 'error'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error_deleting',
+    must: '{from}, and in no group snapshot, to be deleted',
+  },
+  /** With its volume. Whatever deletes it already has it to itself, or has left it so. */
+  delete_with_volume: {
+    from: ['available', 'error', 'deleting'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error_deleting',
+  },
+  unmanage: {
+    from: ['available', 'error'],
+    during: ['unmanaging'],
+    success: 'gone',
+    failure: 'error_unmanaging',
+    must: '{from} to be unmanaged',
+  },
+  revert: { planned: true, from: ['available'], during: ['restoring'], success: 'available', failure: 'available' },
 } as const satisfies Record<string, Transition<SnapshotStatus>>;
-export type SnapshotOperation = keyof typeof SNAPSHOT_TRANSITIONS;
+export type RefusingSnapshot = Refusing<typeof SNAPSHOT_TRANSITIONS>;
+export type MovingSnapshot = Moving<typeof SNAPSHOT_TRANSITIONS>;
+
+/** What a compute service may say of a snapshot that it takes or deletes: that it is at it, and how it ended. */
+const TOLD: readonly (readonly SnapshotStatus[])[] = [SNAPSHOT_TRANSITIONS.create, SNAPSHOT_TRANSITIONS.delete].map(
+  ({ during, success, failure }) => [...during, ...(success === 'gone' ? [] : [success]), failure],
+);
+export const TOLD_SNAPSHOT_STATUSES: readonly SnapshotStatus[] = TOLD.flat();
+
+export const mayBeTold = (status: SnapshotStatus, told: SnapshotStatus): boolean =>
+  TOLD.some(([during, ...ends]) => status === during && [during, ...ends].includes(told));
 
 /** A status that something is being done in: no client, and no administrator by accident, acts on it meanwhile. */
 export function isTransient(status: string): boolean {
@@ -146,7 +294,7 @@ export function isTransient(status: string): boolean {
 }
 
 const transient: ReadonlySet<string> = new Set(
-  [...Object.values(VOLUME_TRANSITIONS), ...Object.values(SNAPSHOT_TRANSITIONS)]
-    .flatMap((transition): readonly string[] => transition.during)
-    .filter((status) => status !== 'awaiting-transfer'),
+  [...Object.values(VOLUME_TRANSITIONS), ...Object.values(SNAPSHOT_TRANSITIONS)].flatMap(
+    (transition): readonly string[] => transition.during,
+  ),
 );

@@ -33,18 +33,15 @@ import { makeSnapshot, makeVolume } from './rows.ts';
 proveStore('snapshots', (test) => {
   test('a snapshot is read as it was made, changed, moved and deleted', async ({ database }) => {
     const volume = await makeVolume(database);
-    const made = await makeSnapshot(database, volume, { name: 's', metadata: { k: 'v' }, status: 'creating' });
+    const made = await makeSnapshot(database, volume, { name: 's', metadata: { k: 'v' } });
     assert.deepEqual(await findSnapshot(database.read, made.id), made);
     await database.write((tx) => updateSnapshot(tx, made.id, { progress: '50%' }));
-    const move = () =>
-      database.write((tx) =>
-        moveSnapshotStatus(tx, made.id, { from: ['creating'], to: 'available', set: { progress: '100%' } }),
-      );
+    const move = () => database.write((tx) => moveSnapshotStatus(tx, made.id, 'delete', { set: { progress: '90%' } }));
     assert.equal(await move(), true);
     assert.equal(await move(), false);
     assert.partialDeepStrictEqual(await findSnapshot(database.read, made.id), {
-      status: 'available',
-      progress: '100%',
+      status: 'deleting',
+      progress: '90%',
       revision: 3,
     });
     assert.equal(await database.write((tx) => deleteSnapshotRow(tx, made.id)), true);

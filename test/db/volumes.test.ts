@@ -39,7 +39,7 @@ proveStore('volumes', (test) => {
   test('each change raises the revision and stamps the row', async ({ database }) => {
     const made = await makeVolume(database);
     assert.equal(await database.write((tx) => updateVolume(tx, made.id, { name: 'new', host: 'n@b#p' })), true);
-    await database.write((tx) => moveVolumeStatus(tx, made.id, { from: ['available'], to: 'extending' }));
+    await database.write((tx) => moveVolumeStatus(tx, made.id, 'extend'));
     const now = await findVolume(database.read, made.id);
     assert.equal(now?.revision, made.revision + 2);
     assert.equal(now.name, 'new');
@@ -49,20 +49,25 @@ proveStore('volumes', (test) => {
 
   test('a move happens only from where it may begin, and remembers the way back', async ({ database }) => {
     const { id } = await makeVolume(database, { status: 'in-use' });
-    const move = (from: 'available' | 'in-use') =>
-      database.write((tx) => moveVolumeStatus(tx, id, { from: [from], to: 'uploading', remember: true }));
-    assert.equal(await move('available'), false);
-    assert.equal(await move('in-use'), true);
-    assert.equal((await findVolume(database.read, id))?.previousStatus, 'in-use');
-    await database.write((tx) => moveVolumeStatus(tx, id, { from: ['uploading'], to: 'previous' }));
-    assert.partialDeepStrictEqual(await findVolume(database.read, id), { status: 'in-use', previousStatus: null });
+    const move = (also: boolean) => database.write((tx) => moveVolumeStatus(tx, id, 'extend', { also }));
+    assert.equal(await move(false), false);
+    assert.equal(await move(true), true);
+    assert.partialDeepStrictEqual(await findVolume(database.read, id), {
+      status: 'extending',
+      previousStatus: 'in-use',
+    });
+  });
+
+  test('a change may ask that nobody has changed the row since', async ({ database }) => {
+    const { id, revision } = await makeVolume(database);
+    const change = () => database.write((tx) => updateVolume(tx, id, { status: 'error' }, revision));
+    assert.deepEqual([await change(), await change()], [true, false]);
+    assert.partialDeepStrictEqual(await findVolume(database.read, id), { status: 'error', revision: revision + 1 });
   });
 
   test('a move of two at once is made by one', async ({ database }) => {
     const { id } = await makeVolume(database);
-    const moves = Array.from({ length: 5 }, () =>
-      database.write((tx) => moveVolumeStatus(tx, id, { from: ['available'], to: 'deleting' })),
-    );
+    const moves = Array.from({ length: 5 }, () => database.write((tx) => moveVolumeStatus(tx, id, 'delete')));
     assert.deepEqual((await Promise.all(moves)).filter(Boolean), [true]);
   });
 
@@ -70,7 +75,7 @@ proveStore('volumes', (test) => {
     const volume = await makeVolume(database, { attachStatus: 'attached' });
     const snapshot = await makeSnapshot(database, volume);
     const move = (ask: object) =>
-      database.write((tx) => moveVolumeStatus(tx, volume.id, { from: 'any', to: 'deleting', ...ask }));
+      database.write((tx) => moveVolumeStatus(tx, volume.id, 'delete', { force: true, ...ask }));
     assert.equal(await move({ withoutSnapshots: true }), false);
     assert.equal(await move({ attachStatusNot: 'attached' }), false);
     assert.equal(await move({ if: [{ is: 'equal', field: 'groupId', value: 'g' }] }), false);

@@ -11,7 +11,7 @@ import type { FailureData } from '../../src/engine/cursor.ts';
 import { failureOf } from '../../src/engine/failure.ts';
 import type { AnyFlow, TaskNode } from '../../src/engine/flow.ts';
 import { WAITING_LANE } from '../../src/engine/journal.ts';
-import { createVolume, readyStatus } from '../../src/flows/create-volume.ts';
+import { createVolume } from '../../src/flows/create-volume.ts';
 import { manageExistingSnapshot } from '../../src/flows/manage-existing-snapshot.ts';
 import { tellVolume } from '../../src/flows/tell.ts';
 import { uuid } from '../../src/lib/clock.ts';
@@ -175,15 +175,14 @@ describe('create_volume', () => {
       return database.write((tx) => runs(createVolume, 'extract_volume_spec', { volumeId: id, image: from }, { tx }));
     };
     const [snap, volume] = [{ snapshotId: snapshot.id }, { sourceVolumeId: source.id }];
-    const status = 'creating';
     const fromSnapshot = { id: snapshot.id, volumeId: source.id, sizeGiB: 1 };
     const fromVolume = { id: source.id, nameId: source.nameId, sizeGiB: 1 };
     assert.deepEqual(await specOf({ ...snap, ...volume }, image), {
-      volumeSpec: { status, type: 'snap', snapshot: fromSnapshot },
+      volumeSpec: { type: 'snap', snapshot: fromSnapshot },
     });
-    assert.deepEqual(await specOf(volume, image), { volumeSpec: { status, type: 'source_vol', source: fromVolume } });
-    assert.deepEqual(await specOf({}, image), { volumeSpec: { status, type: 'image', imageId: image.id } });
-    assert.deepEqual(await specOf({}, null), { volumeSpec: { status, type: 'raw' } });
+    assert.deepEqual(await specOf(volume, image), { volumeSpec: { type: 'source_vol', source: fromVolume } });
+    assert.deepEqual(await specOf({}, image), { volumeSpec: { type: 'image', imageId: image.id } });
+    assert.deepEqual(await specOf({}, null), { volumeSpec: { type: 'raw' } });
   });
 
   it('of two sources is refused', async (context) => {
@@ -337,7 +336,7 @@ describe('create_volume', () => {
   it('whose origin is gone does not guess whether it can be booted from', async (context) => {
     const { site, database } = await liveSite(context, quick);
     const { id } = await givenVolume(site);
-    const volumeSpec = { status: 'creating', type: 'source_vol', source: { id: uuid(), nameId: null, sizeGiB: 1 } };
+    const volumeSpec = { type: 'source_vol', source: { id: uuid(), nameId: null, sizeGiB: 1 } };
     await database.write(async (tx) => {
       await assert.rejects(
         runs(createVolume, 'handle_bootable_volume', { volumeId: id, volumeSpec, image: null }, { tx }),
@@ -354,16 +353,6 @@ describe('create_volume', () => {
     await database.write((tx) => tellVolume(tx, 'create.start', volume, 'req'));
     assert.deepEqual(await site.events(), ['volume.create.start']);
   });
-});
-
-describe('the status that says ready', () => {
-  for (const [from, ready] of [
-    ['creating', 'available'],
-    ['downloading', 'available'],
-    ['migration_target_creating', 'migration_target'],
-  ] as const) {
-    it(`is ${ready} for a volume that was made as ${from}`, () => assert.equal(readyStatus(from), ready));
-  }
 });
 
 /** Where a failure may be tried again, as the seeds list it. */

@@ -6,14 +6,11 @@ import { unmanageSnapshot } from '../../commands/unmanage-snapshot.ts';
 import { updateSnapshotStatus } from '../../commands/update-snapshot-status.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
-import { SNAPSHOT_STATUSES } from '../../model/status.ts';
+import { SNAPSHOT_STATUSES, TOLD_SNAPSHOT_STATUSES } from '../../model/status.ts';
 import { CLOSED, Maybe, readWord, Word } from '../body.ts';
 import { route } from '../route.ts';
 
 const action = { method: 'POST', path: '/snapshots/:id/action' } as const;
-
-/** Those that `updateSnapshotStatus` may grant. */
-const TOLD_STATUSES = ['creating', 'available', 'error', 'deleting', 'error_deleting'] as const;
 
 export const snapshotActions = [
   route({
@@ -48,7 +45,7 @@ export const snapshotActions = [
     status: 202,
     body: Type.Object(
       {
-        status: Type.Enum([...TOLD_STATUSES]),
+        status: Type.Enum([...TOLD_SNAPSHOT_STATUSES]),
         progress: Maybe(Type.String({ pattern: '^(100|[1-9]?[0-9])%$' })),
       },
       CLOSED,

@@ -8,18 +8,18 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../db/schema.ts';
-import { moveSnapshotStatus } from '../../db/snapshots.ts';
-import { moveVolumeStatus } from '../../db/volumes.ts';
+import { updateSnapshot } from '../../db/snapshots.ts';
+import { updateVolume } from '../../db/volumes.ts';
 import {
   isTransient,
   SNAPSHOT_STATUSES,
   SNAPSHOT_TRANSITIONS,
   type SnapshotStatus,
-  type Transition,
   VOLUME_STATUSES,
   VOLUME_TRANSITIONS,
   type VolumeStatus,
 } from '../../model/status.ts';
+import type { Transition } from '../../model/transition.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const transient: DoctorCheck = {
@@ -30,16 +30,14 @@ export const transient: DoctorCheck = {
       const to = failedAs(VOLUME_TRANSITIONS, status as VolumeStatus);
       return finding('volume', id, status, to, async (tx) => {
         if (!(await withoutFlow(tx.db, 'volume')).some((each) => each.id === id)) return false;
-        const unchanged = [{ is: 'equal', field: 'revision', value: revision }] as const;
-        return moveVolumeStatus(tx, id, { from: [status as VolumeStatus], to, if: unchanged });
+        return updateVolume(tx, id, { status: to }, revision);
       });
     }),
     ...(await withoutFlow(db.read, 'snapshot')).map(({ id, status, revision }): Finding => {
       const to = failedAs(SNAPSHOT_TRANSITIONS, status as SnapshotStatus);
       return finding('snapshot', id, status, to, async (tx) => {
         if (!(await withoutFlow(tx.db, 'snapshot')).some((each) => each.id === id)) return false;
-        const unchanged = [{ is: 'equal', field: 'revision', value: revision }] as const;
-        return moveSnapshotStatus(tx, id, { from: [status as SnapshotStatus], to, if: unchanged });
+        return updateSnapshot(tx, id, { status: to }, revision);
       });
     }),
   ],

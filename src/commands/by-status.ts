@@ -1,0 +1,39 @@
+/**
+ * Commands and the rules of statuses: asks whether an operation may begin, and refuses it in the words of the table
+ * (`model/status.ts`). Volume and snapshot are as their rows are under a lock.
+ */
+import { InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import {
+  type RefusingSnapshot,
+  type RefusingVolume,
+  SNAPSHOT_TRANSITIONS,
+  VOLUME_TRANSITIONS,
+} from '../model/status.ts';
+import { demand, leaves, type Transition } from '../model/transition.ts';
+import type { Volume } from '../model/volume.ts';
+
+/** `also`: it may begin in more statuses, since the condition for that is met. */
+export function refusedVolume(
+  { id, status, attachStatus }: Volume,
+  operation: RefusingVolume,
+  also = false,
+): InvalidVolume {
+  const rule: Transition<string> = VOLUME_TRANSITIONS[operation];
+  const is = rule.tellsAttachStatus ? `${status}, ${attachStatus}` : status;
+  return new InvalidVolume(`Volume ${id} ${demand(rule, also)}; it is ${is}.`);
+}
+
+/** Throws `InvalidVolume`. */
+export function checkVolumeStatus(volume: Volume, operation: RefusingVolume, also = false): void {
+  if (!leaves<string>(VOLUME_TRANSITIONS[operation], volume.status, also)) throw refusedVolume(volume, operation, also);
+}
+
+export function refusedSnapshot({ id, status }: Snapshot, operation: RefusingSnapshot): InvalidSnapshot {
+  return new InvalidSnapshot(`Snapshot ${id} ${demand(SNAPSHOT_TRANSITIONS[operation])}; it is ${status}.`);
+}
+
+/** Throws `InvalidSnapshot`. */
+export function checkSnapshotStatus(snapshot: Snapshot, operation: RefusingSnapshot): void {
+  if (!leaves<string>(SNAPSHOT_TRANSITIONS[operation], snapshot.status)) throw refusedSnapshot(snapshot, operation);
+}

@@ -1,0 +1,263 @@
+/**
+ * What each command does to a volume or a snapshot in each status, as it is seen from outside: what it is afterwards, or
+ * the words it is refused with. The table of `model/status.ts` is the rule; `test/golden/by-status.txt` is what was seen,
+ * so a rule that changes is seen to change.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { acceptTransfer } from '../../src/commands/accept-transfer.ts';
+import { attachVolume } from '../../src/commands/attach-volume.ts';
+import { beginDetaching, rollDetaching } from '../../src/commands/begin-detaching.ts';
+import { completeAttachment } from '../../src/commands/complete-attachment.ts';
+import { createAttachment } from '../../src/commands/create-attachment.ts';
+import { createSnapshot } from '../../src/commands/create-snapshot.ts';
+import { createTransfer } from '../../src/commands/create-transfer.ts';
+import { createVolume } from '../../src/commands/create-volume.ts';
+import { deleteAttachment } from '../../src/commands/delete-attachment.ts';
+import { deleteSnapshot } from '../../src/commands/delete-snapshot.ts';
+import { deleteTransfer } from '../../src/commands/delete-transfer.ts';
+import { deleteVolume } from '../../src/commands/delete-volume.ts';
+import type { Desk } from '../../src/commands/desk.ts';
+import { detachVolume, forceDetachVolume } from '../../src/commands/detach-volume.ts';
+import { extendVolume } from '../../src/commands/extend-volume.ts';
+import { initializeConnection } from '../../src/commands/initialize-connection.ts';
+import { manageSnapshot } from '../../src/commands/manage-snapshot.ts';
+import { setReadonly } from '../../src/commands/set-readonly.ts';
+import { unmanageSnapshot } from '../../src/commands/unmanage-snapshot.ts';
+import { unmanageVolume } from '../../src/commands/unmanage-volume.ts';
+import { updateAttachment } from '../../src/commands/update-attachment.ts';
+import { updateSnapshotStatus } from '../../src/commands/update-snapshot-status.ts';
+import { reserveVolume, unreserveVolume } from '../../src/commands/volume-reservation.ts';
+import { insertAttachment } from '../../src/db/attachments.ts';
+import type { Database } from '../../src/db/database.ts';
+import { findSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
+import { findVolume, updateVolume } from '../../src/db/volumes.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import type { NewAttachment } from '../../src/model/attachment.ts';
+import { PumiceError } from '../../src/model/errors.ts';
+import { SNAPSHOT_STATUSES, type SnapshotStatus, VOLUME_STATUSES, type VolumeStatus } from '../../src/model/status.ts';
+import type { NewVolume } from '../../src/model/volume.ts';
+import { makeSnapshot, makeVolume } from '../db/rows.ts';
+import { givenAttachment, givenVolume, HERE } from '../flows/given.ts';
+import { type LiveSite, liveSite } from '../flows/live-site.ts';
+import { manageSnapshotRequest, snapshotRequest, volumeRequest } from '../flows/requests.ts';
+import { caller, PROJECT } from '../flows/site.ts';
+import { assertGolden } from '../golden.ts';
+
+/** Nobody waits for the end of a flow, and no quota runs out. */
+const SET = [
+  'api.rpc_response_timeout=0',
+  ...['volumes', 'snapshots', 'gigabytes'].map((resource) => `quota.quota_${resource}=-1`),
+];
+
+interface Command {
+  readonly name: string;
+  /** What the row says beside its status. */
+  readonly given?: Partial<NewVolume>;
+  /** Made while the volume is available still; resolves with what the command needs of it. */
+  prepare?(desk: Desk, id: string): Promise<string>;
+  run(desk: Desk, id: string, prepared: string): Promise<unknown>;
+}
+
+const attachment =
+  (given: Partial<NewAttachment>) =>
+  async ({ db }: Pick<Desk, 'db'>, volumeId: string): Promise<string> => {
+    const base = { id: uuid(), projectId: PROJECT, volumeId, attachMode: 'rw', attachStatus: 'reserved' } as const;
+    return (await db.write((tx) => insertAttachment(tx, { ...base, ...given }))).id;
+  };
+const attached = { given: { attachStatus: 'attached' }, prepare: attachment({ attachStatus: 'attached' }) } as const;
+const SERVER = uuid();
+
+const attach = (desk: Desk, instanceId: string | null, volumeId: string) =>
+  createAttachment(desk, caller, { volumeId, instanceId, connector: null, mode: null, demand: () => {} });
+const claim = { instanceId: null, hostName: 'h', mountpoint: '/dev/vdb', mode: null };
+
+async function offer(desk: Desk, volumeId: string): Promise<string> {
+  const wish = { volumeId, name: null, noSnapshots: false, encryptedAllowed: false };
+  const { transfer, authKey } = await createTransfer(desk, caller, wish);
+  return `${transfer.id} ${authKey}`;
+}
+
+const plainly = { cascade: false, force: false };
+const MANY = { multiattach: true };
+
+const OF_VOLUMES: readonly Command[] = [
+  { name: 'delete', run: (desk, id) => deleteVolume(desk, caller, id, plainly) },
+  { name: 'delete by force', run: (desk, id) => deleteVolume(desk, caller, id, { cascade: false, force: true }) },
+  { name: 'delete, on no backend', given: { host: null }, run: (desk, id) => deleteVolume(desk, caller, id, plainly) },
+  { name: 'unmanage', run: (desk, id) => unmanageVolume(desk, caller, id) },
+  { name: 'extend', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: false }) },
+  { name: 'extend in use', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: true }) },
+  { name: 'take a snapshot', run: (desk, id) => createSnapshot(desk, caller, snapshotRequest(id)) },
+  {
+    name: 'take a snapshot by force',
+    run: (desk, id) => createSnapshot(desk, caller, snapshotRequest(id, { force: true })),
+  },
+  { name: 'manage a snapshot', run: (desk, id) => manageSnapshot(desk, caller, manageSnapshotRequest(id, 'file')) },
+  { name: 'clone', run: (desk, id) => createVolume(desk, caller, volumeRequest({ sourceVolumeId: id })) },
+  { name: 'set readonly', run: (desk, id) => setReadonly(desk, caller, id, true) },
+  { name: 'offer a transfer', run: offer },
+  {
+    name: 'accept a transfer',
+    prepare: offer,
+    run: (desk, _id, prepared) => {
+      const [transfer = '', key = ''] = prepared.split(' ');
+      return acceptTransfer(desk, caller, transfer, key);
+    },
+  },
+  {
+    name: 'delete a transfer',
+    prepare: offer,
+    run: (desk, _id, prepared) => deleteTransfer(desk, caller, prepared.split(' ')[0] ?? ''),
+  },
+  { name: 'reserve', run: (desk, id) => reserveVolume(desk, caller, id) },
+  { name: 'reserve, multiattach', given: MANY, run: (desk, id) => reserveVolume(desk, caller, id) },
+  { name: 'unreserve', run: (desk, id) => unreserveVolume(desk, caller, id) },
+  { name: 'unreserve, attached', ...attached, run: (desk, id) => unreserveVolume(desk, caller, id) },
+  { name: 'attach', run: (desk, id) => attachVolume(desk, caller, id, claim) },
+  { name: 'attach, multiattach', given: MANY, run: (desk, id) => attachVolume(desk, caller, id, claim) },
+  { name: 'begin to detach', ...attached, run: (desk, id) => beginDetaching(desk, caller, id) },
+  { name: 'begin to detach, not attached', run: (desk, id) => beginDetaching(desk, caller, id) },
+  { name: 'roll detaching back', ...attached, run: (desk, id) => rollDetaching(desk, caller, id) },
+  { name: 'detach', ...attached, run: (desk, id) => detachVolume(desk, caller, id, null) },
+  {
+    name: 'detach by force',
+    ...attached,
+    run: (desk, id) => forceDetachVolume(desk, caller, id, { attachmentId: null, connector: null }),
+  },
+  { name: 'connect', run: (desk, id) => initializeConnection(desk, caller, id, HERE) },
+  { name: 'create an attachment', run: (desk, id) => attach(desk, SERVER, id) },
+  { name: 'create an attachment, multiattach', given: MANY, run: (desk, id) => attach(desk, SERVER, id) },
+  {
+    name: 'create an attachment of the same server',
+    prepare: attachment({ instanceId: SERVER }),
+    run: (desk, id) => attach(desk, SERVER, id),
+  },
+  {
+    name: 'update an attachment',
+    prepare: attachment({}),
+    run: (desk, _id, prepared) => updateAttachment(desk, caller, prepared, { connector: HERE, mode: null }),
+  },
+  {
+    name: 'complete an attachment',
+    prepare: attachment({ attachStatus: 'attaching' }),
+    run: (desk, _id, prepared) => completeAttachment(desk, caller, prepared),
+  },
+  {
+    name: 'delete an attachment',
+    prepare: attachment({}),
+    run: (desk, _id, prepared) => deleteAttachment(desk, caller, prepared),
+  },
+];
+
+/** Of a snapshot; `prepared` is its volume. */
+const told = (status: SnapshotStatus): Command => ({
+  name: `say that it is ${status}`,
+  run: (desk, id) => updateSnapshotStatus(desk, caller, id, status, null),
+});
+
+const OF_SNAPSHOTS: readonly Command[] = [
+  { name: 'delete', run: (desk, id) => deleteSnapshot(desk, caller, id, { force: false }) },
+  { name: 'delete by force', run: (desk, id) => deleteSnapshot(desk, caller, id, { force: true }) },
+  {
+    name: 'delete with its volume',
+    run: (desk, _id, volume) => deleteVolume(desk, caller, volume, { cascade: true, force: false }),
+  },
+  {
+    name: 'delete with its volume by force',
+    run: (desk, _id, volume) => deleteVolume(desk, caller, volume, { cascade: true, force: true }),
+  },
+  { name: 'unmanage', run: (desk, id) => unmanageSnapshot(desk, caller, id) },
+  { name: 'make a volume', run: (desk, id) => createVolume(desk, caller, volumeRequest({ snapshotId: id })) },
+  { name: 'offer with its volume', run: (desk, _id, volume) => offer(desk, volume) },
+  ...(['creating', 'available', 'error', 'deleting', 'error_deleting'] as const).map(told),
+];
+
+/** Asks, and says what the resource is then, or why it was refused. */
+async function outcome(ask: () => Promise<unknown>, ids: readonly string[], status: () => Promise<string>) {
+  try {
+    await ask();
+  } catch (error) {
+    if (!(error instanceof PumiceError)) throw error;
+    if (error.name !== 'AnswerTookTooLong') {
+      const named = ids.reduce((text, id) => (id === '' ? text : text.replaceAll(id, 'ID')), error.message);
+      return `${error.status} ${named}`;
+    }
+  }
+  return status();
+}
+
+const statusOf = {
+  volume: async (db: Database, id: string) => (await findVolume(db.read, id))?.status ?? 'gone',
+  snapshot: async (db: Database, id: string) => (await findSnapshot(db.read, id))?.status ?? 'gone',
+};
+
+async function onVolume({ desk, database }: LiveSite, command: Command, status: VolumeStatus): Promise<string> {
+  const { id } = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha', ...command.given });
+  const prepared = (await command.prepare?.(desk, id)) ?? '';
+  await database.write((tx) => updateVolume(tx, id, { status }));
+  return outcome(
+    () => command.run(desk, id, prepared),
+    [id, prepared],
+    () => statusOf.volume(database, id),
+  );
+}
+
+async function onSnapshot({ desk, database }: LiveSite, command: Command, status: SnapshotStatus): Promise<string> {
+  const volume = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+  const { id } = await makeSnapshot(database, volume);
+  await database.write((tx) => updateSnapshot(tx, id, { status }));
+  return outcome(
+    () => command.run(desk, id, volume.id),
+    [id, volume.id],
+    () => statusOf.snapshot(database, id),
+  );
+}
+
+/** One line for each thing that happens: what it became, from which statuses; then what was said of the others. */
+async function seen<Status extends string>(
+  name: string,
+  statuses: readonly Status[],
+  happens: (status: Status) => Promise<string>,
+): Promise<string> {
+  const lines = new Map<string, string[]>();
+  for (const status of statuses) {
+    const what = await happens(status);
+    const refused = what.replaceAll(new RegExp(`is ${status}\\b`, 'g'), 'is STATUS');
+    const line = / /.test(what) ? refused : `→ ${what === status ? 'the same' : what}`;
+    lines.set(line, [...(lines.get(line) ?? []), status]);
+  }
+  const shown = [...lines].map(([line, from]) =>
+    line.startsWith('→') ? `  ${from.join(', ')} ${line}\n` : `  any of ${from.length} others: ${line}\n`,
+  );
+  return `${name}\n${shown.join('')}`;
+}
+
+describe('a command, by the status of what it is about,', () => {
+  it('does what is written, or refuses it in the words that clients know', async (context) => {
+    const live = await liveSite(context, { running: false, set: SET });
+    const parts: string[] = ['VOLUMES\n'];
+    for (const command of OF_VOLUMES)
+      parts.push(await seen(command.name, VOLUME_STATUSES, (status) => onVolume(live, command, status)));
+    parts.push('SNAPSHOTS\n');
+    for (const command of OF_SNAPSHOTS)
+      parts.push(await seen(command.name, SNAPSHOT_STATUSES, (status) => onSnapshot(live, command, status)));
+    assertGolden('by-status.txt', parts.join('\n'));
+  });
+
+  it('says of a volume that it is being attached when it is reachable, unless it is being detached', async (context) => {
+    const live = await liveSite(context, { set: ['api.rpc_response_timeout=60'] });
+    for (const [status, then] of [
+      ['available', 'attaching'],
+      ['reserved', 'attaching'],
+      ['attaching', 'attaching'],
+      ['in-use', 'attaching'],
+      ['detaching', 'detaching'],
+    ] as const) {
+      const volume = await givenVolume(live.site, { status });
+      const { id } = await givenAttachment(live.site, volume);
+      await updateAttachment(live.desk, caller, id, { connector: HERE, mode: null });
+      assert.equal(await statusOf.volume(live.database, volume.id), then, status);
+    }
+  });
+});
