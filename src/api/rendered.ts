@@ -10,41 +10,22 @@
  * What is kept is bounded by size. When there is too much, the texts that were not used since the last look go (the
  * "clock" of operating systems): using one costs a flag, not a place in a queue.
  */
-import type { Kysely } from 'kysely';
 import type { Database } from '../db/database.ts';
-import type { Tables } from '../db/schema.ts';
 import { readViewNames } from '../db/view-names.ts';
-import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
 import { KnownNames, type NameLookup } from './names.ts';
-import { type Attributes, attributesKey } from './policy/attributes.ts';
+import { attributesKey } from './policy/attributes.ts';
+import type { View, Viewer } from './view.ts';
 
 interface Row {
   readonly id: string;
   readonly revision: number;
 }
 
-/** What a view may know beside its row. */
-export interface Viewer {
-  readonly version: Microversion;
-  readonly isAdmin: boolean;
-  readonly attributes: Attributes;
-  readonly links: Links;
-  readonly names: NameLookup;
-}
-
-export interface View<R extends Row> {
-  /** Unlike that of any other view. */
-  readonly name: string;
-  /** The versions at which it changes, in order. */
-  readonly changesAt: readonly Microversion[];
-  /** Pure: the same row and viewer, the same object. */
-  show(row: R, viewer: Viewer): object;
-  load(db: Kysely<Tables>, ids: readonly string[]): Promise<readonly R[]>;
-}
-
 /** Who asks, as far as views care. */
-export type ViewOptions = Omit<Viewer, 'names'>;
+export interface ViewOptions extends Omit<Viewer, 'names'> {
+  readonly version: Microversion;
+}
 
 interface Kept {
   readonly revision: number;
@@ -103,7 +84,7 @@ export class Rendered {
     const shape = this.#shapeOf(view, asking, names);
     const fresh = new Map<string, Buffer>();
     for (const row of rows) {
-      const text = jsonOf(view.show(row, { ...asking, names }));
+      const text = bytesOf(view.text(row, { ...asking, names }, asking.version));
       fresh.set(row.id, text);
       this.#keep(`${shape}/${row.id}`, row.revision, text);
     }
@@ -112,12 +93,11 @@ export class Rendered {
 
   /** A number for each shape: short keys, and a client that asks under a thousand host names fills nothing for ever. */
   #shapeOf(
-    view: Pick<View<Row>, 'name' | 'changesAt'>,
+    view: Pick<View<Row>, 'name' | 'band'>,
     { version, isAdmin, attributes, links }: ViewOptions,
     { generation }: NameLookup,
   ): number {
-    const band = view.changesAt.findLastIndex((since) => since <= version);
-    const text = `${view.name} ${band} ${isAdmin} ${attributesKey(attributes)} ${generation} ${links.prefix}`;
+    const text = `${view.name} ${view.band(version)} ${isAdmin} ${attributesKey(attributes)} ${generation} ${links.prefix}`;
     const known = this.#shapes.get(text);
     if (known !== undefined) return known;
     if (this.#shapes.size >= 10_000) this.#shapes = new Map();
@@ -160,8 +140,7 @@ export class Rendered {
 }
 
 /** In memory of its own: a small Buffer is cut from a larger one, which the last of its neighbours would keep. */
-function jsonOf(value: object): Buffer {
-  const text = JSON.stringify(value);
+function bytesOf(text: string): Buffer {
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
   return bytes;

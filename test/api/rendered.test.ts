@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { callerOf } from '../../src/api/caller.ts';
+import { OLDEST } from '../../src/api/microversion.ts';
 import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
-import { Rendered, type View } from '../../src/api/rendered.ts';
+import { Rendered } from '../../src/api/rendered.ts';
 import { type AnswerKey, ResponseCache } from '../../src/api/response-cache.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { volumes as volumeRoutes } from '../../src/api/v3/volumes.ts';
+import { View } from '../../src/api/view.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
 import { deleteSnapshotRow } from '../../src/db/snapshots.ts';
 import { insertVolumeType, updateVolumeType } from '../../src/db/volume-types.ts';
@@ -145,7 +147,7 @@ describe('what is kept', () => {
     const [kept, gone] = [await world.volume({ name: 'kept' }), await world.volume({ name: 'gone' })];
     await world.service.db.write((tx) => deleteVolumeRow(tx, gone.id));
     const rendered = new Rendered(world.service.db);
-    const texts = await rendered.texts(nameView, asking, [gone, kept]);
+    const texts = await rendered.texts(nameView(), asking, [gone, kept]);
     assert.deepEqual(texts.map(String), ['{"name":"kept"}']);
   });
 
@@ -176,7 +178,8 @@ describe('what is kept', () => {
   });
 });
 
-const nameView: View<Volume> = { name: 'test', changesAt: [], load: findVolumes, show: ({ name }) => ({ name }) };
+const nameView = (load: View<Volume>['load'] = findVolumes) =>
+  new View<Volume>('test', load, [[OLDEST, 'name', ({ name }) => name]]);
 
 /** The view, and how many rows were loaded for it. */
 function counted() {
@@ -185,7 +188,7 @@ function counted() {
     count += ids.length;
     return findVolumes(db, ids);
   };
-  return { view: { ...nameView, load }, loads: () => count };
+  return { view: nameView(load), loads: () => count };
 }
 
 const someone: AnswerKey = {

@@ -7,8 +7,9 @@ import { fromNow } from '../../lib/clock.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { CLOSED, NotBlank255 } from '../body.ts';
-import { BACKEND_STATE, CLUSTERS, type Microversion } from '../microversion.ts';
+import { BACKEND_STATE, CLUSTERS, OLDEST } from '../microversion.ts';
 import { route } from '../route.ts';
+import { Fields, only } from '../view.ts';
 
 const Name = Type.String({ minLength: 1, maxLength: 255 });
 /** A binary is also called a service. */
@@ -29,7 +30,7 @@ export const services = [
       return {
         services: found
           .filter((service) => host === undefined || isOf(host, service))
-          .map((service) => view(service, alive, version)),
+          .map((service) => view.show(service, { alive }, version)),
       };
     },
   }),
@@ -99,21 +100,20 @@ const changed = ({ host, binary }: ServiceName, disabled: boolean): object => ({
 const isOf = (host: string, service: Service): boolean =>
   service.host === host || (!host.includes('@') && service.host.startsWith(`${host}@`));
 
-function view(service: Service, alive: string, version: Microversion): object {
-  return {
-    binary: service.binary,
-    host: service.host,
-    zone: service.availabilityZone,
-    status: service.disabled || service.frozen ? 'disabled' : 'enabled',
-    state: service.updatedAt > alive ? 'up' : 'down',
-    updated_at: service.updatedAt,
-    disabled_reason: service.disabledReason ?? (service.frozen ? 'frozen' : null),
-    ...(version >= CLUSTERS && { cluster: null }),
-    ...(service.binary === VOLUME_BINARY && {
-      replication_status: 'disabled',
-      active_backend_id: null,
-      frozen: service.frozen,
-      ...(version >= BACKEND_STATE && { backend_state: service.failure === null ? 'up' : 'down' }),
-    }),
-  };
-}
+/** Who was heard of since `alive` is up. */
+const view = new Fields<Service, { readonly alive: string }>([
+  [OLDEST, 'binary', ({ binary }) => binary],
+  [OLDEST, 'host', ({ host }) => host],
+  [OLDEST, 'zone', ({ availabilityZone }) => availabilityZone],
+  [OLDEST, 'status', ({ disabled, frozen }) => (disabled || frozen ? 'disabled' : 'enabled')],
+  [OLDEST, 'state', ({ updatedAt }, { alive }) => (updatedAt > alive ? 'up' : 'down')],
+  [OLDEST, 'updated_at', ({ updatedAt }) => updatedAt],
+  [OLDEST, 'disabled_reason', ({ disabledReason, frozen }) => disabledReason ?? (frozen ? 'frozen' : null)],
+  [CLUSTERS, 'cluster', () => null],
+  [OLDEST, 'replication_status', (service) => only(isVolumes(service), 'disabled')],
+  [OLDEST, 'active_backend_id', (service) => only(isVolumes(service), null)],
+  [OLDEST, 'frozen', (service) => only(isVolumes(service), service.frozen)],
+  [BACKEND_STATE, 'backend_state', (service) => only(isVolumes(service), service.failure === null ? 'up' : 'down')],
+]);
+
+const isVolumes = ({ binary }: Service): boolean => binary === VOLUME_BINARY;

@@ -9,8 +9,8 @@ import { findViewKey } from '../../db/view-keys.ts';
 import { listOf, oneOf } from '../answer.ts';
 import { type FilteredResource, type FilterTable, filtersOf } from '../filters.ts';
 import { nextLinks, pageOf, projectShown, wantsCount } from '../page.ts';
-import type { View } from '../rendered.ts';
 import type { ApiCall } from '../route.ts';
+import type { Fields, View, Viewer } from '../view.ts';
 
 interface Row {
   readonly id: string;
@@ -41,10 +41,10 @@ export function wanted<R extends Row, F extends string>(
 }
 
 /** `path` is that of the route, for the link to the next page. */
-export async function showPage<R extends Row, F extends string>(
+export async function showPage<R extends Row, F extends string, Viewed extends R>(
   call: ApiCall,
   kind: ListedKind<R, F | 'projectId'>,
-  view: View<R>,
+  view: View<Viewed>,
   path: string,
 ): Promise<Buffer> {
   const { db } = call.desk;
@@ -59,10 +59,10 @@ export async function showPage<R extends Row, F extends string>(
   return listOf(key, texts, links, counted ? await kind.count(db.read, filters) : undefined);
 }
 
-export async function showOne<R extends Row>(
+export async function showOne<R extends Row, Viewed extends R>(
   call: ApiCall,
   kind: Pick<ListedKind<R>, 'resource' | 'notFound'>,
-  view: View<R>,
+  view: View<Viewed>,
   id: string,
 ): Promise<Buffer> {
   const { caller, desk, rendered } = call;
@@ -82,10 +82,6 @@ export const asking = ({ version, caller, attributes, links }: ApiCall) => ({
 });
 
 /** A row at hand, in a view that is not kept. */
-export async function shown<R>(
-  call: ApiCall,
-  row: R,
-  view: (row: R, viewer: Parameters<View<Row>['show']>[1]) => object,
-): Promise<object> {
-  return view(row, { ...asking(call), names: await call.rendered.names() });
+export async function shown<R>(call: ApiCall, row: R, view: Fields<R, Viewer>): Promise<object> {
+  return view.show(row, { ...asking(call), names: await call.rendered.names() }, call.version);
 }

@@ -1,53 +1,45 @@
 /** A snapshot as clients see it, version by version. */
 import { findSnapshots } from '../../db/snapshots.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { CONSUMES_QUOTA, GROUP_SNAPSHOTS, SNAPSHOT_USER } from '../microversion.ts';
-import type { View, Viewer } from '../rendered.ts';
+import { CONSUMES_QUOTA, GROUP_SNAPSHOTS, OLDEST, SNAPSHOT_USER } from '../microversion.ts';
+import { type Field, Fields, only, View, type Viewer } from '../view.ts';
 
-const changesAt = [GROUP_SNAPSHOTS, SNAPSHOT_USER, CONSUMES_QUOTA];
+const SUMMARY: readonly Field<Snapshot, Viewer>[] = [
+  [OLDEST, 'id', ({ id }) => id],
+  [OLDEST, 'created_at', ({ createdAt }) => createdAt],
+  [OLDEST, 'updated_at', ({ updatedAt }) => updatedAt],
+  [OLDEST, 'name', ({ name }) => name],
+  [OLDEST, 'description', ({ description }) => description],
+  [OLDEST, 'volume_id', ({ volumeId }) => volumeId],
+  [OLDEST, 'status', ({ status }) => status],
+  [OLDEST, 'size', ({ volumeSizeGiB }) => volumeSizeGiB],
+  [OLDEST, 'metadata', ({ metadata }) => metadata],
+];
+
+const ANSWER: readonly Field<Snapshot, Viewer>[] = [
+  ...SUMMARY,
+  [GROUP_SNAPSHOTS, 'group_snapshot_id', ({ groupSnapshotId }) => groupSnapshotId],
+  [SNAPSHOT_USER, 'user_id', ({ userId }) => userId],
+  [CONSUMES_QUOTA, 'consumes_quota', ({ usesQuota }) => usesQuota],
+];
 
 /** `GET snapshots/{id}`, `GET snapshots/detail`. */
-export const snapshotDetail: View<Snapshot> = {
-  name: 'snapshot-detail',
-  changesAt,
-  load: findSnapshots,
-  show: (snapshot, viewer) => ({
-    ...snapshotAnswer(snapshot, viewer),
-    ...(viewer.attributes.snapshot && {
-      'os-extended-snapshot-attributes:progress': snapshot.progress,
-      'os-extended-snapshot-attributes:project_id': snapshot.projectId,
-    }),
-  }),
-};
+export const snapshotDetail = new View<Snapshot>('snapshot-detail', findSnapshots, [
+  ...ANSWER,
+  [
+    OLDEST,
+    'os-extended-snapshot-attributes:progress',
+    ({ progress }, { attributes }) => only(attributes.snapshot, progress),
+  ],
+  [
+    OLDEST,
+    'os-extended-snapshot-attributes:project_id',
+    ({ projectId }, { attributes }) => only(attributes.snapshot, projectId),
+  ],
+]);
 
 /** `GET snapshots`. */
-export const snapshotSummary: View<Snapshot> = {
-  name: 'snapshot-summary',
-  changesAt: [],
-  load: findSnapshots,
-  show: summaryFields,
-};
+export const snapshotSummary = new View<Snapshot>('snapshot-summary', findSnapshots, SUMMARY);
 
 /** The answer to a create or an update: without what the extension adds. */
-export function snapshotAnswer(snapshot: Snapshot, { version }: Viewer): object {
-  return {
-    ...summaryFields(snapshot),
-    ...(version >= GROUP_SNAPSHOTS && { group_snapshot_id: snapshot.groupSnapshotId }),
-    ...(version >= SNAPSHOT_USER && { user_id: snapshot.userId }),
-    ...(version >= CONSUMES_QUOTA && { consumes_quota: snapshot.usesQuota }),
-  };
-}
-
-function summaryFields(snapshot: Snapshot): object {
-  return {
-    id: snapshot.id,
-    created_at: snapshot.createdAt,
-    updated_at: snapshot.updatedAt,
-    name: snapshot.name,
-    description: snapshot.description,
-    volume_id: snapshot.volumeId,
-    status: snapshot.status,
-    size: snapshot.volumeSizeGiB,
-    metadata: snapshot.metadata,
-  };
-}
+export const snapshotAnswer = new Fields<Snapshot, Viewer>(ANSWER);

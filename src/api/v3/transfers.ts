@@ -14,7 +14,6 @@ import { type FilterTable, filtersOf } from '../filters.ts';
 import type { Links } from '../links.ts';
 import {
   ENCRYPTED_TRANSFERS,
-  type Microversion,
   OLDEST,
   PAGED_TRANSFERS,
   TRANSFER_HISTORY,
@@ -23,6 +22,7 @@ import {
 import { nextLinks, type PageQuery, pageOf, projectShown } from '../page.ts';
 import { readBoolean } from '../query.ts';
 import { type ApiCall, route } from '../route.ts';
+import { type Field, Fields } from '../view.ts';
 
 const OLD_PATH = '/os-volume-transfer';
 const PATH = '/volume-transfers';
@@ -57,6 +57,29 @@ const SORT_KEYS: Readonly<Record<string, TransferField>> = {
   source_project_id: 'projectId',
   created_at: 'createdAt',
 };
+
+interface Viewer {
+  readonly path: Path;
+  readonly links: Links;
+}
+
+const SUMMARY: readonly Field<Transfer, Viewer>[] = [
+  [OLDEST, 'id', ({ id }) => id],
+  [OLDEST, 'volume_id', ({ volumeId }) => volumeId],
+  [OLDEST, 'name', ({ name }) => name],
+  [OLDEST, 'links', linksTo],
+];
+const summary = new Fields(SUMMARY);
+
+/** A transfer that was accepted is gone, so none that is shown was. */
+const detail = new Fields<Transfer, Viewer>([
+  ...SUMMARY,
+  [OLDEST, 'created_at', ({ createdAt }) => createdAt],
+  [TRANSFERS_WITH_SNAPSHOTS, 'no_snapshots', ({ noSnapshots }) => noSnapshots],
+  [TRANSFER_HISTORY, 'source_project_id', ({ projectId }) => projectId],
+  [TRANSFER_HISTORY, 'destination_project_id', () => null],
+  [TRANSFER_HISTORY, 'accepted', () => false],
+]);
 
 export const transfers = [...transfersAt(OLD_PATH, OldCreateBody), ...transfersAt(PATH, CreateBody)];
 
@@ -99,7 +122,7 @@ function transfersAt<S extends TSchema>(path: Path, createBody: S) {
           noSnapshots: readBoolean(request.no_snapshots ?? false, 'no_snapshots'),
           encryptedAllowed: version >= ENCRYPTED_TRANSFERS,
         });
-        return { transfer: { ...detail(transfer, path, links, version), auth_key: authKey } };
+        return { transfer: { ...detail.show(transfer, { path, links }, version), auth_key: authKey } };
       },
     }),
 
@@ -109,7 +132,7 @@ function transfersAt<S extends TSchema>(path: Path, createBody: S) {
       since,
       policy: 'volume:get_transfer',
       async handle({ desk, caller, version, params, links }) {
-        return { transfer: detail(await transferFor(desk.db.read, caller, params.id), path, links, version) };
+        return { transfer: detail.show(await transferFor(desk.db.read, caller, params.id), { path, links }, version) };
       },
     }),
 
@@ -132,17 +155,15 @@ function transfersAt<S extends TSchema>(path: Path, createBody: S) {
       policy: 'volume:accept_transfer',
       status: 202,
       body: AcceptBody,
-      async handle({ desk, caller, params, body, links }) {
+      async handle({ desk, caller, version, params, body, links }) {
         const transfer = await acceptTransfer(desk, caller, params.id, body.accept.auth_key);
-        return { transfer: summary(transfer, path, links) };
+        return { transfer: summary.show(transfer, { path, links }, version) };
       },
     }),
   ];
 }
 
-type View = (transfer: Transfer, path: Path, links: Links, version: Microversion) => object;
-
-async function list(call: ApiCall, path: Path, pagePath: string, view: View): Promise<object> {
+async function list(call: ApiCall, path: Path, pagePath: string, view: Fields<Transfer, Viewer>): Promise<object> {
   const { desk, links, version } = call;
   const paged = path === PATH && version >= PAGED_TRANSFERS;
   const page: PageQuery<TransferField> = paged ? pageOf(call, SORT_KEYS) : { limit: desk.config.api.osapi_max_limit };
@@ -151,7 +172,7 @@ async function list(call: ApiCall, path: Path, pagePath: string, view: View): Pr
     filters === undefined || page.limit === 0 ? [] : await listTransfers(desk.db.read, { ...page, filters });
   const next = paged ? nextLinks(call, pagePath, page, { length: found.length, last: found.at(-1)?.id }) : [];
   return {
-    transfers: found.map((transfer) => view(transfer, path, links, version)),
+    transfers: found.map((transfer) => view.show(transfer, { path, links }, version)),
     ...(next.length > 0 && { transfers_links: next }),
   };
 }
@@ -163,28 +184,9 @@ function wanted(call: ApiCall, paged: boolean): readonly ListFilter<TransferFiel
   return [...filters, { is: 'equal', field: 'projectId', value: projectId }];
 }
 
-function summary({ id, volumeId, name }: Transfer, path: Path, { prefix, bookmark }: Links): object {
-  return {
-    id,
-    volume_id: volumeId,
-    name,
-    links: [
-      { rel: 'self', href: `${prefix}${path}/${id}` },
-      { rel: 'bookmark', href: `${bookmark}${path}/${id}` },
-    ],
-  };
-}
-
-/** A transfer that was accepted is gone, so none that is shown was. */
-function detail(transfer: Transfer, path: Path, links: Links, version: Microversion): object {
-  return {
-    ...summary(transfer, path, links),
-    created_at: transfer.createdAt,
-    ...(version >= TRANSFERS_WITH_SNAPSHOTS && { no_snapshots: transfer.noSnapshots }),
-    ...(version >= TRANSFER_HISTORY && {
-      source_project_id: transfer.projectId,
-      destination_project_id: null,
-      accepted: false,
-    }),
-  };
+function linksTo({ id }: Transfer, { path, links: { prefix, bookmark } }: Viewer): object {
+  return [
+    { rel: 'self', href: `${prefix}${path}/${id}` },
+    { rel: 'bookmark', href: `${bookmark}${path}/${id}` },
+  ];
 }

@@ -13,11 +13,12 @@ import {
   CONSUMES_QUOTA,
   ENCRYPTION_KEY_ID,
   GROUPS,
+  OLDEST,
   PROVIDER_ID,
   SHARED_TARGETS,
   VOLUME_TYPE_ID,
 } from '../microversion.ts';
-import type { View, Viewer } from '../rendered.ts';
+import { type Field, Fields, only, View, type Viewer } from '../view.ts';
 
 /** Statuses with a plainer name outside. */
 const SHOWN: { readonly [status in VolumeStatus]?: VolumeStatus } = {
@@ -43,57 +44,76 @@ const SHOWN_ADMIN_METADATA = ['readonly', 'attached_mode'] as const;
 
 export const isShownAdminMetadata = (key: string): boolean => SHOWN_ADMIN_METADATA.some((shown) => shown === key);
 
-const changesAt = [
-  GROUPS,
-  PROVIDER_ID,
-  SHARED_TARGETS,
-  CLUSTER_NAME,
-  VOLUME_TYPE_ID,
-  ENCRYPTION_KEY_ID,
-  CONSUMES_QUOTA,
-];
-
 /** A volume with its attachments; each change of one of them raises the volume's revision. */
 interface WithAttachments extends Volume {
   readonly attachments: readonly Attachment[];
 }
 
+const ANSWER: readonly Field<Volume, Viewer>[] = [
+  [OLDEST, 'id', ({ id }) => id],
+  [OLDEST, 'status', ({ status }) => shownStatus(status)],
+  [OLDEST, 'size', ({ sizeGiB }) => sizeGiB],
+  [OLDEST, 'availability_zone', ({ availabilityZone }) => availabilityZone],
+  [OLDEST, 'created_at', ({ createdAt }) => createdAt],
+  [OLDEST, 'updated_at', ({ updatedAt }) => updatedAt],
+  [OLDEST, 'name', ({ name }) => name],
+  [OLDEST, 'description', ({ description }) => description],
+  [OLDEST, 'volume_type', ({ volumeTypeId }, { names }) => names.typeName(volumeTypeId) ?? null],
+  [OLDEST, 'snapshot_id', ({ snapshotId }) => snapshotId],
+  [OLDEST, 'source_volid', ({ sourceVolumeId }) => sourceVolumeId],
+  [OLDEST, 'metadata', ({ metadata }) => metadata],
+  [OLDEST, 'links', ({ id }, viewer) => linksTo(id, viewer)],
+  [OLDEST, 'user_id', ({ userId }) => userId],
+  [OLDEST, 'bootable', ({ bootable }) => String(bootable)],
+  [OLDEST, 'encrypted', ({ encryptionKeyId }) => encryptionKeyId !== null],
+  [OLDEST, 'replication_status', ({ replicationStatus }) => replicationStatus],
+  [OLDEST, 'consistencygroup_id', () => null],
+  [OLDEST, 'multiattach', ({ multiattach }) => multiattach],
+  [OLDEST, 'attachments', () => []],
+  [OLDEST, 'migration_status', ({ migrationStatus }, { isAdmin }) => only(isAdmin, migrationStatus)],
+  [GROUPS, 'group_id', ({ groupId }) => groupId],
+  [PROVIDER_ID, 'provider_id', ({ providerId }, { isAdmin }) => only(isAdmin, providerId)],
+  [SHARED_TARGETS, 'service_uuid', serviceId],
+  // Every connection to a volume is its own, so nobody need lock a host to attach or detach one.
+  [SHARED_TARGETS, 'shared_targets', () => false],
+  [CLUSTER_NAME, 'cluster_name', (_, { isAdmin }) => only(isAdmin, null)],
+  [VOLUME_TYPE_ID, 'volume_type_id', ({ volumeTypeId }) => volumeTypeId],
+  [ENCRYPTION_KEY_ID, 'encryption_key_id', ({ encryptionKeyId }) => encryptionKeyId ?? undefined],
+  [CONSUMES_QUOTA, 'consumes_quota', ({ usesQuota }) => usesQuota],
+];
+
 /** `GET volumes/{id}`, `GET volumes/detail`. */
-export const volumeDetail: View<WithAttachments> = {
-  name: 'volume-detail',
-  changesAt,
-  load: withAttachments,
-  show: (volume, viewer) => ({
-    ...answerFields(volume, viewer),
-    attachments: volume.attachments.map((each) => attachmentShown(each, viewer)),
-    metadata: metadataShown(volume),
-    ...(viewer.attributes.tenant && { 'os-vol-tenant-attr:tenant_id': volume.projectId }),
-    ...(viewer.attributes.host && { 'os-vol-host-attr:host': volume.host }),
-    ...(viewer.attributes.migration && {
-      'os-vol-mig-status-attr:migstat': volume.migrationStatus,
-      'os-vol-mig-status-attr:name_id': volume.nameId,
-    }),
-    ...(viewer.attributes.imageMetadata &&
-      volume.imageMetadata !== null && { volume_image_metadata: volume.imageMetadata }),
-  }),
-};
+export const volumeDetail = new View<WithAttachments>('volume-detail', withAttachments, [
+  ...ANSWER,
+  [OLDEST, 'attachments', ({ attachments }, viewer) => attachments.map((each) => attachmentShown(each, viewer))],
+  [OLDEST, 'metadata', metadataShown],
+  [OLDEST, 'os-vol-tenant-attr:tenant_id', (volume, { attributes }) => only(attributes.tenant, volume.projectId)],
+  [OLDEST, 'os-vol-host-attr:host', ({ host }, { attributes }) => only(attributes.host, host)],
+  [
+    OLDEST,
+    'os-vol-mig-status-attr:migstat',
+    (volume, { attributes }) => only(attributes.migration, volume.migrationStatus),
+  ],
+  [OLDEST, 'os-vol-mig-status-attr:name_id', ({ nameId }, { attributes }) => only(attributes.migration, nameId)],
+  [
+    OLDEST,
+    'volume_image_metadata',
+    ({ imageMetadata }, { attributes }) => only(attributes.imageMetadata, imageMetadata ?? undefined),
+  ],
+]);
 
 /** The answer to a create: without what the extensions add. */
-export const volumeCreated = (volume: Volume, viewer: Viewer): object => answerFields(volume, viewer);
+export const volumeCreated = new Fields<Volume, Viewer>(ANSWER);
 
 /** The answer to an update. */
-export const volumeUpdated = (volume: Volume, viewer: Viewer): object => ({
-  ...answerFields(volume, viewer),
-  metadata: metadataShown(volume),
-});
+export const volumeUpdated = new Fields<Volume, Viewer>([...ANSWER, [OLDEST, 'metadata', metadataShown]]);
 
 /** `GET volumes`. */
-export const volumeSummary: View<Volume> = {
-  name: 'volume-summary',
-  changesAt: [],
-  load: findVolumes,
-  show: ({ id, name }, viewer) => ({ id, name, links: linksTo(id, viewer) }),
-};
+export const volumeSummary = new View<Volume>('volume-summary', findVolumes, [
+  [OLDEST, 'id', ({ id }) => id],
+  [OLDEST, 'name', ({ name }) => name],
+  [OLDEST, 'links', ({ id }, viewer) => linksTo(id, viewer)],
+]);
 
 /** Only of those that are attached is anything asked. */
 async function withAttachments(db: Kysely<Tables>, ids: readonly string[]): Promise<WithAttachments[]> {
@@ -114,45 +134,6 @@ function attachmentShown(attachment: Attachment, { isAdmin }: Viewer): object {
     host_name: isAdmin ? attachment.attachedHost : null,
     device: attachment.mountpoint,
     attached_at: attachment.attachedAt,
-  };
-}
-
-function answerFields(volume: Volume, viewer: Viewer): object {
-  const { version, isAdmin, names } = viewer;
-  return {
-    id: volume.id,
-    status: shownStatus(volume.status),
-    size: volume.sizeGiB,
-    availability_zone: volume.availabilityZone,
-    created_at: volume.createdAt,
-    updated_at: volume.updatedAt,
-    name: volume.name,
-    description: volume.description,
-    volume_type: names.typeName(volume.volumeTypeId) ?? null,
-    snapshot_id: volume.snapshotId,
-    source_volid: volume.sourceVolumeId,
-    metadata: volume.metadata,
-    links: linksTo(volume.id, viewer),
-    user_id: volume.userId,
-    bootable: String(volume.bootable),
-    encrypted: volume.encryptionKeyId !== null,
-    replication_status: volume.replicationStatus,
-    consistencygroup_id: null,
-    multiattach: volume.multiattach,
-    attachments: [],
-    ...(isAdmin && { migration_status: volume.migrationStatus }),
-    ...(version >= GROUPS && { group_id: volume.groupId }),
-    ...(version >= PROVIDER_ID && isAdmin && { provider_id: volume.providerId }),
-    ...(version >= SHARED_TARGETS && {
-      service_uuid: serviceId(volume, viewer),
-      // Every connection to a volume is its own, so nobody need lock a host to attach or detach one.
-      shared_targets: false,
-    }),
-    ...(version >= CLUSTER_NAME && isAdmin && { cluster_name: null }),
-    ...(version >= VOLUME_TYPE_ID && { volume_type_id: volume.volumeTypeId }),
-    ...(version >= ENCRYPTION_KEY_ID &&
-      volume.encryptionKeyId !== null && { encryption_key_id: volume.encryptionKeyId }),
-    ...(version >= CONSUMES_QUOTA && { consumes_quota: volume.usesQuota }),
   };
 }
 
