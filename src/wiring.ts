@@ -42,6 +42,7 @@ import { exec } from './lib/exec.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
 import { Troubles } from './lib/troubles.ts';
+import { unhandled } from './lib/unhandled.ts';
 import { hostOf, laneOfHost } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
@@ -242,6 +243,15 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
 
 /** What takes care of a backend, not started. The command line looks at backends with it. */
 export function driverOf(section: BackendConfig, config: Config): VolumeDriver {
+  switch (section.driver) {
+    case 'file':
+      return fileDriver(section, config);
+    default:
+      return unhandled(section.driver);
+  }
+}
+
+function fileDriver(section: FileBackendConfig, config: Config): FileDriver {
   return new FileDriver({
     name: section.volume_backend_name,
     directory: section.path,

@@ -8,6 +8,7 @@ import { type Database, openDatabase, sqlitePath } from '../db/database.ts';
 import { DatabaseInUse, lockDatabase } from '../db/sqlite-lock.ts';
 import { pause } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config.ts';
+import { unhandled } from '../lib/unhandled.ts';
 import { backends } from './checks/backends.ts';
 import type { DoctorCheck, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
@@ -90,10 +91,19 @@ function note({ told }: DoctorCheck, patient: Patient, findings: readonly Findin
 }
 
 /** A directory that is missing is a finding; it is not made. */
+function asFound(section: BackendConfig): BackendConfig {
+  switch (section.driver) {
+    case 'file':
+      return { ...section, create: false };
+    default:
+      return unhandled(section.driver);
+  }
+}
+
 async function startBackends(config: Config, { driverOf, signal }: CliContext): Promise<Patient['backends']> {
   return await Promise.all(
     config.enabled_backends.map(async (name) => {
-      const driver = await driverOf({ ...(config.backends[name] as BackendConfig), create: false }, config);
+      const driver = await driverOf(asFound(config.backends[name] as BackendConfig), config);
       const failure = await driver.start(signal).then(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),

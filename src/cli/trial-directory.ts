@@ -9,8 +9,9 @@ import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } fr
 import { join, relative } from 'node:path';
 import { MARKER } from '../drivers/backend-directory.ts';
 import { uuid } from '../lib/clock.ts';
-import type { Config } from '../lib/config.ts';
+import type { BackendConfig, Config } from '../lib/config.ts';
 import { readConfig } from '../lib/read-config.ts';
+import { unhandled } from '../lib/unhandled.ts';
 import { CONFIG_NAME } from './configuration.ts';
 
 const TRIAL_CONFIG = `# Written by the first \`pumice start\`, and yours from then on. docs/configuration.md tells all options.
@@ -44,12 +45,23 @@ export function prepareTrial(directory: string, set: readonly string[]): Config 
   if (!existsSync(file)) writeWhole(file, TRIAL_CONFIG);
   const config = readConfig(file, set);
   const fresh: string[] = [];
-  for (const [name, { path }] of Object.entries(config.backends)) {
-    if (relative(config.data_directory, path).startsWith('..')) continue;
+  for (const [name, backend] of Object.entries(config.backends)) {
+    const path = directoryOf(backend);
+    if (path === null || relative(config.data_directory, path).startsWith('..')) continue;
     giveBack(path);
     if (!existsSync(join(path, MARKER))) fresh.push(`backends.${name}.create=true`);
   }
   return fresh.length === 0 ? config : readConfig(file, [...set, ...fresh]);
+}
+
+/** Where the backend's volumes lie as files; null when they do not. */
+export function directoryOf(backend: BackendConfig): string | null {
+  switch (backend.driver) {
+    case 'file':
+      return backend.path;
+    default:
+      return unhandled(backend.driver);
+  }
 }
 
 /** Takes a backend's directory away, as a file system does that is not mounted. */

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import type { BackendConfig, Config, IdentityConfig } from './config.ts';
 import { nearest } from './nearest.ts';
+import { unhandled } from './unhandled.ts';
 
 type Computed = 'node_name' | 'enabled_backends' | 'default_availability_zone';
 type Loose<T, Key extends keyof T> = Omit<T, Key> & { readonly [K in Key]?: T[K] };
@@ -73,8 +74,8 @@ export function contradictions(config: Config): string[] {
   const portals = new Map<string, string>();
   for (const name of config.enabled_backends) {
     const backend = config.backends[name];
-    if (backend?.target_protocol !== 'iscsi' || backend.target_daemon !== 'own') continue;
-    const portal = `${backend.target_ip_address}:${backend.target_port}`;
+    const portal = backend && ownPortalOf(backend);
+    if (portal === undefined) continue;
     const other = portals.get(portal);
     if (other !== undefined)
       found.push(
@@ -128,3 +129,15 @@ function isRegExp(text: string): boolean {
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/** Where a tgtd of the backend's own listens, `address:port`; undefined when it has none. */
+function ownPortalOf(backend: BackendConfig): string | undefined {
+  switch (backend.driver) {
+    case 'file': {
+      const { target_protocol, target_daemon, target_ip_address, target_port } = backend;
+      return target_protocol === 'iscsi' && target_daemon === 'own' ? `${target_ip_address}:${target_port}` : undefined;
+    }
+    default:
+      return unhandled(backend.driver);
+  }
+}

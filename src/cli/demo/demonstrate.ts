@@ -14,7 +14,7 @@ import { backendOf, hostOf } from '../../model/backend.ts';
 import { schedule } from '../../scheduler/schedule.ts';
 import type { Running } from '../context.ts';
 import type { Terminal } from '../terminal.ts';
-import { giveBack, takeAway } from '../trial-directory.ts';
+import { directoryOf, giveBack, takeAway } from '../trial-directory.ts';
 import { Client, type Resource } from './client.ts';
 import type { FlowPicture } from './flow-picture.ts';
 import { demoImage } from './image.ts';
@@ -55,7 +55,7 @@ export async function demonstrate({ out, config, running, picture, signal }: Dem
 /** An operator's file in the backend's directory. */
 async function bringAlong(config: Config, volume: Resource): Promise<string> {
   const backend = backendOf(volume['os-vol-host-attr:host'] ?? '') ?? '';
-  const file = await open(join(config.backends[backend]?.path ?? '', BROUGHT_ALONG), 'w');
+  const file = await open(join(directoryNamed(config, backend), BROUGHT_ALONG), 'w');
   try {
     await file.write(randomBytes(1024 ** 2), 0, 1024 ** 2, 0);
     await file.truncate(SIZE_GIB * GIB);
@@ -70,7 +70,7 @@ async function reschedule(stage: Stage, { config, running }: Pick<Demonstration,
   const name = 'rescheduled';
   if (stage.has('volume', name)) return;
   const chosen = await nextPool(running);
-  const path = config.backends[backendOf(chosen) ?? '']?.path ?? '';
+  const path = directoryNamed(config, backendOf(chosen) ?? '');
   const back = (event: EngineEvent): void => {
     if (event.is === 'task-failed') giveBack(path);
   };
@@ -81,6 +81,12 @@ async function reschedule(stage: Stage, { config, running }: Pick<Demonstration,
   } finally {
     giveBack(path);
   }
+}
+
+/** Of a backend that keeps its volumes in one, as those of a trial do. */
+function directoryNamed({ backends }: Config, name: string): string {
+  const backend = backends[name];
+  return (backend && directoryOf(backend)) ?? '';
 }
 
 async function nextPool({ desk: { db, tools } }: Running): Promise<string> {
