@@ -33,6 +33,11 @@ const HOMES = [
     what: /(\bawait|\breturn|=>|[=(,:?])[ \n]*fetch\(|\bglobalThis\.fetch\b|\bundici\b|(?<![#.])\bhttps?\.(get|request)\(|\{[^{};]*\b(get|request)\b[^{};]*\} from 'node:https?'/,
     home: /^src\/http\//,
   },
+  // The doctor's checks ask of tables what nobody else asks.
+  {
+    what: /\b(selectFrom|insertInto|updateTable|deleteFrom)\(|\bsql(<[^>]*>)?`/,
+    home: /^src\/(db|cli\/checks)\//,
+  },
   { what: /\bprocess\.env\b/, home: /^src\/(lib\/exec\.ts$|cli\/)/ },
 ] as const;
 

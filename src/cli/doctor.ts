@@ -4,11 +4,14 @@
  * It works beside a running server: what it sees is looked at twice (`checks/check.ts`), and it deletes nothing on a backend
  * but the temporary files that no flow will look for, and those only while no server serves that backend.
  */
+
 import { type Database, openDatabase, sqlitePath } from '../db/database.ts';
 import { DatabaseInUse, lockDatabase } from '../db/sqlite-lock.ts';
+import { idsInWork } from '../db/unended-flows.ts';
 import { pause } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config.ts';
 import { unhandled } from '../lib/unhandled.ts';
+import { laneOfHost } from '../model/backend.ts';
 import { backends } from './checks/backends.ts';
 import type { DoctorCheck, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
@@ -139,9 +142,7 @@ async function sweep({ db, config, backends, signal }: Patient): Promise<readonl
   for (const { host, driver } of backends) {
     if (driver instanceof Error) continue;
     const names = await whileUnserved(db, config, host, async () => {
-      const rows = await db.read.selectFrom('flow').select('resource').where('ended_at', 'is', null).execute();
-      const busy = new Set(rows.map(({ resource }) => resource.slice(resource.indexOf(':') + 1)));
-      return driver.sweep(busy, signal);
+      return driver.sweep(await idsInWork(db.read), signal);
     });
     swept.push(...(names ?? []).map((name) => `${host}: ${name}`));
   }
@@ -156,8 +157,8 @@ async function whileUnserved<T>(
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   if (dialect === 'postgresql') {
-    if (!(await ownership.take(`host:${host}`))) return undefined;
-    return await work().finally(() => ownership.release(`host:${host}`));
+    if (!(await ownership.take(laneOfHost(host)))) return undefined;
+    return await work().finally(() => ownership.release(laneOfHost(host)));
   }
   try {
     const lock = lockDatabase(sqlitePath(config.database.url));

@@ -1,5 +1,6 @@
 /** Finds a flow by the beginning of its id. */
 import type { Database } from '../db/database.ts';
+import { flowIdsBeginning } from '../db/flow-ids.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import type { FlowRow } from '../engine/journal.ts';
 import { Complaint } from './exit-codes.ts';
@@ -15,7 +16,7 @@ const NAMED = 5;
 
 export async function findFlow(db: Database, typed: string): Promise<FlowRow> {
   const prefix = typed.toLowerCase();
-  const ids = await idsBeginning(db, prefix);
+  const ids = await flowIdsBeginning(db.read, prefix, NAMED + 1);
   const [id] = ids;
   if (id === undefined) throw new Complaint(`There is no flow whose id begins with ${JSON.stringify(typed)}.`);
   if (ids.length > 1 && id !== prefix) {
@@ -25,18 +26,4 @@ export async function findFlow(db: Database, typed: string): Promise<FlowRow> {
   const flow = await new DatabaseJournal(db).find(id);
   if (flow === undefined) throw new Complaint(`Flow ${id} has just been pruned.`);
   return flow;
-}
-
-async function idsBeginning(db: Database, prefix: string): Promise<string[]> {
-  if (!/^[0-9a-f-]{1,36}$/.test(prefix)) return [];
-  const rows = await db.read
-    .selectFrom('flow')
-    .select('id')
-    .where('id', '>=', prefix)
-    // `g` follows every letter that an id may go on with.
-    .where('id', '<', `${prefix}g`)
-    .orderBy('id')
-    .limit(NAMED + 1)
-    .execute();
-  return rows.map(({ id }) => id);
 }

@@ -9,7 +9,7 @@ import { terminateConnection } from '../flows/terminate-connection.ts';
 import { type Attachment, mayBeInUse } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume, ResourceHeld, ServerUsesAttachment } from '../model/errors.ts';
-import type { Volume } from '../model/volume.ts';
+import { refOf, type Volume } from '../model/volume.ts';
 import { begin, exclusive, shared, volumeResource } from './begin.ts';
 import { checkVolumeStatus } from './by-status.ts';
 import type { Desk } from './desk.ts';
@@ -117,8 +117,6 @@ export async function afterConnecting<Result>(desk: Desk, body: (tx: Tx) => Prom
 }
 
 export const attachmentResource = (id: string): string => `attachment:${id}`;
-
-const refOf = ({ id, nameId, sizeGiB }: Volume) => ({ id, nameId, sizeGiB });
 
 function poolOf({ id, host }: Volume): string {
   if (host === null) throw new InvalidVolume(`Volume ${id} is on no backend yet.`);

@@ -15,7 +15,7 @@ import { InvalidVolume } from '../model/errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { leaves } from '../model/transition.ts';
-import type { Volume } from '../model/volume.ts';
+import { refOf, type Volume } from '../model/volume.ts';
 import { begin, exclusive, snapshotResource, volumeResource } from './begin.ts';
 import { refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
@@ -58,9 +58,9 @@ export async function deleteVolume(
     });
     if (!moved) throw refusedVolume(volume, 'delete');
     for (const snapshot of snapshots) await moveSnapshotStatus(tx, snapshot.id, 'delete_with_volume', { force: true });
-    const { nameId, sizeGiB, status: previousStatus, host } = volume;
+    const { status: previousStatus, host } = volume;
     const input = {
-      volumeRef: { id, nameId, sizeGiB },
+      volumeRef: refOf(volume),
       pool: host ?? '',
       previousStatus,
       snapshots: snapshots.map((each) => ({

@@ -7,6 +7,7 @@ import { checkVolumeSize, reserve } from '../flows/quota.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput } from '../model/errors.ts';
 import { gigabytesQuota } from '../model/quota.ts';
+import { refOf } from '../model/volume.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
 import { refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
@@ -29,13 +30,13 @@ export async function extendVolume(
       throw new InvalidInput(`The new size must be greater than ${volume.sizeGiB}GiB; it is ${newSizeGiB}.`);
     checkSizeForType(newSizeGiB, type);
     await checkVolumeSize(tx, volume.projectId, newSizeGiB, desk.config.quota);
-    const { nameId, sizeGiB, status: previousStatus, host: pool } = volume;
+    const { sizeGiB, status: previousStatus, host: pool } = volume;
     const flowId = await begin(
       desk,
       tx,
       caller,
       flow,
-      { volumeRef: { id, nameId, sizeGiB }, pool, newSizeGiB, previousStatus },
+      { volumeRef: refOf(volume), pool, newSizeGiB, previousStatus },
       {
         resource: volumeResource(id),
         projectId: volume.projectId,

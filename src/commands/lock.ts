@@ -1,9 +1,9 @@
 /**
  * Row locks: a caller's volume or snapshot, or a volume type, inside a transaction that reads it to change it. Nobody else changes
- * it before the transaction ends. SQLite has one writer; PostgreSQL locks the row.
+ * it before the transaction ends.
  */
-import { sql } from 'kysely';
 import { getGroupType } from '../db/group-types.ts';
+import { lockRow } from '../db/lock-row.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
@@ -17,41 +17,34 @@ import type { VolumeType } from '../model/volume-type.ts';
 import { snapshotFor, volumeFor } from './find.ts';
 
 export async function lockVolume(tx: Tx, caller: Caller, id: string): Promise<Volume> {
-  await lock(tx, 'volume', id);
+  await lockRow(tx, 'volume', id);
   return volumeFor(tx.db, caller, id);
 }
 
 /** Whoever's it is. */
 export async function lockAnyVolume(tx: Tx, id: string): Promise<Volume> {
-  await lock(tx, 'volume', id);
+  await lockRow(tx, 'volume', id);
   return getVolume(tx.db, id);
 }
 
 export async function lockSnapshot(tx: Tx, caller: Caller, id: string): Promise<Snapshot> {
-  await lock(tx, 'snapshot', id);
+  await lockRow(tx, 'snapshot', id);
   return snapshotFor(tx.db, caller, id);
 }
 
 /** Nor does anybody make a volume of the type before the transaction ends. */
 export async function lockVolumeType(tx: Tx, id: string): Promise<VolumeType> {
-  await lock(tx, 'volume_type', id);
+  await lockRow(tx, 'volume_type', id);
   return getVolumeType(tx.db, id);
 }
 
 /** Nor does anybody give them to a volume type before the transaction ends. */
 export async function lockQosSpecs(tx: Tx, id: string): Promise<QosSpecs> {
-  await lock(tx, 'qos_specs', id);
+  await lockRow(tx, 'qos_specs', id);
   return getQosSpecs(tx.db, id);
 }
 
 export async function lockGroupType(tx: Tx, id: string): Promise<GroupType> {
-  await lock(tx, 'group_type', id);
+  await lockRow(tx, 'group_type', id);
   return getGroupType(tx.db, id);
-}
-
-type Lockable = 'volume' | 'snapshot' | 'volume_type' | 'qos_specs' | 'group_type';
-
-async function lock({ connection, db }: Tx, table: Lockable, id: string): Promise<void> {
-  if (connection.dialect === 'sqlite') return;
-  await sql`SELECT 1 FROM ${sql.table(table)} WHERE id = ${id} FOR UPDATE`.execute(db);
 }

@@ -8,6 +8,7 @@
  */
 import type { Kysely } from 'kysely';
 import type { Tables } from '../db/schema.ts';
+import { exclusiveHolder } from '../db/unended-flows.ts';
 import type { Tx } from '../db/writer.ts';
 import { ResourceHeld } from '../model/errors.ts';
 import { afterConnecting } from './connect.ts';
@@ -45,13 +46,7 @@ export async function whileUnheld<Row extends Revised, Result>(
 }
 
 async function refuseHeld(db: Kysely<Tables>, resource: string): Promise<void> {
-  const holder = await db
-    .selectFrom('hold')
-    .innerJoin('flow', 'flow.id', 'hold.flow_id')
-    .select(['flow.id', 'flow.name', 'flow.state'])
-    .where('hold.resource', '=', resource)
-    .where('hold.mode', '=', 'exclusive')
-    .executeTakeFirst();
+  const holder = await exclusiveHolder(db, resource);
   if (holder === undefined) return;
   const { id, name, state } = holder;
   const how = state === 'stuck' ? 'is stuck: `pumice flows resume' : 'is at work: `pumice flows cancel';

@@ -6,7 +6,7 @@ import { unmanageVolume as flow } from '../flows/unmanage-volume.ts';
 import { now } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidVolume } from '../model/errors.ts';
-import type { Volume } from '../model/volume.ts';
+import { refOf, type Volume } from '../model/volume.ts';
 import { begin, exclusive, volumeResource } from './begin.ts';
 import { refusedVolume } from './by-status.ts';
 import type { Desk } from './desk.ts';
@@ -34,7 +34,7 @@ export async function beginUnmanage(
   volume: Volume,
   operation: 'unmanage' | 'delete',
 ): Promise<void> {
-  const { id, nameId, sizeGiB, host: pool, status: previousStatus, managedRef: ref } = volume;
+  const { id, host: pool, status: previousStatus, managedRef: ref } = volume;
   const moved = await moveVolumeStatus(tx, id, operation, {
     attachStatusNot: 'attached',
     withoutExports: true,
@@ -46,7 +46,7 @@ export async function beginUnmanage(
     tx,
     caller,
     flow,
-    { volumeRef: { id, nameId, sizeGiB }, pool, previousStatus, ref },
+    { volumeRef: refOf(volume), pool, previousStatus, ref },
     { resource: volumeResource(id), projectId: volume.projectId, holds: [exclusive(volumeResource(id))] },
   );
 }

@@ -15,15 +15,29 @@
  * each other's inverse. A full name in `list()` that no row knows is reported, never removed.
  */
 import type { Timestamp } from '../lib/clock.ts';
-import type { ConnectionInfo } from '../model/attachment.ts';
+import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
-import type { Exported, ExportRef } from './exporter.ts';
 
 /** How a call is watched and stopped. */
 export interface DriverCall {
   readonly signal: AbortSignal;
   /** 0…1 of a long copy. Safe to call often; the engine thins it out. */
   progress(fraction: number): void;
+}
+
+/** Whom a volume is opened to, and how. */
+export interface ExportRef {
+  readonly attachmentId: string;
+  readonly volume: VolumeRef;
+  readonly connector: Connector;
+  readonly readOnly: boolean;
+  /** What the client proves itself with. In no answer, no error and no log. */
+  readonly secret: string;
+}
+
+/** An export that is there. */
+export interface Exported {
+  readonly attachmentId: string;
 }
 
 /** A volume as a driver needs it. Sizes are GiB, as rows have them. */

@@ -1,21 +1,6 @@
 /** The contract between a backend and its exports: how the files of a backend are reached from elsewhere. */
-import type { ConnectionInfo, Connector } from '../model/attachment.ts';
-import type { VolumeRef } from './driver.ts';
-
-/** Whom a volume is opened to, and how. */
-export interface ExportRef {
-  readonly attachmentId: string;
-  readonly volume: VolumeRef;
-  readonly connector: Connector;
-  readonly readOnly: boolean;
-  /** What the client proves itself with. In no answer, no error and no log. */
-  readonly secret: string;
-}
-
-/** An export that is there. */
-export interface Exported {
-  readonly attachmentId: string;
-}
+import type { ConnectionInfo } from '../model/attachment.ts';
+import type { Exported, ExportRef } from './driver.ts';
 
 /**
  * How the files of a backend are reached from elsewhere. Each export is one attachment's alone, and its name comes from the

@@ -6,17 +6,19 @@
  *
  * A file matches a size in GiB when its bytes, rounded up to whole GiB, are that size. No file is ever shortened.
  */
+
 import type { Stats } from 'node:fs';
 import { lstat, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Exec } from '../lib/exec.ts';
+import { syncDirectory } from '../lib/sync-directory.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../model/errors.ts';
 import type { BackendDirectory } from './backend-directory.ts';
 import type { DriverCall } from './driver.ts';
 import { COPY_LIMIT_MS, canReflink, isReflinkProbe, reflink, sparseCopy, syncFile } from './file-copy.ts';
 import { errno, translated } from './file-errors.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
-import { publish, removeIfThere, replace, setLength, syncDirectory, withTemporary } from './publish.ts';
+import { publish, removeIfThere, replace, setLength, withTemporary } from './publish.ts';
 import { Semaphore } from './semaphore.ts';
 
 export const GIB = 1024 ** 3;

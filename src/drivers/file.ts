@@ -27,6 +27,8 @@ import type {
   BackendObject,
   DriverCall,
   DriverCapabilities,
+  Exported,
+  ExportRef,
   ImageFile,
   ManageableObject,
   ManageRef,
@@ -36,7 +38,7 @@ import type {
   VolumeDriver,
   VolumeRef,
 } from './driver.ts';
-import type { Exported, Exporter, ExportRef } from './exporter.ts';
+import type { Exporter } from './exporter.ts';
 import { FileStore, GIB, inGiB } from './file-store.ts';
 import { countData } from './images/read-image.ts';
 import { LocalExports } from './local-exports.ts';

@@ -13,7 +13,8 @@
 import { elapsed, pause } from '../lib/clock.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import { DriverFailed, InvalidConnector } from '../model/errors.ts';
-import type { Exported, Exporter, ExportRef } from './exporter.ts';
+import type { Exported, ExportRef } from './driver.ts';
+import type { Exporter } from './exporter.ts';
 import { parseAccounts, parseTargets, type Target } from './tgt-show.ts';
 import {
   bindAccount,

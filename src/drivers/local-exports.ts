@@ -5,14 +5,17 @@
  * keeps it until it closes it; that is for the machine's own operator to see to, who could open any file of the backend
  * anyway.
  */
+
 import { readdir, readlink, rename, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { uuid } from '../lib/clock.ts';
+import { syncDirectory } from '../lib/sync-directory.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
 import { InvalidConnector } from '../model/errors.ts';
-import type { Exported, Exporter, ExportRef } from './exporter.ts';
+import type { Exported, ExportRef } from './driver.ts';
+import type { Exporter } from './exporter.ts';
 import { errno } from './file-errors.ts';
-import { removeIfThere, syncDirectory } from './publish.ts';
+import { removeIfThere } from './publish.ts';
 
 export interface LocalExportsOptions {
   readonly directory: string;

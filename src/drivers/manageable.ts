@@ -8,16 +8,18 @@
  * A file with one of our own names is somebody's volume, and is taken over only when it was given back under that very
  * name; a mark beside it says so. Without the mark a reference could steal the volume of another row.
  */
+
 import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncDirectory } from '../lib/sync-directory.ts';
 import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../model/errors.ts';
 import type { ManageableObject, ManageRef } from './driver.ts';
 import { errno } from './file-errors.ts';
 import { type FileStore, inGiB, requireSize } from './file-store.ts';
 import { HEADER_BYTES, headerFormat } from './images/signatures.ts';
 import { type Owner, unmanagedMark } from './names.ts';
-import { isSameFile, moveAside, removeIfThere, syncDirectory, touch } from './publish.ts';
+import { isSameFile, moveAside, removeIfThere, touch } from './publish.ts';
 
 const OURS = 'it has a name of a volume or snapshot of ours, and was not unmanaged';
 

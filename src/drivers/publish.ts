@@ -8,9 +8,11 @@
  * `publish` never replaces: a link to an existing name fails, so an attempt that was thought dead cannot put its stale
  * copy over a volume that has been written since. `replace` is for content that goes into a volume not yet in use.
  */
+
 import { constants } from 'node:fs';
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncDirectory } from '../lib/sync-directory.ts';
 import { errno } from './file-errors.ts';
 import { temporary } from './names.ts';
 
@@ -78,15 +80,6 @@ export async function setLength(path: string, bytes: number): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

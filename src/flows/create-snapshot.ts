@@ -10,11 +10,11 @@ import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
+import { snapshotStarted } from './started.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 
 export interface CreateSnapshot {
@@ -40,14 +40,6 @@ const ScheduleCreateSnapshot = record({
     );
     const request = { sizeGiB, volumeType: await getVolumeType(tx.db, volumeTypeId), resourceBackend: pool };
     schedule(pools, request, tools.scheduler);
-  },
-});
-
-const NotifySnapshotAction = record({
-  name: 'notify_snapshot_action;create.start',
-  execute: async ({ snapshotRef }: CreateSnapshot, { tx, requestId }) => {
-    const volume = await getVolume(tx.db, snapshotRef.volumeId);
-    await tellSnapshot(tx, 'create.start', await getSnapshot(tx.db, snapshotRef.id), volume, requestId);
   },
 });
 
@@ -82,8 +74,8 @@ const CreateSnapshotOnFinish = record({
 export const createSnapshot = flow<CreateSnapshot>('create_snapshot')
   .add(ErrorOut)
   .add(ScheduleCreateSnapshot)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
-  .add(NotifySnapshotAction)
+  .lane(onHostOf)
+  .add(snapshotStarted('create.start'))
   .add(CreateOnBackend)
   .add(CreateSnapshotOnFinish)
   .build({ version: 1 });

@@ -22,11 +22,12 @@ import { hostOf } from '../model/backend.ts';
 import { MetadataUpdateFailure } from '../model/errors.ts';
 import { capturedMetadata, type Image } from '../model/image.ts';
 import { VOLUME_TRANSITIONS } from '../model/status.ts';
-import type { Metadata } from '../model/volume.ts';
+import { type Metadata, refOf } from '../model/volume.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { createFromImage } from './create-from-image.ts';
+import { volumeStarted } from './started.ts';
 import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 
 export interface CreateVolume {
@@ -65,8 +66,7 @@ const ErrorOut = obligation({
 const ExtractVolumeRef = record({
   name: 'extract_volume_ref',
   execute: async ({ volumeId }: CreateVolume, { tx }) => {
-    const { nameId, sizeGiB } = await getVolume(tx.db, volumeId);
-    return { volumeRef: { id: volumeId, nameId, sizeGiB } satisfies VolumeRef };
+    return { volumeRef: refOf(await getVolume(tx.db, volumeId)) satisfies VolumeRef };
   },
 });
 
@@ -123,17 +123,9 @@ const ExtractVolumeSpec = record({
       };
     }
     if (sourceVolumeId !== null) {
-      const { nameId, sizeGiB } = await getVolume(tx.db, sourceVolumeId);
-      return { volumeSpec: { type: 'source_vol', source: { id: sourceVolumeId, nameId, sizeGiB } } };
+      return { volumeSpec: { type: 'source_vol', source: refOf(await getVolume(tx.db, sourceVolumeId)) } };
     }
     return { volumeSpec: image === null ? { type: 'raw' } : { type: 'image', imageId: image.id } };
-  },
-});
-
-const NotifyVolumeAction = record({
-  name: 'notify_volume_action;create.start',
-  execute: async ({ volumeId }: CreateVolume, { tx, requestId }) => {
-    await tellVolume(tx, 'create.start', await getVolume(tx.db, volumeId), requestId);
   },
 });
 
@@ -236,9 +228,9 @@ const create = (handleBootable: typeof HandleBootable, version: number) =>
       (attempt) =>
         attempt
           .add(ScheduleCreateVolume)
-          .lane(({ pool }) => `host:${hostOf(pool)}`)
+          .lane(onHostOf)
           .add(ExtractVolumeSpec)
-          .add(NotifyVolumeAction)
+          .add(volumeStarted('create.start'))
           .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
           .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', createFromImage),
     )

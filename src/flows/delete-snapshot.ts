@@ -2,11 +2,11 @@
 import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { SnapshotRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { DESTROYS, forgetSnapshot, mayBeDestroyed } from './delete-volume.ts';
-import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { snapshotStarted } from './started.ts';
+import { tellUser } from './tell.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 
 export interface DeleteSnapshot {
   readonly snapshotRef: SnapshotRef;
@@ -22,13 +22,6 @@ const ErrorDeleting = obligation({
     const destroyed = mayBeDestroyed(failures, DeleteOnBackend.name, DeleteSnapshotOnFinish.name);
     await updateSnapshot(tx, id, { status: destroyed ? SNAPSHOT_TRANSITIONS.delete.failure : previousStatus });
     await tellUser(tx, 'delete-snapshot', failures[0], snapshot, context);
-  },
-});
-
-const NotifySnapshotAction = record({
-  name: 'notify_snapshot_action;delete.start',
-  execute: async ({ snapshotRef: { id, volumeId } }: DeleteSnapshot, { tx, requestId }) => {
-    await tellSnapshot(tx, 'delete.start', await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), requestId);
   },
 });
 
@@ -48,8 +41,8 @@ const DeleteSnapshotOnFinish = record({
 
 export const deleteSnapshot = flow<DeleteSnapshot>('delete_snapshot')
   .add(ErrorDeleting)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
-  .add(NotifySnapshotAction)
+  .lane(onHostOf)
+  .add(snapshotStarted('delete.start'))
   .add(DeleteOnBackend)
   .add(DeleteSnapshotOnFinish)
   .build({ version: 1 });

@@ -16,14 +16,14 @@ import { deleteVolumeRow, findVolume, getVolume, updateVolume } from '../db/volu
 import type { Tx } from '../db/writer.ts';
 import type { SnapshotRef, VolumeRef } from '../drivers/driver.ts';
 import type { FlowFailures } from '../engine/failure.ts';
-import { hostOf } from '../model/backend.ts';
 import { SnapshotIsBusy } from '../model/errors.ts';
 import { negated, snapshotQuota, volumeQuota } from '../model/quota.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { SNAPSHOT_TRANSITIONS, type SnapshotStatus, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import type { Volume } from '../model/volume.ts';
 import { tellSnapshot, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, record, type Tools, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, type Tools, world } from './tools.ts';
+import { failedIn } from './undo.ts';
 
 export interface DeleteVolume {
   readonly volumeRef: VolumeRef;
@@ -48,8 +48,9 @@ export const DESTROYS = {
 const isBusy = (name: string): boolean => name === 'VolumeIsBusy' || name === 'SnapshotIsBusy';
 
 /** Whether the failure came when the backend had begun to destroy: in one of these tasks. */
-export function mayBeDestroyed([failure]: FlowFailures, ...tasks: readonly string[]): boolean {
-  return tasks.some((task) => failure.task.endsWith(task)) && failure.before !== true && !isBusy(failure.name);
+export function mayBeDestroyed(failures: FlowFailures, ...tasks: readonly string[]): boolean {
+  const [{ before, name }] = failures;
+  return failedIn(failures, ...tasks) && before !== true && !isBusy(name);
 }
 
 const ErrorDeleting = obligation({
@@ -186,7 +187,7 @@ const withSnapshots = flow<DeleteVolume>('cascade')
 
 export const deleteVolume = flow<DeleteVolume>('delete_volume')
   .add(ErrorDeleting)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .lane(onHostOf)
   .add(NotifyVolumeAction)
   .when('has_snapshots', ({ snapshots }) => snapshots.length > 0, withSnapshots)
   .add(DeleteOnBackend)

@@ -13,11 +13,12 @@ import { commitReservations, rollbackReservations } from '../db/quotas.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
+import { volumeStarted } from './started.ts';
 import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
+import { failedIn } from './undo.ts';
 
 export interface ExtendVolume {
   /** With the size before. */
@@ -36,8 +37,8 @@ const ErrorExtending = obligation({
   ) => {
     await rollbackReservations(tx, flowId);
     const [failure] = failures;
-    const touched =
-      (failure.task === ExtendOnBackend.name && failure.before !== true) || failure.task === ExtendVolumeOnFinish.name;
+    const asked = failedIn(failures, ExtendOnBackend.name) && failure.before !== true;
+    const touched = asked || failedIn(failures, ExtendVolumeOnFinish.name);
     const before = await findVolume(tx.db, id);
     if (before === undefined) return;
     const status = touched ? VOLUME_TRANSITIONS.extend.failure : (before.previousStatus ?? previousStatus);
@@ -58,13 +59,6 @@ const ScheduleExtendVolume = record({
       resourceBackend: pool,
     };
     schedule(await listPools(tx.db, tools.serviceDownSeconds), request, tools.scheduler);
-  },
-});
-
-const NotifyVolumeAction = record({
-  name: 'notify_volume_action;resize.start',
-  execute: async ({ volumeRef }: ExtendVolume, { tx, requestId }) => {
-    await tellVolume(tx, 'resize.start', await getVolume(tx.db, volumeRef.id), requestId);
   },
 });
 
@@ -96,8 +90,8 @@ const ExtendVolumeOnFinish = record({
 export const extendVolume = flow<ExtendVolume>('extend_volume')
   .add(ErrorExtending)
   .add(ScheduleExtendVolume)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
-  .add(NotifyVolumeAction)
+  .lane(onHostOf)
+  .add(volumeStarted('resize.start'))
   .add(ExtendOnBackend)
   .add(ExtendVolumeOnFinish)
   .build({ version: 1 });

@@ -12,11 +12,10 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
 import type { ConnectionInfo } from '../model/attachment.ts';
-import { hostOf } from '../model/backend.ts';
 import { frontEndSpecs } from '../model/qos-specs.ts';
 import { settleVolume } from './attachments.ts';
 import { tellAttachments, tellUser } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 
 export interface InitializeConnection {
@@ -99,7 +98,7 @@ const KeepConnection = record({
 
 export const initializeConnection = flow<InitializeConnection>('initialize_connection')
   .add(ErrorAttaching)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .lane(onHostOf)
   .add(NotifyVolumeAction)
   .add(EnsureExport)
   .add(KeepConnection)

@@ -13,12 +13,12 @@ import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ManageRef, ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { gigabytesQuota } from '../model/quota.ts';
 import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { reserve } from './quota.ts';
+import { snapshotStarted } from './started.ts';
 import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 
 export interface ManageExistingSnapshot {
@@ -41,19 +41,6 @@ const ExtractSnapshotRef = record({
   execute: async ({ snapshotId }: ManageExistingSnapshot, { tx }) => {
     const { volumeId, volumeSizeGiB } = await getSnapshot(tx.db, snapshotId);
     return { snapshotRef: { id: snapshotId, volumeId, sizeGiB: volumeSizeGiB } satisfies SnapshotRef };
-  },
-});
-
-const NotifySnapshotAction = record({
-  name: 'notify_snapshot_action;manage_existing_snapshot.start',
-  execute: async ({ snapshotRef: { id, volumeId } }: { snapshotRef: SnapshotRef }, { tx, requestId }) => {
-    await tellSnapshot(
-      tx,
-      'manage_existing_snapshot.start',
-      await getSnapshot(tx.db, id),
-      await getVolume(tx.db, volumeId),
-      requestId,
-    );
   },
 });
 
@@ -136,8 +123,8 @@ const CreateSnapshotOnFinish = record({
 export const manageExistingSnapshot = flow<ManageExistingSnapshot>('manage_existing_snapshot')
   .add(ErrorOut)
   .add(ExtractSnapshotRef)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
-  .add(NotifySnapshotAction)
+  .lane(onHostOf)
+  .add(snapshotStarted('manage_existing_snapshot.start'))
   .add(PrepareForQuotaReservation)
   .add(QuotaReserve)
   .add(ManageExisting)

@@ -13,13 +13,12 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, updateVolume } from '../db/volumes.ts';
 import type { ManageRef, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
 import { now } from '../lib/clock.ts';
-import { hostOf } from '../model/backend.ts';
 import { gigabytesQuota, negated } from '../model/quota.ts';
 import { VOLUME_TRANSITIONS } from '../model/status.ts';
 import { schedule } from '../scheduler/schedule.ts';
 import { checkVolumeSize, reserve } from './quota.ts';
 import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 import { neverAsked } from './undo.ts';
 
 export interface ManageExisting {
@@ -117,7 +116,7 @@ const ManageOnFinish = record({
 export const manageExisting = flow<ManageExisting>('manage_existing')
   .add(ErrorManaging)
   .add(ScheduleManageExisting)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .lane(onHostOf)
   .add(NotifyVolumeAction)
   .add(PrepareForQuotaReservation)
   .add(QuotaReserve)

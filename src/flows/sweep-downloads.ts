@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../db/schema.ts';
+import { unendedFlows } from '../db/unended-flows.ts';
 
 /** By the flow's id, so that a recovery finds it; by the host's name, since another host has other files. */
 export const downloadName = (flowId: string): string => `${flowId}@${hostname()}.image`;
@@ -20,8 +21,7 @@ const DOWNLOAD = /^([0-9a-f-]{36})@.+\.image(\.unpacked)?$/;
 export async function sweepDownloads(db: Kysely<Tables>, directory: string): Promise<readonly string[]> {
   // Listed first: a file that is there has a flow that was there before it.
   const names = await readdir(directory);
-  const flows = await db.selectFrom('flow').select('id').where('ended_at', 'is', null).execute();
-  const unfinished = new Set(flows.map(({ id }) => id));
+  const unfinished = new Set((await unendedFlows(db)).map(({ id }) => id));
   const swept = names.filter((name) => {
     const flowId = DOWNLOAD.exec(name)?.[1];
     return flowId !== undefined && !unfinished.has(flowId);

@@ -10,10 +10,9 @@
 import { deleteAttachmentRow, updateAttachment } from '../db/attachments.ts';
 import { findVolume, getVolume } from '../db/volumes.ts';
 import type { VolumeRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { type Reset, settleReset, settleVolume } from './attachments.ts';
 import { tellAttachments, tellUser } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
 
 export interface TerminateConnection {
   readonly volumeRef: VolumeRef;
@@ -74,7 +73,7 @@ const ForgetConnections = record({
 
 export const terminateConnection = flow<TerminateConnection>('terminate_connection')
   .add(ErrorDetaching)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
+  .lane(onHostOf)
   .add(NotifyVolumeAction)
   .add(RemoveExports)
   .add(ForgetConnections)

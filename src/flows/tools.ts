@@ -8,6 +8,7 @@ import { flowsOver } from '../engine/flow.ts';
 import { tasksOver } from '../engine/task.ts';
 import type { QuotaConfig } from '../lib/config.ts';
 import type { Attachment } from '../model/attachment.ts';
+import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
 
@@ -33,3 +34,6 @@ export interface Tools {
 
 export const { world, record, obligation } = tasksOver<Tools, Tx>();
 export const flow = flowsOver<Tools, Tx>();
+
+/** The lane of a flow that goes on where its pool is served. */
+export const onHostOf = ({ pool }: { readonly pool: string }): string => laneOfHost(hostOf(pool));

@@ -2,12 +2,12 @@
 import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { ManageRef, SnapshotRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { forgetSnapshot } from './delete-volume.ts';
-import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
+import { snapshotStarted } from './started.ts';
+import { tellUser } from './tell.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
+import { failedIn, neverAsked } from './undo.ts';
 
 export interface UnmanageSnapshot {
   readonly snapshotRef: SnapshotRef;
@@ -21,16 +21,9 @@ const ErrorUnmanaging = obligation({
   revert: async ({ snapshotRef: { id }, previousStatus }: UnmanageSnapshot, _outcome, { tx, failures, ...context }) => {
     const snapshot = await findSnapshot(tx.db, id);
     if (snapshot === undefined) return;
-    const refused = failures[0].task === Unmanage.name && failures[0].name !== 'Cancelled';
+    const refused = failedIn(failures, Unmanage.name) && failures[0].name !== 'Cancelled';
     await updateSnapshot(tx, id, { status: refused ? SNAPSHOT_TRANSITIONS.unmanage.failure : previousStatus });
     await tellUser(tx, 'unmanage-snapshot', failures[0], snapshot, context);
-  },
-});
-
-const NotifySnapshotAction = record({
-  name: 'notify_snapshot_action;unmanage.start',
-  execute: async ({ snapshotRef: { id, volumeId } }: UnmanageSnapshot, { tx, requestId }) => {
-    await tellSnapshot(tx, 'unmanage.start', await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), requestId);
   },
 });
 
@@ -52,8 +45,8 @@ const UnmanageOnFinish = record({
 
 export const unmanageSnapshot = flow<UnmanageSnapshot>('unmanage_snapshot')
   .add(ErrorUnmanaging)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
-  .add(NotifySnapshotAction)
+  .lane(onHostOf)
+  .add(snapshotStarted('unmanage.start'))
   .add(Unmanage)
   .add(UnmanageOnFinish)
   .build({ version: 1 });

@@ -4,12 +4,12 @@
  */
 import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
 import type { ManageRef, VolumeRef } from '../drivers/driver.ts';
-import { hostOf } from '../model/backend.ts';
 import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { forgetVolume } from './delete-volume.ts';
-import { tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
+import { volumeStarted } from './started.ts';
+import { tellUser } from './tell.ts';
+import { flow, obligation, onHostOf, record, world } from './tools.ts';
+import { failedIn, neverAsked } from './undo.ts';
 
 export interface UnmanageVolume {
   readonly volumeRef: VolumeRef;
@@ -23,19 +23,12 @@ const ErrorUnmanaging = obligation({
   revert: async ({ volumeRef: { id }, previousStatus }: UnmanageVolume, _outcome, { tx, failures, ...context }) => {
     const volume = await findVolume(tx.db, id);
     if (volume === undefined) return;
-    const refused = failures[0].task === Unmanage.name && failures[0].name !== 'Cancelled';
+    const refused = failedIn(failures, Unmanage.name) && failures[0].name !== 'Cancelled';
     await updateVolume(tx, id, {
       status: refused ? VOLUME_TRANSITIONS.unmanage.failure : previousStatus,
       terminatedAt: null,
     });
     await tellUser(tx, 'unmanage-volume', failures[0], volume, context);
-  },
-});
-
-const NotifyVolumeAction = record({
-  name: 'notify_volume_action;unmanage.start',
-  execute: async ({ volumeRef }: UnmanageVolume, { tx, requestId }) => {
-    await tellVolume(tx, 'unmanage.start', await getVolume(tx.db, volumeRef.id), requestId);
   },
 });
 
@@ -57,8 +50,8 @@ const UnmanageOnFinish = record({
 
 export const unmanageVolume = flow<UnmanageVolume>('unmanage_volume')
   .add(ErrorUnmanaging)
-  .lane(({ pool }) => `host:${hostOf(pool)}`)
-  .add(NotifyVolumeAction)
+  .lane(onHostOf)
+  .add(volumeStarted('unmanage.start'))
   .add(Unmanage)
   .add(UnmanageOnFinish)
   .build({ version: 1 });

@@ -48,6 +48,9 @@ export interface Volume {
   readonly revision: number;
 }
 
+/** What a backend is told of a volume: sizes in GiB. */
+export const refOf = ({ id, nameId, sizeGiB }: Volume) => ({ id, nameId, sizeGiB });
+
 /** A row to be made; what is not said is null, false or empty, and it uses quota. */
 export type NewVolume = Pick<Volume, 'id' | 'projectId' | 'userId' | 'sizeGiB' | 'status' | 'volumeTypeId'> &
   Partial<Omit<Volume, 'updatedAt' | 'revision'>>;

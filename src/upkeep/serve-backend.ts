@@ -7,9 +7,11 @@
  * and makes a delete wait. A backend that fails is tried again; one that comes back is used from then on, and one that does
  * not come up is asked with growing pauses.
  */
+
 import type { Database } from '../db/database.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
 import { recordHeartbeat } from '../db/services.ts';
+import { idsInWork } from '../db/unended-flows.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import type { ServicesConfig } from '../lib/config.ts';
 import type { Log } from '../lib/logging.ts';
@@ -138,7 +140,7 @@ export class BackendService {
     const { host, driver } = this.#backend;
     const { db, troubles } = this.#options;
     try {
-      const swept = await driver.sweep(await resourcesOfFlows(db), signal);
+      const swept = await driver.sweep(await idsInWork(db.read), signal);
       if (swept.length > 0) this.#log.warn({ swept }, 'temporary files of no flow were removed');
     } catch (error) {
       if (signal.aborted) throw error;
@@ -158,12 +160,6 @@ export class BackendService {
       }),
     );
   }
-}
-
-/** Ids of what unfinished flows work on. */
-async function resourcesOfFlows({ read }: Database): Promise<ReadonlySet<string>> {
-  const flows = await read.selectFrom('flow').select('resource').where('ended_at', 'is', null).execute();
-  return new Set(flows.map(({ resource }) => resource.slice(resource.indexOf(':') + 1)));
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

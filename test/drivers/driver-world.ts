@@ -1,8 +1,7 @@
 /** A fresh backend with a driver on it, and ways to its bytes that are not the driver's own. */
 import type { ChildProcess } from 'node:child_process';
 import type { FileHandle } from 'node:fs/promises';
-import type { DriverCall, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
-import type { ExportRef } from '../../src/drivers/exporter.ts';
+import type { DriverCall, ExportRef, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
 import type { ConnectionInfo } from '../../src/model/attachment.ts';
 import type { VolumeClient } from './checking-writer.ts';
 

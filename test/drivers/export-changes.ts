@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import type { VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
-import type { ExportRef } from '../../src/drivers/exporter.ts';
+import type { ExportRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { CheckingWriter } from './checking-writer.ts';
 import { GIB } from './content.ts';

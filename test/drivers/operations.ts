@@ -1,8 +1,7 @@
 /** Every operation of the driver's contract that changes something: what it wants, the call, what is there afterwards. */
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import type { ManageRef, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
-import type { ExportRef } from '../../src/drivers/exporter.ts';
+import type { ExportRef, ManageRef, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
 import {
   BLOCK_BYTES,
   BLOCKS,

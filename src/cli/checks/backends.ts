@@ -4,8 +4,10 @@
  * An object with a name of ours and no row (an orphan) is told of, and never deleted: only its owner knows whether it can go. One
  * that was given back on purpose under such a name (`unmanage`) is no fault, and noted.
  */
+
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../db/schema.ts';
+import { unendedFlows } from '../../db/unended-flows.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
 import { clockTime } from '../times.ts';
@@ -48,7 +50,7 @@ async function examineBackend(
   // Before the rows: an object that comes later is not missed, one that goes is seen by the second look.
   const objects = new Map((await driver.list(signal)).flatMap((object) => named(object)));
   const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.kind, row.nameId), row]));
-  const busy = await resourcesOfFlows(db);
+  const busy = new Set((await unendedFlows(db)).map(({ resource }) => resource));
   const pool = `${host}#${(await driver.stats(signal))[0]?.pool_name}`;
   const findings: Finding[] = [];
   for (const [name, object] of objects) {
@@ -138,9 +140,4 @@ async function expectedRows(db: Kysely<Tables>): Promise<Expected[]> {
     ),
     ...snapshots.map(({ id, host, status }) => ({ kind: 'snapshot', id, nameId: id, host, status }) as const),
   ];
-}
-
-async function resourcesOfFlows(db: Kysely<Tables>): Promise<ReadonlySet<string>> {
-  const rows = await db.selectFrom('flow').select('resource').where('ended_at', 'is', null).execute();
-  return new Set(rows.map(({ resource }) => resource));
 }

@@ -1,0 +1,18 @@
+/** Ids of flows by how they begin, as people type them. */
+import type { Kysely } from 'kysely';
+import type { Tables } from './schema.ts';
+
+/** In order, at most `limit`. None for what no id begins with. */
+export async function flowIdsBeginning(db: Kysely<Tables>, prefix: string, limit: number): Promise<string[]> {
+  if (!/^[0-9a-f-]{1,36}$/.test(prefix)) return [];
+  const rows = await db
+    .selectFrom('flow')
+    .select('id')
+    .where('id', '>=', prefix)
+    // `g` follows every letter that an id may go on with.
+    .where('id', '<', `${prefix}g`)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,11 @@
+/** A row that nobody else changes before the transaction ends. SQLite has one writer; PostgreSQL locks the row. */
+import { sql } from 'kysely';
+import type { Tx } from './writer.ts';
+
+export type Lockable = 'volume' | 'snapshot' | 'volume_type' | 'qos_specs' | 'group_type';
+
+/** Whether it is there is not asked. */
+export async function lockRow({ connection, db }: Tx, table: Lockable, id: string): Promise<void> {
+  if (connection.dialect === 'sqlite') return;
+  await sql`SELECT 1 FROM ${sql.table(table)} WHERE id = ${id} FOR UPDATE`.execute(db);
+}

@@ -1,0 +1,24 @@
+/** The record that tells others that a flow has begun its work on a volume or a snapshot. */
+import { getSnapshot } from '../db/snapshots.ts';
+import { getVolume } from '../db/volumes.ts';
+import type { SnapshotRef, VolumeRef } from '../drivers/driver.ts';
+import { tellSnapshot, tellVolume } from './tell.ts';
+import { record } from './tools.ts';
+
+export const volumeStarted = (suffix: 'create.start' | 'resize.start' | 'unmanage.start') =>
+  record({
+    name: `notify_volume_action;${suffix}`,
+    execute: async ({ volumeRef: { id } }: { volumeRef: VolumeRef }, { tx, requestId }) => {
+      await tellVolume(tx, suffix, await getVolume(tx.db, id), requestId);
+    },
+  });
+
+export const snapshotStarted = (
+  suffix: 'create.start' | 'delete.start' | 'unmanage.start' | 'manage_existing_snapshot.start',
+) =>
+  record({
+    name: `notify_snapshot_action;${suffix}`,
+    execute: async ({ snapshotRef: { id, volumeId } }: { snapshotRef: SnapshotRef }, { tx, requestId }) => {
+      await tellSnapshot(tx, suffix, await getSnapshot(tx.db, id), await getVolume(tx.db, volumeId), requestId);
+    },
+  });
