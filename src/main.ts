@@ -1,5 +1,5 @@
 /**
- * The entry point of the process: arguments in, an exit code out, and the handling of signals.
+ * The entry point of the process: arguments in, an exit code out, and a graceful shutdown on a signal.
  *
  * The first SIGINT or SIGTERM asks everything to end in order. Those that come right after it mean nothing more:
  * npm passes on the one that the terminal has already sent. One that comes later ends the process at once, which costs

@@ -1,5 +1,5 @@
 /**
- * The one source of time, ids and waiting below `main.ts`.
+ * The clock: the one source of time and ids below `main.ts`, and pauses that can be aborted.
  *
  * A `Timestamp` is UTC text with microseconds and no zone suffix, the form every Block Storage client parses
  * (gophercloud accepts exactly this). Text sorts as time does, is the same in both databases and
