@@ -44,3 +44,12 @@ test('files named in comments of src are there', () => {
   });
   assert.deepEqual(missing, []);
 });
+
+test('findings/README.md has a row for each script there', () => {
+  const text = readFileSync('findings/README.md', 'utf8');
+  const scripts = readdirSync('findings').filter((name) => name !== 'README.md');
+  assert.deepEqual(
+    [...text.matchAll(/^\| `([\w.-]+)` \|/gm)].map(([, name]) => name),
+    scripts.sort(),
+  );
+});
