@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { type FileHandle, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileDriver } from '../../src/drivers/file.ts';
-import { type Exec, exec } from '../../src/lib/exec.ts';
+import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';
 import type { VolumeClient } from './checking-writer.ts';
 import { calm, type DriverWorld } from './driver-world.ts';
 
@@ -95,36 +95,49 @@ async function writeAt(path: string, flags: string, offset: number, data: Buffer
   }
 }
 
-/** Takes the space of the file system but for `freeBytes`. */
+/**
+ * Takes the space of the file system but for `freeBytes`.
+ *
+ * Space that is free may not be there to be had: of what was deleted some comes back only now, and what is being trimmed is
+ * held back. Btrfs takes a write in then, and tells only the sync that it did not fit.
+ */
 async function fill(parent: string, freeBytes: number): Promise<() => Promise<void>> {
   const path = join(parent, 'ballast');
   const before = await freeIn(parent);
   const file = await open(path, 'w');
   try {
-    // What was deleted before may give its space back only now: it is taken, too, until a sync brings no more.
-    for (let room = await takeRoom(file, parent, freeBytes); room; room = await takeRoom(file, parent, freeBytes))
-      await exec(['sync', '-f', parent], calm());
+    await bySyncing(parent, 'is not to be filled', async () => {
+      const took = await takeRoom(file, parent, freeBytes);
+      return !took && (await freeIn(parent)) < freeBytes + LEAST_STEP;
+    });
   } finally {
     await file.close();
   }
   return async () => {
     await rm(path);
     // Btrfs and XFS give freed space back late; each sync brings it nearer.
-    for (let syncs = 0; syncs < MOST_SYNCS; syncs += 1) {
-      await exec(['sync', '-f', parent], calm());
-      if ((await freeIn(parent)) >= before * 0.9) return;
-    }
-    throw new Error(`${parent} does not give its space back.`);
+    await bySyncing(parent, 'does not give its space back', async () => (await freeIn(parent)) >= before * 0.9);
   };
+}
+
+/** Syncs until it is so. */
+async function bySyncing(parent: string, otherwise: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let syncs = 0; syncs < MOST_SYNCS; syncs += 1) {
+    if (await isSo()) return;
+    await exec(['sync', '-f', parent], calm()).catch((error: unknown) => {
+      if (!(error instanceof CommandFailed && error.stderr.includes('No space left'))) throw error;
+    });
+  }
+  throw new Error(`${parent} ${otherwise}.`);
 }
 
 /** Resolves with whether anything was there to take. */
 async function takeRoom(file: FileHandle, parent: string, freeBytes: number): Promise<boolean> {
   let taken = 0;
-  for (let step = 16 * 1024 ** 2; step >= 65_536; ) {
+  for (let step = 16 * 1024 ** 2; step >= LEAST_STEP; ) {
     const free = await freeIn(parent);
     if (free <= freeBytes) break;
-    const bytes = Math.min(step, Math.max(65_536, free - freeBytes));
+    const bytes = Math.min(step, Math.max(LEAST_STEP, free - freeBytes));
     const { bytesWritten } = await file.write(Buffer.alloc(bytes, 'ballast')).catch(() => ({ bytesWritten: 0 }));
     await file.sync().catch(() => {});
     taken += bytesWritten;
@@ -134,6 +147,7 @@ async function takeRoom(file: FileHandle, parent: string, freeBytes: number): Pr
 }
 
 const MOST_SYNCS = 500;
+const LEAST_STEP = 65_536;
 
 async function freeIn(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
