@@ -1,0 +1,217 @@
+/**
+ * The tables that `npm run mutate` falsifies, row by row, and the tests that are to notice.
+ *
+ * Rows are found in the text of the source, so a new one is falsified without being named here. What a row is turned into
+ * need not compile, but must run: the tests do not ask the compiler. The printed documents are no witness, since `npm run
+ * docs` makes them agree with any table.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A row that is not what it was. */
+export interface Mutation {
+  /** Says which row, and how. */
+  readonly name: string;
+  readonly file: string;
+  /** Where in the text, and what stands there instead. */
+  readonly at: number;
+  readonly length: number;
+  readonly by: string;
+  readonly tests: readonly string[];
+  /** Options of `node --test`. */
+  readonly options?: readonly string[];
+}
+
+type Table = () => readonly Mutation[];
+
+const read = (file: string): string => readFileSync(file, 'utf8');
+const below = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`)
+    .sort();
+
+/** Each match of the pattern, whose first group is replaced. */
+function each(
+  file: string,
+  pattern: RegExp,
+  by: (part: string, match: RegExpExecArray) => string | undefined,
+  how: Pick<Mutation, 'tests' | 'options'> & { name(part: string, match: RegExpExecArray): string },
+  [begin, end]: readonly [number, number] = [0, Number.POSITIVE_INFINITY],
+): Mutation[] {
+  const text = read(file);
+  return [...text.matchAll(new RegExp(pattern, 'dgm'))].flatMap((match) => {
+    const [at, to] = match.indices?.[1] ?? [0, 0];
+    const part = text.slice(at, to);
+    const replaced = at >= begin && at < end ? by(part, match) : undefined;
+    if (replaced === undefined) return [];
+    const { tests, options = [] } = how;
+    return [{ name: how.name(part, match), file, at, length: to - at, by: replaced, tests, options }];
+  });
+}
+
+const REGISTRY = 'src/flows/registry.ts';
+const flows: Table = () =>
+  each(REGISTRY, /^( {2}\w+,\n)/, () => '', {
+    name: (part) => `${part.trim().slice(0, -1)} is not registered`,
+    tests: ['test/api/events.test.ts', 'test/flows/registry.test.ts'],
+  });
+
+const STATUS = 'src/model/status.ts';
+/** No operation enters or leaves it. */
+const OTHER = "'maintenance'";
+const isStatus = (text: string): boolean => !/^'(previous|gone|as attached)'$/.test(text);
+
+/** What an operation ends in is said by its flow, and shown by the proof of that. */
+const PROOFS: Readonly<Record<string, string>> = {
+  'volume create': 'create-volume',
+  'volume manage': 'manage-existing',
+  'volume extend': 'extend-volume',
+  'volume delete': 'delete-volume',
+  'volume unmanage': 'unmanage-volume',
+  'snapshot create': 'create-snapshot',
+  'snapshot manage': 'manage-existing-snapshot',
+  'snapshot delete': 'delete-snapshot',
+  'snapshot delete_with_volume': 'delete-volume',
+  'snapshot unmanage': 'unmanage-snapshot',
+};
+
+function operations(table: string, resource: string): Mutation[] {
+  const text = read(STATUS);
+  const begin = text.indexOf(`export const ${table} = {`);
+  const end = text.indexOf('\n} as const satisfies', begin);
+  const rows = [...text.slice(begin, end).matchAll(/^ {2}(\w+): \{(?:.*\},?$|\n(?: {4}.*\n)* {2}\},?$)/gm)];
+  return rows.flatMap((row) => {
+    const [whole, operation = ''] = row;
+    if (whole.includes('planned: true')) return [];
+    const range = [begin + row.index, begin + row.index + whole.length] as const;
+    const proof = PROOFS[`${resource} ${operation}`];
+    const made = ['create-volume', 'manage-volume', 'snapshots'].map((name) => `test/commands/${name}.test.ts`);
+    const shown = { tests: whole.includes('from: []') ? made : ['test/commands/by-status.test.ts'] };
+    const proven =
+      proof === undefined
+        ? shown
+        : {
+            tests: [`test/flows/${proof}.test.ts`],
+            options: ['--test-name-pattern=SQLite'],
+          };
+    const says = (what: string) => (part: string) => `${resource} ${operation}: ${what} is not ${part}`;
+    return [
+      ...each(
+        STATUS,
+        /\bfrom: (\[.*?\]|\w+|'any')[,\n ]/,
+        (part, { input, index }) =>
+          part === '[]' ||
+          whole.includes("from: 'any', during: [], success: 'as attached'") ||
+          /also: \{ $/.test(input.slice(0, index))
+            ? undefined
+            : part === "'any'"
+              ? `[${OTHER}]`
+              : `[...${part}].slice(1)`,
+        { ...shown, name: says('from') },
+        range,
+      ),
+      ...each(
+        STATUS,
+        /\balso: (\{ from: .*?\}|\w+),/,
+        () => `{ from: [${OTHER}], when: '' }`,
+        { ...shown, name: says('also') },
+        range,
+      ),
+      ...each(STATUS, /\bduring: \[('[\w-]+')/, () => OTHER, { ...shown, name: says('the first during') }, range),
+      ...each(
+        STATUS,
+        /\bduring: \['[\w-]+', ('[\w-]+')/,
+        () => OTHER,
+        { tests: ['test/flows/seeds.test.ts'], name: says('the second during') },
+        range,
+      ),
+      ...['success', 'failure'].flatMap((end) =>
+        each(
+          STATUS,
+          new RegExp(`\\b${end}: ('[\\w -]+')`),
+          (part) => (isStatus(part) ? OTHER : undefined),
+          { ...(end === 'success' && whole.includes('during: []') ? shown : proven), name: says(end) },
+          range,
+        ),
+      ),
+      ...each(STATUS, /\bmust: '([^']+)'/, (part) => `planted ${part}`, { ...shown, name: says('must') }, range),
+    ];
+  });
+}
+const statuses: Table = () => [
+  ...operations('VOLUME_TRANSITIONS', 'volume'),
+  ...operations('SNAPSHOT_TRANSITIONS', 'snapshot'),
+];
+
+const RESOURCES = ['volumes', 'snapshots', 'services', 'transfers'].map((name) => `test/api/${name}.test.ts`);
+const views: Table = () =>
+  below('src/api/v3').flatMap((file) =>
+    each(file, /^\s+\[([A-Z_]+), '(\w+)'/, (since) => (since === 'OLDEST' ? undefined : `${since} + 1`), {
+      name: (since, [, , field]) => `${file}: ${field} is not shown from ${since} on`,
+      tests: RESOURCES,
+    }),
+  );
+
+const RULES = 'src/api/policy/default-rules.ts';
+/** A rule of another list. Those of what is not built are asked by nobody. */
+const policy: Table = () => {
+  const others = below('src')
+    .filter((file) => file !== RULES)
+    .map(read)
+    .join('\n');
+  const text = read(RULES);
+  return ['READER', 'MEMBER', 'ADMIN'].flatMap((list) => {
+    const begin = text.indexOf(`const ${list} = [`);
+    const end = text.indexOf('] as const', begin);
+    const other = list === 'READER' ? 'ADMIN' : 'READER';
+    return each(
+      RULES,
+      /^ {2}'([\w:-]+)',$/,
+      (rule) => (others.includes(`'${rule}'`) ? `planted:${rule}` : undefined),
+      { name: (rule) => `${rule} is of ${other}, not of ${list}`, tests: ['test/api/policy.test.ts'] },
+      [begin, end],
+    ).map((mutation) => {
+      const rule = text.slice(mutation.at, mutation.at + mutation.length);
+      // The whole text is written: one list loses the rule, another gets it.
+      const lost = text.slice(0, mutation.at) + mutation.by + text.slice(mutation.at + mutation.length);
+      const by = lost.replace(`const ${other} = [`, `const ${other} = [\n  '${rule}',`);
+      return { ...mutation, at: 0, length: text.length, by };
+    });
+  });
+};
+
+const LISTS = [
+  'resource-filters',
+  'lists',
+  'volumes',
+  'snapshots',
+  'attachments',
+  'transfers',
+  'messages',
+  'group-types',
+  'qos-specs',
+  'volume-types',
+];
+const filters: Table = () =>
+  below('src/api/v3').flatMap((file) =>
+    each(file, /^ {2}('?[\w~]+'?): \{ field: '(\w+)', as: '\w+'/, () => 'planted', {
+      name: (name, [, , field]) => `${file}: nothing is found by ${name} (${field})`,
+      tests: LISTS.map((name) => `test/api/${name}.test.ts`),
+    }),
+  );
+
+/** An event by another name. */
+const events: Table = () =>
+  ['src/flows', 'src/commands'].flatMap(below).flatMap((file) =>
+    each(
+      file,
+      /\b(?:tell(?:Volume|Snapshot|Attachments)\(\s*tx,\s*|(?:volume|snapshot)Started\(|forget(?:Volume|Snapshot)\(.*)'([a-z_.]+)'/,
+      () => 'planted',
+      {
+        name: (suffix) => `${file}: ${suffix} is not told`,
+        tests: ['test/api/events.test.ts', 'test/commands/delete-volume.test.ts'],
+      },
+    ),
+  );
+
+export const TABLES: Readonly<Record<string, Table>> = { flows, statuses, views, policy, filters, events };
