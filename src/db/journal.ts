@@ -130,6 +130,18 @@ export class DatabaseJournal implements Journal<Tx> {
     });
   }
 
+  async handBack(process: string): Promise<void> {
+    await this.#database.write(({ db }) =>
+      db
+        .updateTable('flow')
+        .set({ claims: sql<number>`claims - 1` })
+        .where('owner', '=', process)
+        .where('ended_at', 'is', null)
+        .where('claims', '>', 0)
+        .execute(),
+    );
+  }
+
   async steps(flowId: string): Promise<readonly Step[]> {
     const rows = await this.#database.read
       .selectFrom('flow_step')

@@ -216,6 +216,9 @@ export class Engine<Tools, Tx extends EngineTx> {
     for (const { runner } of this.#running.values()) runner.interrupt();
     await this.#loop;
     await this.#looking;
+    // Before what is deaf to its signal: the process may be ended from outside while that is waited for. A database that is lost
+    // hears nothing, and the stop counts as a death.
+    await this.#options.journal.handBack(this.process).catch(() => {});
     await Promise.all([...this.#running.values()].map(({ done }) => done));
   }
 

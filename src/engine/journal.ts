@@ -58,7 +58,10 @@ export interface FlowRow {
   readonly seq: number;
   readonly wish: Wish | null;
   readonly wishReason: string | null;
-  /** Claims from owners that were gone, since a node last ended (`isProgress`). */
+  /**
+   * Claims from owners that were gone, since a node last ended (`isProgress`). One from an owner that stopped in order counts only
+   * where it is the first.
+   */
   readonly claims: number;
   /** For people: the world task that runs. */
   readonly doing: Doing | null;
@@ -154,6 +157,11 @@ export interface Journal<Tx extends EngineTx> {
    * it is 0 when nobody can have begun the task at the cursor.
    */
   claim(request: ClaimRequest): Promise<readonly FlowRow[]>;
+  /**
+   * The process stops in order, which tells nothing against its flows: each has one claim less, down to 0, so that the one that takes it
+   * up again counts as many as this process had counted, and 1 where that was none: the task at the cursor may have begun.
+   */
+  handBack(process: string): Promise<void>;
   steps(flowId: string): Promise<readonly Step[]>;
   find(flowId: string): Promise<FlowRow | undefined>;
   list(query: FlowQuery): Promise<readonly FlowRow[]>;

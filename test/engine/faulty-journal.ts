@@ -153,6 +153,7 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
     this.#started = true;
     return rows;
   };
+  handBack: Journal<Tx>['handBack'] = (process) => this.#living(() => this.#inner.handBack(process));
   steps: Journal<Tx>['steps'] = (id) => this.#living(() => this.#read(id));
   find: Journal<Tx>['find'] = (id) => this.#living(() => this.#inner.find(id));
   list: Journal<Tx>['list'] = (query) => this.#living(() => this.#inner.list(query));

@@ -218,6 +218,7 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
     append: (claimed, write) => inner.append(claimed, write),
     transact: (claimed, make) => inner.transact(claimed, (tx) => make(rowTx(tx))),
     claim: (request) => inner.claim(request),
+    handBack: (process) => inner.handBack(process),
     steps: (id) => inner.steps(id),
     find: (id) => inner.find(id),
     list: (query) => inner.list(query),

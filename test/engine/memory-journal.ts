@@ -232,6 +232,13 @@ export class MemoryJournal implements Journal<RowTx> {
     });
   }
 
+  handBack(process: string): Promise<void> {
+    return this.transaction(() => {
+      for (const row of this.#state.flows.values())
+        if (row.owner === process && row.claims > 0) this.#state.flows.set(row.id, { ...row, claims: row.claims - 1 });
+    });
+  }
+
   async steps(flowId: string): Promise<readonly Step[]> {
     return structuredClone(this.#state.steps.get(flowId) ?? []);
   }

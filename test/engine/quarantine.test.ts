@@ -20,7 +20,7 @@ import {
 } from './journals.ts';
 import { type Call, flow, makes } from './tasks.ts';
 
-const RUNS = { memory: 150, SQLite: 15, PostgreSQL: 8 } as const;
+const RUNS = { memory: 100, SQLite: 15, PostgreSQL: 8 } as const;
 const NODES = ['a', 'b', 'c'] as const;
 
 /** A flow of three tasks. It kills its process whenever it comes to `kills`, after so many milliseconds. */
@@ -31,6 +31,14 @@ interface Actor {
   readonly kills: (typeof NODES)[number] | '-a' | '-b' | null;
   /** Its last task fails. */
   readonly fails: boolean;
+}
+
+interface Course {
+  readonly maxClaims: number;
+  /** Lives at once. */
+  readonly processes: number;
+  /** Each nth life is stopped in order soon after it has begun; none, when 0. */
+  readonly stopEvery: number;
 }
 
 const innocent: fc.Arbitrary<Actor> = fc.record({
@@ -48,10 +56,11 @@ const worlds = fc.record({
   culprits: fc.array(culprit, { maxLength: 4 }),
   maxClaims: fc.integer({ min: 1, max: 6 }),
   processes: fc.integer({ min: 1, max: 2 }),
+  stopEvery: fc.constantFrom(0, 2, 3),
 });
 
 /** Innocents that wait among culprits for their last chance: whoever is claimed once too often pays for it. */
-const WAITING: { innocents: Actor[]; culprits: Actor[]; maxClaims: number; processes: number } = {
+const WAITING: Course & { innocents: Actor[]; culprits: Actor[] } = {
   innocents: [
     { from: 1, ms: 3, kills: null, fails: false },
     { from: 1, ms: 3, kills: null, fails: true },
@@ -63,6 +72,7 @@ const WAITING: { innocents: Actor[]; culprits: Actor[]; maxClaims: number; proce
   ],
   maxClaims: 1,
   processes: 1,
+  stopEvery: 0,
 };
 
 const three = flow<{ n: number }>('three').add(makes('a')).add(makes('b')).add(makes('c')).build({ version: 1 });
@@ -70,9 +80,9 @@ const three = flow<{ n: number }>('three').add(makes('a')).add(makes('b')).add(m
 proveEngine('whoever kills its process', (test) => {
   test('is taken back or stuck, and nobody else is, whoever and how many they are', async (w) => {
     await fc.assert(
-      fc.asyncProperty(worlds, async ({ innocents, culprits, maxClaims, processes }) => {
+      fc.asyncProperty(worlds, async ({ innocents, culprits, processes, ...course }) => {
         await play(w.kind, w.kind === 'memory' ? memoryGround() : w.ground, [...innocents, ...culprits], {
-          maxClaims,
+          ...course,
           processes: w.kind === 'PostgreSQL' || w.kind === 'memory' ? processes : 1,
         });
       }),
@@ -303,7 +313,7 @@ async function play(
   kind: Kind,
   ground: Ground,
   actors: readonly Actor[],
-  { maxClaims, processes }: { readonly maxClaims: number; readonly processes: number },
+  { maxClaims, processes, stopEvery }: Course,
 ): Promise<void> {
   const lives: Life[] = [];
   const w = worldOn(kind, ground, lives);
@@ -338,7 +348,11 @@ async function play(
       const living = lives.filter(({ journal }) => !journal.dead);
       if (living.length < processes || begun.size < actors.length) await start();
       else await Promise.race([...living.map(({ journal }) => journal.death), pause(2)]);
-      for (const life of lives) if (life.journal.dead) await life.die();
+      for (const [n, life] of lives.entries()) {
+        const stops = stopEvery > 0 && n % stopEvery === stopEvery - 1;
+        if (stops && !life.journal.dead) await life.engine.stop();
+        if (stops || life.journal.dead) await life.die();
+      }
     }
     for (const [n, actor] of actors.entries()) {
       const row = await w.ground.journal.find(idOf(n));
