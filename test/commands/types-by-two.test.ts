@@ -1,9 +1,8 @@
 /** What two processes say of the same volume type at once. On SQLite they take turns by nature, on PostgreSQL by locks. */
 import assert from 'node:assert/strict';
-import { associateQosSpecs } from '../../src/commands/associate-qos-specs.ts';
 import { createTypeEncryption } from '../../src/commands/change-type-encryption.ts';
-import { deleteQosSpecs } from '../../src/commands/delete-qos-specs.ts';
 import type { Desk } from '../../src/commands/desk.ts';
+import { associateQosSpecs, deleteQosSpecs } from '../../src/commands/types/qos-specs.ts';
 import { checkNotEncrypted } from '../../src/commands/volume-choices.ts';
 import type { Database } from '../../src/db/database.ts';
 import { getQosSpecs, insertQosSpecs } from '../../src/db/qos-specs.ts';

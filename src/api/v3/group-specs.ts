@@ -1,6 +1,6 @@
 /** `group_types/{id}/group_specs`: what a type of groups asks of the backend. */
 
-import { setGroupSpecs } from '../../commands/update-group-type.ts';
+import { setGroupSpecs } from '../../commands/types/group-types.ts';
 import { getGroupType } from '../../db/group-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { MetadataKeyNotFound } from '../../model/errors.ts';

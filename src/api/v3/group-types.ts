@@ -1,9 +1,7 @@
 /** `group_types`: what kinds of groups of volumes there are (3.11). */
 
-import { createGroupType } from '../../commands/create-group-type.ts';
-import { deleteGroupType } from '../../commands/delete-group-type.ts';
 import { groupTypeFor } from '../../commands/find.ts';
-import { updateGroupType } from '../../commands/update-group-type.ts';
+import { createGroupType, deleteGroupType, updateGroupType } from '../../commands/types/group-types.ts';
 import { findGroupTypeByName, type GroupTypeField, listGroupTypes } from '../../db/group-types.ts';
 import type { ListFilter } from '../../db/list-query.ts';
 import { Type } from '../../lib/schema.ts';

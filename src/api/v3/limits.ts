@@ -1,5 +1,5 @@
 /** `limits`: the quota limits of a project, and its usage. */
-import { limitsOfProject } from '../../commands/quota-limits.ts';
+import { limitsOfProject } from '../../commands/quotas.ts';
 import { quotaUsage } from '../../db/quotas.ts';
 import { fromNow } from '../../lib/clock.ts';
 import { LIMITS_OF_PROJECT } from '../microversion.ts';

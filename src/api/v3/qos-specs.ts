@@ -4,12 +4,13 @@
 
 import {
   associateQosSpecs,
+  createQosSpecs,
+  deleteQosKeys,
+  deleteQosSpecs,
   disassociateQosSpecs,
   disassociateQosSpecsFromAll,
-} from '../../commands/associate-qos-specs.ts';
-import { createQosSpecs } from '../../commands/create-qos-specs.ts';
-import { deleteQosSpecs } from '../../commands/delete-qos-specs.ts';
-import { deleteQosKeys, updateQosSpecs } from '../../commands/update-qos-specs.ts';
+  updateQosSpecs,
+} from '../../commands/types/qos-specs.ts';
 import { getQosSpecs, listQosSpecs, type QosSpecsField, typesOfQosSpecs } from '../../db/qos-specs.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';

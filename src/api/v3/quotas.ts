@@ -1,9 +1,13 @@
 /** `os-quota-sets` and `os-quota-class-sets`: how much of everything a project may have. */
 
-import { limitsByDefault, limitsOfClass, limitsOfProject } from '../../commands/quota-limits.ts';
-import { resetQuotas } from '../../commands/reset-quotas.ts';
-import { setClassQuotas } from '../../commands/set-class-quotas.ts';
-import { setQuotas } from '../../commands/set-quotas.ts';
+import {
+  limitsByDefault,
+  limitsOfClass,
+  limitsOfProject,
+  resetQuotas,
+  setClassQuotas,
+  setQuotas,
+} from '../../commands/quotas.ts';
 import { type Amounts, quotaUsage } from '../../db/quotas.ts';
 import { Type } from '../../lib/schema.ts';
 import type { Caller } from '../../model/caller.ts';

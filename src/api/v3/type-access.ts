@@ -1,8 +1,7 @@
 /** Which projects may see and use a private volume type. */
 
-import { addTypeAccess } from '../../commands/add-type-access.ts';
 import { volumeTypeFor } from '../../commands/find.ts';
-import { removeTypeAccess } from '../../commands/remove-type-access.ts';
+import { addTypeAccess, removeTypeAccess } from '../../commands/types/type-access.ts';
 import { volumeTypeProjects } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { VolumeTypeAccessNotFound } from '../../model/errors.ts';

@@ -1,9 +1,7 @@
 /** `types`: what kinds of volumes there are. */
 
-import { createVolumeType } from '../../commands/create-volume-type.ts';
-import { deleteVolumeType } from '../../commands/delete-volume-type.ts';
 import { volumeTypeFor } from '../../commands/find.ts';
-import { updateVolumeType } from '../../commands/update-volume-type.ts';
+import { createVolumeType, deleteVolumeType, updateVolumeType } from '../../commands/types/volume-types.ts';
 import { defaultTypeFor } from '../../commands/volume-choices.ts';
 import { listVolumeTypes, type VolumeTypeField, type VolumeTypeQuery } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';

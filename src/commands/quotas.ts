@@ -1,12 +1,20 @@
 /** Which resources have limits, and which limits hold: those of the project, of its class, of the configuration, in this order. */
 import type { Kysely } from 'kysely';
-import { classLimits, quotaLimits, typeResources } from '../db/quota-limits.ts';
-import type { Amounts } from '../db/quotas.ts';
+import {
+  classLimits,
+  deleteProjectLimits,
+  quotaLimits,
+  setClassLimits,
+  setProjectLimits,
+  typeResources,
+} from '../db/quota-limits.ts';
+import { type Amounts, quotaUsage } from '../db/quotas.ts';
 import type { Tables } from '../db/schema.ts';
 import { listVolumeTypes } from '../db/volume-types.ts';
 import { configuredLimits } from '../flows/quota.ts';
 import type { QuotaConfig } from '../lib/config.ts';
 import { InvalidInput } from '../model/errors.ts';
+import type { Desk } from './desk.ts';
 
 /** The class whose limits every project has that has none of its own. */
 const DEFAULT_CLASS = 'default';
@@ -33,7 +41,7 @@ export async function limitsOfClass(db: Kysely<Tables>, className: string, confi
 }
 
 /** Rejects with `InvalidInput` when one of the limits is of nothing that is counted. */
-export async function checkResources(db: Kysely<Tables>, limits: Amounts, config: QuotaConfig): Promise<void> {
+async function checkResources(db: Kysely<Tables>, limits: Amounts, config: QuotaConfig): Promise<void> {
   const known = await limitsByConfiguration(db, config);
   const unknown = Object.keys(limits).filter((resource) => !Object.hasOwn(known, resource));
   if (unknown.length > 0) throw new InvalidInput(`Bad key(s) in quota set: ${unknown.join(', ')}.`);
@@ -44,4 +52,38 @@ async function limitsByConfiguration(db: Kysely<Tables>, config: QuotaConfig): P
   const types = await listVolumeTypes(db);
   const ofTypes = types.flatMap(({ name }) => typeResources(name)).map((resource) => [resource, -1]);
   return { ...configuredLimits(config), ...Object.fromEntries(ofTypes) };
+}
+
+/** `PUT /os-quota-sets/{project}`. Returns all limits of the project. A limit below what is used is refused, unless `evenBelowUsage`. */
+export async function setQuotas(
+  { db, config }: Desk,
+  projectId: string,
+  limits: Amounts,
+  { evenBelowUsage }: { readonly evenBelowUsage: boolean },
+): Promise<Amounts> {
+  return db.write(async (tx) => {
+    await checkResources(tx.db, limits, config.quota);
+    const usage = evenBelowUsage ? {} : await quotaUsage(tx.db, projectId);
+    for (const [resource, limit] of Object.entries(limits)) {
+      const { inUse, reserved } = usage[resource] ?? { inUse: 0, reserved: 0 };
+      if (limit >= 0 && limit < inUse + reserved)
+        throw new InvalidInput(`The limit of ${resource} must be at least what is used of it, ${inUse + reserved}.`);
+    }
+    await setProjectLimits(tx, projectId, limits);
+    return limitsOfProject(tx.db, projectId, config.quota);
+  });
+}
+
+/** `DELETE /os-quota-sets/{project}`: the project has no limits of its own any more. */
+export async function resetQuotas({ db }: Desk, projectId: string): Promise<void> {
+  await db.write((tx) => deleteProjectLimits(tx, projectId));
+}
+
+/** `PUT /os-quota-class-sets/{class}`. Returns all limits of the class. */
+export async function setClassQuotas({ db, config }: Desk, className: string, limits: Amounts): Promise<Amounts> {
+  return db.write(async (tx) => {
+    await checkResources(tx.db, limits, config.quota);
+    await setClassLimits(tx, className, limits);
+    return limitsOfClass(tx.db, className, config.quota);
+  });
 }
