@@ -209,7 +209,7 @@ const events: Table = () =>
       () => 'planted',
       {
         name: (suffix) => `${file}: ${suffix} is not told`,
-        tests: ['test/api/events.test.ts', 'test/commands/delete-volume.test.ts'],
+        tests: ['test/api/events.test.ts', 'test/commands/volumes/delete-volume.test.ts'],
       },
     ),
   );

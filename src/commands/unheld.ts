@@ -11,7 +11,7 @@ import type { Tables } from '../db/schema.ts';
 import { exclusiveHolder } from '../db/unended-flows.ts';
 import type { Tx } from '../db/writer.ts';
 import { ResourceHeld } from '../model/errors.ts';
-import { afterConnecting } from './connect.ts';
+import { afterConnecting } from './attachments/connect.ts';
 import type { Desk } from './desk.ts';
 
 interface Revised {

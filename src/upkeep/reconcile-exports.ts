@@ -12,7 +12,7 @@
  * made. A connector that is refused stays refused until the attachment is changed.
  */
 
-import { attachmentResource, beginConnection } from '../commands/connect.ts';
+import { attachmentResource, beginConnection } from '../commands/attachments/connect.ts';
 import type { Desk } from '../commands/desk.ts';
 import { lockAnyVolume } from '../commands/lock.ts';
 import { exportedBy, getAttachment } from '../db/attachments.ts';

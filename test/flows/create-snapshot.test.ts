@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createSnapshot as command } from '../../src/commands/create-snapshot.ts';
+import { createSnapshot as command } from '../../src/commands/snapshots/create-snapshot.ts';
 import { getSnapshot } from '../../src/db/snapshots.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { createSnapshot } from '../../src/flows/create-snapshot.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { deleteSnapshot as command } from '../../src/commands/delete-snapshot.ts';
+import { deleteSnapshot as command } from '../../src/commands/snapshots/delete-snapshot.ts';
 import { findSnapshot } from '../../src/db/snapshots.ts';
 import { deleteSnapshot } from '../../src/flows/delete-snapshot.ts';
 import { proveFlow } from '../prove-flow.ts';

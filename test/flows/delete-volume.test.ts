@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { deleteVolume as command } from '../../src/commands/delete-volume.ts';
+import { deleteVolume as command } from '../../src/commands/volumes/delete-volume.ts';
 import { findSnapshots } from '../../src/db/snapshots.ts';
 import { findVolume, getVolume } from '../../src/db/volumes.ts';
 import { deleteVolume } from '../../src/flows/delete-volume.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { extendVolume as command } from '../../src/commands/extend-volume.ts';
+import { extendVolume as command } from '../../src/commands/volumes/extend-volume.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { extendVolume } from '../../src/flows/extend-volume.ts';
 import { DriverFailed } from '../../src/model/errors.ts';

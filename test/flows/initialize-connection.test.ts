@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { beginConnection } from '../../src/commands/connect.ts';
-import { createAttachment } from '../../src/commands/create-attachment.ts';
+import { beginConnection } from '../../src/commands/attachments/connect.ts';
+import { createAttachment } from '../../src/commands/attachments/create-attachment.ts';
+import { initializeConnection as initialize } from '../../src/commands/attachments/initialize-connection.ts';
+import { updateAttachment } from '../../src/commands/attachments/update-attachment.ts';
 import type { Desk } from '../../src/commands/desk.ts';
-import { initializeConnection as initialize } from '../../src/commands/initialize-connection.ts';
-import { updateAttachment } from '../../src/commands/update-attachment.ts';
 import { attachmentsOf, findAttachment, getAttachment } from '../../src/db/attachments.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { updateVolumeType } from '../../src/db/volume-types.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { manageSnapshot } from '../../src/commands/manage-snapshot.ts';
+import { manageSnapshot } from '../../src/commands/snapshots/manage-snapshot.ts';
 import { getSnapshot } from '../../src/db/snapshots.ts';
 import { manageExistingSnapshot } from '../../src/flows/manage-existing-snapshot.ts';
 import { proveFlow } from '../prove-flow.ts';

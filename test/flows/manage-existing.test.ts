@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { manageVolume } from '../../src/commands/manage-volume.ts';
+import { manageVolume } from '../../src/commands/volumes/manage-volume.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import { manageExisting } from '../../src/flows/manage-existing.ts';
 import { proveFlow } from '../prove-flow.ts';

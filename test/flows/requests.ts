@@ -1,8 +1,8 @@
 /** What callers ask for when a test does not say more. */
-import type { CreateSnapshotRequest } from '../../src/commands/create-snapshot.ts';
-import type { CreateVolumeRequest } from '../../src/commands/create-volume.ts';
-import type { ManageSnapshotRequest } from '../../src/commands/manage-snapshot.ts';
-import type { ManageVolumeRequest } from '../../src/commands/manage-volume.ts';
+import type { CreateSnapshotRequest } from '../../src/commands/snapshots/create-snapshot.ts';
+import type { ManageSnapshotRequest } from '../../src/commands/snapshots/manage-snapshot.ts';
+import type { CreateVolumeRequest } from '../../src/commands/volumes/create-volume.ts';
+import type { ManageVolumeRequest } from '../../src/commands/volumes/manage-volume.ts';
 
 export const volumeRequest = (request: Partial<CreateVolumeRequest> = {}): CreateVolumeRequest => ({
   name: 'rock',

@@ -1,9 +1,9 @@
 /** What the seeds ask of the flows and no other test shows (`docs/seeds.md`). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createVolume as create } from '../../src/commands/create-volume.ts';
-import { deleteVolume } from '../../src/commands/delete-volume.ts';
-import { manageSnapshot } from '../../src/commands/manage-snapshot.ts';
+import { manageSnapshot } from '../../src/commands/snapshots/manage-snapshot.ts';
+import { createVolume as create } from '../../src/commands/volumes/create-volume.ts';
+import { deleteVolume } from '../../src/commands/volumes/delete-volume.ts';
 import { getSnapshot } from '../../src/db/snapshots.ts';
 import { findVolume, getVolume } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { createVolume } from '../../src/commands/create-volume.ts';
+import { createVolume } from '../../src/commands/volumes/create-volume.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal, processName } from '../../src/db/journal.ts';
 import { getVolume } from '../../src/db/volumes.ts';

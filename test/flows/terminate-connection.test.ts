@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { beginDisconnection, type Disconnection } from '../../src/commands/connect.ts';
-import { deleteAttachment } from '../../src/commands/delete-attachment.ts';
+import { beginDisconnection, type Disconnection } from '../../src/commands/attachments/connect.ts';
+import { deleteAttachment } from '../../src/commands/attachments/delete-attachment.ts';
 import type { Desk } from '../../src/commands/desk.ts';
-import { extendVolume } from '../../src/commands/extend-volume.ts';
+import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
 import { attachmentsOf, findAttachment } from '../../src/db/attachments.ts';
 import { getVolume } from '../../src/db/volumes.ts';
 import type { Reset } from '../../src/flows/attachments.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { unmanageSnapshot as command } from '../../src/commands/unmanage-snapshot.ts';
+import { unmanageSnapshot as command } from '../../src/commands/snapshots/unmanage-snapshot.ts';
 import { findSnapshot } from '../../src/db/snapshots.ts';
 import { unmanageSnapshot } from '../../src/flows/unmanage-snapshot.ts';
 import { proveFlow } from '../prove-flow.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { unmanageVolume as command } from '../../src/commands/unmanage-volume.ts';
+import { unmanageVolume as command } from '../../src/commands/volumes/unmanage-volume.ts';
 import { findVolume } from '../../src/db/volumes.ts';
 import { unmanageVolume } from '../../src/flows/unmanage-volume.ts';
 import { proveFlow } from '../prove-flow.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { deleteAttachment } from '../../src/commands/delete-attachment.ts';
-import { extendVolume } from '../../src/commands/extend-volume.ts';
+import { deleteAttachment } from '../../src/commands/attachments/delete-attachment.ts';
+import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
 import { updateAttachment } from '../../src/db/attachments.ts';
 import { listMessages } from '../../src/db/messages.ts';
 import { updateVolume } from '../../src/db/volumes.ts';

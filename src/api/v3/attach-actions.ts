@@ -1,10 +1,10 @@
 /** Attaching as it was before 3.27, step by step: actions of volumes. */
-import { attachVolume } from '../../commands/attach-volume.ts';
-import { beginDetaching, rollDetaching } from '../../commands/begin-detaching.ts';
-import { detachVolume, forceDetachVolume } from '../../commands/detach-volume.ts';
-import { initializeConnection } from '../../commands/initialize-connection.ts';
-import { terminateConnection } from '../../commands/terminate-connection.ts';
-import { reserveVolume, unreserveVolume } from '../../commands/volume-reservation.ts';
+import { attachVolume } from '../../commands/attachments/attach-volume.ts';
+import { beginDetaching, rollDetaching } from '../../commands/attachments/begin-detaching.ts';
+import { detachVolume, forceDetachVolume } from '../../commands/attachments/detach-volume.ts';
+import { initializeConnection } from '../../commands/attachments/initialize-connection.ts';
+import { terminateConnection } from '../../commands/attachments/terminate-connection.ts';
+import { reserveVolume, unreserveVolume } from '../../commands/attachments/volume-reservation.ts';
 import { Type } from '../../lib/schema.ts';
 import type { Connector } from '../../model/attachment.ts';
 import { InvalidInput } from '../../model/errors.ts';

@@ -1,9 +1,9 @@
 /** `attachments`: to whom volumes are opened, since 3.27. */
-import { completeAttachment } from '../../commands/complete-attachment.ts';
-import { createAttachment } from '../../commands/create-attachment.ts';
-import { deleteAttachment } from '../../commands/delete-attachment.ts';
+import { completeAttachment } from '../../commands/attachments/complete-attachment.ts';
+import { createAttachment } from '../../commands/attachments/create-attachment.ts';
+import { deleteAttachment } from '../../commands/attachments/delete-attachment.ts';
+import { updateAttachment } from '../../commands/attachments/update-attachment.ts';
 import { attachmentFor } from '../../commands/find.ts';
-import { updateAttachment } from '../../commands/update-attachment.ts';
 import { type AttachmentField, listAttachments } from '../../db/attachments.ts';
 import type { ListFilter } from '../../db/list-query.ts';
 import { Type } from '../../lib/schema.ts';

@@ -2,7 +2,7 @@
  * `default-types`: which volume type a project gets when it asks for none (3.62). The project is that of the path's end.
  */
 
-import { setDefaultType, unsetDefaultType } from '../../commands/set-default-type.ts';
+import { setDefaultType, unsetDefaultType } from '../../commands/types/set-default-type.ts';
 import { type DefaultType, findDefaultType, listDefaultTypes } from '../../db/default-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { DefaultTypeNotFound } from '../../model/errors.ts';

@@ -1,7 +1,7 @@
 /** `types/{id}/extra_specs`: what a volume type asks of its backends. */
 
 import { volumeTypeFor } from '../../commands/find.ts';
-import { setExtraSpecs } from '../../commands/set-extra-specs.ts';
+import { setExtraSpecs } from '../../commands/types/set-extra-specs.ts';
 import { Type } from '../../lib/schema.ts';
 import { MetadataKeyNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';

@@ -1,6 +1,6 @@
 /** `os-hosts`: the services by an older name, and what each project has on a host. */
 
-import { setServiceStatus } from '../../commands/set-service-status.ts';
+import { setServiceStatus } from '../../commands/hosts/set-service-status.ts';
 import { type HostUsage, hostUsage } from '../../db/host-usage.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { findService, listServices } from '../../db/services.ts';

@@ -4,8 +4,8 @@
  */
 
 import { listManageable, type Manageable } from '../../commands/list-manageable.ts';
-import { manageSnapshot } from '../../commands/manage-snapshot.ts';
-import { manageVolume } from '../../commands/manage-volume.ts';
+import { manageSnapshot } from '../../commands/snapshots/manage-snapshot.ts';
+import { manageVolume } from '../../commands/volumes/manage-volume.ts';
 import { Type } from '../../lib/schema.ts';
 import { ClusterNotFound, InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';

@@ -1,5 +1,5 @@
 /** `scheduler-stats/get_pools`: the pools and their statistics, as the scheduler sees them. */
-import { typeFor } from '../../commands/volume-choices.ts';
+import { typeFor } from '../../commands/volumes/volume-choices.ts';
 import { listPools } from '../../db/pools.ts';
 import type { Pool } from '../../model/backend.ts';
 import { satisfies } from '../../scheduler/extra-specs.ts';

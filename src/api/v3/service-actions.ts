@@ -1,7 +1,7 @@
 /** `os-services` beside its list and the switch: freezing a backend, failing over to another, the level of the log. */
 
-import { setFrozen } from '../../commands/freeze-host.ts';
-import { getLog, LOGGER, setLog, type WantedLogs } from '../../commands/log-levels.ts';
+import { setFrozen } from '../../commands/hosts/freeze-host.ts';
+import { getLog, LOGGER, setLog, type WantedLogs } from '../../commands/hosts/log-levels.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { findService } from '../../db/services.ts';
 import { Type } from '../../lib/schema.ts';

@@ -1,6 +1,6 @@
 /** `os-services`: the services (processes by host and binary), whether they are up, and whether they are enabled. */
 
-import { setServiceStatus } from '../../commands/set-service-status.ts';
+import { setServiceStatus } from '../../commands/hosts/set-service-status.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices, type Service } from '../../db/services.ts';
 import { fromNow } from '../../lib/clock.ts';

@@ -1,9 +1,9 @@
 /** `POST snapshots/{id}/action`: from the name of an action to the command that does it. */
 
-import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
-import { resetSnapshotStatus } from '../../commands/reset-snapshot-status.ts';
-import { unmanageSnapshot } from '../../commands/unmanage-snapshot.ts';
-import { updateSnapshotStatus } from '../../commands/update-snapshot-status.ts';
+import { deleteSnapshot } from '../../commands/snapshots/delete-snapshot.ts';
+import { resetSnapshotStatus } from '../../commands/snapshots/reset-snapshot-status.ts';
+import { unmanageSnapshot } from '../../commands/snapshots/unmanage-snapshot.ts';
+import { updateSnapshotStatus } from '../../commands/snapshots/update-snapshot-status.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { SNAPSHOT_STATUSES, TOLD_SNAPSHOT_STATUSES } from '../../model/status.ts';

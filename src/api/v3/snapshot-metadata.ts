@@ -1,6 +1,6 @@
 /** `snapshots/{id}/metadata`. */
 import { snapshotFor } from '../../commands/find.ts';
-import { setSnapshotMetadata } from '../../commands/set-snapshot-metadata.ts';
+import { setSnapshotMetadata } from '../../commands/snapshots/set-snapshot-metadata.ts';
 import { metadataRoutes } from './metadata.ts';
 
 export const snapshotMetadata = metadataRoutes({

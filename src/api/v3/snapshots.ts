@@ -1,8 +1,8 @@
 /** `snapshots`. */
 
-import { createSnapshot } from '../../commands/create-snapshot.ts';
-import { deleteSnapshot } from '../../commands/delete-snapshot.ts';
-import { updateSnapshot } from '../../commands/update-snapshot.ts';
+import { createSnapshot } from '../../commands/snapshots/create-snapshot.ts';
+import { deleteSnapshot } from '../../commands/snapshots/delete-snapshot.ts';
+import { updateSnapshot } from '../../commands/snapshots/update-snapshot.ts';
 import { countSnapshots, listSnapshotKeys, type SnapshotField } from '../../db/snapshots.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput, SnapshotNotFound, VolumeNotFound } from '../../model/errors.ts';

@@ -2,10 +2,11 @@
  * `volume-transfers`, and `os-volume-transfer`, as they were called before 3.55: a volume goes to another project, to a user
  * with the key. The same transfers under both names; only the newer can leave the snapshots behind, and has pages.
  */
-import { acceptTransfer } from '../../commands/accept-transfer.ts';
-import { createTransfer } from '../../commands/create-transfer.ts';
-import { deleteTransfer } from '../../commands/delete-transfer.ts';
+
 import { transferFor } from '../../commands/find.ts';
+import { acceptTransfer } from '../../commands/transfers/accept-transfer.ts';
+import { createTransfer } from '../../commands/transfers/create-transfer.ts';
+import { deleteTransfer } from '../../commands/transfers/delete-transfer.ts';
 import type { ListFilter } from '../../db/list-query.ts';
 import { listTransfers, type Transfer, type TransferField } from '../../db/transfers.ts';
 import { type Static, type TSchema, Type } from '../../lib/schema.ts';

@@ -7,7 +7,7 @@ import {
   createTypeEncryption,
   deleteTypeEncryption,
   updateTypeEncryption,
-} from '../../commands/change-type-encryption.ts';
+} from '../../commands/types/change-type-encryption.ts';
 import { findTypeEncryption } from '../../db/type-encryption.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';

@@ -1,13 +1,13 @@
 /** `POST volumes/{id}/action`: from the name of an action to the command that does it. */
 
-import { deleteVolume } from '../../commands/delete-volume.ts';
-import { extendVolume } from '../../commands/extend-volume.ts';
 import { volumeFor } from '../../commands/find.ts';
-import { resetVolumeStatus } from '../../commands/reset-volume-status.ts';
-import { setBootable } from '../../commands/set-bootable.ts';
-import { setReadonly } from '../../commands/set-readonly.ts';
-import { setVolumeImageMetadata } from '../../commands/set-volume-image-metadata.ts';
-import { unmanageVolume } from '../../commands/unmanage-volume.ts';
+import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
+import { extendVolume } from '../../commands/volumes/extend-volume.ts';
+import { resetVolumeStatus } from '../../commands/volumes/reset-volume-status.ts';
+import { setBootable } from '../../commands/volumes/set-bootable.ts';
+import { setReadonly } from '../../commands/volumes/set-readonly.ts';
+import { setVolumeImageMetadata } from '../../commands/volumes/set-volume-image-metadata.ts';
+import { unmanageVolume } from '../../commands/volumes/unmanage-volume.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { VOLUME_RESET_STATUSES } from '../../model/status.ts';

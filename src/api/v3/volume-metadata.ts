@@ -1,6 +1,6 @@
 /** `volumes/{id}/metadata`. */
 import { volumeFor } from '../../commands/find.ts';
-import { setVolumeMetadata } from '../../commands/set-volume-metadata.ts';
+import { setVolumeMetadata } from '../../commands/volumes/set-volume-metadata.ts';
 import { metadataRoutes } from './metadata.ts';
 
 export const volumeMetadata = metadataRoutes({

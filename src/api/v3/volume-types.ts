@@ -2,7 +2,7 @@
 
 import { volumeTypeFor } from '../../commands/find.ts';
 import { createVolumeType, deleteVolumeType, updateVolumeType } from '../../commands/types/volume-types.ts';
-import { defaultTypeFor } from '../../commands/volume-choices.ts';
+import { defaultTypeFor } from '../../commands/volumes/volume-choices.ts';
 import { listVolumeTypes, type VolumeTypeField, type VolumeTypeQuery } from '../../db/volume-types.ts';
 import { Type } from '../../lib/schema.ts';
 import type { Specs } from '../../model/specs.ts';

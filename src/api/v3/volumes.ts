@@ -1,8 +1,8 @@
 /** `volumes`: the resource most clients meet first. */
 
-import { createVolume } from '../../commands/create-volume.ts';
-import { deleteVolume } from '../../commands/delete-volume.ts';
-import { type UpdateVolumePatch, updateVolume } from '../../commands/update-volume.ts';
+import { createVolume } from '../../commands/volumes/create-volume.ts';
+import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
+import { type UpdateVolumePatch, updateVolume } from '../../commands/volumes/update-volume.ts';
 import { summarizeVolumes } from '../../db/volumes.ts';
 import { Type } from '../../lib/schema.ts';
 import { BackupNotFound, GroupNotFound, InvalidInput } from '../../model/errors.ts';

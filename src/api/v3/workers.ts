@@ -1,6 +1,6 @@
 /** `workers/cleanup` (3.24): interrupted flows go on at once. */
 
-import { type CleanupRequest, cleanUp } from '../../commands/clean-up.ts';
+import { type CleanupRequest, cleanUp } from '../../commands/hosts/clean-up.ts';
 import type { Service } from '../../db/services.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';

@@ -21,7 +21,7 @@ import {
 } from '../../model/volume-type.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolumeType } from '../lock.ts';
-import { checkExtraSpecs } from '../set-extra-specs.ts';
+import { checkExtraSpecs } from './set-extra-specs.ts';
 
 export type CreateVolumeTypeRequest = Required<Pick<NewVolumeType, 'name' | 'description' | 'isPublic' | 'extraSpecs'>>;
 

@@ -1,0 +1,39 @@
+/** `DELETE /snapshots/{id}`, and by force. */
+import { moveSnapshotStatus } from '../../db/snapshots.ts';
+import { getVolume } from '../../db/volumes.ts';
+import { deleteSnapshot as flow } from '../../flows/delete-snapshot.ts';
+import type { Caller } from '../../model/caller.ts';
+import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
+import { refusedSnapshot } from '../by-status.ts';
+import type { Desk } from '../desk.ts';
+import { snapshotFor } from '../find.ts';
+import { lockSnapshot } from '../lock.ts';
+import { stopFlowsOf } from '../stop-flows.ts';
+
+export async function deleteSnapshot(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  if (force) {
+    await snapshotFor(desk.db.read, caller, id);
+    await stopFlowsOf(desk, [snapshotResource(id)], 'The snapshot is deleted by force.');
+  }
+  await desk.db.write(async (tx) => {
+    const snapshot = await lockSnapshot(tx, caller, id);
+    const { host } = await getVolume(tx.db, snapshot.volumeId);
+    const moved = snapshot.groupSnapshotId === null && (await moveSnapshotStatus(tx, id, 'delete', { force }));
+    if (!moved || host === null) throw refusedSnapshot(snapshot, 'delete');
+    const input = {
+      snapshotRef: { id, volumeId: snapshot.volumeId, sizeGiB: snapshot.volumeSizeGiB },
+      pool: host,
+      previousStatus: snapshot.status,
+    };
+    await begin(desk, tx, caller, flow, input, {
+      resource: snapshotResource(id),
+      projectId: snapshot.projectId,
+      holds: [exclusive(snapshotResource(id)), shared(volumeResource(snapshot.volumeId))],
+    });
+  });
+}

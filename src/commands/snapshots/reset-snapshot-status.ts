@@ -1,0 +1,34 @@
+/**
+ * `os-reset_status` of a snapshot: an administrator says what is true. Nothing is asked of a backend. While a flow has the
+ * snapshot to itself it is that flow's to say.
+ */
+import { getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import { getVolume } from '../../db/volumes.ts';
+import type { Tx } from '../../db/writer.ts';
+import { tellSnapshot } from '../../flows/tell.ts';
+import type { Caller } from '../../model/caller.ts';
+import type { SnapshotStatus } from '../../model/status.ts';
+import { snapshotResource } from '../begin.ts';
+import type { Desk } from '../desk.ts';
+import { snapshotFor } from '../find.ts';
+import { lockSnapshot } from '../lock.ts';
+import { whileUnheld } from '../unheld.ts';
+
+export async function resetSnapshotStatus(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  status: SnapshotStatus,
+): Promise<void> {
+  const unheld = {
+    resource: snapshotResource(id),
+    find: (db: Desk['db']['read']) => snapshotFor(db, caller, id),
+    lock: (tx: Tx) => lockSnapshot(tx, caller, id),
+  };
+  await whileUnheld(desk, unheld, async (tx, snapshot) => {
+    const volume = await getVolume(tx.db, snapshot.volumeId);
+    await tellSnapshot(tx, 'reset_status.start', snapshot, volume, caller.requestId);
+    await updateSnapshot(tx, id, { status });
+    await tellSnapshot(tx, 'reset_status.end', await getSnapshot(tx.db, id), volume, caller.requestId);
+  });
+}

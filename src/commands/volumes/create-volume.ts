@@ -1,0 +1,116 @@
+/** `POST /volumes`: blank, or from a snapshot, a volume or an image. */
+
+import { getVolumeType } from '../../db/volume-types.ts';
+import { findVolumes, insertVolume } from '../../db/volumes.ts';
+import type { Tx } from '../../db/writer.ts';
+import { createVolume as flow } from '../../flows/create-volume.ts';
+import { checkVolumeSize, take } from '../../flows/quota.ts';
+import { uuid } from '../../lib/clock.ts';
+import type { Caller } from '../../model/caller.ts';
+import { InvalidInput } from '../../model/errors.ts';
+import { capturedMetadata, factsOf } from '../../model/image.ts';
+import { volumeQuota } from '../../model/quota.ts';
+import { bootSnapshotOf } from '../../model/server-image.ts';
+import { VOLUME_TRANSITIONS } from '../../model/status.ts';
+import type { Metadata, Volume } from '../../model/volume.ts';
+import { readHints } from '../../scheduler/hints.ts';
+import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
+import type { Desk } from '../desk.ts';
+import { checkReadable, findActiveImage } from './find-image.ts';
+import { checkNotEncrypted, checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
+import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
+
+export interface CreateVolumeRequest {
+  readonly name: string | null;
+  readonly description: string | null;
+  /** Null: as large as its source. */
+  readonly sizeGiB: number | null;
+  readonly availabilityZone: string | null;
+  /** Id or name. */
+  readonly volumeType: string | null;
+  readonly sourceVolumeId: string | null;
+  readonly snapshotId: string | null;
+  /** Its id, its URL, or a name that it alone has. */
+  readonly imageId: string | null;
+  /** An image of a server that boots from a volume stands for the snapshot that it names. */
+  readonly serverImages: boolean;
+  readonly metadata: Metadata;
+  /** As the client sent them. */
+  readonly hints: unknown;
+  /** Throws when the caller has no right to it. */
+  demand(rule: 'volume:multiattach'): void;
+}
+
+export async function createVolume(desk: Desk, caller: Caller, request: CreateVolumeRequest): Promise<Volume> {
+  const sources = [request.sourceVolumeId, request.snapshotId, request.imageId].filter((each) => each !== null);
+  if (sources.length > 1) throw new InvalidInput('A volume is made from one thing: a snapshot, a volume or an image.');
+  const hints = readHints(request.hints);
+  const image = request.imageId === null ? null : await findActiveImage(desk.tools.images, caller, request.imageId);
+  const bootSnapshotId = image !== null && request.serverImages ? bootSnapshotOf(image) : null;
+  if (image !== null && bootSnapshotId === null) checkReadable(image);
+  const origin =
+    bootSnapshotId === null ? { ...request, image } : { ...request, snapshotId: bootSnapshotId, image: null };
+
+  return desk.db.write(async (tx) => {
+    const source = await findSource(tx, caller, origin);
+    const sizeGiB = sizeFor(request.sizeGiB, source);
+    const type = await chooseType(tx.db, caller, request.volumeType, source, desk.config);
+    if (isMultiattach(type)) request.demand('volume:multiattach');
+    checkSizeForType(sizeGiB, type);
+    await checkTypeOfClone(
+      tx,
+      source,
+      type,
+      'origin' in source ? await getVolumeType(tx.db, source.origin.volumeTypeId) : null,
+    );
+    await checkVolumeSize(tx, caller.projectId, sizeGiB, desk.config.quota);
+    const { zone, zones } = await chooseZones(tx.db, request.availabilityZone, source, type, desk.config);
+    await take(tx, caller.projectId, volumeQuota(sizeGiB, type.name), desk.config.quota);
+    const volume = await insertVolume(tx, {
+      id: uuid(),
+      projectId: caller.projectId,
+      userId: caller.userId,
+      name: request.name,
+      description: request.description,
+      sizeGiB,
+      status: VOLUME_TRANSITIONS.create.during[0],
+      availabilityZone: zone,
+      volumeTypeId: type.id,
+      bootable: 'origin' in source && source.origin.bootable,
+      snapshotId: origin.snapshotId,
+      sourceVolumeId: request.sourceVolumeId,
+      multiattach: isMultiattach(type),
+      metadata: request.metadata,
+      imageMetadata: source.is === 'image' ? capturedMetadata(source.image) : null,
+    });
+    await checkNotEncrypted(tx.db, type);
+    const input = {
+      volumeId: volume.id,
+      zones,
+      resourceBackend: 'origin' in source ? source.origin.host : null,
+      differentFrom: await poolsOf(tx, hints.differentHost),
+      sameAs: await poolsOf(tx, hints.sameHost),
+      image: source.is === 'image' ? factsOf(source.image) : null,
+    };
+    await begin(desk, tx, caller, flow, input, {
+      resource: volumeResource(volume.id),
+      projectId: volume.projectId,
+      holds: [exclusive(volumeResource(volume.id)), ...holdsOf(source)],
+    });
+    return volume;
+  });
+}
+
+/** While it is read it can be neither deleted nor changed in size. */
+function holdsOf(source: Source) {
+  if (source.is === 'snapshot')
+    return [shared(snapshotResource(source.snapshot.id)), shared(volumeResource(source.origin.id))];
+  return source.is === 'volume' ? [shared(volumeResource(source.origin.id))] : [];
+}
+
+/** Null when the hint was not given; volumes that are not there, or not placed yet, have no pool. */
+async function poolsOf({ db }: Tx, ids: readonly string[]): Promise<readonly string[] | null> {
+  if (ids.length === 0) return null;
+  const pools = (await findVolumes(db, ids)).flatMap(({ host }) => (host === null ? [] : [host]));
+  return [...new Set(pools)];
+}

@@ -1,0 +1,79 @@
+/**
+ * `os-reset_status` of a volume: an administrator says what is true, and afterwards it is.
+ *
+ * Nothing is asked of a backend, but for `attach_status` `detached`: then every attachment and connection of the volume
+ * ends, sessions first, by the flow that ends them otherwise; and what the volume is to be it says when nobody reaches it.
+ * What would be a lie is refused: that a volume is free which somebody holds or reaches, or in use when nobody does. While
+ * a flow has the volume to itself it is that flow's to say; an operator ends the flow instead.
+ */
+import { attachmentsOf } from '../../db/attachments.ts';
+import { deleteTransfersOf } from '../../db/transfers.ts';
+import { getVolume, updateVolume } from '../../db/volumes.ts';
+import type { Tx } from '../../db/writer.ts';
+import { settleReset, settleVolume } from '../../flows/attachments.ts';
+import { tellVolume } from '../../flows/tell.ts';
+import type { Attachment } from '../../model/attachment.ts';
+import type { Caller } from '../../model/caller.ts';
+import { InvalidVolume } from '../../model/errors.ts';
+import { FREE_STATUSES, type VolumeStatus } from '../../model/status.ts';
+import { answerOfFlow } from '../answer-of-flow.ts';
+import { endAttachments } from '../attachments/end-attachments.ts';
+import { volumeResource } from '../begin.ts';
+import type { Desk } from '../desk.ts';
+import { volumeFor } from '../find.ts';
+import { lockVolume } from '../lock.ts';
+import { whileUnheld } from '../unheld.ts';
+
+export interface ResetVolumeStatus {
+  readonly status?: VolumeStatus;
+  readonly attachStatus?: 'attached' | 'detached';
+  /** Null: it is not being migrated. */
+  readonly migrationStatus?: string | null;
+}
+
+export async function resetVolumeStatus(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  { status, attachStatus, migrationStatus }: ResetVolumeStatus,
+): Promise<void> {
+  const unheld = {
+    resource: volumeResource(id),
+    find: (db: Desk['db']['read']) => volumeFor(db, caller, id),
+    lock: (tx: Tx) => lockVolume(tx, caller, id),
+  };
+  const flowId = await whileUnheld(desk, unheld, async (tx, volume) => {
+    const attachments = await attachmentsOf(tx.db, id);
+    const detaches = attachStatus === 'detached';
+    if (attachStatus === 'attached') checkAttached(id, attachments);
+    if (status !== undefined) checkStatus(id, status, detaches, attachments);
+    await tellVolume(tx, 'reset_status.start', volume, caller.requestId);
+    if (migrationStatus !== undefined) await updateVolume(tx, id, { migrationStatus });
+    // What is not offered any more cannot be accepted, not even when it is awaiting-transfer again.
+    if (volume.status === 'awaiting-transfer' && status !== undefined && status !== volume.status)
+      await deleteTransfersOf(tx, id);
+    if (detaches) {
+      const now = await getVolume(tx.db, id);
+      return endAttachments(desk, tx, caller, now, attachments, { status: status ?? null });
+    }
+    await settleVolume(tx, id);
+    await settleReset(tx, id, { status: status ?? volume.status }, caller.requestId);
+    return null;
+  });
+  if (flowId !== null) await answerOfFlow(desk, flowId, 'detach the volume');
+}
+
+function checkAttached(id: string, attachments: readonly Attachment[]): void {
+  if (!attachments.some(({ attachStatus }) => attachStatus === 'attached'))
+    throw new InvalidVolume(`Volume ${id} cannot be reset to attached: none of its attachments is.`);
+}
+
+function checkStatus(id: string, status: VolumeStatus, detaches: boolean, all: readonly Attachment[]): void {
+  if (FREE_STATUSES.includes(status) && all.length > 0 && !detaches)
+    throw new InvalidVolume(
+      `Volume ${id} cannot be reset to ${status}: it is attached or connected. With attach_status detached that is ended.`,
+    );
+  const attachments = detaches ? [] : all.filter(({ attachStatus }) => attachStatus !== 'detached');
+  if (status === 'in-use' && attachments.length === 0)
+    throw new InvalidVolume(`Volume ${id} cannot be reset to in-use: it has no attachments.`);
+}
