@@ -1,16 +1,16 @@
 /** Every flow this version knows, old versions included while any of them may be in flight. */
 import type { AnyFlow } from '../engine/flow.ts';
-import { createSnapshot } from './create-snapshot.ts';
-import { createVolume, createVolumeV1 } from './create-volume.ts';
-import { deleteSnapshot } from './delete-snapshot.ts';
-import { deleteVolume } from './delete-volume.ts';
-import { extendVolume } from './extend-volume.ts';
-import { initializeConnection } from './initialize-connection.ts';
-import { manageExisting } from './manage-existing.ts';
-import { manageExistingSnapshot } from './manage-existing-snapshot.ts';
-import { terminateConnection } from './terminate-connection.ts';
-import { unmanageSnapshot } from './unmanage-snapshot.ts';
-import { unmanageVolume } from './unmanage-volume.ts';
+import { initializeConnection } from './attachments/initialize-connection.ts';
+import { terminateConnection } from './attachments/terminate-connection.ts';
+import { createSnapshot } from './snapshots/create-snapshot.ts';
+import { deleteSnapshot } from './snapshots/delete-snapshot.ts';
+import { manageExistingSnapshot } from './snapshots/manage-snapshot.ts';
+import { unmanageSnapshot } from './snapshots/unmanage-snapshot.ts';
+import { createVolume, createVolumeV1 } from './volumes/create-volume.ts';
+import { deleteVolume } from './volumes/delete-volume.ts';
+import { extendVolume } from './volumes/extend-volume.ts';
+import { manageExisting } from './volumes/manage-volume.ts';
+import { unmanageVolume } from './volumes/unmanage-volume.ts';
 
 export const FLOWS: readonly AnyFlow[] = [
   createVolume,

@@ -7,7 +7,7 @@ import type { Desk } from '../commands/desk.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
-import { sweepDownloads } from '../flows/sweep-downloads.ts';
+import { sweepDownloads } from '../flows/volumes/sweep-downloads.ts';
 import type { Loop } from '../lib/keep-up.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
 import type { UpkeepName } from '../model/upkeep.ts';

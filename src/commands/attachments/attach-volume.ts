@@ -5,7 +5,7 @@
 
 import { attachmentsOf, insertAttachment, updateAttachment } from '../../db/attachments.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
-import { settleVolume } from '../../flows/attachments.ts';
+import { settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellAttachments } from '../../flows/tell.ts';
 import { now, uuid } from '../../lib/clock.ts';
 import type { AttachMode } from '../../model/attachment.ts';

@@ -2,7 +2,7 @@
 
 import { getAttachment, updateAttachment } from '../../db/attachments.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
-import { settleVolume } from '../../flows/attachments.ts';
+import { settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellAttachments } from '../../flows/tell.ts';
 import { now } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';

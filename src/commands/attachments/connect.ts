@@ -2,10 +2,10 @@
 import { updateAttachment } from '../../db/attachments.ts';
 import type { Tx } from '../../db/writer.ts';
 import { Held } from '../../engine/journal.ts';
-import type { Reset } from '../../flows/attachments.ts';
-import { extendVolume } from '../../flows/extend-volume.ts';
-import { type InitializeConnection, initializeConnection } from '../../flows/initialize-connection.ts';
-import { terminateConnection } from '../../flows/terminate-connection.ts';
+import type { Reset } from '../../flows/attachments/attachments.ts';
+import { type InitializeConnection, initializeConnection } from '../../flows/attachments/initialize-connection.ts';
+import { terminateConnection } from '../../flows/attachments/terminate-connection.ts';
+import { extendVolume } from '../../flows/volumes/extend-volume.ts';
 import { type Attachment, mayBeInUse } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume, ResourceHeld, ServerUsesAttachment } from '../../model/errors.ts';

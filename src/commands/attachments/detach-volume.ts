@@ -6,7 +6,7 @@
  */
 import { attachmentsOf } from '../../db/attachments.ts';
 import { updateVolume } from '../../db/volumes.ts';
-import { settleVolume } from '../../flows/attachments.ts';
+import { settleVolume } from '../../flows/attachments/attachments.ts';
 import { type Attachment, type Connector, isSameConnector } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';
 import { AttachmentNotFound, InvalidVolume } from '../../model/errors.ts';

@@ -3,7 +3,7 @@
  */
 import { deleteAttachmentRow } from '../../db/attachments.ts';
 import type { Tx } from '../../db/writer.ts';
-import { type Reset, settleReset, settleVolume } from '../../flows/attachments.ts';
+import { type Reset, settleReset, settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellAttachments } from '../../flows/tell.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';

@@ -1,7 +1,7 @@
 /** `DELETE /snapshots/{id}`, and by force. */
 import { moveSnapshotStatus } from '../../db/snapshots.ts';
 import { getVolume } from '../../db/volumes.ts';
-import { deleteSnapshot as flow } from '../../flows/delete-snapshot.ts';
+import { deleteSnapshot as flow } from '../../flows/snapshots/delete-snapshot.ts';
 import type { Caller } from '../../model/caller.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
 import { refusedSnapshot } from '../by-status.ts';

@@ -1,5 +1,5 @@
 /** `POST /manageable_snapshots`: what exists on a volume's backend becomes its snapshot. */
-import { manageExistingSnapshot as flow } from '../../flows/manage-existing-snapshot.ts';
+import { manageExistingSnapshot as flow } from '../../flows/snapshots/manage-snapshot.ts';
 import type { Caller } from '../../model/caller.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';

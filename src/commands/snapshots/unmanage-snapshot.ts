@@ -1,7 +1,7 @@
 /** `os-unmanage` of a snapshot. */
 import { moveSnapshotStatus } from '../../db/snapshots.ts';
 import { getVolume } from '../../db/volumes.ts';
-import { unmanageSnapshot as flow } from '../../flows/unmanage-snapshot.ts';
+import { unmanageSnapshot as flow } from '../../flows/snapshots/unmanage-snapshot.ts';
 import type { Caller } from '../../model/caller.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
 import { refusedSnapshot } from '../by-status.ts';

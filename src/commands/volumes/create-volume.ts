@@ -3,8 +3,8 @@
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolumes, insertVolume } from '../../db/volumes.ts';
 import type { Tx } from '../../db/writer.ts';
-import { createVolume as flow } from '../../flows/create-volume.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
+import { createVolume as flow } from '../../flows/volumes/create-volume.ts';
 import { uuid } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';

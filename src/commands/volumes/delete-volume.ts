@@ -7,8 +7,8 @@
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import type { Tx } from '../../db/writer.ts';
-import { deleteVolume as flow, forgetVolume } from '../../flows/delete-volume.ts';
 import { tellVolume } from '../../flows/tell.ts';
+import { deleteVolume as flow, forgetVolume } from '../../flows/volumes/delete-volume.ts';
 import { now } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume } from '../../model/errors.ts';

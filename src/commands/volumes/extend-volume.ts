@@ -2,8 +2,8 @@
 
 import { getVolumeType } from '../../db/volume-types.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
-import { extendVolume as flow } from '../../flows/extend-volume.ts';
 import { checkVolumeSize, reserve } from '../../flows/quota.ts';
+import { extendVolume as flow } from '../../flows/volumes/extend-volume.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { gigabytesQuota } from '../../model/quota.ts';

@@ -10,7 +10,7 @@ import { attachmentsOf } from '../../db/attachments.ts';
 import { deleteTransfersOf } from '../../db/transfers.ts';
 import { getVolume, updateVolume } from '../../db/volumes.ts';
 import type { Tx } from '../../db/writer.ts';
-import { settleReset, settleVolume } from '../../flows/attachments.ts';
+import { settleReset, settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';

@@ -2,7 +2,7 @@
 import { snapshotsOf } from '../../db/snapshots.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import type { Tx } from '../../db/writer.ts';
-import { unmanageVolume as flow } from '../../flows/unmanage-volume.ts';
+import { unmanageVolume as flow } from '../../flows/volumes/unmanage-volume.ts';
 import { now } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume } from '../../model/errors.ts';

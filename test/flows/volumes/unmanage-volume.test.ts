@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { unmanageVolume as command } from '../../src/commands/volumes/unmanage-volume.ts';
-import { findVolume } from '../../src/db/volumes.ts';
-import { unmanageVolume } from '../../src/flows/unmanage-volume.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { contentOf, givenVolume } from './given.ts';
-import { caller, type Site } from './site.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import { unmanageVolume as command } from '../../../src/commands/volumes/unmanage-volume.ts';
+import { findVolume } from '../../../src/db/volumes.ts';
+import { unmanageVolume } from '../../../src/flows/volumes/unmanage-volume.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenVolume } from '../given.ts';
+import { caller, type Site } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 /** A volume that is given back under `name`, its old one; when it has none, or that is taken, it keeps ours. */
 const given = (name: 'their-disk' | null, taken = false) =>

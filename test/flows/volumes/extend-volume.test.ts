@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { extendVolume as command } from '../../src/commands/volumes/extend-volume.ts';
-import { getVolume } from '../../src/db/volumes.ts';
-import { extendVolume } from '../../src/flows/extend-volume.ts';
-import { DriverFailed } from '../../src/model/errors.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { contentOf, givenVolume } from './given.ts';
-import { refuses } from './interposed.ts';
-import { liveSite } from './live-site.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask } from './site-proof.ts';
+import { extendVolume as command } from '../../../src/commands/volumes/extend-volume.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import { extendVolume } from '../../../src/flows/volumes/extend-volume.ts';
+import { DriverFailed } from '../../../src/model/errors.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenVolume } from '../given.ts';
+import { refuses } from '../interposed.ts';
+import { liveSite } from '../live-site.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask } from '../site-proof.ts';
 
 proveFlow(
   'extend_volume of a volume in use',

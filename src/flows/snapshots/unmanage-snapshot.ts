@@ -1,13 +1,13 @@
-/** Give a snapshot back, as `unmanage-volume.ts` does a volume. The inverse of `manage-existing-snapshot.ts`. */
-import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
-import { getVolume } from '../db/volumes.ts';
-import type { ManageRef, SnapshotRef } from '../drivers/driver.ts';
-import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
-import { forgetSnapshot } from './delete-volume.ts';
-import { snapshotStarted } from './started.ts';
-import { tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { failedIn, neverAsked } from './undo.ts';
+/** Give a snapshot back, as `volumes/unmanage-volume.ts` does a volume. The inverse of `manage-snapshot.ts`. */
+import { findSnapshot, getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import { getVolume } from '../../db/volumes.ts';
+import type { ManageRef, SnapshotRef } from '../../drivers/driver.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../../model/status.ts';
+import { snapshotStarted } from '../started.ts';
+import { tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { failedIn, neverAsked } from '../undo.ts';
+import { forgetSnapshot } from '../volumes/delete-volume.ts';
 
 export interface UnmanageSnapshot {
   readonly snapshotRef: SnapshotRef;

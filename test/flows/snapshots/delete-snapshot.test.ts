@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { deleteSnapshot as command } from '../../src/commands/snapshots/delete-snapshot.ts';
-import { findSnapshot } from '../../src/db/snapshots.ts';
-import { deleteSnapshot } from '../../src/flows/delete-snapshot.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { givenSnapshot, givenVolume } from './given.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask } from './site-proof.ts';
+import { deleteSnapshot as command } from '../../../src/commands/snapshots/delete-snapshot.ts';
+import { findSnapshot } from '../../../src/db/snapshots.ts';
+import { deleteSnapshot } from '../../../src/flows/snapshots/delete-snapshot.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { givenSnapshot, givenVolume } from '../given.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask } from '../site-proof.ts';
 
 proveFlow(
   'delete_snapshot',

@@ -13,15 +13,15 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unpackImage } from '../clients/unpack-image.ts';
-import { updateVolume } from '../db/volumes.ts';
-import type { ImageFile, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
-import { ImageUnacceptable } from '../model/errors.ts';
-import type { Image } from '../model/image.ts';
-import { VOLUME_TRANSITIONS } from '../model/status.ts';
+import { unpackImage } from '../../clients/unpack-image.ts';
+import { updateVolume } from '../../db/volumes.ts';
+import type { ImageFile, ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
+import { ImageUnacceptable } from '../../model/errors.ts';
+import type { Image } from '../../model/image.ts';
+import { VOLUME_TRANSITIONS } from '../../model/status.ts';
+import { flow, record, type Tools, world } from '../tools.ts';
+import { neverAsked } from '../undo.ts';
 import { downloadName, unpackedName } from './sweep-downloads.ts';
-import { flow, record, type Tools, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
 
 interface FromImage {
   readonly volumeId: string;

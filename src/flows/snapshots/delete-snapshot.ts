@@ -1,12 +1,12 @@
-/** Delete a snapshot. Goes forward as `delete-volume.ts` does, for the same reasons. */
-import { findSnapshot, getSnapshot, updateSnapshot } from '../db/snapshots.ts';
-import { getVolume } from '../db/volumes.ts';
-import type { SnapshotRef } from '../drivers/driver.ts';
-import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
-import { DESTROYS, forgetSnapshot, mayBeDestroyed } from './delete-volume.ts';
-import { snapshotStarted } from './started.ts';
-import { tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
+/** Delete a snapshot. Goes forward as `volumes/delete-volume.ts` does, for the same reasons. */
+import { findSnapshot, getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import { getVolume } from '../../db/volumes.ts';
+import type { SnapshotRef } from '../../drivers/driver.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../../model/status.ts';
+import { snapshotStarted } from '../started.ts';
+import { tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { DESTROYS, forgetSnapshot, mayBeDestroyed } from '../volumes/delete-volume.ts';
 
 export interface DeleteSnapshot {
   readonly snapshotRef: SnapshotRef;

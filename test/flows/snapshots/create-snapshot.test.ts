@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createSnapshot as command } from '../../src/commands/snapshots/create-snapshot.ts';
-import { getSnapshot } from '../../src/db/snapshots.ts';
-import { getVolume } from '../../src/db/volumes.ts';
-import { createSnapshot } from '../../src/flows/create-snapshot.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { contentOf, givenVolume } from './given.ts';
-import { refuses } from './interposed.ts';
-import { liveSite } from './live-site.ts';
-import { quickExec } from './quick-exec.ts';
-import { snapshotRequest } from './requests.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask } from './site-proof.ts';
+import { createSnapshot as command } from '../../../src/commands/snapshots/create-snapshot.ts';
+import { getSnapshot } from '../../../src/db/snapshots.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import { createSnapshot } from '../../../src/flows/snapshots/create-snapshot.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenVolume } from '../given.ts';
+import { refuses } from '../interposed.ts';
+import { liveSite } from '../live-site.ts';
+import { quickExec } from '../quick-exec.ts';
+import { snapshotRequest } from '../requests.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask } from '../site-proof.ts';
 
 proveFlow(
   'create_snapshot of a bootable volume',

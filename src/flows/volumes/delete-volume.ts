@@ -8,22 +8,27 @@
  * deleted before it are gone, rows and all: nothing says `available` whose data is not there. The row, its quota, the event and
  * the end of the flow are one commit.
  */
-import { addPoolUsage } from '../db/pool-usage.ts';
-import { countQuota } from '../db/quotas.ts';
-import { deleteSnapshotRow, findSnapshot, updateSnapshot } from '../db/snapshots.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { deleteVolumeRow, findVolume, getVolume, updateVolume } from '../db/volumes.ts';
-import type { Tx } from '../db/writer.ts';
-import type { SnapshotRef, VolumeRef } from '../drivers/driver.ts';
-import type { FlowFailures } from '../engine/failure.ts';
-import { SnapshotIsBusy } from '../model/errors.ts';
-import { negated, snapshotQuota, volumeQuota } from '../model/quota.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import { SNAPSHOT_TRANSITIONS, type SnapshotStatus, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
-import type { Volume } from '../model/volume.ts';
-import { tellSnapshot, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, onHostOf, record, type Tools, world } from './tools.ts';
-import { failedIn } from './undo.ts';
+import { addPoolUsage } from '../../db/pool-usage.ts';
+import { countQuota } from '../../db/quotas.ts';
+import { deleteSnapshotRow, findSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { deleteVolumeRow, findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
+import type { Tx } from '../../db/writer.ts';
+import type { SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
+import type { FlowFailures } from '../../engine/failure.ts';
+import { SnapshotIsBusy } from '../../model/errors.ts';
+import { negated, snapshotQuota, volumeQuota } from '../../model/quota.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import {
+  SNAPSHOT_TRANSITIONS,
+  type SnapshotStatus,
+  VOLUME_TRANSITIONS,
+  type VolumeStatus,
+} from '../../model/status.ts';
+import type { Volume } from '../../model/volume.ts';
+import { tellSnapshot, tellUser, tellVolume } from '../tell.ts';
+import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
+import { failedIn } from '../undo.ts';
 
 export interface DeleteVolume {
   readonly volumeRef: VolumeRef;

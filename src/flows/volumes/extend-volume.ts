@@ -7,18 +7,18 @@
  * nobody can say the size of the volume, so it says `error_extending`; the reservation is given back. New
  * size, quota, status, event and end of the flow are one commit.
  */
-import { addPoolUsage } from '../db/pool-usage.ts';
-import { listPools } from '../db/pools.ts';
-import { commitReservations, rollbackReservations } from '../db/quotas.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
-import type { VolumeRef } from '../drivers/driver.ts';
-import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
-import { schedule } from '../scheduler/schedule.ts';
-import { volumeStarted } from './started.ts';
-import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { failedIn } from './undo.ts';
+import { addPoolUsage } from '../../db/pool-usage.ts';
+import { listPools } from '../../db/pools.ts';
+import { commitReservations, rollbackReservations } from '../../db/quotas.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
+import type { VolumeRef } from '../../drivers/driver.ts';
+import { VOLUME_TRANSITIONS, type VolumeStatus } from '../../model/status.ts';
+import { schedule } from '../../scheduler/schedule.ts';
+import { volumeStarted } from '../started.ts';
+import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { failedIn } from '../undo.ts';
 
 export interface ExtendVolume {
   /** With the size before. */

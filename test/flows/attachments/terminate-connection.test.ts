@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { beginDisconnection, type Disconnection } from '../../src/commands/attachments/connect.ts';
-import { deleteAttachment } from '../../src/commands/attachments/delete-attachment.ts';
-import type { Desk } from '../../src/commands/desk.ts';
-import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
-import { attachmentsOf, findAttachment } from '../../src/db/attachments.ts';
-import { getVolume } from '../../src/db/volumes.ts';
-import type { Reset } from '../../src/flows/attachments.ts';
-import { terminateConnection } from '../../src/flows/terminate-connection.ts';
-import { DriverFailed } from '../../src/model/errors.ts';
-import type { Volume } from '../../src/model/volume.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { CONNECTED, givenAttachment, givenVolume } from './given.ts';
-import { liveSite } from './live-site.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import { beginDisconnection, type Disconnection } from '../../../src/commands/attachments/connect.ts';
+import { deleteAttachment } from '../../../src/commands/attachments/delete-attachment.ts';
+import type { Desk } from '../../../src/commands/desk.ts';
+import { extendVolume } from '../../../src/commands/volumes/extend-volume.ts';
+import { attachmentsOf, findAttachment } from '../../../src/db/attachments.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import type { Reset } from '../../../src/flows/attachments/attachments.ts';
+import { terminateConnection } from '../../../src/flows/attachments/terminate-connection.ts';
+import { DriverFailed } from '../../../src/model/errors.ts';
+import type { Volume } from '../../../src/model/volume.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { CONNECTED, givenAttachment, givenVolume } from '../given.ts';
+import { liveSite } from '../live-site.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 const begins =
   (volume: Volume, disconnections: readonly Disconnection[], detaching: boolean, reset?: Reset) => (desk: Desk) =>

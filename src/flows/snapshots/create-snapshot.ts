@@ -5,17 +5,17 @@
  * shared: several snapshots of one volume may be taken at once, but it is not extended or deleted meanwhile). The volume's
  * pool must have room for it. If it fails nothing stays on the backend and the row says `error`.
  */
-import { listPools } from '../db/pools.ts';
-import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { getVolume } from '../db/volumes.ts';
-import type { ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
-import { SNAPSHOT_TRANSITIONS } from '../model/status.ts';
-import { schedule } from '../scheduler/schedule.ts';
-import { snapshotStarted } from './started.ts';
-import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
+import { listPools } from '../../db/pools.ts';
+import { getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { getVolume } from '../../db/volumes.ts';
+import type { ModelUpdate, SnapshotRef } from '../../drivers/driver.ts';
+import { SNAPSHOT_TRANSITIONS } from '../../model/status.ts';
+import { schedule } from '../../scheduler/schedule.ts';
+import { snapshotStarted } from '../started.ts';
+import { tellSnapshot, tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { neverAsked } from '../undo.ts';
 
 export interface CreateSnapshot {
   readonly snapshotRef: SnapshotRef;

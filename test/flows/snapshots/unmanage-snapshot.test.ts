@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { unmanageSnapshot as command } from '../../src/commands/snapshots/unmanage-snapshot.ts';
-import { findSnapshot } from '../../src/db/snapshots.ts';
-import { unmanageSnapshot } from '../../src/flows/unmanage-snapshot.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { contentOf, givenSnapshot, givenVolume } from './given.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import { unmanageSnapshot as command } from '../../../src/commands/snapshots/unmanage-snapshot.ts';
+import { findSnapshot } from '../../../src/db/snapshots.ts';
+import { unmanageSnapshot } from '../../../src/flows/snapshots/unmanage-snapshot.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenSnapshot, givenVolume } from '../given.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 const given = (name: 'their-shot' | null) =>
   onSite(async (site) => {

@@ -6,17 +6,17 @@
  * removed before the row says so; one that was there before, and is only made again, is left as it is, and tried again by
  * whoever keeps exports (`upkeep/reconcile-exports.ts`).
  */
-import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../db/attachments.ts';
-import { getQosSpecs } from '../db/qos-specs.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { getVolume, moveVolumeStatus } from '../db/volumes.ts';
-import type { VolumeRef } from '../drivers/driver.ts';
-import type { ConnectionInfo } from '../model/attachment.ts';
-import { frontEndSpecs } from '../model/qos-specs.ts';
+import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../../db/attachments.ts';
+import { getQosSpecs } from '../../db/qos-specs.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';
+import type { VolumeRef } from '../../drivers/driver.ts';
+import type { ConnectionInfo } from '../../model/attachment.ts';
+import { frontEndSpecs } from '../../model/qos-specs.ts';
+import { tellAttachments, tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { neverAsked } from '../undo.ts';
 import { settleVolume } from './attachments.ts';
-import { tellAttachments, tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
 
 export interface InitializeConnection {
   readonly attachmentId: string;

@@ -1,25 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { beginConnection } from '../../src/commands/attachments/connect.ts';
-import { createAttachment } from '../../src/commands/attachments/create-attachment.ts';
-import { initializeConnection as initialize } from '../../src/commands/attachments/initialize-connection.ts';
-import { updateAttachment } from '../../src/commands/attachments/update-attachment.ts';
-import type { Desk } from '../../src/commands/desk.ts';
-import { attachmentsOf, findAttachment, getAttachment } from '../../src/db/attachments.ts';
-import { insertQosSpecs } from '../../src/db/qos-specs.ts';
-import { updateVolumeType } from '../../src/db/volume-types.ts';
-import { getVolume } from '../../src/db/volumes.ts';
-import { type InitializeConnection, initializeConnection } from '../../src/flows/initialize-connection.ts';
-import { uuid } from '../../src/lib/clock.ts';
-import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
-import { DriverFailed, InvalidConnector, OperationFailed } from '../../src/model/errors.ts';
-import type { Volume } from '../../src/model/volume.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { CONNECTED, givenAttachment, givenVolume, HERE } from './given.ts';
-import { refuses } from './interposed.ts';
-import { liveSite } from './live-site.ts';
-import { caller, type Site } from './site.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import { beginConnection } from '../../../src/commands/attachments/connect.ts';
+import { createAttachment } from '../../../src/commands/attachments/create-attachment.ts';
+import { initializeConnection as initialize } from '../../../src/commands/attachments/initialize-connection.ts';
+import { updateAttachment } from '../../../src/commands/attachments/update-attachment.ts';
+import type { Desk } from '../../../src/commands/desk.ts';
+import { attachmentsOf, findAttachment, getAttachment } from '../../../src/db/attachments.ts';
+import { insertQosSpecs } from '../../../src/db/qos-specs.ts';
+import { updateVolumeType } from '../../../src/db/volume-types.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import {
+  type InitializeConnection,
+  initializeConnection,
+} from '../../../src/flows/attachments/initialize-connection.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import type { Attachment, NewAttachment } from '../../../src/model/attachment.ts';
+import { DriverFailed, InvalidConnector, OperationFailed } from '../../../src/model/errors.ts';
+import type { Volume } from '../../../src/model/volume.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { CONNECTED, givenAttachment, givenVolume, HERE } from '../given.ts';
+import { refuses } from '../interposed.ts';
+import { liveSite } from '../live-site.ts';
+import { caller, type Site } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 type How = Pick<InitializeConnection, 'attaching' | 'failed'>;
 

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { deleteVolume as command } from '../../src/commands/volumes/delete-volume.ts';
-import { findSnapshots } from '../../src/db/snapshots.ts';
-import { findVolume, getVolume } from '../../src/db/volumes.ts';
-import { deleteVolume } from '../../src/flows/delete-volume.ts';
-import { SnapshotIsBusy, VolumeIsBusy } from '../../src/model/errors.ts';
-import type { Snapshot } from '../../src/model/snapshot.ts';
-import type { VolumeStatus } from '../../src/model/status.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { givenSnapshot, givenVolume } from './given.ts';
-import { refuses } from './interposed.ts';
-import { liveSite } from './live-site.ts';
-import { caller, type Site } from './site.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import { deleteVolume as command } from '../../../src/commands/volumes/delete-volume.ts';
+import { findSnapshots } from '../../../src/db/snapshots.ts';
+import { findVolume, getVolume } from '../../../src/db/volumes.ts';
+import { deleteVolume } from '../../../src/flows/volumes/delete-volume.ts';
+import { SnapshotIsBusy, VolumeIsBusy } from '../../../src/model/errors.ts';
+import type { Snapshot } from '../../../src/model/snapshot.ts';
+import type { VolumeStatus } from '../../../src/model/status.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { givenSnapshot, givenVolume } from '../given.ts';
+import { refuses } from '../interposed.ts';
+import { liveSite } from '../live-site.ts';
+import { caller, type Site } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 /** Two volumes, one of which is deleted: the other stays as it is, whatever happens. */
 const deleted = ({ status, snapshots: count }: { readonly status: VolumeStatus; readonly snapshots: number }) =>

@@ -7,19 +7,19 @@
  * transaction that ends it. So a process that dies between leaks nothing: the reservation is the flow's, and the flow is
  * finished or reverted. The thing is given back by its old name if anything fails; it is never deleted.
  */
-import { addPoolUsage } from '../db/pool-usage.ts';
-import { commitReservations, countQuota, rollbackReservations } from '../db/quotas.ts';
-import { getSnapshot, updateSnapshot } from '../db/snapshots.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { getVolume } from '../db/volumes.ts';
-import type { ManageRef, ModelUpdate, SnapshotRef } from '../drivers/driver.ts';
-import { gigabytesQuota } from '../model/quota.ts';
-import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
-import { reserve } from './quota.ts';
-import { snapshotStarted } from './started.ts';
-import { tellSnapshot, tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
+import { addPoolUsage } from '../../db/pool-usage.ts';
+import { commitReservations, countQuota, rollbackReservations } from '../../db/quotas.ts';
+import { getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { getVolume } from '../../db/volumes.ts';
+import type { ManageRef, ModelUpdate, SnapshotRef } from '../../drivers/driver.ts';
+import { gigabytesQuota } from '../../model/quota.ts';
+import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../../model/status.ts';
+import { reserve } from '../quota.ts';
+import { snapshotStarted } from '../started.ts';
+import { tellSnapshot, tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { neverAsked } from '../undo.ts';
 
 export interface ManageExistingSnapshot {
   readonly snapshotId: string;

@@ -7,12 +7,12 @@
  * volume's status follows from its remaining attachments. An operator can end it with `pumice flows revert`; then the
  * attachment says `error_detaching`, and can be detached again.
  */
-import { deleteAttachmentRow, updateAttachment } from '../db/attachments.ts';
-import { findVolume, getVolume } from '../db/volumes.ts';
-import type { VolumeRef } from '../drivers/driver.ts';
+import { deleteAttachmentRow, updateAttachment } from '../../db/attachments.ts';
+import { findVolume, getVolume } from '../../db/volumes.ts';
+import type { VolumeRef } from '../../drivers/driver.ts';
+import { tellAttachments, tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { type Reset, settleReset, settleVolume } from './attachments.ts';
-import { tellAttachments, tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
 
 export interface TerminateConnection {
   readonly volumeRef: VolumeRef;

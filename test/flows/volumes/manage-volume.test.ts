@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { manageVolume } from '../../src/commands/volumes/manage-volume.ts';
-import { getVolume } from '../../src/db/volumes.ts';
-import { manageExisting } from '../../src/flows/manage-existing.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { manageVolumeRequest } from './requests.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask } from './site-proof.ts';
+import { manageVolume } from '../../../src/commands/volumes/manage-volume.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import { manageExisting } from '../../../src/flows/volumes/manage-volume.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { manageVolumeRequest } from '../requests.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask } from '../site-proof.ts';
 
 const THEIRS = Buffer.from('theirs');
 

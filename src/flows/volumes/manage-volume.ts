@@ -6,20 +6,20 @@
  * taken over by renaming. If anything fails it has its old name again, the reservation is given back, and the row says
  * `error_managing`; data is never deleted.
  */
-import { addPoolUsage } from '../db/pool-usage.ts';
-import { listPools } from '../db/pools.ts';
-import { commitReservations, countQuota, rollbackReservations } from '../db/quotas.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { getVolume, updateVolume } from '../db/volumes.ts';
-import type { ManageRef, ModelUpdate, VolumeRef } from '../drivers/driver.ts';
-import { now } from '../lib/clock.ts';
-import { gigabytesQuota, negated } from '../model/quota.ts';
-import { VOLUME_TRANSITIONS } from '../model/status.ts';
-import { schedule } from '../scheduler/schedule.ts';
-import { checkVolumeSize, reserve } from './quota.ts';
-import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
+import { addPoolUsage } from '../../db/pool-usage.ts';
+import { listPools } from '../../db/pools.ts';
+import { commitReservations, countQuota, rollbackReservations } from '../../db/quotas.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { getVolume, updateVolume } from '../../db/volumes.ts';
+import type { ManageRef, ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
+import { now } from '../../lib/clock.ts';
+import { gigabytesQuota, negated } from '../../model/quota.ts';
+import { VOLUME_TRANSITIONS } from '../../model/status.ts';
+import { schedule } from '../../scheduler/schedule.ts';
+import { checkVolumeSize, reserve } from '../quota.ts';
+import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { neverAsked } from '../undo.ts';
 
 export interface ManageExisting {
   readonly volumeId: string;

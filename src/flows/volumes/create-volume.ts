@@ -10,25 +10,25 @@
  * commit. If it fails for good nothing stays on a backend, the row says `error`, keeps its quota until it is deleted, and
  * a message says why.
  */
-import { addPoolUsage } from '../db/pool-usage.ts';
-import { listPools } from '../db/pools.ts';
-import { getSnapshot } from '../db/snapshots.ts';
-import { getVolumeType } from '../db/volume-types.ts';
-import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
-import type { Tx } from '../db/writer.ts';
-import type { ModelUpdate, SnapshotRef, VolumeRef } from '../drivers/driver.ts';
-import { now } from '../lib/clock.ts';
-import { hostOf } from '../model/backend.ts';
-import { MetadataUpdateFailure } from '../model/errors.ts';
-import { capturedMetadata, type Image } from '../model/image.ts';
-import { VOLUME_TRANSITIONS } from '../model/status.ts';
-import { type Metadata, refOf } from '../model/volume.ts';
-import { schedule } from '../scheduler/schedule.ts';
+import { addPoolUsage } from '../../db/pool-usage.ts';
+import { listPools } from '../../db/pools.ts';
+import { getSnapshot } from '../../db/snapshots.ts';
+import { getVolumeType } from '../../db/volume-types.ts';
+import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
+import type { Tx } from '../../db/writer.ts';
+import type { ModelUpdate, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
+import { now } from '../../lib/clock.ts';
+import { hostOf } from '../../model/backend.ts';
+import { MetadataUpdateFailure } from '../../model/errors.ts';
+import { capturedMetadata, type Image } from '../../model/image.ts';
+import { VOLUME_TRANSITIONS } from '../../model/status.ts';
+import { type Metadata, refOf } from '../../model/volume.ts';
+import { schedule } from '../../scheduler/schedule.ts';
+import { volumeStarted } from '../started.ts';
+import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { neverAsked } from '../undo.ts';
 import { createFromImage } from './create-from-image.ts';
-import { volumeStarted } from './started.ts';
-import { tellNoBackend, tellUser, tellVolume } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { neverAsked } from './undo.ts';
 
 export interface CreateVolume {
   readonly volumeId: string;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { manageSnapshot } from '../../src/commands/snapshots/manage-snapshot.ts';
-import { getSnapshot } from '../../src/db/snapshots.ts';
-import { manageExistingSnapshot } from '../../src/flows/manage-existing-snapshot.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { givenVolume } from './given.ts';
-import { manageSnapshotRequest } from './requests.ts';
-import { caller } from './site.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import { manageSnapshot } from '../../../src/commands/snapshots/manage-snapshot.ts';
+import { getSnapshot } from '../../../src/db/snapshots.ts';
+import { manageExistingSnapshot } from '../../../src/flows/snapshots/manage-snapshot.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { givenVolume } from '../given.ts';
+import { manageSnapshotRequest } from '../requests.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 const THEIRS = Buffer.from('theirs');
 const VOLUME_GIB = 2;

@@ -1,15 +1,15 @@
 /**
  * Give a volume back: its row goes, its data stays on the backend under the name it was taken over by, or under ours when
- * it was made here. The inverse of `manage-existing.ts`; if it fails the volume is managed as before.
+ * it was made here. The inverse of `manage-volume.ts`; if it fails the volume is managed as before.
  */
-import { findVolume, getVolume, updateVolume } from '../db/volumes.ts';
-import type { ManageRef, VolumeRef } from '../drivers/driver.ts';
-import { VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
+import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
+import type { ManageRef, VolumeRef } from '../../drivers/driver.ts';
+import { VOLUME_TRANSITIONS, type VolumeStatus } from '../../model/status.ts';
+import { volumeStarted } from '../started.ts';
+import { tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { failedIn, neverAsked } from '../undo.ts';
 import { forgetVolume } from './delete-volume.ts';
-import { volumeStarted } from './started.ts';
-import { tellUser } from './tell.ts';
-import { flow, obligation, onHostOf, record, world } from './tools.ts';
-import { failedIn, neverAsked } from './undo.ts';
 
 export interface UnmanageVolume {
   readonly volumeRef: VolumeRef;

@@ -2,20 +2,20 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { createVolume } from '../../src/commands/volumes/create-volume.ts';
-import { type Database, openDatabase } from '../../src/db/database.ts';
-import { DatabaseJournal, processName } from '../../src/db/journal.ts';
-import { getVolume } from '../../src/db/volumes.ts';
-import type { Tx } from '../../src/db/writer.ts';
-import { Engine } from '../../src/engine/engine.ts';
-import { FLOWS } from '../../src/flows/registry.ts';
-import { downloadName, sweepDownloads } from '../../src/flows/sweep-downloads.ts';
-import type { Tools } from '../../src/flows/tools.ts';
-import { uuid } from '../../src/lib/clock.ts';
-import { freshSqlite } from '../databases.ts';
-import { volumeRequest } from './requests.ts';
-import { BACKENDS, caller, Site } from './site.ts';
-import { BOOT_SECTOR, diskImages } from './site-images.ts';
+import { createVolume } from '../../../src/commands/volumes/create-volume.ts';
+import { type Database, openDatabase } from '../../../src/db/database.ts';
+import { DatabaseJournal, processName } from '../../../src/db/journal.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import type { Tx } from '../../../src/db/writer.ts';
+import { Engine } from '../../../src/engine/engine.ts';
+import { FLOWS } from '../../../src/flows/registry.ts';
+import type { Tools } from '../../../src/flows/tools.ts';
+import { downloadName, sweepDownloads } from '../../../src/flows/volumes/sweep-downloads.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import { freshSqlite } from '../../databases.ts';
+import { volumeRequest } from '../requests.ts';
+import { BACKENDS, caller, Site } from '../site.ts';
+import { BOOT_SECTOR, diskImages } from '../site-images.ts';
 
 async function freshSite(context: TestContext): Promise<{ site: Site; database: Database }> {
   const fresh = await freshSqlite();

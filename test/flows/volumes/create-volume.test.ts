@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
-import type { NewImage } from '../../src/clients/image-directory.ts';
-import type { Desk } from '../../src/commands/desk.ts';
-import { type CreateVolumeRequest, createVolume as command } from '../../src/commands/volumes/create-volume.ts';
-import { getVolume, listVolumes, updateVolume } from '../../src/db/volumes.ts';
-import type { DriverCall, ImageFile, VolumeRef } from '../../src/drivers/driver.ts';
-import { type CreateVolume, createVolume, createVolumeV1 } from '../../src/flows/create-volume.ts';
-import { BackendFull } from '../../src/model/errors.ts';
-import { capturedMetadata } from '../../src/model/image.ts';
-import { Gate } from '../engine/gate.ts';
-import { proveFlow } from '../prove-flow.ts';
-import { contentOf, givenSnapshot, givenVolume } from './given.ts';
-import { refuses } from './interposed.ts';
-import { liveSite } from './live-site.ts';
-import { quickExec } from './quick-exec.ts';
-import { volumeRequest } from './requests.ts';
-import { BACKENDS, caller, Site } from './site.ts';
-import { BOOT_SECTOR, diskImages } from './site-images.ts';
-import { onSite, provesEveryTask, proveVariant } from './site-proof.ts';
+import type { NewImage } from '../../../src/clients/image-directory.ts';
+import type { Desk } from '../../../src/commands/desk.ts';
+import { type CreateVolumeRequest, createVolume as command } from '../../../src/commands/volumes/create-volume.ts';
+import { getVolume, listVolumes, updateVolume } from '../../../src/db/volumes.ts';
+import type { DriverCall, ImageFile, VolumeRef } from '../../../src/drivers/driver.ts';
+import { type CreateVolume, createVolume, createVolumeV1 } from '../../../src/flows/volumes/create-volume.ts';
+import { BackendFull } from '../../../src/model/errors.ts';
+import { capturedMetadata } from '../../../src/model/image.ts';
+import { Gate } from '../../engine/gate.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenSnapshot, givenVolume } from '../given.ts';
+import { refuses } from '../interposed.ts';
+import { liveSite } from '../live-site.ts';
+import { quickExec } from '../quick-exec.ts';
+import { volumeRequest } from '../requests.ts';
+import { BACKENDS, caller, Site } from '../site.ts';
+import { BOOT_SECTOR, diskImages } from '../site-images.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 /** The volume is made by the flow under proof; what it is made from was there before. */
 interface Origin {

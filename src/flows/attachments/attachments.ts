@@ -1,11 +1,11 @@
 /** The status of a volume as it follows from its attachments: changes by attaching and detaching. */
-import { attachmentsOf } from '../db/attachments.ts';
-import { getVolume, updateVolume } from '../db/volumes.ts';
-import type { Tx } from '../db/writer.ts';
-import { statusWith } from '../model/attachment.ts';
-import { BY_ATTACHMENTS, FREE_STATUSES, type VolumeStatus } from '../model/status.ts';
-import type { Volume } from '../model/volume.ts';
-import { tellVolume } from './tell.ts';
+import { attachmentsOf } from '../../db/attachments.ts';
+import { getVolume, updateVolume } from '../../db/volumes.ts';
+import type { Tx } from '../../db/writer.ts';
+import { statusWith } from '../../model/attachment.ts';
+import { BY_ATTACHMENTS, FREE_STATUSES, type VolumeStatus } from '../../model/status.ts';
+import type { Volume } from '../../model/volume.ts';
+import { tellVolume } from '../tell.ts';
 
 /** Kept among what administrators see while the volume is attached. */
 const MODE = 'attached_mode';
