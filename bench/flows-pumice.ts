@@ -4,7 +4,8 @@
  * holds a resource, as a create does. Prints a line of JSON.
  */
 import { openDatabase } from '../src/db/database.ts';
-import { DatabaseJournal, processName } from '../src/db/journal.ts';
+import { DatabaseJournal } from '../src/db/journal.ts';
+import { processName } from '../src/db/ownership.ts';
 import type { Tx } from '../src/db/writer.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { flowsOver } from '../src/engine/flow.ts';

@@ -12,7 +12,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Database } from '../src/db/database.ts';
-import { DatabaseJournal, processName } from '../src/db/journal.ts';
+import { DatabaseJournal } from '../src/db/journal.ts';
+import { processName } from '../src/db/ownership.ts';
 import type { Tx } from '../src/db/writer.ts';
 import { Engine } from '../src/engine/engine.ts';
 import type { Failure } from '../src/engine/failure.ts';

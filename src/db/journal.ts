@@ -1,8 +1,7 @@
 /**
  * The engine's journal and queue in the application's own database.
  *
- * What runs for every flow and every step is written by hand, a file a dialect; the rest is Kysely. A claim looks before
- * it writes, so that an idle process reads and does not write.
+ * What runs for every flow and every step is written by hand, a file a dialect; the rest is Kysely.
  */
 import { sql } from 'kysely';
 import { FIRST_LANE, type Step, type StepEvent } from '../engine/cursor.ts';
@@ -25,8 +24,10 @@ import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import type { Connection } from './connection.ts';
 import type { Database } from './database.ts';
+import { claimFlows, handBackClaims } from './journal-claims.ts';
 import { grantHolds } from './journal-holds.ts';
 import * as postgresql from './journal-postgresql.ts';
+import { flowRow } from './journal-rows.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
 import type { FlowTable } from './schema.ts';
@@ -72,74 +73,12 @@ export class DatabaseJournal implements Journal<Tx> {
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 
-  async claim({ process, lanes, admit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
-    const owners = await this.#database.read
-      .selectFrom('flow')
-      .select('owner')
-      .distinct()
-      .where('ended_at', 'is', null)
-      .where('owner', 'is not', null)
-      .where('owner', '<>', process)
-      .execute();
-    const others = owners.map(({ owner }) => owner as string);
-    const held = others.length === 0 ? new Set() : await this.#database.ownership.held(others.map(processName));
-    const dead = others.filter((owner) => !held.has(processName(owner)));
-    const claimable = (db: Tx['db']) =>
-      db
-        .selectFrom('flow')
-        .where('ended_at', 'is', null)
-        .where('lane', 'in', [...lanes])
-        .where((is) =>
-          is.or(knows.map(({ name, version }) => is.and([is('name', '=', name), is('version', '<=', version)]))),
-        )
-        .where((is) => is.or([is('state', '<>', 'stuck'), is('wish', 'in', ['resume', 'revert', 'abandon'])]))
-        .where((is) =>
-          is.or([
-            is('owner', 'is', null),
-            ...(dead.length > 0 ? [is('owner', 'in', dead)] : []),
-            ...(dropped.length > 0 ? [is.and([is('owner', '=', process), is('id', 'in', [...dropped])])] : []),
-          ]),
-        );
-    const waiting = await claimable(this.#database.read).select(CLAIMED_WITH.as('claims')).distinct().execute();
-    const admitted = admit(waiting.map(({ claims }) => claims));
-    if (waiting.length === 0 || admitted === undefined) return [];
-    return this.#database.write(async ({ db, connection }) => {
-      const oldest = claimable(db)
-        .select('id')
-        .where(CLAIMED_WITH, 'in', [...admitted.claims])
-        .orderBy('created_at')
-        .orderBy('id')
-        .limit(admitted.limit);
-      const free = connection.dialect === 'postgresql' ? oldest.forUpdate().skipLocked() : oldest;
-      const ids = (await free.execute()).map(({ id }) => id);
-      if (ids.length === 0) return [];
-      const rows = await db
-        .updateTable('flow')
-        .set({
-          owner: process,
-          epoch: sql<number>`epoch + 1`,
-          doing: null,
-          claims: CLAIMED_WITH,
-          wish: sql<string | null>`CASE WHEN state = 'stuck' AND wish <> 'abandon' THEN NULL ELSE wish END`,
-          state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
-        })
-        .where('id', 'in', ids)
-        .returningAll()
-        .execute();
-      return rows.map(flowRow).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
-    });
+  claim(request: ClaimRequest): Promise<readonly FlowRow[]> {
+    return claimFlows(this.#database, request);
   }
 
-  async handBack(process: string): Promise<void> {
-    await this.#database.write(({ db }) =>
-      db
-        .updateTable('flow')
-        .set({ claims: sql<number>`claims - 1` })
-        .where('owner', '=', process)
-        .where('ended_at', 'is', null)
-        .where('claims', '>', 0)
-        .execute(),
-    );
+  handBack(process: string): Promise<void> {
+    return handBackClaims(this.#database, process);
   }
 
   async steps(flowId: string): Promise<readonly Step[]> {
@@ -244,12 +183,6 @@ export class DatabaseJournal implements Journal<Tx> {
   }
 }
 
-/** The name a living process holds (`ownership.ts`). */
-export const processName = (process: string): string => `process:${process}`;
-
-/** The count of a flow that is claimed now: one more, when its owner is gone. */
-const CLAIMED_WITH = sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`;
-
 interface Refusable extends Beginning {
   refusal(held: Held): Error;
 }
@@ -280,28 +213,4 @@ async function writeEntries(
 
 function fenced({ id }: Claimed): Fenced {
   return new Fenced(`Flow ${id} belongs to another process now, or has gone on without this one.`);
-}
-
-function flowRow(row: FlowTable): FlowRow {
-  return {
-    id: row.id,
-    name: row.name,
-    version: row.version,
-    lane: row.lane,
-    state: row.state,
-    input: JSON.parse(row.input) as FlowRow['input'],
-    owner: row.owner,
-    epoch: row.epoch,
-    seq: row.seq,
-    wish: row.wish as Wish | null,
-    wishReason: row.wish_reason,
-    claims: row.claims,
-    doing: row.doing === null ? null : (JSON.parse(row.doing) as Doing),
-    resource: row.resource,
-    projectId: row.project_id,
-    requestId: row.request_id,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    endedAt: row.ended_at,
-  };
 }

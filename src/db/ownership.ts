@@ -10,6 +10,9 @@
  */
 import type { PostgresqlSession } from './postgresql.ts';
 
+/** The name that a living process holds. */
+export const processName = (process: string): string => `process:${process}`;
+
 export interface Ownership {
   /** Takes a name for as long as this process lives. False when another holds it; true again when this one does. */
   take(name: string): Promise<boolean>;

@@ -1,7 +1,7 @@
 /** Upkeep that is in trouble, as rows for other processes. A row is written when there is news, never for a try. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Database } from './database.ts';
-import { processName } from './journal.ts';
+import { processName } from './ownership.ts';
 import type { Tx } from './writer.ts';
 
 export interface KeptTrouble {

@@ -14,9 +14,9 @@
 import { lstat, mkdir, open, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuid } from '../lib/clock.ts';
+import { errno } from '../lib/errno.ts';
 import { type FileLock, lockFile } from '../lib/file-lock.ts';
 import { DriverNotInitialized } from '../model/errors.ts';
-import { errno } from './file-errors.ts';
 import { publish, withTemporary } from './publish.ts';
 
 export const MARKER = '.pumice-backend';

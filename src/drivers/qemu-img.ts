@@ -15,10 +15,10 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { errno } from '../lib/errno.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { ImageCopyFailure, ImageUnacceptable } from '../model/errors.ts';
 import type { DriverCall, ImageFile } from './driver.ts';
-import { errno } from './file-errors.ts';
 import { type ImageFacts, readImage } from './images/read-image.ts';
 
 type Format = ImageFile['format'];

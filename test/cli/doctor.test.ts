@@ -11,8 +11,9 @@ import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
-import { DatabaseJournal, processName } from '../../src/db/journal.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
+import { processName } from '../../src/db/ownership.ts';
 import { recountPoolUsage } from '../../src/db/pool-usage.ts';
 import { recountUsage, reserveQuota } from '../../src/db/quotas.ts';
 import { findSnapshot } from '../../src/db/snapshots.ts';

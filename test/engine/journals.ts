@@ -11,7 +11,8 @@
  */
 import { describe, it } from 'node:test';
 import { type Database, openDatabase } from '../../src/db/database.ts';
-import { DatabaseJournal, processName } from '../../src/db/journal.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import { processName } from '../../src/db/ownership.ts';
 import type { Tx } from '../../src/db/writer.ts';
 import type { FailureData, StepEvent } from '../../src/engine/cursor.ts';
 import { Engine, type EngineOptions, type StartOptions } from '../../src/engine/engine.ts';

@@ -5,7 +5,8 @@
 import type { TestContext } from 'node:test';
 import type { Desk } from '../../src/commands/desk.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
-import { DatabaseJournal, processName } from '../../src/db/journal.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import { processName } from '../../src/db/ownership.ts';
 import { findSnapshot, listSnapshots } from '../../src/db/snapshots.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { Tx } from '../../src/db/writer.ts';

@@ -2,8 +2,9 @@
  * Check: every flow moves. None is stuck, none stands at one task for longer than the doctor's patience, none may kill its process. One
  * that waits for others moves when they do; they are looked at for themselves.
  */
-import { DatabaseJournal, processName } from '../../db/journal.ts';
+import { DatabaseJournal } from '../../db/journal.ts';
 import { whatKeeps } from '../../db/journal-holds.ts';
+import { processName } from '../../db/ownership.ts';
 import { type FlowRow, WAITING_LANE } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../times.ts';

@@ -6,8 +6,8 @@
  * rules before it is asked for.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { errno } from '../../lib/errno.ts';
 import { ImageCopyFailure } from '../../model/errors.ts';
-import { errno } from '../file-errors.ts';
 
 /** Why an image is not accepted, in words that follow "The image is not acceptable as vmdk: ". */
 export class BadImage extends Error {
