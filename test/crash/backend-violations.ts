@@ -66,7 +66,18 @@ const neverMade = ({ flows }: Rows): ReadonlySet<string> =>
       .map(({ resource }) => resource.slice(resource.indexOf(':') + 1)),
   );
 
-function* owners({ volumes, snapshots }: Rows, never: ReadonlySet<string>): Generator<Due & { readonly name: string }> {
+function volumesWhoseLastExtendFailed(flows: readonly FlowRow[]): ReadonlySet<string> {
+  const last = new Map<string, FlowRow['state']>();
+  const extensions = flows.filter(({ name }) => name === 'extend_volume').toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  for (const { resource, state } of extensions) last.set(resource.slice(resource.indexOf(':') + 1), state);
+  return new Set([...last].flatMap(([id, state]) => (state === 'reverted' ? [id] : [])));
+}
+
+function* owners(
+  { volumes, snapshots, flows }: Rows,
+  never: ReadonlySet<string>,
+): Generator<Due & { readonly name: string }> {
+  const lastExtendFailed = volumesWhoseLastExtendFailed(flows);
   const hosts = new Map(volumes.map(({ id, host }) => [id, host]));
   for (const { id, host, status, size_gib: sizeGiB, metadata } of volumes) {
     if (host === null || never.has(id)) continue;
@@ -74,8 +85,8 @@ function* owners({ volumes, snapshots }: Rows, never: ReadonlySet<string>): Gene
       name: join(backendOf(host), `volume-${id}`),
       whose: `${status} volume ${id}`,
       content: contentIn(metadata),
-      // Nobody can say how large it is, and that is what its status says.
-      sizeGiB: status === 'error_extending' ? null : sizeGiB,
+      // Nobody can say how large it is, also when an administrator has said since that it is well.
+      sizeGiB: lastExtendFailed.has(id) ? null : sizeGiB,
       doubtful: status === 'error_deleting',
     };
   }

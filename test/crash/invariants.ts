@@ -147,6 +147,8 @@ function* unfinishedWork({ volumes, snapshots, flows }: Rows, messages: Readonly
     else if (flow.endedAt === null)
       yield { promise: 'P2', what: `${told(flow)} is ${flow.state} and does ${JSON.stringify(flow.doing)}.` };
     if (flow.state !== 'reverted' || messages.has(flow.requestId)) continue;
+    // Nobody asked that an export be made again: what ails it is told when it lasts.
+    if (flow.input.failed === 'unchanged') continue;
     if (ids.has(flow.resource.slice(flow.resource.indexOf(':') + 1)))
       yield { promise: 'P6', what: `${told(flow)} failed, and no message says why.` };
   }
