@@ -6,9 +6,9 @@
 import { uuid } from '../src/lib/clock.ts';
 import { type Exec, exec } from '../src/lib/exec.ts';
 import { calm } from '../test/drivers/driver-world.ts';
-import { attached as attach } from '../test/drivers/export-changes.ts';
-import type { IscsiSession } from '../test/drivers/iscsi-session.ts';
-import { noTgt, tgtWorld, withWorkers } from '../test/drivers/tgt-world.ts';
+import { attached as attach } from '../test/drivers/exports/export-changes.ts';
+import type { IscsiSession } from '../test/drivers/exports/iscsi-session.ts';
+import { noTgt, tgtWorld, withWorkers } from '../test/drivers/exports/tgt-world.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import type { World } from './world.ts';

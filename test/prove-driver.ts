@@ -28,9 +28,9 @@ import {
   same,
 } from './drivers/content.ts';
 import { calm, type DriverWorld, perform, type Request } from './drivers/driver-world.ts';
-import { attached, EXPORT_CHANGES, keptAll } from './drivers/export-changes.ts';
+import { attached, EXPORT_CHANGES, keptAll } from './drivers/exports/export-changes.ts';
 import { FAULTS, FaultyExec, type Strike } from './drivers/faulty-exec.ts';
-import { type Images, makeImages } from './drivers/images.ts';
+import { type Images, makeImages } from './drivers/images/images.ts';
 import {
   EXPORT_OPERATIONS,
   existing,

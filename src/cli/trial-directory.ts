@@ -7,7 +7,7 @@
  */
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { MARKER } from '../drivers/backend-directory.ts';
+import { MARKER } from '../drivers/file/backend-directory.ts';
 import { uuid } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config.ts';
 import { readConfig } from '../lib/read-config.ts';

@@ -19,7 +19,7 @@ import { recountUsage, reserveQuota } from '../../src/db/quotas.ts';
 import { findSnapshot } from '../../src/db/snapshots.ts';
 import { putTrouble } from '../../src/db/troubles.ts';
 import { findVolume } from '../../src/db/volumes.ts';
-import { FileDriver } from '../../src/drivers/file.ts';
+import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';

@@ -7,7 +7,7 @@ import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Bench, withPumice } from '../cli/pumice-process.ts';
-import { killTgtd, noTgt } from '../drivers/tgt-world.ts';
+import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 import { condition } from './condition.ts';
 import { byteOf, Initiator, noInitiator, type Reached, type Writer } from './iscsi-client.ts';

@@ -5,7 +5,7 @@
  */
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { DriverCall, VolumeRef } from '../../src/drivers/driver.ts';
-import { FileDriver } from '../../src/drivers/file.ts';
+import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import type { Claimed } from '../../src/engine/journal.ts';
 import { pause } from '../../src/lib/clock.ts';
 import { createLog } from '../../src/lib/logging.ts';

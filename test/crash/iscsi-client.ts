@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { missing } from '../drivers/file-systems.ts';
+import { missing } from '../drivers/file/file-systems.ts';
 
 const run = promisify(execFile);
 

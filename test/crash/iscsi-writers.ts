@@ -5,8 +5,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CheckingWriter } from '../drivers/checking-writer.ts';
-import { IscsiSession } from '../drivers/iscsi-session.ts';
+import { CheckingWriter } from '../drivers/exports/checking-writer.ts';
+import { IscsiSession } from '../drivers/exports/iscsi-session.ts';
 import { condition } from './condition.ts';
 import type { Door, Wish } from './door.ts';
 import type { SiteBackend } from './site.ts';

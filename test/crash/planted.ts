@@ -8,7 +8,7 @@
  */
 import { open } from 'node:fs/promises';
 import { SqliteFile } from '../../src/db/sqlite.ts';
-import { FileDriver } from '../../src/drivers/file.ts';
+import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 const place = process.env.PLANTED;

@@ -8,7 +8,7 @@ import { chmod, mkdir, mkdtemp, open, rename, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import pg from 'pg';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
-import { FileDriver } from '../../src/drivers/file.ts';
+import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { freePort } from '../free-port.ts';
 import { type NoServer, startPostgresql } from '../postgresql-server.ts';

@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { laneOfHost } from '../../src/model/backend.ts';
-import { killTgtd, noTgt } from '../drivers/tgt-world.ts';
+import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
 import { type Chance, chanceFrom } from './chance.ts';

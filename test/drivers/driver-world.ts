@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { FileHandle } from 'node:fs/promises';
 import type { DriverCall, ExportRef, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
 import type { ConnectionInfo } from '../../src/model/attachment.ts';
-import type { VolumeClient } from './checking-writer.ts';
+import type { VolumeClient } from './exports/checking-writer.ts';
 
 export type Kind = 'volume' | 'snapshot';
 

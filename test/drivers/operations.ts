@@ -15,7 +15,7 @@ import {
   MANAGED_BYTES,
 } from './content.ts';
 import { calm, type DriverWorld, type Kind, type Request } from './driver-world.ts';
-import type { Images } from './images.ts';
+import type { Images } from './images/images.ts';
 
 /** The things one operation is about. */
 export interface Scene {

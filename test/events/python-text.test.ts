@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { pythonDict } from '../../src/events/python-text.ts';
-import { missing } from '../drivers/file-systems.ts';
+import { missing } from '../drivers/file/file-systems.ts';
 
 const run = promisify(execFile);
 

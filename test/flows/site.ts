@@ -26,7 +26,7 @@ import { recordHeartbeat } from '../../src/db/services.ts';
 import { listSnapshots } from '../../src/db/snapshots.ts';
 import { listVolumes } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';
-import { FileDriver } from '../../src/drivers/file.ts';
+import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import type { Config } from '../../src/lib/config.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';

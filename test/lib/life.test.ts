@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { uuid } from '../../src/lib/clock.ts';
 import { LifeRecord, markTold, untoldDeaths } from '../../src/lib/life.ts';
-import { cannotMount, type Kind, mountFileSystem } from '../drivers/file-systems.ts';
+import { cannotMount, type Kind, mountFileSystem } from '../drivers/file/file-systems.ts';
 
 async function withRecord(body: (path: string) => Promise<void> | void): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'pumice-life-'));

@@ -28,7 +28,7 @@ import type { Connector } from '../../src/model/attachment.ts';
 import { UPKEEP, type UpkeepName } from '../../src/model/upkeep.ts';
 import { dump, freshWorld, PROJECT, type World } from '../api/world.ts';
 import { answer, identityServer } from '../clients/identity-server.ts';
-import { killTgtd, noTgt } from '../drivers/tgt-world.ts';
+import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 
 const HOUR_MS = 3_600_000;
@@ -470,9 +470,9 @@ const WAITING: Readonly<Record<string, string>> = {
   'db/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
   'db/sqlite.ts': 'a lock of another process; its caller waits',
   'db/writer.ts': 'a commit is tried again; its callers wait',
-  'drivers/file-copy.ts': 'the progress of one copy',
-  'drivers/iscsi-exports.ts': 'has a deadline',
-  'drivers/tgtd.ts': 'has a deadline',
+  'drivers/file/file-copy.ts': 'the progress of one copy',
+  'drivers/exports/iscsi-exports.ts': 'has a deadline',
+  'drivers/exports/tgtd.ts': 'has a deadline',
   'engine/engine.ts': 'upkeep: `journal`',
   'engine/runner.ts': 'upkeep: `journal`',
   'engine/work.ts': 'the tries of a task, told at the 1st, 2nd, 4th, 8th …',

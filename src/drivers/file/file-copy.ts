@@ -11,10 +11,10 @@
 import { constants } from 'node:fs';
 import { copyFile, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pause, uuid } from '../lib/clock.ts';
-import { errno } from '../lib/errno.ts';
-import { CommandFailed, type Exec } from '../lib/exec.ts';
-import type { DriverCall } from './driver.ts';
+import { pause, uuid } from '../../lib/clock.ts';
+import { errno } from '../../lib/errno.ts';
+import { CommandFailed, type Exec } from '../../lib/exec.ts';
+import type { DriverCall } from '../driver.ts';
 import { removeIfThere } from './publish.ts';
 
 /** A copy may take long, but not for ever. */

@@ -4,9 +4,9 @@ import { link, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { uuid } from '../../src/lib/clock.ts';
-import { exec } from '../../src/lib/exec.ts';
-import { calm } from './driver-world.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import { exec } from '../../../src/lib/exec.ts';
+import { calm } from '../driver-world.ts';
 import { fileWorld } from './file-world.ts';
 
 const REF = { 'source-name': 'theirs' };

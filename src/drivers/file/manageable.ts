@@ -12,12 +12,12 @@
 import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errno } from '../lib/errno.ts';
-import { syncDirectory } from '../lib/sync-directory.ts';
-import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../model/errors.ts';
-import type { ManageableObject, ManageRef } from './driver.ts';
+import { errno } from '../../lib/errno.ts';
+import { syncDirectory } from '../../lib/sync-directory.ts';
+import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../../model/errors.ts';
+import type { ManageableObject, ManageRef } from '../driver.ts';
+import { HEADER_BYTES, headerFormat } from '../images/signatures.ts';
 import { type FileStore, inGiB, requireSize } from './file-store.ts';
-import { HEADER_BYTES, headerFormat } from './images/signatures.ts';
 import { type Owner, unmanagedMark } from './names.ts';
 import { isSameFile, moveAside, removeIfThere, touch } from './publish.ts';
 

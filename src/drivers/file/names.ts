@@ -9,8 +9,8 @@
  * Temporaries are unique for each attempt: a copying program that outlives the process that started it goes on writing
  * into a file of its own, and never into the one of the attempt that came after.
  */
-import { uuid } from '../lib/clock.ts';
-import { DriverFailed } from '../model/errors.ts';
+import { uuid } from '../../lib/clock.ts';
+import { DriverFailed } from '../../model/errors.ts';
 
 export interface Owner {
   readonly kind: 'volume' | 'snapshot';

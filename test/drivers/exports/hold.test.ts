@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
-import { FileDriver } from '../../src/drivers/file.ts';
-import { exec } from '../../src/lib/exec.ts';
-import { calm } from './driver-world.ts';
+import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
+import { exec } from '../../../src/lib/exec.ts';
+import { calm } from '../driver-world.ts';
 
 const { signal } = calm();
 

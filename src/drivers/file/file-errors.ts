@@ -3,9 +3,9 @@
  *
  * Only failures of the world are translated. A bug stays the error it is, and an abort stays its reason.
  */
-import { errno } from '../lib/errno.ts';
-import { CommandFailed, CommandMissing } from '../lib/exec.ts';
-import { BackendFull, DriverFailed, DriverNotInitialized, PumiceError } from '../model/errors.ts';
+import { errno } from '../../lib/errno.ts';
+import { CommandFailed, CommandMissing } from '../../lib/exec.ts';
+import { BackendFull, DriverFailed, DriverNotInitialized, PumiceError } from '../../model/errors.ts';
 
 /** Runs `body`; an error of the system comes out as one of the catalogue's that says what was being done. */
 export async function translated<Result>(

@@ -3,14 +3,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { FileDriver } from '../../src/drivers/file.ts';
-import { IscsiExports } from '../../src/drivers/iscsi-exports.ts';
-import { Tgtd } from '../../src/drivers/tgtd.ts';
-import { type Exec, exec } from '../../src/lib/exec.ts';
-import type { Reached } from '../crash/iscsi-client.ts';
-import { freePort } from '../free-port.ts';
-import { missing } from './file-systems.ts';
-import { type FileWorld, fileWorld } from './file-world.ts';
+import { IscsiExports } from '../../../src/drivers/exports/iscsi-exports.ts';
+import { Tgtd } from '../../../src/drivers/exports/tgtd.ts';
+import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
+import { type Exec, exec } from '../../../src/lib/exec.ts';
+import type { Reached } from '../../crash/iscsi-client.ts';
+import { freePort } from '../../free-port.ts';
+import { missing } from '../file/file-systems.ts';
+import { type FileWorld, fileWorld } from '../file/file-world.ts';
 import { IscsiSession } from './iscsi-session.ts';
 
 /** Why no tgtd can run here; null when it can. */

@@ -8,14 +8,14 @@
 
 import { readdir, readlink, rename, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { uuid } from '../lib/clock.ts';
-import { errno } from '../lib/errno.ts';
-import { syncDirectory } from '../lib/sync-directory.ts';
-import type { ConnectionInfo } from '../model/attachment.ts';
-import { InvalidConnector } from '../model/errors.ts';
-import type { Exported, ExportRef } from './driver.ts';
+import { uuid } from '../../lib/clock.ts';
+import { errno } from '../../lib/errno.ts';
+import { syncDirectory } from '../../lib/sync-directory.ts';
+import type { ConnectionInfo } from '../../model/attachment.ts';
+import { InvalidConnector } from '../../model/errors.ts';
+import type { Exported, ExportRef } from '../driver.ts';
+import { removeIfThere } from '../file/publish.ts';
 import type { Exporter } from './exporter.ts';
-import { removeIfThere } from './publish.ts';
 
 export interface LocalExportsOptions {
   readonly directory: string;

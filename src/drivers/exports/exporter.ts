@@ -1,6 +1,6 @@
 /** The contract between a backend and its exports: how the files of a backend are reached from elsewhere. */
-import type { ConnectionInfo } from '../model/attachment.ts';
-import type { Exported, ExportRef } from './driver.ts';
+import type { ConnectionInfo } from '../../model/attachment.ts';
+import type { Exported, ExportRef } from '../driver.ts';
 
 /**
  * How the files of a backend are reached from elsewhere. Each export is one attachment's alone, and its name comes from the

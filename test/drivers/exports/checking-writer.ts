@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { elapsed } from '../../src/lib/clock.ts';
+import { elapsed } from '../../../src/lib/clock.ts';
 
 /** How a machine writes to a volume that is opened to it. */
 export interface VolumeClient {

@@ -2,10 +2,10 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ImageFile } from '../../src/drivers/driver.ts';
-import { exec } from '../../src/lib/exec.ts';
-import { BLOCK_BYTES, BLOCKS, block, GIB, MIB } from './content.ts';
-import { calm } from './driver-world.ts';
+import type { ImageFile } from '../../../src/drivers/driver.ts';
+import { exec } from '../../../src/lib/exec.ts';
+import { BLOCK_BYTES, BLOCKS, block, GIB, MIB } from '../content.ts';
+import { calm } from '../driver-world.ts';
 
 export interface Images extends Record<ImageFile['format'], ImageFile> {
   readonly hostile: Readonly<Record<string, ImageFile>>;

@@ -1,7 +1,7 @@
 /** Holds a backend and lives until it is killed: `node … DIRECTORY`. Says whether it does. */
-import { FileDriver } from '../../src/drivers/file.ts';
-import { exec } from '../../src/lib/exec.ts';
-import { calm } from './driver-world.ts';
+import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
+import { exec } from '../../../src/lib/exec.ts';
+import { calm } from '../driver-world.ts';
 
 const [directory] = process.argv.slice(2);
 if (directory === undefined) throw new Error('DIRECTORY');

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { type FileHandle, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FileDriver } from '../../src/drivers/file.ts';
-import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';
-import type { VolumeClient } from './checking-writer.ts';
-import { calm, type DriverWorld } from './driver-world.ts';
+import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
+import { CommandFailed, type Exec, exec } from '../../../src/lib/exec.ts';
+import { calm, type DriverWorld } from '../driver-world.ts';
+import type { VolumeClient } from '../exports/checking-writer.ts';
 
 export interface FileWorld extends DriverWorld {
   readonly driver: FileDriver;

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Reached } from '../crash/iscsi-client.ts';
+import type { Reached } from '../../crash/iscsi-client.ts';
 
 const BHS_BYTES = 48;
 const SECTOR_BYTES = 512;

@@ -12,8 +12,8 @@
 import { constants } from 'node:fs';
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errno } from '../lib/errno.ts';
-import { syncDirectory } from '../lib/sync-directory.ts';
+import { errno } from '../../lib/errno.ts';
+import { syncDirectory } from '../../lib/sync-directory.ts';
 import { temporary } from './names.ts';
 
 /** Makes an empty file for `full` under a temporary name, hands its path to `make`, and removes the name afterwards. */

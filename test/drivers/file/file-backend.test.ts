@@ -18,12 +18,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import { MARKER } from '../../src/drivers/backend-directory.ts';
-import { FileDriver } from '../../src/drivers/file.ts';
-import { uuid } from '../../src/lib/clock.ts';
-import { CommandFailed, CommandMissing, type Exec, exec } from '../../src/lib/exec.ts';
-import * as errors from '../../src/model/errors.ts';
-import { calm } from './driver-world.ts';
+import { MARKER } from '../../../src/drivers/file/backend-directory.ts';
+import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import { CommandFailed, CommandMissing, type Exec, exec } from '../../../src/lib/exec.ts';
+import * as errors from '../../../src/model/errors.ts';
+import { calm } from '../driver-world.ts';
 import { cannotMount, mountFileSystem } from './file-systems.ts';
 import { fileWorld } from './file-world.ts';
 

@@ -15,10 +15,10 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { elapsed, pause } from '../lib/clock.ts';
-import { errno } from '../lib/errno.ts';
-import { CommandFailed, CommandMissing, type Exec } from '../lib/exec.ts';
-import { DriverFailed, DriverNotInitialized } from '../model/errors.ts';
+import { elapsed, pause } from '../../lib/clock.ts';
+import { errno } from '../../lib/errno.ts';
+import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
+import { DriverFailed, DriverNotInitialized } from '../../model/errors.ts';
 import { parsePortals, parseTargets } from './tgt-show.ts';
 import { endDaemon, showPortals, showTargets } from './tgtadm.ts';
 

@@ -13,10 +13,10 @@
  */
 import { lstat, mkdir, open, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { uuid } from '../lib/clock.ts';
-import { errno } from '../lib/errno.ts';
-import { type FileLock, lockFile } from '../lib/file-lock.ts';
-import { DriverNotInitialized } from '../model/errors.ts';
+import { uuid } from '../../lib/clock.ts';
+import { errno } from '../../lib/errno.ts';
+import { type FileLock, lockFile } from '../../lib/file-lock.ts';
+import { DriverNotInitialized } from '../../model/errors.ts';
 import { publish, withTemporary } from './publish.ts';
 
 export const MARKER = '.pumice-backend';

@@ -2,7 +2,7 @@
  * The parser of `tgtadm --op show`. It prints for people, in levels of four blanks. Output that does not look so, or is cut
  * short, is an error: to take it for "there is none" would say of an export that it is gone.
  */
-import { DriverFailed } from '../model/errors.ts';
+import { DriverFailed } from '../../model/errors.ts';
 
 export class UnreadableAnswer extends DriverFailed {
   override readonly transient = true;

@@ -10,12 +10,12 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errno } from '../lib/errno.ts';
-import type { Exec } from '../lib/exec.ts';
-import { syncDirectory } from '../lib/sync-directory.ts';
-import { BackendFull, BackendObjectMismatch, DriverFailed } from '../model/errors.ts';
+import { errno } from '../../lib/errno.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { syncDirectory } from '../../lib/sync-directory.ts';
+import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
+import type { DriverCall } from '../driver.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import type { DriverCall } from './driver.ts';
 import { COPY_LIMIT_MS, canReflink, isReflinkProbe, reflink, sparseCopy, syncFile } from './file-copy.ts';
 import { translated } from './file-errors.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';

@@ -10,10 +10,10 @@
  * system's daemon) their sessions are ended first, after all commands they had sent: they log in again and repeat those that
  * were not answered, after some seconds.
  */
-import { elapsed, pause } from '../lib/clock.ts';
-import type { ConnectionInfo } from '../model/attachment.ts';
-import { DriverFailed, InvalidConnector } from '../model/errors.ts';
-import type { Exported, ExportRef } from './driver.ts';
+import { elapsed, pause } from '../../lib/clock.ts';
+import type { ConnectionInfo } from '../../model/attachment.ts';
+import { DriverFailed, InvalidConnector } from '../../model/errors.ts';
+import type { Exported, ExportRef } from '../driver.ts';
 import type { Exporter } from './exporter.ts';
 import { parseAccounts, parseTargets, type Target } from './tgt-show.ts';
 import {

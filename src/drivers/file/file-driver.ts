@@ -13,16 +13,15 @@
  * has less room than the data takes.
  *
  * The driver cannot see which programs have a volume open. Exports are removed before a delete; an open file would keep its
- * space. How files are exported is another's business (`exporter.ts`).
+ * space. How files are exported is another's business (`exports/exporter.ts`).
  */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { timestampOf } from '../lib/clock.ts';
-import type { Exec } from '../lib/exec.ts';
-import type { ConnectionInfo } from '../model/attachment.ts';
-import type { PoolStats } from '../model/backend.ts';
-import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput } from '../model/errors.ts';
-import { BackendDirectory } from './backend-directory.ts';
+import { timestampOf } from '../../lib/clock.ts';
+import type { Exec } from '../../lib/exec.ts';
+import type { ConnectionInfo } from '../../model/attachment.ts';
+import type { PoolStats } from '../../model/backend.ts';
+import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput } from '../../model/errors.ts';
 import type {
   BackendObject,
   DriverCall,
@@ -37,15 +36,16 @@ import type {
   SnapshotRef,
   VolumeDriver,
   VolumeRef,
-} from './driver.ts';
-import type { Exporter } from './exporter.ts';
+} from '../driver.ts';
+import type { Exporter } from '../exports/exporter.ts';
+import { LocalExports } from '../exports/local-exports.ts';
+import { countData } from '../images/read-image.ts';
+import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
+import { BackendDirectory } from './backend-directory.ts';
 import { FileStore, GIB, inGiB } from './file-store.ts';
-import { countData } from './images/read-image.ts';
-import { LocalExports } from './local-exports.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner, unmanagedMark } from './names.ts';
 import { setLength } from './publish.ts';
-import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from './qemu-img.ts';
 
 export interface FileDriverOptions {
   /** The backend's name; also the pool's, unless `poolName` says otherwise. */

@@ -1,7 +1,7 @@
 /** The file driver on the file systems it meets: with reflinks, without, and whatever the machine's own is. */
 import { tmpdir } from 'node:os';
-import { canReflink } from '../../src/drivers/file-copy.ts';
-import { proveDriver } from '../prove-driver.ts';
+import { canReflink } from '../../../src/drivers/file/file-copy.ts';
+import { proveDriver } from '../../prove-driver.ts';
 import { cannotMount, type FileSystem, type Kind, missing, mountFileSystem } from './file-systems.ts';
 import { fileWorld } from './file-world.ts';
 

@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import type { ExportRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
-import { uuid } from '../../src/lib/clock.ts';
+import type { ExportRef, VolumeDriver, VolumeRef } from '../../../src/drivers/driver.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import { GIB } from '../content.ts';
+import { calm, type DriverWorld } from '../driver-world.ts';
 import { CheckingWriter } from './checking-writer.ts';
-import { GIB } from './content.ts';
-import { calm, type DriverWorld } from './driver-world.ts';
 
 export interface Attached {
   readonly wanted: ExportRef;
