@@ -22,4 +22,15 @@ describe('the registry of flows', () => {
     const names = FLOWS.map(({ name, version }) => `${name}@${version}`);
     assert.deepEqual(names, [...new Set(names)]);
   });
+
+  it('holds the older versions of each flow, which a journal may be in the midst of', () => {
+    for (const [name, flows] of Map.groupBy(FLOWS, (flow) => flow.name)) {
+      const versions = flows.map(({ version }) => version).sort((a, b) => a - b);
+      assert.deepEqual(
+        versions,
+        Array.from(versions, (_, index) => index + 1),
+        name,
+      );
+    }
+  });
 });
