@@ -32,7 +32,7 @@ export async function createSnapshot(desk: Desk, caller: Caller, request: Create
   return desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, request.volumeId);
     checkVolumeStatus(volume, 'snapshot', request.force);
-    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request);
+    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request, 'create');
     await begin(
       desk,
       tx,
@@ -56,6 +56,7 @@ export async function insertSnapshotOf(
   caller: Caller,
   volume: Volume,
   request: Pick<CreateSnapshotRequest, 'name' | 'description' | 'metadata'>,
+  operation: 'create' | 'manage',
 ): Promise<{ readonly snapshot: Snapshot; readonly pool: string }> {
   const { host: pool, sizeGiB, volumeTypeId } = volume;
   if (pool === null || isMigrating(volume))
@@ -74,7 +75,7 @@ export async function insertSnapshotOf(
     volumeSizeGiB: sizeGiB,
     name: request.name,
     description: request.description,
-    status: SNAPSHOT_TRANSITIONS.create.during[0],
+    status: SNAPSHOT_TRANSITIONS[operation].during[0],
     usesQuota: volume.usesQuota,
     metadata: request.metadata,
   });

@@ -16,7 +16,7 @@ export async function manageSnapshot(desk: Desk, caller: Caller, request: Manage
   return desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, request.volumeId);
     checkVolumeStatus(volume, 'manage_snapshot');
-    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request);
+    const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request, 'manage');
     await begin(
       desk,
       tx,

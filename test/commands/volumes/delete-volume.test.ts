@@ -164,6 +164,25 @@ describe('deleting a volume', () => {
     for (const name of theirs) assert.deepEqual(live.site.content(name, 6), Buffer.from('theirs'));
   });
 
+  it('with its snapshots leaves all of them in error when an operator gives it up', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    const { id } = await givenSnapshot(live.site, volume);
+    const asked = new Promise<void>((resolve) => {
+      live.site.interpose('alpha', 'deleteSnapshot', async () => {
+        resolve();
+        throw new Error('The disk is gone.');
+      });
+    });
+    await deleteVolume(live.desk, caller, volume.id, { cascade: true, force: false });
+    await asked;
+    await live.engine.wish((await live.flowOf(`volume:${volume.id}`)).id, 'revert', 'Given up.');
+    assert.equal((await live.settled(`volume:${volume.id}`)).state, 'reverted');
+    const [snapshot] = await live.snapshots();
+    assert.partialDeepStrictEqual(snapshot, { id, status: 'error_deleting' });
+    assert.equal((await findVolume(live.database.read, volume.id))?.status, 'error_deleting');
+  });
+
   describe('by force', () => {
     it('takes back the flow that makes it, then deletes it', async (context) => {
       const live = await liveSite(context);
