@@ -63,16 +63,16 @@ const isStatus = (text: string): boolean => !/^'(previous|gone|as attached)'$/.t
 
 /** What an operation ends in is said by its flow, and shown by the proof of that. */
 const PROOFS: Readonly<Record<string, string>> = {
-  'volume create': 'create-volume',
-  'volume manage': 'manage-existing',
-  'volume extend': 'extend-volume',
-  'volume delete': 'delete-volume',
-  'volume unmanage': 'unmanage-volume',
-  'snapshot create': 'create-snapshot',
-  'snapshot manage': 'manage-existing-snapshot',
-  'snapshot delete': 'delete-snapshot',
-  'snapshot delete_with_volume': 'delete-volume',
-  'snapshot unmanage': 'unmanage-snapshot',
+  'volume create': 'test/flows/create-volume.test.ts',
+  'volume manage': 'test/flows/manage-existing.test.ts',
+  'volume extend': 'test/flows/extend-volume.test.ts',
+  'volume delete': 'test/flows/delete-volume.test.ts',
+  'volume unmanage': 'test/flows/unmanage-volume.test.ts',
+  'snapshot create': 'test/flows/create-snapshot.test.ts',
+  'snapshot manage': 'test/flows/manage-existing-snapshot.test.ts',
+  'snapshot delete': 'test/flows/delete-snapshot.test.ts',
+  'snapshot delete_with_volume': 'test/commands/delete-volume.test.ts',
+  'snapshot unmanage': 'test/flows/unmanage-snapshot.test.ts',
 };
 
 function operations(table: string, resource: string): Mutation[] {
@@ -91,8 +91,8 @@ function operations(table: string, resource: string): Mutation[] {
       proof === undefined
         ? shown
         : {
-            tests: [`test/flows/${proof}.test.ts`],
-            options: ['--test-name-pattern=SQLite'],
+            tests: [proof],
+            options: proof.startsWith('test/flows/') ? ['--test-name-pattern=SQLite'] : [],
           };
     const says = (what: string) => (part: string) => `${resource} ${operation}: ${what} is not ${part}`;
     return [
