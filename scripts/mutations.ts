@@ -63,16 +63,16 @@ const isStatus = (text: string): boolean => !/^'(previous|gone|as attached)'$/.t
 
 /** What an operation ends in is said by its flow, and shown by the proof of that. */
 const PROOFS: Readonly<Record<string, string>> = {
-  'volume create': 'test/flows/create-volume.test.ts',
-  'volume manage': 'test/flows/manage-existing.test.ts',
-  'volume extend': 'test/flows/extend-volume.test.ts',
-  'volume delete': 'test/flows/delete-volume.test.ts',
-  'volume unmanage': 'test/flows/unmanage-volume.test.ts',
-  'snapshot create': 'test/flows/create-snapshot.test.ts',
-  'snapshot manage': 'test/flows/manage-existing-snapshot.test.ts',
-  'snapshot delete': 'test/flows/delete-snapshot.test.ts',
-  'snapshot delete_with_volume': 'test/commands/delete-volume.test.ts',
-  'snapshot unmanage': 'test/flows/unmanage-snapshot.test.ts',
+  'volume create': 'test/flows/volumes/create-volume.test.ts',
+  'volume manage': 'test/flows/volumes/manage-volume.test.ts',
+  'volume extend': 'test/flows/volumes/extend-volume.test.ts',
+  'volume delete': 'test/flows/volumes/delete-volume.test.ts',
+  'volume unmanage': 'test/flows/volumes/unmanage-volume.test.ts',
+  'snapshot create': 'test/flows/snapshots/create-snapshot.test.ts',
+  'snapshot manage': 'test/flows/snapshots/manage-snapshot.test.ts',
+  'snapshot delete': 'test/flows/snapshots/delete-snapshot.test.ts',
+  'snapshot delete_with_volume': 'test/commands/volumes/delete-volume.test.ts',
+  'snapshot unmanage': 'test/flows/snapshots/unmanage-snapshot.test.ts',
 };
 
 function operations(table: string, resource: string): Mutation[] {
@@ -85,7 +85,9 @@ function operations(table: string, resource: string): Mutation[] {
     if (whole.includes('planned: true')) return [];
     const range = [begin + row.index, begin + row.index + whole.length] as const;
     const proof = PROOFS[`${resource} ${operation}`];
-    const made = ['create-volume', 'manage-volume', 'snapshots'].map((name) => `test/commands/${name}.test.ts`);
+    const made = ['volumes/create-volume', 'volumes/manage-volume', 'snapshots/snapshots'].map(
+      (name) => `test/commands/${name}.test.ts`,
+    );
     const shown = { tests: whole.includes('from: []') ? made : ['test/commands/by-status.test.ts'] };
     const proven =
       proof === undefined
