@@ -5,8 +5,8 @@
  */
 import { openDatabase } from '../src/db/database.ts';
 import { DatabaseJournal } from '../src/db/journal.ts';
-import { processName } from '../src/db/ownership.ts';
-import type { Tx } from '../src/db/writer.ts';
+import { processName } from '../src/db/sql/ownership.ts';
+import type { Tx } from '../src/db/sql/writer.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { flowsOver } from '../src/engine/flow.ts';
 import { tasksOver } from '../src/engine/task.ts';

@@ -8,7 +8,7 @@
  * that finds `Retry-After` on a 413 without it would take the answer for a rate limit and try again.
  */
 import type { FastifyError } from 'fastify';
-import { isTrouble } from '../db/trouble.ts';
+import { isTrouble } from '../db/sql/trouble.ts';
 import type { Log } from '../lib/logging.ts';
 import { type Fault, PumiceError } from '../model/errors.ts';
 import { Unauthorized } from '../model/token.ts';

@@ -7,7 +7,7 @@
  * below 3.31, not. A table of its own, shown by `resource_filters`, limits the filters of others than administrators; names that
  * are not in that one are open to all.
  */
-import type { Comparison, ListFilter, Value } from '../db/list-query.ts';
+import type { Comparison, ListFilter, Value } from '../db/sql/list-query.ts';
 import type { Timestamp } from '../lib/clock.ts';
 import { InvalidInput } from '../model/errors.ts';
 import { CONFIGURED_FILTERS, LIKE_FILTERS, type Microversion, OLDEST, TIME_FILTERS } from './microversion.ts';

@@ -4,7 +4,7 @@
  * A page that is full has a next link, which is the request's own URL with the last id as its marker; a client that follows
  * links therefore asks once more than it must when the last page is just full, as it does of Cinder.
  */
-import type { ListQuery, SortKey } from '../db/list-query.ts';
+import type { ListQuery, SortKey } from '../db/sql/list-query.ts';
 import { InvalidInput } from '../model/errors.ts';
 import { COUNT } from './microversion.ts';
 import { type Query, queryBoolean, queryInteger } from './query.ts';

@@ -3,11 +3,12 @@
  *
  * Clients ask the same again and again: a dashboard the same list, a waiting client the same volume. A route that depends on
  * nothing but the database, the URL and the caller is `cacheable`; its answer is kept together with the database's data version
- * (`db/data-version.ts`, here the *mark*) and sent again while the version stands. One commit by anyone invalidates all of them;
+ * (`db/sql/data-version.ts`, here the *mark*) and sent again while the version stands. One commit by anyone invalidates all of them;
  * then the row cache (`rendered.ts`) saves work. Bounded by size: the answers to the oldest URL go first.
  */
-import { dataVersion } from '../db/data-version.ts';
+
 import type { Database } from '../db/database.ts';
+import { dataVersion } from '../db/sql/data-version.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
 import type { Policy } from './policy/policy.ts';

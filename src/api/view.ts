@@ -6,7 +6,7 @@
  * right for another (`rendered.ts`). A value is not told the version, so it cannot depend on it.
  */
 import type { Kysely } from 'kysely';
-import type { Tables } from '../db/schema.ts';
+import type { Tables } from '../db/sql/schema.ts';
 import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
 import type { NameLookup } from './names.ts';

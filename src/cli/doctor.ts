@@ -6,7 +6,7 @@
  */
 
 import { type Database, openDatabase, sqlitePath } from '../db/database.ts';
-import { DatabaseInUse, lockDatabase } from '../db/sqlite-lock.ts';
+import { DatabaseInUse, lockDatabase } from '../db/sql/sqlite-lock.ts';
 import { idsInWork } from '../db/unended-flows.ts';
 import { pause } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config.ts';

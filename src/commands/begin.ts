@@ -2,7 +2,7 @@
  * Begins a flow in a command's transaction, and gives its id. It waits for flows that share what it wants for itself; what another
  * has for itself is told as Cinder tells a wrong state: 400.
  */
-import type { Tx } from '../db/writer.ts';
+import type { Tx } from '../db/sql/writer.ts';
 import type { StartOptions } from '../engine/engine.ts';
 import { ResultTooLarge } from '../engine/failure.ts';
 import type { Flow } from '../engine/flow.ts';

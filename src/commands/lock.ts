@@ -3,11 +3,11 @@
  * it before the transaction ends.
  */
 import { getGroupType } from '../db/group-types.ts';
-import { lockRow } from '../db/lock-row.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
+import { lockRow } from '../db/sql/lock-row.ts';
+import type { Tx } from '../db/sql/writer.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
-import type { Tx } from '../db/writer.ts';
 import type { Caller } from '../model/caller.ts';
 import type { GroupType } from '../model/group-type.ts';
 import type { QosSpecs } from '../model/qos-specs.ts';

@@ -9,7 +9,7 @@ import {
   typeResources,
 } from '../db/quota-limits.ts';
 import { type Amounts, quotaUsage } from '../db/quotas.ts';
-import type { Tables } from '../db/schema.ts';
+import type { Tables } from '../db/sql/schema.ts';
 import { listVolumeTypes } from '../db/volume-types.ts';
 import { configuredLimits } from '../flows/quota.ts';
 import type { QuotaConfig } from '../lib/config.ts';

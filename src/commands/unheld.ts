@@ -2,14 +2,14 @@
  * Runs a change only while no flow holds a volume or a snapshot exclusively: that flow writes the resource's status at its end,
  * and would take back another one that was written meanwhile.
  *
- * A command cannot see the holds of flows that begin in its own commit, since these are written last (`db/writer.ts`,
+ * A command cannot see the holds of flows that begin in its own commit, since these are written last (`db/sql/writer.ts`,
  * entries). But a command that takes a resource changes its row in the same unit. So the committed row is looked at
  * first (an optimistic lock); when the row is another by the time it is locked, it is looked at again.
  */
 import type { Kysely } from 'kysely';
-import type { Tables } from '../db/schema.ts';
+import type { Tables } from '../db/sql/schema.ts';
+import type { Tx } from '../db/sql/writer.ts';
 import { exclusiveHolder } from '../db/unended-flows.ts';
-import type { Tx } from '../db/writer.ts';
 import { ResourceHeld } from '../model/errors.ts';
 import { afterConnecting } from './attachments/connect.ts';
 import type { Desk } from './desk.ts';

@@ -8,12 +8,12 @@ import { newSecret } from '../lib/secret.ts';
 import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attachment.ts';
 import { hostOf } from '../model/backend.ts';
 import { AttachmentNotFound } from '../model/errors.ts';
-import { type Columns, is, maybe, maybeJson, toRow } from './columns.ts';
-import type { ListQuery } from './list-query.ts';
-import { type Listing, page } from './pages.ts';
-import type { AttachmentTable, Tables } from './schema.ts';
+import { type Columns, is, maybe, maybeJson, toRow } from './sql/columns.ts';
+import type { ListQuery } from './sql/list-query.ts';
+import { type Listing, page } from './sql/pages.ts';
+import type { AttachmentTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 import { touchVolume } from './volumes.ts';
-import type { Tx } from './writer.ts';
 
 export type AttachmentField = keyof Attachment;
 

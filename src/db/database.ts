@@ -7,14 +7,21 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Kysely } from 'kysely';
-import { type Connection, ConnectionLost, type Dialect, kyselyOver } from './connection.ts';
-import { migrate, requireLatestSchema } from './migrate.ts';
-import { type Ownership, SessionOwnership, SoleOwnership } from './ownership.ts';
-import type { Tables } from './schema.ts';
-import { openSqliteReader, openSqliteWriter } from './sqlite.ts';
-import { lockDatabase } from './sqlite-lock.ts';
-import { SqliteTransactor } from './sqlite-transactor.ts';
-import { type BatchHandler, type Unit, Writer, WriterClosed, type WriterOptions, type WriterStats } from './writer.ts';
+import { type Connection, ConnectionLost, type Dialect, kyselyOver } from './sql/connection.ts';
+import { migrate, requireLatestSchema } from './sql/migrate.ts';
+import { type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
+import type { Tables } from './sql/schema.ts';
+import { openSqliteReader, openSqliteWriter } from './sql/sqlite.ts';
+import { lockDatabase } from './sql/sqlite-lock.ts';
+import { SqliteTransactor } from './sql/sqlite-transactor.ts';
+import {
+  type BatchHandler,
+  type Unit,
+  Writer,
+  WriterClosed,
+  type WriterOptions,
+  type WriterStats,
+} from './sql/writer.ts';
 
 export interface Database {
   readonly dialect: Dialect;
@@ -24,9 +31,9 @@ export interface Database {
   readonly reader: Connection;
   readonly stats: WriterStats;
   readonly ownership: Ownership;
-  /** One unit in the next transaction (`writer.ts`). */
+  /** One unit in the next transaction (`sql/writer.ts`). */
   write<T>(unit: Unit<T>): Promise<T>;
-  /** Entries of one turn through one call of the handler (`writer.ts`). */
+  /** Entries of one turn through one call of the handler (`sql/writer.ts`). */
   batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R>;
   /** The database is lost: nothing is tried again, so that a process can end that waits for it. */
   giveUp(): void;
@@ -76,8 +83,8 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
 
 async function openPostgresql(url: string, options: DatabaseOptions): Promise<Database> {
   // Loaded by those who use them: a service on SQLite starts quicker and is smaller without.
-  const { PostgresqlPool, PostgresqlSession } = await import('./postgresql.ts');
-  const { PostgresqlTransactor } = await import('./postgresql-transactor.ts');
+  const { PostgresqlPool, PostgresqlSession } = await import('./sql/postgresql.ts');
+  const { PostgresqlTransactor } = await import('./sql/postgresql-transactor.ts');
   const closers: (() => unknown)[] = [];
   try {
     // Opened first: an address or a password that is wrong is told at once, where the writer would try for long.

@@ -1,7 +1,7 @@
 /** The volume types that projects get when they ask for none. */
 import type { Kysely } from 'kysely';
-import type { Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface DefaultType {
   readonly projectId: string;

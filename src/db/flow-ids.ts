@@ -1,6 +1,6 @@
 /** Ids of flows by how they begin, as people type them. */
 import type { Kysely } from 'kysely';
-import type { Tables } from './schema.ts';
+import type { Tables } from './sql/schema.ts';
 
 /** In order, at most `limit`. None for what no id begins with. */
 export async function flowIdsBeginning(db: Kysely<Tables>, prefix: string, limit: number): Promise<string[]> {

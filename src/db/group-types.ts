@@ -3,11 +3,11 @@ import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { GroupTypeNotFound } from '../model/errors.ts';
 import type { GroupType, GroupTypePatch, NewGroupType } from '../model/group-type.ts';
-import { type Columns, flag, is, json, maybe, textMap, toRow } from './columns.ts';
-import type { ListQuery } from './list-query.ts';
-import { type Listing, page } from './pages.ts';
-import type { GroupTypeTable, Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import type { ListQuery } from './sql/list-query.ts';
+import { type Listing, page } from './sql/pages.ts';
+import type { GroupTypeTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export type GroupTypeField = keyof GroupType;
 

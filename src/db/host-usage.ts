@@ -1,6 +1,6 @@
 /** Usage of a host by project: `os-hosts/{host}`. */
 import type { Kysely } from 'kysely';
-import type { Tables } from './schema.ts';
+import type { Tables } from './sql/schema.ts';
 
 export interface HostUsage {
   readonly projectId: string;

@@ -11,7 +11,7 @@ import { type FlowState, WAITING_LANE } from '../engine/journal.ts';
 import { now } from '../lib/clock.ts';
 import type { Database } from './database.ts';
 import { takeTurn } from './journal-postgresql.ts';
-import type { Tables } from './schema.ts';
+import type { Tables } from './sql/schema.ts';
 
 /** Gives those that wait the holds which nobody forbids any more. Resolves with whether some go on waiting. */
 export async function grantHolds(database: Database): Promise<boolean> {

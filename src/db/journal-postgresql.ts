@@ -8,8 +8,8 @@
  */
 import { isProgress } from '../engine/cursor.ts';
 import { type Begun, type Claimed, Held, type Hold, hearsWish, WAITING_LANE } from '../engine/journal.ts';
-import { type PostgresqlConnection, unawaited } from './connection.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
+import { type PostgresqlConnection, unawaited } from './sql/connection.ts';
 
 /**
  * The flows and their holds, in one journey. Of each a hold that forbids one of its own, if there is one: an exclusive one, and

@@ -1,6 +1,6 @@
 /** The row of a flow, as the engine sees it. */
 import type { Doing, FlowRow, Wish } from '../engine/journal.ts';
-import type { FlowTable } from './schema.ts';
+import type { FlowTable } from './sql/schema.ts';
 
 export function flowRow(row: FlowTable): FlowRow {
   return {

@@ -14,7 +14,7 @@ import {
   WAITING_LANE,
   type Write,
 } from '../engine/journal.ts';
-import type { SqliteConnection } from './connection.ts';
+import type { SqliteConnection } from './sql/connection.ts';
 
 export interface JournalEntry {
   readonly claimed: Claimed;

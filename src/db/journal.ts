@@ -22,7 +22,6 @@ import {
 } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
-import type { Connection } from './connection.ts';
 import type { Database } from './database.ts';
 import { claimFlows, handBackClaims } from './journal-claims.ts';
 import { grantHolds } from './journal-holds.ts';
@@ -30,9 +29,10 @@ import * as postgresql from './journal-postgresql.ts';
 import { flowRow } from './journal-rows.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
-import type { FlowTable } from './schema.ts';
-import { isTrouble } from './trouble.ts';
-import { Refused, type Tx } from './writer.ts';
+import type { Connection } from './sql/connection.ts';
+import type { FlowTable } from './sql/schema.ts';
+import { isTrouble } from './sql/trouble.ts';
+import { Refused, type Tx } from './sql/writer.ts';
 
 /** Told after a commit that released a flow: somebody may claim it. */
 export const FLOWS_CHANNEL = 'pumice_flows';

@@ -2,11 +2,11 @@
 import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import { MessageNotFound } from '../model/errors.ts';
-import { type Columns, is } from './columns.ts';
-import type { ListFilter, ListQuery } from './list-query.ts';
-import { type Listing, page } from './pages.ts';
-import type { MessageTable, Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, is } from './sql/columns.ts';
+import type { ListFilter, ListQuery } from './sql/list-query.ts';
+import { type Listing, page } from './sql/pages.ts';
+import type { MessageTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface Message {
   readonly id: string;

@@ -9,8 +9,8 @@
 import { type Kysely, sql } from 'kysely';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { NewEvent, OutboxEvent } from '../model/event.ts';
-import type { OutboxTable, Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { OutboxTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 /** In the order given. */
 export async function appendEvents({ db }: Tx, events: readonly NewEvent[]): Promise<void> {

@@ -2,8 +2,8 @@
  * Usage of pools: the GiB and volumes placed on each, counted in the transactions that place volumes and take them away.
  */
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface PoolUsage {
   /** `node@backend#pool` */

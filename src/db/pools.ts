@@ -3,8 +3,8 @@ import type { Kysely } from 'kysely';
 import { fromNow } from '../lib/clock.ts';
 import type { Pool } from '../model/backend.ts';
 import { listPoolUsage } from './pool-usage.ts';
-import type { Tables } from './schema.ts';
 import { listServices } from './services.ts';
+import type { Tables } from './sql/schema.ts';
 
 export const VOLUME_BINARY = 'cinder-volume';
 

@@ -3,11 +3,11 @@ import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { QosSpecsNotFound } from '../model/errors.ts';
 import type { NewQosSpecs, QosConsumer, QosSpecs, QosSpecsPatch } from '../model/qos-specs.ts';
-import { type Columns, is, json, maybe, textMap, toRow } from './columns.ts';
-import type { ListQuery } from './list-query.ts';
-import { type Listing, page } from './pages.ts';
-import type { QosSpecsTable, Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import type { ListQuery } from './sql/list-query.ts';
+import { type Listing, page } from './sql/pages.ts';
+import type { QosSpecsTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export type QosSpecsField = keyof QosSpecs;
 

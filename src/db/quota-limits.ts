@@ -1,8 +1,8 @@
 /** The limits of projects, those of the class all share, and what becomes of a volume type's own when its name changes. */
 import { type Kysely, sql } from 'kysely';
 import type { Amounts } from './quotas.ts';
-import type { Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 /** The project's own limit, else that of the class `default`, else the configured one, else none. */
 export async function quotaLimits(

@@ -10,8 +10,8 @@
  */
 import { type Kysely, sql } from 'kysely';
 import { uuid } from '../lib/clock.ts';
-import type { Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 /** Resource to number. */
 export type Amounts = Readonly<Record<string, number>>;

@@ -1,6 +1,6 @@
 /** The owner of a row, project and user, for access rules that ask for more than the caller's project. */
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from './schema.ts';
+import type { Tables } from './sql/schema.ts';
 
 export interface RowOwner {
   readonly projectId: string;

@@ -2,8 +2,8 @@
 import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { PoolStats } from '../model/backend.ts';
-import type { ServiceTable, Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { ServiceTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface Service {
   /** `node@backend` of cinder-volume, the node of cinder-scheduler. */

@@ -6,11 +6,22 @@ import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts'
 import { type MovingSnapshot, SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { Volume } from '../model/volume.ts';
-import { type Columns, elsewhere, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
-import type { ListFilter, ListQuery } from './list-query.ts';
-import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
-import type { SnapshotTable, Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import {
+  type Columns,
+  elsewhere,
+  flag,
+  is,
+  json,
+  maybe,
+  maybeJson,
+  maybeTextMap,
+  textMap,
+  toRow,
+} from './sql/columns.ts';
+import type { ListFilter, ListQuery } from './sql/list-query.ts';
+import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
+import type { SnapshotTable, Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 /** What snapshots are found by: their own fields, and what their volume says. */
 export type SnapshotField = keyof Snapshot | 'availabilityZone' | 'host';

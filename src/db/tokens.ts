@@ -1,8 +1,8 @@
 /** Tokens of Pumice's own identity that were issued, and neither revoked nor forgotten. */
 import type { Kysely } from 'kysely';
 import { now, type Timestamp } from '../lib/clock.ts';
-import type { Tables } from './schema.ts';
-import type { Tx } from './writer.ts';
+import type { Tables } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface IssuedToken {
   /** Of the token, which nobody keeps. */

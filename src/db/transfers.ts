@@ -3,11 +3,11 @@ import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { KeptAuthKey } from '../model/auth-key.ts';
 import { TransferNotFound } from '../model/errors.ts';
-import { type Columns, flag, is, maybe, toRow } from './columns.ts';
-import type { ListQuery } from './list-query.ts';
-import { type Listing, page } from './pages.ts';
-import type { Tables, TransferTable } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, flag, is, maybe, toRow } from './sql/columns.ts';
+import type { ListQuery } from './sql/list-query.ts';
+import { type Listing, page } from './sql/pages.ts';
+import type { Tables, TransferTable } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface Transfer {
   readonly id: string;

@@ -1,8 +1,8 @@
 /** Upkeep that is in trouble, as rows for other processes. A row is written when there is news, never for a try. */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Database } from './database.ts';
-import { processName } from './ownership.ts';
-import type { Tx } from './writer.ts';
+import { processName } from './sql/ownership.ts';
+import type { Tx } from './sql/writer.ts';
 
 export interface KeptTrouble {
   /** Which upkeep, a key of `model/upkeep.ts`. */

@@ -2,9 +2,9 @@
 import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import type { NewTypeEncryption, TypeEncryption, TypeEncryptionPatch } from '../model/type-encryption.ts';
-import { type Columns, is, maybe, toRow } from './columns.ts';
-import type { Tables, VolumeTypeEncryptionTable } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, is, maybe, toRow } from './sql/columns.ts';
+import type { Tables, VolumeTypeEncryptionTable } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 const columns: Columns<TypeEncryption, VolumeTypeEncryptionTable> = {
   encryptionId: is('encryption_id'),

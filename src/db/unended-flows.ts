@@ -1,6 +1,6 @@
 /** Flows in flight and what they work on: nobody else tidies that meanwhile. */
 import type { Kysely } from 'kysely';
-import type { Tables } from './schema.ts';
+import type { Tables } from './sql/schema.ts';
 
 export interface UnendedFlow {
   readonly id: string;

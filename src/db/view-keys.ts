@@ -2,7 +2,7 @@
  * The keys of the row cache (`api/rendered.ts`): a row's project and revision, the only columns that a cached view needs. By
  * hand, because clients that wait for a status ask it a thousand times.
  */
-import type { Connection } from './connection.ts';
+import type { Connection } from './sql/connection.ts';
 
 export interface ViewKey {
   readonly projectId: string;

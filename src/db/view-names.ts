@@ -2,7 +2,7 @@
  * Names from other tables for views: of volume types, and the ids of services. Read with every list, so it is one statement
  * by hand and one text: a reader that finds the text unchanged need not look into it.
  */
-import type { Connection } from './connection.ts';
+import type { Connection } from './sql/connection.ts';
 
 export interface ViewNames {
   /** JSON: the name of each volume type by its id. */

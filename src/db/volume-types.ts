@@ -8,11 +8,11 @@ import {
   type VolumeType,
   type VolumeTypePatch,
 } from '../model/volume-type.ts';
-import { type Columns, flag, is, json, maybe, textMap, toRow } from './columns.ts';
-import type { ListFilter, ListQuery } from './list-query.ts';
-import { count, type Listing, page } from './pages.ts';
-import type { Tables, VolumeTypeTable } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import type { ListFilter, ListQuery } from './sql/list-query.ts';
+import { count, type Listing, page } from './sql/pages.ts';
+import type { Tables, VolumeTypeTable } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export type VolumeTypeField = keyof VolumeType;
 

@@ -5,11 +5,11 @@ import { VolumeNotFound } from '../model/errors.ts';
 import { type AttachStatus, type MovingVolume, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { NewVolume, Volume, VolumePatch } from '../model/volume.ts';
-import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './columns.ts';
-import { type ListFilter, type ListQuery, matches } from './list-query.ts';
-import { count, type Key, type Listing, page, pageKeys } from './pages.ts';
-import type { Tables, VolumeTable } from './schema.ts';
-import type { Tx } from './writer.ts';
+import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './sql/columns.ts';
+import { type ListFilter, type ListQuery, matches } from './sql/list-query.ts';
+import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
+import type { Tables, VolumeTable } from './sql/schema.ts';
+import type { Tx } from './sql/writer.ts';
 
 export type VolumeField = keyof Volume;
 

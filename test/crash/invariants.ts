@@ -6,7 +6,7 @@ import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { countUsage, quotaUsage } from '../../src/db/quotas.ts';
-import type { SnapshotTable, VolumeTable } from '../../src/db/schema.ts';
+import type { SnapshotTable, VolumeTable } from '../../src/db/sql/schema.ts';
 import { JournalMismatch, plan, replay, type Step } from '../../src/engine/cursor.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';
 import { Registry } from '../../src/engine/upgrade.ts';

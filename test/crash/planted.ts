@@ -7,7 +7,7 @@
  * - `request`: while `/healthcheck` is answered
  */
 import { open } from 'node:fs/promises';
-import { SqliteFile } from '../../src/db/sqlite.ts';
+import { SqliteFile } from '../../src/db/sql/sqlite.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 
 const never = (): Promise<never> => new Promise(() => {});

@@ -3,10 +3,10 @@
  * database's own plan and not of a clock, which on a shared machine says nothing.
  */
 import assert from 'node:assert/strict';
-import { type Connection, kyselyOver } from '../../src/db/connection.ts';
 import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { listSnapshots } from '../../src/db/snapshots.ts';
+import { type Connection, kyselyOver } from '../../src/db/sql/connection.ts';
 import { findVolumes, listVolumeKeys, listVolumes } from '../../src/db/volumes.ts';
 import { proveStore } from '../prove-store.ts';
 

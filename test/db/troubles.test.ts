@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { processName } from '../../src/db/ownership.ts';
+import { processName } from '../../src/db/sql/ownership.ts';
 import { dropTrouble, dropTroublesOf, dropTroublesOfTheDead, listTroubles, putTrouble } from '../../src/db/troubles.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { proveStore } from '../prove-store.ts';

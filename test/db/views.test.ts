@@ -1,7 +1,7 @@
 /** What is asked of the database before a kept view is shown. */
 import assert from 'node:assert/strict';
-import { dataVersion } from '../../src/db/data-version.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
+import { dataVersion } from '../../src/db/sql/data-version.ts';
 import { findViewKey } from '../../src/db/view-keys.ts';
 import { readViewNames } from '../../src/db/view-names.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';

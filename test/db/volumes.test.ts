@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Database } from '../../src/db/database.ts';
-import type { ListQuery } from '../../src/db/list-query.ts';
+import type { ListQuery } from '../../src/db/sql/list-query.ts';
 import {
   countVolumes,
   deleteVolumeRow,

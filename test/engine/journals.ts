@@ -12,8 +12,8 @@
 import { describe, it } from 'node:test';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
-import { processName } from '../../src/db/ownership.ts';
-import type { Tx } from '../../src/db/writer.ts';
+import { processName } from '../../src/db/sql/ownership.ts';
+import type { Tx } from '../../src/db/sql/writer.ts';
 import type { FailureData, StepEvent } from '../../src/engine/cursor.ts';
 import { Engine, type EngineOptions, type StartOptions } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';

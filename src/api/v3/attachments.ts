@@ -5,7 +5,7 @@ import { deleteAttachment } from '../../commands/attachments/delete-attachment.t
 import { updateAttachment } from '../../commands/attachments/update-attachment.ts';
 import { attachmentFor } from '../../commands/find.ts';
 import { type AttachmentField, listAttachments } from '../../db/attachments.ts';
-import type { ListFilter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/sql/list-query.ts';
 import { Type } from '../../lib/schema.ts';
 import type { AttachMode, Attachment, Connector } from '../../model/attachment.ts';
 import { InvalidInput } from '../../model/errors.ts';

@@ -1,6 +1,6 @@
 /**
  * `clusters`: services that share a backend and take over from each other by name. Processes here take over by owning hosts
- * (`db/ownership.ts`) and belong to no cluster, so the list is empty and no cluster is found.
+ * (`db/sql/ownership.ts`) and belong to no cluster, so the list is empty and no cluster is found.
  */
 
 import { Type } from '../../lib/schema.ts';

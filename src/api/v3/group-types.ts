@@ -3,7 +3,7 @@
 import { groupTypeFor } from '../../commands/find.ts';
 import { createGroupType, deleteGroupType, updateGroupType } from '../../commands/types/group-types.ts';
 import { findGroupTypeByName, type GroupTypeField, listGroupTypes } from '../../db/group-types.ts';
-import type { ListFilter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/sql/list-query.ts';
 import { Type } from '../../lib/schema.ts';
 import { GroupTypeNotFound } from '../../model/errors.ts';
 import type { GroupType } from '../../model/group-type.ts';

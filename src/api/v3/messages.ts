@@ -1,8 +1,8 @@
 /** `messages`: why operations of a project failed, in words for its users. */
 import { deleteMessage } from '../../commands/delete-message.ts';
 import { messageFor } from '../../commands/find.ts';
-import type { ListFilter } from '../../db/list-query.ts';
 import { listMessages, type Message, type MessageField } from '../../db/messages.ts';
+import type { ListFilter } from '../../db/sql/list-query.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
 import type { Links } from '../links.ts';
 import { MESSAGES, PAGED_MESSAGES } from '../microversion.ts';

@@ -2,9 +2,9 @@
  * Get and list through the row cache: one row, and pages of rows. The lists and gets of volumes and of snapshots share it.
  */
 import type { Kysely } from 'kysely';
-import type { ListFilter, ListQuery } from '../../db/list-query.ts';
-import type { Key } from '../../db/pages.ts';
-import type { Tables } from '../../db/schema.ts';
+import type { ListFilter, ListQuery } from '../../db/sql/list-query.ts';
+import type { Key } from '../../db/sql/pages.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import { findViewKey } from '../../db/view-keys.ts';
 import { listOf, oneOf } from '../answer.ts';
 import { type FilteredResource, type FilterTable, filtersOf } from '../filters.ts';

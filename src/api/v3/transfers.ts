@@ -7,7 +7,7 @@ import { transferFor } from '../../commands/find.ts';
 import { acceptTransfer } from '../../commands/transfers/accept-transfer.ts';
 import { createTransfer } from '../../commands/transfers/create-transfer.ts';
 import { deleteTransfer } from '../../commands/transfers/delete-transfer.ts';
-import type { ListFilter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/sql/list-query.ts';
 import { listTransfers, type Transfer, type TransferField } from '../../db/transfers.ts';
 import { type Static, type TSchema, Type } from '../../lib/schema.ts';
 import { CLOSED, LooseBoolean, Maybe, Text255, trimmed, Uuid } from '../body.ts';

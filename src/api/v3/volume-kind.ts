@@ -1,5 +1,5 @@
 /** Filters and sort keys of lists of volumes. */
-import type { ListFilter } from '../../db/list-query.ts';
+import type { ListFilter } from '../../db/sql/list-query.ts';
 import { countVolumes, listVolumeKeys, type VolumeField } from '../../db/volumes.ts';
 import { VolumeNotFound } from '../../model/errors.ts';
 import type { Volume } from '../../model/volume.ts';

@@ -1,8 +1,8 @@
 /** A volume as clients see it, version by version. */
 import type { Kysely } from 'kysely';
 import { attachmentsOfAll } from '../../db/attachments.ts';
-import type { Value } from '../../db/list-query.ts';
-import type { Tables } from '../../db/schema.ts';
+import type { Value } from '../../db/sql/list-query.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import { findVolumes } from '../../db/volumes.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import { hostOf } from '../../model/backend.ts';

@@ -6,7 +6,7 @@
  */
 
 import type { Kysely } from 'kysely';
-import type { Tables } from '../../db/schema.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import { unendedFlows } from '../../db/unended-flows.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';

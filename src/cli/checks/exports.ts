@@ -6,7 +6,7 @@
  */
 import type { Kysely } from 'kysely';
 import { exportedBy } from '../../db/attachments.ts';
-import type { Tables } from '../../db/schema.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import type { VolumeDriver } from '../../drivers/driver.ts';
 import { PumiceError } from '../../model/errors.ts';
 import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';

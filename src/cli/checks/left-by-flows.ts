@@ -1,7 +1,7 @@
 /** Check: reservations and holds end with their flow. */
 import type { Kysely } from 'kysely';
 import { rollbackReservations } from '../../db/quotas.ts';
-import type { Tables } from '../../db/schema.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const leftByFlows: DoctorCheck = {

@@ -4,7 +4,7 @@
  */
 import { DatabaseJournal } from '../../db/journal.ts';
 import { whatKeeps } from '../../db/journal-holds.ts';
-import { processName } from '../../db/ownership.ts';
+import { processName } from '../../db/sql/ownership.ts';
 import { type FlowRow, WAITING_LANE } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../times.ts';

@@ -7,8 +7,8 @@
  * step by step are not transient, and are left alone.
  */
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../../db/schema.ts';
 import { updateSnapshot } from '../../db/snapshots.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import { updateVolume } from '../../db/volumes.ts';
 import {
   isTransient,

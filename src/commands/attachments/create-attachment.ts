@@ -5,8 +5,8 @@
  * the machine it migrates to.
  */
 import { attachmentsOf, getAttachment, insertAttachment } from '../../db/attachments.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { uuid } from '../../lib/clock.ts';
 import { type AttachMode, type Attachment, type Connector, mountpointIn } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';

@@ -2,8 +2,8 @@
 
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { insertSnapshot } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
-import type { Tx } from '../../db/writer.ts';
 import { take } from '../../flows/quota.ts';
 import { createSnapshot as flow } from '../../flows/snapshots/create-snapshot.ts';
 import { uuid } from '../../lib/clock.ts';

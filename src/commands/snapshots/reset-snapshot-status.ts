@@ -3,8 +3,8 @@
  * snapshot to itself it is that flow's to say.
  */
 import { getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { tellSnapshot } from '../../flows/tell.ts';
 import type { Caller } from '../../model/caller.ts';
 import type { SnapshotStatus } from '../../model/status.ts';

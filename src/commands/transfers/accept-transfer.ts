@@ -10,10 +10,10 @@
  */
 import { countQuota } from '../../db/quotas.ts';
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { deleteTransferRow, getTransfer, type Transfer } from '../../db/transfers.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import type { QuotaConfig } from '../../lib/config.ts';

@@ -2,6 +2,8 @@
  * Makes, changes and deletes the encryption of a volume type (`types/{id}/encryption`). It says how volumes are made, so it
  * stays as it is as long as the type has any.
  */
+
+import type { Tx } from '../../db/sql/writer.ts';
 import {
   deleteTypeEncryption as deleteRow,
   findTypeEncryption,
@@ -9,7 +11,6 @@ import {
   updateTypeEncryption as updateRow,
 } from '../../db/type-encryption.ts';
 import { isVolumeTypeInUse } from '../../db/volume-types.ts';
-import type { Tx } from '../../db/writer.ts';
 import { adminEvent } from '../../events/admin-notifications.ts';
 import { tell } from '../../flows/tell.ts';
 import { uuid } from '../../lib/clock.ts';

@@ -1,11 +1,12 @@
 /** Types of groups: made, changed, given specs and deleted, with the notification of each change. */
-import { isDuplicate } from '../../db/constraints.ts';
+
 import {
   deleteGroupTypeRow,
   getGroupType,
   insertGroupType,
   updateGroupType as updateRow,
 } from '../../db/group-types.ts';
+import { isDuplicate } from '../../db/sql/constraints.ts';
 import { adminEvent } from '../../events/admin-notifications.ts';
 import { tell } from '../../flows/tell.ts';
 import { uuid } from '../../lib/clock.ts';

@@ -1,5 +1,5 @@
 /** QoS specs: made, changed, deleted, and which volume types have them (a type has at most one), with the notification of each change. */
-import { isDuplicate } from '../../db/constraints.ts';
+
 import {
   deleteQosSpecsRow,
   getQosSpecs,
@@ -8,6 +8,7 @@ import {
   typesOfQosSpecs,
   updateQosSpecs as updateRow,
 } from '../../db/qos-specs.ts';
+import { isDuplicate } from '../../db/sql/constraints.ts';
 import { updateVolumeType } from '../../db/volume-types.ts';
 import { type AdminChange, adminEvent } from '../../events/admin-notifications.ts';
 import { tell } from '../../flows/tell.ts';

@@ -1,7 +1,8 @@
 /** Volume types: made, changed and deleted. What else is said of one (specs, encryption, access, whose default) is beside. */
-import { isDuplicate, isReferenced } from '../../db/constraints.ts';
+
 import { isDefaultOfProject } from '../../db/default-types.ts';
 import { dropTypeResources, renameTypeResources } from '../../db/quota-limits.ts';
+import { isDuplicate, isReferenced } from '../../db/sql/constraints.ts';
 import {
   deleteVolumeTypeRow,
   getVolumeType,

@@ -1,8 +1,8 @@
 /** `POST /volumes`: blank, or from a snapshot, a volume or an image. */
 
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolumes, insertVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
 import { createVolume as flow } from '../../flows/volumes/create-volume.ts';
 import { uuid } from '../../lib/clock.ts';

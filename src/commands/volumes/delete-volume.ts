@@ -5,8 +5,8 @@
  * an operator has there stays.
  */
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import { deleteVolume as flow, forgetVolume } from '../../flows/volumes/delete-volume.ts';
 import { now } from '../../lib/clock.ts';

@@ -2,8 +2,8 @@
 
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { listPools } from '../../db/pools.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { insertVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { take } from '../../flows/quota.ts';
 import { manageExisting as flow } from '../../flows/volumes/manage-volume.ts';
 import { uuid } from '../../lib/clock.ts';

@@ -7,9 +7,9 @@
  * a flow has the volume to itself it is that flow's to say; an operator ends the flow instead.
  */
 import { attachmentsOf } from '../../db/attachments.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { deleteTransfersOf } from '../../db/transfers.ts';
 import { getVolume, updateVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { settleReset, settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import type { Attachment } from '../../model/attachment.ts';

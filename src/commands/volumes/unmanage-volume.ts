@@ -1,7 +1,7 @@
 /** `os-unmanage` of a volume. */
 import { snapshotsOf } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { unmanageVolume as flow } from '../../flows/volumes/unmanage-volume.ts';
 import { now } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';

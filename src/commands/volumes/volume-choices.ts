@@ -2,8 +2,8 @@
 import type { Kysely } from 'kysely';
 import { findDefaultType } from '../../db/default-types.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
-import type { Tables } from '../../db/schema.ts';
 import { listServices } from '../../db/services.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import { findTypeEncryption } from '../../db/type-encryption.ts';
 import {
   defaultVolumeType,

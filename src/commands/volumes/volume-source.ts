@@ -2,8 +2,8 @@
 
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { Image } from '../../model/image.ts';

@@ -1,7 +1,7 @@
 /** The status of a volume as it follows from its attachments: changes by attaching and detaching. */
 import { attachmentsOf } from '../../db/attachments.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolume, updateVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import { statusWith } from '../../model/attachment.ts';
 import { BY_ATTACHMENTS, FREE_STATUSES, type VolumeStatus } from '../../model/status.ts';
 import type { Volume } from '../../model/volume.ts';

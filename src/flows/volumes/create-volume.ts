@@ -13,9 +13,9 @@
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { listPools } from '../../db/pools.ts';
 import { getSnapshot } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import type { ModelUpdate, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
 import { now } from '../../lib/clock.ts';
 import { hostOf } from '../../model/backend.ts';

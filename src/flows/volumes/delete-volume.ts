@@ -11,9 +11,9 @@
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { countQuota } from '../../db/quotas.ts';
 import { deleteSnapshotRow, findSnapshot, updateSnapshot } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/writer.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { deleteVolumeRow, findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
-import type { Tx } from '../../db/writer.ts';
 import type { SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
 import type { FlowFailures } from '../../engine/failure.ts';
 import { SnapshotIsBusy } from '../../model/errors.ts';

@@ -6,7 +6,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
-import type { Tables } from '../../db/schema.ts';
+import type { Tables } from '../../db/sql/schema.ts';
 import { unendedFlows } from '../../db/unended-flows.ts';
 
 /** By the flow's id, so that a recovery finds it; by the host's name, since another host has other files. */

@@ -5,7 +5,7 @@
  * `revision` rises with every change of a row, so what was rendered from a row can be kept and never be stale.
  */
 import type { Generated } from 'kysely';
-import type { Timestamp } from '../lib/clock.ts';
+import type { Timestamp } from '../../lib/clock.ts';
 
 export interface Tables {
   volume: VolumeTable;

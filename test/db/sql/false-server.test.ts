@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
-import { openDatabase } from '../../src/db/database.ts';
-import { type FreshDatabase, freshPostgresql } from '../databases.ts';
-import { inTime } from '../in-time.ts';
-import { escaped } from '../uncaught.ts';
+import { openDatabase } from '../../../src/db/database.ts';
+import { type FreshDatabase, freshPostgresql } from '../../databases.ts';
+import { inTime } from '../../in-time.ts';
+import { escaped } from '../../uncaught.ts';
 import { garblingProxy, type Spoil } from './garbling-proxy.ts';
 
 /** Pieces of three connections that open, a write and a read; and some more. */

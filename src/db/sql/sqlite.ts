@@ -10,7 +10,7 @@
  */
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { elapsed, pause } from '../lib/clock.ts';
+import { elapsed, pause } from '../../lib/clock.ts';
 import type { Result, SqliteConnection } from './connection.ts';
 
 const BUSY_MS = 25;

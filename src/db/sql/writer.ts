@@ -18,7 +18,7 @@
  * begin or go on together cost one statement, and one journey to the database.
  */
 import type { Kysely } from 'kysely';
-import { elapsed, pause } from '../lib/clock.ts';
+import { elapsed, pause } from '../../lib/clock.ts';
 import type { Connection } from './connection.ts';
 import type { Tables } from './schema.ts';
 import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';

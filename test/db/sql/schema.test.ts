@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { sql } from 'kysely';
-import type { Database } from '../../src/db/database.ts';
-import { proveStore } from '../prove-store.ts';
+import type { Database } from '../../../src/db/database.ts';
+import { proveStore } from '../../prove-store.ts';
 
 /** `volume.name?` for each column, with the question mark where it may be null. */
 function declared(): string[] {
-  const source = readFileSync('src/db/schema.ts', 'utf8');
+  const source = readFileSync('src/db/sql/schema.ts', 'utf8');
   const bodies = new Map<string, string>();
   for (const [, name = '', body = ''] of source.matchAll(/^export interface (\w+) \{\n(.*?)^\}/gms))
     bodies.set(name, body);
@@ -44,7 +44,7 @@ proveStore('the schema', (test) => {
   });
 
   test('is what all migrations make', async ({ database }) => {
-    const files = readdirSync('src/db/migrations').filter((file) => /^\d/.test(file));
+    const files = readdirSync('src/db/sql/migrations').filter((file) => /^\d/.test(file));
     const applied = await database.read.selectFrom('schema_version').select('name').orderBy('version').execute();
     assert.deepEqual(
       applied.map(({ name }) => name),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { openDatabase } from '../../src/db/database.ts';
-import { SchemaMismatch } from '../../src/db/migrate.ts';
-import { freshPostgresql, freshSqlite } from '../databases.ts';
-import { withProcess } from './processes.ts';
+import { openDatabase } from '../../../src/db/database.ts';
+import { SchemaMismatch } from '../../../src/db/sql/migrate.ts';
+import { freshPostgresql, freshSqlite } from '../../databases.ts';
+import { withProcess } from '../processes.ts';
 
 const PROCESSES = 20;
 

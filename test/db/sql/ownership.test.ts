@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
-import { openDatabase } from '../../src/db/database.ts';
-import { DatabaseInUse } from '../../src/db/sqlite-lock.ts';
-import { freshPostgresql, freshSqlite } from '../databases.ts';
-import { proveStore } from '../prove-store.ts';
-import { withProcess } from './processes.ts';
+import { openDatabase } from '../../../src/db/database.ts';
+import { DatabaseInUse } from '../../../src/db/sql/sqlite-lock.ts';
+import { freshPostgresql, freshSqlite } from '../../databases.ts';
+import { proveStore } from '../../prove-store.ts';
+import { withProcess } from '../processes.ts';
 
 proveStore('ownership', (test) => {
   test('a name is taken, held and given back', async ({ database: { ownership } }) => {

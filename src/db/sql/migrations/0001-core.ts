@@ -8,7 +8,7 @@
  * `WHERE ended_at IS NULL`. The columns that each journal write changes (`seq`, `state`, `updated_at`, `doing`) stand in no
  * index, which lets PostgreSQL update the row in place; `fillfactor` leaves it room to.
  */
-import { now, uuid } from '../../lib/clock.ts';
+import { now, uuid } from '../../../lib/clock.ts';
 import type { Dialect } from '../connection.ts';
 import type { Tx } from '../writer.ts';
 import type { Migration } from './migration.ts';

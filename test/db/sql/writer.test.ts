@@ -1,11 +1,11 @@
 /** Group commit: what units may rely on, on both databases. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Connection, kyselyOver } from '../../src/db/connection.ts';
-import type { Database } from '../../src/db/database.ts';
-import { FailureSwallowed } from '../../src/db/transactor.ts';
-import { type BatchHandler, Refused, type Tx, WriterClosed } from '../../src/db/writer.ts';
-import { proveStore } from '../prove-store.ts';
+import type { Database } from '../../../src/db/database.ts';
+import { type Connection, kyselyOver } from '../../../src/db/sql/connection.ts';
+import { FailureSwallowed } from '../../../src/db/sql/transactor.ts';
+import { type BatchHandler, Refused, type Tx, WriterClosed } from '../../../src/db/sql/writer.ts';
+import { proveStore } from '../../prove-store.ts';
 
 const put = ({ db }: Pick<Tx, 'db'>, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();
 

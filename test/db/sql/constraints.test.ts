@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { isDuplicate, isReferenced } from '../../src/db/constraints.ts';
-import { deleteVolumeTypeRow, insertVolumeType } from '../../src/db/volume-types.ts';
-import { uuid } from '../../src/lib/clock.ts';
-import { proveStore } from '../prove-store.ts';
-import { makeVolume } from './rows.ts';
+import { isDuplicate, isReferenced } from '../../../src/db/sql/constraints.ts';
+import { deleteVolumeTypeRow, insertVolumeType } from '../../../src/db/volume-types.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import { proveStore } from '../../prove-store.ts';
+import { makeVolume } from '../rows.ts';
 
 proveStore('what the schema forbids', (test) => {
   test('is told apart: a row that is there twice, and a row that others need', async ({ database }) => {

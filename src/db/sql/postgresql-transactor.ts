@@ -7,7 +7,7 @@
  * finished by the server, one that has not is undone, and either answer is final.
  */
 import type { Kysely } from 'kysely';
-import { elapsed, pause } from '../lib/clock.ts';
+import { elapsed, pause } from '../../lib/clock.ts';
 import { ConnectionLost, kyselyOver, type PostgresqlConnection, unawaited } from './connection.ts';
 import { PostgresqlSession, sqlState } from './postgresql.ts';
 import type { Tables } from './schema.ts';

@@ -3,7 +3,7 @@
  *
  * The command line opens the database without this lock.
  */
-import { type FileLock, lockFile } from '../lib/file-lock.ts';
+import { type FileLock, lockFile } from '../../lib/file-lock.ts';
 
 export class DatabaseInUse extends Error {
   override readonly name = 'DatabaseInUse';

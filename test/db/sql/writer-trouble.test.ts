@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
-import { type Database, type DatabaseOptions, openDatabase, sqlitePath } from '../../src/db/database.ts';
-import { CommitInDoubt } from '../../src/db/transactor.ts';
-import type { Tx } from '../../src/db/writer.ts';
-import { freshPostgresql, freshSqlite } from '../databases.ts';
+import { type Database, type DatabaseOptions, openDatabase, sqlitePath } from '../../../src/db/database.ts';
+import { CommitInDoubt } from '../../../src/db/sql/transactor.ts';
+import type { Tx } from '../../../src/db/sql/writer.ts';
+import { freshPostgresql, freshSqlite } from '../../databases.ts';
 import { type CuttingProxy, cuttingProxy } from './cutting-proxy.ts';
 
 const put = ({ db }: Tx, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();

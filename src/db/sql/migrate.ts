@@ -4,7 +4,7 @@
  * later ones find nothing left to do.
  */
 import type { Kysely } from 'kysely';
-import { now } from '../lib/clock.ts';
+import { now } from '../../lib/clock.ts';
 import { core } from './migrations/0001-core.ts';
 import { types } from './migrations/0002-types.ts';
 import { transfers } from './migrations/0003-transfers.ts';
