@@ -1,6 +1,6 @@
 /** The service that is measured: its configuration, who asks it, and how it is asked. */
-import type { Config } from '../src/lib/config.ts';
-import { parseConfig } from '../src/lib/read-config.ts';
+import type { Config } from '../src/lib/config/config.ts';
+import { parseConfig } from '../src/lib/config/read-config.ts';
 
 export const PROJECT = '0123456789abcdef0123456789abcdef';
 export const USER = 'fedcba9876543210fedcba9876543210';

@@ -1,12 +1,12 @@
 /**
- * Prints `docs/configuration.md` from the schema of `src/lib/config.ts`. A test fails when the two differ.
+ * Prints `docs/configuration.md` from the schema of `src/lib/config/config.ts`. A test fails when the two differ.
  */
-import { configSchema } from '../src/lib/config.ts';
-import { isTable, type OptionSchema, shapeOf } from '../src/lib/option-schema.ts';
+import { configSchema } from '../src/lib/config/config.ts';
+import { isTable, type OptionSchema, shapeOf } from '../src/lib/config/option-schema.ts';
 
 const PREFACE = `# Configuration
 
-Printed from \`src/lib/config.ts\` by \`npm run docs\`; edit it there.
+Printed from \`src/lib/config\` by \`npm run docs\`; edit it there.
 
 Pumice reads one TOML file (\`--config FILE\`), then \`--set SECTION.OPTION=VALUE\`, each stronger than what came before.
 No environment variable is looked at, nor those that name a proxy. Without a file every option has its default. A name that is not known, a value of

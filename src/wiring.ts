@@ -38,7 +38,7 @@ import { FileSink } from './events/sink-file.ts';
 import { FLOWS } from './flows/registry.ts';
 import type { Tools } from './flows/tools.ts';
 import { type Clock, pause, uuid } from './lib/clock.ts';
-import type { BackendConfig, Config, FileBackendConfig } from './lib/config.ts';
+import type { BackendConfig, Config, FileBackendConfig } from './lib/config/config.ts';
 import { exec } from './lib/exec.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';

@@ -48,7 +48,6 @@ const LONG: Readonly<Record<string, string>> = {
   'src/engine/cursor.ts': 'one table of steps, read in one direction and folded in the other',
   'src/engine/engine.ts': 'all that the rest of the house may ask of the engine',
   'src/engine/runner.ts': 'the loop of one flow with the state it guards; decisions and writes are elsewhere',
-  'src/lib/config.ts': 'one table: every option with its default and meaning',
 };
 
 const files = ['src', 'test', 'bench', 'scripts', 'web'].flatMap(filesBelow);

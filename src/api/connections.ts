@@ -5,7 +5,7 @@
 import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError, FastifyHttpOptions, FastifyInstance } from 'fastify';
-import type { ApiConfig } from '../lib/config.ts';
+import type { ApiConfig } from '../lib/config/config.ts';
 import { JSON_TYPE } from './exchange.ts';
 
 /** Bytes of a request before its body. Cinder's, and Node's own. */

@@ -2,7 +2,7 @@
  * Absolute links: under the address that the client used, unless the configuration names a public one.
  * A link names the project only where the request's own path did.
  */
-import type { ApiConfig } from '../lib/config.ts';
+import type { ApiConfig } from '../lib/config/config.ts';
 
 export interface Links {
   /** `http://host:port`, or the public endpoint. */

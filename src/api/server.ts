@@ -17,7 +17,7 @@ import Fastify, {
 } from 'fastify';
 import type { Desk } from '../commands/desk.ts';
 import { elapsed } from '../lib/clock.ts';
-import type { ApiConfig } from '../lib/config.ts';
+import type { ApiConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';

@@ -4,7 +4,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../db/database.ts';
 import { pause } from '../lib/clock.ts';
-import type { Config } from '../lib/config.ts';
+import type { Config } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { TokenSource } from '../model/token.ts';
 import { byToken } from './admission.ts';

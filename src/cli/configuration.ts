@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../lib/config.ts';
-import { parseConfig, readConfig } from '../lib/read-config.ts';
+import type { Config } from '../lib/config/config.ts';
+import { parseConfig, readConfig } from '../lib/config/read-config.ts';
 
 export const DATA_DIRECTORY = 'pumice-data';
 export const CONFIG_NAME = 'pumice.toml';

@@ -5,7 +5,7 @@
 import type { Desk } from '../commands/desk.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import type { EngineListener } from '../engine/events.ts';
-import type { BackendConfig, Config } from '../lib/config.ts';
+import type { BackendConfig, Config } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -9,7 +9,7 @@ import { type Database, openDatabase, sqlitePath } from '../db/database.ts';
 import { DatabaseInUse, lockDatabase } from '../db/sql/sqlite-lock.ts';
 import { idsInWork } from '../db/unended-flows.ts';
 import { pause } from '../lib/clock.ts';
-import type { BackendConfig, Config } from '../lib/config.ts';
+import type { BackendConfig, Config } from '../lib/config/config.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import { laneOfHost } from '../model/backend.ts';
 import { backends } from './checks/backends.ts';

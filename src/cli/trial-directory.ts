@@ -9,8 +9,8 @@ import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } fr
 import { join, relative } from 'node:path';
 import { MARKER } from '../drivers/file/backend-directory.ts';
 import { uuid } from '../lib/clock.ts';
-import type { BackendConfig, Config } from '../lib/config.ts';
-import { readConfig } from '../lib/read-config.ts';
+import type { BackendConfig, Config } from '../lib/config/config.ts';
+import { readConfig } from '../lib/config/read-config.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import { CONFIG_NAME } from './configuration.ts';
 

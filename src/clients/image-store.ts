@@ -1,6 +1,6 @@
 /** The image store that the configuration names: a directory, or Glance. */
 import { trustedCertificates } from '../http/trusted-certificates.ts';
-import type { Config } from '../lib/config.ts';
+import type { Config } from '../lib/config/config.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { OwnToken } from '../model/token.ts';
 import { GlanceImages } from './glance.ts';

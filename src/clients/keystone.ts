@@ -10,7 +10,7 @@
 import { hash } from 'node:crypto';
 import { trustedCertificates } from '../http/trusted-certificates.ts';
 import { elapsed, millis, now } from '../lib/clock.ts';
-import type { KeystoneConfig } from '../lib/config.ts';
+import type { KeystoneConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
 import { type OwnToken, type Token, type TokenSource, Unauthorized } from '../model/token.ts';

@@ -8,7 +8,7 @@ import type { Database } from '../db/database.ts';
 import type { Tx } from '../db/sql/writer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Tools } from '../flows/tools.ts';
-import type { Config } from '../lib/config.ts';
+import type { Config } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 
 export interface Desk {

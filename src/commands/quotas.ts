@@ -12,7 +12,7 @@ import { type Amounts, quotaUsage } from '../db/quotas.ts';
 import type { Tables } from '../db/sql/schema.ts';
 import { listVolumeTypes } from '../db/volume-types.ts';
 import { configuredLimits } from '../flows/quota.ts';
-import type { QuotaConfig } from '../lib/config.ts';
+import type { QuotaConfig } from '../lib/config/config.ts';
 import { InvalidInput } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 

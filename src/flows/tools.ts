@@ -6,7 +6,7 @@ import type { Tx } from '../db/sql/writer.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import { flowsOver } from '../engine/flow.ts';
 import { tasksOver } from '../engine/task.ts';
-import type { QuotaConfig } from '../lib/config.ts';
+import type { QuotaConfig } from '../lib/config/config.ts';
 import type { Attachment } from '../model/attachment.ts';
 import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { ImageStore } from '../model/image.ts';

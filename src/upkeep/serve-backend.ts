@@ -13,7 +13,7 @@ import { VOLUME_BINARY } from '../db/pools.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { idsInWork } from '../db/unended-flows.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
-import type { ServicesConfig } from '../lib/config.ts';
+import type { ServicesConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
 import { laneOfHost, type PoolStats } from '../model/backend.ts';

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseConfig } from '../../src/lib/config/read-config.ts';
 import { silentLog } from '../../src/lib/logging.ts';
-import { parseConfig } from '../../src/lib/read-config.ts';
 import { wire } from '../../src/wiring.ts';
 
 export interface LiveService {

@@ -8,8 +8,8 @@ import type { DriverCall, VolumeRef } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import type { Claimed } from '../../src/engine/journal.ts';
 import { pause } from '../../src/lib/clock.ts';
+import { readConfig } from '../../src/lib/config/read-config.ts';
 import { createLog } from '../../src/lib/logging.ts';
-import { readConfig } from '../../src/lib/read-config.ts';
 import { DriverFailed } from '../../src/model/errors.ts';
 import { wire } from '../../src/wiring.ts';
 

@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
 const PLANTED = `const PlantedBackend = Type.Object({ driver: Type.Literal('planted'), ...anyBackend });
-const Backend = Type.Union([FileBackend, PlantedBackend], `;
+export const Backend = Type.Union([FileBackend, PlantedBackend], `;
 
 /** Files with errors when the source is compiled with the text changed so. */
 async function complaining(directory: string, change: (text: string) => string): Promise<readonly string[]> {
@@ -17,7 +17,7 @@ async function complaining(directory: string, change: (text: string) => string):
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }));
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
   symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
-  const config = join(directory, 'src/lib/config.ts');
+  const config = join(directory, 'src/lib/config/backends.ts');
   writeFileSync(config, change(readFileSync(config, 'utf8')));
   const compiler = resolve('node_modules/.bin/tsc');
   const told = await promisify(execFile)(compiler, ['-p', '.', '--pretty', 'false'], { cwd: directory }).then(
@@ -40,7 +40,7 @@ describe('a second kind of backends', () => {
     const directory = mkdtempSync(join(tmpdir(), 'pumice-second-kind-'));
     context.after(() => rmSync(directory, { recursive: true }));
     const files = await complaining(directory, (text) => {
-      const changed = text.replace('const Backend = Type.Union([FileBackend], ', PLANTED);
+      const changed = text.replace('export const Backend = Type.Union([FileBackend], ', PLANTED);
       assert.notEqual(changed, text, 'the kind is planted');
       return changed;
     });

@@ -5,7 +5,7 @@
  * Everybody reads about oneself and the own projects; an administrator of any project reads about all.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiConfig } from '../../lib/config.ts';
+import type { ApiConfig } from '../../lib/config/config.ts';
 import type { Log } from '../../lib/logging.ts';
 import { Forbidden, PumiceError, RouteNotFound } from '../../model/errors.ts';
 import { Unauthorized } from '../../model/token.ts';

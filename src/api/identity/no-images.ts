@@ -6,7 +6,7 @@
  * ids (`cinder create --image-id`), which asks nobody.
  */
 import type { FastifyInstance } from 'fastify';
-import type { ApiConfig } from '../../lib/config.ts';
+import type { ApiConfig } from '../../lib/config/config.ts';
 import { send } from '../exchange.ts';
 import { baseOf } from '../links.ts';
 

@@ -4,7 +4,7 @@
  * An id that the configuration does not name is made from the name, so it is the same after every restart and on every host.
  */
 import { createHash } from 'node:crypto';
-import type { Config } from '../../lib/config.ts';
+import type { Config } from '../../lib/config/config.ts';
 
 export interface Named {
   readonly id: string;

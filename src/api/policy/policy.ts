@@ -4,8 +4,9 @@
  * A wrong name or a wrong expression is told when the service starts, all of them at once; it never becomes a rule that lets
  * somebody in, or out, by mistake. A rule that is not known is for administrators.
  */
+
+import { ConfigInvalid } from '../../lib/config/read-config.ts';
 import { nearest } from '../../lib/nearest.ts';
-import { ConfigInvalid } from '../../lib/read-config.ts';
 import type { Caller } from '../../model/caller.ts';
 import { Forbidden } from '../../model/errors.ts';
 import { defaultRules } from './default-rules.ts';

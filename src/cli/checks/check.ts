@@ -8,7 +8,7 @@
 import type { Database } from '../../db/database.ts';
 import type { Tx } from '../../db/sql/writer.ts';
 import type { VolumeDriver } from '../../drivers/driver.ts';
-import type { Config } from '../../lib/config.ts';
+import type { Config } from '../../lib/config/config.ts';
 
 export interface Patient {
   readonly db: Database;

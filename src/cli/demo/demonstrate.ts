@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listPools } from '../../db/pools.ts';
 import type { EngineEvent } from '../../engine/events.ts';
-import type { Config } from '../../lib/config.ts';
+import type { Config } from '../../lib/config/config.ts';
 import { backendOf, hostOf } from '../../model/backend.ts';
 import { schedule } from '../../scheduler/schedule.ts';
 import type { Running } from '../context.ts';

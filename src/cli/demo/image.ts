@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectoryImages } from '../../clients/image-directory.ts';
-import type { Config } from '../../lib/config.ts';
+import type { Config } from '../../lib/config/config.ts';
 import { CommandMissing, exec } from '../../lib/exec.ts';
 import type { Image } from '../../model/image.ts';
 

@@ -16,7 +16,7 @@ import { getVolumeType } from '../../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
 import { tellVolume } from '../../flows/tell.ts';
-import type { QuotaConfig } from '../../lib/config.ts';
+import type { QuotaConfig } from '../../lib/config/config.ts';
 import { opens } from '../../model/auth-key.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidAuthKey, InvalidSnapshot, TransferNotFound } from '../../model/errors.ts';

@@ -12,7 +12,7 @@ import {
   getVolumeType,
   mayUseVolumeType,
 } from '../../db/volume-types.ts';
-import type { Config } from '../../lib/config.ts';
+import type { Config } from '../../lib/config/config.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, InvalidVolumeType, VolumeTypeNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';

@@ -10,7 +10,7 @@ import { getSnapshot, updateSnapshot } from '../../../src/db/snapshots.ts';
 import { listTransfers } from '../../../src/db/transfers.ts';
 import { deleteVolumeRow, getVolume, updateVolume } from '../../../src/db/volumes.ts';
 import { uuid } from '../../../src/lib/clock.ts';
-import { parseConfig } from '../../../src/lib/read-config.ts';
+import { parseConfig } from '../../../src/lib/config/read-config.ts';
 import type { Caller } from '../../../src/model/caller.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import type { Volume } from '../../../src/model/volume.ts';

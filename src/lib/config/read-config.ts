@@ -10,9 +10,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { nearest } from '../nearest.ts';
 import { type Config, configSchema } from './config.ts';
 import { type ConfigDraft, completed, contradictions } from './config-rules.ts';
-import { nearest } from './nearest.ts';
 import { accepts, isTable, type OptionSchema, shapeOf } from './option-schema.ts';
 
 /** All that is wrong with a configuration. */

@@ -3,9 +3,9 @@
  * wrong together.
  */
 import { hostname } from 'node:os';
+import { nearest } from '../nearest.ts';
+import { unhandled } from '../unhandled.ts';
 import type { BackendConfig, Config, IdentityConfig } from './config.ts';
-import { nearest } from './nearest.ts';
-import { unhandled } from './unhandled.ts';
 
 type Computed = 'node_name' | 'enabled_backends' | 'default_availability_zone';
 type Loose<T, Key extends keyof T> = Omit<T, Key> & { readonly [K in Key]?: T[K] };

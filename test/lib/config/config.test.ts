@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { ConfigInvalid, type ConfigSource, parseConfig, readConfig } from '../../src/lib/read-config.ts';
+import { ConfigInvalid, type ConfigSource, parseConfig, readConfig } from '../../../src/lib/config/read-config.ts';
 
 const BACKEND = '[backends.fast]\ndriver = "file"\npath = "/srv/fast"\n';
 

@@ -1,0 +1,74 @@
+/** `[backends.NAME]`: what every kind of backend has, and what each kind has besides. */
+import { Type } from '../schema.ts';
+import { positive } from './forms.ts';
+
+/** The same for every driver. */
+const anyBackend = {
+  volume_backend_name: Type.String({
+    minLength: 1,
+    computed: 'the name of the section',
+    description: 'What volume types call it. Several backends may share one.',
+  }),
+  backend_availability_zone: Type.String({
+    minLength: 1,
+    computed: '`storage_availability_zone`',
+    description: 'The availability zone it is in.',
+  }),
+  reserved_percentage: Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    default: 0,
+    description: 'Percentage of its space that is never given away.',
+  }),
+  max_over_subscription_ratio: Type.Union([Type.Number({ minimum: 1 }), Type.Literal('auto')], {
+    default: 20.0,
+    description: 'How many times its space may be promised to thin volumes.',
+  }),
+} as const;
+
+const FileBackend = Type.Object(
+  {
+    driver: Type.Literal('file', { description: 'Volumes are sparse files in a directory of this machine.' }),
+    path: Type.String({ minLength: 1, path: '', description: 'The directory that holds them.' }),
+    create: Type.Boolean({
+      default: false,
+      description: 'Make the directory when it is missing. Not for a mount point: it may just not be mounted yet.',
+    }),
+    max_copies: Type.Integer({
+      ...positive,
+      default: 2,
+      description: 'Copies of whole volumes that run at once, where the file system cannot share blocks.',
+    }),
+    target_protocol: Type.Enum(['local', 'iscsi'], {
+      default: 'local',
+      description:
+        'How attached volumes are reached. `local`: by a path, on this machine alone. `iscsi`: from everywhere, through `tgtd`.',
+    }),
+    target_ip_address: Type.String({
+      minLength: 1,
+      default: '127.0.0.1',
+      description: 'Of `iscsi`: the address that clients reach.',
+    }),
+    target_port: Type.Integer({
+      minimum: 1,
+      maximum: 65535,
+      default: 3260,
+      description: 'Of `iscsi`: its port. Each backend with a `tgtd` of its own needs another.',
+    }),
+    target_prefix: Type.String({
+      pattern: '^iqn\\.[A-Za-z0-9.:-]+$',
+      form: 'the beginning of an iSCSI name (iqn.…)',
+      default: 'iqn.2010-10.org.openstack:',
+      description: 'Of `iscsi`: what the names of targets begin with.',
+    }),
+    target_daemon: Type.Enum(['own', 'system'], {
+      default: 'own',
+      description:
+        'Of `iscsi`: `own` starts a `tgtd` with the first attachment and ends it with the last; `system` uses the one that runs.',
+    }),
+    ...anyBackend,
+  },
+  { description: 'A backend of files.' },
+);
+
+export const Backend = Type.Union([FileBackend], { choice: 'driver' });

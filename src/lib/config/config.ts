@@ -1,0 +1,125 @@
+/**
+ * The schema of the configuration, a section a file, joined here: every option once, with name, form, default and meaning. Its type,
+ * the checks of `read-config.ts` and `docs/configuration.md` are all made from this schema.
+ *
+ * Names are those of cinder.conf where the meaning is the same; the rest carry their unit. An option is called the same
+ * in the file, in the code and in the documentation, so that one search finds it everywhere.
+ *
+ * Beside the keywords of JSON Schema an option may say:
+ * - `computed`: in words, what it is when the file does not say; `read-config.ts` fills it in.
+ * - `path`: it is a path, or (with a prefix) holds one after the prefix; made absolute when read.
+ * - `secret`: its value is never printed, and `NAME_file` may name a file that holds it.
+ * - `form`: in words, what a text must look like, where "text" would say too little.
+ */
+import { type Static, Type } from '../schema.ts';
+import { Api } from './api.ts';
+import { Backend } from './backends.ts';
+import { Database } from './database.ts';
+import { Flows } from './flows.ts';
+import { positive } from './forms.ts';
+import { Identity } from './identity.ts';
+import { Images } from './images.ts';
+import { KeystoneService } from './keystone.ts';
+import { Log } from './log.ts';
+import { Notifications } from './notifications.ts';
+import { Policy } from './policy.ts';
+import { Quota } from './quota.ts';
+import { Scheduler } from './scheduler.ts';
+import { Services } from './services.ts';
+
+const nameTemplate = (kind: 'volume' | 'snapshot') =>
+  Type.String({
+    pattern: '^(%s|[A-Za-z0-9_-][A-Za-z0-9_.-]*%s)[A-Za-z0-9_.-]*$',
+    form: 'letters, digits, dots, hyphens and underscores, with one %s and no dot in front',
+    default: `${kind}-%s`,
+    description: `What a ${kind} is called on a backend; %s is its id. What exists is found by it: do not change it later.`,
+  });
+
+export const configSchema = Type.Object({
+  data_directory: Type.String({
+    minLength: 1,
+    default: 'pumice-data',
+    path: '',
+    description: 'Where everything lies that has no other place. Paths may begin with `$data_directory`.',
+  }),
+  node_name: Type.String({
+    pattern: '^[A-Za-z0-9.-]+$',
+    form: 'letters, digits, dots and hyphens',
+    computed: "the machine's host name",
+    description: 'The first part of `node@backend#pool`. Volumes are found by it: do not change it later.',
+  }),
+  enabled_backends: Type.Array(Type.String({ minLength: 1, form: 'names of [backends.*] sections' }), {
+    minItems: 1,
+    uniqueItems: true,
+    computed: 'all of `[backends.*]`',
+    description: 'Which backends this process serves.',
+  }),
+  storage_availability_zone: Type.String({
+    minLength: 1,
+    default: 'nova',
+    description: 'The availability zone of backends that name none.',
+  }),
+  default_availability_zone: Type.String({
+    minLength: 1,
+    computed: '`storage_availability_zone`',
+    description: 'The availability zone of volumes whose request names none.',
+  }),
+  allow_availability_zone_fallback: Type.Boolean({
+    default: false,
+    description: 'Use the default zone when a request names one that does not exist.',
+  }),
+  default_volume_type: Type.String({
+    minLength: 1,
+    default: '__DEFAULT__',
+    description: 'The type of volumes whose request names none.',
+  }),
+  default_group_type: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'The type of groups that is called `default`. Without it there is none.',
+    }),
+  ),
+  volume_name_template: nameTemplate('volume'),
+  snapshot_name_template: nameTemplate('snapshot'),
+  message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
+  api: Api,
+  keystone: KeystoneService,
+  identity: Identity,
+  policy: Policy,
+  database: Database,
+  scheduler: Scheduler,
+  quota: Quota,
+  services: Services,
+  images: Images,
+  notifications: Notifications,
+  flows: Flows,
+  log: Log,
+  backends: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Backend, {
+    form: 'letters, digits, hyphens and underscores',
+    default: { file: { driver: 'file', path: '$data_directory/volumes', create: true } },
+  }),
+});
+
+type Deep<T> = T extends readonly (infer Item)[]
+  ? readonly Deep<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Deep<T[Key]> }
+    : T;
+
+/** The whole, frozen. Whoever needs one section is handed that section. */
+export type Config = Deep<Static<typeof configSchema>>;
+
+export type ApiConfig = Config['api'];
+export type IdentityConfig = Config['identity'];
+export type KeystoneConfig = Config['keystone'];
+export type DatabaseConfig = Config['database'];
+export type SchedulerConfig = Config['scheduler'];
+export type QuotaConfig = Config['quota'];
+export type ServicesConfig = Config['services'];
+export type ImagesConfig = Config['images'];
+export type NotificationsConfig = Config['notifications'];
+export type FlowsConfig = Config['flows'];
+export type LogConfig = Config['log'];
+/** A section of `[backends.*]`; `driver` says which. */
+export type BackendConfig = Config['backends'][string];
+export type FileBackendConfig = Extract<BackendConfig, { readonly driver: 'file' }>;
