@@ -67,7 +67,7 @@ function contextOfProcess(): CliContext {
     err,
     signal: asked.signal,
     serve,
-    driverOf: async (section, config) => (await import('./wiring.ts')).driverOf(section, config),
+    driverOf: async (section, config) => (await import('./drivers/driver-of.ts')).driverOf(section, config),
   };
 }
 

@@ -3,17 +3,18 @@
  *
  * `wire` makes a whole service from a configuration: the database, the backends, the engine with the flows, the door. Nothing
  * listens yet and no flow runs; `Service.start` does that, in an order that lets no request in before what it needs is there.
+ *
+ * What not every service has (users of its own, Keystone, Glance, iSCSI, a broker) is loaded by those who have it: others start
+ * quicker, and are smaller.
  */
 import { mkdirSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Policy } from './api/policy/policy.ts';
 import { RequestsInFlight } from './api/requests-in-flight.ts';
 import { buildApi } from './api/server.ts';
-import { strategyOf } from './api/strategies.ts';
+import { type Strategy, strategyOf } from './api/strategies.ts';
 import { imagesOf } from './clients/image-store.ts';
-import { keystoneOf } from './clients/keystone.ts';
+import type { Keystone } from './clients/keystone.ts';
 import type { Desk } from './commands/desk.ts';
 import { getAttachment } from './db/attachments.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -21,34 +22,27 @@ import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/writer.ts';
-import { dropTrouble, dropTroublesOf, dropTroublesOfTheDead, putTrouble } from './db/troubles.ts';
+import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubles.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
-import type { Exporter } from './drivers/exports/exporter.ts';
-import { IscsiExports } from './drivers/exports/iscsi-exports.ts';
-import { LocalExports } from './drivers/exports/local-exports.ts';
-import { Tgtd } from './drivers/exports/tgtd.ts';
-import { FileDriver } from './drivers/file/file-driver.ts';
+import { driverOf } from './drivers/driver-of.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
 import { FlowsInFlight } from './events/flows-in-flight.ts';
 import { logEvent } from './events/log-of-flows.ts';
-import { AmqpSink } from './events/sink-amqp.ts';
-import { FileSink } from './events/sink-file.ts';
 import { FLOWS } from './flows/registry.ts';
 import type { Tools } from './flows/tools.ts';
 import { type Clock, pause, uuid } from './lib/clock.ts';
-import type { BackendConfig, Config, FileBackendConfig } from './lib/config/config.ts';
-import { exec } from './lib/exec.ts';
+import type { BackendConfig, Config } from './lib/config/config.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
 import { Troubles } from './lib/troubles.ts';
-import { unhandled } from './lib/unhandled.ts';
 import { hostOf, laneOfHost } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
+import type { ImageStore } from './model/image.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
 import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
-import { BackendService } from './upkeep/serve-backend.ts';
+import { BackendService, type ServedBackend } from './upkeep/serve-backend.ts';
 
 const EVENTS_LEADER = 'pumice-events';
 
@@ -70,8 +64,30 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   const scheduler = schedulerOptions(config);
   checkOptions(scheduler);
   const policy = policyOf(config);
+  const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config)));
+  const sinks = await sinksOf(config);
   const db = await openDatabase(config.database.url, { as: 'server', readers: config.database.max_pool_size });
-  return new PumiceService(config, log, db, { scheduler, policy }, options);
+  const { process = uuid(), clock } = options;
+  const troubles = new Troubles({ log, ...(clock && { clock }), keep: keepTroubles(db, process, config.node_name) });
+  const keystone = await keystoneOf(config, log, troubles);
+  const images = await imagesOf(config, keystone);
+  const stop = new AbortController();
+  const strategy = await strategyOf({ config, policy, keystone, db, log, signal: stop.signal });
+  const parts = { process, stop, scheduler, policy, backends, sinks, troubles, images, strategy };
+  return new PumiceService(config, log, db, parts, options);
+}
+
+interface Parts {
+  readonly process: string;
+  /** Aborted when the service stops. */
+  readonly stop: AbortController;
+  readonly scheduler: SchedulerOptions;
+  readonly policy: Policy;
+  readonly backends: readonly ServedBackend[];
+  readonly sinks: readonly Sink[];
+  readonly troubles: Troubles;
+  readonly images: ImageStore;
+  readonly strategy: Strategy;
 }
 
 export class PumiceService {
@@ -88,7 +104,7 @@ export class PumiceService {
   readonly dispatcher: Dispatcher;
   readonly #config: Config;
   readonly #log: Log;
-  readonly #stop = new AbortController();
+  readonly #stop: AbortController;
   readonly #loops: Promise<unknown>[] = [];
   readonly #lost: (() => void) | undefined;
 
@@ -96,45 +112,23 @@ export class PumiceService {
     config: Config,
     log: Log,
     db: Database,
-    { scheduler, policy }: { readonly scheduler: SchedulerOptions; readonly policy: Policy },
-    { listen, process = uuid(), clock, lost }: ServiceOptions,
+    { process, stop, scheduler, policy, backends, sinks, troubles, images, strategy }: Parts,
+    { listen, lost }: ServiceOptions,
   ) {
     this.#config = config;
+    this.#stop = stop;
     this.#lost = lost;
     this.#log = log;
     this.db = db;
-    const node = config.node_name;
-    this.troubles = new Troubles({
-      log,
-      ...(clock && { clock }),
-      keep: (upkeep, about, trouble) =>
-        db.write((tx) =>
-          trouble === undefined
-            ? dropTrouble(tx, { process, upkeep, about })
-            : putTrouble(tx, { process, node, upkeep, about, reason: trouble.reason, since: trouble.since }),
-        ),
-    });
-    this.backends = config.enabled_backends.map((name) => {
-      const section = config.backends[name] as BackendConfig;
-      const backend = {
-        host: `${config.node_name}@${name}`,
-        availabilityZone: section.backend_availability_zone,
-        driver: driverOf(section, config),
-      };
-      return new BackendService(backend, {
-        db,
-        services: config.services,
-        log,
-        troubles: this.troubles,
-        owned: (host) => this.engine.own(laneOfHost(host)),
-      });
-    });
-    const keystone =
-      config.api.auth_strategy === 'keystone' ? keystoneOf(config.keystone, log, this.troubles) : undefined;
+    this.troubles = troubles;
+    const deps = { db, services: config.services, log, troubles };
+    this.backends = backends.map(
+      (backend) => new BackendService(backend, { ...deps, owned: (host) => this.engine.own(laneOfHost(host)) }),
+    );
     const tools: Tools = {
       driver: (host) => this.#driver(host),
       attachment: (id) => getAttachment(db.read, id),
-      images: imagesOf(config, keystone),
+      images,
       conversionDirectory: config.images.image_conversion_dir,
       conversionTimeoutMs: config.images.image_conversion_timeout_seconds * 1000,
       scheduler,
@@ -150,9 +144,9 @@ export class PumiceService {
         markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
         prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
       },
-      sinks: sinksOf(config),
+      sinks,
       leads: () => db.ownership.take(EVENTS_LEADER),
-      troubles: this.troubles,
+      troubles,
       retentionDays: config.notifications.retention_days,
     });
     this.engine = new Engine<Tools, Tx>({
@@ -161,7 +155,7 @@ export class PumiceService {
       flows: FLOWS,
       process,
       listen: (event) => {
-        logEvent(log, this.troubles, event);
+        logEvent(log, troubles, event);
         this.flows.hear(event);
         if (event.is === 'flow-ended' || event.is === 'task-done') this.dispatcher.wake();
         listen?.(event);
@@ -171,8 +165,7 @@ export class PumiceService {
       keepEndedDays: config.flows.keep_ended_days,
     });
     this.desk = { db, engine: this.engine, tools, config, log };
-    this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles: this.troubles });
-    const strategy = strategyOf({ config, policy, keystone, db, log, signal: this.#stop.signal });
+    this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles });
     this.api = buildApi({ desk: this.desk, log, policy, requests: this.requests, ...strategy });
   }
 
@@ -230,6 +223,11 @@ export class PumiceService {
   }
 }
 
+async function keystoneOf({ api, keystone }: Config, log: Log, troubles: Troubles): Promise<Keystone | undefined> {
+  if (api.auth_strategy !== 'keystone') return undefined;
+  return (await import('./clients/keystone.ts')).keystoneOf(keystone, log, troubles);
+}
+
 function schedulerOptions({ scheduler }: Config): SchedulerOptions {
   return {
     filters: scheduler.scheduler_default_filters,
@@ -242,34 +240,10 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
   };
 }
 
-/** What takes care of a backend, not started. The command line looks at backends with it. */
-export function driverOf(section: BackendConfig, config: Config): VolumeDriver {
-  switch (section.driver) {
-    case 'file':
-      return fileDriver(section, config);
-    default:
-      return unhandled(section.driver);
-  }
-}
-
-function fileDriver(section: FileBackendConfig, config: Config): FileDriver {
-  return new FileDriver({
-    name: section.volume_backend_name,
-    directory: section.path,
-    exec,
-    create: section.create,
-    reservedPercentage: section.reserved_percentage,
-    maxOverSubscriptionRatio: section.max_over_subscription_ratio,
-    copiesAtOnce: section.max_copies,
-    conversion: {
-      memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
-      cpuSeconds: config.images.image_conversion_cpu_limit,
-      timeoutMs: config.images.image_conversion_timeout_seconds * 1000,
-    },
-    exports: exportsOf(section, config),
-    volumeNameTemplate: config.volume_name_template,
-    snapshotNameTemplate: config.snapshot_name_template,
-  });
+async function backendOf(name: string, config: Config): Promise<ServedBackend> {
+  const section = config.backends[name] as BackendConfig;
+  const { backend_availability_zone: availabilityZone } = section;
+  return { host: `${config.node_name}@${name}`, availabilityZone, driver: await driverOf(section, config) };
 }
 
 /** Throws when a rule is wrong. */
@@ -277,15 +251,12 @@ function policyOf({ policy, api }: Config): Policy {
   return new Policy({ overrides: policy, legacy: !api.enforce_new_defaults });
 }
 
-function exportsOf(section: FileBackendConfig, { node_name }: Config): Exporter {
-  const directory = resolve(section.path);
-  if (section.target_protocol === 'local') return new LocalExports({ directory, hosts: [hostname(), node_name] });
-  const portal = `${section.target_ip_address}:${section.target_port}`;
-  const own = section.target_daemon === 'own' ? join(directory, '.tgtd') : null;
-  return new IscsiExports({ daemon: new Tgtd({ exec, own, portal }), prefix: section.target_prefix, portal });
-}
-
-function sinksOf({ notifications }: Config): Sink[] {
+async function sinksOf({ notifications }: Config): Promise<Sink[]> {
   const { drivers, file, amqp_url: url = '', amqp_durable_queues: durable, topics } = notifications;
-  return drivers.map((driver) => (driver === 'file' ? new FileSink(file) : new AmqpSink({ url, topics, durable })));
+  return Promise.all(
+    drivers.map(async (driver) => {
+      if (driver === 'file') return new (await import('./events/sink-file.ts')).FileSink(file);
+      return new (await import('./events/sink-amqp.ts')).AmqpSink({ url, topics, durable });
+    }),
+  );
 }

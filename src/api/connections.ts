@@ -2,9 +2,10 @@
  * Limits of a connection, for any client: bytes of a header, time to send a request, idle time, and its share of all
  * connections. Where Fastify has limits of Node's, it turns some off; so all are said here.
  */
-import { type Server, STATUS_CODES } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError, FastifyHttpOptions, FastifyInstance } from 'fastify';
+import { http } from '../http/node-http.ts';
 import type { ApiConfig } from '../lib/config/config.ts';
 import { JSON_TYPE } from './exchange.ts';
 
@@ -55,7 +56,7 @@ function answerNonsense(error: ConnectionError, socket: Socket): void {
   if (socket.writable && !answering?.headersSent) {
     const [status, message] = whatIsWrong(error.code);
     const body = JSON.stringify({ badRequest: { code: status, message } });
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
+    const head = `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
     socket.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
   socket.destroySoon();

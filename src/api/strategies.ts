@@ -1,5 +1,6 @@
 /**
- * The strategies of authentication (`noauth`, Keystone, tokens of our own), and which of them a configuration wants.
+ * The strategies of authentication (`noauth`, Keystone, tokens of our own), and which of them a configuration wants. Identity of
+ * our own is loaded where it is wanted.
  */
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../db/database.ts';
@@ -9,10 +10,6 @@ import type { Log } from '../lib/logging.ts';
 import type { TokenSource } from '../model/token.ts';
 import { byToken } from './admission.ts';
 import { type Authenticate, callerOf } from './caller.ts';
-import { addIdentity } from './identity/identity-routes.ts';
-import { IssuedTokens } from './identity/issued-tokens.ts';
-import { People } from './identity/people.ts';
-import { SignInThrottle } from './identity/sign-in-throttle.ts';
 import { baseOf } from './links.ts';
 import type { Policy } from './policy/policy.ts';
 
@@ -33,7 +30,7 @@ export interface StrategyDeps {
   readonly signal: AbortSignal;
 }
 
-export function strategyOf(deps: StrategyDeps): Strategy {
+export async function strategyOf(deps: StrategyDeps): Promise<Strategy> {
   if (deps.keystone !== undefined) return { admit: byKeystone(deps, deps.keystone) };
   return deps.config.api.auth_strategy === 'local' ? local(deps) : { admit: callerOf };
 }
@@ -50,7 +47,13 @@ function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: Toke
   });
 }
 
-function local({ config: { api, identity, images: from }, policy, db, log, signal }: StrategyDeps): Strategy {
+async function local(deps: StrategyDeps): Promise<Strategy> {
+  const { SignInThrottle } = await import('./identity/sign-in-throttle.ts');
+  const { addIdentity } = await import('./identity/identity-routes.ts');
+  const { IssuedTokens } = await import('./identity/issued-tokens.ts');
+  const { People } = await import('./identity/people.ts');
+  const { config, policy, db, log, signal } = deps;
+  const { api, identity, images: from } = config;
   const people = new People(identity);
   const tokens = new IssuedTokens(db, people, identity.token_expiration * 1000);
   const throttle = new SignInThrottle((ms) => pause(ms, signal));

@@ -1,15 +1,17 @@
-/** The image store that the configuration names: a directory, or Glance. */
-import { trustedCertificates } from '../http/trusted-certificates.ts';
+/** The image store that the configuration names: a directory, or Glance. No other is loaded. */
 import type { Config } from '../lib/config/config.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { OwnToken } from '../model/token.ts';
-import { GlanceImages } from './glance.ts';
-import { byName, byTokens } from './glance-credentials.ts';
-import { DirectoryImages } from './image-directory.ts';
 
 /** `own`: whose token flows read with, where a Keystone says who asks. */
-export function imagesOf({ images }: Config, own: OwnToken | undefined): ImageStore {
-  if (images.store === 'directory') return new DirectoryImages({ directory: images.directory });
+export async function imagesOf({ images }: Config, own: OwnToken | undefined): Promise<ImageStore> {
+  if (images.store === 'directory') {
+    const { DirectoryImages } = await import('./image-directory.ts');
+    return new DirectoryImages({ directory: images.directory });
+  }
+  const { trustedCertificates } = await import('../http/trusted-certificates.ts');
+  const { GlanceImages } = await import('./glance.ts');
+  const { byName, byTokens } = await import('./glance-credentials.ts');
   return new GlanceImages({
     url: images.glance_url,
     timeoutMs: images.glance_request_timeout * 1000,

@@ -36,6 +36,16 @@ export async function dropTrouble(
     .execute();
 }
 
+/** Writes down what a process' `Troubles` have to tell. */
+export const keepTroubles =
+  (database: Database, process: string, node: string) =>
+  (upkeep: string, about: string, trouble: Pick<KeptTrouble, 'reason' | 'since'> | undefined): Promise<void> =>
+    database.write((tx) =>
+      trouble === undefined
+        ? dropTrouble(tx, { process, upkeep, about })
+        : putTrouble(tx, { process, node, upkeep, about, reason: trouble.reason, since: trouble.since }),
+    );
+
 /** A process that ends in order has none any more. */
 export async function dropTroublesOf(database: Database, process: string): Promise<void> {
   await database.write(({ db }) => db.deleteFrom('trouble').where('process', '=', process).execute());

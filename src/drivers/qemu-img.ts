@@ -19,7 +19,7 @@ import { errno } from '../lib/errno.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { ImageCopyFailure, ImageUnacceptable } from '../model/errors.ts';
 import type { DriverCall, ImageFile } from './driver.ts';
-import { type ImageFacts, readImage } from './images/read-image.ts';
+import type { ImageFacts } from './images/read-image.ts';
 
 type Format = ImageFile['format'];
 
@@ -37,6 +37,8 @@ export async function inspect(
   signal: AbortSignal,
   fits: (virtualBytes: number) => void,
 ): Promise<ImageFacts> {
+  // Loaded by those who have an image.
+  const { readImage } = await import('./images/read-image.ts');
   const facts = await readImage(image, signal, fits);
   if (image.format === 'raw') return facts;
   const path = resolve(image.path);

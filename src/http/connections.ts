@@ -8,9 +8,10 @@
  *
  * No proxy is used and no environment variable is looked at, since requests carry tokens and go to services of the site itself.
  */
-import { Agent, type AgentOptions, type ClientRequest } from 'node:http';
+import type { Agent, AgentOptions, ClientRequest } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
+import { http } from './node-http.ts';
 
 export interface Connections {
   /** Kept for the next request. */
@@ -26,7 +27,7 @@ const MOST_IDLE = 8;
 /** `ca`: certificates (PEM) to be trusted in place of those that come with Node. */
 export function connectionsTo(protocol: string, ca: string | undefined): Connections {
   const make = (options: AgentOptions): Agent =>
-    protocol === 'https:' ? new TlsAgent({ ...options, ...(ca !== undefined && { ca }) }) : new Agent(options);
+    protocol === 'https:' ? new TlsAgent({ ...options, ...(ca !== undefined && { ca }) }) : new http.Agent(options);
   const kept = make({ keepAlive: true, maxFreeSockets: MOST_IDLE, scheduling: 'lifo', timeout: IDLE_MS });
   const keep = kept.keepSocketAlive.bind(kept);
   const reuse = kept.reuseSocket.bind(kept);

@@ -1,7 +1,8 @@
 /** One request, from the connection to the head of its answer. */
-import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Terms } from './answer.ts';
+import { http } from './node-http.ts';
 import { PeerFailure } from './peer-failure.ts';
 
 export interface Sending {
@@ -30,7 +31,7 @@ export class Exchange {
     this.#terms = terms;
     const isTls = url.protocol === 'https:';
     try {
-      this.#request = (isTls ? httpsRequest : httpRequest)(url, {
+      this.#request = (isTls ? httpsRequest : http.request)(url, {
         agent,
         method,
         headers: { ...headers, 'accept-encoding': 'identity' },

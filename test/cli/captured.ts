@@ -1,7 +1,7 @@
 /** What a command writes, kept for a test; and a context that serves nothing. */
 import type { CliContext } from '../../src/cli/context.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
-import { driverOf } from '../../src/wiring.ts';
+import { driverOf } from '../../src/drivers/driver-of.ts';
 
 export interface Captured {
   readonly terminal: Terminal;
@@ -38,7 +38,7 @@ export function capturedCommand(signal: AbortSignal = new AbortController().sign
     err: err.terminal,
     signal,
     serve: () => Promise.reject(new Error('Nothing is served here.')),
-    driverOf: async (section, config) => driverOf(section, config),
+    driverOf,
   };
   return { around, out, err };
 }

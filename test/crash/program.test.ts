@@ -43,27 +43,44 @@ async function waitFor(what: () => Promise<boolean>, why: string): Promise<void>
 const serve = ({ directory, run }: Bench, ...args: readonly string[]) =>
   run('serve', '--data', directory, '--set', 'api.port=0', ...args);
 
-/** Writes down which packages are loaded, when the process ends. */
-const LISTS_PACKAGES = `
+/** Writes down what is loaded, when the process ends: packages, files of ours, and what is Node's own. */
+const LISTS_WHAT_IS_LOADED = `
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-const packages = new Set();
+const loaded = new Set();
 registerHooks({
   load: (url, context, next) => {
-    const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];
-    if (name) packages.add(name);
+    const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1] ?? /.*\\/(src\\/.*)/.exec(url)?.[1];
+    if (name) loaded.add(name);
     return next(url, context);
   },
 });
-process.on('exit', () => writeFileSync(process.env.PACKAGES_LOADED, [...packages].join(' ')));
+process.on('exit', () => {
+  const own = process.moduleLoadList.filter((name) => name.startsWith('NativeModule '));
+  writeFileSync(process.env.LOADED, [...loaded, ...own].join('\\n'));
+});
 `;
 
+/** Each is a part of the house that this service has no use for. */
+const FILES_OF_OTHERS = [
+  'src/api/identity/people.ts',
+  'src/clients/glance.ts',
+  'src/clients/keystone.ts',
+  'src/clients/unpack-image.ts',
+  'src/db/sql/postgresql.ts',
+  'src/drivers/images/read-image.ts',
+  'src/drivers/exports/iscsi-exports.ts',
+  'src/drivers/exports/tgtd.ts',
+  'src/events/sink-amqp.ts',
+  'src/http/peer.ts',
+];
+
 describe('pumice serve', () => {
-  test('loads only what it uses: no client of a database or broker it does not have, no compiler before a body comes', () =>
+  test('loads only what it uses: no part or client for what it does not have, no compiler before a body comes', () =>
     withPumice(async ({ directory, runWith }) => {
-      const [hook, list] = [join(directory, 'hook.mjs'), join(directory, 'packages')];
-      await writeFile(hook, LISTS_PACKAGES);
-      const env = { NODE_OPTIONS: `--import ${hook}`, PACKAGES_LOADED: list };
+      const [hook, list] = [join(directory, 'hook.mjs'), join(directory, 'loaded')];
+      await writeFile(hook, LISTS_WHAT_IS_LOADED);
+      const env = { NODE_OPTIONS: `--import ${hook}`, LOADED: list };
       const loaded = async (body: boolean): Promise<readonly string[]> => {
         const pumice = runWith(env, 'serve', '--data', directory, '--set', 'api.port=0');
         const address = await pumice.address();
@@ -71,10 +88,15 @@ describe('pumice serve', () => {
         if (body) await ask(address, 'POST', '/volumes', { volume: { size: 1 } });
         pumice.signal('SIGTERM');
         assert.equal((await pumice.ended()).code, 0);
-        return (await readFile(list, 'utf8')).split(' ');
+        return (await readFile(list, 'utf8')).split('\n');
       };
       const atFirst = await loaded(false);
-      assert.ok(atFirst.includes('fastify') && atFirst.includes('kysely'));
+      for (const name of ['fastify', 'kysely', 'src/wiring.ts', 'NativeModule _http_server'])
+        assert.ok(atFirst.includes(name), name);
+      assert.deepEqual(
+        FILES_OF_OTHERS.filter((file) => !existsSync(file)),
+        [],
+      );
       const tooMuch = [
         'typebox',
         'ajv',
@@ -82,6 +104,10 @@ describe('pumice serve', () => {
         '@fastify/fast-json-stringify-compiler',
         'pg',
         'amqplib',
+        ...FILES_OF_OTHERS,
+        // Node's own fetch, which an import of node:http brings along, and what it brings.
+        'NativeModule internal/deps/undici/undici',
+        'NativeModule zlib',
       ];
       assert.deepEqual(
         tooMuch.filter((name) => atFirst.includes(name)),

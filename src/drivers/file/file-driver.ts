@@ -39,7 +39,6 @@ import type {
 } from '../driver.ts';
 import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
-import { countData } from '../images/read-image.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
 import { BackendDirectory } from './backend-directory.ts';
 import { FileStore, GIB, inGiB } from './file-store.ts';
@@ -187,8 +186,11 @@ export class FileDriver implements VolumeDriver {
       const full = this.#volume(volume);
       await this.#store.demand(full, volume.sizeGiB);
       const { allocatedBytes } = await inspect(this.#exec, image, call.signal, fitting(volume));
-      const needs = (free: number): number | Promise<number> =>
-        allocatedBytes <= free ? allocatedBytes : countData(image, call.signal, free);
+      const needs = async (free: number): Promise<number> => {
+        if (allocatedBytes <= free) return allocatedBytes;
+        const { countData } = await import('../images/read-image.ts');
+        return countData(image, call.signal, free);
+      };
       await this.#store.refill(full, volume.sizeGiB, call.signal, async (path) => {
         await setLength(path, volume.sizeGiB * GIB);
         await this.#store.writing(needs, call.signal, () =>

@@ -13,7 +13,6 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unpackImage } from '../../clients/unpack-image.ts';
 import { updateVolume } from '../../db/volumes.ts';
 import type { ImageFile, ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
 import { ImageUnacceptable } from '../../model/errors.ts';
@@ -91,6 +90,7 @@ const CopyImageToVolume = world({
     const { signal, tools } = call;
     const unpacked = unpackedPath(call);
     const limits = { most: mostUnpacked(volumeRef, format), timeoutMs: tools.conversionTimeoutMs };
+    const { unpackImage } = await import('../../clients/unpack-image.ts');
     await unpackImage(file.path, unpacked, limits, { signal, progress: (done) => call.progress(done * UNPACKING) });
     const rest = (done: number): void => call.progress(UNPACKING + done * (1 - UNPACKING));
     await driver.copyImageToVolume(volumeRef, { path: unpacked, format }, { signal, progress: rest });

@@ -1,0 +1,50 @@
+/** The driver that a section of `[backends]` names, with its exports. No other is loaded. */
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { BackendConfig, Config, FileBackendConfig } from '../lib/config/config.ts';
+import { exec } from '../lib/exec.ts';
+import { unhandled } from '../lib/unhandled.ts';
+import type { VolumeDriver } from './driver.ts';
+import type { Exporter } from './exports/exporter.ts';
+import { LocalExports } from './exports/local-exports.ts';
+import { FileDriver } from './file/file-driver.ts';
+
+/** Not started. The command line looks at backends with it, too. */
+export async function driverOf(section: BackendConfig, config: Config): Promise<VolumeDriver> {
+  switch (section.driver) {
+    case 'file':
+      return fileDriver(section, config);
+    default:
+      return unhandled(section.driver);
+  }
+}
+
+async function fileDriver(section: FileBackendConfig, config: Config): Promise<FileDriver> {
+  return new FileDriver({
+    name: section.volume_backend_name,
+    directory: section.path,
+    exec,
+    create: section.create,
+    reservedPercentage: section.reserved_percentage,
+    maxOverSubscriptionRatio: section.max_over_subscription_ratio,
+    copiesAtOnce: section.max_copies,
+    conversion: {
+      memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
+      cpuSeconds: config.images.image_conversion_cpu_limit,
+      timeoutMs: config.images.image_conversion_timeout_seconds * 1000,
+    },
+    exports: await exportsOf(section, config),
+    volumeNameTemplate: config.volume_name_template,
+    snapshotNameTemplate: config.snapshot_name_template,
+  });
+}
+
+async function exportsOf(section: FileBackendConfig, { node_name }: Config): Promise<Exporter> {
+  const directory = resolve(section.path);
+  if (section.target_protocol === 'local') return new LocalExports({ directory, hosts: [hostname(), node_name] });
+  const portal = `${section.target_ip_address}:${section.target_port}`;
+  const own = section.target_daemon === 'own' ? join(directory, '.tgtd') : null;
+  const { IscsiExports } = await import('./exports/iscsi-exports.ts');
+  const { Tgtd } = await import('./exports/tgtd.ts');
+  return new IscsiExports({ daemon: new Tgtd({ exec, own, portal }), prefix: section.target_prefix, portal });
+}
