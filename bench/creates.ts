@@ -5,8 +5,9 @@
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Build, THIS_BUILD } from './build.ts';
 import { type Server, startServer } from './processes.ts';
-import { quantity, type Result, type Row, ratios } from './report.ts';
+import { besideBuild, quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import { HEADERS, path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
@@ -40,20 +41,33 @@ export async function creates(world: World): Promise<Result[]> {
 }
 
 async function createsOn(world: World, dialect: Dialect): Promise<Result[]> {
-  const newOnes = async (): Promise<CreateFigures> => {
+  const newOnes = (build: Build) => async (): Promise<CreateFigures> => {
     const database = await newDatabase(world, dialect);
-    const figures = await createsIn(world, database);
+    const figures = await createsIn(world, database, build);
     await dropDatabase(world, database);
     return figures;
   };
-  const { ours, bare } = await rounds(world.rounds, { ours: newOnes, bare: () => bareCreates(world) }, world.tell);
+  const { other } = world;
+  const { ours, bare, theirs } = await rounds(
+    world.rounds,
+    { ours: newOnes(THIS_BUILD), bare: () => bareCreates(world), theirs: other && newOnes(other) },
+    world.tell,
+  );
   const of = (key: keyof CreateFigures): number[] => ours.map((each) => each[key]);
   const row = (figure: string, key: keyof CreateFigures, unit: string): Row => ({
     figure: `${figure}, ${DIALECTS[dialect]}`,
     measured: quantity(of(key), unit),
+    ...(other !== undefined &&
+      besideBuild(
+        other,
+        of(key),
+        theirs.map((each) => each[key]),
+        unit,
+      )),
   });
   const bareRate = bare.map(({ acceptedPerSecond }) => acceptedPerSecond);
   return [
+    ...(other === undefined ? [] : [row('POST /volumes accepted, 10 clients', 'acceptedPerSecond', '/s')]),
     {
       ...row('POST /volumes accepted, 10 clients', 'acceptedPerSecond', '/s'),
       beside: { what: 'bare commits', quantity: quantity(bareRate, '/s') },
@@ -67,8 +81,8 @@ async function createsOn(world: World, dialect: Dialect): Promise<Result[]> {
 }
 
 /** A new service on this database, warmed up as one that has run for a while. */
-export async function createsIn(world: World, database: string): Promise<CreateFigures> {
-  const server = await startServer('service.ts', [database, newDirectory(world)]);
+export async function createsIn(world: World, database: string, { root }: Build = THIS_BUILD): Promise<CreateFigures> {
+  const server = await startServer('service.ts', [database, newDirectory(world)], root);
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   try {
     await createMany(server, agent, VOLUMES, CLIENTS);

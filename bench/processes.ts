@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -58,9 +59,11 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts a file of bench/ that calls `answerUsage`. */
-export async function startServer(file: string, args: readonly string[]): Promise<Server> {
-  const child = spawn(process.execPath, [beside(file), ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+/** Starts a file of bench/ that calls `answerUsage`; of this checkout, or of another whose `root` is given. */
+export async function startServer(file: string, args: readonly string[], root = beside('..')): Promise<Server> {
+  const child = spawn(process.execPath, [join(root, 'bench', file), ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   remember(child);
   const next = async <T>(): Promise<T> => {
     const over = new AbortController();

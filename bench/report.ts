@@ -39,6 +39,17 @@ export const quantity = (values: readonly number[], unit: string): Quantity => (
 export const ratios = (ours: readonly number[], theirs: readonly number[]): number[] =>
   ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
 
+/** The same figure of another build. */
+export const besideBuild = (
+  { name }: { readonly name: string },
+  ours: readonly number[],
+  theirs: readonly number[],
+  unit: string,
+): Pick<Row, 'beside' | 'ratio'> => ({
+  beside: { what: name, quantity: quantity(theirs, unit) },
+  ratio: ratios(ours, theirs),
+});
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;

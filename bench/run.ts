@@ -5,6 +5,7 @@
  *     npm run bench                     all of it, some minutes on a quiet machine
  *     npm run bench -- --quick          two rounds, a fifth of the operations; prints only
  *     npm run bench -- --only reads     these figures (may be said more than once); prints only
+ *     npm run bench -- --beside REV     another revision beside this one, in the same rounds; prints only
  *
  * To see where time goes, let the processes that are measured write profiles:
  *
@@ -30,8 +31,12 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   scale,
 };
 
-const { quick, only } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] } },
+const { quick, only, beside } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    beside: { type: 'string' },
+  },
 }).values;
 const unknown = only.find((name) => !(name in FIGURES));
 if (unknown !== undefined) {
@@ -43,7 +48,7 @@ if (unknown !== undefined) {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const tell = (text: string): void => console.error(`bench: ${text}`);
-const world = await openWorld({ quick, tell });
+const world = await openWorld({ quick, tell, beside });
 const machine = await describeMachine(world);
 console.log(machine.lines.join('\n'));
 const results: Result[] = [];
@@ -54,5 +59,6 @@ for (const [name, measure] of Object.entries(FIGURES)) {
   console.log(`\n${plainTable(found)}\n`);
   results.push(...found);
 }
-if (quick || only.length > 0) tell('bench/RESULTS.md is left as it is: it is written by a whole run');
+if (quick || only.length > 0 || beside !== undefined)
+  tell('bench/RESULTS.md is left as it is: it is written by a whole run');
 else tell(`written: ${writeResults(machine, results)}`);

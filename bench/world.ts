@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type NoServer, startPostgresql, type TestServer } from '../test/postgresql-server.ts';
 import { removeAbandoned } from '../test/scratch.ts';
+import { type Build, unpack } from './build.ts';
 import { median } from './report.ts';
 
 export type Dialect = 'sqlite' | 'postgresql';
@@ -30,6 +31,8 @@ export interface World {
   readonly haste: number;
   readonly tell: (text: string) => void;
   readonly directory: string;
+  /** Another revision, to be measured beside this one. */
+  readonly other: Build | undefined;
   readonly postgresql: TestServer | NoServer;
   /** A number no other call has given. */
   next(): number;
@@ -38,11 +41,13 @@ export interface World {
 export interface WorldOptions {
   readonly quick: boolean;
   readonly tell: (text: string) => void;
+  /** A revision that git knows. */
+  readonly beside: string | undefined;
 }
 
 const NAME = /^pumice-bench-(\d+)-/;
 
-export async function openWorld({ quick, tell }: WorldOptions): Promise<World> {
+export async function openWorld({ quick, tell, beside }: WorldOptions): Promise<World> {
   const disk = diskDirectory();
   await removeAbandoned(NAME, disk);
   const directory = mkdtempSync(join(disk, `pumice-bench-${process.pid}-`));
@@ -53,6 +58,7 @@ export async function openWorld({ quick, tell }: WorldOptions): Promise<World> {
     haste: quick ? 5 : 1,
     tell,
     directory,
+    other: beside === undefined ? undefined : unpack(beside, join(directory, 'other')),
     postgresql: await startPostgresql({ directory: disk, durable: true }),
     next: () => {
       given += 1;
