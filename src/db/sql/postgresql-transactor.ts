@@ -43,6 +43,7 @@ export class PostgresqlTransactor implements Transactor {
   }
 
   async begin(shared: boolean): Promise<{ connection: PostgresqlConnection; db: Kysely<Tables> }> {
+    if (this.#session?.stale) await this.#session.close();
     if (this.#session === undefined || this.#session.lost) {
       this.#session = await PostgresqlSession.open(this.#url);
       this.#db = kyselyOver(this.#session);
@@ -93,7 +94,7 @@ export class PostgresqlTransactor implements Transactor {
   }
 
   passes(error: unknown): boolean {
-    if (error instanceof ConnectionLost || this.#session?.lost === true) return true;
+    if (error instanceof ConnectionLost || this.#session?.lost || this.#session?.stale) return true;
     return [error, this.failure].some((each) =>
       [SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(sqlState(each) ?? ''),
     );

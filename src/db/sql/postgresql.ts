@@ -8,6 +8,7 @@
 import pg from 'pg';
 import { ConnectionLost, type PostgresqlConnection, type Result } from './connection.ts';
 import { GuardedClient } from './guarded-client.ts';
+import { StatementNames } from './statement-names.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A silent network gives no error; no statement of ours takes this long. */
@@ -59,7 +60,9 @@ export class PostgresqlSession implements PostgresqlConnection {
   /** The first statement that failed since the writer cleared this. */
   failure: unknown = undefined;
   readonly #client: pg.Client;
+  readonly #names = new StatementNames();
   #lost = false;
+  #stale = false;
   #onLost: () => void = () => {};
 
   static async open(url: string): Promise<PostgresqlSession> {
@@ -85,6 +88,11 @@ export class PostgresqlSession implements PostgresqlConnection {
     return this.#lost;
   }
 
+  /** The schema has changed under its statements, of which some cannot run again: a newer process has migrated the database. */
+  get stale(): boolean {
+    return this.#stale;
+  }
+
   /** Called once, when the connection breaks; not when it is closed. */
   onLost(fn: () => void): void {
     this.#onLost = fn;
@@ -96,7 +104,7 @@ export class PostgresqlSession implements PostgresqlConnection {
   }
 
   async execute<R>(sql: string, params: readonly unknown[] = []): Promise<Result<R>> {
-    return outcome(await this.#send({ text: sql, values: [...params] }));
+    return outcome(await this.#send({ name: this.#names.of(sql), text: sql, values: [...params] }));
   }
 
   async query<R>(sql: string, params?: readonly unknown[]): Promise<R[]> {
@@ -127,6 +135,7 @@ export class PostgresqlSession implements PostgresqlConnection {
       return await this.#client.query(query);
     } catch (error) {
       this.failure ??= error;
+      this.#stale ||= isStalePlan(error);
       if (this.#lost || breaks(error)) {
         this.#lose();
         throw new ConnectionLost('The connection to PostgreSQL was lost.', { cause: error });
@@ -203,6 +212,10 @@ function outcome<R>(result: pg.QueryResult): Result<R> {
 export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
+
+/** A statement with a name gives other columns now than when it was parsed. */
+const isStalePlan = (error: unknown): boolean =>
+  sqlState(error) === '0A000' && error instanceof Error && error.message.startsWith('cached plan');
 
 /** Whether the connection is gone with this error: closed by the server, or by anything between us and it. */
 function breaks(error: unknown): boolean {

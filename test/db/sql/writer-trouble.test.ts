@@ -100,6 +100,19 @@ describe('the writer on PostgreSQL', () => {
     };
 
   it(
+    'goes on with a new session when its statements no longer fit the schema',
+    world({}, async ({ database, direct }) => {
+      const services = () => database.write(({ db }) => db.selectFrom('service').selectAll().execute());
+      await services();
+      await direct.query('ALTER TABLE service ADD COLUMN later text');
+      await services();
+      assert.equal(database.stats.reruns, 1);
+      await services();
+      assert.equal(database.stats.reruns, 1);
+    }),
+  );
+
+  it(
     'runs the whole batch again when it lost a deadlock',
     world({}, async ({ database, direct }) => {
       await database.write(async (tx) => {
