@@ -5,8 +5,7 @@
  * and so are the *bands*: the ranges of versions in which the view is the same, and a text that was made for one version is
  * right for another (`rendered.ts`). A value is not told the version, so it cannot depend on it.
  */
-import type { Kysely } from 'kysely';
-import type { Tables } from '../db/sql/schema.ts';
+import type { Db } from '../db/sql/db.ts';
 import type { Links } from './links.ts';
 import type { Microversion } from './microversion.ts';
 import type { NameLookup } from './names.ts';
@@ -78,7 +77,7 @@ export interface Viewer {
 export class View<R extends { readonly id: string; readonly revision: number }> extends Fields<R, Viewer> {
   /** Unlike that of any other view. */
   readonly name: string;
-  readonly load: (db: Kysely<Tables>, ids: readonly string[]) => Promise<readonly R[]>;
+  readonly load: (db: Db, ids: readonly string[]) => Promise<readonly R[]>;
 
   constructor(name: string, load: View<R>['load'], fields: readonly Field<R, Viewer>[]) {
     super(fields);

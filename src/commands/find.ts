@@ -1,12 +1,11 @@
 /**
  * Finds a row by its id: the caller's own, or anybody's for an administrator. A row that the caller may not know of is not found.
  */
-import type { Kysely } from 'kysely';
 import { getAttachment } from '../db/attachments.ts';
 import { getGroupType } from '../db/group-types.ts';
 import { findMessage, type Message } from '../db/messages.ts';
 import { getSnapshot } from '../db/snapshots.ts';
-import type { Tables } from '../db/sql/schema.ts';
+import type { Db } from '../db/sql/db.ts';
 import { getTransfer, type Transfer } from '../db/transfers.ts';
 import { getVolumeType, mayUseVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
@@ -26,27 +25,27 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
 
-export async function volumeFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Volume> {
+export async function volumeFor(db: Db, caller: Caller, id: string): Promise<Volume> {
   const volume = await getVolume(db, id);
   if (!caller.isAdmin && volume.projectId !== caller.projectId) throw new VolumeNotFound(id);
   return volume;
 }
 
-export async function snapshotFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Snapshot> {
+export async function snapshotFor(db: Db, caller: Caller, id: string): Promise<Snapshot> {
   const snapshot = await getSnapshot(db, id);
   if (!caller.isAdmin && snapshot.projectId !== caller.projectId) throw new SnapshotNotFound(id);
   return snapshot;
 }
 
 /** A type that is public, or that the caller's project was given access to. */
-export async function volumeTypeFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<VolumeType> {
+export async function volumeTypeFor(db: Db, caller: Caller, id: string): Promise<VolumeType> {
   const type = await getVolumeType(db, id);
   if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(id);
   return type;
 }
 
 /** A connection without an attachment is none. */
-export async function attachmentFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Attachment> {
+export async function attachmentFor(db: Db, caller: Caller, id: string): Promise<Attachment> {
   const attachment = await getAttachment(db, id);
   const mine = caller.isAdmin || attachment.projectId === caller.projectId;
   if (!mine || attachment.attachStatus === 'detached') throw new AttachmentNotFound(id);
@@ -54,13 +53,13 @@ export async function attachmentFor(db: Kysely<Tables>, caller: Caller, id: stri
 }
 
 /** A type that is public, or any for an administrator. */
-export async function groupTypeFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<GroupType> {
+export async function groupTypeFor(db: Db, caller: Caller, id: string): Promise<GroupType> {
   const type = await getGroupType(db, id);
   if (!caller.isAdmin && !type.isPublic) throw new GroupTypeNotFound(id);
   return type;
 }
 
-export async function messageFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Message> {
+export async function messageFor(db: Db, caller: Caller, id: string): Promise<Message> {
   const message = await findMessage(db, id);
   if (message === undefined || (!caller.isAdmin && message.projectId !== caller.projectId))
     throw new MessageNotFound(id);
@@ -68,7 +67,7 @@ export async function messageFor(db: Kysely<Tables>, caller: Caller, id: string)
 }
 
 /** Of the project that gives: who is to accept one knows its id and its key, and sees nothing else of it. */
-export async function transferFor(db: Kysely<Tables>, caller: Caller, id: string): Promise<Transfer> {
+export async function transferFor(db: Db, caller: Caller, id: string): Promise<Transfer> {
   const transfer = await getTransfer(db, id);
   if (!caller.isAdmin && transfer.projectId !== caller.projectId) throw new TransferNotFound(id);
   return transfer;

@@ -1,5 +1,4 @@
 /** Which resources have limits, and which limits hold: those of the project, of its class, of the configuration, in this order. */
-import type { Kysely } from 'kysely';
 import {
   classLimits,
   deleteProjectLimits,
@@ -9,7 +8,7 @@ import {
   typeResources,
 } from '../db/quota-limits.ts';
 import { type Amounts, quotaUsage } from '../db/quotas.ts';
-import type { Tables } from '../db/sql/schema.ts';
+import type { Db } from '../db/sql/db.ts';
 import { listVolumeTypes } from '../db/volume-types.ts';
 import { configuredLimits } from '../flows/quota.ts';
 import type { QuotaConfig } from '../lib/config/config.ts';
@@ -20,18 +19,18 @@ import type { Desk } from './desk.ts';
 const DEFAULT_CLASS = 'default';
 
 /** What holds for a project. */
-export async function limitsOfProject(db: Kysely<Tables>, projectId: string, config: QuotaConfig): Promise<Amounts> {
+export async function limitsOfProject(db: Db, projectId: string, config: QuotaConfig): Promise<Amounts> {
   const configured = await limitsByConfiguration(db, config);
   return quotaLimits(db, projectId, Object.keys(configured), configured);
 }
 
 /** What holds for a project that has no limits of its own. */
-export function limitsByDefault(db: Kysely<Tables>, config: QuotaConfig): Promise<Amounts> {
+export function limitsByDefault(db: Db, config: QuotaConfig): Promise<Amounts> {
   return limitsOfClass(db, DEFAULT_CLASS, config);
 }
 
 /** Only those of the class `default` hold for anybody; any other can be set and looked at. */
-export async function limitsOfClass(db: Kysely<Tables>, className: string, config: QuotaConfig): Promise<Amounts> {
+export async function limitsOfClass(db: Db, className: string, config: QuotaConfig): Promise<Amounts> {
   const configured = await limitsByConfiguration(db, config);
   const shared = await classLimits(db, DEFAULT_CLASS);
   const own = await classLimits(db, className);
@@ -41,14 +40,14 @@ export async function limitsOfClass(db: Kysely<Tables>, className: string, confi
 }
 
 /** Rejects with `InvalidInput` when one of the limits is of nothing that is counted. */
-async function checkResources(db: Kysely<Tables>, limits: Amounts, config: QuotaConfig): Promise<void> {
+async function checkResources(db: Db, limits: Amounts, config: QuotaConfig): Promise<void> {
   const known = await limitsByConfiguration(db, config);
   const unknown = Object.keys(limits).filter((resource) => !Object.hasOwn(known, resource));
   if (unknown.length > 0) throw new InvalidInput(`Bad key(s) in quota set: ${unknown.join(', ')}.`);
 }
 
 /** Of every resource there is, those of each volume type too, which the configuration does not limit. */
-async function limitsByConfiguration(db: Kysely<Tables>, config: QuotaConfig): Promise<Amounts> {
+async function limitsByConfiguration(db: Db, config: QuotaConfig): Promise<Amounts> {
   const types = await listVolumeTypes(db);
   const ofTypes = types.flatMap(({ name }) => typeResources(name)).map((resource) => [resource, -1]);
   return { ...configuredLimits(config), ...Object.fromEntries(ofTypes) };

@@ -6,8 +6,7 @@
  * entries). But a command that takes a resource changes its row in the same unit. So the committed row is looked at
  * first (an optimistic lock); when the row is another by the time it is locked, it is looked at again.
  */
-import type { Kysely } from 'kysely';
-import type { Tables } from '../db/sql/schema.ts';
+import type { Db } from '../db/sql/db.ts';
 import type { Tx } from '../db/sql/writer.ts';
 import { exclusiveHolder } from '../db/unended-flows.ts';
 import { ResourceHeld } from '../model/errors.ts';
@@ -21,7 +20,7 @@ interface Revised {
 export interface Unheld<Row extends Revised> {
   /** `volume:<id>` */
   readonly resource: string;
-  find(db: Kysely<Tables>): Promise<Row>;
+  find(db: Db): Promise<Row>;
   lock(tx: Tx): Promise<Row>;
 }
 
@@ -45,7 +44,7 @@ export async function whileUnheld<Row extends Revised, Result>(
   throw new ResourceHeld(`${resource.replace(':', ' ')} changes all the time; ask again.`);
 }
 
-async function refuseHeld(db: Kysely<Tables>, resource: string): Promise<void> {
+async function refuseHeld(db: Db, resource: string): Promise<void> {
   const holder = await exclusiveHolder(db, resource);
   if (holder === undefined) return;
   const { id, name, state } = holder;

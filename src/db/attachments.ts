@@ -2,16 +2,16 @@
  * The attachments of volumes. A volume's view shows them, so every change of one raises the volume's revision, here and
  * nowhere else.
  */
-import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { newSecret } from '../lib/secret.ts';
 import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attachment.ts';
 import { hostOf } from '../model/backend.ts';
 import { AttachmentNotFound } from '../model/errors.ts';
 import { type Columns, is, maybe, maybeJson, toRow } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
-import type { AttachmentTable, Tables } from './sql/schema.ts';
+import type { AttachmentTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 import { touchVolume } from './volumes.ts';
 
@@ -61,24 +61,24 @@ export async function insertAttachment(tx: Tx, given: NewAttachment): Promise<At
   return attachment;
 }
 
-export async function findAttachment(db: Kysely<Tables>, id: string): Promise<Attachment | undefined> {
+export async function findAttachment(db: Db, id: string): Promise<Attachment | undefined> {
   const row = await db.selectFrom('volume_attachment').selectAll().where('id', '=', id).executeTakeFirst();
   return row && toAttachment(row);
 }
 
 /** Rejects with `AttachmentNotFound`. */
-export async function getAttachment(db: Kysely<Tables>, id: string): Promise<Attachment> {
+export async function getAttachment(db: Db, id: string): Promise<Attachment> {
   const attachment = await findAttachment(db, id);
   if (attachment === undefined) throw new AttachmentNotFound(id);
   return attachment;
 }
 
 /** Of one volume, the oldest first; connections without an attachment too. */
-export async function attachmentsOf(db: Kysely<Tables>, volumeId: string): Promise<Attachment[]> {
+export async function attachmentsOf(db: Db, volumeId: string): Promise<Attachment[]> {
   return attachmentsOfAll(db, [volumeId]);
 }
 
-export async function attachmentsOfAll(db: Kysely<Tables>, volumeIds: readonly string[]): Promise<Attachment[]> {
+export async function attachmentsOfAll(db: Db, volumeIds: readonly string[]): Promise<Attachment[]> {
   if (volumeIds.length === 0) return [];
   const rows = await db
     .selectFrom('volume_attachment')
@@ -91,7 +91,7 @@ export async function attachmentsOfAll(db: Kysely<Tables>, volumeIds: readonly s
 }
 
 /** Those for which a host exports something, or is about to. */
-export async function exportedBy(db: Kysely<Tables>, host: string): Promise<Attachment[]> {
+export async function exportedBy(db: Db, host: string): Promise<Attachment[]> {
   const rows = await db
     .selectFrom('volume_attachment')
     .innerJoin('volume', 'volume.id', 'volume_attachment.volume_id')
@@ -128,7 +128,7 @@ export async function deleteAttachmentRow(tx: Tx, id: string): Promise<boolean> 
 }
 
 /** Rejects with `AttachmentNotFound` when the marker names none. */
-export async function listAttachments(db: Kysely<Tables>, query: ListQuery<AttachmentField>): Promise<Attachment[]> {
+export async function listAttachments(db: Db, query: ListQuery<AttachmentField>): Promise<Attachment[]> {
   const attached = { is: 'not-in', field: 'attachStatus', values: ['detached'] } as const;
   return (await page(db, listing, { ...query, filters: [...(query.filters ?? []), attached] })).map(toAttachment);
 }

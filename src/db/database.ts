@@ -6,11 +6,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Kysely } from 'kysely';
-import { type Connection, ConnectionLost, type Dialect, kyselyOver } from './sql/connection.ts';
+import { type Connection, ConnectionLost, type Dialect } from './sql/connection.ts';
+import { Db } from './sql/db.ts';
 import { migrate, requireLatestSchema } from './sql/migrate.ts';
 import { type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
-import type { Tables } from './sql/schema.ts';
 import { openSqliteReader, openSqliteWriter } from './sql/sqlite.ts';
 import { lockDatabase } from './sql/sqlite-lock.ts';
 import { SqliteTransactor } from './sql/sqlite-transactor.ts';
@@ -26,7 +25,7 @@ import {
 export interface Database {
   readonly dialect: Dialect;
   /** Sees what is committed; writes nothing. */
-  readonly read: Kysely<Tables>;
+  readonly read: Db;
   /** The connection under `read`, for statements written by hand. */
   readonly reader: Connection;
   readonly stats: WriterStats;
@@ -113,7 +112,7 @@ async function finish(
   options: DatabaseOptions,
   closers: (() => unknown)[],
 ): Promise<Database> {
-  const read = kyselyOver(reader);
+  const read = new Db(reader);
   if (options.as === 'tool') await requireLatestSchema(read);
   let closed: Promise<void> | undefined;
   return {

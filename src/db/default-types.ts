@@ -1,6 +1,5 @@
 /** The volume types that projects get when they ask for none. */
-import type { Kysely } from 'kysely';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 import type { Tx } from './sql/writer.ts';
 
 export interface DefaultType {
@@ -8,7 +7,7 @@ export interface DefaultType {
   readonly volumeTypeId: string;
 }
 
-export async function findDefaultType(db: Kysely<Tables>, projectId: string): Promise<DefaultType | undefined> {
+export async function findDefaultType(db: Db, projectId: string): Promise<DefaultType | undefined> {
   const row = await db
     .selectFrom('default_volume_type')
     .select('volume_type_id')
@@ -17,12 +16,12 @@ export async function findDefaultType(db: Kysely<Tables>, projectId: string): Pr
   return row && { projectId, volumeTypeId: row.volume_type_id };
 }
 
-export async function listDefaultTypes(db: Kysely<Tables>): Promise<DefaultType[]> {
+export async function listDefaultTypes(db: Db): Promise<DefaultType[]> {
   const rows = await db.selectFrom('default_volume_type').selectAll().orderBy('project_id').execute();
   return rows.map((row) => ({ projectId: row.project_id, volumeTypeId: row.volume_type_id }));
 }
 
-export async function isDefaultOfProject(db: Kysely<Tables>, volumeTypeId: string): Promise<boolean> {
+export async function isDefaultOfProject(db: Db, volumeTypeId: string): Promise<boolean> {
   const row = await db
     .selectFrom('default_volume_type')
     .select('project_id')

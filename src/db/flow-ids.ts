@@ -1,9 +1,8 @@
 /** Ids of flows by how they begin, as people type them. */
-import type { Kysely } from 'kysely';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 
 /** In order, at most `limit`. None for what no id begins with. */
-export async function flowIdsBeginning(db: Kysely<Tables>, prefix: string, limit: number): Promise<string[]> {
+export async function flowIdsBeginning(db: Db, prefix: string, limit: number): Promise<string[]> {
   if (!/^[0-9a-f-]{1,36}$/.test(prefix)) return [];
   const rows = await db
     .selectFrom('flow')

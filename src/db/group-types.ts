@@ -1,12 +1,12 @@
 /** The types of groups. */
-import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { GroupTypeNotFound } from '../model/errors.ts';
 import type { GroupType, GroupTypePatch, NewGroupType } from '../model/group-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
-import type { GroupTypeTable, Tables } from './sql/schema.ts';
+import type { GroupTypeTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export type GroupTypeField = keyof GroupType;
@@ -38,19 +38,19 @@ export async function insertGroupType({ db }: Tx, given: NewGroupType): Promise<
 }
 
 /** Rejects with `GroupTypeNotFound`. */
-export async function getGroupType(db: Kysely<Tables>, id: string): Promise<GroupType> {
+export async function getGroupType(db: Db, id: string): Promise<GroupType> {
   const row = await db.selectFrom('group_type').selectAll().where('id', '=', id).executeTakeFirst();
   if (row === undefined) throw new GroupTypeNotFound(id);
   return toGroupType(row);
 }
 
-export async function findGroupTypeByName(db: Kysely<Tables>, name: string): Promise<GroupType | undefined> {
+export async function findGroupTypeByName(db: Db, name: string): Promise<GroupType | undefined> {
   const row = await db.selectFrom('group_type').selectAll().where('name', '=', name).executeTakeFirst();
   return row && toGroupType(row);
 }
 
 /** Rejects with `GroupTypeNotFound` when the marker names none. */
-export async function listGroupTypes(db: Kysely<Tables>, query: ListQuery<GroupTypeField>): Promise<GroupType[]> {
+export async function listGroupTypes(db: Db, query: ListQuery<GroupTypeField>): Promise<GroupType[]> {
   return (await page(db, listing, query)).map(toGroupType);
 }
 

@@ -5,13 +5,12 @@
  * to a look at the queue. Whoever ends a flow lets its holds go in its last write and decides nothing; the next look, of any
  * process, does, under the same turn as `insertFlows` takes on PostgreSQL.
  */
-import type { Kysely } from 'kysely';
 import { FIRST_LANE } from '../engine/cursor.ts';
 import { type FlowState, WAITING_LANE } from '../engine/journal.ts';
 import { now } from '../lib/clock.ts';
 import type { Database } from './database.ts';
 import { takeTurn } from './journal-postgresql.ts';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 
 /** Gives those that wait the holds which nobody forbids any more. Resolves with whether some go on waiting. */
 export async function grantHolds(database: Database): Promise<boolean> {
@@ -54,10 +53,7 @@ export interface Holder {
 }
 
 /** Of each of these flows that waits for its holds: what keeps it. A flow that may go on is not in it. */
-export async function whatKeeps(
-  db: Kysely<Tables>,
-  flowIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly Holder[]>> {
+export async function whatKeeps(db: Db, flowIds: readonly string[]): Promise<ReadonlyMap<string, readonly Holder[]>> {
   if (flowIds.length === 0) return new Map();
   const rows = await opposed(db)
     .innerJoin('flow as holder', 'holder.id', 'other.flow_id')
@@ -72,10 +68,10 @@ export async function whatKeeps(
 }
 
 /** Those that must go on waiting. */
-const keptFlows = (db: Kysely<Tables>) => opposed(db).select('mine.flow_id').distinct();
+const keptFlows = (db: Db) => opposed(db).select('mine.flow_id').distinct();
 
 /** `mine`, which waits, with each `other` that must be gone first (`Hold`). */
-function opposed(db: Kysely<Tables>) {
+function opposed(db: Db) {
   return db
     .selectFrom('hold as mine')
     .innerJoin('hold as other', 'other.resource', 'mine.resource')

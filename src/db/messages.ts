@@ -1,11 +1,11 @@
 /** User messages: why an operation of theirs failed. They expire, and then nobody sees them. */
-import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import { MessageNotFound } from '../model/errors.ts';
 import { type Columns, is } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
-import type { MessageTable, Tables } from './sql/schema.ts';
+import type { MessageTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export interface Message {
@@ -63,7 +63,7 @@ export async function insertMessage({ db }: Tx, message: NewMessageRow): Promise
   return id;
 }
 
-export async function findMessage(db: Kysely<Tables>, id: string): Promise<Message | undefined> {
+export async function findMessage(db: Db, id: string): Promise<Message | undefined> {
   const row = await db
     .selectFrom('message')
     .selectAll()
@@ -74,7 +74,7 @@ export async function findMessage(db: Kysely<Tables>, id: string): Promise<Messa
 }
 
 /** Rejects with `MessageNotFound` when the marker names none. */
-export async function listMessages(db: Kysely<Tables>, query: ListQuery<MessageField>): Promise<Message[]> {
+export async function listMessages(db: Db, query: ListQuery<MessageField>): Promise<Message[]> {
   const unexpired: ListFilter<MessageField> = { is: 'compare', field: 'expiresAt', op: 'gt', value: now() };
   return (await page(db, listing, { ...query, filters: [...(query.filters ?? []), unexpired] })).map(toMessage);
 }

@@ -6,10 +6,11 @@
  * stand in their order, as long as its row is changed before its event is written: the second change waits for the first
  * one's commit.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { NewEvent, OutboxEvent } from '../model/event.ts';
-import type { OutboxTable, Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
+import type { OutboxTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 /** In the order given. */
@@ -35,7 +36,7 @@ export async function appendEvents({ db }: Tx, events: readonly NewEvent[]): Pro
 }
 
 /** The highest `seq` of what was written before; 0 when nothing was. */
-export async function newestEvent(db: Kysely<Tables>, before: Timestamp): Promise<number> {
+export async function newestEvent(db: Db, before: Timestamp): Promise<number> {
   const row = await db
     .selectFrom('outbox')
     .select('seq')
@@ -50,12 +51,7 @@ export async function newestEvent(db: Kysely<Tables>, before: Timestamp): Promis
  * The oldest events after `seq` that the sink has not had. To look from 0 is right at any time, and reads through all that
  * is kept; `events/low-water-mark.ts` says from where it is enough to look.
  */
-export async function undelivered(
-  db: Kysely<Tables>,
-  sink: string,
-  seq: number,
-  limit: number,
-): Promise<OutboxEvent[]> {
+export async function undelivered(db: Db, sink: string, seq: number, limit: number): Promise<OutboxEvent[]> {
   const rows = await db
     .selectFrom('outbox')
     .selectAll()
@@ -77,12 +73,7 @@ export async function undelivered(
 }
 
 /** Events written after one, of any resource or of one project: for those who watch. */
-export async function eventsAfter(
-  db: Kysely<Tables>,
-  seq: number,
-  limit: number,
-  projectId?: string,
-): Promise<OutboxEvent[]> {
+export async function eventsAfter(db: Db, seq: number, limit: number, projectId?: string): Promise<OutboxEvent[]> {
   let select = db.selectFrom('outbox').selectAll().where('seq', '>', seq).orderBy('seq').limit(limit);
   if (projectId !== undefined) select = select.where('project_id', '=', projectId);
   return (await select.execute()).map(toEvent);

@@ -1,7 +1,8 @@
 /**
  * Usage of pools: the GiB and volumes placed on each, counted in the transactions that place volumes and take them away.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
+import type { Db } from './sql/db.ts';
 import type { Tables } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
@@ -30,7 +31,7 @@ export async function addPoolUsage({ db }: Tx, delta: PoolUsage): Promise<void> 
     .execute();
 }
 
-export async function listPoolUsage(db: Kysely<Tables>): Promise<PoolUsage[]> {
+export async function listPoolUsage(db: Db): Promise<PoolUsage[]> {
   const rows = await db.selectFrom('pool_usage').selectAll().orderBy('pool').execute();
   return rows.map((row) => ({
     pool: row.pool,
@@ -41,7 +42,7 @@ export async function listPoolUsage(db: Kysely<Tables>): Promise<PoolUsage[]> {
 }
 
 /** What the rows add up to; pools without volumes are absent. */
-export async function countPoolUsage(db: Kysely<Tables>): Promise<PoolUsage[]> {
+export async function countPoolUsage(db: Db): Promise<PoolUsage[]> {
   const { rows } = await sql<PoolUsage>`
     SELECT host AS "pool", sum(size_gib) AS "allocatedGiB", sum(size_gib + promised) AS "provisionedGiB", count(*) AS "volumes"
     FROM (SELECT volume.host, volume.size_gib,

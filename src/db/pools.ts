@@ -1,15 +1,14 @@
 /** The pools as the scheduler sees them: the last report of their services, and the usage by our own rows. */
-import type { Kysely } from 'kysely';
 import { fromNow } from '../lib/clock.ts';
 import type { Pool } from '../model/backend.ts';
 import { listPoolUsage } from './pool-usage.ts';
 import { listServices } from './services.ts';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 
 export const VOLUME_BINARY = 'cinder-volume';
 
 /** Pools of services that are down, disabled or failed are in the list, not `up`. */
-export async function listPools(db: Kysely<Tables>, serviceDownSeconds: number): Promise<Pool[]> {
+export async function listPools(db: Db, serviceDownSeconds: number): Promise<Pool[]> {
   const services = await listServices(db, { binary: VOLUME_BINARY });
   const usage = new Map((await listPoolUsage(db)).map((each) => [each.pool, each]));
   const alive = fromNow(-serviceDownSeconds * 1000);

@@ -1,12 +1,12 @@
 /** The QoS specs, and which volume types have them. */
-import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { QosSpecsNotFound } from '../model/errors.ts';
 import type { NewQosSpecs, QosConsumer, QosSpecs, QosSpecsPatch } from '../model/qos-specs.ts';
 import { type Columns, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
-import type { QosSpecsTable, Tables } from './sql/schema.ts';
+import type { QosSpecsTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export type QosSpecsField = keyof QosSpecs;
@@ -37,14 +37,14 @@ export async function insertQosSpecs({ db }: Tx, given: NewQosSpecs): Promise<Qo
 }
 
 /** Rejects with `QosSpecsNotFound`. */
-export async function getQosSpecs(db: Kysely<Tables>, id: string): Promise<QosSpecs> {
+export async function getQosSpecs(db: Db, id: string): Promise<QosSpecs> {
   const row = await db.selectFrom('qos_specs').selectAll().where('id', '=', id).executeTakeFirst();
   if (row === undefined) throw new QosSpecsNotFound(id);
   return toQosSpecs(row);
 }
 
 /** Rejects with `QosSpecsNotFound` when the marker names none. */
-export async function listQosSpecs(db: Kysely<Tables>, query: ListQuery<QosSpecsField>): Promise<QosSpecs[]> {
+export async function listQosSpecs(db: Db, query: ListQuery<QosSpecsField>): Promise<QosSpecs[]> {
   return (await page(db, listing, query)).map(toQosSpecs);
 }
 
@@ -61,10 +61,7 @@ export async function deleteQosSpecsRow({ db }: Tx, id: string): Promise<void> {
 }
 
 /** The volume types that have them. */
-export async function typesOfQosSpecs(
-  db: Kysely<Tables>,
-  id: string,
-): Promise<{ readonly id: string; readonly name: string }[]> {
+export async function typesOfQosSpecs(db: Db, id: string): Promise<{ readonly id: string; readonly name: string }[]> {
   return db.selectFrom('volume_type').select(['id', 'name']).where('qos_specs_id', '=', id).orderBy('name').execute();
 }
 

@@ -1,12 +1,12 @@
 /** The limits of projects, those of the class all share, and what becomes of a volume type's own when its name changes. */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Amounts } from './quotas.ts';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 import type { Tx } from './sql/writer.ts';
 
 /** The project's own limit, else that of the class `default`, else the configured one, else none. */
 export async function quotaLimits(
-  db: Kysely<Tables>,
+  db: Db,
   projectId: string,
   resources: readonly string[],
   configured: Amounts,
@@ -49,7 +49,7 @@ export async function deleteProjectLimits({ db }: Tx, projectId: string): Promis
   await db.deleteFrom('quota_limit').where('project_id', '=', projectId).execute();
 }
 
-export async function classLimits(db: Kysely<Tables>, className: string): Promise<Record<string, number>> {
+export async function classLimits(db: Db, className: string): Promise<Record<string, number>> {
   const rows = await db
     .selectFrom('quota_class_limit')
     .select(['resource', 'hard_limit'])

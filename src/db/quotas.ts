@@ -8,9 +8,9 @@
  * Resources are text: `volumes`, `gigabytes`, `snapshots`, and for each volume type their twins, `volumes_<type>` ….
  * A limit below zero is none.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { uuid } from '../lib/clock.ts';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 import type { Tx } from './sql/writer.ts';
 
 /** Resource to number. */
@@ -40,7 +40,7 @@ export class QuotaExceeded extends Error {
 }
 
 /** What is counted for the project; a resource that never was is absent. */
-export async function quotaUsage(db: Kysely<Tables>, projectId: string): Promise<Record<string, Usage>> {
+export async function quotaUsage(db: Db, projectId: string): Promise<Record<string, Usage>> {
   const rows = await db
     .selectFrom('quota_usage')
     .select(['resource', 'in_use', 'reserved'])
@@ -160,11 +160,7 @@ export interface RecountOptions {
 }
 
 /** What the project's rows and reservations add up to. `quotaUsage` must equal it, but for resources that are zero. */
-export async function countUsage(
-  db: Kysely<Tables>,
-  projectId: string,
-  options: RecountOptions,
-): Promise<Record<string, Usage>> {
+export async function countUsage(db: Db, projectId: string, options: RecountOptions): Promise<Record<string, Usage>> {
   const volumes = await db
     .selectFrom('volume')
     .innerJoin('volume_type', 'volume_type.id', 'volume.volume_type_id')

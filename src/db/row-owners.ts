@@ -1,6 +1,6 @@
 /** The owner of a row, project and user, for access rules that ask for more than the caller's project. */
-import { type Kysely, sql } from 'kysely';
-import type { Tables } from './sql/schema.ts';
+import { sql } from 'kysely';
+import type { Db } from './sql/db.ts';
 
 export interface RowOwner {
   readonly projectId: string;
@@ -18,7 +18,7 @@ const OWNERS = {
 
 export type OwnedTable = keyof typeof OWNERS;
 
-export async function findOwner(db: Kysely<Tables>, table: OwnedTable, id: string): Promise<RowOwner | undefined> {
+export async function findOwner(db: Db, table: OwnedTable, id: string): Promise<RowOwner | undefined> {
   const { project, user } = OWNERS[table];
   const userId = user === null ? sql`NULL` : sql.ref(user);
   const { rows } = await sql<{ projectId: string; userId: string | null }>`

@@ -1,8 +1,8 @@
 /** The services and their heartbeats. No heartbeat changes the settings of an administrator (disabled, frozen). */
-import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { PoolStats } from '../model/backend.ts';
-import type { ServiceTable, Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
+import type { ServiceTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export interface Service {
@@ -46,14 +46,14 @@ export interface ServiceQuery {
   readonly binary?: string;
 }
 
-export async function listServices(db: Kysely<Tables>, query: ServiceQuery = {}): Promise<Service[]> {
+export async function listServices(db: Db, query: ServiceQuery = {}): Promise<Service[]> {
   let select = db.selectFrom('service').selectAll().orderBy('binary').orderBy('host');
   if (query.host !== undefined) select = select.where('host', '=', query.host);
   if (query.binary !== undefined) select = select.where('binary', '=', query.binary);
   return (await select.execute()).map(toService);
 }
 
-export async function findService(db: Kysely<Tables>, host: string, binary: string): Promise<Service | undefined> {
+export async function findService(db: Db, host: string, binary: string): Promise<Service | undefined> {
   const [service] = await listServices(db, { host, binary });
   return service;
 }

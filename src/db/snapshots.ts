@@ -1,5 +1,5 @@
 /** The snapshots. Every change of a row raises its `revision` and sets `updatedAt`, here and nowhere else. */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { SnapshotNotFound } from '../model/errors.ts';
 import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts';
@@ -18,9 +18,10 @@ import {
   textMap,
   toRow,
 } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
-import type { SnapshotTable, Tables } from './sql/schema.ts';
+import type { SnapshotTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 /** What snapshots are found by: their own fields, and what their volume says. */
@@ -87,27 +88,27 @@ export async function insertSnapshot({ db }: Tx, given: NewSnapshot): Promise<Sn
   return snapshot;
 }
 
-export async function findSnapshot(db: Kysely<Tables>, id: string): Promise<Snapshot | undefined> {
+export async function findSnapshot(db: Db, id: string): Promise<Snapshot | undefined> {
   const row = await db.selectFrom('snapshot').selectAll().where('id', '=', id).executeTakeFirst();
   return row && toSnapshot(row);
 }
 
 /** Those of the ids that exist, in no order. */
-export async function findSnapshots(db: Kysely<Tables>, ids: readonly string[]): Promise<Snapshot[]> {
+export async function findSnapshots(db: Db, ids: readonly string[]): Promise<Snapshot[]> {
   if (ids.length === 0) return [];
   const rows = await db.selectFrom('snapshot').selectAll().where('id', 'in', ids).execute();
   return rows.map(toSnapshot);
 }
 
 /** Rejects with `SnapshotNotFound`. */
-export async function getSnapshot(db: Kysely<Tables>, id: string): Promise<Snapshot> {
+export async function getSnapshot(db: Db, id: string): Promise<Snapshot> {
   const snapshot = await findSnapshot(db, id);
   if (snapshot === undefined) throw new SnapshotNotFound(id);
   return snapshot;
 }
 
 /** Newest first. */
-export async function snapshotsOf(db: Kysely<Tables>, volumeId: string): Promise<Snapshot[]> {
+export async function snapshotsOf(db: Db, volumeId: string): Promise<Snapshot[]> {
   return listSnapshots(db, { filters: [{ is: 'equal', field: 'volumeId', value: volumeId }] });
 }
 
@@ -160,16 +161,16 @@ export async function deleteSnapshotRow({ db }: Tx, id: string): Promise<boolean
 }
 
 /** Rejects with `SnapshotNotFound` when the marker names none. */
-export async function listSnapshots(db: Kysely<Tables>, query: ListQuery<SnapshotField>): Promise<Snapshot[]> {
+export async function listSnapshots(db: Db, query: ListQuery<SnapshotField>): Promise<Snapshot[]> {
   return (await page(db, listing, query)).map(toSnapshot);
 }
 
 /** The same page as `listSnapshots`, as keys only. */
-export function listSnapshotKeys(db: Kysely<Tables>, query: ListQuery<SnapshotField>): Promise<Key[]> {
+export function listSnapshotKeys(db: Db, query: ListQuery<SnapshotField>): Promise<Key[]> {
   return pageKeys(db, listing, query);
 }
 
-export function countSnapshots(db: Kysely<Tables>, filters: readonly ListFilter<SnapshotField>[]): Promise<number> {
+export function countSnapshots(db: Db, filters: readonly ListFilter<SnapshotField>[]): Promise<number> {
   return count(db, listing, filters);
 }
 

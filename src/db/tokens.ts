@@ -1,7 +1,6 @@
 /** Tokens of Pumice's own identity that were issued, and neither revoked nor forgotten. */
-import type { Kysely } from 'kysely';
 import { now, type Timestamp } from '../lib/clock.ts';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 import type { Tx } from './sql/writer.ts';
 
 export interface IssuedToken {
@@ -35,7 +34,7 @@ export async function insertToken({ db }: Tx, token: IssuedToken): Promise<void>
     .execute();
 }
 
-export async function findToken(db: Kysely<Tables>, digest: string): Promise<IssuedToken | undefined> {
+export async function findToken(db: Db, digest: string): Promise<IssuedToken | undefined> {
   const row = await db.selectFrom('token').selectAll().where('digest', '=', digest).executeTakeFirst();
   return (
     row && {

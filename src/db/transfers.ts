@@ -1,12 +1,12 @@
 /** The transfers that wait to be accepted. One that was accepted or taken back has no row; its events tell of it. */
-import type { Kysely } from 'kysely';
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { KeptAuthKey } from '../model/auth-key.ts';
 import { TransferNotFound } from '../model/errors.ts';
 import { type Columns, flag, is, maybe, toRow } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
-import type { Tables, TransferTable } from './sql/schema.ts';
+import type { TransferTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export interface Transfer {
@@ -54,14 +54,14 @@ export async function insertTransfer(tx: Tx, { kept, ...given }: NewTransfer): P
 }
 
 /** Rejects with `TransferNotFound`. */
-export async function getTransfer(db: Kysely<Tables>, id: string): Promise<Transfer> {
+export async function getTransfer(db: Db, id: string): Promise<Transfer> {
   const row = await db.selectFrom('transfer').selectAll().where('id', '=', id).executeTakeFirst();
   if (row === undefined) throw new TransferNotFound(id);
   return toTransfer(row);
 }
 
 /** Rejects with `TransferNotFound` when the marker names none. */
-export async function listTransfers(db: Kysely<Tables>, query: ListQuery<TransferField>): Promise<Transfer[]> {
+export async function listTransfers(db: Db, query: ListQuery<TransferField>): Promise<Transfer[]> {
   return (await page(db, listing, query)).map(toTransfer);
 }
 

@@ -1,9 +1,9 @@
 /** The encryption of volume types. A type has at most one. */
-import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import type { NewTypeEncryption, TypeEncryption, TypeEncryptionPatch } from '../model/type-encryption.ts';
 import { type Columns, is, maybe, toRow } from './sql/columns.ts';
-import type { Tables, VolumeTypeEncryptionTable } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
+import type { VolumeTypeEncryptionTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 const columns: Columns<TypeEncryption, VolumeTypeEncryptionTable> = {
@@ -17,7 +17,7 @@ const columns: Columns<TypeEncryption, VolumeTypeEncryptionTable> = {
   updatedAt: maybe('updated_at'),
 };
 
-export async function findTypeEncryption(db: Kysely<Tables>, typeId: string): Promise<TypeEncryption | undefined> {
+export async function findTypeEncryption(db: Db, typeId: string): Promise<TypeEncryption | undefined> {
   const row = await db
     .selectFrom('volume_type_encryption')
     .selectAll()

@@ -1,6 +1,5 @@
 /** Flows in flight and what they work on: nobody else tidies that meanwhile. */
-import type { Kysely } from 'kysely';
-import type { Tables } from './sql/schema.ts';
+import type { Db } from './sql/db.ts';
 
 export interface UnendedFlow {
   readonly id: string;
@@ -9,18 +8,18 @@ export interface UnendedFlow {
 }
 
 /** All of them, or those that work on one of the resources. */
-export async function unendedFlows(db: Kysely<Tables>, resources?: readonly string[]): Promise<UnendedFlow[]> {
+export async function unendedFlows(db: Db, resources?: readonly string[]): Promise<UnendedFlow[]> {
   const all = db.selectFrom('flow').select(['id', 'resource']).where('ended_at', 'is', null);
   return (resources === undefined ? all : all.where('resource', 'in', resources)).execute();
 }
 
 /** Ids, without their kind, of what flows in flight work on. */
-export async function idsInWork(db: Kysely<Tables>): Promise<ReadonlySet<string>> {
+export async function idsInWork(db: Db): Promise<ReadonlySet<string>> {
   return new Set((await unendedFlows(db)).map(({ resource }) => resource.slice(resource.indexOf(':') + 1)));
 }
 
 /** The flow that has the resource to itself; undefined when none has. */
-export async function exclusiveHolder(db: Kysely<Tables>, resource: string) {
+export async function exclusiveHolder(db: Db, resource: string) {
   return db
     .selectFrom('hold')
     .innerJoin('flow', 'flow.id', 'hold.flow_id')

@@ -1,5 +1,4 @@
 /** The volume types, and which projects may see those that are not public. */
-import type { Kysely } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { VolumeTypeNotFound } from '../model/errors.ts';
 import {
@@ -9,9 +8,10 @@ import {
   type VolumeTypePatch,
 } from '../model/volume-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Listing, page } from './sql/pages.ts';
-import type { Tables, VolumeTypeTable } from './sql/schema.ts';
+import type { VolumeTypeTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export type VolumeTypeField = keyof VolumeType;
@@ -51,25 +51,25 @@ export async function insertVolumeType({ db }: Tx, given: NewVolumeType): Promis
   return type;
 }
 
-export async function findVolumeType(db: Kysely<Tables>, id: string): Promise<VolumeType | undefined> {
+export async function findVolumeType(db: Db, id: string): Promise<VolumeType | undefined> {
   const row = await db.selectFrom('volume_type').selectAll().where('id', '=', id).executeTakeFirst();
   return row && toVolumeType(row);
 }
 
-export async function findVolumeTypeByName(db: Kysely<Tables>, name: string): Promise<VolumeType | undefined> {
+export async function findVolumeTypeByName(db: Db, name: string): Promise<VolumeType | undefined> {
   const row = await db.selectFrom('volume_type').selectAll().where('name', '=', name).executeTakeFirst();
   return row && toVolumeType(row);
 }
 
 /** Rejects with `VolumeTypeNotFound`. */
-export async function getVolumeType(db: Kysely<Tables>, id: string): Promise<VolumeType> {
+export async function getVolumeType(db: Db, id: string): Promise<VolumeType> {
   const type = await findVolumeType(db, id);
   if (type === undefined) throw new VolumeTypeNotFound(id);
   return type;
 }
 
 /** The type that is always there. */
-export async function defaultVolumeType(db: Kysely<Tables>): Promise<VolumeType> {
+export async function defaultVolumeType(db: Db): Promise<VolumeType> {
   const type = await findVolumeTypeByName(db, DEFAULT_VOLUME_TYPE);
   if (type === undefined) throw new VolumeTypeNotFound(DEFAULT_VOLUME_TYPE);
   return type;
@@ -91,7 +91,7 @@ export async function deleteVolumeTypeRow({ db }: Tx, id: string): Promise<boole
   return numDeletedRows > 0n;
 }
 
-export async function isVolumeTypeInUse(db: Kysely<Tables>, id: string): Promise<boolean> {
+export async function isVolumeTypeInUse(db: Db, id: string): Promise<boolean> {
   const volume = await db
     .selectFrom('volume')
     .select('id')
@@ -113,24 +113,24 @@ export interface VolumeTypeQuery extends ListQuery<VolumeTypeField> {
 }
 
 /** Rejects with `VolumeTypeNotFound` when the marker names none. */
-export async function listVolumeTypes(db: Kysely<Tables>, query: VolumeTypeQuery = {}): Promise<VolumeType[]> {
+export async function listVolumeTypes(db: Db, query: VolumeTypeQuery = {}): Promise<VolumeType[]> {
   if (query.visibleTo === undefined) return (await page(db, listing, query)).map(toVolumeType);
   const visible = await visibleTypes(db, query.visibleTo);
   const filters: ListFilter<VolumeTypeField>[] = [...(query.filters ?? []), { is: 'in', field: 'id', values: visible }];
   return (await page(db, listing, { ...query, filters })).map(toVolumeType);
 }
 
-export function countVolumeTypes(db: Kysely<Tables>, filters: readonly ListFilter<VolumeTypeField>[]): Promise<number> {
+export function countVolumeTypes(db: Db, filters: readonly ListFilter<VolumeTypeField>[]): Promise<number> {
   return count(db, listing, filters);
 }
 
 /** Whether the project may use the type: it is public, or the project was given access. */
-export async function mayUseVolumeType(db: Kysely<Tables>, type: VolumeType, projectId: string): Promise<boolean> {
+export async function mayUseVolumeType(db: Db, type: VolumeType, projectId: string): Promise<boolean> {
   return type.isPublic || (await volumeTypeProjects(db, type.id)).includes(projectId);
 }
 
 /** The projects that were given access. */
-export async function volumeTypeProjects(db: Kysely<Tables>, id: string): Promise<string[]> {
+export async function volumeTypeProjects(db: Db, id: string): Promise<string[]> {
   const rows = await db
     .selectFrom('volume_type_access')
     .select('project_id')
@@ -160,7 +160,7 @@ export async function removeVolumeTypeAccess({ db }: Tx, id: string, projectId: 
   return numDeletedRows > 0n;
 }
 
-async function visibleTypes(db: Kysely<Tables>, projectId: string): Promise<string[]> {
+async function visibleTypes(db: Db, projectId: string): Promise<string[]> {
   const rows = await db
     .selectFrom('volume_type')
     .leftJoin('volume_type_access', (join) =>

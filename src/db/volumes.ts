@@ -1,14 +1,15 @@
 /** The volumes. Every change of a row raises its `revision` and sets `updatedAt`, here and nowhere else. */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { VolumeNotFound } from '../model/errors.ts';
 import { type AttachStatus, type MovingVolume, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { NewVolume, Volume, VolumePatch } from '../model/volume.ts';
 import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './sql/columns.ts';
+import type { Db } from './sql/db.ts';
 import { type ListFilter, type ListQuery, matches } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
-import type { Tables, VolumeTable } from './sql/schema.ts';
+import type { VolumeTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
 
 export type VolumeField = keyof Volume;
@@ -91,20 +92,20 @@ export async function insertVolume({ db }: Tx, given: NewVolume): Promise<Volume
   return volume;
 }
 
-export async function findVolume(db: Kysely<Tables>, id: string): Promise<Volume | undefined> {
+export async function findVolume(db: Db, id: string): Promise<Volume | undefined> {
   const row = await db.selectFrom('volume').selectAll().where('id', '=', id).executeTakeFirst();
   return row && toVolume(row);
 }
 
 /** Those of the ids that exist, in no order. */
-export async function findVolumes(db: Kysely<Tables>, ids: readonly string[]): Promise<Volume[]> {
+export async function findVolumes(db: Db, ids: readonly string[]): Promise<Volume[]> {
   if (ids.length === 0) return [];
   const rows = await db.selectFrom('volume').selectAll().where('id', 'in', ids).execute();
   return rows.map(toVolume);
 }
 
 /** Rejects with `VolumeNotFound`. */
-export async function getVolume(db: Kysely<Tables>, id: string): Promise<Volume> {
+export async function getVolume(db: Db, id: string): Promise<Volume> {
   const volume = await findVolume(db, id);
   if (volume === undefined) throw new VolumeNotFound(id);
   return volume;
@@ -185,16 +186,16 @@ export async function deleteVolumeRow({ db }: Tx, id: string): Promise<boolean> 
 }
 
 /** Rejects with `VolumeNotFound` when the marker names none. */
-export async function listVolumes(db: Kysely<Tables>, query: ListQuery<VolumeField>): Promise<Volume[]> {
+export async function listVolumes(db: Db, query: ListQuery<VolumeField>): Promise<Volume[]> {
   return (await page(db, listing, query)).map(toVolume);
 }
 
 /** The same page as `listVolumes`, as keys only. */
-export function listVolumeKeys(db: Kysely<Tables>, query: ListQuery<VolumeField>): Promise<Key[]> {
+export function listVolumeKeys(db: Db, query: ListQuery<VolumeField>): Promise<Key[]> {
   return pageKeys(db, listing, query);
 }
 
-export function countVolumes(db: Kysely<Tables>, filters: readonly ListFilter<VolumeField>[]): Promise<number> {
+export function countVolumes(db: Db, filters: readonly ListFilter<VolumeField>[]): Promise<number> {
   return count(db, listing, filters);
 }
 
@@ -205,10 +206,7 @@ export interface VolumeSummary {
   readonly metadata: Readonly<Record<string, readonly string[]>>;
 }
 
-export async function summarizeVolumes(
-  db: Kysely<Tables>,
-  filters: readonly ListFilter<VolumeField>[],
-): Promise<VolumeSummary> {
+export async function summarizeVolumes(db: Db, filters: readonly ListFilter<VolumeField>[]): Promise<VolumeSummary> {
   const where = matches(db, columns, filters);
   const totals = await db
     .selectFrom('volume')

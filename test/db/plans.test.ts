@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { listSnapshots } from '../../src/db/snapshots.ts';
-import { type Connection, kyselyOver } from '../../src/db/sql/connection.ts';
+import type { Connection } from '../../src/db/sql/connection.ts';
+import { Db } from '../../src/db/sql/db.ts';
 import { findVolumes, listVolumeKeys, listVolumes } from '../../src/db/volumes.ts';
 import { proveStore } from '../prove-store.ts';
 
@@ -79,7 +80,7 @@ function recording(database: Database): { readonly database: Database; readonly 
       },
     },
   });
-  return { statements, database: Object.create(database, { read: { value: kyselyOver(reader) } }) };
+  return { statements, database: Object.create(database, { read: { value: new Db(reader) } }) };
 }
 
 async function fill(database: Database): Promise<void> {

@@ -1,10 +1,9 @@
 /**
  * Get and list through the row cache: one row, and pages of rows. The lists and gets of volumes and of snapshots share it.
  */
-import type { Kysely } from 'kysely';
+import type { Db } from '../../db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../db/sql/list-query.ts';
 import type { Key } from '../../db/sql/pages.ts';
-import type { Tables } from '../../db/sql/schema.ts';
 import { findViewKey } from '../../db/view-keys.ts';
 import { listOf, oneOf } from '../answer.ts';
 import { type FilteredResource, type FilterTable, filtersOf } from '../filters.ts';
@@ -23,8 +22,8 @@ export interface ListedKind<R extends Row, F extends string = keyof R & string> 
   readonly resource: FilteredResource & ('volume' | 'snapshot');
   readonly filters: FilterTable<F>;
   sortKeys(call: ApiCall): Readonly<Record<string, F>>;
-  keys(db: Kysely<Tables>, query: ListQuery<F>): Promise<Key[]>;
-  count(db: Kysely<Tables>, filters: readonly ListFilter<F>[]): Promise<number>;
+  keys(db: Db, query: ListQuery<F>): Promise<Key[]>;
+  count(db: Db, filters: readonly ListFilter<F>[]): Promise<number>;
   notFound(id: string): Error;
 }
 

@@ -1,8 +1,7 @@
 /** A volume as clients see it, version by version. */
-import type { Kysely } from 'kysely';
 import { attachmentsOfAll } from '../../db/attachments.ts';
+import type { Db } from '../../db/sql/db.ts';
 import type { Value } from '../../db/sql/list-query.ts';
-import type { Tables } from '../../db/sql/schema.ts';
 import { findVolumes } from '../../db/volumes.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import { hostOf } from '../../model/backend.ts';
@@ -116,7 +115,7 @@ export const volumeSummary = new View<Volume>('volume-summary', findVolumes, [
 ]);
 
 /** Only of those that are attached is anything asked. */
-async function withAttachments(db: Kysely<Tables>, ids: readonly string[]): Promise<WithAttachments[]> {
+async function withAttachments(db: Db, ids: readonly string[]): Promise<WithAttachments[]> {
   const volumes = await findVolumes(db, ids);
   const attached = volumes.filter(({ attachStatus }) => attachStatus === 'attached').map(({ id }) => id);
   const shown = (await attachmentsOfAll(db, attached)).filter(({ attachStatus }) => attachStatus === 'attached');

@@ -4,9 +4,7 @@
  * An object with a name of ours and no row (an orphan) is told of, and never deleted: only its owner knows whether it can go. One
  * that was given back on purpose under such a name (`unmanage`) is no fault, and noted.
  */
-
-import type { Kysely } from 'kysely';
-import type { Tables } from '../../db/sql/schema.ts';
+import type { Db } from '../../db/sql/db.ts';
 import { unendedFlows } from '../../db/unended-flows.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
@@ -41,12 +39,7 @@ interface Expected {
 
 const nameOf = (kind: Kind, id: string): string => `${kind}:${id}`;
 
-async function examineBackend(
-  db: Kysely<Tables>,
-  host: string,
-  driver: VolumeDriver,
-  signal: AbortSignal,
-): Promise<Finding[]> {
+async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal: AbortSignal): Promise<Finding[]> {
   // Before the rows: an object that comes later is not missed, one that goes is seen by the second look.
   const objects = new Map((await driver.list(signal)).flatMap((object) => named(object)));
   const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.kind, row.nameId), row]));
@@ -127,7 +120,7 @@ const HAS_OBJECT: ReadonlySet<string> = new Set([
   'restoring',
 ]);
 
-async function expectedRows(db: Kysely<Tables>): Promise<Expected[]> {
+async function expectedRows(db: Db): Promise<Expected[]> {
   const volumes = await db.selectFrom('volume').select(['id', 'name_id', 'host', 'status']).execute();
   const snapshots = await db
     .selectFrom('snapshot')

@@ -4,9 +4,8 @@
  * A running service puts both right by itself within seconds (`upkeep/reconcile-exports.ts`); the doctor tells of it where none
  * runs. An attachment that a flow holds is being opened or shut just now, and left out.
  */
-import type { Kysely } from 'kysely';
 import { exportedBy } from '../../db/attachments.ts';
-import type { Tables } from '../../db/sql/schema.ts';
+import type { Db } from '../../db/sql/db.ts';
 import type { VolumeDriver } from '../../drivers/driver.ts';
 import { PumiceError } from '../../model/errors.ts';
 import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';
@@ -36,12 +35,7 @@ export const exports: DoctorCheck = {
 
 const ADVICE = 'start the service that serves the host: it puts it right, or says under `upkeep` why it cannot';
 
-async function examineHost(
-  db: Kysely<Tables>,
-  host: string,
-  driver: VolumeDriver,
-  signal: AbortSignal,
-): Promise<Finding[]> {
+async function examineHost(db: Db, host: string, driver: VolumeDriver, signal: AbortSignal): Promise<Finding[]> {
   // Before the rows, which are there before their exports.
   const exported = new Set((await driver.listExports(signal)).map(({ attachmentId }) => attachmentId));
   const attachments = await exportedBy(db, host);

@@ -1,7 +1,6 @@
 /** Check: reservations and holds end with their flow. */
-import type { Kysely } from 'kysely';
 import { rollbackReservations } from '../../db/quotas.ts';
-import type { Tables } from '../../db/sql/schema.ts';
+import type { Db } from '../../db/sql/db.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const leftByFlows: DoctorCheck = {
@@ -42,7 +41,7 @@ export const leftByFlows: DoctorCheck = {
 };
 
 /** Flows that have ended, or are forgotten already, and have rows in the table. */
-async function left(db: Kysely<Tables>, table: 'reservation' | 'hold'): Promise<string[]> {
+async function left(db: Db, table: 'reservation' | 'hold'): Promise<string[]> {
   const rows = await db
     .selectFrom(table)
     .select('flow_id')

@@ -6,9 +6,9 @@
  * quota given back, and a delete or an administrator's reset is the way on. Statuses of volumes that clients attach and detach
  * step by step are not transient, and are left alone.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { updateSnapshot } from '../../db/snapshots.ts';
-import type { Tables } from '../../db/sql/schema.ts';
+import type { Db } from '../../db/sql/db.ts';
 import { updateVolume } from '../../db/volumes.ts';
 import {
   isTransient,
@@ -68,7 +68,7 @@ function failedAs<Status extends string>(
   return failure?.startsWith('error') ? (failure as Status) : 'error';
 }
 
-async function withoutFlow(db: Kysely<Tables>, kind: 'volume' | 'snapshot') {
+async function withoutFlow(db: Db, kind: 'volume' | 'snapshot') {
   const all: readonly (VolumeStatus | SnapshotStatus)[] = kind === 'volume' ? VOLUME_STATUSES : SNAPSHOT_STATUSES;
   const statuses = all.filter((status) => isTransient(status));
   const resource = sql<string>`${sql.lit(`${kind}:`)} || ${sql.ref(`${kind}.id`)}`;

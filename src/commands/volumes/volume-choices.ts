@@ -1,9 +1,8 @@
 /** Defaults of a create: the volume type and the availability zone, where the request leaves them open. */
-import type { Kysely } from 'kysely';
 import { findDefaultType } from '../../db/default-types.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
-import type { Tables } from '../../db/sql/schema.ts';
+import type { Db } from '../../db/sql/db.ts';
 import { findTypeEncryption } from '../../db/type-encryption.ts';
 import {
   defaultVolumeType,
@@ -19,7 +18,7 @@ import type { VolumeType } from '../../model/volume-type.ts';
 import type { Source } from './volume-source.ts';
 
 /** By id or name. A private type the caller has no access to is not found. */
-export async function typeFor(db: Kysely<Tables>, caller: Caller, requested: string): Promise<VolumeType> {
+export async function typeFor(db: Db, caller: Caller, requested: string): Promise<VolumeType> {
   const type = (await findVolumeType(db, requested)) ?? (await findVolumeTypeByName(db, requested));
   if (type === undefined) throw new VolumeTypeNotFound(requested);
   if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(requested);
@@ -28,7 +27,7 @@ export async function typeFor(db: Kysely<Tables>, caller: Caller, requested: str
 
 /** What was asked for, else the source's, else what the image says, else the default. */
 export async function chooseType(
-  db: Kysely<Tables>,
+  db: Db,
   caller: Caller,
   requested: string | null,
   source: Source,
@@ -44,7 +43,7 @@ export async function chooseType(
 }
 
 /** The project's own default, else the site's. */
-export async function defaultTypeFor(db: Kysely<Tables>, projectId: string, config: Config): Promise<VolumeType> {
+export async function defaultTypeFor(db: Db, projectId: string, config: Config): Promise<VolumeType> {
   const own = await findDefaultType(db, projectId);
   if (own !== undefined) return getVolumeType(db, own.volumeTypeId);
   return (await findVolumeTypeByName(db, config.default_volume_type)) ?? defaultVolumeType(db);
@@ -54,7 +53,7 @@ export async function defaultTypeFor(db: Kysely<Tables>, projectId: string, conf
  * No backend here can encrypt, and a volume that is said to be encrypted and is not would be worse than none. Asked after the
  * volume's row was inserted: from then on nobody gives the type an encryption.
  */
-export async function checkNotEncrypted(db: Kysely<Tables>, { id, name }: VolumeType): Promise<void> {
+export async function checkNotEncrypted(db: Db, { id, name }: VolumeType): Promise<void> {
   if ((await findTypeEncryption(db, id)) !== undefined)
     throw new InvalidVolumeType(`Volume type ${name} is encrypted, and no backend here can encrypt.`);
 }
@@ -72,7 +71,7 @@ export const isMultiattach = ({ extraSpecs }: VolumeType): boolean =>
 
 /** The zones any of which will do. */
 export async function chooseZones(
-  db: Kysely<Tables>,
+  db: Db,
   requested: string | null,
   source: Source,
   type: VolumeType,

@@ -1,26 +1,11 @@
 /**
- * A way to one database, the same for SQLite and PostgreSQL.
+ * A connection to one database, the same for SQLite and PostgreSQL.
  *
- * Queries are written with Kysely (`kyselyOver`); the few statements that run for every step of every flow are written by
+ * Queries are written with Kysely (`db.ts`); the few statements that run for every step of every flow are written by
  * hand, one file a dialect, and reach for what only that dialect has: SQLite's synchronous prepared statements,
  * PostgreSQL's named ones. `dialect` tells the two apart, for the compiler too.
  */
 import type { StatementSync } from 'node:sqlite';
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  Kysely,
-  type Dialect as KyselyDialect,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type QueryResult,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely';
-import type { Tables } from './schema.ts';
 
 export type Dialect = 'sqlite' | 'postgresql';
 
@@ -64,57 +49,4 @@ export type Connection = SqliteConnection | PostgresqlConnection;
 /** The connection broke. What had not been committed is undone; a commit whose answer was on its way is in doubt. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
-}
-
-export function kyselyOver(connection: Connection): Kysely<Tables> {
-  return new Kysely<Tables>({
-    dialect: connection.dialect === 'sqlite' ? overSqlite(connection) : overPostgresql(connection),
-  });
-}
-
-function overSqlite(connection: Connection): KyselyDialect {
-  return {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new ConnectionDriver(connection),
-    createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  };
-}
-
-function overPostgresql(connection: Connection): KyselyDialect {
-  return {
-    createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new ConnectionDriver(connection),
-    createIntrospector: (db) => new PostgresIntrospector(db),
-    createQueryCompiler: () => new PostgresQueryCompiler(),
-  };
-}
-
-/** Transactions belong to the writer alone (`writer.ts`), so Kysely is given none. */
-class ConnectionDriver implements Driver {
-  readonly #connection: DatabaseConnection;
-
-  constructor(connection: Connection) {
-    this.#connection = {
-      async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-        const { rows, changes } = await connection.execute<R>(query.sql, query.parameters);
-        return { rows, numAffectedRows: BigInt(changes) };
-      },
-      streamQuery() {
-        throw new Error('Queries are not streamed: lists are paged.');
-      },
-    };
-  }
-
-  async init(): Promise<void> {}
-  async acquireConnection(): Promise<DatabaseConnection> {
-    return this.#connection;
-  }
-  async releaseConnection(): Promise<void> {}
-  async beginTransaction(): Promise<void> {
-    throw new Error('Transactions are made by Database.write alone.');
-  }
-  async commitTransaction(): Promise<void> {}
-  async rollbackTransaction(): Promise<void> {}
-  async destroy(): Promise<void> {}
 }

@@ -7,9 +7,9 @@
  *
  * This is also the one place where the two databases' words differ.
  */
-import { type Kysely, type RawBuilder, SqliteAdapter, sql } from 'kysely';
+import { type RawBuilder, SqliteAdapter, sql } from 'kysely';
 import { type Column, type Columns, stored } from './columns.ts';
-import type { Tables } from './schema.ts';
+import type { Db } from './db.ts';
 
 export type Value = string | number | boolean | null;
 
@@ -46,7 +46,7 @@ export interface ListQuery<Field extends string> {
 const OPERATORS = { gt: '>', gte: '>=', eq: '=', neq: '<>', lt: '<', lte: '<=' } as const;
 
 export function matches<Model, Row>(
-  db: Kysely<Tables>,
+  db: Db,
   columns: Columns<Model, Row>,
   filters: readonly ListFilter<keyof Model & string>[],
 ): RawBuilder<boolean> {
@@ -60,7 +60,7 @@ export function matches<Model, Row>(
 
 type OneFilter = Exclude<ListFilter<string>, { readonly is: 'any-of' }>;
 
-function condition(db: Kysely<Tables>, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
+function condition(db: Db, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
   const ref = column.found === undefined ? sql.ref(column.name) : sql.raw<unknown>(column.found);
   switch (filter.is) {
     case 'equal':
@@ -157,10 +157,10 @@ function beyond({ column, direction }: OrderedColumn, value: string | number | n
 }
 
 /** One text of a list of rows: a column of text each, joined by commas. */
-export function joined(db: Kysely<Tables>, text: RawBuilder<string>): RawBuilder<string | null> {
+export function joined(db: Db, text: RawBuilder<string>): RawBuilder<string | null> {
   return isSqlite(db) ? sql`group_concat(${text}, ',')` : sql`string_agg(${text}, ',')`;
 }
 
-export function isSqlite(db: Kysely<Tables>): boolean {
+export function isSqlite(db: Db): boolean {
   return db.getExecutor().adapter instanceof SqliteAdapter;
 }

@@ -3,8 +3,8 @@
  * `schema_version`; processes that start at once take turns (SQLite's write lock, an advisory lock of PostgreSQL), and the
  * later ones find nothing left to do.
  */
-import type { Kysely } from 'kysely';
 import { now } from '../../lib/clock.ts';
+import type { Db } from './db.ts';
 import { core } from './migrations/0001-core.ts';
 import { types } from './migrations/0002-types.ts';
 import { transfers } from './migrations/0003-transfers.ts';
@@ -14,7 +14,6 @@ import { journal } from './migrations/0006-journal.ts';
 import { trouble } from './migrations/0007-trouble.ts';
 import { waiting } from './migrations/0008-waiting.ts';
 import type { Migration } from './migrations/migration.ts';
-import type { Tables } from './schema.ts';
 import type { Tx } from './writer.ts';
 
 const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens, journal, trouble, waiting];
@@ -47,7 +46,7 @@ export async function migrate(tx: Tx): Promise<readonly string[]> {
 }
 
 /** For those who read and do not migrate. */
-export async function requireLatestSchema(db: Kysely<Tables>): Promise<void> {
+export async function requireLatestSchema(db: Db): Promise<void> {
   const version = await schemaVersion(db).catch((error: unknown) => {
     throw new SchemaMismatch('This is no database of Pumice, or no server has prepared it yet.', { cause: error });
   });
@@ -59,7 +58,7 @@ export async function requireLatestSchema(db: Kysely<Tables>): Promise<void> {
   }
 }
 
-async function schemaVersion(db: Kysely<Tables>): Promise<number> {
+async function schemaVersion(db: Db): Promise<number> {
   const row = await db
     .selectFrom('schema_version')
     .select(({ fn }) => fn.max('version').as('version'))

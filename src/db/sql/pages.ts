@@ -1,6 +1,7 @@
 /** The statements behind every list (`list-query.ts`): a page of a table, its keys alone, and the count without pages. */
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Columns } from './columns.ts';
+import type { Db } from './db.ts';
 import {
   comesAfter,
   joined,
@@ -36,7 +37,7 @@ export interface Key {
 type Fields<Model> = keyof Model & string;
 
 export async function page<Model extends Listed, Row>(
-  db: Kysely<Tables>,
+  db: Db,
   listing: Listing<Model, Row>,
   query: ListQuery<Fields<Model>>,
 ): Promise<Row[]> {
@@ -46,7 +47,7 @@ export async function page<Model extends Listed, Row>(
 
 /** The keys of a page, in its order. They come as one text: a thousand small rows cost more to make than to read. */
 export async function pageKeys<Model extends Listed, Row>(
-  db: Kysely<Tables>,
+  db: Db,
   listing: Listing<Model, Row>,
   query: ListQuery<Fields<Model>>,
 ): Promise<Key[]> {
@@ -62,7 +63,7 @@ export async function pageKeys<Model extends Listed, Row>(
 }
 
 export async function count<Model extends Listed, Row>(
-  db: Kysely<Tables>,
+  db: Db,
   listing: Listing<Model, Row>,
   filters: readonly ListFilter<Fields<Model>>[],
 ): Promise<number> {
@@ -73,7 +74,7 @@ export async function count<Model extends Listed, Row>(
 }
 
 async function select<Model extends Listed, Row>(
-  db: Kysely<Tables>,
+  db: Db,
   listing: Listing<Model, Row>,
   query: ListQuery<Fields<Model>>,
   what: RawBuilder<unknown>,
@@ -96,7 +97,7 @@ async function select<Model extends Listed, Row>(
 
 /** The marker may have left the list meanwhile, by another status for example. Only its project must be the caller's. */
 async function findMarker<Model extends Listed, Row>(
-  db: Kysely<Tables>,
+  db: Db,
   { table, columns, notFound }: Listing<Model, Row>,
   id: string,
   filters: readonly ListFilter<Fields<Model>>[],

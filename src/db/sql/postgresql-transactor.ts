@@ -6,11 +6,10 @@
  * (it may not have noticed that its client is gone), its session is ended first: an end that has begun to commit is
  * finished by the server, one that has not is undone, and either answer is final.
  */
-import type { Kysely } from 'kysely';
 import { elapsed, pause } from '../../lib/clock.ts';
-import { ConnectionLost, kyselyOver, type PostgresqlConnection, unawaited } from './connection.ts';
+import { ConnectionLost, type PostgresqlConnection, unawaited } from './connection.ts';
+import { Db } from './db.ts';
 import { PostgresqlSession, sqlState } from './postgresql.ts';
-import type { Tables } from './schema.ts';
 import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';
 
 const SERIALIZATION_FAILURE = '40001';
@@ -20,7 +19,7 @@ export class PostgresqlTransactor implements Transactor {
   readonly #url: string;
   readonly #doubtMs: number;
   #session: PostgresqlSession | undefined;
-  #db: Kysely<Tables> | undefined;
+  #db: Db | undefined;
   /** Of the transaction that runs. */
   #xid: Promise<string> = Promise.resolve('');
   #open = false;
@@ -42,11 +41,11 @@ export class PostgresqlTransactor implements Transactor {
     if (this.#session) this.#session.failure = failure;
   }
 
-  async begin(shared: boolean): Promise<{ connection: PostgresqlConnection; db: Kysely<Tables> }> {
+  async begin(shared: boolean): Promise<{ connection: PostgresqlConnection; db: Db }> {
     if (this.#session?.stale) await this.#session.close();
     if (this.#session === undefined || this.#session.lost) {
       this.#session = await PostgresqlSession.open(this.#url);
-      this.#db = kyselyOver(this.#session);
+      this.#db = new Db(this.#session);
     }
     const session = this.#session;
     session.failure = undefined;
@@ -55,7 +54,7 @@ export class PostgresqlTransactor implements Transactor {
     this.#open = true;
     this.#xid = session.script('BEGIN; SELECT pg_current_xact_id()::text AS xid').then(([, id]) => id?.rows[0].xid);
     unawaited(this.#xid);
-    return { connection: session, db: this.#db ?? kyselyOver(session) };
+    return { connection: session, db: this.#db ?? new Db(session) };
   }
 
   enter(): void {

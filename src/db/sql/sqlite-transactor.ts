@@ -1,21 +1,20 @@
 /** The transactor of SQLite: transactions of the one writing connection, units kept or undone by a savepoint. */
-import type { Kysely } from 'kysely';
-import { kyselyOver, type SqliteConnection } from './connection.ts';
-import type { Tables } from './schema.ts';
+import type { SqliteConnection } from './connection.ts';
+import { Db } from './db.ts';
 import { isBusy, type SqliteFile } from './sqlite.ts';
 import type { Transactor } from './transactor.ts';
 
 /** Transactions of the one writing connection. They begin IMMEDIATE: a lock asked for halfway could be refused halfway. */
 export class SqliteTransactor implements Transactor {
   readonly #file: SqliteFile;
-  readonly #db: Kysely<Tables>;
+  readonly #db: Db;
   #shared = false;
   /** The savepoint of the unit before stands. */
   #saved = false;
 
   constructor(file: SqliteFile) {
     this.#file = file;
-    this.#db = kyselyOver(file);
+    this.#db = new Db(file);
   }
 
   get failure(): unknown {
@@ -26,7 +25,7 @@ export class SqliteTransactor implements Transactor {
     this.#file.failure = failure;
   }
 
-  async begin(shared: boolean): Promise<{ connection: SqliteConnection; db: Kysely<Tables> }> {
+  async begin(shared: boolean): Promise<{ connection: SqliteConnection; db: Db }> {
     this.#file.failure = undefined;
     this.#file.statement('BEGIN IMMEDIATE').run();
     this.#shared = shared;

@@ -2,13 +2,12 @@
  * A transactor, the part of the writer that each dialect implements: begin a transaction, keep or undo the work of a unit
  * inside it, and find out the outcome of a commit.
  */
-import type { Kysely } from 'kysely';
 import type { Connection } from './connection.ts';
-import type { Tables } from './schema.ts';
+import type { Db } from './db.ts';
 
 export interface Transactor {
   /** Opens a transaction; `shared` by several units, each of which can be undone alone. */
-  begin(shared: boolean): Promise<{ readonly connection: Connection; readonly db: Kysely<Tables> }>;
+  begin(shared: boolean): Promise<{ readonly connection: Connection; readonly db: Db }>;
   /** The first failure of a statement since this was cleared, whether or not a unit passed it on. */
   failure: unknown;
   /** A unit begins to use the transaction. */

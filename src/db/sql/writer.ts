@@ -17,14 +17,13 @@
  * entries of all of them go through one call of their handler, the last statements before the commit. So fifty flows that
  * begin or go on together cost one statement, and one journey to the database.
  */
-import type { Kysely } from 'kysely';
 import { elapsed, pause } from '../../lib/clock.ts';
 import type { Connection } from './connection.ts';
-import type { Tables } from './schema.ts';
+import type { Db } from './db.ts';
 import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';
 
 export interface Tx {
-  readonly db: Kysely<Tables>;
+  readonly db: Db;
   readonly connection: Connection;
   /**
    * Hands an entry to the handler's one call at the end of the transaction. `told` hears its result after that, before the hooks;
@@ -250,7 +249,7 @@ class Job {
   }
 
   /** Runs, perhaps not for the first time, in the open transaction. False when it has not used it. */
-  async run(transactor: Transactor, db: Kysely<Tables>, connection: Connection): Promise<boolean> {
+  async run(transactor: Transactor, db: Db, connection: Connection): Promise<boolean> {
     this.entries = [];
     transactor.failure = undefined;
     let entered = false;
@@ -309,14 +308,14 @@ function runHook(hook: () => void): void {
 
 /** Valid while its unit runs: a statement that was not awaited would otherwise land in another unit's work. */
 class OpenTx implements Tx {
-  readonly #db: Kysely<Tables>;
+  readonly #db: Db;
   readonly #connection: Connection;
   readonly #hooks: (() => void)[];
   readonly #entries: Entry[];
   readonly #enter: () => void;
   #ended = false;
 
-  constructor(db: Kysely<Tables>, connection: Connection, hooks: (() => void)[], entries: Entry[], enter: () => void) {
+  constructor(db: Db, connection: Connection, hooks: (() => void)[], entries: Entry[], enter: () => void) {
     this.#db = db;
     this.#connection = connection;
     this.#hooks = hooks;
@@ -324,7 +323,7 @@ class OpenTx implements Tx {
     this.#enter = enter;
   }
 
-  get db(): Kysely<Tables> {
+  get db(): Db {
     this.#check();
     this.#enter();
     return this.#db;

@@ -5,8 +5,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Kysely } from 'kysely';
-import type { Tables } from '../../db/sql/schema.ts';
+import type { Db } from '../../db/sql/db.ts';
 import { unendedFlows } from '../../db/unended-flows.ts';
 
 /** By the flow's id, so that a recovery finds it; by the host's name, since another host has other files. */
@@ -18,7 +17,7 @@ export const unpackedName = (flowId: string): string => `${downloadName(flowId)}
 const DOWNLOAD = /^([0-9a-f-]{36})@.+\.image(\.unpacked)?$/;
 
 /** Returns the names of what was removed. Harmless while flows run, also those of other processes. */
-export async function sweepDownloads(db: Kysely<Tables>, directory: string): Promise<readonly string[]> {
+export async function sweepDownloads(db: Db, directory: string): Promise<readonly string[]> {
   // Listed first: a file that is there has a flow that was there before it.
   const names = await readdir(directory);
   const unfinished = new Set((await unendedFlows(db)).map(({ id }) => id));

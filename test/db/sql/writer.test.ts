@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Database } from '../../../src/db/database.ts';
-import { type Connection, kyselyOver } from '../../../src/db/sql/connection.ts';
+import type { Connection } from '../../../src/db/sql/connection.ts';
+import { Db } from '../../../src/db/sql/db.ts';
 import { FailureSwallowed } from '../../../src/db/sql/transactor.ts';
 import { type BatchHandler, Refused, type Tx, WriterClosed } from '../../../src/db/sql/writer.ts';
 import { proveStore } from '../../prove-store.ts';
@@ -10,7 +11,7 @@ import { proveStore } from '../../prove-store.ts';
 const put = ({ db }: Pick<Tx, 'db'>, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();
 
 /** As entries are written: below the transaction of any unit. */
-const putOver = (connection: Connection, id: string) => put({ db: kyselyOver(connection) }, id);
+const putOver = (connection: Connection, id: string) => put({ db: new Db(connection) }, id);
 
 const ids = async (database: Database): Promise<string[]> =>
   (await database.read.selectFrom('process').select('id').orderBy('id').execute()).map((row) => row.id);
