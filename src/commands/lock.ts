@@ -4,10 +4,11 @@
  */
 import { getGroupType } from '../db/group-types.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
+import { lockSnapshotRow } from '../db/snapshots.ts';
 import { lockRow } from '../db/sql/lock-row.ts';
 import type { Tx } from '../db/sql/writer.ts';
 import { getVolumeType } from '../db/volume-types.ts';
-import { getVolume } from '../db/volumes.ts';
+import { getVolume, lockVolumeRow } from '../db/volumes.ts';
 import type { Caller } from '../model/caller.ts';
 import type { GroupType } from '../model/group-type.ts';
 import type { QosSpecs } from '../model/qos-specs.ts';
@@ -17,18 +18,18 @@ import type { VolumeType } from '../model/volume-type.ts';
 import { snapshotFor, volumeFor } from './find.ts';
 
 export async function lockVolume(tx: Tx, caller: Caller, id: string): Promise<Volume> {
-  await lockRow(tx, 'volume', id);
+  await lockVolumeRow(tx, id);
   return volumeFor(tx.db, caller, id);
 }
 
 /** Whoever's it is. */
 export async function lockAnyVolume(tx: Tx, id: string): Promise<Volume> {
-  await lockRow(tx, 'volume', id);
+  await lockVolumeRow(tx, id);
   return getVolume(tx.db, id);
 }
 
 export async function lockSnapshot(tx: Tx, caller: Caller, id: string): Promise<Snapshot> {
-  await lockRow(tx, 'snapshot', id);
+  await lockSnapshotRow(tx, id);
   return snapshotFor(tx.db, caller, id);
 }
 

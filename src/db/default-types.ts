@@ -8,12 +8,14 @@ export interface DefaultType {
 }
 
 export async function findDefaultType(db: Db, projectId: string): Promise<DefaultType | undefined> {
-  const row = await db
-    .selectFrom('default_volume_type')
-    .select('volume_type_id')
-    .where('project_id', '=', projectId)
-    .executeTakeFirst();
-  return row && { projectId, volumeTypeId: row.volume_type_id };
+  return db.once(`default type of ${projectId}`, async (past) => {
+    const row = await past
+      .selectFrom('default_volume_type')
+      .select('volume_type_id')
+      .where('project_id', '=', projectId)
+      .executeTakeFirst();
+    return row && { projectId, volumeTypeId: row.volume_type_id };
+  });
 }
 
 export async function listDefaultTypes(db: Db): Promise<DefaultType[]> {

@@ -9,30 +9,47 @@
 import { sql } from 'kysely';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { NewEvent, OutboxEvent } from '../model/event.ts';
+import { transposed } from './sql/by-hand.ts';
 import type { Db } from './sql/db.ts';
 import type { OutboxTable } from './sql/schema.ts';
+import type { CachedTable } from './sql/transaction-cache.ts';
 import type { Tx } from './sql/writer.ts';
 
+const COLUMNS =
+  'message_id, resource, event_type, priority, publisher_id, payload, project_id, user_id, request_id, created_at';
+const APPEND = `INSERT INTO outbox (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const APPEND_ALL = `INSERT INTO outbox (${COLUMNS})
+  SELECT ${COLUMNS} FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::text[]) WITH ORDINALITY AS event (${COLUMNS}, place) ORDER BY place`;
+
+type AppendedEvent = NewEvent & { readonly createdAt: Timestamp };
+
+/** Written after all rows: an event's place among those of its resource is that of the row's change. */
+const appended: CachedTable<AppendedEvent> = {
+  rank: 9,
+  write: (connection, events) => {
+    const rows = events.map((event) => [
+      event.messageId,
+      event.resource,
+      event.eventType,
+      event.priority,
+      event.publisherId,
+      event.payload,
+      event.projectId,
+      event.userId,
+      event.requestId,
+      event.createdAt,
+    ]);
+    return connection.dialect === 'postgresql'
+      ? [connection.execute(APPEND_ALL, transposed(rows))]
+      : rows.map((row) => connection.execute(APPEND, row));
+  },
+  written: () => undefined,
+};
+
 /** In the order given. */
-export async function appendEvents({ db }: Tx, events: readonly NewEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  await db
-    .insertInto('outbox')
-    .values(
-      events.map((event) => ({
-        message_id: event.messageId,
-        resource: event.resource,
-        event_type: event.eventType,
-        priority: event.priority,
-        publisher_id: event.publisherId,
-        payload: event.payload,
-        project_id: event.projectId,
-        user_id: event.userId,
-        request_id: event.requestId,
-        created_at: now(),
-      })),
-    )
-    .execute();
+export async function appendEvents({ db: { cache } }: Tx, events: readonly NewEvent[]): Promise<void> {
+  for (const event of events) cache?.putOff(appended, event.messageId, { ...event, createdAt: now() });
 }
 
 /** The highest `seq` of what was written before; 0 when nothing was. */

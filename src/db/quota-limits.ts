@@ -11,21 +11,27 @@ export async function quotaLimits(
   resources: readonly string[],
   configured: Amounts,
 ): Promise<Record<string, number>> {
-  // In one statement: every create asks. What is the project's own comes last, and counts.
-  const rows = await db
-    .selectFrom('quota_class_limit')
-    .select(['resource', 'hard_limit', sql<number>`0`.as('own')])
-    .where('class_name', '=', 'default')
-    .unionAll(
-      db
-        .selectFrom('quota_limit')
-        .select(['resource', 'hard_limit', sql<number>`1`.as('own')])
-        .where('project_id', '=', projectId),
-    )
-    .orderBy('own')
-    .execute();
-  const set = Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit]));
+  const set = await limitsSet(db, projectId);
   return Object.fromEntries(resources.map((resource) => [resource, set[resource] ?? configured[resource] ?? -1]));
+}
+
+/** In one statement: every create asks. What is the project's own comes last, and counts. */
+function limitsSet(db: Db, projectId: string): Promise<Record<string, number>> {
+  return db.once(`limits of ${projectId}`, async (past) => {
+    const rows = await past
+      .selectFrom('quota_class_limit')
+      .select(['resource', 'hard_limit', sql<number>`0`.as('own')])
+      .where('class_name', '=', 'default')
+      .unionAll(
+        past
+          .selectFrom('quota_limit')
+          .select(['resource', 'hard_limit', sql<number>`1`.as('own')])
+          .where('project_id', '=', projectId),
+      )
+      .orderBy('own')
+      .execute();
+    return Object.fromEntries(rows.map((row) => [row.resource, row.hard_limit]));
+  });
 }
 
 export async function setProjectLimits({ db }: Tx, projectId: string, limits: Amounts): Promise<void> {

@@ -8,9 +8,10 @@
  * Resources are text: `volumes`, `gigabytes`, `snapshots`, and for each volume type their twins, `volumes_<type>` ….
  * A limit below zero is none.
  */
-import { sql } from 'kysely';
 import { uuid } from '../lib/clock.ts';
+import { transposed } from './sql/by-hand.ts';
 import type { Db } from './sql/db.ts';
+import type { CachedTable } from './sql/transaction-cache.ts';
 import type { Tx } from './sql/writer.ts';
 
 /** Resource to number. */
@@ -51,57 +52,114 @@ export async function quotaUsage(db: Db, projectId: string): Promise<Record<stri
 
 /** Counts at once, or rejects with `QuotaExceeded`. Negative amounts give back and are never refused. */
 export function takeQuota(tx: Tx, projectId: string, deltas: Amounts, limits: Amounts): Promise<void> {
-  return add(tx, projectId, 'in_use', deltas, limits);
+  return add(tx, projectId, 'inUse', deltas, limits);
 }
 
 /** Counts without asking: for what must not be refused, such as a row that is gone. */
 export function countQuota(tx: Tx, projectId: string, deltas: Amounts): Promise<void> {
-  return add(tx, projectId, 'in_use', deltas, {});
+  return add(tx, projectId, 'inUse', deltas, {});
 }
+
+/** A counter in the cache of the transaction, locked in the database. */
+interface Counter extends Usage {
+  readonly projectId: string;
+  readonly resource: string;
+}
+
+const WRITE = 'UPDATE quota_usage SET in_use = ?, reserved = ? WHERE project_id = ? AND resource = ?';
+const WRITE_ALL = `
+  UPDATE quota_usage SET in_use = x.in_use, reserved = x.reserved
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS x (in_use, reserved, project_id, resource)
+  WHERE quota_usage.project_id = x.project_id AND quota_usage.resource = x.resource`;
+
+const counters: CachedTable<Counter> = {
+  rank: 4,
+  write: (connection, counted) => {
+    const rows = counted.map(({ inUse, reserved, projectId, resource }) => [inUse, reserved, projectId, resource]);
+    return connection.dialect === 'postgresql'
+      ? [connection.execute(WRITE_ALL, transposed(rows))]
+      : rows.map((row) => connection.execute(WRITE, row));
+  },
+  written: (counter) => counter,
+};
+
+const keyOf = (projectId: string, resource: string): string => `${projectId} ${resource}`;
 
 async function add(
   { db }: Tx,
   projectId: string,
-  column: 'in_use' | 'reserved',
+  column: 'inUse' | 'reserved',
   deltas: Amounts,
   limits: Amounts,
 ): Promise<void> {
-  // In one order, so that two transactions do not wait for each other crosswise.
   const asked = Object.entries(deltas)
     .filter(([, delta]) => delta !== 0)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  let left = asked;
-  for (const attempt of ['as they are', 'with rows made'] as const) {
-    if (left.length === 0) return;
-    if (attempt === 'with rows made') {
-      await db
-        .insertInto('quota_usage')
-        .values(left.map(([resource]) => ({ project_id: projectId, resource, in_use: 0, reserved: 0 })))
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-    }
-    const wanted = sql.join(
-      left.map(([resource, delta]) => sql`(${resource}, ${sql.lit(delta)}, ${sql.lit(limits[resource] ?? -1)})`),
-    );
-    const { rows } = await sql<{ resource: string }>`
-      WITH wanted (resource, delta, hard_limit) AS (VALUES ${wanted})
-      UPDATE quota_usage SET ${sql.ref(column)} = ${sql.ref(`quota_usage.${column}`)} + wanted.delta
-      FROM wanted
-      WHERE quota_usage.project_id = ${projectId} AND quota_usage.resource = wanted.resource
-        AND (wanted.delta < 0 OR wanted.hard_limit < 0
-             OR quota_usage.in_use + quota_usage.reserved + wanted.delta <= wanted.hard_limit)
-      RETURNING quota_usage.resource AS resource`.execute(db);
-    const counted = new Set(rows.map((row) => row.resource));
-    left = left.filter(([resource]) => !counted.has(resource));
+  const resources = asked.map(([resource]) => resource);
+  const counter = (resource: string): Counter =>
+    db.cache?.get(counters, keyOf(projectId, resource)) ?? { projectId, resource, inUse: 0, reserved: 0 };
+  // Nothing is made for what is refused anyway.
+  for (const made of [false, true]) {
+    const missing = await lockCounters(db, projectId, resources, made);
+    const [first, ...others] = asked
+      .map(([resource, requested]) => ({ ...counter(resource), requested, limit: limits[resource] ?? -1 }))
+      .filter(({ requested, limit, ...usage }) => requested > 0 && limit >= 0 && total(usage) + requested > limit)
+      .map(({ resource, inUse, reserved, requested, limit }) => ({ resource, inUse, reserved, requested, limit }));
+    if (first !== undefined) throw new QuotaExceeded(projectId, [first, ...others]);
+    if (missing.length === 0) break;
   }
-  const usage = await quotaUsage(db, projectId);
-  const [first, ...others] = left.map(([resource, requested]) => ({
-    resource,
-    requested,
-    limit: limits[resource] ?? -1,
-    ...(usage[resource] ?? { inUse: 0, reserved: 0 }),
-  }));
-  if (first !== undefined) throw new QuotaExceeded(projectId, [first, ...others]);
+  for (const [resource, delta] of asked) {
+    const before = counter(resource);
+    db.cache?.putOff(counters, keyOf(projectId, resource), { ...before, [column]: before[column] + delta });
+  }
+}
+
+const total = ({ inUse, reserved }: Usage): number => inUse + reserved;
+
+const FIND = 'SELECT in_use, reserved FROM quota_usage WHERE project_id = ? AND resource = ?';
+const MAKE =
+  'INSERT INTO quota_usage (project_id, resource, in_use, reserved) VALUES (?, ?, 0, 0) ON CONFLICT DO NOTHING';
+/** In one order, so that two transactions do not wait for each other crosswise. */
+const LOCK_ALL = `
+  SELECT resource, in_use, reserved FROM quota_usage WHERE project_id = $1 AND resource = ANY ($2::text[])
+  ORDER BY resource FOR UPDATE`;
+const MAKE_ALL = `
+  INSERT INTO quota_usage (project_id, resource, in_use, reserved)
+  SELECT $1, resource, 0, 0 FROM unnest($2::text[]) AS resource ORDER BY resource ON CONFLICT DO NOTHING`;
+
+interface CounterRow {
+  readonly resource: string;
+  readonly in_use: number;
+  readonly reserved: number;
+}
+
+/** Nobody else counts these before the transaction ends. Those that are not there are returned, or `made`. */
+async function lockCounters(
+  db: Db,
+  projectId: string,
+  resources: readonly string[],
+  made: boolean,
+): Promise<readonly string[]> {
+  const { direct, cache } = db;
+  const isMissing = (resource: string): boolean => cache?.get(counters, keyOf(projectId, resource)) === undefined;
+  const missing = resources.filter(isMissing);
+  if (missing.length === 0) return missing;
+  // What is made goes with its unit.
+  if (made) await cache?.flush();
+  let rows: readonly CounterRow[];
+  if (direct.dialect === 'postgresql') {
+    if (made) await direct.execute(MAKE_ALL, [projectId, missing]);
+    rows = await direct.query<CounterRow>(LOCK_ALL, [projectId, missing]);
+  } else {
+    rows = missing.flatMap((resource) => {
+      if (made) direct.statement(MAKE).run(projectId, resource);
+      const row = direct.statement(FIND).get(projectId, resource) as CounterRow | undefined;
+      return row === undefined ? [] : [{ ...row, resource }];
+    });
+  }
+  for (const { resource, in_use: inUse, reserved } of rows)
+    cache?.keep(counters, keyOf(projectId, resource), { projectId, resource, inUse, reserved });
+  return missing.filter(isMissing);
 }
 
 /**
@@ -132,7 +190,7 @@ export async function reserveQuota(
 /** What the flow reserved is in use from now on. Without reservations it does nothing. */
 export async function commitReservations(tx: Tx, flowId: string): Promise<void> {
   for (const { project_id, resource, delta } of await endReservations(tx, flowId)) {
-    await add(tx, project_id, 'in_use', { [resource]: delta }, {});
+    await add(tx, project_id, 'inUse', { [resource]: delta }, {});
   }
 }
 

@@ -46,11 +46,13 @@ export interface ServiceQuery {
   readonly binary?: string;
 }
 
-export async function listServices(db: Db, query: ServiceQuery = {}): Promise<Service[]> {
-  let select = db.selectFrom('service').selectAll().orderBy('binary').orderBy('host');
-  if (query.host !== undefined) select = select.where('host', '=', query.host);
-  if (query.binary !== undefined) select = select.where('binary', '=', query.binary);
-  return (await select.execute()).map(toService);
+export async function listServices(db: Db, query: ServiceQuery = {}): Promise<readonly Service[]> {
+  return db.once(`services ${query.binary} ${query.host}`, async (past) => {
+    let select = past.selectFrom('service').selectAll().orderBy('binary').orderBy('host');
+    if (query.host !== undefined) select = select.where('host', '=', query.host);
+    if (query.binary !== undefined) select = select.where('binary', '=', query.binary);
+    return (await select.execute()).map(toService);
+  });
 }
 
 export async function findService(db: Db, host: string, binary: string): Promise<Service | undefined> {

@@ -1,11 +1,14 @@
-/** The snapshots. Every change of a row raises its `revision` and sets `updatedAt`, here and nowhere else. */
-import { sql } from 'kysely';
+/**
+ * The snapshots. Every change of a row raises its `revision` and sets `updatedAt`; in a transaction rows are found and changed in its
+ * cache (`sql/cached-rows.ts`).
+ */
 import { now } from '../lib/clock.ts';
 import { SnapshotNotFound } from '../model/errors.ts';
 import type { NewSnapshot, Snapshot, SnapshotPatch } from '../model/snapshot.ts';
 import { type MovingSnapshot, SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../model/status.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { Volume } from '../model/volume.ts';
+import { CachedRows } from './sql/cached-rows.ts';
 import {
   type Columns,
   elsewhere,
@@ -16,7 +19,7 @@ import {
   maybeJson,
   maybeTextMap,
   textMap,
-  toRow,
+  whole,
 } from './sql/columns.ts';
 import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
@@ -35,7 +38,7 @@ const columns: Columns<Snapshot, SnapshotTable> = {
   userId: is('user_id'),
   volumeId: is('volume_id'),
   volumeTypeId: is('volume_type_id'),
-  volumeSizeGiB: is('volume_size_gib'),
+  volumeSizeGiB: whole('volume_size_gib'),
   name: maybe('name'),
   description: maybe('description'),
   status: is('status'),
@@ -50,8 +53,10 @@ const columns: Columns<Snapshot, SnapshotTable> = {
   imageMetadata: maybeJson('image_metadata'),
   createdAt: is('created_at'),
   updatedAt: maybe('updated_at'),
-  revision: is('revision'),
+  revision: whole('revision'),
 };
+
+const rows = new CachedRows<Snapshot, SnapshotTable>('snapshot', 2, columns, toSnapshot);
 
 const listing: Listing<Snapshot & Pick<Volume, 'availabilityZone' | 'host'>, SnapshotTable> = {
   table: 'snapshot',
@@ -81,16 +86,17 @@ export async function insertSnapshot({ db }: Tx, given: NewSnapshot): Promise<Sn
     updatedAt: null,
     revision: 1,
   };
-  await db
-    .insertInto('snapshot')
-    .values(toRow(columns, snapshot) as SnapshotTable)
-    .execute();
+  rows.insert(db, snapshot);
   return snapshot;
 }
 
 export async function findSnapshot(db: Db, id: string): Promise<Snapshot | undefined> {
-  const row = await db.selectFrom('snapshot').selectAll().where('id', '=', id).executeTakeFirst();
-  return row && toSnapshot(row);
+  return rows.find(db, id);
+}
+
+/** As `findSnapshot`; nobody else changes it before the transaction ends. */
+export async function lockSnapshotRow({ db }: Tx, id: string): Promise<Snapshot | undefined> {
+  return rows.lock(db, id);
 }
 
 /** Those of the ids that exist, in no order. */
@@ -119,13 +125,8 @@ export async function updateSnapshot(
   patch: SnapshotPatch,
   revision?: number,
 ): Promise<boolean> {
-  let update = db
-    .updateTable('snapshot')
-    .set({ ...toRow(columns, patch), ...changed() })
-    .where('id', '=', id);
-  if (revision !== undefined) update = update.where('revision', '=', revision);
-  const { numUpdatedRows } = await update.executeTakeFirst();
-  return numUpdatedRows > 0n;
+  if (revision !== undefined && (await rows.lock(db, id))?.revision !== revision) return false;
+  return (await rows.update(db, id, patch)) !== undefined;
 }
 
 export interface SnapshotMove {
@@ -135,7 +136,7 @@ export interface SnapshotMove {
   readonly set?: Omit<SnapshotPatch, 'status'>;
 }
 
-/** One conditional update, as the operation's rule says (`model/status.ts`): whether it was as asked, and has moved. */
+/** A conditional update, as the operation's rule says (`model/status.ts`): whether it was as asked, and has moved. */
 export async function moveSnapshotStatus(
   { db }: Tx,
   id: string,
@@ -145,19 +146,15 @@ export async function moveSnapshotStatus(
   const rule: Transition<SnapshotStatus> = SNAPSHOT_TRANSITIONS[operation];
   const from = force ? 'any' : leaving(rule, false);
   const status = entered(rule);
-  let update = db
-    .updateTable('snapshot')
-    .set({ ...toRow(columns, { ...set, ...(status && { status }) }), ...changed() })
-    .where('id', '=', id);
-  if (from !== 'any') update = update.where('status', 'in', from);
-  const { numUpdatedRows } = await update.executeTakeFirst();
-  return numUpdatedRows > 0n;
+  const snapshot = await rows.lock(db, id);
+  if (snapshot === undefined || (from !== 'any' && !from.includes(snapshot.status))) return false;
+  await rows.update(db, id, { ...set, ...(status && { status }) });
+  return true;
 }
 
 /** False when there was none. */
 export async function deleteSnapshotRow({ db }: Tx, id: string): Promise<boolean> {
-  const { numDeletedRows } = await db.deleteFrom('snapshot').where('id', '=', id).executeTakeFirst();
-  return numDeletedRows > 0n;
+  return rows.delete(db, id);
 }
 
 /** Rejects with `SnapshotNotFound` when the marker names none. */
@@ -172,11 +169,6 @@ export function listSnapshotKeys(db: Db, query: ListQuery<SnapshotField>): Promi
 
 export function countSnapshots(db: Db, filters: readonly ListFilter<SnapshotField>[]): Promise<number> {
   return count(db, listing, filters);
-}
-
-/** What every change of a row changes with it. */
-function changed() {
-  return { revision: sql<number>`revision + 1`, updated_at: now() };
 }
 
 function toSnapshot(row: SnapshotTable): Snapshot {

@@ -18,12 +18,14 @@ const columns: Columns<TypeEncryption, VolumeTypeEncryptionTable> = {
 };
 
 export async function findTypeEncryption(db: Db, typeId: string): Promise<TypeEncryption | undefined> {
-  const row = await db
-    .selectFrom('volume_type_encryption')
-    .selectAll()
-    .where('volume_type_id', '=', typeId)
-    .executeTakeFirst();
-  return row && toTypeEncryption(row);
+  return db.once(`encryption of ${typeId}`, async (past) => {
+    const row = await past
+      .selectFrom('volume_type_encryption')
+      .selectAll()
+      .where('volume_type_id', '=', typeId)
+      .executeTakeFirst();
+    return row && toTypeEncryption(row);
+  });
 }
 
 /** The type must have none. */

@@ -1,4 +1,5 @@
 /** The volume types, and which projects may see those that are not public. */
+import { sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { VolumeTypeNotFound } from '../model/errors.ts';
 import {
@@ -52,13 +53,25 @@ export async function insertVolumeType({ db }: Tx, given: NewVolumeType): Promis
 }
 
 export async function findVolumeType(db: Db, id: string): Promise<VolumeType | undefined> {
-  const row = await db.selectFrom('volume_type').selectAll().where('id', '=', id).executeTakeFirst();
-  return row && toVolumeType(row);
+  return db.once(`volume_type ${id}`, async (past) => {
+    const row = await past.selectFrom('volume_type').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && toVolumeType(row);
+  });
 }
 
 export async function findVolumeTypeByName(db: Db, name: string): Promise<VolumeType | undefined> {
-  const row = await db.selectFrom('volume_type').selectAll().where('name', '=', name).executeTakeFirst();
-  return row && toVolumeType(row);
+  return db.once(`volume_type named ${name}`, async (past) => {
+    const row = await past.selectFrom('volume_type').selectAll().where('name', '=', name).executeTakeFirst();
+    return row && toVolumeType(row);
+  });
+}
+
+/** Nobody deletes the type, or locks it, before the transaction ends: what is read of it afterwards stays as it is. */
+export async function keepVolumeType(db: Db, id: string): Promise<void> {
+  if (db.direct.dialect === 'sqlite') return;
+  await db.once(`volume_type ${id} kept`, async (past) => {
+    await sql`SELECT 1 FROM volume_type WHERE id = ${id} FOR KEY SHARE`.execute(past);
+  });
 }
 
 /** Rejects with `VolumeTypeNotFound`. */

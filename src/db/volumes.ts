@@ -1,16 +1,21 @@
-/** The volumes. Every change of a row raises its `revision` and sets `updatedAt`, here and nowhere else. */
+/**
+ * The volumes. Every change of a row raises its `revision` and sets `updatedAt`; in a transaction rows are found and changed in its cache
+ * (`sql/cached-rows.ts`).
+ */
 import { sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { VolumeNotFound } from '../model/errors.ts';
 import { type AttachStatus, type MovingVolume, VOLUME_TRANSITIONS, type VolumeStatus } from '../model/status.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
 import type { NewVolume, Volume, VolumePatch } from '../model/volume.ts';
-import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, toRow } from './sql/columns.ts';
+import { CachedRows } from './sql/cached-rows.ts';
+import { type Columns, flag, is, json, maybe, maybeJson, maybeTextMap, textMap, whole } from './sql/columns.ts';
 import type { Db } from './sql/db.ts';
 import { type ListFilter, type ListQuery, matches } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
 import type { VolumeTable } from './sql/schema.ts';
 import type { Tx } from './sql/writer.ts';
+import { keepVolumeType } from './volume-types.ts';
 
 export type VolumeField = keyof Volume;
 
@@ -21,7 +26,7 @@ const columns: Columns<Volume, VolumeTable> = {
   userId: is('user_id'),
   name: maybe('name'),
   description: maybe('description'),
-  sizeGiB: is('size_gib'),
+  sizeGiB: whole('size_gib'),
   status: is('status'),
   previousStatus: maybe('previous_status'),
   attachStatus: is('attach_status'),
@@ -48,11 +53,14 @@ const columns: Columns<Volume, VolumeTable> = {
   scheduledAt: maybe('scheduled_at'),
   launchedAt: maybe('launched_at'),
   terminatedAt: maybe('terminated_at'),
-  revision: is('revision'),
+  revision: whole('revision'),
 };
+
+const rows = new CachedRows<Volume, VolumeTable>('volume', 1, columns, toVolume);
 
 const listing: Listing<Volume, VolumeTable> = { table: 'volume', columns, notFound: (id) => new VolumeNotFound(id) };
 
+/** Its type is there, and stays as it is, until the transaction ends. */
 export async function insertVolume({ db }: Tx, given: NewVolume): Promise<Volume> {
   const volume: Volume = {
     nameId: null,
@@ -85,16 +93,18 @@ export async function insertVolume({ db }: Tx, given: NewVolume): Promise<Volume
     updatedAt: null,
     revision: 1,
   };
-  await db
-    .insertInto('volume')
-    .values(toRow(columns, volume) as VolumeTable)
-    .execute();
+  await keepVolumeType(db, volume.volumeTypeId);
+  rows.insert(db, volume);
   return volume;
 }
 
 export async function findVolume(db: Db, id: string): Promise<Volume | undefined> {
-  const row = await db.selectFrom('volume').selectAll().where('id', '=', id).executeTakeFirst();
-  return row && toVolume(row);
+  return rows.find(db, id);
+}
+
+/** As `findVolume`; nobody else changes it before the transaction ends. */
+export async function lockVolumeRow({ db }: Tx, id: string): Promise<Volume | undefined> {
+  return rows.lock(db, id);
 }
 
 /** Those of the ids that exist, in no order. */
@@ -113,13 +123,8 @@ export async function getVolume(db: Db, id: string): Promise<Volume> {
 
 /** False when there is no such volume, or it has changed since `revision`. */
 export async function updateVolume({ db }: Tx, id: string, patch: VolumePatch, revision?: number): Promise<boolean> {
-  let update = db
-    .updateTable('volume')
-    .set({ ...toRow(columns, patch), ...changed() })
-    .where('id', '=', id);
-  if (revision !== undefined) update = update.where('revision', '=', revision);
-  const { numUpdatedRows } = await update.executeTakeFirst();
-  return numUpdatedRows > 0n;
+  if (revision !== undefined && (await rows.lock(db, id))?.revision !== revision) return false;
+  return (await rows.update(db, id, patch)) !== undefined;
 }
 
 export interface VolumeMove {
@@ -138,7 +143,7 @@ export interface VolumeMove {
 }
 
 /**
- * One conditional update, as the operation's rule says (`model/status.ts`): whether the volume was as asked, and has moved.
+ * A conditional update, as the operation's rule says (`model/status.ts`): whether the volume was as asked, and has moved.
  * Of an operation that ends in the status before, that is kept in the row.
  */
 export async function moveVolumeStatus(
@@ -150,39 +155,47 @@ export async function moveVolumeStatus(
   const rule: Transition<VolumeStatus> = VOLUME_TRANSITIONS[operation];
   const from = move.force ? 'any' : leaving(rule, move.also);
   const status = entered(rule);
-  let update = db
-    .updateTable('volume')
-    .set({ ...toRow(columns, { ...move.set, ...(status && { status }) }), ...changed() })
-    .where('id', '=', id);
-  if (status !== undefined && rule.success === 'previous') update = update.set({ previous_status: sql`status` });
-  if (from !== 'any') update = update.where('status', 'in', from);
-  if (move.attachStatusNot !== undefined) update = update.where('attach_status', '<>', move.attachStatusNot);
-  if (move.withoutSnapshots) {
-    update = update.where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('snapshot').select('snapshot.id').whereRef('snapshot.volume_id', '=', 'volume.id'))),
-    );
-  }
-  if (move.withoutExports) {
-    update = update.where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('volume_attachment')
-            .select('volume_attachment.id')
-            .whereRef('volume_attachment.volume_id', '=', 'volume.id')
-            .where('volume_attachment.connector', 'is not', null),
-        ),
-      ),
-    );
-  }
-  if (move.if !== undefined) update = update.where(matches(db, columns, move.if));
-  const { numUpdatedRows } = await update.executeTakeFirst();
-  return numUpdatedRows > 0n;
+  const volume = await rows.lock(db, id);
+  if (volume === undefined) return false;
+  if (from !== 'any' && !from.includes(volume.status)) return false;
+  if (volume.attachStatus === move.attachStatusNot) return false;
+  if (move.withoutSnapshots && (await hasSnapshots(db, id))) return false;
+  if (move.withoutExports && (await hasExports(db, id))) return false;
+  if (move.if !== undefined && !(await isAs(db, id, move.if))) return false;
+  const previous = status !== undefined && rule.success === 'previous' ? { previousStatus: volume.status } : {};
+  await rows.update(db, id, { ...move.set, ...(status && { status }), ...previous });
+  return true;
+}
+
+async function hasSnapshots(db: Db, id: string): Promise<boolean> {
+  const one = await db.selectFrom('snapshot').select('id').where('volume_id', '=', id).limit(1).executeTakeFirst();
+  return one !== undefined;
+}
+
+async function hasExports(db: Db, id: string): Promise<boolean> {
+  const one = await db
+    .selectFrom('volume_attachment')
+    .select('id')
+    .where('volume_id', '=', id)
+    .where('connector', 'is not', null)
+    .limit(1)
+    .executeTakeFirst();
+  return one !== undefined;
+}
+
+async function isAs(db: Db, id: string, filters: readonly ListFilter<VolumeField>[]): Promise<boolean> {
+  const one = await db
+    .selectFrom('volume')
+    .select('id')
+    .where('id', '=', id)
+    .where(matches(db, columns, filters))
+    .executeTakeFirst();
+  return one !== undefined;
 }
 
 /** False when there was none. */
 export async function deleteVolumeRow({ db }: Tx, id: string): Promise<boolean> {
-  const { numDeletedRows } = await db.deleteFrom('volume').where('id', '=', id).executeTakeFirst();
-  return numDeletedRows > 0n;
+  return rows.delete(db, id);
 }
 
 /** Rejects with `VolumeNotFound` when the marker names none. */
@@ -233,12 +246,7 @@ export async function summarizeVolumes(db: Db, filters: readonly ListFilter<Volu
 
 /** What is shown with the volume has changed, though not its row. */
 export async function touchVolume({ db }: Tx, id: string): Promise<void> {
-  await db.updateTable('volume').set(changed()).where('id', '=', id).execute();
-}
-
-/** What every change of a row changes with it. */
-function changed() {
-  return { revision: sql<number>`revision + 1`, updated_at: now() };
+  await rows.update(db, id, {});
 }
 
 function toVolume(row: VolumeTable): Volume {

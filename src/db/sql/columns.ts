@@ -5,7 +5,7 @@
 
 export interface Column<Row> {
   readonly name: keyof Row & string;
-  readonly as: 'is' | 'flag' | 'json';
+  readonly as: 'is' | 'whole' | 'flag' | 'json';
   readonly nullable: boolean;
   /** SQL of a text that another row has; to filter by, never written. */
   readonly found?: string;
@@ -14,6 +14,8 @@ export interface Column<Row> {
 export type Columns<Model, Row> = { readonly [Field in keyof Model & string]: Column<Row> };
 
 export const is = <const N extends string>(name: N) => ({ name, as: 'is', nullable: false }) as const;
+/** A whole number. */
+export const whole = <const N extends string>(name: N) => ({ name, as: 'whole', nullable: false }) as const;
 export const maybe = <const N extends string>(name: N) => ({ name, as: 'is', nullable: true }) as const;
 export const flag = <const N extends string>(name: N) => ({ name, as: 'flag', nullable: false }) as const;
 export const json = <const N extends string>(name: N) => ({ name, as: 'json', nullable: false }) as const;

@@ -1,7 +1,9 @@
 /**
  * The query builder over one connection: Kysely, which knows our tables and the connection's dialect.
  *
- * What runs for every request is written by hand and goes to the connection itself.
+ * In a transaction it has a cache (`transaction-cache.ts`): each statement that is built here comes after what was put off, and what
+ * it writes past the cache is forgotten there. Statements by hand that ask cached rows, or tables that are never put off, go to the
+ * connection itself.
  */
 import {
   type CompiledQuery,
@@ -19,34 +21,50 @@ import {
 } from 'kysely';
 import type { Connection } from './connection.ts';
 import type { Tables } from './schema.ts';
+import type { TransactionCache } from './transaction-cache.ts';
 
 export class Db extends Kysely<Tables> {
   /** Statements by hand go here. */
   readonly direct: Connection;
+  /** Of a transaction; a reader has none. */
+  readonly cache: TransactionCache | undefined;
+  /** The same connection past the cache. */
+  readonly #past: Db;
 
-  constructor(connection: Connection) {
-    super({ dialect: dialectOver(connection) });
+  constructor(connection: Connection, cache?: TransactionCache) {
+    super({ dialect: dialectOver(connection, cache) });
     this.direct = connection;
+    this.cache = cache;
+    this.#past = cache === undefined ? this : new Db(connection);
+  }
+
+  /**
+   * A look-up that the units of a transaction repeat: made once, until something is written. Only of tables that are written at once: it
+   * does not see what was put off.
+   */
+  once<T>(key: string, look: (db: Db) => Promise<T>): Promise<T> {
+    return this.cache === undefined ? look(this) : this.cache.once(key, () => look(this.#past));
   }
 }
 
-function dialectOver(connection: Connection): KyselyDialect {
-  return connection.dialect === 'sqlite' ? overSqlite(connection) : overPostgresql(connection);
+function dialectOver(connection: Connection, cache: TransactionCache | undefined): KyselyDialect {
+  const driver = new ConnectionDriver(connection, cache);
+  return connection.dialect === 'sqlite' ? overSqlite(driver) : overPostgresql(driver);
 }
 
-function overSqlite(connection: Connection): KyselyDialect {
+function overSqlite(driver: Driver): KyselyDialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new ConnectionDriver(connection),
+    createDriver: () => driver,
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
 }
 
-function overPostgresql(connection: Connection): KyselyDialect {
+function overPostgresql(driver: Driver): KyselyDialect {
   return {
     createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new ConnectionDriver(connection),
+    createDriver: () => driver,
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => new PostgresQueryCompiler(),
   };
@@ -56,10 +74,12 @@ function overPostgresql(connection: Connection): KyselyDialect {
 class ConnectionDriver implements Driver {
   readonly #connection: DatabaseConnection;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, cache: TransactionCache | undefined) {
     this.#connection = {
       async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+        await cache?.flush();
         const { rows, changes } = await connection.execute<R>(query.sql, query.parameters);
+        if (query.query.kind !== 'SelectQueryNode') cache?.forget();
         return { rows, numAffectedRows: BigInt(changes) };
       },
       streamQuery() {

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Tx } from './writer.ts';
 
-export type Lockable = 'volume' | 'snapshot' | 'volume_type' | 'qos_specs' | 'group_type';
+export type Lockable = 'volume_type' | 'qos_specs' | 'group_type';
 
 /** Whether it is there is not asked. */
 export async function lockRow({ connection, db }: Tx, table: Lockable, id: string): Promise<void> {

@@ -7,10 +7,11 @@
  * finished by the server, one that has not is undone, and either answer is final.
  */
 import { elapsed, pause } from '../../lib/clock.ts';
-import { ConnectionLost, type PostgresqlConnection, unawaited } from './connection.ts';
+import { ConnectionLost, unawaited } from './connection.ts';
 import { Db } from './db.ts';
 import { PostgresqlSession, sqlState } from './postgresql.ts';
-import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';
+import { TransactionCache } from './transaction-cache.ts';
+import { CommitInDoubt, FailureSwallowed, type OpenTransaction, type Transactor } from './transactor.ts';
 
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
@@ -19,7 +20,7 @@ export class PostgresqlTransactor implements Transactor {
   readonly #url: string;
   readonly #doubtMs: number;
   #session: PostgresqlSession | undefined;
-  #db: Db | undefined;
+  #transaction: OpenTransaction | undefined;
   /** Of the transaction that runs. */
   #xid: Promise<string> = Promise.resolve('');
   #open = false;
@@ -41,20 +42,23 @@ export class PostgresqlTransactor implements Transactor {
     if (this.#session) this.#session.failure = failure;
   }
 
-  async begin(shared: boolean): Promise<{ connection: PostgresqlConnection; db: Db }> {
+  async begin(shared: boolean): Promise<OpenTransaction> {
     if (this.#session?.stale) await this.#session.close();
     if (this.#session === undefined || this.#session.lost) {
       this.#session = await PostgresqlSession.open(this.#url);
-      this.#db = new Db(this.#session);
+      const cache = new TransactionCache(this.#session);
+      this.#transaction = { connection: this.#session, db: new Db(this.#session, cache), cache };
     }
     const session = this.#session;
+    const transaction = this.#transaction as OpenTransaction;
     session.failure = undefined;
     this.#shared = shared;
     this.#saved = false;
     this.#open = true;
     this.#xid = session.script('BEGIN; SELECT pg_current_xact_id()::text AS xid').then(([, id]) => id?.rows[0].xid);
     unawaited(this.#xid);
-    return { connection: session, db: this.#db ?? new Db(session) };
+    transaction.cache.begin();
+    return transaction;
   }
 
   enter(): void {

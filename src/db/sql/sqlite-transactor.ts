@@ -1,12 +1,13 @@
 /** The transactor of SQLite: transactions of the one writing connection, units kept or undone by a savepoint. */
-import type { SqliteConnection } from './connection.ts';
 import { Db } from './db.ts';
 import { isBusy, type SqliteFile } from './sqlite.ts';
-import type { Transactor } from './transactor.ts';
+import { TransactionCache } from './transaction-cache.ts';
+import type { OpenTransaction, Transactor } from './transactor.ts';
 
 /** Transactions of the one writing connection. They begin IMMEDIATE: a lock asked for halfway could be refused halfway. */
 export class SqliteTransactor implements Transactor {
   readonly #file: SqliteFile;
+  readonly #cache: TransactionCache;
   readonly #db: Db;
   #shared = false;
   /** The savepoint of the unit before stands. */
@@ -14,7 +15,8 @@ export class SqliteTransactor implements Transactor {
 
   constructor(file: SqliteFile) {
     this.#file = file;
-    this.#db = new Db(file);
+    this.#cache = new TransactionCache(file);
+    this.#db = new Db(file, this.#cache);
   }
 
   get failure(): unknown {
@@ -25,12 +27,13 @@ export class SqliteTransactor implements Transactor {
     this.#file.failure = failure;
   }
 
-  async begin(shared: boolean): Promise<{ connection: SqliteConnection; db: Db }> {
+  async begin(shared: boolean): Promise<OpenTransaction> {
     this.#file.failure = undefined;
     this.#file.statement('BEGIN IMMEDIATE').run();
     this.#shared = shared;
     this.#saved = false;
-    return { connection: this.#file, db: this.#db };
+    this.#cache.begin();
+    return { connection: this.#file, db: this.#db, cache: this.#cache };
   }
 
   enter(): void {

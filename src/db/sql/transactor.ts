@@ -4,10 +4,17 @@
  */
 import type { Connection } from './connection.ts';
 import type { Db } from './db.ts';
+import type { TransactionCache } from './transaction-cache.ts';
+
+export interface OpenTransaction {
+  readonly connection: Connection;
+  readonly db: Db;
+  readonly cache: TransactionCache;
+}
 
 export interface Transactor {
   /** Opens a transaction; `shared` by several units, each of which can be undone alone. */
-  begin(shared: boolean): Promise<{ readonly connection: Connection; readonly db: Db }>;
+  begin(shared: boolean): Promise<OpenTransaction>;
   /** The first failure of a statement since this was cleared, whether or not a unit passed it on. */
   failure: unknown;
   /** A unit begins to use the transaction. */

@@ -13,17 +13,21 @@
  * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. A commit
  *   that cannot be found out in time rejects with `CommitInDoubt`.
  *
+ * **Put off.** Rows that are changed by their id are changed in the cache of the transaction (`transaction-cache.ts`), and written
+ * for all units together before the entries. When that fails, no unit can be blamed, and each runs again alone.
+ *
  * **Entries.** A write whose effect its unit need not see is handed over as an entry (`Tx.batch`): when all units have run, the
  * entries of all of them go through one call of their handler, the last statements before the commit. So fifty flows that
  * begin or go on together cost one statement, and one journey to the database.
  */
 import { elapsed, pause } from '../../lib/clock.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, unawaited } from './connection.ts';
 import type { Db } from './db.ts';
-import { CommitInDoubt, FailureSwallowed, type Transactor } from './transactor.ts';
+import { CommitInDoubt, FailureSwallowed, type OpenTransaction, type Transactor } from './transactor.ts';
 
 export interface Tx {
   readonly db: Db;
+  /** For statements by hand, which go past the cache of the transaction. */
   readonly connection: Connection;
   /**
    * Hands an entry to the handler's one call at the end of the transaction. `told` hears its result after that, before the hooks;
@@ -185,21 +189,23 @@ export class Writer {
   /** Runs as many as it holds, which it adds to `ran`. Resolves with those that were refused; is committed when none was. */
   async #transaction(jobs: readonly Job[], ran: Job[]): Promise<ReadonlySet<Job>> {
     const transactor = this.#transactor;
-    const { connection, db } = await transactor.begin(jobs.length > 1);
+    const open = await transactor.begin(jobs.length > 1);
     for (let entered = 0; ran.length < jobs.length && entered < this.#maxSavepoints; ) {
       const job = jobs[ran.length] as Job;
-      if (await job.run(transactor, db, connection)) entered += 1;
+      await job.run(transactor, open);
+      if (open.cache.entered) entered += 1;
       ran.push(job);
     }
     transactor.failure = undefined;
-    const refused = await this.#end(ran, connection);
+    const refused = await this.#end(ran, open);
     if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
     if (refused.size === 0) await transactor.commit(this.#closing.signal);
     return refused;
   }
 
-  /** All entries, each handler's in one call, and the calls sent one behind the other. */
-  async #end(jobs: readonly Job[], connection: Connection): Promise<ReadonlySet<Job>> {
+  /** What was put off, then all entries, each handler's in one call, and all of it sent one behind the other. */
+  async #end(jobs: readonly Job[], { connection, cache }: OpenTransaction): Promise<ReadonlySet<Job>> {
+    const written = cache.end();
     const entries = jobs.flatMap((job) => job.entries.map((entry) => ({ ...entry, job })));
     const calls = [...Map.groupBy(entries, ({ handler }) => handler)].map(async ([handler, together]) => {
       const results = await handler(
@@ -210,7 +216,8 @@ export class Writer {
         throw new Error(`A batch of ${together.length} gave ${results.length} results.`);
       return together.map((each, index) => ({ ...each, result: results[index] }));
     });
-    await Promise.allSettled(calls);
+    await Promise.allSettled([written, ...calls]);
+    await written;
     const refused = new Set<Job>();
     for (const { job, result, told } of (await Promise.all(calls)).flat()) {
       if (result instanceof Refused) {
@@ -248,30 +255,32 @@ class Job {
     this.#caller = caller;
   }
 
-  /** Runs, perhaps not for the first time, in the open transaction. False when it has not used it. */
-  async run(transactor: Transactor, db: Db, connection: Connection): Promise<boolean> {
+  /** Runs, perhaps not for the first time, in the open transaction. */
+  async run(transactor: Transactor, open: OpenTransaction): Promise<void> {
+    const { cache } = open;
     this.entries = [];
     transactor.failure = undefined;
-    let entered = false;
+    cache.startUnit(() => transactor.enter());
     const hooks: (() => void)[] = [];
     const entries: Entry[] = [];
-    const tx = new OpenTx(db, connection, hooks, entries, () => {
-      if (!entered) transactor.enter();
-      entered = true;
-    });
+    const tx = new OpenTx(open, hooks, entries);
     try {
       const value = await this.#unit(tx);
       if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
+      cache.endUnit({ stands: true });
       this.#outcome = { value, hooks };
       this.entries = entries;
     } catch (error) {
       if (transactor.passes(error)) throw error;
-      if (entered) await transactor.undo(error);
+      if (cache.broken !== undefined) throw cache.broken.error;
+      // A statement failed that has no savepoint before it: it has spoiled the transaction.
+      if (!cache.entered && transactor.failure !== undefined) throw error;
+      if (cache.entered) await transactor.undo(error);
+      cache.endUnit({ stands: false });
       this.#outcome = { error };
     } finally {
       tx.end();
     }
-    return entered;
   }
 
   refuse(reason: unknown): void {
@@ -308,31 +317,28 @@ function runHook(hook: () => void): void {
 
 /** Valid while its unit runs: a statement that was not awaited would otherwise land in another unit's work. */
 class OpenTx implements Tx {
-  readonly #db: Db;
-  readonly #connection: Connection;
+  readonly #open: OpenTransaction;
   readonly #hooks: (() => void)[];
   readonly #entries: Entry[];
-  readonly #enter: () => void;
   #ended = false;
 
-  constructor(db: Db, connection: Connection, hooks: (() => void)[], entries: Entry[], enter: () => void) {
-    this.#db = db;
-    this.#connection = connection;
+  constructor(open: OpenTransaction, hooks: (() => void)[], entries: Entry[]) {
+    this.#open = open;
     this.#hooks = hooks;
     this.#entries = entries;
-    this.#enter = enter;
   }
 
   get db(): Db {
     this.#check();
-    this.#enter();
-    return this.#db;
+    return this.#open.db;
   }
 
   get connection(): Connection {
     this.#check();
-    this.#enter();
-    return this.#connection;
+    const { connection, cache } = this.#open;
+    unawaited(cache.flush());
+    cache.forget();
+    return connection;
   }
 
   batch<E, R>(handler: BatchHandler<E, R>, entry: E, told: (result: R) => void = () => {}): void {

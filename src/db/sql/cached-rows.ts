@@ -1,0 +1,221 @@
+/**
+ * Rows of one table that change by their id, in the cache of the transaction: found and locked once, changed in memory, written by
+ * one statement for all of them. Every change raises a row's `revision` and sets its `updatedAt`.
+ *
+ * A row that was only found may be another by the time it is changed, so it is locked, and read again, before its first change.
+ * Outside of a transaction, and for whatever is asked otherwise than by the id, there is nothing here but a `SELECT`.
+ */
+import { now } from '../../lib/clock.ts';
+import { byHand, transposed, type Values } from './by-hand.ts';
+import { type Column, type Columns, stored, toRow } from './columns.ts';
+import type { Connection, PostgresqlConnection, SqliteConnection } from './connection.ts';
+import type { Db } from './db.ts';
+import type { CachedTable } from './transaction-cache.ts';
+
+interface Revised {
+  readonly id: string;
+  readonly revision: number;
+  readonly updatedAt: string | null;
+}
+
+interface Kept<Model> {
+  readonly model: Model;
+  readonly locked: boolean;
+  /** What is not written yet. */
+  readonly change:
+    | { readonly is: 'none' | 'new' | 'gone' }
+    | { readonly is: 'changed'; readonly fields: Partial<Model>; readonly times: number };
+}
+
+const NONE = { is: 'none' } as const;
+
+export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<Model>> {
+  readonly rank: number;
+  readonly #table: string;
+  readonly #columns: Columns<Model, Row>;
+  readonly #model: (row: Row) => Model;
+  readonly #find: ReturnType<typeof byHand>;
+  readonly #lock: ReturnType<typeof byHand>;
+  readonly #insert: Readonly<Record<'sqlite' | 'postgresql', string>>;
+
+  constructor(table: string, rank: number, columns: Columns<Model, Row>, model: (row: Row) => Model) {
+    this.rank = rank;
+    this.#table = table;
+    this.#columns = columns;
+    this.#model = model;
+    const all = this.#all();
+    const names = all.map(({ name }) => name).join(', ');
+    this.#find = byHand(`SELECT * FROM ${table} WHERE id = ?`);
+    this.#lock = byHand(`SELECT * FROM ${table} WHERE id = ?`, ' FOR UPDATE');
+    this.#insert = {
+      sqlite: `INSERT INTO ${table} (${names}) VALUES (${all.map(() => '?').join(', ')})`,
+      postgresql: `INSERT INTO ${table} (${names}) SELECT * FROM unnest(${arrays(all)})`,
+    };
+  }
+
+  async find(db: Db, id: string): Promise<Model | undefined> {
+    const kept = db.cache?.get(this, id);
+    if (kept !== undefined) return kept.change.is === 'gone' ? undefined : kept.model;
+    return this.#read(db, id, this.#find, false);
+  }
+
+  /** As it is now; nobody else changes it before the transaction ends. */
+  async lock(db: Db, id: string): Promise<Model | undefined> {
+    const kept = db.cache?.get(this, id);
+    if (kept?.locked) return kept.change.is === 'gone' ? undefined : kept.model;
+    return this.#read(db, id, this.#lock, true);
+  }
+
+  /** Those that exist, by one statement; in the order of their ids, so that two processes do not wait for each other crosswise. */
+  async lockAll(db: Db, ids: readonly string[]): Promise<void> {
+    const unlocked = [...new Set(ids)].filter((id) => !db.cache?.get(this, id)?.locked).sort();
+    if (unlocked.length === 0) return;
+    const { direct } = db;
+    const rows =
+      direct.dialect === 'sqlite'
+        ? unlocked.flatMap((id) => direct.statement(this.#find.sqlite).all(id) as Row[])
+        : await direct.query<Row>(`SELECT * FROM ${this.#table} WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`, [
+            unlocked,
+          ]);
+    for (const row of rows) this.#keep(db, this.#model(row), true);
+  }
+
+  /** The id must be new. */
+  insert({ cache }: Db, model: Model): void {
+    cache?.putOff(this, model.id, { model, locked: true, change: { is: 'new' } });
+  }
+
+  /** The row as it is then; undefined when there is none. */
+  async update(db: Db, id: string, fields: Partial<Model>): Promise<Model | undefined> {
+    const model = await this.lock(db, id);
+    const kept = db.cache?.get(this, id);
+    if (model === undefined || kept === undefined) return undefined;
+    const { change } = kept;
+    const after = { ...model, ...defined(fields), revision: model.revision + 1, updatedAt: now() };
+    const changed =
+      change.is === 'changed'
+        ? ({ is: 'changed', fields: { ...change.fields, ...fields }, times: change.times + 1 } as const)
+        : ({ is: 'changed', fields, times: 1 } as const);
+    db.cache?.putOff(this, id, { model: after, locked: true, change: change.is === 'new' ? change : changed });
+    return after;
+  }
+
+  /** False when there was none. */
+  async delete(db: Db, id: string): Promise<boolean> {
+    const model = await this.lock(db, id);
+    if (model === undefined) return false;
+    // One that is not there yet is written first, so that nothing else need know of it.
+    if (db.cache?.get(this, id)?.change.is === 'new') await db.cache.flush();
+    db.cache?.putOff(this, id, { model, locked: true, change: { is: 'gone' } });
+    return true;
+  }
+
+  written({ model, change }: Kept<Model>): Kept<Model> | undefined {
+    return change.is === 'gone' ? undefined : { model, locked: true, change: NONE };
+  }
+
+  write(connection: Connection, values: readonly Kept<Model>[]): readonly Promise<unknown>[] {
+    const made = values.filter(({ change }) => change.is === 'new').map(({ model }) => model);
+    const changed = Map.groupBy(
+      values.filter(({ change }) => change.is === 'changed'),
+      ({ change }) => (change.is === 'changed' ? Object.keys(defined(change.fields)).sort().join() : ''),
+    );
+    return [
+      ...(made.length > 0 ? [this.#writeNew(connection, made)] : []),
+      ...[...changed.values()].map((alike) => this.#writeChanged(connection, alike)),
+    ];
+  }
+
+  erase(connection: Connection, values: readonly Kept<Model>[]): readonly Promise<unknown>[] {
+    const ids = values.filter(({ change }) => change.is === 'gone').map(({ model }) => model.id);
+    if (ids.length === 0) return [];
+    if (connection.dialect === 'postgresql')
+      return [connection.query(`DELETE FROM ${this.#table} WHERE id = ANY ($1::text[])`, [ids])];
+    return ids.map((id) => connection.query(`DELETE FROM ${this.#table} WHERE id = ?`, [id]));
+  }
+
+  #writeNew(connection: Connection, models: readonly Model[]): Promise<unknown> {
+    const all = this.#all();
+    const valuesOf = (model: Model) => all.map(({ field, column }) => stored(column, model[field]));
+    if (connection.dialect === 'postgresql')
+      return connection.query(this.#insert.postgresql, transposed(models.map(valuesOf)));
+    return eachOf(connection, this.#insert.sqlite, models.map(valuesOf));
+  }
+
+  /** Rows of which the same fields have changed. */
+  #writeChanged(connection: Connection, alike: readonly Kept<Model>[]): Promise<unknown> {
+    const [first] = alike;
+    const names = Object.keys(this.#changedRow(first as Kept<Model>));
+    const columns = this.#all().filter(({ name }) => names.includes(name));
+    const rows = alike.map((each) => {
+      const row = this.#changedRow(each) as Record<string, string | number | null>;
+      const times = each.change.is === 'changed' ? each.change.times : 0;
+      return [...columns.map(({ name }) => row[name] ?? null), each.model.updatedAt, times, each.model.id];
+    });
+    if (connection.dialect === 'postgresql') return this.#updateAll(connection, columns, rows);
+    const set = columns.map(({ name }) => `${name} = ?, `).join('');
+    const text = `UPDATE ${this.#table} SET ${set}updated_at = ?, revision = revision + ? WHERE id = ?`;
+    return eachOf(connection, text, rows);
+  }
+
+  #updateAll(connection: PostgresqlConnection, columns: readonly AnyColumn[], rows: readonly Values[]) {
+    const set = columns.map(({ name }) => `${name} = x.${name}, `).join('');
+    const names = [...columns.map(({ name }) => name), 'updated_at', 'times', 'id'];
+    const types = [...columns.map(({ type }) => type), 'text[]', 'bigint[]', 'text[]'];
+    const text = `UPDATE ${this.#table} SET ${set}updated_at = x.updated_at, revision = ${this.#table}.revision + x.times
+      FROM unnest(${types.map((type, index) => `$${index + 1}::${type}`).join(', ')}) AS x (${names.join(', ')})
+      WHERE ${this.#table}.id = x.id`;
+    return connection.query(text, transposed(rows));
+  }
+
+  #changedRow({ change }: Kept<Model>): Partial<Row> {
+    return change.is === 'changed' ? toRow(this.#columns, change.fields) : {};
+  }
+
+  async #read(db: Db, id: string, text: ReturnType<typeof byHand>, locked: boolean): Promise<Model | undefined> {
+    const { direct } = db;
+    const row =
+      direct.dialect === 'sqlite'
+        ? (direct.statement(text.sqlite).get(id) as Row | undefined)
+        : (await direct.query<Row>(text.postgresql, [id]))[0];
+    if (row === undefined) return undefined;
+    const model = this.#model(row);
+    this.#keep(db, model, locked);
+    return model;
+  }
+
+  #keep({ cache, direct }: Db, model: Model, locked: boolean): void {
+    // SQLite has one writer: whatever a transaction reads stays as it is.
+    cache?.keep(this, model.id, { model, locked: locked || direct.dialect === 'sqlite', change: NONE });
+  }
+
+  #all(): AnyColumn[] {
+    return Object.entries(this.#columns).map(([field, column]) => ({
+      field: field as keyof Model & string,
+      column: column as Column<never>,
+      name: (column as Column<never>).name as string,
+      type: typeOf(column as Column<never>),
+    })) as AnyColumn[];
+  }
+}
+
+interface AnyColumn {
+  readonly field: never;
+  readonly column: Column<never>;
+  readonly name: string;
+  /** Of the array that PostgreSQL gets its values in. */
+  readonly type: 'text[]' | 'bigint[]';
+}
+
+const typeOf = ({ as }: Column<never>) => (as === 'flag' || as === 'whole' ? 'bigint[]' : 'text[]');
+
+const arrays = (columns: readonly AnyColumn[]): string =>
+  columns.map(({ type }, index) => `$${index + 1}::${type}`).join(', ');
+
+/** Undefined is no change. */
+const defined = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+
+/** All of them have run when it returns. */
+const eachOf = (connection: SqliteConnection, text: string, rows: readonly Values[]): Promise<unknown> =>
+  Promise.all(rows.map((row) => connection.execute(text, row)));
