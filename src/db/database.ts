@@ -15,6 +15,7 @@ import { lockDatabase } from './sql/sqlite-lock.ts';
 import { SqliteTransactor } from './sql/sqlite-transactor.ts';
 import {
   type BatchHandler,
+  type ReadAhead,
   type Unit,
   Writer,
   WriterClosed,
@@ -31,7 +32,7 @@ export interface Database {
   readonly stats: WriterStats;
   readonly ownership: Ownership;
   /** One unit in the next transaction (`sql/writer.ts`). */
-  write<T>(unit: Unit<T>): Promise<T>;
+  write<T>(unit: Unit<T>, ahead?: readonly ReadAhead[]): Promise<T>;
   /** Entries of one turn through one call of the handler (`sql/writer.ts`). */
   batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R>;
   /** The database is lost: nothing is tried again, so that a process can end that waits for it. */
@@ -123,7 +124,7 @@ async function finish(
     get stats() {
       return writer.stats;
     },
-    write: (unit) => writer.write(unit),
+    write: (unit, ahead) => writer.write(unit, ahead),
     batch: (handler) => writer.batch(handler),
     giveUp: () => writer.giveUp(new ConnectionLost('The database was lost.')),
     close: () => {

@@ -7,7 +7,7 @@
  * flow).
  */
 import { isProgress } from '../engine/cursor.ts';
-import { type Begun, type Claimed, Held, type Hold, hearsWish, WAITING_LANE } from '../engine/journal.ts';
+import { type Begun, Held, type Hold, hearsWish, WAITING_LANE } from '../engine/journal.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import { type PostgresqlConnection, unawaited } from './sql/connection.ts';
 
@@ -189,13 +189,3 @@ export async function writeEntries(
 /** An array of what needs no quotes: numbers, words of ours, time stamps. `pg` would look through each for some. */
 const plain = (values: readonly (string | number | boolean | null)[]): string =>
   `{${values.map((value) => value ?? 'NULL').join(',')}}`;
-
-/** Keeps the row locked until the transaction ends. */
-export async function isCurrent(connection: PostgresqlConnection, { id, epoch, seq }: Claimed): Promise<boolean> {
-  const rows = await connection.prepared(
-    'journal-fence',
-    'SELECT 1 FROM flow WHERE id = $1 AND epoch = $2 AND seq = $3 AND ended_at IS NULL FOR UPDATE',
-    [id, epoch, seq],
-  );
-  return rows.length === 1;
-}

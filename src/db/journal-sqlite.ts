@@ -99,14 +99,6 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
   });
 }
 
-export function isCurrent(connection: SqliteConnection, { id, epoch, seq }: Claimed): boolean {
-  return (
-    connection
-      .statement('SELECT 1 FROM flow WHERE id = ? AND epoch = ? AND seq = ? AND ended_at IS NULL')
-      .get(id, epoch, seq) !== undefined
-  );
-}
-
 interface Holder {
   readonly id: string;
   readonly name: string;

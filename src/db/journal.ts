@@ -29,6 +29,7 @@ import * as postgresql from './journal-postgresql.ts';
 import { flowRow } from './journal-rows.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
+import { readAhead } from './read-ahead.ts';
 import type { Connection } from './sql/connection.ts';
 import type { FlowTable } from './sql/schema.ts';
 import { isTrouble } from './sql/trouble.ts';
@@ -59,17 +60,12 @@ export class DatabaseJournal implements Journal<Tx> {
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 
-  async transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void> {
+  async transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>, resource = ''): Promise<void> {
     const write = await this.#database.write(async (tx) => {
-      const current =
-        tx.connection.dialect === 'sqlite'
-          ? sqlite.isCurrent(tx.connection, claimed)
-          : await postgresql.isCurrent(tx.connection, claimed);
-      if (!current) throw fenced(claimed);
       const made = await make(tx);
       tx.batch(writeEntries, { claimed, write: made, at: now() });
       return made;
-    });
+    }, readAhead(resource));
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 

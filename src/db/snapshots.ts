@@ -56,7 +56,7 @@ const columns: Columns<Snapshot, SnapshotTable> = {
   revision: whole('revision'),
 };
 
-const rows = new CachedRows<Snapshot, SnapshotTable>('snapshot', 2, columns, toSnapshot);
+export const snapshotRows = new CachedRows<Snapshot, SnapshotTable>('snapshot', 2, columns, toSnapshot);
 
 const listing: Listing<Snapshot & Pick<Volume, 'availabilityZone' | 'host'>, SnapshotTable> = {
   table: 'snapshot',
@@ -86,17 +86,17 @@ export async function insertSnapshot({ db }: Tx, given: NewSnapshot): Promise<Sn
     updatedAt: null,
     revision: 1,
   };
-  rows.insert(db, snapshot);
+  snapshotRows.insert(db, snapshot);
   return snapshot;
 }
 
 export async function findSnapshot(db: Db, id: string): Promise<Snapshot | undefined> {
-  return rows.find(db, id);
+  return snapshotRows.find(db, id);
 }
 
 /** As `findSnapshot`; nobody else changes it before the transaction ends. */
 export async function lockSnapshotRow({ db }: Tx, id: string): Promise<Snapshot | undefined> {
-  return rows.lock(db, id);
+  return snapshotRows.lock(db, id);
 }
 
 /** Those of the ids that exist, in no order. */
@@ -125,8 +125,8 @@ export async function updateSnapshot(
   patch: SnapshotPatch,
   revision?: number,
 ): Promise<boolean> {
-  if (revision !== undefined && (await rows.lock(db, id))?.revision !== revision) return false;
-  return (await rows.update(db, id, patch)) !== undefined;
+  if (revision !== undefined && (await snapshotRows.lock(db, id))?.revision !== revision) return false;
+  return (await snapshotRows.update(db, id, patch)) !== undefined;
 }
 
 export interface SnapshotMove {
@@ -146,15 +146,15 @@ export async function moveSnapshotStatus(
   const rule: Transition<SnapshotStatus> = SNAPSHOT_TRANSITIONS[operation];
   const from = force ? 'any' : leaving(rule, false);
   const status = entered(rule);
-  const snapshot = await rows.lock(db, id);
+  const snapshot = await snapshotRows.lock(db, id);
   if (snapshot === undefined || (from !== 'any' && !from.includes(snapshot.status))) return false;
-  await rows.update(db, id, { ...set, ...(status && { status }) });
+  await snapshotRows.update(db, id, { ...set, ...(status && { status }) });
   return true;
 }
 
 /** False when there was none. */
 export async function deleteSnapshotRow({ db }: Tx, id: string): Promise<boolean> {
-  return rows.delete(db, id);
+  return snapshotRows.delete(db, id);
 }
 
 /** Rejects with `SnapshotNotFound` when the marker names none. */

@@ -56,7 +56,7 @@ const columns: Columns<Volume, VolumeTable> = {
   revision: whole('revision'),
 };
 
-const rows = new CachedRows<Volume, VolumeTable>('volume', 1, columns, toVolume);
+export const volumeRows = new CachedRows<Volume, VolumeTable>('volume', 1, columns, toVolume);
 
 const listing: Listing<Volume, VolumeTable> = { table: 'volume', columns, notFound: (id) => new VolumeNotFound(id) };
 
@@ -94,17 +94,17 @@ export async function insertVolume({ db }: Tx, given: NewVolume): Promise<Volume
     revision: 1,
   };
   await keepVolumeType(db, volume.volumeTypeId);
-  rows.insert(db, volume);
+  volumeRows.insert(db, volume);
   return volume;
 }
 
 export async function findVolume(db: Db, id: string): Promise<Volume | undefined> {
-  return rows.find(db, id);
+  return volumeRows.find(db, id);
 }
 
 /** As `findVolume`; nobody else changes it before the transaction ends. */
 export async function lockVolumeRow({ db }: Tx, id: string): Promise<Volume | undefined> {
-  return rows.lock(db, id);
+  return volumeRows.lock(db, id);
 }
 
 /** Those of the ids that exist, in no order. */
@@ -123,8 +123,8 @@ export async function getVolume(db: Db, id: string): Promise<Volume> {
 
 /** False when there is no such volume, or it has changed since `revision`. */
 export async function updateVolume({ db }: Tx, id: string, patch: VolumePatch, revision?: number): Promise<boolean> {
-  if (revision !== undefined && (await rows.lock(db, id))?.revision !== revision) return false;
-  return (await rows.update(db, id, patch)) !== undefined;
+  if (revision !== undefined && (await volumeRows.lock(db, id))?.revision !== revision) return false;
+  return (await volumeRows.update(db, id, patch)) !== undefined;
 }
 
 export interface VolumeMove {
@@ -155,7 +155,7 @@ export async function moveVolumeStatus(
   const rule: Transition<VolumeStatus> = VOLUME_TRANSITIONS[operation];
   const from = move.force ? 'any' : leaving(rule, move.also);
   const status = entered(rule);
-  const volume = await rows.lock(db, id);
+  const volume = await volumeRows.lock(db, id);
   if (volume === undefined) return false;
   if (from !== 'any' && !from.includes(volume.status)) return false;
   if (volume.attachStatus === move.attachStatusNot) return false;
@@ -163,7 +163,7 @@ export async function moveVolumeStatus(
   if (move.withoutExports && (await hasExports(db, id))) return false;
   if (move.if !== undefined && !(await isAs(db, id, move.if))) return false;
   const previous = status !== undefined && rule.success === 'previous' ? { previousStatus: volume.status } : {};
-  await rows.update(db, id, { ...move.set, ...(status && { status }), ...previous });
+  await volumeRows.update(db, id, { ...move.set, ...(status && { status }), ...previous });
   return true;
 }
 
@@ -195,7 +195,7 @@ async function isAs(db: Db, id: string, filters: readonly ListFilter<VolumeField
 
 /** False when there was none. */
 export async function deleteVolumeRow({ db }: Tx, id: string): Promise<boolean> {
-  return rows.delete(db, id);
+  return volumeRows.delete(db, id);
 }
 
 /** Rejects with `VolumeNotFound` when the marker names none. */
@@ -246,7 +246,7 @@ export async function summarizeVolumes(db: Db, filters: readonly ListFilter<Volu
 
 /** What is shown with the volume has changed, though not its row. */
 export async function touchVolume({ db }: Tx, id: string): Promise<void> {
-  await rows.update(db, id, {});
+  await volumeRows.update(db, id, {});
 }
 
 function toVolume(row: VolumeTable): Volume {

@@ -149,8 +149,11 @@ export interface Journal<Tx extends EngineTx> {
   grant(): Promise<boolean>;
   /** What is no progress leaves `claims` as they are. Rejects with `Fenced`. */
   append(claimed: Claimed, write: Write): Promise<void>;
-  /** The steps are made inside a transaction by `make`, which may be called again. Rejects with `Fenced`. */
-  transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void>;
+  /**
+   * The steps are made inside a transaction by `make`, which may be called again, and under a claim that is another's by now: nothing
+   * of it stands then. `resource` is what the flow works on, and `make` is likely to read. Rejects with `Fenced`.
+   */
+  transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>, resource?: string): Promise<void>;
   /**
    * Takes flows of these lanes that nobody runs, or whose process is dead, the oldest first; a stuck one only when it is
    * wished back (`resume`, `revert`, `abandon`), and then with no claims counted against it. `claims` counts those from an owner, so

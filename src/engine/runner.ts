@@ -306,12 +306,11 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   async #transact(pending: readonly Step[], failed: FailedRecord | undefined): Promise<Extent> {
     let extent: Extent | undefined;
-    await this.#durably(() =>
-      this.#options.journal.transact(this.#claimed(), async (tx) => {
-        extent = await extend(tx, this.#cursor, pending, failed, this.#around);
-        return writeOf(extent);
-      }),
-    );
+    const make = async (tx: Tx): Promise<Write> => {
+      extent = await extend(tx, this.#cursor, pending, failed, this.#around);
+      return writeOf(extent);
+    };
+    await this.#durably(() => this.#options.journal.transact(this.#claimed(), make, this.#row.resource));
     return extent as unknown as Extent;
   }
 

@@ -74,16 +74,20 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
     });
   }
 
-  transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>): Promise<void> {
+  transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>, resource?: string): Promise<void> {
     return this.#write(async () => {
       if (this.#faults.rehearse) await this.#rehearse(claimed, make);
-      await this.#inner.transact(claimed, async (tx) => {
-        this.#alive();
-        const write = await make(tx);
-        this.#alive();
-        this.#note(write);
-        return write;
-      });
+      await this.#inner.transact(
+        claimed,
+        async (tx) => {
+          this.#alive();
+          const write = await make(tx);
+          this.#alive();
+          this.#note(write);
+          return write;
+        },
+        resource,
+      );
     });
   }
 

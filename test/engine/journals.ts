@@ -217,7 +217,7 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
     insert: (tx, flow, told, refusal) => inner.insert(opened.get(tx) as Tx, flow, told, refusal),
     grant: () => inner.grant(),
     append: (claimed, write) => inner.append(claimed, write),
-    transact: (claimed, make) => inner.transact(claimed, (tx) => make(rowTx(tx))),
+    transact: (claimed, make, resource) => inner.transact(claimed, (tx) => make(rowTx(tx)), resource),
     claim: (request) => inner.claim(request),
     handBack: (process) => inner.handBack(process),
     steps: (id) => inner.steps(id),

@@ -38,6 +38,12 @@ export interface Tx {
   onCommit(fn: () => void): void;
 }
 
+/** A row that a unit is likely to ask for. */
+export interface ReadAhead {
+  readonly rows: { lockAll(db: Db, ids: readonly string[]): Promise<void> };
+  readonly id: string;
+}
+
 export type Unit<T> = (tx: Tx) => Promise<T>;
 /** The results in the order of the entries. A handler is known by its identity: a function of the module, not a new one each time. */
 export type BatchHandler<E, R> = (connection: Connection, entries: readonly E[]) => Promise<readonly (R | Refused)[]>;
@@ -98,11 +104,12 @@ export class Writer {
     return { commits: this.#commits, units: this.#units, reruns: this.#reruns };
   }
 
-  write<T>(unit: Unit<T>): Promise<T> {
+  /** `ahead`: read, and locked, before the units of the transaction run. */
+  write<T>(unit: Unit<T>, ahead: readonly ReadAhead[] = []): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closing.signal.aborted) return reject(this.#closing.signal.reason);
       this.#units += 1;
-      this.#queue.push(new Job(unit, { resolve: resolve as Waiter['resolve'], reject }));
+      this.#queue.push(new Job(unit, ahead, { resolve: resolve as Waiter['resolve'], reject }));
       this.#running ??= this.#drain();
     });
   }
@@ -190,6 +197,7 @@ export class Writer {
   async #transaction(jobs: readonly Job[], ran: Job[]): Promise<ReadonlySet<Job>> {
     const transactor = this.#transactor;
     const open = await transactor.begin(jobs.length > 1);
+    await readTogether(open, jobs);
     for (let entered = 0; ran.length < jobs.length && entered < this.#maxSavepoints; ) {
       const job = jobs[ran.length] as Job;
       await job.run(transactor, open);
@@ -229,6 +237,22 @@ export class Writer {
   }
 }
 
+/** On SQLite a look-up costs no journey, and is made when somebody asks. */
+async function readTogether({ connection, db, cache }: OpenTransaction, jobs: readonly Job[]): Promise<void> {
+  if (connection.dialect === 'sqlite') return;
+  const wanted = Map.groupBy(
+    jobs.flatMap(({ ahead }) => ahead),
+    ({ rows }) => rows,
+  );
+  for (const [rows, those] of wanted)
+    await rows.lockAll(
+      db,
+      those.map(({ id }) => id),
+    );
+  // They are of no unit, and stay when one is undone.
+  cache.endUnit({ stands: true });
+}
+
 interface Entry {
   readonly handler: BatchHandler<unknown, unknown>;
   readonly entry: unknown;
@@ -246,11 +270,13 @@ type Result = { readonly value: unknown; readonly hooks: readonly (() => void)[]
 class Job {
   /** What its last run handed over. */
   entries: readonly Entry[] = [];
+  readonly ahead: readonly ReadAhead[];
   readonly #unit: Unit<unknown>;
   readonly #caller: Waiter;
   #outcome: Result | undefined;
 
-  constructor(unit: Unit<unknown>, caller: Waiter) {
+  constructor(unit: Unit<unknown>, ahead: readonly ReadAhead[], caller: Waiter) {
+    this.ahead = ahead;
     this.#unit = unit;
     this.#caller = caller;
   }
