@@ -3,7 +3,6 @@
  * says so; the flow goes on, or is undone, all the same.
  */
 import { DatabaseJournal } from '../db/journal.ts';
-import type { Failure } from '../engine/failure.ts';
 import { AnswerTookTooLong, InvalidConnector, OperationFailed } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 
@@ -14,8 +13,8 @@ export async function answerOfFlow({ db, engine, config }: Desk, flowId: string,
     throw new AnswerTookTooLong(`It takes too long to ${doing}. It goes on, and the resource will say how it ended.`);
   });
   if (flow.state === 'success') return;
-  const failed = (await new DatabaseJournal(db).steps(flowId)).find(({ event }) => event === 'failed');
-  const { name, message } = (failed?.data as { readonly failure?: Failure } | undefined)?.failure ?? {};
+  const failed = (await new DatabaseJournal(db).steps(flowId)).find((step) => step.event === 'failed');
+  const { name, message } = failed?.data.failure ?? {};
   if (name === 'InvalidConnector') throw new InvalidConnector(message);
   throw new OperationFailed(`It was not possible to ${doing}; a message of the volume says why.`);
 }

@@ -6,8 +6,8 @@
  * arrays, not `jsonb_to_recordset`: the latter's row estimate makes PostgreSQL scan the table (17.8 instead of 2 ms of CPU a
  * flow).
  */
-import { isProgress } from '../engine/cursor.ts';
 import { type Begun, Held, type Hold, hearsWish, WAITING_LANE } from '../engine/journal.ts';
+import { isProgress, storedData } from '../engine/step.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import { type PostgresqlConnection, unawaited } from './sql/connection.ts';
 
@@ -178,7 +178,7 @@ export async function writeEntries(
     steps.map(({ node }) => node),
     plain(steps.map(({ event }) => event)),
     plain(steps.map(({ attempt }) => attempt)),
-    steps.map(({ data }) => (data === null ? null : JSON.stringify(data))),
+    steps.map(storedData),
     plain(steps.map(({ startedAt }) => startedAt)),
     plain(steps.map(({ at }) => at)),
   ]);

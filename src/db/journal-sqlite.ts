@@ -3,7 +3,6 @@
  *
  * They run on the writer's connection, synchronously, so nothing can come between the fence and the write.
  */
-import { isProgress } from '../engine/cursor.ts';
 import {
   type Begun,
   type Claimed,
@@ -14,6 +13,7 @@ import {
   WAITING_LANE,
   type Write,
 } from '../engine/journal.ts';
+import { isProgress, storedData } from '../engine/step.ts';
 import type { SqliteConnection } from './sql/connection.ts';
 
 export interface JournalEntry {
@@ -90,8 +90,9 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
       if (moved.changes !== 1) return false;
     }
     let place = seq;
-    for (const { node, event, attempt, data, startedAt, at } of steps) {
-      insert.run(id, place, node, event, attempt, data === null ? null : JSON.stringify(data), startedAt, at);
+    for (const each of steps) {
+      const { node, event, attempt, startedAt, at } = each;
+      insert.run(id, place, node, event, attempt, storedData(each), startedAt, at);
       place += 1;
     }
     if (ended) release.run(id);

@@ -4,7 +4,7 @@
  * What runs for every flow and every step is written by hand, a file a dialect; the rest is Kysely.
  */
 import { sql } from 'kysely';
-import { FIRST_LANE, type Step, type StepEvent } from '../engine/cursor.ts';
+import { FIRST_LANE } from '../engine/cursor.ts';
 import { Fenced } from '../engine/failure.ts';
 import {
   type Begun,
@@ -20,8 +20,8 @@ import {
   type Wish,
   type Write,
 } from '../engine/journal.ts';
+import { parseStep, type Step } from '../engine/step.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
-import type { Json } from '../lib/json.ts';
 import type { Database } from './database.ts';
 import { claimFlows, handBackClaims } from './journal-claims.ts';
 import { grantHolds } from './journal-holds.ts';
@@ -84,14 +84,9 @@ export class DatabaseJournal implements Journal<Tx> {
       .where('flow_id', '=', flowId)
       .orderBy('seq')
       .execute();
-    return rows.map(({ node, event, attempt, data, started_at, at }) => ({
-      node,
-      event: event as StepEvent,
-      attempt,
-      data: data === null ? null : (JSON.parse(data) as Json),
-      startedAt: started_at,
-      at,
-    }));
+    return rows.map(({ node, event, attempt, data, started_at, at }) =>
+      parseStep({ node, event, attempt, data, startedAt: started_at, at }),
+    );
   }
 
   async find(flowId: string): Promise<FlowRow | undefined> {

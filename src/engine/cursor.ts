@@ -3,68 +3,18 @@
  *
  * `advance` folds one step of the journal into a cursor; `plan` says what to do from there. A flow that was just begun,
  * one that runs, and one that is recovered after a crash go through the same two functions, so recovery is not another
- * way through the code. The steps:
- *
- * | event | of | data | means |
- * |---|---|---|---|
- * | done | task | result | its results are in the store |
- * | failed | task | failure | the flow reverts; `interrupted` when the process died inside |
- * | chosen | when, lane | true/false, lane | asked once, never again |
- * | cancelled | the next node | failure, `interrupted` | the flow reverts without running it |
- * | reverted | task | | its revert has run |
- * | revert_failed | task | failure | the flow is stuck here until resumed |
- * | abandoned | task | reason | an operator gives its revert up; those of the others go on |
- * | rejected | span | rejection | the span is reverted; it begins again |
- * | retried | task | failure | for people: it failed and is tried again in place |
+ * way through the code. The steps are in `step.ts`.
  */
-
-import type { Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import type { Failure } from './failure.ts';
 import type { AnyFlow, LaneNode, Node, ParallelNode, SpanNode, Store, TaskNode, WhenNode } from './flow.ts';
-import type { Outcome, Rejection } from './task.ts';
+import type { Step, StepOf } from './step.ts';
+import type { Outcome, Rejection, TaskResult } from './task.ts';
 
-export type StepEvent =
-  | 'done'
-  | 'failed'
-  | 'chosen'
-  | 'cancelled'
-  | 'reverted'
-  | 'revert_failed'
-  | 'abandoned'
-  | 'rejected'
-  | 'retried';
-
-/** Whether a node ends with the step. What else a task journals on its way tells people of it, and is no progress. */
-const ENDS_NODE: Readonly<Record<StepEvent, boolean>> = {
-  done: true,
-  failed: true,
-  chosen: true,
-  cancelled: true,
-  reverted: true,
-  revert_failed: true,
-  abandoned: true,
-  rejected: true,
-  retried: false,
-};
-
-export const isProgress = (steps: readonly Step[]): boolean => steps.some(({ event }) => ENDS_NODE[event]);
-
-export interface Step {
-  readonly node: string;
-  readonly event: StepEvent;
-  readonly attempt: number;
-  readonly data: Json;
-  readonly startedAt: Timestamp | null;
-  readonly at: Timestamp;
-}
-
-/** A task that has started, newest last; reverts take them from the end. */
-interface Started {
-  readonly node: TaskNode | LaneNode;
-  readonly index: number;
-  readonly outcome: Outcome<Json>;
-}
+/** A task that has started, or a lane that was chosen, newest last; reverts take them from the end. */
+type Started =
+  | { readonly node: TaskNode; readonly index: number; readonly outcome: Outcome<TaskResult> }
+  | { readonly node: LaneNode; readonly index: number; readonly lane: string };
 
 export interface Cursor {
   readonly flow: AnyFlow;
@@ -93,8 +43,9 @@ export type Action =
   | { readonly do: 'parallel'; readonly node: ParallelNode }
   | { readonly do: 'choose'; readonly node: WhenNode }
   | { readonly do: 'lane'; readonly node: LaneNode }
-  | { readonly do: 'revert'; readonly node: TaskNode; readonly outcome: Outcome<Json> }
-  | { readonly do: 'judge'; readonly node: SpanNode; readonly index: number }
+  | { readonly do: 'revert'; readonly node: TaskNode; readonly outcome: Outcome<TaskResult> }
+  /** `failure`: the first one of the try. */
+  | { readonly do: 'judge'; readonly node: SpanNode; readonly index: number; readonly failure: Failure }
   | { readonly do: 'end'; readonly state: 'success' | 'reverted' };
 
 export const FIRST_LANE = 'control';
@@ -126,7 +77,7 @@ export function laneOf({ started, reverting }: Cursor): string {
   if (reverting) while (from >= 0 && !undoneInWorld(started[from])) from -= 1;
   for (; from >= 0; from -= 1) {
     const each = started[from];
-    if (each?.node.kind === 'lane' && each.outcome.is === 'done') return each.outcome.result as string;
+    if (each !== undefined && 'lane' in each) return each.lane;
   }
   return FIRST_LANE;
 }
@@ -157,17 +108,18 @@ function planRevert(cursor: Cursor): Action {
   const span = openSpan(cursor);
   for (const top of cursor.started.toReversed()) {
     if (span !== undefined && top.index < span.index) break;
-    if (top.node.kind === 'task' && top.node.body.revert !== undefined)
+    if ('outcome' in top && top.node.body.revert !== undefined)
       return { do: 'revert', node: top.node, outcome: top.outcome };
   }
   return span === undefined ? { do: 'end', state: 'reverted' } : { do: 'judge', ...span };
 }
 
 /** The span the failed node stands in, if the failure says another try may help. */
-function openSpan(cursor: Cursor): { node: SpanNode; index: number } | undefined {
-  if (cursor.final || cursor.failures.length === 0 || !cursor.failures.every((failure) => failure.elsewhere))
-    return undefined;
-  return spanAround(cursor);
+function openSpan(cursor: Cursor): { node: SpanNode; index: number; failure: Failure } | undefined {
+  const [failure] = cursor.failures;
+  if (cursor.final || failure === undefined || !cursor.failures.every(({ elsewhere }) => elsewhere)) return undefined;
+  const span = spanAround(cursor);
+  return span && { ...span, failure };
 }
 
 function spanAround(cursor: Cursor): { node: SpanNode; index: number } | undefined {
@@ -179,8 +131,8 @@ function spanAround(cursor: Cursor): { node: SpanNode; index: number } | undefin
 
 function storeOf(input: Store, started: readonly Started[]): Store {
   const store: Record<string, Json | undefined> = { ...input };
-  for (const { node, outcome } of started)
-    if (node.kind === 'task' && outcome.is === 'done') Object.assign(store, outcome.result);
+  for (const each of started)
+    if ('outcome' in each && each.outcome.is === 'done') Object.assign(store, each.outcome.result);
   return store;
 }
 
@@ -220,38 +172,25 @@ export function advance(cursor: Cursor, step: Step): Cursor {
 export const replay = (flow: AnyFlow, input: Store, steps: readonly Step[]): Cursor =>
   steps.reduce(advance, begin(flow, input));
 
-/** A step's data when it is a failure. */
-export interface FailureData {
-  readonly failure: Failure;
-  readonly interrupted: boolean;
-  /** The span it stands in has had all its tries. Decided once, before anything is reverted. */
-  readonly final?: boolean;
-}
-
 /** Whether the try that runs is the last one of its span. The limit is the tools' to say. */
 export function isLastTry<Tools>(cursor: Cursor, tools: Tools): boolean {
   const span = spanAround(cursor);
-  return span !== undefined && cursor.attempt >= span.node.options.limit(tools as never);
+  return span !== undefined && cursor.attempt >= span.node.options.limit(tools);
 }
 
-function reported(cursor: Cursor, step: Step): Cursor {
+function reported(cursor: Cursor, step: StepOf<'done' | 'failed'>): Cursor {
   const index = entered(cursor);
   const node = cursor.flow.nodes[index];
   const task = node?.kind === 'parallel' ? node.branches.find(({ path }) => path === step.node) : node;
   if (node === undefined || task?.kind !== 'task' || task.path !== step.node)
     throw new JournalMismatch(`step ${step.node} is not ${node?.path ?? 'the end'}`);
-  const failed = step.event === 'failed' ? (step.data as unknown as FailureData) : undefined;
-  const outcome: Outcome<Json> =
-    failed === undefined
-      ? { is: 'done', result: step.data }
-      : failed.interrupted
-        ? { is: 'interrupted' }
-        : { is: 'failed', failure: failed.failure };
+  const failed = step.event === 'failed' ? step.data : undefined;
+  const outcome = outcomeOf(step);
   const branches = node.kind === 'parallel' ? node.branches.length : 1;
   const all = cursor.reported + 1 === branches;
   const failures = failed ? [...cursor.failures, failed.failure] : cursor.failures;
   const reverting = all && failures.length > 0;
-  const store = outcome.is === 'done' ? { ...cursor.store, ...(outcome.result as Store | null) } : cursor.store;
+  const store = outcome.is === 'done' ? { ...cursor.store, ...outcome.result } : cursor.store;
   return {
     ...cursor,
     started: [...cursor.started, { node: task, index, outcome }],
@@ -265,6 +204,12 @@ function reported(cursor: Cursor, step: Step): Cursor {
   };
 }
 
+/** How the task ended, as its revert is told. */
+export function outcomeOf(step: StepOf<'done' | 'failed'>): Outcome<TaskResult> {
+  if (step.event === 'done') return { is: 'done', result: step.data };
+  return step.data.interrupted ? { is: 'interrupted' } : { is: 'failed', failure: step.data.failure };
+}
+
 /** The node the flow stands at, going forward; undefined at the end. */
 export const standing = (cursor: Cursor): Node | undefined => cursor.flow.nodes[entered(cursor)];
 
@@ -275,21 +220,18 @@ function entered(cursor: Cursor): number {
   return index;
 }
 
-function chosen(cursor: Cursor, step: Step): Cursor {
+function chosen(cursor: Cursor, step: StepOf<'chosen'>): Cursor {
   const index = entered(cursor);
   const node = cursor.flow.nodes[index];
   if (node?.path !== step.node) throw new JournalMismatch(`step ${step.node} is not ${node?.path ?? 'the end'}`);
   if (node.kind === 'when') return { ...cursor, at: step.data === true ? index + 1 : node.skipTo };
-  if (node.kind !== 'lane') throw new JournalMismatch(`${node.path} chooses nothing`);
-  return {
-    ...cursor,
-    at: index + 1,
-    started: [...cursor.started, { node, index, outcome: { is: 'done', result: step.data } }],
-  };
+  if (node.kind !== 'lane' || typeof step.data !== 'string')
+    throw new JournalMismatch(`${node.path} chooses nothing like it`);
+  return { ...cursor, at: index + 1, started: [...cursor.started, { node, index, lane: step.data }] };
 }
 
-function cancelled(cursor: Cursor, step: Step): Cursor {
-  const { failure, interrupted } = step.data as unknown as FailureData;
+function cancelled(cursor: Cursor, step: StepOf<'cancelled'>): Cursor {
+  const { failure, interrupted } = step.data;
   const index = entered(cursor);
   const node = cursor.flow.nodes[index];
   const tasks =
@@ -315,14 +257,14 @@ function cancelled(cursor: Cursor, step: Step): Cursor {
 }
 
 /** Tasks without a revert leave no step; the next one that has left one was below them. */
-function reverted(cursor: Cursor, step: Step): Cursor {
+function reverted(cursor: Cursor, step: StepOf<'reverted' | 'abandoned'>): Cursor {
   const place = cursor.started.findLastIndex(({ node }) => node.path === step.node);
   const each = cursor.started[place];
   if (each === undefined) throw new JournalMismatch(`nothing to revert for ${step.node}`);
   return { ...remaining(cursor, cursor.started.slice(0, place)), stuck: false };
 }
 
-function rejected(cursor: Cursor, step: Step): Cursor {
+function rejected(cursor: Cursor, step: StepOf<'rejected'>): Cursor {
   const index = cursor.flow.nodes.findIndex((node) => node.kind === 'span' && node.path === step.node);
   if (index < 0) throw new JournalMismatch(`no span ${step.node}`);
   return {
@@ -333,7 +275,7 @@ function rejected(cursor: Cursor, step: Step): Cursor {
     at: index + 1,
     reverting: false,
     failures: [],
-    rejections: [...cursor.rejections, step.data as unknown as Rejection],
+    rejections: [...cursor.rejections, step.data],
     attempt: cursor.attempt + 1,
   };
 }

@@ -2,9 +2,8 @@
  * What the engine says while it works: for logs, metrics, progress bars and tests. Nothing is decided by these; what
  * must not be lost goes through the journal.
  */
-import type { Json } from '../lib/json.ts';
 import type { Failure } from './failure.ts';
-import type { Rejection } from './task.ts';
+import type { Rejection, TaskResult } from './task.ts';
 
 interface OfFlow {
   readonly flowId: string;
@@ -22,7 +21,7 @@ export type EngineEvent = OfFlow &
     | { readonly is: 'task-started'; readonly task: string; readonly reverting: boolean }
     | { readonly is: 'task-progress'; readonly task: string; readonly fraction: number }
     /** Its journal entry is durable. `ms` is null for records, which share a commit. */
-    | { readonly is: 'task-done'; readonly task: string; readonly ms: number | null; readonly result: Json }
+    | { readonly is: 'task-done'; readonly task: string; readonly ms: number | null; readonly result: TaskResult }
     | { readonly is: 'task-failed'; readonly task: string; readonly failure: Failure }
     | { readonly is: 'task-retried'; readonly task: string; readonly failure: Failure; readonly tries: number }
     | { readonly is: 'task-reverted'; readonly task: string }

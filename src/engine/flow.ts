@@ -34,19 +34,19 @@ export interface ParallelNode {
 export interface WhenNode {
   readonly kind: 'when';
   readonly path: string;
-  readonly predicate: (store: never) => boolean;
+  readonly predicate: (store: object) => boolean;
   /** Index of the node after the sub-flow. */
   readonly skipTo: number;
 }
 export interface LaneNode {
   readonly kind: 'lane';
   readonly path: string;
-  readonly lane: (store: never) => string;
+  readonly lane: (store: object) => string;
 }
 export interface SpanNode {
   readonly kind: 'span';
   readonly path: string;
-  readonly options: AttemptsOptions<never, never, never>;
+  readonly options: AttemptsOptions<object, unknown, unknown>;
   /** Index of the node after the span. */
   readonly end: number;
 }
@@ -166,17 +166,17 @@ class Builder {
     return this;
   }
 
-  when(name: string, predicate: (store: never) => boolean, flow: AnyFlow): this {
+  when(name: string, predicate: (store: object) => boolean, flow: AnyFlow): this {
     this.#push({ kind: 'when', path: name, predicate, skipTo: this.#nodes.length + 1 + flow.nodes.length });
     this.#graft(flow);
     return this;
   }
 
-  lane(lane: (store: never) => string): this {
+  lane(lane: (store: object) => string): this {
     return this.#push({ kind: 'lane', path: `lane-${this.#nodes.length}`, lane });
   }
 
-  attempts(name: string, options: AttemptsOptions<never, never, never>, span: (builder: this) => unknown): this {
+  attempts(name: string, options: AttemptsOptions<object, unknown, unknown>, span: (builder: this) => unknown): this {
     if (this.#inSpan) throw new Error(`${this.#name}: spans of attempts do not nest.`);
     this.#inSpan = true;
     this.#claim(name);

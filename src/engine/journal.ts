@@ -12,9 +12,9 @@
  * its commit is durable, never before.
  */
 import type { Timestamp } from '../lib/clock.ts';
-import type { Step } from './cursor.ts';
 import type { Store } from './flow.ts';
 import type { Admission } from './quarantine.ts';
+import type { Step } from './step.ts';
 
 /** A transaction of the application's own database. */
 export interface EngineTx {

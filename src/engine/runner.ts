@@ -10,14 +10,14 @@
  * flow as *stuck*, where an operator finds it.
  */
 import { elapsed, millis, now, pause, type Timestamp } from '../lib/clock.ts';
-import type { Json } from '../lib/json.ts';
 import { carry } from './carry.ts';
-import { advance, type Cursor, type FailureData, isProgress, laneOf, plan, type Step, standing } from './cursor.ts';
+import { advance, type Cursor, laneOf, plan, standing } from './cursor.ts';
 import type { EngineEvent } from './events.ts';
 import { Cancelled, type Failure, Fenced, failureOf, Interrupted, Poisonous } from './failure.ts';
 import type { Node, TaskNode } from './flow.ts';
 import type { Claimed, Doing, EngineTx, FlowRow, Journal, Wish, Write } from './journal.ts';
-import type { Outcome, Rejection, RetryPolicy } from './task.ts';
+import { isProgress, type Step, type StepOf, stepOf } from './step.ts';
+import type { Outcome, RetryPolicy, TaskResult } from './task.ts';
 import {
   contextOf,
   type Extent,
@@ -28,7 +28,6 @@ import {
   needsWorld,
   RecordFailed,
   type Surroundings,
-  stepOf,
 } from './transaction.ts';
 import { GivenUp, Work } from './work.ts';
 
@@ -168,14 +167,14 @@ export class Runner<Tools, Tx extends EngineTx> {
     const steps: Step[] = [];
     let at = cursor;
     for (let owed = standing(at); owed?.kind === 'task' && owed.body.execute === undefined; owed = standing(at)) {
-      const step = stepOf(at, owed.path, 'done', null);
+      const step = stepOf(at, owed.path, { event: 'done', data: null });
       steps.push(step);
       at = advance(at, step);
     }
     const path = standing(at)?.path ?? 'end';
     const interrupted = this.#inherited && inWorld(standing(cursor));
     const failure = { ...failureOf(reason, path), ...(interrupted ? {} : { before: true as const }) };
-    return [...steps, stepOf(at, path, 'cancelled', { failure, interrupted })];
+    return [...steps, stepOf(at, path, { event: 'cancelled', data: { failure, interrupted } })];
   }
 
   /** The revert that was stuck, when an operator has abandoned it; once. */
@@ -184,7 +183,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     if (this.#wish?.wish !== 'abandon' || action.do !== 'revert') return [];
     const { reason } = this.#wish;
     this.#wish = null;
-    return [stepOf(cursor, action.node.path, 'abandoned', { reason })];
+    return [stepOf(cursor, action.node.path, { event: 'abandoned', data: { reason } })];
   }
 
   #reasonToTurn(cursor: Cursor): Error | undefined {
@@ -201,25 +200,25 @@ export class Runner<Tools, Tx extends EngineTx> {
   #heeds(cursor: Cursor, begun: boolean): boolean {
     if (this.#wish === null || !turnsBack(this.#wish.wish)) return false;
     const destroyed = cursor.started.some(
-      ({ node, outcome }) => node.kind === 'task' && node.body.forwardOnly && outcome.is === 'done',
+      (each) => 'outcome' in each && each.node.body.forwardOnly && each.outcome.is === 'done',
     );
     if (destroyed) return false;
     return this.#wish.wish === 'revert' || !begun || !tasksOf(standing(cursor)).some(({ body }) => body.forwardOnly);
   }
 
-  async #execute(node: TaskNode): Promise<Step> {
+  async #execute(node: TaskNode): Promise<StepOf<'done' | 'failed'>> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: false });
     const input = inputOf(this.#cursor.store, node);
     const result = await this.#work.tried(node.body.retry, node, startedAt, async (context) =>
-      carry(((await node.body.execute?.(input as never, context as never)) ?? null) as Json, node.path),
+      carry((await node.body.execute?.(input, context)) ?? null, node.path),
     );
     if (result instanceof GivenUp) {
       // What a former owner did in it is not known by how it failed now.
       const data = { failure: result.failure, interrupted: this.#inherited };
       return failedStep(this.#cursor, node.path, data, this.#options.tools, startedAt);
     }
-    return stepOf(this.#cursor, node.path, 'done', result, startedAt);
+    return stepOf(this.#cursor, node.path, { event: 'done', data: result }, startedAt);
   }
 
   /**
@@ -244,21 +243,22 @@ export class Runner<Tools, Tx extends EngineTx> {
     return [...done, ...failed];
   }
 
-  async #revert(node: TaskNode, outcome: Outcome<Json>): Promise<Step> {
+  async #revert(node: TaskNode, outcome: Outcome<TaskResult>): Promise<StepOf<'reverted' | 'revert_failed'>> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: true });
     const input = inputOf(this.#cursor.store, node);
     const result = await this.#work.tried(this.#options.revertRetry, node, startedAt, async (context) => {
-      await node.body.revert?.(input as never, outcome as never, context as never);
+      await node.body.revert?.(input, outcome, context);
       return null;
     });
     return result instanceof GivenUp
       ? this.#failedRevert(node, result.failure, startedAt)
-      : stepOf(this.#cursor, node.path, 'reverted', null, startedAt);
+      : stepOf(this.#cursor, node.path, { event: 'reverted', data: null }, startedAt);
   }
 
-  #failedRevert(node: TaskNode, failure: Failure, startedAt: Timestamp): Step {
-    return stepOf(this.#cursor, node.path, 'revert_failed', { failure, interrupted: false }, startedAt);
+  #failedRevert(node: TaskNode, failure: Failure, startedAt: Timestamp): StepOf<'revert_failed'> {
+    const data = { failure, interrupted: false };
+    return stepOf(this.#cursor, node.path, { event: 'revert_failed', data }, startedAt);
   }
 
   #say(doing: Doing | null): void {
@@ -272,7 +272,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     this.#emit({ is: 'task-retried', task: node.path, failure, tries });
     if ((tries & (tries - 1)) !== 0) return;
     const tell = (): Promise<void> =>
-      this.#append([stepOf(this.#cursor, node.path, 'retried', { failure: { ...failure }, tries } as unknown as Json)]);
+      this.#append([stepOf(this.#cursor, node.path, { event: 'retried', data: { failure, tries } })]);
     this.#telling = this.#telling.then(tell, tell);
     await this.#telling;
   }
@@ -342,7 +342,6 @@ export class Runner<Tools, Tx extends EngineTx> {
     this.#seq += steps.length;
     if (isProgress(steps)) this.#options.progressed();
     for (const { node, event, data, startedAt, at } of steps) {
-      const failure = (data as unknown as Partial<FailureData> | null)?.failure;
       if (event === 'done')
         this.#emit({
           is: 'task-done',
@@ -350,11 +349,11 @@ export class Runner<Tools, Tx extends EngineTx> {
           ms: startedAt === null ? null : millis(at) - millis(startedAt),
           result: data,
         });
-      if ((event === 'failed' || event === 'cancelled') && failure)
-        this.#emit({ is: 'task-failed', task: node, failure });
+      if (event === 'failed' || event === 'cancelled')
+        this.#emit({ is: 'task-failed', task: node, failure: data.failure });
       if (event === 'reverted') this.#emit({ is: 'task-reverted', task: node });
-      if (event === 'revert_failed' && failure) this.#emit({ is: 'flow-stuck', task: node, failure });
-      if (event === 'rejected') this.#emit({ is: 'attempt-rejected', rejection: data as unknown as Rejection });
+      if (event === 'revert_failed') this.#emit({ is: 'flow-stuck', task: node, failure: data.failure });
+      if (event === 'rejected') this.#emit({ is: 'attempt-rejected', rejection: data });
     }
     const state = cursor.reverting ? 'reverted' : 'success';
     if (ended) this.#emit({ is: 'flow-ended', state, failures: cursor.failures, ms: elapsed() - this.#begun });
@@ -389,8 +388,8 @@ const turnsBack = (wish: Wish): boolean => wish === 'cancel' || wish === 'revert
 const inWorld = (node: Node | undefined): boolean => tasksOf(node).some(({ record }) => !record);
 
 /** What the tasks beside one that failed are told. */
-function besides({ node, data }: Step): Cancelled {
-  return new Cancelled(`${node} failed beside it.`, (data as unknown as FailureData).failure);
+function besides({ node, data }: StepOf<'failed'>): Cancelled {
+  return new Cancelled(`${node} failed beside it.`, data.failure);
 }
 
 function writeOf({ cursor, steps, ended, released }: Extent): Write {

@@ -6,11 +6,12 @@
  */
 import { millis, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
-import { type Cursor, type FailureData, plan, type Step, type StepEvent, standing } from './cursor.ts';
+import { type Cursor, plan, standing } from './cursor.ts';
 import type { Failure } from './failure.ts';
 import type { AnyFlow, Node } from './flow.ts';
 import { type FlowRow, WAITING_LANE } from './journal.ts';
-import type { Rejection } from './task.ts';
+import type { Step, StepEvent } from './step.ts';
+import type { TaskResult } from './task.ts';
 import { Registry, resume, UnknownFlow } from './upgrade.ts';
 
 export interface Story {
@@ -34,7 +35,7 @@ export interface ToldStep {
   /** Of a rejected attempt: what it had chosen. Of `chosen`: the answer. */
   readonly choice: Json;
   /** Of `done`. */
-  readonly result: Json;
+  readonly result: TaskResult;
 }
 
 interface Doing {
@@ -89,16 +90,26 @@ function cursorOf(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step
   }
 }
 
-function tellStep({ node, event, attempt, data, startedAt, at }: Step): ToldStep {
+function tellStep(step: Step): ToldStep {
+  const { node, event, attempt, startedAt, at } = step;
   const ms = startedAt === null ? null : millis(at) - millis(startedAt);
-  const told = { node, event, attempt, startedAt, at, ms, result: event === 'done' ? data : null };
-  if (event === 'rejected') {
-    const { failure, choice } = data as unknown as Rejection;
-    return { ...told, failure, choice };
+  const told = { node, event, attempt, startedAt, at, ms, result: null, failure: null, choice: null };
+  switch (step.event) {
+    case 'done':
+      return { ...told, result: step.data };
+    case 'chosen':
+      return { ...told, choice: step.data };
+    case 'rejected':
+      return { ...told, failure: step.data.failure, choice: step.data.choice };
+    case 'failed':
+    case 'cancelled':
+    case 'revert_failed':
+    case 'retried':
+      return { ...told, failure: step.data.failure };
+    case 'reverted':
+    case 'abandoned':
+      return told;
   }
-  const failure = (data as unknown as Partial<FailureData> | null)?.failure;
-  const failed = event !== 'done' && event !== 'chosen' && event !== 'reverted' && failure !== undefined;
-  return { ...told, failure: failed ? failure : null, choice: event === 'chosen' ? data : null };
 }
 
 function current(cursor: Cursor): string {

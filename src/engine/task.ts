@@ -29,6 +29,9 @@ export type Journaled<T> = T extends Json | undefined | void
         : { [K in keyof T]: Journaled<T[K]> }
       : never;
 
+/** What a task gives, by name, as JSON carries it; null when it gives nothing. */
+export type TaskResult = { readonly [name: string]: Json } | null;
+
 /** How a task ended, as its revert is told. `interrupted`: the process died inside it, or may have. */
 export type Outcome<P> =
   | { readonly is: 'done'; readonly result: P }
@@ -88,10 +91,13 @@ export interface Task<R extends object, P extends object> {
   readonly body: TaskBody;
 }
 
-/** A task as the engine runs it. */
+/**
+ * A task as the engine runs it. What it needs of its input and context is known no more: the flow's builder has seen to it
+ * that both have that.
+ */
 export interface TaskBody {
-  readonly execute?: (input: never, context: never) => unknown;
-  readonly revert?: (input: never, outcome: never, context: never) => unknown;
+  readonly execute?: (input: object, context: object) => TaskResult | undefined | Promise<TaskResult | undefined>;
+  readonly revert?: (input: object, outcome: Outcome<TaskResult>, context: object) => unknown;
   readonly onInterrupt: 'retry' | 'revert';
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;

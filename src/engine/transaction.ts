@@ -6,23 +6,13 @@
  * that throws leaves as `RecordFailed`, so that the transaction is rolled back and made again with its failure in its
  * place, and ends there: a failure is durable before the first revert begins.
  */
-import { now, type Timestamp } from '../lib/clock.ts';
-import type { Json } from '../lib/json.ts';
+import type { Timestamp } from '../lib/clock.ts';
 import { carry } from './carry.ts';
-import {
-  type Action,
-  advance,
-  type Cursor,
-  type FailureData,
-  isLastTry,
-  laneOf,
-  plan,
-  type Step,
-  type StepEvent,
-} from './cursor.ts';
+import { type Action, advance, type Cursor, isLastTry, laneOf, plan } from './cursor.ts';
 import { Cancelled, type Failure, failureOf } from './failure.ts';
 import type { Store, TaskNode } from './flow.ts';
 import type { EngineTx, FlowRow } from './journal.ts';
+import { type FailureData, type Step, type StepOf, stepOf } from './step.ts';
 import type { Rejection } from './task.ts';
 
 /** What a transaction needs to know of its runner. */
@@ -110,29 +100,25 @@ async function act<Tools, Tx extends EngineTx>(
   try {
     switch (action.do) {
       case 'choose':
-        return stepOf(cursor, path, 'chosen', action.node.predicate(store as never));
+        return stepOf(cursor, path, { event: 'chosen', data: action.node.predicate(store) });
       case 'lane':
-        return stepOf(cursor, path, 'chosen', action.node.lane(store as never));
+        return stepOf(cursor, path, { event: 'chosen', data: action.node.lane(store) });
       case 'execute': {
-        const result = await action.node.body.execute?.(inputOf(store, action.node) as never, context as never);
-        return stepOf(cursor, path, 'done', carry((result ?? null) as Json, path));
+        const result = (await action.node.body.execute?.(inputOf(store, action.node), context)) ?? null;
+        return stepOf(cursor, path, { event: 'done', data: carry(result, path) });
       }
       case 'revert':
-        await action.node.body.revert?.(
-          inputOf(store, action.node) as never,
-          action.outcome as never,
-          context as never,
-        );
-        return stepOf(cursor, path, 'reverted', null);
+        await action.node.body.revert?.(inputOf(store, action.node), action.outcome, context);
+        return stepOf(cursor, path, { event: 'reverted', data: null });
       case 'judge': {
         const { remember, rejected } = action.node.options;
         const rejection: Rejection = {
           attempt: cursor.attempt,
-          failure: cursor.failures[0] as Failure,
+          failure: action.failure,
           choice: remember?.(cursor.tried) ?? null,
         };
-        await rejected?.(store as never, rejection, context as never);
-        return stepOf(cursor, path, 'rejected', rejection as unknown as Json);
+        await rejected?.(store, rejection, context);
+        return stepOf(cursor, path, { event: 'rejected', data: rejection });
       }
     }
   } catch (error) {
@@ -147,7 +133,7 @@ function inPlaceOf<Tools>(action: Inside, cause: Failure, cursor: Cursor, tools:
   if (action.do === 'execute') return failedStep(cursor, path, { failure, interrupted: false }, tools, null);
   const data = { failure, interrupted: false };
   // A choice, a lane or a span that throws has no revert of its own.
-  return stepOf(cursor, path, action.do === 'revert' ? 'revert_failed' : 'cancelled', data);
+  return stepOf(cursor, path, { event: action.do === 'revert' ? 'revert_failed' : 'cancelled', data });
 }
 
 export function failedStep<Tools>(
@@ -156,18 +142,8 @@ export function failedStep<Tools>(
   data: Pick<FailureData, 'failure' | 'interrupted'>,
   tools: Tools,
   startedAt: Timestamp | null,
-): Step {
-  return stepOf(cursor, path, 'failed', { ...data, final: isLastTry(cursor, tools) }, startedAt);
-}
-
-export function stepOf(
-  cursor: Cursor,
-  node: string,
-  event: StepEvent,
-  data: Json | FailureData,
-  startedAt: Timestamp | null = null,
-): Step {
-  return { node, event, attempt: cursor.attempt, data: data as Json, startedAt, at: now() };
+): StepOf<'failed'> {
+  return stepOf(cursor, path, { event: 'failed', data: { ...data, final: isLastTry(cursor, tools) } }, startedAt);
 }
 
 /** What every task is told, world or record. */

@@ -7,12 +7,13 @@
  * start, naming it.
  */
 
-import type { Json } from '../lib/json.ts';
 import { carry } from './carry.ts';
-import { begin, type Cursor, type FailureData, JournalMismatch, replay, type Step } from './cursor.ts';
+import { begin, type Cursor, JournalMismatch, outcomeOf, replay } from './cursor.ts';
 import { type Failure, failureOf, Interrupted } from './failure.ts';
-import type { AnyFlow, LaneNode, Node, TaskNode } from './flow.ts';
+import type { AnyFlow, LaneNode, Node, Store, TaskNode } from './flow.ts';
 import type { FlowRow } from './journal.ts';
+import type { Step } from './step.ts';
+import type { Outcome, TaskResult } from './task.ts';
 
 /** The flows this process knows, all versions of them. */
 export class Registry {
@@ -80,21 +81,18 @@ function takenBack(flow: AnyFlow, row: FlowRow, steps: readonly Step[]): Cursor 
   const started: { readonly path: string; readonly started: Cursor['started'][number] | undefined }[] = [];
   const failures: Failure[] = [];
   let turned = false;
-  const start = (path: string, outcome: Cursor['started'][number]['outcome']): void => {
+  const start = (path: string, outcome: Outcome<TaskResult>): void => {
     const node = known.get(path);
     started.push({ path, started: node && { node, index: 0, outcome } });
   };
-  for (const { node, event, data } of steps) {
-    const { failure, interrupted } = (data ?? {}) as unknown as Partial<FailureData>;
-    if (event === 'done') start(node, { is: 'done', result: data });
-    if (event === 'failed' && failure) start(node, interrupted ? { is: 'interrupted' } : { is: 'failed', failure });
-    if (event === 'cancelled' && interrupted) for (const path of node.split('+')) start(path, { is: 'interrupted' });
-    if (event === 'chosen' && typeof data === 'string')
-      started.push({
-        path: node,
-        started: { node: laneTo(node, data), index: 0, outcome: { is: 'done', result: data } },
-      });
-    if ((event === 'failed' || event === 'cancelled') && failure) failures.push(failure);
+  for (const step of steps) {
+    const { node, event } = step;
+    if (step.event === 'done' || step.event === 'failed') start(node, outcomeOf(step));
+    if (step.event === 'cancelled' && step.data.interrupted)
+      for (const path of node.split('+')) start(path, { is: 'interrupted' });
+    if (step.event === 'chosen' && typeof step.data === 'string')
+      started.push({ path: node, started: { node: laneTo(node, step.data), index: 0, lane: step.data } });
+    if (step.event === 'failed' || step.event === 'cancelled') failures.push(step.data.failure);
     const place =
       event === 'reverted' || event === 'abandoned' ? started.findLastIndex(({ path }) => path === node) : -1;
     if (place >= 0) started.length = place;
@@ -109,7 +107,7 @@ function takenBack(flow: AnyFlow, row: FlowRow, steps: readonly Step[]): Cursor 
       `Flow ${row.id} (${row.name}@${row.version}) ran ${lost.path}, which this version does not know how to revert.`,
     );
   const entries = started.flatMap((each) => each.started ?? []);
-  const store = Object.assign({}, row.input, ...entries.map(resultOf)) as Cursor['store'];
+  const store: Store = Object.assign({}, row.input, ...entries.map(resultOf));
   failures.push(failureOf(new Interrupted(`Its tasks changed in ${flow.name}@${flow.version}.`), 'upgrade'));
   return { ...begin(flow, row.input), reverting: true, final: true, started: entries, store, failures };
 }
@@ -126,5 +124,5 @@ const tasksOf = (node: Node): readonly TaskNode[] =>
 
 const laneTo = (path: string, lane: string): LaneNode => ({ kind: 'lane', path, lane: () => lane });
 
-const resultOf = ({ node, outcome }: Cursor['started'][number]): Json =>
-  node.kind === 'task' && outcome.is === 'done' ? outcome.result : null;
+const resultOf = (each: Cursor['started'][number]): TaskResult =>
+  'outcome' in each && each.outcome.is === 'done' ? each.outcome.result : null;

@@ -5,12 +5,11 @@
  * A call is told by its signal and never torn away: what it does in the world is its own to stop, and the flow waits.
  */
 import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
-import type { Json } from '../lib/json.ts';
 import { Call } from './call.ts';
 import { type Failure, failureOf, TaskTimeout } from './failure.ts';
 import type { TaskNode } from './flow.ts';
 import type { Doing } from './journal.ts';
-import type { RetryPolicy } from './task.ts';
+import type { RetryPolicy, TaskResult } from './task.ts';
 
 /** What the work asks and tells of its flow. */
 interface Surrounding {
@@ -80,8 +79,8 @@ export class Work {
     policy: RetryPolicy,
     node: TaskNode,
     since: Timestamp,
-    work: (context: object) => Promise<Json>,
-  ): Promise<Json | GivenUp> {
+    work: (context: object) => Promise<TaskResult>,
+  ): Promise<TaskResult | GivenUp> {
     for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
       const call = this.#call(node, since);
       const timer = Number.isFinite(node.body.timeoutMs)

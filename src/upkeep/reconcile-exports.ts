@@ -20,7 +20,6 @@ import { DatabaseJournal } from '../db/journal.ts';
 import { insertMessage } from '../db/messages.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
-import type { Failure } from '../engine/failure.ts';
 import type { FlowRow } from '../engine/journal.ts';
 import { userMessage } from '../events/messages.ts';
 import { type Timestamp, uuid } from '../lib/clock.ts';
@@ -183,8 +182,10 @@ export class ExportReconciler {
   }
 
   async #failureOf({ id }: FlowRow): Promise<Told> {
-    const failed = (await this.#journal.steps(id)).find(({ event }) => event === 'failed' || event === 'cancelled');
-    return (failed?.data as { readonly failure?: Failure } | null | undefined)?.failure ?? VANISHED;
+    const failed = (await this.#journal.steps(id)).find(
+      (step) => step.event === 'failed' || step.event === 'cancelled',
+    );
+    return failed?.data.failure ?? VANISHED;
   }
 
   async #isOnBackend(driver: VolumeDriver, attachment: Attachment, signal: AbortSignal): Promise<boolean> {

@@ -4,12 +4,12 @@ import { storyFacts } from '../../src/cli/flow-facts.ts';
 import { flowsTable } from '../../src/cli/flows-list.ts';
 import { storyLines } from '../../src/cli/flows-show.ts';
 import type { Holder } from '../../src/db/journal-holds.ts';
-import type { Step } from '../../src/engine/cursor.ts';
 import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
+import type { Step } from '../../src/engine/step.ts';
 import { tellStory } from '../../src/engine/story.ts';
 import { assertGolden } from '../golden.ts';
 import { captured } from './captured.ts';
-import { ago, asJson, failure, flowRow, makeVolume, NOW, step } from './stories.ts';
+import { ago, failure, flowRow, makeVolume, NOW, step } from './stories.ts';
 
 const FULL = { failure: failure({}), interrupted: false };
 
@@ -18,10 +18,10 @@ const RESCHEDULED: readonly Step[] = [
   step('error_out', 'done', { at: ago(11) }),
   step('choose_pool', 'done', { data: { pool: 'node1@east#east' } }),
   step('lane-3', 'chosen', { data: 'host:node1@east' }),
-  step('make_on_backend', 'failed', { startedAt: ago(9.25), at: ago(9), data: asJson(FULL) }),
+  step('make_on_backend', 'failed', { startedAt: ago(9.25), at: ago(9), data: FULL }),
   step('make_on_backend', 'reverted', { startedAt: ago(9), at: ago(8.5) }),
   step('choose_pool', 'reverted'),
-  step('elsewhere', 'rejected', { data: asJson({ attempt: 1, failure: failure({}), choice: 'node1@east#east' }) }),
+  step('elsewhere', 'rejected', { data: { attempt: 1, failure: failure({}), choice: 'node1@east#east' } }),
   step('choose_pool', 'done', { attempt: 2, data: { pool: 'node1@west#west' } }),
   step('lane-3', 'chosen', { attempt: 2, data: 'host:node1@west' }),
   step('make_on_backend', 'done', { attempt: 2, startedAt: ago(8), at: ago(7.5) }),
@@ -106,7 +106,7 @@ describe('the story of a flow', () => {
       step('fill/fetch', 'retried', {
         attempt: 2,
         at: ago(6),
-        data: asJson({ failure: failure({ name: 'ImageServiceUnavailable', message: 'Nobody answers.' }), tries: 1 }),
+        data: { failure: failure({ name: 'ImageServiceUnavailable', message: 'Nobody answers.' }), tries: 1 },
       }),
       step('fill/fetch', 'done', { attempt: 2, startedAt: ago(7), at: ago(5.8), data: { path: '/x' } }),
       step('fill/copy', 'done', { attempt: 2, startedAt: ago(5.8), at: ago(5.5) }),
@@ -125,7 +125,7 @@ describe('the story of a flow', () => {
       step('make_on_backend', 'revert_failed', {
         startedAt: ago(9),
         at: ago(2),
-        data: asJson({ failure: revert, interrupted: false }),
+        data: { failure: revert, interrupted: false },
       }),
     ];
     assertGolden('story-stuck.txt', shown({ state: 'stuck', owner: null }, steps));

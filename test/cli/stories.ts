@@ -1,10 +1,9 @@
 /** A flow of every kind of node, rows and steps of it, for what is shown of them. Times are fixed. */
-import type { Step } from '../../src/engine/cursor.ts';
 import type { Failure } from '../../src/engine/failure.ts';
 import { flowsOver } from '../../src/engine/flow.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';
+import type { Step, StepEvent, StepOf } from '../../src/engine/step.ts';
 import { tasksOver } from '../../src/engine/task.ts';
-import type { Json } from '../../src/lib/json.ts';
 
 export const NOW = '2026-01-31T12:00:00.000000';
 
@@ -48,11 +47,10 @@ export const failure = (given: Partial<Failure>): Failure => ({
   ...given,
 });
 
-export function step(node: string, event: Step['event'], given: Partial<Step> = {}): Step {
-  return { node, event, attempt: 1, data: null, startedAt: null, at: ago(8), ...given };
+/** Without data where the event has none, or a result of null. */
+export function step<E extends StepEvent>(node: string, event: E, given: Partial<StepOf<E>> = {}): Step {
+  return { node, event, attempt: 1, data: null, startedAt: null, at: ago(8), ...given } as Step;
 }
-
-export const asJson = (value: unknown): Json => value as Json;
 
 const { world, record, obligation } = tasksOver<object, never>();
 const flow = flowsOver<object, never>();

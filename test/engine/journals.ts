@@ -14,12 +14,12 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
 import type { Tx } from '../../src/db/sql/writer.ts';
-import type { FailureData, StepEvent } from '../../src/engine/cursor.ts';
 import { Engine, type EngineOptions, type StartOptions } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';
 import type { Failure } from '../../src/engine/failure.ts';
 import type { AnyFlow, Flow } from '../../src/engine/flow.ts';
 import type { FlowRow, Journal } from '../../src/engine/journal.ts';
+import type { StepOf } from '../../src/engine/step.ts';
 import type { Journaled } from '../../src/engine/task.ts';
 import { freshPostgresql, freshSqlite } from '../databases.ts';
 import { emptyDatabase, openOnce } from '../emptied-database.ts';
@@ -81,8 +81,10 @@ export interface World {
   /** `node event` of each step. */
   story(id: string): Promise<readonly string[]>;
   /** That of the first step of this event. */
-  failure(id: string, event: StepEvent): Promise<Failure>;
+  failure(id: string, event: FailedEvent): Promise<Failure>;
 }
+
+type FailedEvent = 'failed' | 'cancelled' | 'revert_failed';
 
 export type EngineTest = (sentence: string, body: (world: World) => Promise<void>) => void;
 
@@ -165,9 +167,9 @@ export function worldOn(kind: Kind, ground: Ground, lives: Life[]): World {
       life.ground.transaction((tx) => life.engine.begin(tx, flow, input as never, { ...REQUEST, ...options })),
     settled: (life, id) => life.engine.settled(id, AbortSignal.timeout(DEADLINE_MS)),
     failure: async (id, event) => {
-      const step = (await ground.journal.steps(id)).find((each) => each.event === event);
+      const step = (await ground.journal.steps(id)).find((each): each is StepOf<FailedEvent> => each.event === event);
       if (step === undefined) throw new Error(`No step is ${event}.`);
-      return (step.data as unknown as FailureData).failure;
+      return step.data.failure;
     },
     story: async (id) => (await ground.journal.steps(id)).map(({ node, event }) => `${node} ${event}`),
   };

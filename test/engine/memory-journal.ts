@@ -4,7 +4,7 @@
  * database would.
  */
 
-import { FIRST_LANE, isProgress, type Step } from '../../src/engine/cursor.ts';
+import { FIRST_LANE } from '../../src/engine/cursor.ts';
 import { Fenced } from '../../src/engine/failure.ts';
 import {
   type Begun,
@@ -23,6 +23,7 @@ import {
   type Wish,
   type Write,
 } from '../../src/engine/journal.ts';
+import { isProgress, type Step } from '../../src/engine/step.ts';
 import { now, type Timestamp } from '../../src/lib/clock.ts';
 
 /** A transaction of an application that has one table: names and values. */

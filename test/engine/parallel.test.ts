@@ -71,8 +71,8 @@ proveEngine('parallel tasks', (test) => {
     const id = await w.begin(life, spanned, {});
     assert.equal((await w.settled(life, id)).state, 'success');
     assert.deepEqual(w.tools.did, ['+x', '+y', '+x', '+y']);
-    const rejection = (await w.ground.journal.steps(id)).find(({ event }) => event === 'rejected');
-    assert.equal((rejection?.data as { failure?: { message: string } } | null)?.failure?.message, 'full');
+    const rejection = (await w.ground.journal.steps(id)).find((step) => step.event === 'rejected');
+    assert.equal(rejection?.data.failure.message, 'full');
   });
 
   test('may all be tried again in place in one turn', async (w) => {

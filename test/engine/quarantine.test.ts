@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
-import type { FailureData } from '../../src/engine/cursor.ts';
 import { Gate } from './gate.ts';
 import {
   type Ground,
@@ -356,8 +355,10 @@ async function play(
     }
     for (const [n, actor] of actors.entries()) {
       const row = await w.ground.journal.find(idOf(n));
-      const failures = (await w.ground.journal.steps(idOf(n))).flatMap(
-        ({ data }) => (data as unknown as Partial<FailureData> | null)?.failure?.name ?? [],
+      const failures = (await w.ground.journal.steps(idOf(n))).flatMap((step) =>
+        step.event === 'failed' || step.event === 'cancelled' || step.event === 'revert_failed'
+          ? step.data.failure.name
+          : [],
       );
       const told = `${n} ${JSON.stringify(actor)} of ${maxClaims}: ${row?.state}, ${failures}`;
       if (actor.kills === null) {

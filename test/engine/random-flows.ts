@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { Step } from '../../src/engine/cursor.ts';
 import type { AnyFlow } from '../../src/engine/flow.ts';
+import type { Step } from '../../src/engine/step.ts';
 import type { Task } from '../../src/engine/task.ts';
 import type { Moment } from './faulty-journal.ts';
 import { Broken, type Call, flow, looks, obligation, record, type Tools, world } from './tasks.ts';
@@ -209,7 +209,7 @@ export function tell(flow: AnyFlow, steps: readonly Step[]): Told {
   for (const { node, event, data } of steps) {
     if (event === 'done') add(done, node);
     if (event === 'done' || event === 'failed') stack.push({ path: node, done: event === 'done' });
-    if (event === 'cancelled' && (data as { interrupted?: boolean } | null)?.interrupted)
+    if (event === 'cancelled' && data.interrupted)
       for (const path of node.split('+')) stack.push({ path: withRoom(flow, node, path), done: false });
     if (event === 'reverted' || event === 'revert_failed') {
       while (stack.length > 0 && !undoable(stack.at(-1)?.path ?? '')) stack.pop();

@@ -7,7 +7,6 @@ import { deleteVolume } from '../../src/commands/volumes/delete-volume.ts';
 import { getSnapshot } from '../../src/db/snapshots.ts';
 import { findVolume, getVolume } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';
-import type { FailureData } from '../../src/engine/cursor.ts';
 import { failureOf } from '../../src/engine/failure.ts';
 import type { AnyFlow, TaskNode } from '../../src/engine/flow.ts';
 import { WAITING_LANE } from '../../src/engine/journal.ts';
@@ -34,13 +33,13 @@ const pathsOf = ({ nodes }: AnyFlow): string[] =>
 /** Runs a task of the flow by itself. */
 async function runs({ nodes }: AnyFlow, path: string, input: object, context: object): Promise<unknown> {
   const node = nodes.find((each): each is TaskNode => each.kind === 'task' && each.path === path);
-  return node?.body.execute?.(input as never, context as never);
+  return node?.body.execute?.(input, context);
 }
 
 /** The name of the first failure of the newest flow. */
 async function failedFor(live: LiveSite, resource: string): Promise<string | undefined> {
-  const failed = (await live.steps(resource)).find(({ event }) => event === 'failed');
-  return (failed?.data as FailureData | undefined)?.failure.name;
+  const failed = (await live.steps(resource)).find((step) => step.event === 'failed');
+  return failed?.data.failure.name;
 }
 
 /** The calls of the drivers that make or fill a volume, as they come: `alpha.createVolume`. */

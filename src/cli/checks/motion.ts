@@ -27,8 +27,8 @@ export const motion: DoctorCheck = {
 };
 
 async function stuck(journal: DatabaseJournal, flow: FlowRow): Promise<Finding> {
-  const last = (await journal.steps(flow.id)).findLast(({ event }) => event === 'revert_failed');
-  const failure = (last?.data as { failure?: { message?: string } } | null | undefined)?.failure?.message;
+  const last = (await journal.steps(flow.id)).findLast((step) => step.event === 'revert_failed');
+  const failure = last?.data.failure.message;
   return {
     key: `stuck ${flow.id}`,
     about: flow.resource,
