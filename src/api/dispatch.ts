@@ -15,9 +15,9 @@ import { enforce } from './policy/enforce.ts';
 import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { Rendered } from './rendered.ts';
 import type { ResponseCache } from './response-cache.ts';
 import type { ApiCall, Route } from './route.ts';
+import { RowCache } from './row-cache.ts';
 
 export interface DestinationDeps {
   readonly desk: Desk;
@@ -27,7 +27,7 @@ export interface DestinationDeps {
 }
 
 /** What every route works with. */
-type Room = Pick<ApiCall, 'desk' | 'rendered' | 'rate'> & { readonly policy: Policy };
+type Room = Pick<ApiCall, 'desk' | 'rowCache' | 'rate'> & { readonly policy: Policy };
 
 /** What a method and a URL lead to. */
 export interface Destination {
@@ -47,7 +47,7 @@ export function destinations(
   table: readonly Route[],
   { desk, policy, rate, answers }: DestinationDeps,
 ): (method: string, url: string) => Destination | undefined {
-  const room: Room = { desk, policy, rate, rendered: new Rendered(desk.db) };
+  const room: Room = { desk, policy, rate, rowCache: new RowCache(desk.db) };
   const router = findMyWay({ maxParamLength: LONGEST_NAME, querystringParser: unparsed });
   const places = placesOf(table);
   for (const { path, byMethod } of places) {
@@ -194,12 +194,12 @@ function chosenAction(
 }
 
 function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): ApiCall {
-  const { desk, policy, rate, rendered } = room;
+  const { desk, policy, rate, rowCache } = room;
   const { caller } = request;
   const params = request.params as Readonly<Record<string, string>>;
   return {
     desk,
-    rendered,
+    rowCache,
     rate,
     caller,
     get attributes() {

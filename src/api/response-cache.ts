@@ -4,7 +4,7 @@
  * Clients ask the same again and again: a dashboard the same list, a waiting client the same volume. A route that depends on
  * nothing but the database, the URL and the caller is `cacheable`; its answer is kept together with the database's data version
  * (`db/sql/data-version.ts`, here the *mark*) and sent again while the version stands. One commit by anyone invalidates all of them;
- * then the row cache (`rendered.ts`) saves work. Bounded by size: the answers to the oldest URL go first.
+ * then the row cache (`row-cache.ts`) saves work. Bounded by size: the answers to the oldest URL go first.
  */
 
 import type { Database } from '../db/database.ts';

@@ -15,7 +15,7 @@ import type { Attributes } from './policy/attributes.ts';
 import type { RuleName } from './policy/default-rules.ts';
 import type { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { Rendered } from './rendered.ts';
+import type { RowCache } from './row-cache.ts';
 
 /** One request on its way through a route. */
 export interface ApiCall<Body = unknown, Name extends string = string> {
@@ -29,7 +29,7 @@ export interface ApiCall<Body = unknown, Name extends string = string> {
   readonly body: Body;
   readonly headers: IncomingHttpHeaders;
   readonly links: Links;
-  readonly rendered: Rendered;
+  readonly rowCache: RowCache;
   /** Undefined where requests are not limited. */
   readonly rate: RateLimit | undefined;
   /** What of a row the caller is shown. */

@@ -3,7 +3,7 @@
  *
  * The fields of a view stand once, each with the version it is shown from on. What a client is shown is made from that list,
  * and so are the *bands*: the ranges of versions in which the view is the same, and a text that was made for one version is
- * right for another (`rendered.ts`). A value is not told the version, so it cannot depend on it.
+ * right for another (`row-cache.ts`). A value is not told the version, so it cannot depend on it.
  */
 import type { Db } from '../db/sql/db.ts';
 import type { Links } from './links.ts';

@@ -1,5 +1,5 @@
 /**
- * The keys of the row cache (`api/rendered.ts`): a row's project and revision, the only columns that a cached view needs. By
+ * The keys of the row cache (`api/row-cache.ts`): a row's project and revision, the only columns that a cached view needs. By
  * hand, because clients that wait for a status ask it a thousand times.
  */
 import type { Connection } from './sql/connection.ts';

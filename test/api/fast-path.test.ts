@@ -1,5 +1,5 @@
 /**
- * What takes the fast path, and what does not. That both ways end at the same answer is shown in `rendered.test.ts`.
+ * What takes the fast path, and what does not. That both ways end at the same answer is shown in `row-cache.test.ts`.
  */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';

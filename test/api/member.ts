@@ -5,8 +5,8 @@ import { type Microversion, NEWEST } from '../../src/api/microversion.ts';
 import { attributesFor } from '../../src/api/policy/attributes.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
 import { parseQuery } from '../../src/api/query.ts';
-import { Rendered } from '../../src/api/rendered.ts';
 import { routes } from '../../src/api/routes.ts';
+import { RowCache } from '../../src/api/row-cache.ts';
 import { PROJECT, USER, type World } from './world.ts';
 
 export interface AskedAsMember {
@@ -43,7 +43,7 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
     body: undefined,
     headers: {},
     links: linksOf('http://pumice.test:8776', project),
-    rendered: new Rendered(service.db),
+    rowCache: new RowCache(service.db),
     rate: undefined,
     header: () => undefined,
   });

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import * as versions from '../../src/api/microversion.ts';
 import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
-import { Rendered, type ViewOptions } from '../../src/api/rendered.ts';
+import { RowCache, type ViewOptions } from '../../src/api/row-cache.ts';
 import { Fields, View } from '../../src/api/view.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -32,8 +32,8 @@ const asking = (version: number, isAdmin: boolean): ViewOptions => ({
   links: { base: 'http://x', prefix: 'http://x/v3/p', bookmark: 'http://x/p' },
 });
 
-const textOf = async (rendered: Rendered, view: (typeof views)[number], who: ViewOptions, key: never) =>
-  String((await rendered.texts(view, who, [key]))[0]);
+const textOf = async (rowCache: RowCache, view: (typeof views)[number], who: ViewOptions, key: never) =>
+  String((await rowCache.texts(view, who, [key]))[0]);
 
 /** A row of each kind, with a value for whatever may be shown. */
 async function rows(context: Parameters<typeof freshWorld>[0]): Promise<{
@@ -69,7 +69,7 @@ describe('a view', () => {
     const { db, keys } = await rows(context);
     const orders = [NAMED, NAMED.toReversed()];
     for (const order of orders) {
-      const cache = new Rendered(db);
+      const cache = new RowCache(db);
       let texts = 0;
       for (const view of views)
         for (const version of order)
@@ -77,7 +77,7 @@ describe('a view', () => {
             for (const key of keys) {
               const who = asking(version, isAdmin);
               const kept = await textOf(cache, view, who, key as never);
-              const fresh = await textOf(new Rendered(db), view, who, key as never);
+              const fresh = await textOf(new RowCache(db), view, who, key as never);
               assert.equal(kept, fresh, `${view.name} at 3.${version}`);
               if (kept !== 'undefined') texts += 1;
             }

@@ -53,7 +53,7 @@ export async function showPage<R extends Row, F extends string, Viewed extends R
   const counted = wantsCount(call);
   if (filters === undefined) return listOf(key, [], [], counted ? 0 : undefined);
   const keys = page.limit === 0 ? [] : await kind.keys(db.read, { ...page, filters });
-  const texts = await call.rendered.texts(view, asking(call), keys);
+  const texts = await call.rowCache.texts(view, asking(call), keys);
   const links = nextLinks(call, path, page, { length: keys.length, last: keys.at(-1)?.id });
   return listOf(key, texts, links, counted ? await kind.count(db.read, filters) : undefined);
 }
@@ -64,10 +64,10 @@ export async function showOne<R extends Row, Viewed extends R>(
   view: View<Viewed>,
   id: string,
 ): Promise<Buffer> {
-  const { caller, desk, rendered } = call;
+  const { caller, desk, rowCache } = call;
   const key = await findViewKey(desk.db.reader, kind.resource, id);
   if (key === undefined || (!caller.isAdmin && key.projectId !== caller.projectId)) throw kind.notFound(id);
-  const [text] = await rendered.texts(view, asking(call), [{ id, revision: key.revision }]);
+  const [text] = await rowCache.texts(view, asking(call), [{ id, revision: key.revision }]);
   if (text === undefined) throw kind.notFound(id);
   return oneOf(kind.resource, text);
 }
@@ -82,5 +82,5 @@ export const asking = ({ version, caller, attributes, links }: ApiCall) => ({
 
 /** A row at hand, in a view that is not kept. */
 export async function shown<R>(call: ApiCall, row: R, view: Fields<R, Viewer>): Promise<object> {
-  return view.show(row, { ...asking(call), names: await call.rendered.names() }, call.version);
+  return view.show(row, { ...asking(call), names: await call.rowCache.names() }, call.version);
 }

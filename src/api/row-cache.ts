@@ -1,14 +1,14 @@
 /**
- * Rows as the JSON that was sent of them.
+ * The row cache: the JSON of each row, as it was sent.
  *
  * A list of a thousand volumes is the same thousand texts as a second ago, but for the few that changed. So the text of each
- * row is kept, under the row's id, its revision and its *shape*: whatever else the view depends on (which view, the band of
- * microversions, administrator or not, which attributes, the beginning of links, the generation of names). Every change of a row raises its
- * revision, so what is kept is never stale; it is only ever not found. A list then asks the database for ids and revisions,
- * and joins texts.
+ * row is kept, under the row's id, its revision and its *shape*: all else that the view depends on (which view, the band of
+ * microversions, administrator or not, which attributes, the beginning of links, the generation of names). Every change of a
+ * row raises its revision, so an entry is never stale; it is only ever not found. A list asks the database for ids and
+ * revisions, and joins texts.
  *
- * What is kept is bounded by size. When there is too much, the texts that were not used since the last look go (the
- * "clock" of operating systems): using one costs a flag, not a place in a queue.
+ * The cache is bounded by size. When it is full, the clock algorithm (of operating systems) evicts the texts that were not used
+ * since its last round: using one costs a flag, not a place in a queue.
  */
 import type { Database } from '../db/database.ts';
 import { readViewNames } from '../db/view-names.ts';
@@ -36,7 +36,7 @@ interface Kept {
 /** What an entry costs beside its text. */
 const OVERHEAD = 200;
 
-export class Rendered {
+export class RowCache {
   readonly #database: Database;
   readonly #mostBytes: number;
   readonly #kept = new Map<string, Kept>();

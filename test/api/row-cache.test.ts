@@ -6,8 +6,8 @@ import { callerOf } from '../../src/api/caller.ts';
 import { OLDEST } from '../../src/api/microversion.ts';
 import { ALL_ATTRIBUTES } from '../../src/api/policy/attributes.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
-import { Rendered } from '../../src/api/rendered.ts';
 import { type AnswerKey, ResponseCache } from '../../src/api/response-cache.ts';
+import { RowCache } from '../../src/api/row-cache.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { volumes as volumeRoutes } from '../../src/api/v3/volumes.ts';
 import { View } from '../../src/api/view.ts';
@@ -146,33 +146,33 @@ describe('what is kept', () => {
     const world = await freshWorld(context);
     const [kept, gone] = [await world.volume({ name: 'kept' }), await world.volume({ name: 'gone' })];
     await world.service.db.write((tx) => deleteVolumeRow(tx, gone.id));
-    const rendered = new Rendered(world.service.db);
-    const texts = await rendered.texts(nameView(), asking, [gone, kept]);
+    const rowCache = new RowCache(world.service.db);
+    const texts = await rowCache.texts(nameView(), asking, [gone, kept]);
     assert.deepEqual(texts.map(String), ['{"name":"kept"}']);
   });
 
   it('is read only once while its row does not change', async (context) => {
     const world = await freshWorld(context);
     const volume = await world.volume({ name: 'one' });
-    const rendered = new Rendered(world.service.db);
+    const rowCache = new RowCache(world.service.db);
     const { view, loads } = counted();
-    for (let round = 0; round < 3; round += 1) await rendered.texts(view, asking, [volume]);
+    for (let round = 0; round < 3; round += 1) await rowCache.texts(view, asking, [volume]);
     assert.equal(loads(), 1);
     await world.service.db.write((tx) => updateVolume(tx, volume.id, { name: 'two' }));
-    const [text] = await rendered.texts(view, asking, [{ id: volume.id, revision: 2 }]);
+    const [text] = await rowCache.texts(view, asking, [{ id: volume.id, revision: 2 }]);
     assert.deepEqual([String(text), loads()], ['{"name":"two"}', 2]);
   });
 
   it('takes no more room than it may, and gives up first what nobody asked for again', async (context) => {
     const world = await freshWorld(context);
     const volumes = await Promise.all(Array.from({ length: 40 }, () => world.volume()));
-    const rendered = new Rendered(world.service.db, 5_000);
+    const rowCache = new RowCache(world.service.db, 5_000);
     const { view, loads } = counted();
     const [wanted] = volumes as [Volume];
     for (const volume of volumes) {
-      await rendered.texts(view, asking, [volume]);
-      await rendered.texts(view, asking, [wanted]);
-      assert.ok(rendered.bytes <= 5_000);
+      await rowCache.texts(view, asking, [volume]);
+      await rowCache.texts(view, asking, [wanted]);
+      assert.ok(rowCache.bytes <= 5_000);
     }
     assert.equal(loads(), 40);
   });
