@@ -1,6 +1,7 @@
 /**
- * Begins a flow in a command's transaction, and gives its id. It waits for flows that share what it wants for itself; what another
- * has for itself is told as Cinder tells a wrong state: 400.
+ * Begins a flow in a command's transaction, takes its locks (*holds*), and gives its id. A flow that wants an exclusive hold waits
+ * for those that share the resource. Where another flow holds it exclusively the command is refused as Cinder refuses a
+ * wrong status: 400.
  */
 import type { Tx } from '../db/sql/writer.ts';
 import type { StartOptions } from '../engine/engine.ts';

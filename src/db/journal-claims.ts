@@ -1,5 +1,5 @@
 /**
- * Claims of flows: who takes up what nobody runs, and what a claim counts.
+ * Claims of flows from the queue: which process takes up a flow that none runs, and what a claim counts against the flow.
  *
  * A claim looks before it writes, so that an idle process reads and does not write.
  */

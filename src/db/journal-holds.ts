@@ -1,9 +1,9 @@
 /**
- * Flows that wait for their holds: who may go on, and what keeps the others.
+ * The locks of flows (*holds*, shared or exclusive): which waiting flows are granted theirs, and who blocks the others.
  *
- * Few flows wait, and all others pay nothing for them: a look at a partial index, empty nearly always, is all that is added
- * to a look at the queue. Whoever ends a flow lets its holds go in its last write and decides nothing; the next look, of any
- * process, does, under the same turn as `insertFlows` takes on PostgreSQL.
+ * Few flows wait, and all others pay nothing for them: a look at the queue adds a look at a partial index, which is nearly always
+ * empty. The last write of a flow releases its holds and grants none; the next look at the queue, of any process, does, under
+ * the same turn as `insertFlows` takes on PostgreSQL.
  */
 import { FIRST_LANE } from '../engine/cursor.ts';
 import { type FlowState, WAITING_LANE } from '../engine/journal.ts';

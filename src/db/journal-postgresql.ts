@@ -1,5 +1,5 @@
 /**
- * The statements of the journal that run for every flow and every step of it, for PostgreSQL.
+ * The journal's hot statements for PostgreSQL: they run for every flow and for every step of it.
  *
  * One statement begins all flows of a transaction, and one writes all its steps. The UPDATE in the latter locks each flow's
  * row and compares the epoch under that lock, so a claim by another process comes wholly before or wholly after. `unnest` of

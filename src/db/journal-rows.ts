@@ -1,4 +1,4 @@
-/** The row of a flow, as the engine sees it. */
+/** A row of table `flow` mapped to the engine's `FlowRow`. */
 import type { Doing, FlowRow, Wish } from '../engine/journal.ts';
 import type { FlowTable } from './sql/schema.ts';
 

@@ -1,5 +1,5 @@
 /**
- * The statements of the journal that run for every flow and every step of it, for SQLite.
+ * The journal's hot statements for SQLite: they run for every flow and for every step of it.
  *
  * They run on the writer's connection, synchronously, so nothing can come between the fence and the write.
  */

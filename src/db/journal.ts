@@ -1,7 +1,7 @@
 /**
  * The engine's journal and queue in the application's own database.
  *
- * What runs for every flow and every step is written by hand, a file a dialect; the rest is Kysely.
+ * The hot statements, run for every flow and every step, are SQL by hand in a file for each dialect; the rest is Kysely.
  */
 import { sql } from 'kysely';
 import { FIRST_LANE } from '../engine/cursor.ts';

@@ -1,6 +1,6 @@
 /**
- * One call of a world task, as the runner holds it: its end, its progress. The signal is made only when the task looks at
- * it, which most tasks never do.
+ * One call of a world task, as the runner holds it: its abort signal and its progress. The signal is made lazily, when the
+ * task looks at it, which most tasks never do.
  */
 import { elapsed } from '../lib/clock.ts';
 import type { Doing } from './journal.ts';

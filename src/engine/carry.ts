@@ -1,6 +1,6 @@
 /**
- * What the journal carries: a value is taken as JSON would give it back after a crash, copied and frozen, so that what a
- * task sees is the same before a crash and after it, and no task changes what another one sees.
+ * Deep copies of inputs and results, frozen, as JSON gives them back: a task sees the same before a crash and after it, and no
+ * task changes what another one sees.
  */
 import type { Json } from '../lib/json.ts';
 import { NotJson, ResultTooLarge } from './failure.ts';

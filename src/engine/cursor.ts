@@ -1,5 +1,5 @@
 /**
- * Where a flow stands, and what comes next: all decisions, no effects.
+ * The cursor: where a flow stands in its journal, and what comes next. A pure state machine: all decisions, no effects.
  *
  * `advance` folds one step of the journal into a cursor; `plan` says what to do from there. A flow that was just begun,
  * one that runs, and one that is recovered after a crash go through the same two functions, so recovery is not another

@@ -1,5 +1,5 @@
 /**
- * The engine: begins flows, takes up those that nobody runs, and never loses one.
+ * The engine (a durable executor of sagas): begins flows, claims those that nobody runs, and never loses one.
  *
  * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request;
  * its first task runs when that transaction has committed. A flow that must go on elsewhere is released with its lane
@@ -7,7 +7,7 @@
  * lanes it comes to own; what other dead processes left is found by the next look at the queue. Looks are triggered
  * (`wake`) and, as a back-stop, made every `pollMs`.
  *
- * Wishes of operators (cancel, revert, resume) are columns in the flow's row, so that any process, the command line
+ * Wishes of operators (cancel, revert, resume, abandon) are columns in the flow's row, so that any process, the command line
  * included, may make them while this one runs.
  */
 import { fromNow, orderedUuid, pause, uuid } from '../lib/clock.ts';

@@ -1,6 +1,6 @@
 /**
- * What the engine says while it works: for logs, metrics, progress bars and tests. Nothing is decided by these; what
- * must not be lost goes through the journal.
+ * The engine's events, for logs, metrics, progress bars and tests. They may be lost and decide nothing; the journal has what
+ * must not be lost.
  */
 import type { Failure } from './failure.ts';
 import type { Rejection, TaskResult } from './task.ts';

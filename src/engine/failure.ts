@@ -1,8 +1,8 @@
 /**
- * Failures are values: small, JSON, journaled before the first revert runs.
+ * Failures: errors as small values of JSON, journaled before the first revert runs; and the errors of the engine itself.
  *
- * Where a failure may be tried again is a property of the failure (S90): an error says `transient` or `elsewhere` of
- * itself, and one that says neither is final.
+ * A failure says itself whether it is worth a retry (S90): an error is `transient` (here), `elsewhere` (with another choice), or
+ * final when it says neither.
  */
 import { now, type Timestamp } from '../lib/clock.ts';
 

@@ -1,12 +1,11 @@
 /**
- * What the engine asks of a database: a journal to append to and a queue to claim from.
+ * The journal (a write-ahead log of flows) and the queue they are claimed from: what the engine asks of a database.
  *
- * Everything the engine knows is in here, in the application's own database, so that a flow can begin in the
- * transaction that makes its row, and a record task can write rows in the transaction of its own journal entry.
+ * All that the engine knows is in the application's own database, so that a flow can begin in the transaction that makes its
+ * row, and a record task can write rows in the transaction of its own journal entry.
  *
- * **Fencing.** A claim raises the flow's epoch. Every write names the epoch it was made under, and writes nothing when
- * it is not the flow's any more: it rejects with `Fenced`. So a process that was frozen and thawed cannot undo what
- * another one did since.
+ * **Fencing.** A claim raises the flow's epoch (a fencing token). Every write names the epoch it was made under, and a stale one
+ * writes nothing: it rejects with `Fenced`. So a process that was frozen and thawed cannot undo what another one did since.
  *
  * **Group commit.** `append` calls of one event-loop turn, of all flows, may share one commit. A call resolves after
  * its commit is durable, never before.

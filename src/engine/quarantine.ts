@@ -1,7 +1,8 @@
 /**
- * Which flows may be taken up together, so that one that kills its process does not take its neighbours down with it.
+ * The quarantine of poison flows (a queue's poison messages): which flows may be taken up together, so that one that kills its
+ * process does not take its neighbours down with it.
  *
- * When a process dies, each flow that it ran is as likely to have killed it as any other, so each gets one more claim without
+ * When a process dies, each flow that it ran is as likely to be the poison as any other, so each gets one more claim without
  * progress. The more a flow has, the fewer of its like may run at once in a process:
  *
  * | claims | with the limit at 5 | |
@@ -9,16 +10,16 @@
  * | 0, 1 | all together | one death is what happens to processes |
  * | 2 … limit − 1 | 16, 4, 1 | *suspects*: each death leaves a quarter of the flows to look among |
  * | limit | alone | the *last chance*: nothing else runs in the process, so a death now is this flow's doing |
- * | more | all together | found guilty: it is taken back and is no danger |
+ * | more | all together | found to be poison: it is taken back and is no danger |
  *
  * The count is the journal's own, raised by the claim that takes a flow up from the dead and set back by the write that ends a
  * node: there is nothing else to remember, and nothing to write while all is well. A suspect that waits is not claimed,
- * so the deaths that it does not take part in are not counted against it. Whoever makes progress is no suspect any more and
- * makes room for the next, so the innocent are cleared as fast as their tasks end.
+ * so a death while it waits is not counted against it. A flow that makes progress is no suspect any more and makes room for the
+ * next, so the innocent are cleared as fast as their tasks end.
  *
  * Promised: a flow that ends its node within `aloneMs` when nothing runs beside it is never taken back for what another did.
- * New flows run beside suspects. They wait only for one that has its last chance, no longer than `aloneMs` until what runs has
- * ended and `aloneMs` until it is done; then all go on beside it.
+ * New flows run beside suspects. They wait only for one that has its last chance: at most `aloneMs` for the running flows to
+ * end, and `aloneMs` for it; then all go on beside it.
  */
 import { elapsed } from '../lib/clock.ts';
 

@@ -1,8 +1,8 @@
 /**
- * A flow told: what it did, what it does and since when, why it is not done, and what comes next.
+ * The story of a flow (its audit trail): what it did, what it does and since when, why it is not done, and what comes next.
  *
- * Everything is read from the journal by the two functions that run a flow (`cursor.ts`), so what is told is what will
- * happen, also by a program that runs no flow itself.
+ * The two functions that run a flow (`cursor.ts`) read it from the journal, so a program that runs no flow itself tells what
+ * will happen, too.
  */
 import { millis, type Timestamp } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';

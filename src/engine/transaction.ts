@@ -1,6 +1,6 @@
 /**
- * What a flow does inside one transaction: from a cursor on, all that needs no world — choices, lanes, records and
- * their reverts, the judgement of a span — until a world task, the end, or a lane that is another's comes next.
+ * The part of a flow that runs in one database transaction: from a cursor on, all nodes that need no world (choices, lanes,
+ * records and their reverts, the judgement of a span) up to a world task, the end, or the lane of another process.
  *
  * It may be called again for the same cursor, in another transaction: nothing here but the database may change. A record
  * that throws leaves as `RecordFailed`, so that the transaction is rolled back and made again with its failure in its

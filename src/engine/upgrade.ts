@@ -1,8 +1,8 @@
 /**
- * New code and the flows it finds in flight.
+ * The registry of flows by version, and what becomes of a flow in flight when the code is upgraded.
  *
- * A flow is pinned to its name and version. When that version is registered its journal must fit it. When only another
- * version is there: steps that are a prefix of its nodes go on; else, if each task that would have to be reverted is
+ * A flow is pinned to its name and version. Where that version is registered, the journal must fit it. Where only a newer one
+ * is: a flow whose steps are a prefix of the newer nodes goes on; else, if each task that would have to be reverted is
  * known by its path, the flow is taken back; else nobody knows how to undo what it did, and the process refuses to
  * start, naming it.
  */

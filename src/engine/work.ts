@@ -1,8 +1,9 @@
 /**
- * What one flow does in the world now: a call of a task or of a revert, or those of a parallel node. Each is tried as its
- * policy says, under its deadline, until it succeeds, is given up, or is told to end.
+ * The calls of world tasks that one flow has in flight: one of a task or of a revert, or those of a parallel node. Each is
+ * retried with back-off as its policy says, under its time-out, until it succeeds, is given up, or is cancelled.
  *
- * A call is told by its signal and never torn away: what it does in the world is its own to stop, and the flow waits.
+ * Cancellation is cooperative: a call is told by its signal and never torn away, stops its own work in the world, and the flow
+ * waits for it.
  */
 import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
 import { Call } from './call.ts';

@@ -1,12 +1,11 @@
 /**
- * The statuses of volumes and snapshots, and which operation leads from which to which: the life cycles as data, and the
- * rule itself. A command moves a status by the operation's name (`moveVolumeStatus`, `moveSnapshotStatus`) and refuses in the
- * operation's words; a flow ends in what its operation says. Nobody else writes a list of statuses.
+ * The state machines of volumes and snapshots: their statuses, and which operation leads from which to which. The tables are
+ * the rule itself. A command moves a status by the operation's name (`moveVolumeStatus`, `moveSnapshotStatus`) and refuses in the
+ * operation's words; a flow ends in the status that its operation says. Lists of statuses are derived from here, never written.
  *
- * Each transition is one conditional update of the row, so two requests cannot both leave the same status. A request that
- * finds its resource in another status is answered 400. `docs/states.md` is printed from here.
+ * Each transition is one conditional update of the row (compare-and-set), so two requests cannot both leave the same status. A
+ * request that finds its resource in another status is answered 400. `docs/states.md` is printed from here.
  */
-
 import type { Moving, Refusing, Transition } from './transition.ts';
 
 export const VOLUME_STATUSES = [
@@ -69,8 +68,8 @@ export const ATTACH_STATUSES = [
 export type AttachStatus = (typeof ATTACH_STATUSES)[number];
 
 /**
- * What an administrator may say a volume is (`os-reset_status`), as Cinder since 2021: whatever it may be, but not that it
- * is on its way out, when nothing takes it there.
+ * The statuses that an administrator may give a volume (`os-reset_status`), as in Cinder since 2021: all but those of a volume
+ * on its way out, since nothing would take it there.
  */
 export const VOLUME_RESET_STATUSES: readonly VolumeStatus[] = VOLUME_STATUSES.filter(
   (status) => status !== 'deleting' && status !== 'unmanaging' && status !== 'error_managing_deleting',

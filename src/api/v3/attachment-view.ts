@@ -1,5 +1,6 @@
 /**
- * An attachment as clients see it. Its connection is shown with the secret that opens it: clients need that to connect.
+ * The view of an attachment, as clients see it. Its connection is shown with the secret (the CHAP password) that opens it:
+ * clients need that to connect.
  */
 import type { Attachment, ConnectionInfo } from '../../model/attachment.ts';
 

@@ -1,4 +1,4 @@
-/** A snapshot as clients see it, version by version. */
+/** The views of a snapshot: in a list, in detail and after a change, each version by version. */
 import { findSnapshots } from '../../db/snapshots.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { CONSUMES_QUOTA, GROUP_SNAPSHOTS, OLDEST, SNAPSHOT_USER } from '../microversion.ts';

@@ -1,4 +1,4 @@
-/** A volume as clients see it, version by version. */
+/** The views of a volume: in a list, in detail and after a change, each version by version. */
 import { attachmentsOfAll } from '../../db/attachments.ts';
 import type { Db } from '../../db/sql/db.ts';
 import type { Value } from '../../db/sql/list-query.ts';

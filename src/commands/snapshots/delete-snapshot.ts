@@ -1,4 +1,4 @@
-/** `DELETE /snapshots/{id}`, and by force. */
+/** `DELETE /snapshots/{id}`: deletes a snapshot, by force from any status. */
 import { moveSnapshotStatus } from '../../db/snapshots.ts';
 import { getVolume } from '../../db/volumes.ts';
 import { deleteSnapshot as flow } from '../../flows/snapshots/delete-snapshot.ts';

@@ -1,6 +1,6 @@
 /**
- * `os-reset_status` of a snapshot: an administrator says what is true. Nothing is asked of a backend. While a flow has the
- * snapshot to itself it is that flow's to say.
+ * `os-reset_status` of a snapshot: an administrator overwrites its status. No backend is asked. Refused while a flow holds the
+ * snapshot exclusively: the status is that flow's to set.
  */
 import { getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/writer.ts';

@@ -1,5 +1,5 @@
 /**
- * `os-update_snapshot_status`: whoever takes or deletes a snapshot of a volume in use (a compute service) says how far it is.
+ * `os-update_snapshot_status`: the progress report of a compute service, which takes or deletes the snapshot of a volume in use.
  */
 import { updateSnapshot } from '../../db/snapshots.ts';
 import type { Caller } from '../../model/caller.ts';

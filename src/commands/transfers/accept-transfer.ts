@@ -1,12 +1,13 @@
 /**
- * `POST /volume-transfers/{id}/accept`: the volume, and its snapshots unless they were to stay, become the caller's.
+ * `POST /volume-transfers/{id}/accept`: changes the owner of the volume, and of its snapshots unless they were to stay, to the
+ * caller's project.
  *
  * One transaction, and no flow: names on a backend are made of ids alone, so a backend has nothing to do when a project
  * changes, and rows and two projects' quotas change together or not at all. The transfer's row goes in the same
  * transaction, so of two who accept at once one is too late.
  *
- * Of the volume and of each snapshot the status is asked for with the change: what a flow works on, or an administrator
- * has moved elsewhere, is not given away.
+ * The change of owner is conditional on the status of the volume and of each snapshot (compare-and-set): one that a flow works
+ * on, or that an administrator has reset, is not given away.
  */
 import { countQuota } from '../../db/quotas.ts';
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';

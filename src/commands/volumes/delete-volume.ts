@@ -1,8 +1,8 @@
 /**
- * `DELETE /volumes/{id}`, with cascade and force.
+ * `DELETE /volumes/{id}`: deletes a volume, by cascade with its snapshots, by force from any status.
  *
- * A volume that could not be taken over (`error_managing`) has nothing on the backend that is ours: its row goes, and what
- * an operator has there stays.
+ * A volume that could not be managed (`error_managing`) owns nothing on the backend: its row is deleted, and what an operator
+ * has there stays. One that never came to a backend needs no flow.
  */
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/writer.ts';

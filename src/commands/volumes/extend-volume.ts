@@ -1,5 +1,6 @@
-/** `os-extend`. A volume that is being copied is extended when the copies are done. */
-
+/**
+ * `os-extend`: resizes a volume to a greater size, and reserves the quota. The flow waits for copies of the volume that run.
+ */
 import { getVolumeType } from '../../db/volume-types.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { checkVolumeSize, reserve } from '../../flows/quota.ts';

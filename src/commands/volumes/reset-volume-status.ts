@@ -1,10 +1,10 @@
 /**
- * `os-reset_status` of a volume: an administrator says what is true, and afterwards it is.
+ * `os-reset_status` of a volume: an administrator overwrites its status, attach status or migration status.
  *
- * Nothing is asked of a backend, but for `attach_status` `detached`: then every attachment and connection of the volume
- * ends, sessions first, by the flow that ends them otherwise; and what the volume is to be it says when nobody reaches it.
- * What would be a lie is refused: that a volume is free which somebody holds or reaches, or in use when nobody does. While
- * a flow has the volume to itself it is that flow's to say; an operator ends the flow instead.
+ * No backend is asked, but for `attach_status` `detached`: a flow then ends every attachment and connection of the volume,
+ * sessions first, and the volume gets its new status when nobody can reach it. A status that would be a lie is refused:
+ * a free one (`available`, `awaiting-transfer`) while the volume is attached or connected, and `in-use` while it is not. So is
+ * a volume that a flow holds exclusively: its status is the flow's to set, and an operator ends the flow instead.
  */
 import { attachmentsOf } from '../../db/attachments.ts';
 import type { Tx } from '../../db/sql/writer.ts';
