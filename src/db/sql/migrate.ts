@@ -13,10 +13,21 @@ import { tokens } from './migrations/0005-tokens.ts';
 import { journal } from './migrations/0006-journal.ts';
 import { trouble } from './migrations/0007-trouble.ts';
 import { waiting } from './migrations/0008-waiting.ts';
+import { noProcess } from './migrations/0009-no-process.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './writer.ts';
 
-const MIGRATIONS: readonly Migration[] = [core, types, transfers, attachments, tokens, journal, trouble, waiting];
+const MIGRATIONS: readonly Migration[] = [
+  core,
+  types,
+  transfers,
+  attachments,
+  tokens,
+  journal,
+  trouble,
+  waiting,
+  noProcess,
+];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */
 const MIGRATION_LOCK = 7_146_302_941;

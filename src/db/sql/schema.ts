@@ -33,7 +33,6 @@ export interface Tables {
   /** `waiting` 1: the flow does not have it yet. */
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared'; waiting: Generated<number> };
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
-  process: { id: string; seen_at: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }
 

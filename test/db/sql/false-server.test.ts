@@ -64,8 +64,8 @@ async function use(url: string): Promise<void> {
   if (database === undefined) return;
   try {
     for (let n = 0; n < 3; n += 1) {
-      await database.write(({ db }) => db.deleteFrom('process').where('id', '=', 'x').execute()).catch(isError);
-      await database.read.selectFrom('process').selectAll().execute().catch(isError);
+      await database.write(({ db }) => db.deleteFrom('pool_usage').where('pool', '=', 'x').execute()).catch(isError);
+      await database.read.selectFrom('pool_usage').selectAll().execute().catch(isError);
       await database.ownership.take('host:x').catch(isError);
       await database.ownership.held(['host:x']).catch(isError);
     }

@@ -49,8 +49,10 @@ describe('the lock of a SQLite database', () => {
       return true;
     });
     const tool = await openDatabase(fresh.url, { as: 'tool' });
-    await tool.write(({ db }) => db.insertInto('process').values({ id: 'a', seen_at: '' }).execute());
-    assert.equal((await first.read.selectFrom('process').selectAll().execute()).length, 1);
+    await tool.write(({ db }) =>
+      db.insertInto('pool_usage').values({ pool: 'a', allocated_gib: 0, provisioned_gib: 0, volumes: 0 }).execute(),
+    );
+    assert.equal((await first.read.selectFrom('pool_usage').selectAll().execute()).length, 1);
     await tool.close();
     await first.close();
     await (await openDatabase(fresh.url, { as: 'server' })).close();

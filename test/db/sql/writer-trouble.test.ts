@@ -9,10 +9,11 @@ import type { Tx } from '../../../src/db/sql/writer.ts';
 import { freshPostgresql, freshSqlite } from '../../databases.ts';
 import { type CuttingProxy, cuttingProxy } from './cutting-proxy.ts';
 
-const put = ({ db }: Tx, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();
+const put = ({ db }: Tx, id: string) =>
+  db.insertInto('pool_usage').values({ pool: id, allocated_gib: 0, provisioned_gib: 0, volumes: 0 }).execute();
 
 const ids = async (database: Database): Promise<string[]> =>
-  (await database.read.selectFrom('process').select('id').orderBy('id').execute()).map((row) => row.id);
+  (await database.read.selectFrom('pool_usage').select('pool').orderBy('pool').execute()).map((row) => row.pool);
 
 describe('the writer on SQLite', () => {
   it('waits for another process and lets its own go on meanwhile', async () => {
@@ -122,7 +123,7 @@ describe('the writer on PostgreSQL', () => {
       // The other side is the older and waits longer before it looks for a deadlock: the writer is the one to lose.
       await direct.query(`SET deadlock_timeout = '60s'`);
       await direct.query('BEGIN');
-      await direct.query(`UPDATE process SET seen_at = 'other' WHERE id = 'x'`);
+      await direct.query(`UPDATE pool_usage SET volumes = 2 WHERE pool = 'x'`);
       let otherDone: Promise<unknown> = Promise.resolve();
       let runs = 0;
       const told: string[] = [];
@@ -133,13 +134,13 @@ describe('the writer on PostgreSQL', () => {
           tx.onCommit(() => told.push('first'));
         }),
         database.write(async (tx) => {
-          await tx.db.updateTable('process').set({ seen_at: 'ours' }).where('id', '=', 'y').execute();
+          await tx.db.updateTable('pool_usage').set({ volumes: 1 }).where('pool', '=', 'y').execute();
           if (runs === 1) {
             otherDone = direct
-              .query(`UPDATE process SET seen_at = 'other' WHERE id = 'y'`)
+              .query(`UPDATE pool_usage SET volumes = 2 WHERE pool = 'y'`)
               .then(() => direct.query('COMMIT'));
           }
-          await tx.db.updateTable('process').set({ seen_at: 'ours' }).where('id', '=', 'x').execute();
+          await tx.db.updateTable('pool_usage').set({ volumes: 1 }).where('pool', '=', 'x').execute();
         }),
       ]);
       await otherDone;

@@ -8,13 +8,14 @@ import { FailureSwallowed } from '../../../src/db/sql/transactor.ts';
 import { type BatchHandler, Refused, type Tx, WriterClosed } from '../../../src/db/sql/writer.ts';
 import { proveStore } from '../../prove-store.ts';
 
-const put = ({ db }: Pick<Tx, 'db'>, id: string) => db.insertInto('process').values({ id, seen_at: '' }).execute();
+const put = ({ db }: Pick<Tx, 'db'>, id: string) =>
+  db.insertInto('pool_usage').values({ pool: id, allocated_gib: 0, provisioned_gib: 0, volumes: 0 }).execute();
 
 /** As entries are written: below the transaction of any unit. */
 const putOver = (connection: Connection, id: string) => put({ db: new Db(connection) }, id);
 
 const ids = async (database: Database): Promise<string[]> =>
-  (await database.read.selectFrom('process').select('id').orderBy('id').execute()).map((row) => row.id);
+  (await database.read.selectFrom('pool_usage').select('pool').orderBy('pool').execute()).map((row) => row.pool);
 
 const failed = (results: readonly PromiseSettledResult<unknown>[]): number[] =>
   results.flatMap((result, index) => (result.status === 'rejected' ? [index] : []));
@@ -56,7 +57,7 @@ proveStore('the writer', (test) => {
   test('whichever units fail, the others stand', async ({ database }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), async (fails) => {
-        await database.write(({ db }) => db.deleteFrom('process').execute());
+        await database.write(({ db }) => db.deleteFrom('pool_usage').execute());
         const results = await Promise.allSettled(
           fails.map((fail, index) =>
             database.write(async (tx) => {
@@ -95,7 +96,7 @@ proveStore('the writer', (test) => {
     const seen = await Promise.all(
       [0, 1, 2, 3].map((index) =>
         database.write(async (tx) => {
-          const rows = await tx.db.selectFrom('process').selectAll().execute();
+          const rows = await tx.db.selectFrom('pool_usage').selectAll().execute();
           await put(tx, String(index));
           return rows.length;
         }),
@@ -252,7 +253,13 @@ proveStore('the writer', (test) => {
   });
 
   test('the reading connection writes nothing', async ({ database }) => {
-    await assert.rejects(database.read.insertInto('process').values({ id: 'a', seen_at: '' }).execute(), /read-?only/i);
+    await assert.rejects(
+      database.read
+        .insertInto('pool_usage')
+        .values({ pool: 'a', allocated_gib: 0, provisioned_gib: 0, volumes: 0 })
+        .execute(),
+      /read-?only/i,
+    );
   });
 
   test('sums and counts come as numbers', async ({ database }) => {
