@@ -22,6 +22,7 @@ import { findVolume } from '../../src/db/volumes.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { exec } from '../../src/lib/exec.ts';
+import { SNAPSHOT_STATUSES, VOLUME_STATUSES } from '../../src/model/status.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';
 import { freshSqlite } from '../databases.ts';
 import { makeSnapshot, makeVolume } from '../db/rows.ts';
@@ -255,6 +256,34 @@ proveStore('the doctor', (test) => {
       ]);
       await driver.createVolume(volume, CALL);
       assert.equal((await visit()).findings.length, 1);
+    }));
+
+  test('misses no volume or snapshot that something makes or removes, or failed to', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const making = ['creating', 'downloading', 'managing', 'error', 'error_managing'];
+      const removing = [
+        'deleting',
+        'error_deleting',
+        'unmanaging',
+        'error_unmanaging',
+        'error_managing_deleting',
+        'deleted',
+      ];
+      const statuses = new Map<string, string>();
+      for (const status of VOLUME_STATUSES)
+        statuses.set(`volume:${(await makeVolume(database, { host: POOL, status })).id}`, status);
+      const of = await makeVolume(database, { host: POOL, status: 'error' });
+      for (const status of SNAPSHOT_STATUSES)
+        statuses.set(`snapshot:${(await makeSnapshot(database, of, { status })).id}`, status);
+      const { findings } = await visit();
+      const missed = new Set(findings.filter(({ check }) => check === 'backends').map(({ about }) => about));
+      assert.deepEqual(
+        [...statuses]
+          .filter(([name]) => !missed.has(name))
+          .map(([, status]) => status)
+          .sort(),
+        [...VOLUME_STATUSES, ...SNAPSHOT_STATUSES].filter((status) => [...making, ...removing].includes(status)).sort(),
+      );
     }));
 
   test('tells of exports that are missing, and of those that no attachment knows', ({ database, url }) =>

@@ -8,6 +8,7 @@ import type { Db } from '../../db/sql/db.ts';
 import { unendedFlows } from '../../db/unended-flows.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
+import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
 import { clockTime } from '../times.ts';
 import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
@@ -57,7 +58,7 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
   }
   for (const [name, row] of rows) {
     if (row.host === null || hostOf(row.host) !== host || objects.has(name)) continue;
-    if (!HAS_OBJECT.has(row.status) || busy.has(nameOf(row.kind, row.id))) continue;
+    if (inDoubt.has(row.status) || busy.has(nameOf(row.kind, row.id))) continue;
     const found = await driver.probe(row.kind, row.nameId, signal);
     if (found.is !== 'present') findings.push(missing(host, row));
   }
@@ -98,26 +99,14 @@ const missing = (host: string, { kind, id, status }: Expected): Finding => ({
   advice: `bring its file back, or: openstack volume ${kind === 'snapshot' ? 'snapshot ' : ''}delete ${id}`,
 });
 
-/** Statuses in which what the row tells of exists; in the others it may or may not. */
-const HAS_OBJECT: ReadonlySet<string> = new Set([
-  'available',
-  'reserved',
-  'attaching',
-  'in-use',
-  'detaching',
-  'maintenance',
-  'uploading',
-  'extending',
-  'error_extending',
-  'retyping',
-  'backing-up',
-  'error_backing-up',
-  'restoring-backup',
-  'error_restoring',
-  'awaiting-transfer',
-  'reverting',
-  'updating',
-  'restoring',
+/** Statuses of a row whose object may be there or not: an operation makes it or removes it, or failed to. */
+const inDoubt: ReadonlySet<string> = new Set([
+  ...[...Object.values(VOLUME_TRANSITIONS), ...Object.values(SNAPSHOT_TRANSITIONS)]
+    .filter(({ from, success }) => from.length === 0 || success === 'gone')
+    .flatMap(({ during, failure }): readonly string[] => [...during, failure]),
+  // Cinder's, of rows on their way out. No operation here sets them.
+  'error_managing_deleting',
+  'deleted',
 ]);
 
 async function expectedRows(db: Db): Promise<Expected[]> {
