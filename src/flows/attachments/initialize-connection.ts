@@ -13,7 +13,8 @@ import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';
 import type { VolumeRef } from '../../drivers/driver.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
 import { frontEndSpecs } from '../../model/qos-specs.ts';
-import { tellAttachments, tellUser } from '../tell.ts';
+import { attachmentStarted } from '../started.ts';
+import { tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { settleVolume } from './attachments.ts';
@@ -46,13 +47,6 @@ const ErrorAttaching = obligation({
     }
     const volume = attaching ? await settleVolume(tx, id) : await getVolume(tx.db, id);
     await tellUser(tx, 'attach-volume', failures[0], volume, context);
-  },
-});
-
-const NotifyVolumeAction = record({
-  name: 'notify_volume_action;attach.start',
-  execute: async ({ volumeRef, attaching }: InitializeConnection, { tx, requestId }) => {
-    if (attaching) await tellAttachments(tx, 'attach.start', await getVolume(tx.db, volumeRef.id), requestId);
   },
 });
 
@@ -99,7 +93,7 @@ const KeepConnection = record({
 export const initializeConnection = flow<InitializeConnection>('initialize_connection')
   .add(ErrorAttaching)
   .lane(onHostOf)
-  .add(NotifyVolumeAction)
+  .add(attachmentStarted('attach.start'), { rebind: { told: 'attaching' } })
   .add(EnsureExport)
   .add(KeepConnection)
   .build({ version: 1 });

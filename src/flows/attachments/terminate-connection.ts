@@ -8,8 +8,9 @@
  * attachment says `error_detaching`, and can be detached again.
  */
 import { deleteAttachmentRow, updateAttachment } from '../../db/attachments.ts';
-import { findVolume, getVolume } from '../../db/volumes.ts';
+import { findVolume } from '../../db/volumes.ts';
 import type { VolumeRef } from '../../drivers/driver.ts';
+import { attachmentStarted } from '../started.ts';
 import { tellAttachments, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { type Reset, settleReset, settleVolume } from './attachments.ts';
@@ -43,13 +44,6 @@ const ErrorDetaching = obligation({
   },
 });
 
-const NotifyVolumeAction = record({
-  name: 'notify_volume_action;detach.start',
-  execute: async ({ volumeRef, detaching }: TerminateConnection, { tx, requestId }) => {
-    if (detaching) await tellAttachments(tx, 'detach.start', await getVolume(tx.db, volumeRef.id), requestId);
-  },
-});
-
 const RemoveExports = world({
   name: 'remove_exports',
   forwardOnly: true,
@@ -74,7 +68,7 @@ const ForgetConnections = record({
 export const terminateConnection = flow<TerminateConnection>('terminate_connection')
   .add(ErrorDetaching)
   .lane(onHostOf)
-  .add(NotifyVolumeAction)
+  .add(attachmentStarted('detach.start'), { rebind: { told: 'detaching' } })
   .add(RemoveExports)
   .add(ForgetConnections)
   .build({ version: 1 });
