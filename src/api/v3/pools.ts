@@ -4,9 +4,10 @@ import { listPools } from '../../db/pools.ts';
 import type { Pool } from '../../model/backend.ts';
 import { satisfies } from '../../scheduler/extra-specs.ts';
 import { sift } from '../../scheduler/schedule.ts';
-import { BACKEND_STATE, type Microversion, POOL_FILTERS, POOLS_BY_TYPE } from '../microversion.ts';
+import { BACKEND_STATE, type Microversion, OLDEST, POOL_FILTERS, POOLS_BY_TYPE } from '../microversion.ts';
 import { queryBoolean } from '../query.ts';
 import { type ApiCall, route } from '../route.ts';
+import { Fields } from '../view.ts';
 
 export const pools = [
   route({
@@ -44,14 +45,16 @@ async function filtered({ desk, caller, query, version }: ApiCall, up: readonly 
   return sift(named, { sizeGiB: 0, volumeType }, desk.tools.scheduler).passed;
 }
 
+/** What the service adds to what a backend says of its pool. */
+const COUNTED = new Fields<Pool, undefined>([
+  [OLDEST, 'allocated_capacity_gb', ({ allocatedGiB }) => allocatedGiB],
+  [OLDEST, 'provisioned_capacity_gb', ({ provisionedGiB }) => provisionedGiB],
+  [OLDEST, 'total_volumes', ({ volumes }) => volumes],
+  [OLDEST, 'timestamp', ({ reportedAt }) => reportedAt],
+  // Pools of backends that are down are not shown.
+  [BACKEND_STATE, 'backend_state', () => 'up'],
+]);
+
 function capabilities(pool: Pool, version: Microversion): Readonly<Record<string, unknown>> {
-  return {
-    ...pool.stats,
-    allocated_capacity_gb: pool.allocatedGiB,
-    provisioned_capacity_gb: pool.provisionedGiB,
-    total_volumes: pool.volumes,
-    timestamp: pool.reportedAt,
-    // Pools of backends that are down are not shown.
-    ...(version >= BACKEND_STATE && { backend_state: 'up' }),
-  };
+  return { ...pool.stats, ...COUNTED.show(pool, undefined, version) };
 }
