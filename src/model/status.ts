@@ -144,6 +144,7 @@ export const VOLUME_TRANSITIONS = {
     success: 'attaching',
     failure: 'as attached',
   },
+  /** As in Cinder, no status is asked for: the client has connected the volume already, and uses it. */
   attachment_complete: { from: 'any', during: [], success: 'in-use', failure: 'previous' },
   attachment_delete: { from: 'any', during: [], success: 'as attached', failure: 'as attached' },
   reserve: {
