@@ -3,9 +3,9 @@
  *
  * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request;
  * its first task runs when that transaction has committed. A flow that must go on elsewhere is released with its lane
- * set, and whoever owns that lane claims it. A process that starts takes up at once what its former life left, and the
- * lanes it comes to own; what other dead processes left is found by the next look at the queue. Looks are triggered
- * (`wake`) and, as a back-stop, made every `pollMs`.
+ * set, and the owner of that lane claims it. A process that starts claims at once the flows of its former life, and those of the
+ * lanes it comes to own; the next look at the queue finds the flows of other dead processes. Looks are triggered (`wake`) and,
+ * as a back-stop, made every `pollMs` (polling).
  *
  * Wishes of operators (cancel, revert, resume, abandon) are columns in the flow's row, so that any process, the command line
  * included, may make them while this one runs.

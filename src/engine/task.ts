@@ -91,10 +91,7 @@ export interface Task<R extends object, P extends object> {
   readonly body: TaskBody;
 }
 
-/**
- * A task as the engine runs it. What it needs of its input and context is known no more: the flow's builder has seen to it
- * that both have that.
- */
+/** A task as the engine runs it, its types erased: the flow's builder has checked that the store has what the task needs. */
 export interface TaskBody {
   readonly execute?: (input: object, context: object) => TaskResult | undefined | Promise<TaskResult | undefined>;
   readonly revert?: (input: object, outcome: Outcome<TaskResult>, context: object) => unknown;
