@@ -1,6 +1,9 @@
 /** A journal is read by later versions, so what is stored of each kind of step stays as it is, key by key. */
 import assert from 'node:assert/strict';
-import type { Step } from '../../src/engine/step.ts';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { plan, replay } from '../../src/engine/cursor.ts';
+import { parseStep, type Step } from '../../src/engine/step.ts';
 import { assertGolden } from '../golden.ts';
 import { proveEngine } from './journals.ts';
 import { Broken, breaks, breaksTimes, type Call, counts, flow, looks, makes, owes } from './tasks.ts';
@@ -53,5 +56,32 @@ proveEngine('what is stored of a step', (test) => {
     const steps: Step[] = [];
     for (const id of [done, abandoned, cancelled]) steps.push(...(await w.ground.journal.steps(id)));
     assertGolden('steps.txt', steps.map(line).join(''));
+  });
+});
+
+describe('a journal that was stored', () => {
+  it('is read back to where its flow ended', () => {
+    const stored = readFileSync('test/golden/steps.txt', 'utf8').matchAll(/^(\S+) (\S+) (\d+) (.*)$/gm);
+    const steps = [...stored].map(([, node = '', event = '', attempt, data = '']) =>
+      parseStep({
+        node,
+        event,
+        attempt: Number(attempt),
+        data: data === 'null' ? null : data,
+        startedAt: null,
+        at: '',
+      }),
+    );
+    const begins = steps.flatMap(({ node, event }, index) => (node === 'a' && event === 'done' ? [index] : []));
+    const ends = [
+      plan(replay(whole, {}, steps.slice(0, begins[0]))),
+      plan(replay(taken, {}, steps.slice(...begins))),
+      plan(replay(taken, {}, steps.slice(begins[1]))),
+    ];
+    assert.deepEqual(ends, [
+      { do: 'end', state: 'success' },
+      { do: 'end', state: 'reverted' },
+      { do: 'end', state: 'reverted' },
+    ]);
   });
 });
