@@ -1,97 +1,115 @@
 /**
- * Authentication by token: from the tokens of a request to its caller, by asking an identity service.
+ * Admission: what is done about every request before it is answered, whichever of the two ways it takes (`fast-path.ts`,
+ * `server.ts`). It is given an id, stands among the requests in flight and in the log, and passes authentication, the rate limit
+ * and the choice of a microversion, in this order: the first that refuses says what the client is told.
  *
- * A token of an application credential with access rules is good for the requests that they name; a service that asks in the user's
- * name is not held to them, since the user asked that service for something else. A token may be remembered, but its rules are
- * asked for each request.
- *
- * A token must be for a project. One for the whole site belongs to an administrator who looks (`policy/enforce.ts` lets it change
- * nothing, for a row it made would be nobody's); one for a domain or for nothing gets nowhere. A service token names the
- * service that asks in the user's name; one that is not good is refused, never overlooked.
+ * A request is admitted once. A fast path that cannot answer hands the visit over with all that came of it, so nothing is
+ * asked, counted or logged twice.
  */
-import type { IncomingHttpHeaders } from 'node:http';
-import { type AskedFor, allows } from '../model/access-rules.ts';
-import { type Caller, withImplied } from '../model/caller.ts';
-import { Forbidden } from '../model/errors.ts';
-import { type Token, type TokenSource, TokenText, Unauthorized } from '../model/token.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { elapsed, uuid } from '../lib/clock.ts';
+import type { Log } from '../lib/logging.ts';
+import type { Caller } from '../model/caller.ts';
 import type { Authenticate } from './caller.ts';
-import type { Policy } from './policy/policy.ts';
+import { type Microversion, requestedVersion } from './microversion.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { RequestsInFlight } from './requests-in-flight.ts';
 
-export interface AdmissionOptions {
-  readonly source: TokenSource;
-  readonly policy: Policy;
-  /** Roles by which a service token counts as one. */
-  readonly serviceRoles: readonly string[];
-  /** A service token without such a role is refused; else it counts with the roles it has. */
-  readonly serviceRolesRequired: boolean;
-  /** What access rules call this service. */
-  readonly serviceType: string;
-  /** What `WWW-Authenticate` says. */
-  challenge(headers: IncomingHttpHeaders): string;
+export interface Admitted {
+  readonly caller: Caller;
+  readonly version: Microversion;
 }
 
-export function byToken(options: AdmissionOptions): Authenticate {
-  const { source, policy, challenge, serviceType } = options;
-  return (headers, requestId, asked) => {
-    const challenged = (error: unknown): never => {
-      throw error instanceof Unauthorized
-        ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
-        : error;
-    };
-    const callerOf = (text: string, token: Token, serviceRoles: readonly string[]): Caller => {
-      const roles = withImplied(token.roles);
-      const asker = { userId: token.userId, projectId: token.projectId ?? '', roles, serviceRoles };
-      const isAdmin = policy.isAdmin(asker);
-      if (token.projectId === null && !(token.system && isAdmin)) {
-        throw new Forbidden('The token is for no project, and nothing here belongs to anything else.');
-      }
-      return { ...asker, isAdmin, requestId, token: new TokenText(text) };
+/** Null: nobody, who may come back with what `invitation` offers (`caller.ts`). */
+type Outcome = Admitted | null;
+
+export interface AdmissionDeps {
+  readonly authenticate: Authenticate;
+  /** Undefined where requests are not limited. */
+  readonly rate: RateLimit | undefined;
+  readonly requests: RequestsInFlight;
+  readonly log: Log;
+}
+
+/** A request that has come. */
+export class Visit {
+  readonly id: string;
+  readonly #admit: () => Outcome | Promise<Outcome>;
+  #outcome: Outcome | Promise<Outcome> | undefined;
+
+  constructor(id: string, admit: () => Outcome | Promise<Outcome>) {
+    this.id = id;
+    this.#admit = admit;
+  }
+
+  /** Asks when it is first called; the same ever after. At once where nobody elsewhere has to be asked. Rejects with the refusal. */
+  admitted(): Outcome | Promise<Outcome> {
+    if (this.#outcome === undefined) {
+      this.#outcome = this.#admit();
+      // A refusal that is handed over is heard later, or by nobody when the client has gone.
+      if (this.#outcome instanceof Promise) this.#outcome.catch(() => {});
+    }
+    return this.#outcome;
+  }
+}
+
+export class RequestAdmission {
+  readonly #deps: AdmissionDeps;
+  readonly #handedOver = new WeakMap<IncomingMessage, Visit>();
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+  }
+
+  begin(request: IncomingMessage, response: ServerResponse, id = newRequestId()): Visit {
+    const { requests, log } = this.#deps;
+    requests.add(id, request, response);
+    // The level may change while the service runs.
+    if (log.isLevelEnabled('debug')) logWhenAnswered(id, request, response, log);
+    return new Visit(id, () => this.#admit(id, request));
+  }
+
+  /** By whoever began it and does not answer. */
+  handOver(request: IncomingMessage, visit: Visit): void {
+    this.#handedOver.set(request, visit);
+  }
+
+  /** The id of a request whose visit may have begun. */
+  idOf(request: IncomingMessage): string {
+    return this.#handedOver.get(request)?.id ?? newRequestId();
+  }
+
+  /** The visit that was handed over, or one that begins. */
+  visitOf(request: IncomingMessage, response: ServerResponse, id: string): Visit {
+    return this.#handedOver.get(request) ?? this.begin(request, response, id);
+  }
+
+  #admit(id: string, request: IncomingMessage): Outcome | Promise<Outcome> {
+    const pass = (caller: Caller | undefined): Outcome => {
+      if (caller === undefined) return null;
+      this.#deps.rate?.take(caller.projectId);
+      return { caller, version: requestedVersion(versionHeader(request)) };
     };
     try {
-      const text = one(headers['x-auth-token']);
-      const serviceText = one(headers['x-service-token']);
-      if (text === undefined) throw new Unauthorized();
-      if (serviceText !== undefined) {
-        return inAnothersName(text, serviceText, asked, options).then(
-          ([token, serviceRoles]) => callerOf(text, token, serviceRoles),
-          challenged,
-        );
-      }
-      const token = source.token(text);
-      const held = (found: Token): Caller => callerOf(text, heldToRules(found, serviceType, asked), []);
-      return token instanceof Promise ? token.then(held).catch(challenged) : held(token);
+      const caller = this.#deps.authenticate(request.headers, id, request);
+      return caller instanceof Promise ? caller.then(pass) : pass(caller);
     } catch (error) {
-      return challenged(error);
+      return Promise.reject(error);
     }
-  };
+  }
 }
 
-async function inAnothersName(
-  text: string,
-  serviceText: string,
-  asked: AskedFor,
-  { source, serviceRoles: wanted, serviceRolesRequired, serviceType }: AdmissionOptions,
-): Promise<readonly [Token, readonly string[]]> {
-  const service = await source.token(serviceText);
-  // Else whoever is held to rules could vouch for itself.
-  if (service.accessRules !== undefined) throw new Unauthorized('The service token is not good for everything.');
-  const roles = service.roles.map((role) => role.toLowerCase());
-  const isService = wanted.some((role) => roles.includes(role.toLowerCase()));
-  if (!isService && serviceRolesRequired) throw new Unauthorized('The service token is not that of a service.');
-  const token = await source.token(text, { evenExpired: isService });
-  return [isService ? token : heldToRules(token, serviceType, asked), serviceRolesOf(roles, isService)];
+const newRequestId = (): string => `req-${uuid()}`;
+
+function versionHeader({ headers }: IncomingMessage): string | undefined {
+  const header = headers['openstack-api-version'];
+  return Array.isArray(header) ? header.join(',') : header;
 }
 
-function heldToRules(token: Token, serviceType: string, asked: AskedFor): Token {
-  if (token.accessRules === undefined || allows(token.accessRules, serviceType, asked)) return token;
-  throw new Unauthorized('The access rules of the application credential do not allow this request.');
+function logWhenAnswered(id: string, { method, url }: IncomingMessage, response: ServerResponse, log: Log): void {
+  const from = elapsed();
+  response.once('finish', () => {
+    const ms = Math.round(elapsed() - from);
+    log.debug({ request_id: id, method, url, status: response.statusCode, ms }, 'request answered');
+  });
 }
-
-/** Whatever a site calls the role of its services, here it is `service`. */
-function serviceRolesOf(roles: readonly string[], isService: boolean): readonly string[] {
-  const others = roles.filter((role) => role !== 'service');
-  return isService ? [...others, 'service'] : others;
-}
-
-const one = (header: string | string[] | undefined): string | undefined =>
-  typeof header === 'string' && header !== '' ? header : undefined;

@@ -1,5 +1,5 @@
 /** The requests in flight, for the last words of a process that dies. Never a header, a query or a body. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface RequestInFlight {
   readonly request_id: string;
@@ -10,16 +10,16 @@ export interface RequestInFlight {
 const LONGEST_PATH = 256;
 
 export class RequestsInFlight {
-  readonly #requests = new Set<FastifyRequest>();
+  readonly #requests = new Map<string, IncomingMessage>();
 
   /** Until it is answered, or its connection is gone. */
-  add(request: FastifyRequest, reply: FastifyReply): void {
-    this.#requests.add(request);
-    reply.raw.once('close', () => this.#requests.delete(request));
+  add(id: string, request: IncomingMessage, response: ServerResponse): void {
+    this.#requests.set(id, request);
+    response.once('close', () => this.#requests.delete(id));
   }
 
   list(): readonly RequestInFlight[] {
-    return [...this.#requests].map(({ id, method, url }) => {
+    return [...this.#requests].map(([id, { method = '', url = '' }]) => {
       const [path = ''] = url.split('?', 1);
       return { request_id: id, method, path: path.slice(0, LONGEST_PATH) };
     });

@@ -16,21 +16,21 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify';
 import type { Desk } from '../commands/desk.ts';
-import { elapsed } from '../lib/clock.ts';
 import type { ApiConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
+import { type Admitted, RequestAdmission } from './admission.ts';
 import { parseBody } from './body.ts';
 import { type Authenticate, invitation } from './caller.ts';
 import { connectionOptions, limitConnections } from './connections.ts';
 import { bodyText } from './decode.ts';
 import { type Destination, destinations } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
-import { fastPath, newRequestId } from './fast-path.ts';
+import { fastPath } from './fast-path.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
-import { OLDEST, requestedVersion, versionText } from './microversion.ts';
+import { OLDEST, versionText } from './microversion.ts';
 import { Policy } from './policy/policy.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
@@ -73,10 +73,13 @@ export function buildApi({
   routes: table = routes,
 }: ApiDeps): FastifyInstance {
   const config = desk.config.api;
+  const rate =
+    config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
+  const admission = new RequestAdmission({ authenticate: admit, rate, requests, log });
   const app = Fastify({
     ...connectionOptions(config),
     logger: false,
-    genReqId: newRequestId,
+    genReqId: (request: IncomingMessage) => admission.idOf(request),
     requestIdHeader: false,
     bodyLimit: config.osapi_max_request_body_size,
     exposeHeadRoutes: false,
@@ -99,9 +102,7 @@ export function buildApi({
     done(new WrongMediaType('The content type of a request body must be application/json.'));
   });
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
-  const rate =
-    config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
-  const door: Door = { config, admit, requests, rate, log };
+  const door: Door = { config, admission };
   const nowhere: onRequestHookHandler = (request, reply, done) =>
     receive(request, reply, undefined, door, (error) =>
       done(error ?? new RouteNotFound('The resource could not be found.')),
@@ -126,7 +127,7 @@ export function buildApi({
     handler: (request, reply) => request.destination.handle(request, reply),
   });
   limitConnections(app, config);
-  addFastPath(app, fastPath({ answers, admit, rate, log }));
+  addFastPath(app, fastPath({ answers, admission }));
   return app;
 }
 
@@ -161,59 +162,47 @@ function parsed(bytes: Uint8Array, done: (error: Error | null, body?: unknown) =
 
 interface Door {
   readonly config: ApiConfig;
-  readonly admit: Authenticate;
-  readonly requests: RequestsInFlight;
-  readonly rate: RateLimit | undefined;
-  readonly log: Log;
+  readonly admission: RequestAdmission;
 }
 
 function receive(
   request: FastifyRequest,
   reply: FastifyReply,
   place: Place | undefined,
-  { config, admit, requests, rate, log }: Door,
+  { config, admission }: Door,
   done: (error?: Error) => void,
 ): void {
-  requests.add(request, reply);
-  if (log.isLevelEnabled('debug')) logWhenAnswered(request, reply, log);
+  const visit = admission.visitOf(request.raw, reply.raw, request.id);
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
-  const welcome = (caller: Caller | undefined): void => {
-    if (caller === undefined) {
-      invite(request, reply, config);
-      return;
-    }
-    request.caller = caller;
-    try {
-      if (!place?.open) {
-        rate?.take(caller.projectId);
-        enter(place, request, reply);
-      }
-    } catch (error) {
-      done(error as Error);
-      return;
-    }
+  if (place?.open) {
+    request.caller = NOBODY;
     done();
-  };
-  let caller: ReturnType<Authenticate>;
-  try {
-    caller = place?.open ? NOBODY : admit(request.headers, request.id, request.raw);
-  } catch (error) {
-    done(error as Error);
     return;
   }
-  if (caller instanceof Promise) caller.then(welcome, done);
-  else welcome(caller);
+  const welcome = (admitted: Admitted | null): void => {
+    if (admitted === null) invite(request, reply, config);
+    else done(enter(admitted, place, request, reply));
+  };
+  const admitted = visit.admitted();
+  if (admitted instanceof Promise) admitted.then(welcome, done);
+  else welcome(admitted);
 }
 
-function enter(place: Place | undefined, request: FastifyRequest, reply: FastifyReply): void {
-  const version = requestedVersion(headerOf(request, 'openstack-api-version'));
+/** The refusal, where the version has no such place. */
+function enter(
+  { caller, version }: Admitted,
+  place: Place | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Error | undefined {
+  request.caller = caller;
   request.version = version;
   reply.header('openstack-api-version', `volume ${versionText(version)}`).header('vary', 'OpenStack-API-Version');
-  if (place === undefined) return;
+  if (place === undefined) return undefined;
   if (place.since > version) {
-    throw new RouteNotFound(`This is not found in version ${versionText(version)} of the API.`);
+    return new RouteNotFound(`This is not found in version ${versionText(version)} of the API.`);
   }
-  if (place.wrongMethod) throw new WrongMethod(`The method ${request.method} is not allowed here.`);
+  return place.wrongMethod && new WrongMethod(`The method ${request.method} is not allowed here.`);
 }
 
 function invite(request: FastifyRequest, reply: FastifyReply, config: ApiConfig): void {
@@ -225,25 +214,11 @@ function invite(request: FastifyRequest, reply: FastifyReply, config: ApiConfig)
     .send();
 }
 
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const header = request.headers[name];
-  return Array.isArray(header) ? header.join(',') : header;
-}
-
 function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
   const { status, headers, body } = faultAnswer(error, request.id, log);
   // A URL that cannot be decoded comes here before any hook has run.
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   reply.code(status).headers(headers).header('content-type', JSON_TYPE).send(bytesOf(body));
-}
-
-/** A hook of Fastify's would cost every request something, also while nobody wants to know; and the level may change. */
-function logWhenAnswered({ id, method, url }: FastifyRequest, reply: FastifyReply, log: Log): void {
-  const from = elapsed();
-  reply.raw.once('finish', () => {
-    const ms = Math.round(elapsed() - from);
-    log.debug({ request_id: id, method, url, status: reply.statusCode, ms }, 'request answered');
-  });
 }
 
 function addOpenPlaces(app: FastifyInstance, desk: Desk, onRequest: onRequestHookHandler): void {

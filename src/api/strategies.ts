@@ -8,10 +8,10 @@ import { pause } from '../lib/clock.ts';
 import type { Config } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { TokenSource } from '../model/token.ts';
-import { byToken } from './admission.ts';
 import { type Authenticate, callerOf } from './caller.ts';
 import { baseOf } from './links.ts';
 import type { Policy } from './policy/policy.ts';
+import { byToken } from './token-authentication.ts';
 
 export interface Strategy {
   readonly admit: Authenticate;

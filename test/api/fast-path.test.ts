@@ -3,12 +3,16 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { byToken } from '../../src/api/admission.ts';
+import { setImmediate } from 'node:timers/promises';
+import { RequestAdmission } from '../../src/api/admission.ts';
 import { type Authenticate, callerOf } from '../../src/api/caller.ts';
 import { fastPath } from '../../src/api/fast-path.ts';
 import { Policy } from '../../src/api/policy/policy.ts';
 import { RateLimit } from '../../src/api/rate-limit.ts';
+import { RequestsInFlight } from '../../src/api/requests-in-flight.ts';
 import { type AnswerKey, ResponseCache } from '../../src/api/response-cache.ts';
+import { buildApi } from '../../src/api/server.ts';
+import { byToken } from '../../src/api/token-authentication.ts';
 import { createLog, type Log, silentLog } from '../../src/lib/logging.ts';
 import { Unauthorized } from '../../src/model/token.ts';
 import { httpServer } from '../clients/http-server.ts';
@@ -32,7 +36,8 @@ async function server(context: TestContext, { admit = callerOf, rate, log = sile
   const asking: AnswerKey = { caller, version: 7, host: 'pumice.test:8776' };
   const keep = (): void => answers.keep(URL, asking, answers.mark() ?? -1, Buffer.from('{"kept":true}'));
   keep();
-  const isAnswered = fastPath({ answers, admit, rate, log });
+  const admission = new RequestAdmission({ authenticate: admit, rate, requests: new RequestsInFlight(), log });
+  const isAnswered = fastPath({ answers, admission });
   const address = await httpServer(context, (request, response) => {
     if (!isAnswered(request, response)) response.writeHead(LONG).end();
   });
@@ -122,10 +127,47 @@ describe('the fast path', () => {
     assert.deepEqual(statuses, [200, 200, LONG]);
   });
 
-  it('is not taken while every request is logged', async (context) => {
-    const log = createLog({ level: 'debug', to: { write: () => undefined } });
+  it('logs what it answers, while every request is logged', async (context) => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'debug', to: { write: (line) => lines.push(line) } });
     const { ask } = await server(context, { log });
-    assert.equal((await ask()).status, LONG);
+    const { status, headers } = await ask();
+    assert.equal(status, 200);
+    const { msg, request_id, method, url, status: told } = JSON.parse(lines[0] ?? '{}');
+    assert.deepEqual(
+      { msg, request_id, method, url, told },
+      { msg: 'request answered', request_id: headers['x-openstack-request-id'], method: 'GET', url: URL, told: 200 },
+    );
+  });
+
+  it('hands over what it has begun: whoever is answered elsewhere is asked and counted once, under one id', async (context) => {
+    const world = await freshWorld(context, { set: ['api.rate_limit_per_minute=1', 'api.rate_limit_burst=3'] });
+    const ids: string[] = [];
+    const admit: Authenticate = (headers, id) => {
+      ids.push(id);
+      return headers.host === 'asks.test' ? Promise.resolve(callerOf(headers, id)) : callerOf(headers, id);
+    };
+    const { desk } = world.service;
+    const requests = new RequestsInFlight();
+    const api = buildApi({ desk, log: silentLog, admit, requests });
+    context.after(() => api.close());
+    const address = await api.listen({ host: '127.0.0.1', port: 0 });
+    const path = `/v3/${PROJECT}/volumes`;
+    const answers = [
+      await askOverSocket(address, path),
+      await askOverSocket(address, path, { headers: { host: 'other.test' } }),
+      await askOverSocket(address, path, { headers: { host: 'asks.test' } }),
+      await askOverSocket(address, path),
+    ];
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200, 413],
+    );
+    assert.deepEqual(
+      ids,
+      answers.map(({ headers }) => headers['x-openstack-request-id']),
+    );
+    while (requests.list().length > 0) await setImmediate();
   });
 
   it('is shut to those who stay when the server closes', async (context) => {
