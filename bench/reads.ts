@@ -1,7 +1,7 @@
 /**
  * What a read costs: the CPU of the server's process for a list of 1,000 volumes in detail, and for one volume, beside a bare
  * `node:http` server that sends the same prepared bytes. The load comes from a third process. It is measured a second time with
- * callers who show a token of Pumice's own, which it has seen before.
+ * callers who show a token of Pumice's own, which it has seen before; and on PostgreSQL, beside SQLite.
  */
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,10 @@ interface ReadFigures {
 }
 
 export async function reads(world: World): Promise<Result[]> {
+  return [...(await besideBare(world)), ...(await besideSqlite(world))];
+}
+
+async function besideBare(world: World): Promise<Result[]> {
   const database = await newDatabase(world, 'sqlite');
   await fill(database, { volumes: 1_000, flows: 0 });
   const other = await newDatabase(world, 'sqlite', database);
@@ -42,25 +46,49 @@ export async function reads(world: World): Promise<Result[]> {
   await strict.server.stop();
   await dropDatabase(world, database);
   await dropDatabase(world, other);
-  const row = (figure: string, whose: 'ours' | 'known', key: keyof ReadFigures, unit: string, scale: number): Row => {
-    const [mine, beside] = [measured[whose], measured.theirs].map((figures) =>
-      figures.map((each) => each[key] * scale),
-    );
+  const row = rowOf(measured.theirs, 'bare node:http');
+  return [
+    row(`CPU of a list of 1,000 volumes in detail, ${DIALECTS.sqlite}`, measured.ours, 'listMs', 1.5),
+    row(`CPU of a get of one volume, ${DIALECTS.sqlite}`, measured.ours, 'getMs', 1.5),
+    row(`The list with a token, ${DIALECTS.sqlite}`, measured.known, 'listMs', 1.5),
+    row(`The get with a token, ${DIALECTS.sqlite}`, measured.known, 'getMs', 1.3),
+  ];
+}
+
+async function besideSqlite(world: World): Promise<Result[]> {
+  const list = `CPU of a list of 1,000 volumes in detail, ${DIALECTS.postgresql}`;
+  const get = `CPU of a get of one volume, ${DIALECTS.postgresql}`;
+  const { postgresql } = world;
+  if ('missing' in postgresql) return [list, get].map((figure) => ({ figure, skipped: postgresql.missing }));
+  const databases = [await newDatabase(world, 'postgresql'), await newDatabase(world, 'sqlite')] as const;
+  for (const database of databases) await fill(database, { volumes: 1_000, flows: 0 });
+  const [far, near] = [await startReads(world, databases[0]), await startReads(world, databases[1])];
+  const ours = () => readsOf(world, far);
+  const theirs = () => readsOf(world, near);
+  world.tell('warming up');
+  await ours();
+  await theirs();
+  const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
+  for (const { server } of [far, near]) await server.stop();
+  for (const database of databases) await dropDatabase(world, database);
+  const row = rowOf(measured.theirs, DIALECTS.sqlite);
+  return [row(list, measured.ours, 'listMs', 1.5), row(get, measured.ours, 'getMs', 2.2)];
+}
+
+/** Rows beside the same peer. */
+const rowOf =
+  (theirs: readonly ReadFigures[], what: string) =>
+  (figure: string, ours: readonly ReadFigures[], key: keyof ReadFigures, atMost: number): Row => {
+    const [unit, scale] = key === 'listMs' ? ['ms', 1] : ['µs', 1000];
+    const [mine, beside] = [ours, theirs].map((figures) => figures.map((each) => each[key] * scale));
     return {
       figure,
       measured: quantity(mine ?? [], unit),
-      beside: { what: 'bare node:http', quantity: quantity(beside ?? [], unit) },
+      beside: { what, quantity: quantity(beside ?? [], unit) },
       ratio: ratios(mine ?? [], beside ?? []),
-      wanted: { of: 'ratio', atMost: 1.5 },
+      wanted: { of: 'ratio', atMost },
     };
   };
-  return [
-    row(`CPU of a list of 1,000 volumes in detail, ${DIALECTS.sqlite}`, 'ours', 'listMs', 'ms', 1),
-    row(`CPU of a get of one volume, ${DIALECTS.sqlite}`, 'ours', 'getMs', 'µs', 1000),
-    row(`The list with a token, ${DIALECTS.sqlite}`, 'known', 'listMs', 'ms', 1),
-    row(`The get with a token, ${DIALECTS.sqlite}`, 'known', 'getMs', 'µs', 1000),
-  ];
-}
 
 interface ReadSubject extends AsyncDisposable {
   readonly server: Server;

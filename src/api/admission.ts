@@ -14,6 +14,7 @@ import type { Authenticate } from './caller.ts';
 import { type Microversion, requestedVersion } from './microversion.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { RequestsInFlight } from './requests-in-flight.ts';
+import type { Mark } from './response-cache.ts';
 
 export interface Admitted {
   readonly caller: Caller;
@@ -34,6 +35,8 @@ export interface AdmissionDeps {
 /** A request that has come. */
 export class Visit {
   readonly id: string;
+  /** The data version that was taken for it, once it has come (`response-cache.ts`). */
+  mark: Mark | Promise<Mark> | undefined;
   readonly #admit: () => Outcome | Promise<Outcome>;
   #outcome: Outcome | Promise<Outcome> | undefined;
 

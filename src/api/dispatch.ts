@@ -15,7 +15,7 @@ import { enforce } from './policy/enforce.ts';
 import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { ResponseCache } from './response-cache.ts';
+import type { Mark, ResponseCache } from './response-cache.ts';
 import type { ApiCall, Route } from './route.ts';
 import { RowCache } from './row-cache.ts';
 
@@ -123,18 +123,25 @@ function handlerOf(routes: readonly Route[], room: Room, answers: ResponseCache)
 /** An answer that is known was given to a caller with the same rights for the same URL, so nothing is checked again. */
 function cachedHandler(answer: Answering, answers: ResponseCache): Handler {
   return (request, reply) => {
-    const mark = answers.mark();
     const { version, caller, headers, url } = request;
     const asking = { version, caller, host: headers.host };
-    const cached = mark === undefined ? undefined : answers.find(url, asking, mark);
-    if (cached !== undefined) return send(reply, 200, cached);
-    answer(request, reply).then(
-      ({ status, body }) => {
-        if (mark !== undefined && body instanceof Buffer) answers.keep(url, asking, mark, body);
-        send(reply, status, body);
-      },
-      (error: unknown) => reply.send(error),
-    );
+    const answerUnder = (mark: Mark): void => {
+      const cached = answers.find(url, asking, mark);
+      if (cached !== undefined) {
+        send(reply, 200, cached);
+        return;
+      }
+      answer(request, reply).then(
+        ({ status, body }) => {
+          if (body instanceof Buffer) answers.keep(url, asking, mark, body);
+          send(reply, status, body);
+        },
+        (error: unknown) => reply.send(error),
+      );
+    };
+    const mark = request.mark ?? answers.mark();
+    if (mark instanceof Promise) mark.then(answerUnder, (error: unknown) => reply.send(error));
+    else answerUnder(mark);
   };
 }
 

@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
+import type { Mark } from './response-cache.ts';
 
 /** What a path and a method lead to, before it is known which route. */
 export interface Place {
@@ -17,6 +18,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller;
     version: Microversion;
+    /** The data version that was taken for it already. */
+    mark: Mark | Promise<Mark> | undefined;
   }
 }
 

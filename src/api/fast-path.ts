@@ -5,11 +5,11 @@
  * Whoever is answered here was admitted as on the slow path (`admission.ts`). A request that is not plainly well takes the slow
  * path, which has the words for it; so nothing is refused here.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { RequestAdmission } from './admission.ts';
 import { JSON_TYPE } from './exchange.ts';
-import { versionText } from './microversion.ts';
-import type { ResponseCache } from './response-cache.ts';
+import { type Microversion, versionText } from './microversion.ts';
+import type { Mark, ResponseCache } from './response-cache.ts';
 
 export interface FastPathDeps {
   readonly answers: ResponseCache;
@@ -19,40 +19,46 @@ export interface FastPathDeps {
 /** Bytes. Up to here an answer is sent as text, in one piece with its headers; more is not copied for that. */
 const SMALL = 16_384;
 
-/** False when the request has to take the slow path, which finds its visit where it has begun. */
-export function fastPath({
-  answers,
-  admission,
-}: FastPathDeps): (request: IncomingMessage, response: ServerResponse) => boolean {
+/** `slow` gets the others, and finds the visit of a request where it has begun. */
+export function fastPath({ answers, admission }: FastPathDeps, slow: RequestListener): RequestListener {
   return (request, response) => {
     const { method, url = '', headers } = request;
-    if (method !== 'GET' || 'content-length' in headers || 'transfer-encoding' in headers) return false;
-    const mark = answers.markOf(url);
-    if (mark === undefined) return false;
+    const isPlain = method === 'GET' && !('content-length' in headers || 'transfer-encoding' in headers);
+    const mark = isPlain ? answers.markOf(url) : undefined;
+    if (mark === undefined) return slow(request, response);
     const visit = admission.begin(request, response);
-    const admitted = visit.admitted();
-    const isPlain = admitted !== null && !(admitted instanceof Promise);
-    const answer = isPlain ? answers.find(url, { ...admitted, host: headers.host }, mark) : undefined;
-    if (!isPlain || answer === undefined) {
+    visit.mark = mark;
+    const handOver = (): void => {
       admission.handOver(request, visit);
-      return false;
-    }
-    response.writeHead(200, [
-      'x-compute-request-id',
-      visit.id,
-      'x-openstack-request-id',
-      visit.id,
-      'openstack-api-version',
-      `volume ${versionText(admitted.version)}`,
-      'vary',
-      'OpenStack-API-Version',
-      'content-type',
-      JSON_TYPE,
-      'content-length',
-      String(answer.length),
-    ]);
-    if (answer.length <= SMALL) response.end(answer.toString('latin1'), 'latin1');
-    else response.end(answer);
-    return true;
+      slow(request, response);
+    };
+    const admitted = visit.admitted();
+    if (admitted === null || admitted instanceof Promise) return handOver();
+    const answerUnder = (mark: Mark): void => {
+      const answer = answers.find(url, { ...admitted, host: headers.host }, mark);
+      if (answer === undefined) handOver();
+      else sendAnswer(response, visit.id, admitted.version, answer);
+    };
+    if (mark instanceof Promise) mark.then(answerUnder, handOver);
+    else answerUnder(mark);
   };
+}
+
+function sendAnswer(response: ServerResponse, id: string, version: Microversion, answer: Buffer): void {
+  response.writeHead(200, [
+    'x-compute-request-id',
+    id,
+    'x-openstack-request-id',
+    id,
+    'openstack-api-version',
+    `volume ${versionText(version)}`,
+    'vary',
+    'OpenStack-API-Version',
+    'content-type',
+    JSON_TYPE,
+    'content-length',
+    String(answer.length),
+  ]);
+  if (answer.length <= SMALL) response.end(answer.toString('latin1'), 'latin1');
+  else response.end(answer);
 }

@@ -8,7 +8,7 @@
  */
 
 import type { Database } from '../db/database.ts';
-import { dataVersion } from '../db/sql/data-version.ts';
+import { type DataVersion, dataVersionOf } from '../db/sql/data-version.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
 import type { Policy } from './policy/policy.ts';
@@ -20,21 +20,25 @@ export interface AnswerKey {
   readonly host: string | undefined;
 }
 
+export type Mark = DataVersion;
+
 /** What an entry costs beside its answer. */
 const OVERHEAD = 400;
 
 export class ResponseCache {
   readonly #db: Pick<Database, 'reader' | 'stats'>;
+  readonly #version: () => Mark | Promise<Mark>;
   readonly #policy: Policy;
   readonly #mostBytes: number;
   /** By URL, the oldest first, and then by who asks it; all under the one mark. */
   readonly #kept = new Map<string, Map<string, Buffer>>();
-  #mark: number | undefined;
+  #mark: Mark | undefined;
   #bytes = 0;
-  #turn: { readonly mark: number | undefined; readonly commits: number } | undefined;
+  #turn: { readonly mark: Mark | Promise<Mark>; readonly commits: number } | undefined;
 
   constructor(db: Pick<Database, 'reader' | 'stats'>, policy: Policy, mostBytes = 16 * 1024 * 1024) {
     this.#db = db;
+    this.#version = dataVersionOf(db.reader);
     this.#policy = policy;
     this.#mostBytes = mostBytes;
   }
@@ -43,18 +47,19 @@ export class ResponseCache {
     return this.#bytes;
   }
 
-  /** To be taken before anything is read for an answer; undefined where nothing can be kept. */
-  mark(): number | undefined {
-    return dataVersion(this.#db.reader);
+  /** To be taken before anything is read for an answer. */
+  mark(): Mark | Promise<Mark> {
+    return this.#version();
   }
 
   /**
-   * The mark, if the URL has been answered under it, to whomever. For a request that was just read from its socket: those that
-   * are read in one turn of the event loop were all sent before it began, so one look at the database is enough for them, as long as
-   * this process has not committed anything since.
+   * The mark, if the URL has been answered under it, to whomever; where it has to be asked for, if the URL has been answered
+   * lately. For a request that was just read from its socket: those that are read in one turn of the event loop were all sent
+   * before it began, so one look at the database is enough for them, as long as this process has not committed anything since.
    */
-  markOf(url: string): number | undefined {
+  markOf(url: string): Mark | Promise<Mark> | undefined {
     if (!this.#kept.has(url)) return undefined;
+    if (this.#db.reader.dialect === 'postgresql') return this.mark();
     const { commits } = this.#db.stats;
     if (this.#turn === undefined) {
       setImmediate(() => {
@@ -65,11 +70,11 @@ export class ResponseCache {
     return this.#turn.mark === this.#mark ? this.#mark : undefined;
   }
 
-  find(url: string, asking: AnswerKey, mark: number): Buffer | undefined {
+  find(url: string, asking: AnswerKey, mark: Mark): Buffer | undefined {
     return mark === this.#mark ? this.#kept.get(url)?.get(this.#key(asking)) : undefined;
   }
 
-  keep(url: string, asking: AnswerKey, mark: number, answer: Buffer): void {
+  keep(url: string, asking: AnswerKey, mark: Mark, answer: Buffer): void {
     const size = answer.length + OVERHEAD;
     if (size > this.#mostBytes / 4) return;
     if (mark !== this.#mark) this.#forgetAll(mark);
@@ -85,7 +90,7 @@ export class ResponseCache {
     }
   }
 
-  #forgetAll(mark: number): void {
+  #forgetAll(mark: Mark): void {
     this.#kept.clear();
     this.#bytes = 0;
     this.#mark = mark;

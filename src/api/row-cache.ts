@@ -11,7 +11,8 @@
  * since its last round: using one costs a flag, not a place in a queue.
  */
 import type { Database } from '../db/database.ts';
-import { readViewNames } from '../db/view-names.ts';
+import { onceATurn } from '../db/sql/once-a-turn.ts';
+import { readViewNames, type ViewNames } from '../db/view-names.ts';
 import type { Microversion } from './microversion.ts';
 import { KnownNames, type NameLookup } from './names.ts';
 import { attributesKey } from './policy/attributes.ts';
@@ -41,12 +42,16 @@ export class RowCache {
   readonly #mostBytes: number;
   readonly #kept = new Map<string, Kept>();
   readonly #names = new KnownNames();
+  readonly #readNames: () => Promise<ViewNames>;
   #shapes = new Map<string, number>();
   #shapesMade = 0;
   #bytes = 0;
 
   constructor(database: Database, mostBytes = 32 * 1024 * 1024) {
     this.#database = database;
+    const read = () => readViewNames(database.reader);
+    // Not on SQLite, which answers in less time than a turn takes.
+    this.#readNames = database.dialect === 'postgresql' ? onceATurn(read) : read;
     this.#mostBytes = mostBytes;
   }
 
@@ -55,12 +60,19 @@ export class RowCache {
   }
 
   async names(): Promise<NameLookup> {
-    return this.#names.at(await readViewNames(this.#database.reader));
+    return this.#names.at(await this.#readNames());
   }
 
-  /** The texts of the rows, in the order of the keys; a row that has gone meanwhile is left out. */
-  async texts<R extends Row>(view: View<R>, asking: ViewOptions, keys: readonly Row[]): Promise<Buffer[]> {
-    const names = await this.names();
+  /**
+   * The texts of the rows, in the order of the keys; a row that has gone meanwhile is left out. Keys that are being read are read
+   * together with the names: a text that is found under names was made with all that its row needs.
+   */
+  async texts<R extends Row>(
+    view: View<R>,
+    asking: ViewOptions,
+    asked: readonly Row[] | Promise<readonly Row[]>,
+  ): Promise<Buffer[]> {
+    const [keys, names] = await Promise.all([asked, this.names()]);
     const shape = this.#shapeOf(view, asking, names);
     const missing: string[] = [];
     const texts = keys.map(({ id, revision }) => {

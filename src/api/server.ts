@@ -8,7 +8,7 @@
  * logged of a request that went as expected unless the log is at `debug`: a list of a thousand volumes is read from memory,
  * and what surrounds it must not cost more than it does.
  */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -27,7 +27,7 @@ import { connectionOptions, limitConnections } from './connections.ts';
 import { bodyText } from './decode.ts';
 import { type Destination, destinations } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
-import { fastPath } from './fast-path.ts';
+import { type FastPathDeps, fastPath } from './fast-path.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, versionText } from './microversion.ts';
@@ -92,6 +92,7 @@ export function buildApi({
   // One for all requests would be shared; the hook gives each its own.
   app.decorateRequest('caller', null as never);
   app.decorateRequest('version', OLDEST);
+  app.decorateRequest('mark', undefined);
   app.decorateRequest('destination', null as never);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: 'buffer' }, (_request, bytes, done) =>
@@ -127,24 +128,20 @@ export function buildApi({
     handler: (request, reply) => request.destination.handle(request, reply),
   });
   limitConnections(app, config);
-  addFastPath(app, fastPath({ answers, admission }));
+  addFastPath(app, { answers, admission });
   return app;
 }
 
 /** Puts it before Fastify's own listener, until Fastify is told to close: from then on that ends each connection. */
-function addFastPath(
-  app: FastifyInstance,
-  isAnswered: (request: IncomingMessage, response: ServerResponse) => boolean,
-): void {
+function addFastPath(app: FastifyInstance, deps: FastPathDeps): void {
   const [slow] = app.server.listeners('request') as [RequestListener];
-  let closing = false;
+  const fast = fastPath(deps, slow);
+  let listener = fast;
   app.addHook('preClose', (done) => {
-    closing = true;
+    listener = slow;
     done();
   });
-  app.server.off('request', slow).on('request', (request, response) => {
-    if (closing || !isAnswered(request, response)) slow(request, response);
-  });
+  app.server.off('request', slow).on('request', (request, response) => listener(request, response));
 }
 
 /** Bodies are checked by `body.ts`. Without this Fastify loads two compilers, which is a quarter of its size, for nothing. */
@@ -173,6 +170,7 @@ function receive(
   done: (error?: Error) => void,
 ): void {
   const visit = admission.visitOf(request.raw, reply.raw, request.id);
+  request.mark = visit.mark;
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   if (place?.open) {
     request.caller = NOBODY;

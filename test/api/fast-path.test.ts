@@ -2,6 +2,7 @@
  * What takes the fast path, and what does not. That both ways end at the same answer is shown in `row-cache.test.ts`.
  */
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { RequestAdmission } from '../../src/api/admission.ts';
@@ -13,11 +14,13 @@ import { RequestsInFlight } from '../../src/api/requests-in-flight.ts';
 import { type AnswerKey, ResponseCache } from '../../src/api/response-cache.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { byToken } from '../../src/api/token-authentication.ts';
+import { ConnectionLost, type PostgresqlConnection } from '../../src/db/sql/connection.ts';
 import { createLog, type Log, silentLog } from '../../src/lib/logging.ts';
 import { Unauthorized } from '../../src/model/token.ts';
 import { httpServer } from '../clients/http-server.ts';
+import { type FreshDatabase, freshPostgresql } from '../databases.ts';
 import { askOverSocket, type SocketAsked } from './over-socket.ts';
-import { freshWorld, PROJECT, USER, type World } from './world.ts';
+import { freshWorld, onBoth, PROJECT, USER, type World } from './world.ts';
 
 const URL = '/v3/p/volumes';
 const LONG = 418;
@@ -26,28 +29,29 @@ interface Deps {
   readonly admit?: Authenticate;
   readonly rate?: RateLimit;
   readonly log?: Log;
+  /** Default: a fresh one on SQLite. */
+  readonly database?: FreshDatabase;
 }
 
 /** A server on which one answer is cached, for version 3.7; all else is answered 418, by the route. */
-async function server(context: TestContext, { admit = callerOf, rate, log = silentLog }: Deps = {}) {
-  const world = await freshWorld(context);
+async function server(context: TestContext, { admit = callerOf, rate, log = silentLog, database }: Deps = {}) {
+  const world = await freshWorld(context, database && { database });
   const answers = new ResponseCache(world.service.db, new Policy());
   const caller = callerOf({ 'x-auth-token': `${USER}:${PROJECT}` }, 'req-1') ?? assert.fail();
   const asking: AnswerKey = { caller, version: 7, host: 'pumice.test:8776' };
-  const keep = (): void => answers.keep(URL, asking, answers.mark() ?? -1, Buffer.from('{"kept":true}'));
-  keep();
-  const admission = new RequestAdmission({ authenticate: admit, rate, requests: new RequestsInFlight(), log });
-  const isAnswered = fastPath({ answers, admission });
-  const address = await httpServer(context, (request, response) => {
-    if (!isAnswered(request, response)) response.writeHead(LONG).end();
-  });
+  const keep = async (): Promise<void> => answers.keep(URL, asking, await answers.mark(), Buffer.from('{"kept":true}'));
+  await keep();
+  const requests = new RequestsInFlight();
+  const admission = new RequestAdmission({ authenticate: admit, rate, requests, log });
+  const listener = fastPath({ answers, admission }, (_request, response) => void response.writeHead(LONG).end());
+  const address = await httpServer(context, listener);
   const ask = (asked: SocketAsked = {}, path = URL) => askOverSocket(address, path, { version: '3.7', ...asked });
-  return { world, ask, keep };
+  return { world, address, requests, ask, keep };
 }
 
 describe('the fast path', () => {
-  it('is taken by a request whose answer is kept, with an id of its own each time', async (context) => {
-    const { ask } = await server(context);
+  onBoth('is taken by a request whose answer is kept, with an id of its own each time', async (context, database) => {
+    const { ask } = await server(context, { database });
     const [one, two] = [await ask(), await ask()];
     assert.deepEqual([one.status, one.text, two.text], [200, '{"kept":true}', '{"kept":true}']);
     assert.match(one.headers['x-openstack-request-id'] as string, /^req-[0-9a-f-]{36}$/);
@@ -57,11 +61,11 @@ describe('the fast path', () => {
     assert.equal(one.headers['content-type'], 'application/json');
   });
 
-  it('is shut when anybody has committed anything, and open when it was answered again', async (context) => {
-    const { world, ask, keep } = await server(context);
+  onBoth('is shut when anybody has committed, and open when it was answered again', async (context, database) => {
+    const { world, ask, keep } = await server(context, { database });
     await world.volume();
     assert.equal((await ask()).status, LONG);
-    keep();
+    await keep();
     assert.equal((await ask()).status, 200);
   });
 
@@ -168,6 +172,46 @@ describe('the fast path', () => {
       answers.map(({ headers }) => headers['x-openstack-request-id']),
     );
     while (requests.list().length > 0) await setImmediate();
+  });
+
+  it('forgets a client that goes while PostgreSQL is asked', async (context) => {
+    const made = await freshPostgresql();
+    if ('missing' in made) return context.skip(`PostgreSQL: ${made.missing}`);
+    const { world, address, requests, ask } = await server(context, { database: made });
+    const reader = world.service.db.reader as PostgresqlConnection;
+    const { promise, resolve } = Promise.withResolvers<unknown[]>();
+    const held = context.mock.method(reader, 'prepared', () => promise);
+    const { hostname, port } = new globalThis.URL(address);
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET ${URL} HTTP/1.1\r\nhost: pumice.test:8776\r\nx-auth-token: ${USER}:${PROJECT}\r\n\r\n`);
+    while (requests.list().length === 0) await setImmediate();
+    socket.destroy();
+    while (requests.list().length > 0) await setImmediate();
+    held.mock.restore();
+    resolve([{ version: 'another' }]);
+    assert.equal((await ask()).status, 200);
+  });
+
+  it('hands over the request when PostgreSQL tells no snapshot, and says so there', async (context) => {
+    const made = await freshPostgresql();
+    if ('missing' in made) return context.skip(`PostgreSQL: ${made.missing}`);
+    const world = await freshWorld(context, { database: made });
+    const { desk, db } = world.service;
+    const api = buildApi({ desk, log: silentLog, admit: callerOf });
+    context.after(() => api.close());
+    const address = await api.listen({ host: '127.0.0.1', port: 0 });
+    const path = `/v3/${PROJECT}/volumes`;
+    const statuses = async () => [
+      (await askOverSocket(address, path)).status,
+      (await askOverSocket(address, path, { version: '3.7' })).status,
+    ];
+    assert.deepEqual(await statuses(), [200, 200]);
+    const lost = context.mock.method(db.reader as PostgresqlConnection, 'prepared', () =>
+      Promise.reject(new ConnectionLost('PostgreSQL does not answer.')),
+    );
+    assert.deepEqual(await statuses(), [503, 503]);
+    lost.mock.restore();
+    assert.deepEqual(await statuses(), [200, 200]);
   });
 
   it('is shut to those who stay when the server closes', async (context) => {

@@ -1,7 +1,8 @@
 /** What is asked of the database before a kept view is shown. */
 import assert from 'node:assert/strict';
+import pg from 'pg';
 import { recordHeartbeat } from '../../src/db/services.ts';
-import { dataVersion } from '../../src/db/sql/data-version.ts';
+import { dataVersionOf } from '../../src/db/sql/data-version.ts';
 import { findViewKey } from '../../src/db/view-keys.ts';
 import { readViewNames } from '../../src/db/view-names.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
@@ -36,16 +37,37 @@ proveStore('views', (test) => {
     assert.deepEqual({ ...(await readViewNames(database.reader)) }, { ...names });
   });
 
-  test('know where nothing has changed, as far as the database can tell', async ({ database, open }) => {
-    const mark = () => dataVersion(database.reader);
-    if (database.dialect === 'postgresql') return assert.equal(mark(), undefined);
-    const before = mark();
-    assert.equal(mark(), before);
+  test('know where nothing has changed', async ({ database, open }) => {
+    const version = dataVersionOf(database.reader);
+    const before = await version();
+    assert.equal(await version(), before);
     const volume = await makeVolume(database);
-    const after = mark();
+    const after = await version();
     assert.notEqual(after, before);
     const other = await open();
     await other.write((tx) => updateVolume(tx, volume.id, { name: 'another process' }));
-    assert.notEqual(mark(), after);
+    assert.notEqual(await version(), after);
+  });
+
+  test('know when a transaction ends that ran already, though another ended after it had begun', async (world) => {
+    const { database, url } = world;
+    if (database.dialect === 'sqlite') return;
+    const version = dataVersionOf(database.reader);
+    const [client, other] = [new pg.Client(url), new pg.Client(url)];
+    try {
+      for (const each of [client, other]) await each.connect();
+      for (const end of ['COMMIT', 'ROLLBACK', 'ROLLBACK TO part; COMMIT']) {
+        await client.query('BEGIN; SELECT pg_current_xact_id(); SAVEPOINT part; DELETE FROM volume');
+        await other.query('SELECT pg_current_xact_id()');
+        const open = await version();
+        assert.equal(await version(), open, 'what still runs changes nothing');
+        await client.query(end);
+        const ended = await version();
+        assert.notEqual(ended, open);
+        assert.equal(await version(), ended);
+      }
+    } finally {
+      for (const each of [client, other]) await each.end();
+    }
   });
 });

@@ -52,8 +52,9 @@ export async function showPage<R extends Row, F extends string, Viewed extends R
   const filters = wanted(call, kind);
   const counted = wantsCount(call);
   if (filters === undefined) return listOf(key, [], [], counted ? 0 : undefined);
-  const keys = page.limit === 0 ? [] : await kind.keys(db.read, { ...page, filters });
-  const texts = await call.rowCache.texts(view, asking(call), keys);
+  const asked = page.limit === 0 ? [] : kind.keys(db.read, { ...page, filters });
+  const texts = await call.rowCache.texts(view, asking(call), asked);
+  const keys = await asked;
   const links = nextLinks(call, path, page, { length: keys.length, last: keys.at(-1)?.id });
   return listOf(key, texts, links, counted ? await kind.count(db.read, filters) : undefined);
 }
@@ -65,9 +66,11 @@ export async function showOne<R extends Row, Viewed extends R>(
   id: string,
 ): Promise<Buffer> {
   const { caller, desk, rowCache } = call;
-  const key = await findViewKey(desk.db.reader, kind.resource, id);
-  if (key === undefined || (!caller.isAdmin && key.projectId !== caller.projectId)) throw kind.notFound(id);
-  const [text] = await rowCache.texts(view, asking(call), [{ id, revision: key.revision }]);
+  const asked = findViewKey(desk.db.reader, kind.resource, id).then((key) => {
+    if (key === undefined || (!caller.isAdmin && key.projectId !== caller.projectId)) throw kind.notFound(id);
+    return [{ id, revision: key.revision }];
+  });
+  const [text] = await rowCache.texts(view, asking(call), asked);
   if (text === undefined) throw kind.notFound(id);
   return oneOf(kind.resource, text);
 }
