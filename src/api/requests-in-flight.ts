@@ -15,7 +15,7 @@ export class RequestsInFlight {
   /** Until it is answered, or its connection is gone. */
   add(id: string, request: IncomingMessage, response: ServerResponse): void {
     this.#requests.set(id, request);
-    response.once('close', () => this.#requests.delete(id));
+    response.on('close', () => this.#requests.delete(id));
   }
 
   list(): readonly RequestInFlight[] {

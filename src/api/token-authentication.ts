@@ -30,23 +30,38 @@ export interface TokenAuthenticationOptions {
   challenge(headers: IncomingHttpHeaders): string;
 }
 
+type Bearer = Omit<Caller, 'requestId' | 'token'>;
+
+const NO_SERVICE: readonly string[] = [];
+
 export function byToken(options: TokenAuthenticationOptions): Authenticate {
   const { source, policy, challenge, serviceType } = options;
+  /** Of tokens that are remembered, when no service speaks for its user: with each request it would be the same again. */
+  const bearers = new WeakMap<Token, Bearer>();
+  const bearerOf = (token: Token, serviceRoles: readonly string[]): Bearer => {
+    const known = serviceRoles === NO_SERVICE ? bearers.get(token) : undefined;
+    if (known !== undefined) return known;
+    const roles = withImplied(token.roles);
+    const asker = { userId: token.userId, projectId: token.projectId ?? '', roles, serviceRoles };
+    const isAdmin = policy.isAdmin(asker);
+    if (token.projectId === null && !(token.system && isAdmin)) {
+      throw new Forbidden('The token is for no project, and nothing here belongs to anything else.');
+    }
+    const bearer = { ...asker, isAdmin };
+    if (serviceRoles === NO_SERVICE) bearers.set(token, bearer);
+    return bearer;
+  };
   return (headers, requestId, asked) => {
     const challenged = (error: unknown): never => {
       throw error instanceof Unauthorized
         ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
         : error;
     };
-    const callerOf = (text: string, token: Token, serviceRoles: readonly string[]): Caller => {
-      const roles = withImplied(token.roles);
-      const asker = { userId: token.userId, projectId: token.projectId ?? '', roles, serviceRoles };
-      const isAdmin = policy.isAdmin(asker);
-      if (token.projectId === null && !(token.system && isAdmin)) {
-        throw new Forbidden('The token is for no project, and nothing here belongs to anything else.');
-      }
-      return { ...asker, isAdmin, requestId, token: new TokenText(text) };
-    };
+    const callerOf = (text: string, token: Token, serviceRoles: readonly string[]): Caller => ({
+      ...bearerOf(token, serviceRoles),
+      requestId,
+      token: new TokenText(text),
+    });
     try {
       const text = one(headers['x-auth-token']);
       const serviceText = one(headers['x-service-token']);
@@ -58,7 +73,7 @@ export function byToken(options: TokenAuthenticationOptions): Authenticate {
         );
       }
       const token = source.token(text);
-      const held = (found: Token): Caller => callerOf(text, heldToRules(found, serviceType, asked), []);
+      const held = (found: Token): Caller => callerOf(text, heldToRules(found, serviceType, asked), NO_SERVICE);
       return token instanceof Promise ? token.then(held).catch(challenged) : held(token);
     } catch (error) {
       return challenged(error);

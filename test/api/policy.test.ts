@@ -130,6 +130,22 @@ describe("a site's access rules", () => {
     assert.equal(policy.isAdmin(asker(['member'])), false);
   });
 
+  it('tell callers apart by all that counts, also with the same list of roles', () => {
+    const policy = new Policy({ overrides: { 'volume:get': 'user_id:%(user_id)s' } });
+    const roles = ['member'];
+    const differing = [
+      asker(roles),
+      asker(roles, { isAdmin: true }),
+      asker(roles, { serviceRoles: ['service'] }),
+      asker(roles, { userId: OTHER_USER }),
+      asker(['member', 'admin']),
+    ];
+    for (let turn = 0; turn < 2; turn += 1) {
+      assert.equal(new Set(differing.map((each) => policy.rightsOf(each))).size, differing.length);
+      assert.equal(policy.rightsOf(asker(roles)), policy.rightsOf(asker(['member'])));
+    }
+  });
+
   it('tell callers apart by their rights, whatever roles are called', () => {
     const rights = (...roles: readonly string[]) => new Policy().rightsOf(asker(roles));
     assert.notEqual(rights('a', 'b'), rights('a,b'));

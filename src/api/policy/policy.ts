@@ -34,11 +34,18 @@ export interface PolicyOptions {
   readonly legacy?: boolean;
 }
 
+interface Rights extends Pick<Caller, 'isAdmin' | 'serviceRoles'> {
+  readonly user: string;
+  readonly text: string;
+}
+
 const ADMINISTRATORS: Expression = { is: 'admin', wanted: true };
 
 export class Policy {
   readonly #rules: ReadonlyMap<string, Expression>;
   readonly #asksForUser: boolean;
+  /** By the list of roles, which a caller with a remembered token has again. */
+  readonly #rights = new WeakMap<readonly string[], Rights>();
 
   constructor({ overrides = {}, legacy = false }: PolicyOptions = {}) {
     const known = defaultRules({ legacy });
@@ -88,7 +95,12 @@ export class Policy {
 
   /** The same text for callers of a project whom no rule tells apart, and for no others, whatever roles are called. */
   rightsOf({ isAdmin, roles, serviceRoles, userId }: Caller): string {
-    return JSON.stringify([isAdmin, roles, serviceRoles, this.#asksForUser ? userId : '']);
+    const user = this.#asksForUser ? userId : '';
+    const known = this.#rights.get(roles);
+    if (known?.isAdmin === isAdmin && known.serviceRoles === serviceRoles && known.user === user) return known.text;
+    const text = JSON.stringify([isAdmin, roles, serviceRoles, user]);
+    this.#rights.set(roles, { isAdmin, serviceRoles, user, text });
+    return text;
   }
 
   #expression(rule: string): Expression {

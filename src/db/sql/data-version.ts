@@ -16,6 +16,7 @@
  * Commits in other databases of the server change it as well, which costs a miss. It would not do on a hot standby, whose
  * list is always empty; nobody reads from one here.
  */
+import type { StatementSync } from 'node:sqlite';
 import type { Connection, PostgresqlConnection } from './connection.ts';
 import { onceATurn } from './once-a-turn.ts';
 
@@ -24,9 +25,11 @@ export type DataVersion = number | string;
 /** At once on SQLite; on PostgreSQL one question for all who ask in one turn of the event loop. */
 export function dataVersionOf(reader: Connection): () => DataVersion | Promise<DataVersion> {
   if (reader.dialect === 'postgresql') return onceATurn(() => snapshotOf(reader));
+  // Asked too often to be looked up each time.
+  let count: StatementSync | undefined;
   return () => {
-    const row = reader.statement('PRAGMA data_version').get() as { data_version: number };
-    return row.data_version;
+    count ??= reader.statement('PRAGMA data_version');
+    return (count.get() as { data_version: number }).data_version;
   };
 }
 

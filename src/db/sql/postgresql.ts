@@ -152,7 +152,12 @@ export class PostgresqlSession implements PostgresqlConnection {
   }
 }
 
-/** Many readers, none of which can write. A read that finds its connection broken is asked again on another. */
+/**
+ * Many readers, none of which can write. A read that finds its connection broken is asked again on another.
+ *
+ * Only what finds rows by their keys has a name (`prepared`). A list's plan must fit its values: with a name PostgreSQL takes one for
+ * any values after five uses, and among 100,000 volumes those of a rare status then took 130 ms instead of 1.
+ */
 export class PostgresqlPool implements PostgresqlConnection {
   readonly dialect = 'postgresql';
   readonly #pool: pg.Pool;
