@@ -45,6 +45,7 @@ const appended: CachedTable<AppendedEvent> = {
       : rows.map((row) => connection.execute(APPEND, row));
   },
   written: () => undefined,
+  since: (event) => event,
 };
 
 /** In the order given. */

@@ -34,6 +34,7 @@ const counted: CachedTable<PoolUsage> = {
         connection.execute(COUNT[connection.dialect], [pool, allocatedGiB, provisionedGiB, volumes]),
       ),
   written: () => undefined,
+  since: (delta, written) => sum(delta, times(written, -1)),
 };
 
 /** Negative amounts take away. */
@@ -61,6 +62,13 @@ export async function listPoolUsage(db: Db): Promise<readonly PoolUsage[]> {
   }
   return [...all.values()].sort((a, b) => (a.pool < b.pool ? -1 : 1));
 }
+
+const times = ({ pool, allocatedGiB, provisionedGiB, volumes }: PoolUsage, factor: number): PoolUsage => ({
+  pool,
+  allocatedGiB: allocatedGiB * factor,
+  provisionedGiB: provisionedGiB * factor,
+  volumes: volumes * factor,
+});
 
 const sum = (a: PoolUsage, b: PoolUsage): PoolUsage => ({
   pool: a.pool,

@@ -81,6 +81,7 @@ const counters: CachedTable<Counter> = {
       : rows.map((row) => connection.execute(WRITE, row));
   },
   written: (counter) => counter,
+  since: (counter) => counter,
 };
 
 const keyOf = (projectId: string, resource: string): string => `${projectId} ${resource}`;

@@ -86,7 +86,7 @@ export async function insertSnapshot({ db }: Tx, given: NewSnapshot): Promise<Sn
     updatedAt: null,
     revision: 1,
   };
-  snapshotRows.insert(db, snapshot);
+  await snapshotRows.insert(db, snapshot);
   return snapshot;
 }
 

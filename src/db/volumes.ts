@@ -94,7 +94,7 @@ export async function insertVolume({ db }: Tx, given: NewVolume): Promise<Volume
     revision: 1,
   };
   await keepVolumeType(db, volume.volumeTypeId);
-  volumeRows.insert(db, volume);
+  await volumeRows.insert(db, volume);
   return volume;
 }
 

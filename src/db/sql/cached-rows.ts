@@ -81,7 +81,9 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
   }
 
   /** The id must be new. */
-  insert({ cache }: Db, model: Model): void {
+  async insert({ cache }: Db, model: Model): Promise<void> {
+    // A row that goes by the same id goes first.
+    if (cache?.get(this, model.id)?.change.is === 'gone') await cache.flush();
     cache?.putOff(this, model.id, { model, locked: true, change: { is: 'new' } });
   }
 
@@ -110,8 +112,19 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     return true;
   }
 
-  written({ model, change }: Kept<Model>): Kept<Model> | undefined {
-    return change.is === 'gone' ? undefined : { model, locked: true, change: NONE };
+  written(value: Kept<Model>): Kept<Model> {
+    // That one is gone stays known: an earlier unit may have found it.
+    return value.change.is === 'gone' ? value : { ...value, change: NONE };
+  }
+
+  since(value: Kept<Model>, written: Kept<Model>): Kept<Model> {
+    const times = value.model.revision - written.model.revision;
+    const isLeft = value.change.is === 'gone' || value.change.is === 'none' || written.change.is === 'gone';
+    if (isLeft) return value;
+    const fields = Object.entries(value.model).filter(
+      ([field, is]) => field !== 'revision' && field !== 'updatedAt' && is !== written.model[field as keyof Model],
+    );
+    return { ...value, change: { is: 'changed', fields: Object.fromEntries(fields) as Partial<Model>, times } };
   }
 
   write(connection: Connection, values: readonly Kept<Model>[]): readonly Promise<unknown>[] {

@@ -23,6 +23,8 @@ export interface CachedTable<V> {
   erase?(connection: Connection, values: readonly V[]): readonly Promise<unknown>[];
   /** The value when that is written; undefined when it need not be kept. */
   written(value: V): V | undefined;
+  /** What is left to write of a value when the one that it was made of, which was put off too, has been written. */
+  since(value: V, written: V): V;
 }
 
 interface Slot {
@@ -117,6 +119,7 @@ export class TransactionCache {
 
   /** Before a statement that may see what was put off: sends it. Rejects when something of it failed. */
   async flush(): Promise<void> {
+    if (!this.#entered) this.#standOnWritten();
     const earlier = this.#entered ? [] : this.#send(this.#kept);
     if (!this.#entered) this.#enter();
     this.#entered = true;
@@ -137,6 +140,17 @@ export class TransactionCache {
       for (const slots of layer.values()) for (const [key, { putOff }] of slots) if (!putOff) slots.delete(key);
     }
     this.#lookups.clear();
+  }
+
+  /** What the unit has put off stands on what earlier ones did, which is about to be written. */
+  #standOnWritten(): void {
+    for (const [table, slots] of this.#own) {
+      const kept = this.#kept.get(table);
+      for (const [key, { value, putOff }] of slots) {
+        const before = kept?.get(key);
+        if (putOff && before?.putOff) slots.set(key, { value: table.since(value, before.value), putOff });
+      }
+    }
   }
 
   async #allOf(sent: readonly Promise<unknown>[]): Promise<void> {
