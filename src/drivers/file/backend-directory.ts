@@ -11,13 +11,16 @@
  *
  * With `create` left on for good, only the second protection holds. That is meant for a trial, not for a mount point.
  */
-import { lstat, mkdir, open, readFile, stat, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuid } from '../../lib/clock.ts';
 import { errno } from '../../lib/errno.ts';
 import { type FileLock, lockFile } from '../../lib/file-lock.ts';
+import { syncDirectory } from '../../lib/sync-directory.ts';
 import { DriverNotInitialized } from '../../model/errors.ts';
-import { publish, withTemporary } from './publish.ts';
+import { temporary } from './names.ts';
+import { publish, removeIfThere } from './publish.ts';
+import { SharedCall } from './shared-call.ts';
 
 export const MARKER = '.pumice-backend';
 /** Held by who serves the backend. */
@@ -31,6 +34,8 @@ export interface Space {
 export class BackendDirectory {
   readonly path: string;
   readonly #create: boolean;
+  readonly #looks = new SharedCall(() => this.#inode());
+  readonly #syncs = new SharedCall(() => syncDirectory(this.path));
   #seen: { readonly id: string; readonly inode: string } | undefined;
   #held: { readonly lock: FileLock; readonly inode: string } | undefined;
 
@@ -80,7 +85,12 @@ export class BackendDirectory {
   /** Rejects unless the directory is there and the one that was started on. */
   async check(): Promise<void> {
     if (this.#seen === undefined) throw new DriverNotInitialized(`The backend in ${this.path} has not been started.`);
-    if ((await this.#inode()) !== this.#seen.inode) throw this.#replaced();
+    if ((await this.#looks.run()) !== this.#seen.inode) throw this.#replaced();
+  }
+
+  /** Makes durable which names there are. Whoever comes while a sync is under way shares the next one. */
+  sync(): Promise<void> {
+    return this.#syncs.run();
   }
 
   async space(): Promise<Space> {
@@ -116,19 +126,17 @@ export class BackendDirectory {
   }
 
   async #writeMarker(): Promise<void> {
-    await withTemporary(this.path, MARKER, async (temporary) => {
-      const file = await open(temporary, 'w');
-      try {
-        await file.writeFile(`${JSON.stringify({ id: uuid() })}\n`);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+    const made = join(this.path, temporary(MARKER));
+    try {
+      await writeFile(made, `${JSON.stringify({ id: uuid() })}\n`, { flag: 'wx', mode: 0o600, flush: true });
+      await publish(made, join(this.path, MARKER));
+    } catch (error) {
       // Two processes may start at once: the first marker stays.
-      await publish(temporary, join(this.path, MARKER)).catch((error: unknown) => {
-        if (errno(error) !== 'EEXIST') throw error;
-      });
-    });
+      if (errno(error) !== 'EEXIST') throw error;
+    } finally {
+      await removeIfThere(made);
+    }
+    await this.sync();
   }
 }
 

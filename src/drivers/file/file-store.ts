@@ -4,6 +4,9 @@
  * The file under the full name decides whether anything is left to do. The work happens under a temporary name that is
  * removed on every way out, so a failure leaves nothing and a crash leaves only a temporary for `sweep`.
  *
+ * Whatever changes names ends with a sync of the directory, also where nothing was left to do: the call before it may have
+ * been killed between the change and its sync.
+ *
  * A file matches a size in GiB when its bytes, rounded up to whole GiB, are that size. No file is ever shortened.
  */
 
@@ -12,7 +15,6 @@ import { lstat, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
-import { syncDirectory } from '../../lib/sync-directory.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall } from '../driver.ts';
 import type { BackendDirectory } from './backend-directory.ts';
@@ -116,6 +118,11 @@ export class FileStore {
     });
   }
 
+  /** Waits until what names there are is on disk. */
+  syncNames(): Promise<void> {
+    return this.#directory.sync();
+  }
+
   space(): ReturnType<BackendDirectory['space']> {
     return this.#directory.space();
   }
@@ -139,16 +146,18 @@ export class FileStore {
     if (there !== null) {
       requireSize(full, there, sizeGiB);
       // Made by a call that was killed before it took the other name away: a file of two names cannot be managed.
-      return this.#dropTemporaries(full);
-    }
-    await this.#withTemporary(full, async (path) => {
-      await fill(path);
-      signal.throwIfAborted();
-      await publish(path, this.path(full)).catch(async (error: unknown) => {
-        if (errno(error) !== 'EEXIST') throw error;
-        await this.demand(full, sizeGiB);
+      await this.#dropTemporaries(full);
+    } else {
+      await this.#withTemporary(full, async (path) => {
+        await fill(path);
+        signal.throwIfAborted();
+        await publish(path, this.path(full)).catch(async (error: unknown) => {
+          if (errno(error) !== 'EEXIST') throw error;
+          await this.demand(full, sizeGiB);
+        });
       });
-    });
+    }
+    await this.syncNames();
   }
 
   /** A file of this name and size whose content is what `fill` wrote, whatever was there. False: `fill` could not. */
@@ -169,6 +178,7 @@ export class FileStore {
       signal.throwIfAborted();
       await replace(path, this.path(full));
     });
+    if (filled) await this.syncNames();
     return filled;
   }
 
@@ -233,11 +243,9 @@ export class FileStore {
   async remove(full: string, signal: AbortSignal): Promise<void> {
     const there = (await this.look(full)) !== null;
     const givenBack = (await this.stat(unmanagedMark(full))) !== null;
-    if (there && !givenBack) {
-      await rename(this.path(full), this.path(doomed(full)));
-      await syncDirectory(this.#directory.path);
-    }
+    if (there && !givenBack) await rename(this.path(full), this.path(doomed(full)));
     if (!there) await removeIfThere(this.path(unmanagedMark(full)));
+    await this.syncNames();
     for (const name of await this.temporaries(full)) await this.#unlink(name, signal);
   }
 

@@ -11,9 +11,7 @@
 
 import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { errno } from '../../lib/errno.ts';
-import { syncDirectory } from '../../lib/sync-directory.ts';
 import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../../model/errors.ts';
 import type { ManageableObject, ManageRef } from '../driver.ts';
 import { HEADER_BYTES, headerFormat } from '../images/signatures.ts';
@@ -59,15 +57,19 @@ export async function takeOver(store: FileStore, { ref, full, sizeGiB }: TakeOve
     // Two names of one file are what a give-back leaves that a crash cut short.
     if (name !== full && (await isSameFile(store.path(name), store.path(full)))) await removeIfThere(store.path(name));
   }
-  await syncDirectory(dirname(store.path(full)));
+  await store.syncNames();
   for (const given of [name, full]) await removeIfThere(store.path(unmanagedMark(given)));
 }
 
 export async function giveBack(store: FileStore, full: string, ref: ManageRef | null): Promise<void> {
-  if ((await store.look(full)) === null) return;
-  const name = ref === null ? full : sourceName(ref);
-  const free = store.names.owner(name) === null && (await moveAside(store.path(full), store.path(name)));
-  if (!free) await touch(store.path(unmanagedMark(full)));
+  if ((await store.look(full)) !== null) {
+    const name = ref === null ? full : sourceName(ref);
+    const free =
+      store.names.owner(name) === null &&
+      (await moveAside(store.path(full), store.path(name), () => store.syncNames()));
+    if (!free) await touch(store.path(unmanagedMark(full)));
+  }
+  await store.syncNames();
 }
 
 export async function listManageable(

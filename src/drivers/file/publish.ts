@@ -1,19 +1,19 @@
 /**
  * Atomic rename with durability: a file is made under a temporary name, synced, given its full name, and the directory is
- * synced.
+ * synced, which is left to the caller: those who publish at once share one sync (`SharedCall`).
  *
  * After a power cut the full name is either absent or names the whole content; without the two syncs both the name and
  * the data were seen to vanish (XFS, cut between rename and write-back).
  *
  * `publish` never replaces: a link to an existing name fails, so an attempt that was thought dead cannot put its stale
- * copy over a volume that has been written since. `replace` is for content that goes into a volume not yet in use.
+ * copy over a volume that has been written since; a rename would, and Node cannot ask the kernel for one that does not
+ * (RENAME_NOREPLACE). `replace` is for content that goes into a volume not yet in use.
  */
 
 import { constants } from 'node:fs';
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
-import { syncDirectory } from '../../lib/sync-directory.ts';
 import { temporary } from './names.ts';
 
 /** Makes an empty file for `full` under a temporary name, hands its path to `make`, and removes the name afterwards. */
@@ -34,29 +34,26 @@ export async function withTemporary(
 /** The file at `path`, which is synced, also gets the name `full`. Rejects with EEXIST when something has it. */
 export async function publish(path: string, full: string): Promise<void> {
   await link(path, full);
-  await syncDirectory(dirname(full));
 }
 
 /** The file at `path`, which is synced, takes the place of whatever `full` names. */
 export async function replace(path: string, full: string): Promise<void> {
   await rename(path, full);
-  await syncDirectory(dirname(full));
 }
 
 /**
  * Gives our file `full` the name `wanted`, never over another file. False when another has it. Two names of one file are
  * what a crash between the two steps leaves, and then only the second step is due.
  */
-export async function moveAside(full: string, wanted: string): Promise<boolean> {
+export async function moveAside(full: string, wanted: string, syncNames: () => Promise<void>): Promise<boolean> {
   try {
     await link(full, wanted);
   } catch (error) {
     if (errno(error) !== 'EEXIST') throw error;
     if (!(await isSameFile(full, wanted))) return false;
   }
-  await syncDirectory(dirname(full));
+  await syncNames();
   await removeIfThere(full);
-  await syncDirectory(dirname(full));
   return true;
 }
 
@@ -66,10 +63,9 @@ export async function isSameFile(one: string, another: string): Promise<boolean>
   return a != null && b != null && a.ino === b.ino && a.dev === b.dev;
 }
 
-/** An empty file that is there, durably. */
+/** An empty file, unless it is there. */
 export async function touch(path: string): Promise<void> {
   await (await open(path, 'a', 0o600)).close();
-  await syncDirectory(dirname(path));
 }
 
 /** Changes the length of a regular file, durably. */
