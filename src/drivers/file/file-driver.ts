@@ -146,8 +146,7 @@ export class FileDriver implements VolumeDriver {
 
   createVolume(volume: VolumeRef, { signal }: DriverCall): Promise<ModelUpdate> {
     return this.#store.doing(`create volume ${volume.id}`, signal, async () => {
-      const bytes = volume.sizeGiB * GIB;
-      await this.#store.make(this.#volume(volume), volume.sizeGiB, signal, (path) => setLength(path, bytes));
+      await this.#store.makeBlank(this.#volume(volume), volume.sizeGiB, signal);
       return {};
     });
   }
@@ -300,7 +299,7 @@ export class FileDriver implements VolumeDriver {
       const full = this.#names.of(kind, id);
       const bytes = await this.#store.look(full);
       if (bytes !== null) return { is: 'present', bytes };
-      return (await this.#store.temporaries(full)).length > 0 ? { is: 'partial' } : { is: 'absent' };
+      return (await this.#store.hasTemporaries(full)) ? { is: 'partial' } : { is: 'absent' };
     });
   }
 

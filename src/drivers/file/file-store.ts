@@ -11,18 +11,19 @@
  */
 
 import type { Stats } from 'node:fs';
-import { lstat, readdir, rename, stat } from 'node:fs/promises';
+import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall } from '../driver.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import { COPY_LIMIT_MS, canReflink, isReflinkProbe, reflink, sparseCopy, syncFile } from './file-copy.ts';
+import { COPY_LIMIT_MS, canReflink, reflink, sparseCopy, syncFile } from './file-copy.ts';
 import { translated } from './file-errors.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
-import { publish, removeIfThere, replace, setLength, withTemporary } from './publish.ts';
+import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
 import { Semaphore } from './semaphore.ts';
+import { Temporaries } from './temporaries.ts';
 
 export const GIB = 1024 ** 3;
 export const inGiB = (bytes: number): number => Math.ceil(bytes / GIB);
@@ -39,6 +40,7 @@ export class FileStore {
   readonly #directory: BackendDirectory;
   readonly #exec: Exec;
   readonly #copies: Semaphore;
+  readonly #temporaries: Temporaries;
   /** Undefined until it could be tried: on a full disk it cannot. */
   #reflinks: boolean | undefined;
 
@@ -47,6 +49,7 @@ export class FileStore {
     this.#directory = directory;
     this.#exec = exec;
     this.#copies = new Semaphore(copiesAtOnce);
+    this.#temporaries = new Temporaries(directory.path, names);
   }
 
   /** Whether copies share blocks, as far as is known. */
@@ -56,6 +59,7 @@ export class FileStore {
 
   start(signal: AbortSignal): Promise<void> {
     return translated(`start the backend in ${this.#directory.path}`, signal, async () => {
+      this.#temporaries.forget();
       await this.#directory.start();
       await this.learnReflinks();
     });
@@ -63,10 +67,16 @@ export class FileStore {
 
   /** False when another process has the backend. */
   hold(signal: AbortSignal): Promise<boolean> {
-    return this.doing('hold the backend', signal, () => this.#directory.hold());
+    return this.doing('hold the backend', signal, async () => {
+      const held = await this.#directory.hold();
+      if (held) this.#temporaries.hold();
+      else this.#temporaries.forget();
+      return held;
+    });
   }
 
   release(): void {
+    this.#temporaries.forget();
     this.#directory.release();
   }
 
@@ -86,19 +96,14 @@ export class FileStore {
     return (await readdir(this.#directory.path)).sort();
   }
 
-  async stat(name: string): Promise<Stats | null> {
-    return lstat(this.path(name)).catch((error: unknown) => {
-      if (errno(error) === 'ENOENT') return null;
-      throw error;
-    });
+  /** Null when there is nothing of this name. */
+  stat(name: string): Promise<Stats | null> {
+    return statOf(this.path(name));
   }
 
   /** Bytes of the file with this full name; null when there is none. */
   async look(full: string): Promise<number | null> {
-    const found = await this.stat(full);
-    if (found === null) return null;
-    if (!found.isFile()) throw new BackendObjectMismatch(`${full} is on the backend, but is not a regular file.`);
-    return found.size;
+    return (await this.#fileOf(full))?.size ?? null;
   }
 
   /** Bytes of the file with this full name, which is there and has the size that is expected. */
@@ -109,13 +114,10 @@ export class FileStore {
     return bytes;
   }
 
-  /** Names of what unfinished operations left for this full name. */
-  async temporaries(full: string): Promise<string[]> {
-    const owner = this.names.owner(full);
-    return (await this.list()).filter((name) => {
-      const found = this.names.temporaryOwner(name);
-      return found !== null && found.kind === owner?.kind && found.id === owner.id;
-    });
+  /** Whether an unfinished operation left something for this full name. */
+  async hasTemporaries(full: string): Promise<boolean> {
+    for (const name of await this.#temporaries.of(full)) if ((await this.stat(name)) !== null) return true;
+    return false;
   }
 
   /** Waits until what names there are is on disk. */
@@ -140,24 +142,17 @@ export class FileStore {
     return there.isFile() && there.dev === here.dev;
   }
 
+  /** A file of this name and size that is all zeroes and takes no space, unless it is there. */
+  makeBlank(full: string, sizeGiB: number, signal: AbortSignal): Promise<void> {
+    return this.#make(full, sizeGiB, signal, (path) => createBlank(path, sizeGiB * GIB));
+  }
+
   /** A file of this name and size, made by `fill` out of an empty one, unless it is there. */
-  async make(full: string, sizeGiB: number, signal: AbortSignal, fill: (path: string) => Promise<void>): Promise<void> {
-    const there = await this.look(full);
-    if (there !== null) {
-      requireSize(full, there, sizeGiB);
-      // Made by a call that was killed before it took the other name away: a file of two names cannot be managed.
-      await this.#dropTemporaries(full);
-    } else {
-      await this.#withTemporary(full, async (path) => {
-        await fill(path);
-        signal.throwIfAborted();
-        await publish(path, this.path(full)).catch(async (error: unknown) => {
-          if (errno(error) !== 'EEXIST') throw error;
-          await this.demand(full, sizeGiB);
-        });
-      });
-    }
-    await this.syncNames();
+  make(full: string, sizeGiB: number, signal: AbortSignal, fill: (path: string) => Promise<void>): Promise<void> {
+    return this.#make(full, sizeGiB, signal, async (path) => {
+      await createEmpty(path);
+      await fill(path);
+    });
   }
 
   /** A file of this name and size whose content is what `fill` wrote, whatever was there. False: `fill` could not. */
@@ -170,7 +165,8 @@ export class FileStore {
     const there = await this.look(full);
     if (there !== null) requireSize(full, there, sizeGiB);
     let filled = false;
-    await this.#withTemporary(full, async (path) => {
+    await this.#temporaries.replaced(full, async (path) => {
+      await createEmpty(path);
       filled = await fill(path);
       if (!filled) return;
       await syncFile(this.#exec, path, signal);
@@ -187,13 +183,8 @@ export class FileStore {
     const sourceBytes = await this.demand(source, sourceGiB);
     if (!(await this.share(this.path(source), path, call.signal))) {
       const bytes = (await stat(this.path(source))).blocks * 512;
-      await this.writing(
-        () => bytes,
-        call.signal,
-        async () => {
-          await sparseCopy(this.#exec, this.path(source), path, call);
-        },
-      );
+      const write = (): Promise<void> => sparseCopy(this.#exec, this.path(source), path, call);
+      await this.writing(() => bytes, call.signal, write);
     }
     const copied = (await stat(path)).size;
     if (copied !== sourceBytes) throw new DriverFailed(`${source} changed its size while it was copied.`);
@@ -241,41 +232,61 @@ export class FileStore {
   // Renamed first: what is being deleted is gone for everyone at once, and the slow part may be done again. A file that was
   // given back under our name is its owner's: it stays, and so does the mark that says so.
   async remove(full: string, signal: AbortSignal): Promise<void> {
-    const there = (await this.look(full)) !== null;
-    const givenBack = (await this.stat(unmanagedMark(full))) !== null;
-    if (there && !givenBack) await rename(this.path(full), this.path(doomed(full)));
-    if (!there) await removeIfThere(this.path(unmanagedMark(full)));
+    const [file, mark] = await Promise.all([this.#fileOf(full), this.stat(unmanagedMark(full))]);
+    this.#temporaries.expect(full, doomed(full));
+    if (file === null) await removeIfThere(this.path(unmanagedMark(full)));
+    else if (mark === null) await rename(this.path(full), this.path(doomed(full)));
     await this.syncNames();
-    for (const name of await this.temporaries(full)) await this.#unlink(name, signal);
+    if (file !== null) await this.#findOtherNames(file);
+    await this.#temporaries.drop(full, (path) => this.#unlink(path, signal));
   }
 
   /** Removes what unfinished operations left, but for those of the ids in `busy`. Returns the names. */
   async sweep(busy: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
-    const names = await this.list();
-    const there = new Set(names);
-    const swept = names.filter((name) => {
-      if (isReflinkProbe(name)) return true;
-      const marked = this.names.unmanagedOwner(name);
-      if (marked !== null) return !busy.has(marked.id) && !there.has(this.names.of(marked.kind, marked.id));
-      const owner = this.names.temporaryOwner(name);
-      return owner !== null && !busy.has(owner.id);
-    });
-    for (const name of swept) await this.#unlink(name, signal);
+    const swept = await this.#temporaries.meaningless(busy);
+    for (const name of swept) await this.#unlink(this.path(name), signal);
     return swept;
   }
 
-  async #withTemporary(full: string, make: (path: string) => Promise<void>): Promise<void> {
-    await this.#dropTemporaries(full);
-    await withTemporary(this.#directory.path, full, make);
+  async #make(
+    full: string,
+    sizeGiB: number,
+    signal: AbortSignal,
+    create: (path: string) => Promise<void>,
+  ): Promise<void> {
+    const there = await this.#fileOf(full);
+    if (there !== null) {
+      requireSize(full, there.size, sizeGiB);
+      await this.#findOtherNames(there);
+      await this.#temporaries.drop(full);
+    } else {
+      await this.#temporaries.replaced(full, async (path) => {
+        await create(path);
+        signal.throwIfAborted();
+        await publish(path, this.path(full)).catch(async (error: unknown) => {
+          if (errno(error) !== 'EEXIST') throw error;
+          await this.demand(full, sizeGiB);
+        });
+      });
+    }
+    await this.syncNames();
   }
 
-  async #dropTemporaries(full: string): Promise<void> {
-    for (const name of await this.temporaries(full)) await removeIfThere(this.path(name));
+  // A call that was killed before it took the other name away. A file of two names cannot be managed, and is never freed.
+  async #findOtherNames({ nlink }: Stats): Promise<void> {
+    if (nlink > 1) await this.#temporaries.readAgain();
+  }
+
+  /** The regular file with this full name; null when there is nothing. */
+  async #fileOf(full: string): Promise<Stats | null> {
+    const found = await this.stat(full);
+    if (found === null || found.isFile()) return found;
+    throw new BackendObjectMismatch(`${full} is on the backend, but is not a regular file.`);
   }
 
   // A child process: freeing a fragmented file takes seconds on Btrfs, and a file thread with it.
-  async #unlink(name: string, signal: AbortSignal): Promise<void> {
-    await this.#exec(['rm', '-f', '--', this.path(name)], { signal, timeoutMs: COPY_LIMIT_MS });
+  async #unlink(path: string, signal: AbortSignal): Promise<void> {
+    await this.#exec(['rm', '-f', '--', path], { signal, timeoutMs: COPY_LIMIT_MS });
   }
 }
 

@@ -17,7 +17,7 @@ function proveOn(kind: Kind, { sizeMiB, copies }: { readonly sizeMiB: number; re
       mounted = mountFileSystem(kind, sizeMiB);
     },
     close: () => mounted?.remove(),
-    world: (exec) => fileWorld(mounted?.path ?? '', exec, { fillable: true }),
+    world: (exec) => fileWorld(mounted?.path ?? '', exec, { fillable: true, held: true }),
   });
 }
 
@@ -30,5 +30,5 @@ proveDriver({
   skip: noPrograms,
   copies: !(await canReflink(tmpdir())),
   exports: true,
-  world: (exec) => fileWorld(tmpdir(), exec),
+  world: (exec) => fileWorld(tmpdir(), exec, { held: true }),
 });

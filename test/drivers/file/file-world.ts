@@ -1,4 +1,5 @@
 /** Worlds for the proof of the file driver: a fresh directory for each, on whatever file system `parent` is. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { type FileHandle, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ export interface FileWorld extends DriverWorld {
 export interface FileWorldOptions {
   /** The file system is small, and for tests alone. */
   readonly fillable?: boolean;
+  /** By the driver, as by who serves it. */
+  readonly held?: boolean;
   readonly make?: (directory: string, exec: Exec) => FileDriver;
   /** Where its volumes are exported over iSCSI. */
   readonly portal?: string;
@@ -26,8 +29,15 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
     const driver =
       options.make?.(directory, run) ?? new FileDriver({ name: 'file', directory, exec: run, create: true });
     await driver.start(calm().signal);
+    if (options.held) {
+      // The one before is not dead, as it would be.
+      holder?.release();
+      assert.ok(await driver.hold(calm().signal));
+      holder = driver;
+    }
     return driver;
   };
+  let holder: FileDriver | undefined;
   const driver = await start();
   const at = (name: string): string => join(directory, name);
   return {
@@ -62,7 +72,10 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
       return spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     },
     ...(options.fillable && { fill: (free: number) => fill(parent, free) }),
-    cleanup: () => rm(directory, { recursive: true, force: true }),
+    cleanup: async () => {
+      holder?.release();
+      await rm(directory, { recursive: true, force: true });
+    },
   };
 }
 
