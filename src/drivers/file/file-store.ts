@@ -18,8 +18,9 @@ import type { Exec } from '../../lib/exec.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall } from '../driver.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import { COPY_LIMIT_MS, canReflink, reflink, sparseCopy, syncFile } from './file-copy.ts';
+import { canReflink, reflink, sparseCopy, syncFile } from './file-copy.ts';
 import { translated } from './file-errors.ts';
+import { free, isSoonFreed } from './freeing.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
 import { Semaphore } from './semaphore.ts';
@@ -229,22 +230,26 @@ export class FileStore {
     await setLength(this.path(full), sizeGiB * GIB);
   }
 
-  // Renamed first: what is being deleted is gone for everyone at once, and the slow part may be done again. A file that was
-  // given back under our name is its owner's: it stays, and so does the mark that says so.
+  /**
+   * A file that was given back under our name is its owner's: it stays, and so does the mark that says so. One that takes a
+   * while to be freed is renamed first: it is gone for everyone at once, and the slow part may be done again.
+   */
   async remove(full: string, signal: AbortSignal): Promise<void> {
     const [file, mark] = await Promise.all([this.#fileOf(full), this.stat(unmanagedMark(full))]);
-    this.#temporaries.expect(full, doomed(full));
+    const setAside = file === null || !isSoonFreed(file);
+    if (setAside) this.#temporaries.expect(full, doomed(full));
     if (file === null) await removeIfThere(this.path(unmanagedMark(full)));
-    else if (mark === null) await rename(this.path(full), this.path(doomed(full)));
+    else if (mark === null && setAside) await rename(this.path(full), this.path(doomed(full)));
+    else if (mark === null) await removeIfThere(this.path(full));
     await this.syncNames();
     if (file !== null) await this.#findOtherNames(file);
-    await this.#temporaries.drop(full, (path) => this.#unlink(path, signal));
+    await this.#temporaries.drop(full, (path) => free(this.#exec, path, signal));
   }
 
   /** Removes what unfinished operations left, but for those of the ids in `busy`. Returns the names. */
   async sweep(busy: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
     const swept = await this.#temporaries.meaningless(busy);
-    for (const name of swept) await this.#unlink(this.path(name), signal);
+    for (const name of swept) await free(this.#exec, this.path(name), signal);
     return swept;
   }
 
@@ -282,11 +287,6 @@ export class FileStore {
     const found = await this.stat(full);
     if (found === null || found.isFile()) return found;
     throw new BackendObjectMismatch(`${full} is on the backend, but is not a regular file.`);
-  }
-
-  // A child process: freeing a fragmented file takes seconds on Btrfs, and a file thread with it.
-  async #unlink(path: string, signal: AbortSignal): Promise<void> {
-    await this.#exec(['rm', '-f', '--', path], { signal, timeoutMs: COPY_LIMIT_MS });
   }
 }
 

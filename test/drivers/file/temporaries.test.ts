@@ -1,6 +1,7 @@
 /** What is left of unfinished work is known to who holds a backend without reading its directory, and is right all the same. */
 import assert from 'node:assert/strict';
-import { access, link, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { access, link, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -8,7 +9,9 @@ import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { exec } from '../../../src/lib/exec.ts';
 import { calm } from '../driver-world.ts';
+import { FAULTS, FaultyExec } from '../faulty-exec.ts';
 import { fileCalls } from './file-calls.ts';
+import { missing } from './file-systems.ts';
 import { type FileWorld, fileWorld } from './file-world.ts';
 
 const { signal } = calm();
@@ -44,6 +47,13 @@ describe('the calls to the file system of a backend of many files', () => {
     const many = Array.from({ length: 50 }, some);
     const calls = await fileCalls(() => Promise.all(many.map((each) => world.driver.createVolume(each, calm()))));
     assert.ok(calls >= 50 * 6 && calls < 50 * 8, `${calls} calls for 50 volumes`);
+  });
+
+  it('are six for the delete of a blank volume, and no program is started', async () => {
+    const volume = some();
+    await world.driver.createVolume(volume, calm());
+    // Three looks, unlink; the directory is opened and synced.
+    assert.equal(await fileCalls(() => world.driver.deleteVolume(volume, calm())), 6);
   });
 });
 
@@ -151,4 +161,24 @@ describe('what appears and disappears while a backend is held', () => {
       assert.deepEqual(await looking.probe('volume', volume.id, signal), { is: 'absent' });
     }
   });
+});
+
+describe('the delete of a volume that takes much space', { skip: missing('fallocate', 'rm') ?? false }, () => {
+  for (const { title, strike } of FAULTS) {
+    it(`is finished by the next call when ${title}`, async (context) => {
+      const faulty = new FaultyExec(strike);
+      const { driver, directory, leftovers } = await heldWorld(context, faulty.exec);
+      const volume = some();
+      await driver.createVolume(volume, calm());
+      execFileSync('fallocate', ['--length', '64MiB', join(directory, `volume-${volume.id}`)]);
+      faulty.arm(1);
+      await assert.rejects(driver.deleteVolume(volume, faulty.call));
+      assert.ok(faulty.struck);
+      faulty.disarm();
+      assert.notEqual((await driver.probe('volume', volume.id, signal)).is, 'present');
+      await driver.deleteVolume(volume, calm());
+      assert.deepEqual(await leftovers(), []);
+      assert.ok(!(await readdir(directory)).includes(`volume-${volume.id}`));
+    });
+  }
 });
