@@ -80,9 +80,14 @@ async function createsOn(world: World, dialect: Dialect): Promise<Result[]> {
   ];
 }
 
-/** A new service on this database, warmed up as one that has run for a while. */
-export async function createsIn(world: World, database: string, { root }: Build = THIS_BUILD): Promise<CreateFigures> {
-  const server = await startServer('service.ts', [database, newDirectory(world)], root);
+/** A new service on this database and in this directory, warmed up as one that has run for a while. */
+export async function createsIn(
+  world: World,
+  database: string,
+  { root }: Build = THIS_BUILD,
+  directory = newDirectory(world),
+): Promise<CreateFigures> {
+  const server = await startServer('service.ts', [database, directory], root);
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   try {
     await createMany(server, agent, VOLUMES, CLIENTS);
@@ -147,7 +152,7 @@ const DEADLINE_MS = 60_000;
 /** Asking costs the server time that is counted. */
 const BETWEEN_LOOKS_MS = 5;
 
-async function allAvailable(server: Server, agent: Agent): Promise<void> {
+export async function allAvailable(server: Server, agent: Agent): Promise<void> {
   const until = performance.now() + DEADLINE_MS;
   while (await isAny(server, agent, 'creating')) {
     if (performance.now() > until) throw new Error(`Volumes are not available after ${DEADLINE_MS} ms.`);
@@ -161,7 +166,8 @@ async function isAny(server: Server, agent: Agent, status: string): Promise<bool
   return (found as { volumes: readonly unknown[] }).volumes.length > 0;
 }
 
-function ask(agent: Agent, method: string, url: string, body?: string): Promise<unknown> {
+/** Resolves with what was answered; undefined where that is nothing. */
+export function ask(agent: Agent, method: string, url: string, body?: string): Promise<unknown> {
   const headers = { ...HEADERS, ...(body !== undefined && { 'content-type': 'application/json' }) };
   return new Promise((resolve, reject) => {
     const sent = request(url, { agent, method, headers }, (response) => {
@@ -170,7 +176,7 @@ function ask(agent: Agent, method: string, url: string, body?: string): Promise<
         text += part;
       });
       response.once('error', reject).once('end', () => {
-        if (response.statusCode === (body === undefined ? 200 : 202)) resolve(JSON.parse(text));
+        if (response.statusCode === (method === 'GET' ? 200 : 202)) resolve(text === '' ? undefined : JSON.parse(text));
         else reject(new Error(`${method} ${url} was answered ${response.statusCode}: ${text}`));
       });
     });

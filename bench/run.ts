@@ -13,8 +13,10 @@
  */
 import { parseArgs } from 'node:util';
 import { creates } from './creates.ts';
+import { deletes } from './deletes.ts';
 import { exports } from './exports.ts';
 import { flows } from './flows.ts';
+import { fullBackend } from './full-backend.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
@@ -25,6 +27,8 @@ import { openWorld, type World } from './world.ts';
 const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   flows,
   creates,
+  deletes,
+  'full-backend': fullBackend,
   reads,
   startup,
   exports,
