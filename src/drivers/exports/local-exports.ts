@@ -6,15 +6,16 @@
  * anyway.
  */
 
-import { readdir, readlink, rename, symlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { uuid } from '../../lib/clock.ts';
+import { readlink, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
 import { syncDirectory } from '../../lib/sync-directory.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
 import { InvalidConnector } from '../../model/errors.ts';
 import type { Exported, ExportRef } from '../driver.ts';
+import { hiddenNames } from '../file/hidden-names.ts';
 import { removeIfThere } from '../file/publish.ts';
+import { SharedCall } from '../file/shared-call.ts';
 import type { Exporter } from './exporter.ts';
 
 export interface LocalExportsOptions {
@@ -28,6 +29,7 @@ const PREFIX = '.export-';
 export class LocalExports implements Exporter {
   readonly protocol = 'local';
   readonly #options: LocalExportsOptions;
+  readonly #syncs = new SharedCall(() => syncDirectory(this.#options.directory));
 
   constructor(options: LocalExportsOptions) {
     this.#options = options;
@@ -44,25 +46,29 @@ export class LocalExports implements Exporter {
       );
     }
     const link = this.#link(attachmentId);
-    if ((await target(link)) !== basename(path)) {
-      const fresh = `${link}.${uuid()}`;
-      await symlink(basename(path), fresh);
-      await rename(fresh, link);
-      await syncDirectory(dirname(link));
+    const there = await target(link);
+    if (there !== basename(path)) {
+      if (there !== undefined) await removeIfThere(link);
+      await symlink(basename(path), link);
+      await this.#syncs.run();
     }
     return { driver_volume_type: 'local', data: { device_path: link, volume_id: volume.id } };
   }
 
   async remove(attachmentId: string): Promise<void> {
+    const { directory } = this.#options;
     const link = this.#link(attachmentId);
-    for (const name of await readdir(dirname(link))) {
-      if (name.startsWith(basename(link))) await removeIfThere(join(dirname(link), name));
+    // A longer name is what a crash of an earlier release left. Beside the link itself, `list` tells of it and it is removed next.
+    if (!(await removeIfThere(link))) {
+      for (const name of await hiddenNames(directory)) {
+        if (name.startsWith(basename(link))) await removeIfThere(join(directory, name));
+      }
     }
-    await syncDirectory(dirname(link));
+    await this.#syncs.run();
   }
 
   async list(): Promise<readonly Exported[]> {
-    const names = await readdir(this.#options.directory);
+    const names = await hiddenNames(this.#options.directory);
     const ids = names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length).slice(0, 36));
     return [...new Set(ids)].map((attachmentId) => ({ attachmentId }));
   }
@@ -74,11 +80,13 @@ export class LocalExports implements Exporter {
   }
 }
 
-async function target(link: string): Promise<string | null> {
+/** Undefined when nothing is there; null when it is something else. */
+async function target(link: string): Promise<string | null | undefined> {
   try {
     return await readlink(link);
   } catch (error) {
-    if (errno(error) === 'ENOENT' || errno(error) === 'EINVAL') return null;
+    if (errno(error) === 'ENOENT') return undefined;
+    if (errno(error) === 'EINVAL') return null;
     throw error;
   }
 }

@@ -9,14 +9,11 @@
  * there by hand or by a copying program that outlived its process, is taken for nothing, since it has no full name, and is
  * found by the next `sweep`, which always reads. What somebody took away is not missed: it was to be taken away.
  */
-import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isReflinkProbe } from './file-copy.ts';
+import { hiddenNames } from './hidden-names.ts';
 import { type Names, temporary } from './names.ts';
 import { removeIfThere, statOf } from './publish.ts';
-
-/** So many names are read at a time; the event loop goes on in between. */
-const AT_A_TIME = 1024;
 
 /** Names of temporaries by the full name they were to have. */
 class ByFullName {
@@ -131,10 +128,7 @@ export class Temporaries {
   /** All names with a leading dot. Who holds the backend remembers them. */
   async #hidden(): Promise<string[]> {
     const hold = this.#hold;
-    const hidden: string[] = [];
-    for await (const { name } of await opendir(this.#directory, { bufferSize: AT_A_TIME })) {
-      if (name.startsWith('.')) hidden.push(name);
-    }
+    const hidden = await hiddenNames(this.#directory);
     if (hold !== undefined) hold.found = this.#byFullName(hidden);
     return hidden;
   }

@@ -14,6 +14,7 @@ import { DriverFailed, DriverNotInitialized, InvalidConnector } from '../../../s
 import { freePort } from '../../free-port.ts';
 import { proveDriver } from '../../prove-driver.ts';
 import { calm } from '../driver-world.ts';
+import { fileCalls } from '../file/file-calls.ts';
 import { fileWorld } from '../file/file-world.ts';
 import { EXPORT_OPERATIONS } from '../operations.ts';
 import { killTgtd, noTgt, tgtWorld } from './tgt-world.ts';
@@ -138,6 +139,23 @@ describe('a volume that is exported to its own machine', () => {
     const { driver, wanted } = await exportable(context, fileWorld(tmpdir(), exec));
     const volume = { id: uuid(), sizeGiB: 1 };
     await assert.rejects(driver.ensureExport({ ...wanted, volume }, calm()), DriverFailed);
+  });
+
+  it('is opened and closed without a look at the other files of the backend', async (context) => {
+    const { driver, wanted } = await exportable(context, fileWorld(tmpdir(), exec));
+    // The mark, the volume, what has the name, the link; the directory is opened and synced.
+    assert.equal(await fileCalls(() => driver.ensureExport(wanted, calm())), 6);
+    assert.equal(await fileCalls(() => driver.removeExport(wanted.attachmentId, calm())), 4);
+  });
+
+  it('is closed although a crash of an earlier release left a second link', async (context) => {
+    const { driver, wanted, directory } = await exportable(context, fileWorld(tmpdir(), exec));
+    await driver.ensureExport(wanted, calm());
+    await symlink(`volume-${wanted.volume.id}`, join(directory, `.export-${wanted.attachmentId}.${uuid()}`));
+    await driver.removeExport(wanted.attachmentId, calm());
+    for (const { attachmentId } of await driver.listExports(calm().signal))
+      await driver.removeExport(attachmentId, calm());
+    assert.deepEqual(await driver.listExports(calm().signal), []);
   });
 
   it('gets its path although something else had the name', async (context) => {
