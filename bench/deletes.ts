@@ -94,7 +94,7 @@ export async function deletesIn(world: World, database: string, service = 'servi
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   try {
     const count = VOLUMES / world.haste;
-    await deleted(server, agent, await created(server, agent, count / 4));
+    await deleted(server, agent, await created(server, agent, count));
     const { ids, asked } = await created(server, agent, count);
     return { creates: asked, ...(await deleted(server, agent, { ids })) };
   } finally {
