@@ -2,9 +2,11 @@
  * Whether a full backend shows: a create where 100,000 volumes are already, beside one on an empty backend. Only the files are
  * there, not their rows, so that nothing but the driver can tell the two apart.
  */
+
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { uuid } from '../src/lib/clock.ts';
+import { THIS_BUILD } from './build.ts';
 import { type CreateFigures, createsIn } from './creates.ts';
 import { quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -20,7 +22,7 @@ export async function fullBackend(world: World): Promise<Result[]> {
   for (let made = 0; made < FILES; made += 1) closeSync(openSync(join(volumes, `volume-${uuid()}`), 'wx'));
   const on = async (directory: string): Promise<CreateFigures> => {
     const database = await newDatabase(world, 'sqlite');
-    const figures = await createsIn(world, database, directory);
+    const figures = await createsIn(world, database, THIS_BUILD, directory);
     await dropDatabase(world, database);
     return figures;
   };
