@@ -94,6 +94,10 @@ export class DatabaseJournal implements Journal<Tx> {
     return row && flowRow(row);
   }
 
+  /**
+   * Ids are in the order of time, and their index is the only one that all flows are in. Where few are asked for, the order begins with
+   * another column: SQLite would rather go through a million that have ended in the order of that index than sort those few.
+   */
   async list({ unended, state, resource, projectId, limit }: FlowQuery): Promise<readonly FlowRow[]> {
     const rows = await this.#database.read
       .selectFrom('flow')
@@ -102,6 +106,7 @@ export class DatabaseJournal implements Journal<Tx> {
       .$if(state !== undefined, (query) => query.where('state', '=', state as FlowTable['state']))
       .$if(resource !== undefined, (query) => query.where('resource', '=', resource as string))
       .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId as string))
+      .$if(unended === true || resource !== undefined, (query) => query.orderBy('created_at', 'desc'))
       .orderBy('id', 'desc')
       .$if(limit !== undefined, (query) => query.limit(limit as number))
       .execute();
