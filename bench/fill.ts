@@ -15,13 +15,15 @@ export interface Amounts {
 
 /** Steps in the journal of a flow that created a volume. */
 const STEPS = 8;
+/** Flows that one statement writes: a connection to PostgreSQL waits a minute for an answer, and no longer. */
+const PIECE = 100_000;
 
 export async function fill(url: string, { volumes, flows }: Amounts): Promise<void> {
   const database = await openDatabase(url, { as: 'server' });
   try {
     const { hex, digits } = database.dialect === 'sqlite' ? SQLITE : POSTGRESQL;
-    const numbers = (count: number): string =>
-      `WITH RECURSIVE n (i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+    const numbers = (to: number, from = 1): string =>
+      `WITH RECURSIVE n (i) AS (SELECT CAST(${from} AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < ${to})`;
     // Multiplied by this, neighbours land far from each other.
     const id = (i: string): string =>
       `${hex(`(${i} * 2654435761) % 4294967296`)} || '-0000-4000-8000-' || ${digits(i, 12)}`;
@@ -41,20 +43,22 @@ export async function fill(url: string, { volumes, flows }: Amounts): Promise<vo
           SELECT ${id('i')}, '${PROJECT}', '${USER}', 'volume-' || i, 1, 'available', 'detached', '${HOST}#file', 'nova',
             (SELECT id FROM volume_type), 0, 0, 1, '{"purpose":"bench"}', '{}', ${at('i')}, ${at('i')}, ${at('i')}, ${at('i')}, 5
           FROM n`);
-      if (flows === 0) return;
-      await execute(`
-        INSERT INTO flow (id, name, version, lane, state, input, epoch, seq, claims, resource, project_id, request_id,
-          created_at, updated_at, ended_at)
-        ${numbers(flows)}
-        SELECT ${flowId('i')}, 'create_volume', 1, 'host:${HOST}', 'success',
-          '{"volumeId":"00000000-0000-4000-8000-000000000000","zones":["nova"],"image":null}', 1, ${STEPS}, 0,
-          'volume:' || ${id(`(i % ${Math.max(volumes, 1)} + 1)`)}, '${PROJECT}', 'req-' || ${id('i')}, ${at('i')}, ${at('i')}, ${at('i')}
-        FROM n`);
-      await execute(`
-        INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
-        ${numbers(flows)}, step (seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM step WHERE seq < ${STEPS - 1})
-        SELECT ${flowId('i')}, seq, 'task_number_' || seq, 'done', 1, '{"name":"a result of this task"}', ${at('i')}, ${at('i')}
-        FROM n, step`);
+      for (let from = 1; from <= flows; from += PIECE) {
+        const piece = numbers(Math.min(from + PIECE - 1, flows), from);
+        await execute(`
+          INSERT INTO flow (id, name, version, lane, state, input, epoch, seq, claims, resource, project_id, request_id,
+            created_at, updated_at, ended_at)
+          ${piece}
+          SELECT ${flowId('i')}, 'create_volume', 1, 'host:${HOST}', 'success',
+            '{"volumeId":"00000000-0000-4000-8000-000000000000","zones":["nova"],"image":null}', 1, ${STEPS}, 0,
+            'volume:' || ${id(`(i % ${Math.max(volumes, 1)} + 1)`)}, '${PROJECT}', 'req-' || ${id('i')}, ${at('i')}, ${at('i')}, ${at('i')}
+          FROM n`);
+        await execute(`
+          INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
+          ${piece}, step (seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM step WHERE seq < ${STEPS - 1})
+          SELECT ${flowId('i')}, seq, 'task_number_' || seq, 'done', 1, '{"name":"a result of this task"}', ${at('i')}, ${at('i')}
+          FROM n, step`);
+      }
     });
     await database.write(async (tx) => {
       await recountUsage(tx, PROJECT, { snapshotGigabytes: true });
