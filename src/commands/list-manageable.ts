@@ -27,8 +27,8 @@ export async function listManageable(
   const driver = driverOf(desk, host);
   const ours = await driver.list(AbortSignal.timeout(PATIENCE_MS));
   const ids = new Set([
-    ...(await listVolumes(desk.db.read, {})).map(({ id }) => id),
-    ...(await listSnapshots(desk.db.read, {})).map(({ id }) => id),
+    ...(await listVolumes(desk.db, {})).map(({ id }) => id),
+    ...(await listSnapshots(desk.db, {})).map(({ id }) => id),
   ]);
   const known = new Map(
     ours.flatMap(({ name, owner }) => (owner !== null && ids.has(owner.id) ? [[name, owner.id]] : [])),

@@ -8,6 +8,7 @@ import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attach
 import { hostOf } from '../model/backend.ts';
 import { AttachmentNotFound } from '../model/errors.ts';
 import { type Columns, is, maybe, maybeJson, toRow } from './sql/columns.ts';
+import type { Readers } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -128,9 +129,9 @@ export async function deleteAttachmentRow(tx: Tx, id: string): Promise<boolean> 
 }
 
 /** Rejects with `AttachmentNotFound` when the marker names none. */
-export async function listAttachments(db: Db, query: ListQuery<AttachmentField>): Promise<Attachment[]> {
+export async function listAttachments(readers: Readers, query: ListQuery<AttachmentField>): Promise<Attachment[]> {
   const attached = { is: 'not-in', field: 'attachStatus', values: ['detached'] } as const;
-  return (await page(db, listing, { ...query, filters: [...(query.filters ?? []), attached] })).map(toAttachment);
+  return (await page(readers, listing, { ...query, usual: [attached] })).map(toAttachment);
 }
 
 function toAttachment(row: AttachmentTable): Attachment {

@@ -6,7 +6,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Connection, ConnectionLost, type Dialect } from './sql/connection.ts';
+import { type Connection, ConnectionLost, type Dialect, onlyIn, type Readers } from './sql/connection.ts';
 import { Db } from './sql/db.ts';
 import { migrate, requireLatestSchema } from './sql/migrate.ts';
 import { type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
@@ -23,10 +23,8 @@ import {
   type WriterStats,
 } from './sql/writer.ts';
 
-export interface Database {
+export interface Database extends Readers {
   readonly dialect: Dialect;
-  /** Sees what is committed; writes nothing. */
-  readonly read: Db;
   /** The connection under `read`, for statements written by hand. */
   readonly reader: Connection;
   readonly stats: WriterStats;
@@ -74,7 +72,7 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
     const reader = openSqliteReader(path);
     closers.push(() => reader.close());
     await prepare(writer, options);
-    return await finish(reader, writer, new SoleOwnership(), options, closers);
+    return await finish(reader, onlyIn(new Db(reader)), writer, new SoleOwnership(), options, closers);
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -95,7 +93,7 @@ async function openPostgresql(url: string, options: DatabaseOptions): Promise<Da
     const writer = new Writer(new PostgresqlTransactor(url, options.doubtMs ?? 60_000), options);
     closers.push(() => writer.close());
     await prepare(writer, options);
-    return await finish(reader, writer, ownership, options, closers);
+    return await finish(reader, onlyIn(new Db(reader)), writer, ownership, options, closers);
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -108,17 +106,17 @@ async function prepare(writer: Writer, options: DatabaseOptions): Promise<void> 
 
 async function finish(
   reader: Connection,
+  readers: Readers,
   writer: Writer,
   ownership: Ownership,
   options: DatabaseOptions,
   closers: (() => unknown)[],
 ): Promise<Database> {
-  const read = new Db(reader);
-  if (options.as === 'tool') await requireLatestSchema(read);
+  if (options.as === 'tool') await requireLatestSchema(readers.read);
   let closed: Promise<void> | undefined;
   return {
+    ...readers,
     dialect: reader.dialect,
-    read,
     reader,
     ownership,
     get stats() {

@@ -3,6 +3,7 @@ import { now } from '../lib/clock.ts';
 import { GroupTypeNotFound } from '../model/errors.ts';
 import type { GroupType, GroupTypePatch, NewGroupType } from '../model/group-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import { onlyIn } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -51,7 +52,7 @@ export async function findGroupTypeByName(db: Db, name: string): Promise<GroupTy
 
 /** Rejects with `GroupTypeNotFound` when the marker names none. */
 export async function listGroupTypes(db: Db, query: ListQuery<GroupTypeField>): Promise<GroupType[]> {
-  return (await page(db, listing, query)).map(toGroupType);
+  return (await page(onlyIn(db), listing, query)).map(toGroupType);
 }
 
 export async function updateGroupType({ db }: Tx, id: string, patch: GroupTypePatch): Promise<void> {

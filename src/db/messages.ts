@@ -2,6 +2,7 @@
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import { MessageNotFound } from '../model/errors.ts';
 import { type Columns, is } from './sql/columns.ts';
+import type { Readers } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -74,9 +75,9 @@ export async function findMessage(db: Db, id: string): Promise<Message | undefin
 }
 
 /** Rejects with `MessageNotFound` when the marker names none. */
-export async function listMessages(db: Db, query: ListQuery<MessageField>): Promise<Message[]> {
+export async function listMessages(readers: Readers, query: ListQuery<MessageField>): Promise<Message[]> {
   const unexpired: ListFilter<MessageField> = { is: 'compare', field: 'expiresAt', op: 'gt', value: now() };
-  return (await page(db, listing, { ...query, filters: [...(query.filters ?? []), unexpired] })).map(toMessage);
+  return (await page(readers, listing, { ...query, usual: [unexpired] })).map(toMessage);
 }
 
 /** False when there was none. */

@@ -3,6 +3,7 @@ import { now } from '../lib/clock.ts';
 import { QosSpecsNotFound } from '../model/errors.ts';
 import type { NewQosSpecs, QosConsumer, QosSpecs, QosSpecsPatch } from '../model/qos-specs.ts';
 import { type Columns, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import { onlyIn } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -45,7 +46,7 @@ export async function getQosSpecs(db: Db, id: string): Promise<QosSpecs> {
 
 /** Rejects with `QosSpecsNotFound` when the marker names none. */
 export async function listQosSpecs(db: Db, query: ListQuery<QosSpecsField>): Promise<QosSpecs[]> {
-  return (await page(db, listing, query)).map(toQosSpecs);
+  return (await page(onlyIn(db), listing, query)).map(toQosSpecs);
 }
 
 export async function updateQosSpecs({ db }: Tx, id: string, patch: QosSpecsPatch): Promise<void> {

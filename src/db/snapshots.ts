@@ -21,6 +21,7 @@ import {
   textMap,
   whole,
 } from './sql/columns.ts';
+import { onlyIn, type Readers } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
@@ -65,6 +66,7 @@ const listing: Listing<Snapshot & Pick<Volume, 'availabilityZone' | 'host'>, Sna
     availabilityZone: elsewhere('volume_id', ofVolume('availability_zone')),
     host: elsewhere('volume_id', ofVolume('host')),
   },
+  indexed: ['name', 'status'],
   notFound: (id) => new SnapshotNotFound(id),
 };
 
@@ -115,7 +117,7 @@ export async function getSnapshot(db: Db, id: string): Promise<Snapshot> {
 
 /** Newest first. */
 export async function snapshotsOf(db: Db, volumeId: string): Promise<Snapshot[]> {
-  return listSnapshots(db, { filters: [{ is: 'equal', field: 'volumeId', value: volumeId }] });
+  return listSnapshots(onlyIn(db), { filters: [{ is: 'equal', field: 'volumeId', value: volumeId }] });
 }
 
 /** False when there is no such snapshot, or it has changed since `revision`. */
@@ -158,17 +160,17 @@ export async function deleteSnapshotRow({ db }: Tx, id: string): Promise<boolean
 }
 
 /** Rejects with `SnapshotNotFound` when the marker names none. */
-export async function listSnapshots(db: Db, query: ListQuery<SnapshotField>): Promise<Snapshot[]> {
-  return (await page(db, listing, query)).map(toSnapshot);
+export async function listSnapshots(readers: Readers, query: ListQuery<SnapshotField>): Promise<Snapshot[]> {
+  return (await page(readers, listing, query)).map(toSnapshot);
 }
 
 /** The same page as `listSnapshots`, as keys only. */
-export function listSnapshotKeys(db: Db, query: ListQuery<SnapshotField>): Promise<Key[]> {
-  return pageKeys(db, listing, query);
+export function listSnapshotKeys(readers: Readers, query: ListQuery<SnapshotField>): Promise<Key[]> {
+  return pageKeys(readers, listing, query);
 }
 
-export function countSnapshots(db: Db, filters: readonly ListFilter<SnapshotField>[]): Promise<number> {
-  return count(db, listing, filters);
+export function countSnapshots(readers: Readers, filters: readonly ListFilter<SnapshotField>[]): Promise<number> {
+  return count(readers, listing, filters);
 }
 
 function toSnapshot(row: SnapshotTable): Snapshot {

@@ -3,6 +3,7 @@ import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { KeptAuthKey } from '../model/auth-key.ts';
 import { TransferNotFound } from '../model/errors.ts';
 import { type Columns, flag, is, maybe, toRow } from './sql/columns.ts';
+import type { Readers } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -61,8 +62,8 @@ export async function getTransfer(db: Db, id: string): Promise<Transfer> {
 }
 
 /** Rejects with `TransferNotFound` when the marker names none. */
-export async function listTransfers(db: Db, query: ListQuery<TransferField>): Promise<Transfer[]> {
-  return (await page(db, listing, query)).map(toTransfer);
+export async function listTransfers(readers: Readers, query: ListQuery<TransferField>): Promise<Transfer[]> {
+  return (await page(readers, listing, query)).map(toTransfer);
 }
 
 /** False when there was none. */

@@ -9,6 +9,7 @@ import {
   type VolumeTypePatch,
 } from '../model/volume-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
+import { onlyIn } from './sql/connection.ts';
 import type { Db } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Listing, page } from './sql/pages.ts';
@@ -127,14 +128,14 @@ export interface VolumeTypeQuery extends ListQuery<VolumeTypeField> {
 
 /** Rejects with `VolumeTypeNotFound` when the marker names none. */
 export async function listVolumeTypes(db: Db, query: VolumeTypeQuery = {}): Promise<VolumeType[]> {
-  if (query.visibleTo === undefined) return (await page(db, listing, query)).map(toVolumeType);
+  if (query.visibleTo === undefined) return (await page(onlyIn(db), listing, query)).map(toVolumeType);
   const visible = await visibleTypes(db, query.visibleTo);
   const filters: ListFilter<VolumeTypeField>[] = [...(query.filters ?? []), { is: 'in', field: 'id', values: visible }];
-  return (await page(db, listing, { ...query, filters })).map(toVolumeType);
+  return (await page(onlyIn(db), listing, { ...query, filters })).map(toVolumeType);
 }
 
 export function countVolumeTypes(db: Db, filters: readonly ListFilter<VolumeTypeField>[]): Promise<number> {
-  return count(db, listing, filters);
+  return count(onlyIn(db), listing, filters);
 }
 
 /** Whether the project may use the type: it is public, or the project was given access. */

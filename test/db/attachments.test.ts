@@ -81,7 +81,7 @@ proveStore('attachments', (test) => {
     const volume = await makeVolume(database);
     const shown = await make(database, volume);
     await make(database, volume, { attachStatus: 'detached' });
-    assert.deepEqual(await listAttachments(database.read, {}), [shown]);
+    assert.deepEqual(await listAttachments(database, {}), [shown]);
   });
 
   test('a volume that is exported does not move where it must not be', async ({ database }) => {

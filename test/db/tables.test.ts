@@ -57,14 +57,14 @@ proveStore('snapshots', (test) => {
       (await snapshotsOf(database.read, one.id)).map(({ id }) => id),
       [b.id, a.id],
     );
-    const withKey = await listSnapshots(database.read, {
+    const withKey = await listSnapshots(database, {
       filters: [{ is: 'entry', field: 'metadata', key: 'k', value: 'v' }],
     });
     assert.deepEqual(
       withKey.map(({ id }) => id),
       [a.id],
     );
-    assert.equal(await countSnapshots(database.read, []), 3);
+    assert.equal(await countSnapshots(database, []), 3);
   });
 });
 
@@ -165,7 +165,7 @@ proveStore('messages', (test) => {
     assert.partialDeepStrictEqual(await findMessage(database.read, kept), message);
     assert.equal(await findMessage(database.read, expired), undefined);
     assert.deepEqual(
-      (await listMessages(database.read, {})).map(({ id }) => id),
+      (await listMessages(database, {})).map(({ id }) => id),
       [kept],
     );
     assert.equal(await database.write((tx) => pruneMessages(tx, 10)), 1);

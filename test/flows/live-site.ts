@@ -127,11 +127,11 @@ export class LiveSite {
   }
 
   volumes(): Promise<readonly Volume[]> {
-    return listVolumes(this.database.read, {});
+    return listVolumes(this.database, {});
   }
 
   snapshots(): Promise<readonly Snapshot[]> {
-    return listSnapshots(this.database.read, {});
+    return listSnapshots(this.database, {});
   }
 }
 

@@ -175,11 +175,11 @@ export class Site {
 
   /** What rows say is on the backends. A volume in an error status may have lost what it had. */
   async owned(): Promise<string[]> {
-    const volumes = await listVolumes(this.database.read, {});
+    const volumes = await listVolumes(this.database, {});
     const backendOf = new Map(
       volumes.map(({ id, host }) => [id, host === null ? '' : hostOf(host).slice('node@'.length)]),
     );
-    const snapshots = await listSnapshots(this.database.read, {});
+    const snapshots = await listSnapshots(this.database, {});
     const attachments = await attachmentsOfAll(
       this.database.read,
       volumes.map(({ id }) => id),
@@ -200,7 +200,7 @@ export class Site {
   async leftovers(foreign: readonly string[] = []): Promise<string[]> {
     const { read } = this.database;
     const owned = new Set([...(await this.owned()), ...foreign]);
-    const transient = [...(await listVolumes(read, {})), ...(await listSnapshots(read, {}))].filter(({ status }) =>
+    const transient = [...(await listVolumes(this.database, {})), ...(await listSnapshots(this.database, {}))].filter(({ status }) =>
       isTransient(status),
     );
     return [

@@ -43,7 +43,7 @@ async function attached(context: TestContext, { running = true } = {}) {
     },
     /** Flows that were begun. */
     renewals: () => live.events.filter(({ is }) => is === 'flow-started').length,
-    messages: () => listMessages(site.database.read, {}),
+    messages: () => listMessages(site.database, {}),
     renew: () => keeper.look(signal),
   };
 }

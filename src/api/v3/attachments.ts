@@ -158,7 +158,7 @@ async function listed(call: ApiCall): Promise<readonly Attachment[]> {
   const projectId = projectShown(call);
   const mine: readonly ListFilter<AttachmentField>[] =
     projectId === undefined ? filters : [...filters, { is: 'equal', field: 'projectId', value: projectId }];
-  return listAttachments(call.desk.db.read, { ...page, filters: mine });
+  return listAttachments(call.desk.db, { ...page, filters: mine });
 }
 
 /** An empty connector connects nothing. */

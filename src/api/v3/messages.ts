@@ -42,7 +42,7 @@ export const messages = [
       const page = wantedPage(call);
       const filters = wanted(call);
       const found =
-        filters === undefined || page.limit === 0 ? [] : await listMessages(call.desk.db.read, { ...page, filters });
+        filters === undefined || page.limit === 0 ? [] : await listMessages(call.desk.db, { ...page, filters });
       const links = nextLinks(call, '/messages', page, { length: found.length, last: found.at(-1)?.id });
       return {
         messages: found.map((message) => view(message, call.links)),

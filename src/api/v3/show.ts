@@ -1,7 +1,7 @@
 /**
  * Get and list through the row cache: one row, and pages of rows. The lists and gets of volumes and of snapshots share it.
  */
-import type { Db } from '../../db/sql/db.ts';
+import type { Readers } from '../../db/sql/connection.ts';
 import type { ListFilter, ListQuery } from '../../db/sql/list-query.ts';
 import type { Key } from '../../db/sql/pages.ts';
 import { findViewKey } from '../../db/view-keys.ts';
@@ -22,8 +22,8 @@ export interface ListedKind<R extends Row, F extends string = keyof R & string> 
   readonly resource: FilteredResource & ('volume' | 'snapshot');
   readonly filters: FilterTable<F>;
   sortKeys(call: ApiCall): Readonly<Record<string, F>>;
-  keys(db: Db, query: ListQuery<F>): Promise<Key[]>;
-  count(db: Db, filters: readonly ListFilter<F>[]): Promise<number>;
+  keys(readers: Readers, query: ListQuery<F>): Promise<Key[]>;
+  count(readers: Readers, filters: readonly ListFilter<F>[]): Promise<number>;
   notFound(id: string): Error;
 }
 
@@ -52,11 +52,11 @@ export async function showPage<R extends Row, F extends string, Viewed extends R
   const filters = wanted(call, kind);
   const counted = wantsCount(call);
   if (filters === undefined) return listOf(key, [], [], counted ? 0 : undefined);
-  const asked = page.limit === 0 ? [] : kind.keys(db.read, { ...page, filters });
+  const asked = page.limit === 0 ? [] : kind.keys(db, { ...page, filters });
   const texts = await call.rowCache.texts(view, asking(call), asked);
   const keys = await asked;
   const links = nextLinks(call, path, page, { length: keys.length, last: keys.at(-1)?.id });
-  return listOf(key, texts, links, counted ? await kind.count(db.read, filters) : undefined);
+  return listOf(key, texts, links, counted ? await kind.count(db, filters) : undefined);
 }
 
 export async function showOne<R extends Row, Viewed extends R>(

@@ -169,8 +169,7 @@ async function list(call: ApiCall, path: Path, pagePath: string, view: Fields<Tr
   const paged = path === PATH && version >= PAGED_TRANSFERS;
   const page: PageQuery<TransferField> = paged ? pageOf(call, SORT_KEYS) : { limit: desk.config.api.osapi_max_limit };
   const filters = wanted(call, paged);
-  const found =
-    filters === undefined || page.limit === 0 ? [] : await listTransfers(desk.db.read, { ...page, filters });
+  const found = filters === undefined || page.limit === 0 ? [] : await listTransfers(desk.db, { ...page, filters });
   const next = paged ? nextLinks(call, pagePath, page, { length: found.length, last: found.at(-1)?.id }) : [];
   return {
     transfers: found.map((transfer) => view.show(transfer, { path, links }, version)),

@@ -87,7 +87,7 @@ export const volumes = [
     policy: 'volume:get_all',
     async handle(call) {
       const filters = wanted(call, volumeKind);
-      const found = filters && (await summarizeVolumes(call.desk.db.read, filters));
+      const found = filters && (await summarizeVolumes(call.desk.db, filters));
       const summary = { total_count: found?.count ?? 0, total_size: found?.sizeGiB ?? 0 };
       if (call.version < SUMMARY_WITH_METADATA) return { 'volume-summary': summary };
       return { 'volume-summary': { ...summary, metadata: found?.metadata ?? {} } };

@@ -35,6 +35,8 @@ export interface SortKey<Field extends string> {
 
 export interface ListQuery<Field extends string> {
   readonly filters?: readonly ListFilter<Field>[];
+  /** Filters that nearly every row passes. */
+  readonly usual?: readonly ListFilter<Field>[];
   /** Default: newest first. */
   readonly sort?: readonly SortKey<Field>[];
   /** The id of the last row of the page before. */
@@ -113,7 +115,26 @@ export function orderedColumns<Model, Row>(
   return sort.map(({ field, direction }) => ({ column: columns[field] as Column<never>, direction }));
 }
 
-export function orderBy(order: readonly OrderedColumn[]): RawBuilder<unknown> {
+/**
+ * The rows of all selects in one order, from `offset` on. SQLite merges several as far as it is asked. PostgreSQL gathers and sorts them, so
+ * it is given no more of each than the page may hold.
+ */
+export function inOrder(
+  db: Db,
+  selects: readonly RawBuilder<unknown>[],
+  order: readonly OrderedColumn[],
+  { limit, offset }: { readonly limit?: number; readonly offset?: number },
+): RawBuilder<unknown> {
+  const by = sql` ORDER BY ${orderBy(order)}`;
+  const upTo = limit === undefined ? sql`` : sql` LIMIT ${limit + (offset ?? 0)}`;
+  const parts = selects.length === 1 || isSqlite(db) ? selects : selects.map((select) => sql`(${select}${by}${upTo})`);
+  // SQLite knows no offset without a limit.
+  const limited = limit === undefined && offset === undefined ? sql`` : sql` LIMIT ${limit ?? Number.MAX_SAFE_INTEGER}`;
+  const from = offset === undefined ? sql`` : sql` OFFSET ${offset}`;
+  return sql`${sql.join(parts, sql` UNION ALL `)}${by}${limited}${from}`;
+}
+
+function orderBy(order: readonly OrderedColumn[]): RawBuilder<unknown> {
   return sql.join(
     order.map(({ column, direction }) => {
       const nulls = !column.nullable ? '' : direction === 'asc' ? ' NULLS FIRST' : ' NULLS LAST';
@@ -122,38 +143,44 @@ export function orderBy(order: readonly OrderedColumn[]): RawBuilder<unknown> {
   );
 }
 
-/** Whether a row comes after the marker, whose columns are given. */
-export function comesAfter(
+/**
+ * The ways in which a row may come after the marker, whose columns are given: one at least, of which no row has two. An index in this order
+ * answers each by starting where it begins.
+ */
+export function waysAfter(
   order: readonly OrderedColumn[],
   marker: Readonly<Record<string, unknown>>,
-): RawBuilder<boolean> {
+): readonly RawBuilder<boolean>[] {
   const value = (column: Column<never>): string | number | null => marker[column.name] as string | number | null;
   const [first] = order;
   if (
     first !== undefined &&
     order.every(({ column, direction }) => !column.nullable && direction === first.direction)
   ) {
-    // One comparison of rows, which an index answers by starting at the marker.
     const names = sql.join(order.map(({ column }) => sql.ref(column.name)));
     const values = sql.join(order.map(({ column }) => value(column)));
-    return sql<boolean>`(${names}) ${sql.raw(first.direction === 'asc' ? '>' : '<')} (${values})`;
+    return [sql<boolean>`(${names}) ${sql.raw(first.direction === 'asc' ? '>' : '<')} (${values})`];
   }
-  const alternatives = order.map((key, index) => {
+  return order.flatMap((key, index) => {
     const before = order.slice(0, index).map(({ column }) => equals(column, value(column)));
-    return sql`(${sql.join([...before, beyond(key, value(key.column))], sql` AND `)})`;
+    return beyond(key, value(key.column)).map((way) => sql<boolean>`(${sql.join([...before, way], sql` AND `)})`);
   });
-  return sql<boolean>`(${sql.join(alternatives, sql` OR `)})`;
 }
 
 function equals(column: Column<never>, value: string | number | null): RawBuilder<boolean> {
   return value === null ? sql`${sql.ref(column.name)} IS NULL` : sql`${sql.ref(column.name)} = ${value}`;
 }
 
-function beyond({ column, direction }: OrderedColumn, value: string | number | null): RawBuilder<boolean> {
+function beyond({ column, direction }: OrderedColumn, value: string | number | null): readonly RawBuilder<boolean>[] {
   const ref = sql.ref(column.name);
-  if (direction === 'asc') return value === null ? sql`${ref} IS NOT NULL` : sql`${ref} > ${value}`;
-  if (value === null) return sql`1 = 0`;
-  return column.nullable ? sql`(${ref} < ${value} OR ${ref} IS NULL)` : sql`${ref} < ${value}`;
+  if (direction === 'asc') return [value === null ? sql`${ref} IS NOT NULL` : sql`${ref} > ${value}`];
+  if (value === null) return [];
+  return column.nullable ? [sql`${ref} < ${value}`, sql`${ref} IS NULL`] : [sql`${ref} < ${value}`];
+}
+
+/** The entries of an object of text, as rows of `key` and `value`. */
+export function eachEntry(db: Db, object: RawBuilder<unknown>): RawBuilder<unknown> {
+  return isSqlite(db) ? sql`json_each(${object})` : sql`json_each_text(${object}::json)`;
 }
 
 /** One text of a list of rows: a column of text each, joined by commas. */

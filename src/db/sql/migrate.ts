@@ -14,6 +14,7 @@ import { journal } from './migrations/0006-journal.ts';
 import { trouble } from './migrations/0007-trouble.ts';
 import { waiting } from './migrations/0008-waiting.ts';
 import { noProcess } from './migrations/0009-no-process.ts';
+import { lists } from './migrations/0010-lists.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './writer.ts';
 
@@ -27,6 +28,7 @@ const MIGRATIONS: readonly Migration[] = [
   trouble,
   waiting,
   noProcess,
+  lists,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -1,16 +1,18 @@
 /** The statements behind every list (`list-query.ts`): a page of a table, its keys alone, and the count without pages. */
 import { type RawBuilder, sql } from 'kysely';
 import type { Columns } from './columns.ts';
+import type { Readers } from './connection.ts';
 import type { Db } from './db.ts';
+import { partsInOrder } from './list-parts.ts';
 import {
-  comesAfter,
+  inOrder,
   joined,
   type ListFilter,
   type ListQuery,
   matches,
-  orderBy,
   orderedColumns,
   totalOrder,
+  waysAfter,
 } from './list-query.ts';
 import type { Tables } from './schema.ts';
 
@@ -24,6 +26,8 @@ interface Listed {
 export interface Listing<Model extends Listed, Row> {
   readonly table: keyof Tables & string;
   readonly columns: Columns<Model, Row>;
+  /** Each has an index between the project and the order of creation (`list-parts.ts`). */
+  readonly indexed?: readonly Fields<Model>[];
   /** Of a marker that names nothing. */
   readonly notFound: (id: string) => Error;
 }
@@ -37,21 +41,22 @@ export interface Key {
 type Fields<Model> = keyof Model & string;
 
 export async function page<Model extends Listed, Row>(
-  db: Db,
+  readers: Readers,
   listing: Listing<Model, Row>,
   query: ListQuery<Fields<Model>>,
 ): Promise<Row[]> {
-  const { rows } = await sql<Row>`${await select(db, listing, query, sql`*`)}`.execute(db);
+  const { db, selected } = await select(readers, listing, query, 'rows');
+  const { rows } = await sql<Row>`${selected}`.execute(db);
   return rows;
 }
 
 /** The keys of a page, in its order. They come as one text: a thousand small rows cost more to make than to read. */
 export async function pageKeys<Model extends Listed, Row>(
-  db: Db,
+  readers: Readers,
   listing: Listing<Model, Row>,
   query: ListQuery<Fields<Model>>,
 ): Promise<Key[]> {
-  const selected = await select(db, listing, query, sql`id, revision`);
+  const { db, selected } = await select(readers, listing, query, 'keys');
   const keys = joined(db, sql<string>`id || ':' || revision`);
   const { rows } = await sql<{ keys: string | null }>`SELECT ${keys} AS keys FROM (${selected}) AS page`.execute(db);
   const text = rows[0]?.keys ?? '';
@@ -62,37 +67,48 @@ export async function pageKeys<Model extends Listed, Row>(
   });
 }
 
+/** However many there are, each is looked at. */
 export async function count<Model extends Listed, Row>(
-  db: Db,
-  listing: Listing<Model, Row>,
+  { search }: Readers,
+  { table, columns }: Listing<Model, Row>,
   filters: readonly ListFilter<Fields<Model>>[],
 ): Promise<number> {
-  const { table, columns } = listing;
   const { rows } = await sql<{ count: number }>`
-    SELECT count(*) AS count FROM ${sql.table(table)} WHERE ${matches(db, columns, filters)}`.execute(db);
+    SELECT count(*) AS count FROM ${sql.table(table)} WHERE ${matches(search, columns, filters)}`.execute(search);
   return rows[0]?.count ?? 0;
 }
 
+interface Selected {
+  /** Where to ask it. */
+  readonly db: Db;
+  readonly selected: RawBuilder<unknown>;
+}
+
 async function select<Model extends Listed, Row>(
-  db: Db,
+  readers: Readers,
   listing: Listing<Model, Row>,
   query: ListQuery<Fields<Model>>,
-  what: RawBuilder<unknown>,
-): Promise<RawBuilder<unknown>> {
-  const { table, columns } = listing;
-  const filters = query.filters ?? [];
-  const order = orderedColumns(columns, totalOrder(query.sort ?? []));
-  let conditions = matches(db, columns, filters);
-  if (query.marker !== undefined) {
-    const marker = await findMarker(db, listing, query.marker, filters);
-    conditions = sql<boolean>`${conditions} AND ${comesAfter(order, marker)}`;
-  }
-  const limit =
-    query.limit === undefined && query.offset === undefined
-      ? sql``
-      : sql` LIMIT ${query.limit ?? Number.MAX_SAFE_INTEGER}`;
-  const offset = query.offset === undefined ? sql`` : sql` OFFSET ${query.offset}`;
-  return sql`SELECT ${what} FROM ${sql.table(table)} WHERE ${conditions} ORDER BY ${orderBy(order)}${limit}${offset}`;
+  what: 'rows' | 'keys',
+): Promise<Selected> {
+  const { columns, indexed = [] } = listing;
+  const { filters = [], usual = [], marker } = query;
+  const sort = totalOrder<Fields<Model>>(query.sort ?? []);
+  const order = orderedColumns(columns, sort);
+  const ways = marker === undefined ? [] : waysAfter(order, await findMarker(readers.read, listing, marker, filters));
+  const parts = partsInOrder(indexed, query, sort);
+  const db = parts === undefined ? readers.search : readers.read;
+  const matching = (part: typeof filters) => matches(db, columns, [...part, ...usual]);
+  const conditions =
+    ways.length === 0
+      ? (parts ?? [filters]).map(matching)
+      : parts === undefined
+        ? [sql<boolean>`${matching(filters)} AND (${sql.join(ways, sql` OR `)})`]
+        : parts.flatMap((part) => ways.map((way) => sql<boolean>`${matching(part)} AND ${way}`));
+  // Parts are merged by what they select.
+  const keys = new Set(['id', 'revision', ...order.map(({ column }) => column.name)]);
+  const selects = what === 'rows' ? sql`*` : sql.join([...keys].map((name) => sql.ref(name)));
+  const all = conditions.map((condition) => sql`SELECT ${selects} FROM ${sql.table(listing.table)} WHERE ${condition}`);
+  return { db, selected: inOrder(db, all, order, query) };
 }
 
 /** The marker may have left the list meanwhile, by another status for example. Only its project must be the caller's. */

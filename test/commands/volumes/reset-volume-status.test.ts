@@ -279,9 +279,9 @@ proveStore('a reset of a volume', (test) => {
       const { id } = await givenVolume(site);
       await createTransfer(desk, caller, { volumeId: id, name: null, noSnapshots: false, encryptedAllowed: false });
       await resetVolumeStatus(desk, caller, id, { status: 'awaiting-transfer' });
-      assert.equal((await listTransfers(database.read, {})).length, 1);
+      assert.equal((await listTransfers(database, {})).length, 1);
       await resetVolumeStatus(desk, caller, id, { status: 'error' });
-      assert.deepEqual(await listTransfers(database.read, {}), []);
+      assert.deepEqual(await listTransfers(database, {}), []);
     });
   });
 });

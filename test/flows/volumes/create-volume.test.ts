@@ -34,7 +34,7 @@ interface Origin {
 const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: Site) => Desk = (desk) => desk) =>
   onSite(async (site) => {
     const origin = await given(site);
-    const before = { objects: site.objects(), volumes: await listVolumes(site.database.read, {}) };
+    const before = { objects: site.objects(), volumes: await listVolumes(site.database, {}) };
     let id = '';
     const volume = () => getVolume(site.database.read, id);
     const told = async () => (await site.events()).filter((event) => event.startsWith('volume.'));
