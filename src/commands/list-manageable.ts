@@ -2,8 +2,9 @@
  * Lists the volumes or snapshots on a backend that could be brought under management, and the reasons against the others.
  */
 import { listPools } from '../db/pools.ts';
-import { listSnapshots } from '../db/snapshots.ts';
-import { listVolumes } from '../db/volumes.ts';
+import { listSnapshotKeys } from '../db/snapshots.ts';
+import { onlyIn } from '../db/sql/connection.ts';
+import { listVolumeKeys } from '../db/volumes.ts';
 import type { ManageableObject, VolumeDriver } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
 import { DriverNotInitialized, ServiceNotFound, ServiceUnavailable } from '../model/errors.ts';
@@ -26,10 +27,9 @@ export async function listManageable(
     throw new ServiceNotFound(`There is no backend ${host}.`);
   const driver = driverOf(desk, host);
   const ours = await driver.list(AbortSignal.timeout(PATIENCE_MS));
-  const ids = new Set([
-    ...(await listVolumes(desk.db, {})).map(({ id }) => id),
-    ...(await listSnapshots(desk.db, {})).map(({ id }) => id),
-  ]);
+  const all = onlyIn(desk.db.search);
+  const rows = [...(await listVolumeKeys(all, {})), ...(await listSnapshotKeys(all, {}))];
+  const ids = new Set(rows.map(({ id }) => id));
   const known = new Map(
     ours.flatMap(({ name, owner }) => (owner !== null && ids.has(owner.id) ? [[name, owner.id]] : [])),
   );

@@ -12,6 +12,7 @@ import { migrate, requireLatestSchema } from './sql/migrate.ts';
 import { type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
 import { openSqliteReader, openSqliteWriter } from './sql/sqlite.ts';
 import { lockDatabase } from './sql/sqlite-lock.ts';
+import { SqliteSearch } from './sql/sqlite-search.ts';
 import { SqliteTransactor } from './sql/sqlite-transactor.ts';
 import {
   type BatchHandler,
@@ -71,8 +72,11 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
     // Closed before the writer: the last connection to close moves the log into the file, and one that only reads cannot.
     const reader = openSqliteReader(path);
     closers.push(() => reader.close());
+    const search = new SqliteSearch(path);
+    closers.push(() => search.close());
     await prepare(writer, options);
-    return await finish(reader, onlyIn(new Db(reader)), writer, new SoleOwnership(), options, closers);
+    const readers = { read: new Db(reader), search: new Db(search) };
+    return await finish(reader, readers, writer, new SoleOwnership(), options, closers);
   } catch (error) {
     await closeAll(closers);
     throw error;

@@ -42,7 +42,7 @@ export const hosts = [
     policy,
     async handle({ desk: { db }, params: { host } }) {
       if ((await findService(db.read, host, VOLUME_BINARY)) === undefined) throw noVolumesOn(host);
-      const usage = await hostUsage(db.read, host);
+      const usage = await hostUsage(db.search, host);
       const total = usage.reduce(sum, { ...NOTHING, projectId: '(total)' });
       return { host: [total, ...usage].map((each) => ({ resource: resource(host, each) })) };
     },

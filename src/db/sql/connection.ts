@@ -52,7 +52,10 @@ export type Executing = Pick<Connection, 'dialect' | 'execute'>;
 /** Where committed rows are read. */
 export interface Readers {
   readonly read: Kysely<Tables>;
-  /** For a statement that may look at many more rows than it returns. */
+  /**
+   * For a statement that may look at many more rows than it returns. SQLite would hold the event loop meanwhile, so it is asked in a thread
+   * of its own (`sqlite-search.ts`); to PostgreSQL it is the same as `read`.
+   */
   readonly search: Kysely<Tables>;
 }
 
