@@ -66,7 +66,11 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   const policy = policyOf(config);
   const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config)));
   const sinks = await sinksOf(config);
-  const db = await openDatabase(config.database.url, { as: 'server', readers: config.database.max_pool_size });
+  const db = await openDatabase(config.database.url, {
+    as: 'server',
+    readers: config.database.max_pool_size,
+    migrating: (migrations) => log.info({ migrations }, 'the schema is brought forward; large tables take a while'),
+  });
   const { process = uuid(), clock } = options;
   const troubles = new Troubles({ log, ...(clock && { clock }), keep: keepTroubles(db, process, config.node_name) });
   const keystone = await keystoneOf(config, log, troubles);

@@ -46,6 +46,8 @@ export interface DatabaseOptions extends WriterOptions {
   /** How long a commit whose answer was lost is asked about. Default 60,000. */
   readonly doubtMs?: number;
   readonly signal?: AbortSignal;
+  /** An older schema is brought forward from here on (`sql/migrate.ts`). */
+  migrating?(names: readonly string[]): void;
 }
 
 export function openDatabase(url: string, options: DatabaseOptions): Promise<Database> {
@@ -105,7 +107,7 @@ async function openPostgresql(url: string, options: DatabaseOptions): Promise<Da
 }
 
 async function prepare(writer: Writer, options: DatabaseOptions): Promise<void> {
-  if (options.as === 'server') await writer.write(migrate);
+  if (options.as === 'server') await writer.write((tx) => migrate(tx, options.migrating));
 }
 
 async function finish(

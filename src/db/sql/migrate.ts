@@ -1,6 +1,6 @@
 /**
  * Brings the schema forward, never back. All that is missing is applied in one transaction and recorded in
- * `schema_version`; processes that start at once take turns (SQLite's write lock, an advisory lock of PostgreSQL), and the
+ * `schema_version`, so a process that is killed meanwhile leaves what it found; processes that start at once take turns (SQLite's write lock, an advisory lock of PostgreSQL), and the
  * later ones find nothing left to do.
  */
 import { now } from '../../lib/clock.ts';
@@ -39,8 +39,11 @@ export class SchemaMismatch extends Error {
   override readonly name = 'SchemaMismatch';
 }
 
-/** Resolves to the names of what was applied. */
-export async function migrate(tx: Tx): Promise<readonly string[]> {
+/**
+ * Resolves to the names of what was applied. `begins` is told them first, of a database that is older: with large tables that takes a
+ * while, and on PostgreSQL those who write to them wait.
+ */
+export async function migrate(tx: Tx, begins?: (names: readonly string[]) => void): Promise<readonly string[]> {
   const { db, connection } = tx;
   if (connection.dialect === 'postgresql') await connection.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
   await connection.run(
@@ -49,13 +52,15 @@ export async function migrate(tx: Tx): Promise<readonly string[]> {
   const version = await schemaVersion(db);
   refuseNewer(version);
   const missing = MIGRATIONS.filter((migration) => migration.version > version);
+  const names = missing.map(({ name }) => name);
+  if (version > 0 && names.length > 0) begins?.(names);
   for (const migration of missing) {
     await connection.run(migration.statements(connection.dialect));
     await migration.rows?.(tx);
     const { version, name } = migration;
     await db.insertInto('schema_version').values({ version, name, applied_at: now() }).execute();
   }
-  return missing.map((migration) => migration.name);
+  return names;
 }
 
 /** For those who read and do not migrate. */

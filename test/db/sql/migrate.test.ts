@@ -67,6 +67,31 @@ for (const [dialect, fresh] of [
     );
 
     it(
+      'that are killed halfway leave the schema as it was, and the next start brings it forward and says so',
+      world(async (url) => {
+        const older = await openDatabase(url, { as: 'server' });
+        await older.write(async ({ db, connection }) => {
+          for (const index of ['volume_name', 'volume_status', 'snapshot_name', 'snapshot_status'])
+            await connection.run(`DROP INDEX ${index}`);
+          await db.deleteFrom('schema_version').where('version', '>', 8).execute();
+        });
+        await older.close();
+        await withProcess('halfway-migration.ts', [url], async (child) => {
+          assert.equal(await child.line(), 'halfway');
+        });
+        await assert.rejects(openDatabase(url, { as: 'tool' }), /The database has schema 8,/);
+        const begun: (readonly string[])[] = [];
+        const migrating = (names: readonly string[]): void => {
+          begun.push(names);
+        };
+        await (await openDatabase(url, { as: 'server', migrating })).close();
+        await (await openDatabase(url, { as: 'server', migrating })).close();
+        assert.deepEqual(begun, [['0009-reserved', '0010-lists']]);
+        await (await openDatabase(url, { as: 'tool' })).close();
+      }),
+    );
+
+    it(
       'are not run by a tool, which says that they are missing',
       world(async (url) => {
         await assert.rejects(openDatabase(url, { as: 'tool' }), /no server has prepared|There is no database/);
