@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -49,6 +50,8 @@ export interface Usage {
   readonly heapBytes: number;
   /** Durable commits; none of a server without a database. */
   readonly commits: number;
+  /** The longest time between two turns of its event loop since it was last watched; 0 before. */
+  readonly longestStopMs: number;
 }
 
 export interface Server {
@@ -56,6 +59,8 @@ export interface Server {
   usage(): Promise<Usage>;
   /** The same, after everything that can be given back was. */
   kept(): Promise<Usage>;
+  /** The same; from here on its event loop is watched anew. */
+  watched(): Promise<Usage>;
   stop(): Promise<void>;
 }
 
@@ -88,6 +93,7 @@ export async function startServer(file: string, args: readonly string[], root = 
     address,
     usage: () => asked('usage'),
     kept: () => asked('kept'),
+    watched: () => asked('watched'),
     stop: async () => {
       const ended = once(child, 'exit');
       child.disconnect();
@@ -96,15 +102,22 @@ export async function startServer(file: string, args: readonly string[], root = 
   };
 }
 
-type Question = 'usage' | 'kept';
+type Question = 'usage' | 'kept' | 'watched';
 
 /** In the child: tells where it listens, answers each question, and ends with its parent. */
 export function answerUsage(address: string, commits: () => number, close: () => Promise<void>): void {
+  // Its own timer is not free, so it begins with the first look.
+  const turns = monitorEventLoopDelay({ resolution: 1 });
   process.on('message', (question: Question) => {
+    const longestStopMs = turns.count === 0 ? 0 : turns.max / 1e6;
+    if (question === 'watched') {
+      turns.reset();
+      turns.enable();
+    }
     if (question === 'kept') collectGarbage();
     const { user, system } = process.cpuUsage();
     const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage();
-    process.send?.({ cpuMs: (user + system) / 1000, rssBytes, heapBytes, commits: commits() });
+    process.send?.({ cpuMs: (user + system) / 1000, rssBytes, heapBytes, commits: commits(), longestStopMs });
   });
   process.once('disconnect', () => void close().then(() => process.exit()));
   process.send?.({ address });

@@ -17,6 +17,7 @@ import { deletes } from './deletes.ts';
 import { exports } from './exports.ts';
 import { flows } from './flows.ts';
 import { fullBackend } from './full-backend.ts';
+import { large } from './large.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
@@ -33,6 +34,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   startup,
   exports,
   scale,
+  large,
 };
 
 const { quick, only, beside } = parseArgs({
