@@ -3,6 +3,8 @@
  * database's own plan and not of a clock, which on a shared machine says nothing.
  */
 import assert from 'node:assert/strict';
+import type { Patient } from '../../src/cli/checks/check.ts';
+import { transient } from '../../src/cli/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { listSnapshotKeys, listSnapshots } from '../../src/db/snapshots.ts';
@@ -140,6 +142,17 @@ proveStore('plans', (test) => {
       assert.doesNotMatch(plan, wholeTable[database.dialect], `${sql}\n${plan}`);
     }
     assert.ok(asked.statements.length > 11);
+  });
+
+  test('the doctor finds transient statuses without a look at the rows of others', async ({ database }) => {
+    await fill(database);
+    const asked = recording(database);
+    await transient.examine({ db: asked.database } as Patient);
+    assert.equal(asked.statements.length, 2);
+    for (const { sql, params } of asked.statements) {
+      const plan = await explain(database, sql, params);
+      assert.doesNotMatch(plan, /SCAN (volume|snapshot) USING INDEX|Seq Scan on (volume|snapshot)/, `${sql}\n${plan}`);
+    }
   });
 
   test('flows in flight are found without a look at those that have ended', async ({ database }) => {

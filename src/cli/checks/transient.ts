@@ -75,7 +75,8 @@ async function withoutFlow(db: Db, kind: 'volume' | 'snapshot') {
   return await db
     .selectFrom(kind)
     .select(['id', 'status', 'revision'])
-    .where('status', 'in', statuses)
+    // By ids, which an index finds with the statuses in it: to go through the rows costs SQLite ten times as much.
+    .where('id', 'in', db.selectFrom(kind).select('id').where('status', 'in', statuses))
     .where(({ not, exists, selectFrom }) =>
       not(exists(selectFrom('hold').select('hold.flow_id').where('hold.resource', '=', resource))),
     )
