@@ -7,7 +7,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -50,8 +49,14 @@ export interface Usage {
   readonly heapBytes: number;
   /** Durable commits; none of a server without a database. */
   readonly commits: number;
-  /** The longest time between two turns of its event loop since it was last watched; 0 before. */
-  readonly longestStopMs: number;
+  /** The longest time between two turns of its event loop since it was last watched. */
+  readonly stop: Stop;
+}
+
+export interface Stop {
+  readonly ms: number;
+  /** The longest work in such a time: what neighbours took the processor for, and waits for a disk, are not in it. */
+  readonly cpuMs: number;
 }
 
 export interface Server {
@@ -106,21 +111,40 @@ type Question = 'usage' | 'kept' | 'watched';
 
 /** In the child: tells where it listens, answers each question, and ends with its parent. */
 export function answerUsage(address: string, commits: () => number, close: () => Promise<void>): void {
-  // Its own timer is not free, so it begins with the first look.
-  const turns = monitorEventLoopDelay({ resolution: 1 });
+  let watch: ReturnType<typeof watchTurns> | undefined;
   process.on('message', (question: Question) => {
-    const longestStopMs = turns.count === 0 ? 0 : turns.max / 1e6;
-    if (question === 'watched') {
-      turns.reset();
-      turns.enable();
-    }
+    const stop = watch?.() ?? { ms: 0, cpuMs: 0 };
+    if (question === 'watched') watch ??= watchTurns();
     if (question === 'kept') collectGarbage();
     const { user, system } = process.cpuUsage();
     const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage();
-    process.send?.({ cpuMs: (user + system) / 1000, rssBytes, heapBytes, commits: commits(), longestStopMs });
+    process.send?.({ cpuMs: (user + system) / 1000, rssBytes, heapBytes, commits: commits(), stop });
   });
   process.once('disconnect', () => void close().then(() => process.exit()));
   process.send?.({ address });
+}
+
+/** Costs a timer each millisecond, so who is not watched does without. What it gives is the longest since it was asked last. */
+function watchTurns(): () => Stop {
+  const clock = (): Stop => {
+    const { user, system } = process.threadCpuUsage();
+    return { ms: performance.now(), cpuMs: (user + system) / 1000 };
+  };
+  let longest = { ms: 0, cpuMs: 0 };
+  let before = clock();
+  setInterval(() => {
+    const now = clock();
+    longest = {
+      ms: Math.max(longest.ms, now.ms - before.ms),
+      cpuMs: Math.max(longest.cpuMs, now.cpuMs - before.cpuMs),
+    };
+    before = now;
+  }, 1).unref();
+  return () => {
+    const told = longest;
+    longest = { ms: 0, cpuMs: 0 };
+    return told;
+  };
 }
 
 function collectGarbage(): void {

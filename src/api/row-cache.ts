@@ -10,6 +10,7 @@
  * The cache is bounded by size. When it is full, the clock algorithm (of operating systems) evicts the texts that were not used
  * since its last round: using one costs a flag, not a place in a queue.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { onceATurn } from '../db/sql/once-a-turn.ts';
 import { readViewNames, type ViewNames } from '../db/view-names.ts';
@@ -33,6 +34,9 @@ interface Kept {
   readonly text: Buffer;
   used: boolean;
 }
+
+/** A thousand rows that were not shown before take 20 ms and more to render, in which others may be answered. */
+const ROWS_A_TURN = 100;
 
 /** What an entry costs beside its text. */
 const OVERHEAD = 200;
@@ -95,7 +99,8 @@ export class RowCache {
     const names = await this.names();
     const shape = this.#shapeOf(view, asking, names);
     const fresh = new Map<string, Buffer>();
-    for (const row of rows) {
+    for (const [index, row] of rows.entries()) {
+      if (index > 0 && index % ROWS_A_TURN === 0) await nextTurn();
       const text = bytesOf(view.text(row, { ...asking, names }, asking.version));
       fresh.set(row.id, text);
       this.#keep(`${shape}/${row.id}`, row.revision, text);

@@ -163,6 +163,36 @@ describe('what is kept', () => {
     assert.deepEqual([String(text), loads()], ['{"name":"two"}', 2]);
   });
 
+  it('is made a hundred rows at a time, and others are answered in between', async (context) => {
+    const world = await freshWorld(context);
+    const volumes: Volume[] = [];
+    for (let made = 0; made < 250; made += 1) volumes.push(await world.volume());
+    let most = 0;
+    let inTurn = 0;
+    let next = setImmediate(function reset() {
+      inTurn = 0;
+      next = setImmediate(reset);
+    });
+    context.after(() => clearImmediate(next));
+    const counting = new View<Volume>('test', findVolumes, [
+      [
+        OLDEST,
+        'id',
+        ({ id }) => {
+          inTurn += 1;
+          most = Math.max(most, inTurn);
+          return id;
+        },
+      ],
+    ]);
+    const texts = await new Rendered(world.service.db).texts(counting, asking, volumes);
+    assert.deepEqual(
+      texts.map(String),
+      volumes.map(({ id }) => JSON.stringify({ id })),
+    );
+    assert.equal(most, 100);
+  });
+
   it('takes no more room than it may, and gives up first what nobody asked for again', async (context) => {
     const world = await freshWorld(context);
     const volumes = await Promise.all(Array.from({ length: 40 }, () => world.volume()));
