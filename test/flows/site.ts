@@ -200,8 +200,8 @@ export class Site {
   async leftovers(foreign: readonly string[] = []): Promise<string[]> {
     const { read } = this.database;
     const owned = new Set([...(await this.owned()), ...foreign]);
-    const transient = [...(await listVolumes(this.database, {})), ...(await listSnapshots(this.database, {}))].filter(({ status }) =>
-      isTransient(status),
+    const transient = [...(await listVolumes(this.database, {})), ...(await listSnapshots(this.database, {}))].filter(
+      ({ status }) => isTransient(status),
     );
     return [
       ...different(
