@@ -3,7 +3,7 @@
  */
 import { listPools } from '../db/pools.ts';
 import { listSnapshotKeys } from '../db/snapshots.ts';
-import { onlyIn } from '../db/sql/connection.ts';
+import { onlyIn } from '../db/sql/db.ts';
 import { listVolumeKeys } from '../db/volumes.ts';
 import type { ManageableObject, VolumeDriver } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';

@@ -8,8 +8,7 @@ import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attach
 import { hostOf } from '../model/backend.ts';
 import { AttachmentNotFound } from '../model/errors.ts';
 import { type Columns, is, maybe, maybeJson, toRow } from './sql/columns.ts';
-import type { Readers } from './sql/connection.ts';
-import type { Db } from './sql/db.ts';
+import type { Db, Readers } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { AttachmentTable } from './sql/schema.ts';

@@ -6,8 +6,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Connection, ConnectionLost, type Dialect, onlyIn, type Readers } from './sql/connection.ts';
-import { Db } from './sql/db.ts';
+import { type Connection, ConnectionLost, type Dialect } from './sql/connection.ts';
+import { Db, queriesOver, type Readers } from './sql/db.ts';
 import { migrate, requireLatestSchema } from './sql/migrate.ts';
 import { type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
 import { openSqliteReader, openSqliteWriter } from './sql/sqlite.ts';
@@ -25,6 +25,7 @@ import {
 } from './sql/writer.ts';
 
 export interface Database extends Readers {
+  readonly read: Db;
   readonly dialect: Dialect;
   /** The connection under `read`, for statements written by hand. */
   readonly reader: Connection;
@@ -77,7 +78,7 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
     const search = new SqliteSearch(path);
     closers.push(() => search.close());
     await prepare(writer, options);
-    const readers = { read: new Db(reader), search: new Db(search) };
+    const readers = { read: new Db(reader), search: queriesOver(search) };
     return await finish(reader, readers, writer, new SoleOwnership(), options, closers);
   } catch (error) {
     await closeAll(closers);
@@ -99,7 +100,8 @@ async function openPostgresql(url: string, options: DatabaseOptions): Promise<Da
     const writer = new Writer(new PostgresqlTransactor(url, options.doubtMs ?? 60_000), options);
     closers.push(() => writer.close());
     await prepare(writer, options);
-    return await finish(reader, onlyIn(new Db(reader)), writer, ownership, options, closers);
+    const read = new Db(reader);
+    return await finish(reader, { read, search: read }, writer, ownership, options, closers);
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -112,7 +114,7 @@ async function prepare(writer: Writer, options: DatabaseOptions): Promise<void> 
 
 async function finish(
   reader: Connection,
-  readers: Readers,
+  readers: Pick<Database, 'read' | 'search'>,
   writer: Writer,
   ownership: Ownership,
   options: DatabaseOptions,

@@ -1,5 +1,5 @@
 /** Usage of a host by project: `os-hosts/{host}`. */
-import type { Db } from './sql/db.ts';
+import type { Queries } from './sql/db.ts';
 
 export interface HostUsage {
   readonly projectId: string;
@@ -10,7 +10,7 @@ export interface HostUsage {
 }
 
 /** In the order of the projects' ids. `host` is `node@backend`, with all its pools. */
-export async function hostUsage(db: Db, host: string): Promise<HostUsage[]> {
+export async function hostUsage(db: Queries, host: string): Promise<HostUsage[]> {
   // The pools of a host are all names between these two: `#` and the letter after it.
   const [from, to] = [`${host}#`, `${host}$`];
   const volumes = await db

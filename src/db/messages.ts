@@ -2,8 +2,7 @@
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import { MessageNotFound } from '../model/errors.ts';
 import { type Columns, is } from './sql/columns.ts';
-import type { Readers } from './sql/connection.ts';
-import type { Db } from './sql/db.ts';
+import type { Db, Readers } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { MessageTable } from './sql/schema.ts';

@@ -21,8 +21,7 @@ import {
   textMap,
   whole,
 } from './sql/columns.ts';
-import { onlyIn, type Readers } from './sql/connection.ts';
-import type { Db } from './sql/db.ts';
+import { type Db, onlyIn, type Readers } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
 import type { SnapshotTable } from './sql/schema.ts';

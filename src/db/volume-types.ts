@@ -9,8 +9,7 @@ import {
   type VolumeTypePatch,
 } from '../model/volume-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
-import { onlyIn } from './sql/connection.ts';
-import type { Db } from './sql/db.ts';
+import { type Db, onlyIn } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Listing, page } from './sql/pages.ts';
 import type { VolumeTypeTable } from './sql/schema.ts';

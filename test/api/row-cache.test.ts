@@ -185,7 +185,7 @@ describe('what is kept', () => {
         },
       ],
     ]);
-    const texts = await new Rendered(world.service.db).texts(counting, asking, volumes);
+    const texts = await new RowCache(world.service.db).texts(counting, asking, volumes);
     assert.deepEqual(
       texts.map(String),
       volumes.map(({ id }) => JSON.stringify({ id })),

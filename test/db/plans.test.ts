@@ -8,8 +8,7 @@ import { transient } from '../../src/cli/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { listSnapshotKeys, listSnapshots } from '../../src/db/snapshots.ts';
-import {} from '../../src/db/sql/connection.ts';
-import { Db } from '../../src/db/sql/db.ts';
+import { queriesOver } from '../../src/db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../src/db/sql/list-query.ts';
 import {
   countVolumes,
@@ -198,7 +197,7 @@ function recording(database: Database): {
   readonly searches: readonly Asked[];
 } {
   const written = (asked: Asked[]) =>
-    new Db({
+    queriesOver({
       dialect: database.dialect,
       execute: (sql, params = []) => {
         asked.push({ sql, params });

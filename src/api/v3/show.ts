@@ -1,7 +1,7 @@
 /**
  * Get and list through the row cache: one row, and pages of rows. The lists and gets of volumes and of snapshots share it.
  */
-import type { Readers } from '../../db/sql/connection.ts';
+import type { Readers } from '../../db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../db/sql/list-query.ts';
 import type { Key } from '../../db/sql/pages.ts';
 import { findViewKey } from '../../db/view-keys.ts';

@@ -49,19 +49,6 @@ export type Connection = SqliteConnection | PostgresqlConnection;
 /** As much of a connection as Kysely needs. */
 export type Executing = Pick<Connection, 'dialect' | 'execute'>;
 
-/** Where committed rows are read. */
-export interface Readers {
-  readonly read: Kysely<Tables>;
-  /**
-   * For a statement that may look at many more rows than it returns. SQLite would hold the event loop meanwhile, so it is asked in a thread
-   * of its own (`sqlite-search.ts`); to PostgreSQL it is the same as `read`.
-   */
-  readonly search: Kysely<Tables>;
-}
-
-/** One place for both: a transaction, or a process that has nothing else to do. */
-export const onlyIn = (db: Kysely<Tables>): Readers => ({ read: db, search: db });
-
 /** The connection broke. What had not been committed is undone; a commit whose answer was on its way is in doubt. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';

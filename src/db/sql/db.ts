@@ -19,7 +19,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import type { Connection } from './connection.ts';
+import type { Connection, Executing } from './connection.ts';
 import type { Tables } from './schema.ts';
 import type { TransactionCache } from './transaction-cache.ts';
 
@@ -47,7 +47,25 @@ export class Db extends Kysely<Tables> {
   }
 }
 
-function dialectOver(connection: Connection, cache: TransactionCache | undefined): KyselyDialect {
+/** The builder alone, over what only has to execute: it has neither a cache nor statements by hand. */
+export type Queries = Kysely<Tables>;
+
+export const queriesOver = (connection: Executing): Queries => new Kysely({ dialect: dialectOver(connection) });
+
+/** Where committed rows are read. */
+export interface Readers {
+  readonly read: Queries;
+  /**
+   * For a statement that may look at many more rows than it returns. SQLite would hold the event loop meanwhile, so it is asked in a thread
+   * of its own (`sqlite-search.ts`); to PostgreSQL it is the same as `read`.
+   */
+  readonly search: Queries;
+}
+
+/** One place for both: a transaction, or a process that has nothing else to do. */
+export const onlyIn = (db: Queries): Readers => ({ read: db, search: db });
+
+function dialectOver(connection: Executing, cache?: TransactionCache): KyselyDialect {
   const driver = new ConnectionDriver(connection, cache);
   return connection.dialect === 'sqlite' ? overSqlite(driver) : overPostgresql(driver);
 }
@@ -74,7 +92,7 @@ function overPostgresql(driver: Driver): KyselyDialect {
 class ConnectionDriver implements Driver {
   readonly #connection: DatabaseConnection;
 
-  constructor(connection: Connection, cache: TransactionCache | undefined) {
+  constructor(connection: Executing, cache: TransactionCache | undefined) {
     this.#connection = {
       async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
         await cache?.flush();

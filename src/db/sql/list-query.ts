@@ -9,7 +9,7 @@
  */
 import { type RawBuilder, SqliteAdapter, sql } from 'kysely';
 import { type Column, type Columns, stored } from './columns.ts';
-import type { Db } from './db.ts';
+import type { Queries } from './db.ts';
 
 export type Value = string | number | boolean | null;
 
@@ -48,7 +48,7 @@ export interface ListQuery<Field extends string> {
 const OPERATORS = { gt: '>', gte: '>=', eq: '=', neq: '<>', lt: '<', lte: '<=' } as const;
 
 export function matches<Model, Row>(
-  db: Db,
+  db: Queries,
   columns: Columns<Model, Row>,
   filters: readonly ListFilter<keyof Model & string>[],
 ): RawBuilder<boolean> {
@@ -62,7 +62,7 @@ export function matches<Model, Row>(
 
 type OneFilter = Exclude<ListFilter<string>, { readonly is: 'any-of' }>;
 
-function condition(db: Db, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
+function condition(db: Queries, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
   const ref = column.found === undefined ? sql.ref(column.name) : sql.raw<unknown>(column.found);
   switch (filter.is) {
     case 'equal':
@@ -120,7 +120,7 @@ export function orderedColumns<Model, Row>(
  * it is given no more of each than the page may hold.
  */
 export function inOrder(
-  db: Db,
+  db: Queries,
   selects: readonly RawBuilder<unknown>[],
   order: readonly OrderedColumn[],
   { limit, offset }: { readonly limit?: number; readonly offset?: number },
@@ -179,15 +179,15 @@ function beyond({ column, direction }: OrderedColumn, value: string | number | n
 }
 
 /** The entries of an object of text, as rows of `key` and `value`. */
-export function eachEntry(db: Db, object: RawBuilder<unknown>): RawBuilder<unknown> {
+export function eachEntry(db: Queries, object: RawBuilder<unknown>): RawBuilder<unknown> {
   return isSqlite(db) ? sql`json_each(${object})` : sql`json_each_text(${object}::json)`;
 }
 
 /** One text of a list of rows: a column of text each, joined by commas. */
-export function joined(db: Db, text: RawBuilder<string>): RawBuilder<string | null> {
+export function joined(db: Queries, text: RawBuilder<string>): RawBuilder<string | null> {
   return isSqlite(db) ? sql`group_concat(${text}, ',')` : sql`string_agg(${text}, ',')`;
 }
 
-export function isSqlite(db: Db): boolean {
+export function isSqlite(db: Queries): boolean {
   return db.getExecutor().adapter instanceof SqliteAdapter;
 }

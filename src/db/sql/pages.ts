@@ -1,8 +1,7 @@
 /** The statements behind every list (`list-query.ts`): a page of a table, its keys alone, and the count without pages. */
 import { type RawBuilder, sql } from 'kysely';
 import type { Columns } from './columns.ts';
-import type { Readers } from './connection.ts';
-import type { Db } from './db.ts';
+import type { Queries, Readers } from './db.ts';
 import { partsInOrder } from './list-parts.ts';
 import {
   inOrder,
@@ -80,7 +79,7 @@ export async function count<Model extends Listed, Row>(
 
 interface Selected {
   /** Where to ask it. */
-  readonly db: Db;
+  readonly db: Queries;
   readonly selected: RawBuilder<unknown>;
 }
 
@@ -113,7 +112,7 @@ async function select<Model extends Listed, Row>(
 
 /** The marker may have left the list meanwhile, by another status for example. Only its project must be the caller's. */
 async function findMarker<Model extends Listed, Row>(
-  db: Db,
+  db: Queries,
   { table, columns, notFound }: Listing<Model, Row>,
   id: string,
   filters: readonly ListFilter<Fields<Model>>[],
