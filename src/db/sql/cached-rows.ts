@@ -93,7 +93,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     const kept = db.cache?.get(this, id);
     if (model === undefined || kept === undefined) return undefined;
     const { change } = kept;
-    const after = { ...model, ...defined(fields), revision: model.revision + 1, updatedAt: now() };
+    const after = { ...model, ...fields, revision: model.revision + 1, updatedAt: now() };
     const changed =
       change.is === 'changed'
         ? ({ is: 'changed', fields: { ...change.fields, ...fields }, times: change.times + 1 } as const)
@@ -131,7 +131,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     const made = values.filter(({ change }) => change.is === 'new').map(({ model }) => model);
     const changed = Map.groupBy(
       values.filter(({ change }) => change.is === 'changed'),
-      ({ change }) => (change.is === 'changed' ? Object.keys(defined(change.fields)).sort().join() : ''),
+      ({ change }) => (change.is === 'changed' ? Object.keys(change.fields).sort().join() : ''),
     );
     return [
       ...(made.length > 0 ? [this.#writeNew(connection, made)] : []),
@@ -224,10 +224,6 @@ const typeOf = ({ as }: Column<never>) => (as === 'flag' || as === 'whole' ? 'bi
 
 const arrays = (columns: readonly AnyColumn[]): string =>
   columns.map(({ type }, index) => `$${index + 1}::${type}`).join(', ');
-
-/** Undefined is no change. */
-const defined = <T extends object>(fields: T): T =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 
 /** All of them have run when it returns. */
 const eachOf = (connection: SqliteConnection, text: string, rows: readonly Values[]): Promise<unknown> =>
