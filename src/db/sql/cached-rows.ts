@@ -33,6 +33,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
   readonly rank: number;
   readonly #table: string;
   readonly #columns: Columns<Model, Row>;
+  readonly #all: readonly AnyColumn[];
   readonly #model: (row: Row) => Model;
   readonly #find: ReturnType<typeof byHand>;
   readonly #lock: ReturnType<typeof byHand>;
@@ -43,7 +44,8 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     this.#table = table;
     this.#columns = columns;
     this.#model = model;
-    const all = this.#all();
+    const all = everyColumn(columns);
+    this.#all = all;
     const names = all.map(({ name }) => name).join(', ');
     this.#find = byHand(`SELECT * FROM ${table} WHERE id = ?`);
     this.#lock = byHand(`SELECT * FROM ${table} WHERE id = ?`, ' FOR UPDATE');
@@ -148,8 +150,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
   }
 
   #writeNew(connection: Connection, models: readonly Model[]): Promise<unknown> {
-    const all = this.#all();
-    const valuesOf = (model: Model) => all.map(({ field, column }) => stored(column, model[field]));
+    const valuesOf = (model: Model) => this.#all.map(({ field, column }) => stored(column, model[field]));
     if (connection.dialect === 'postgresql')
       return connection.query(this.#insert.postgresql, transposed(models.map(valuesOf)));
     return eachOf(connection, this.#insert.sqlite, models.map(valuesOf));
@@ -159,7 +160,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
   #writeChanged(connection: Connection, alike: readonly Kept<Model>[]): Promise<unknown> {
     const [first] = alike;
     const names = Object.keys(this.#changedRow(first as Kept<Model>));
-    const columns = this.#all().filter(({ name }) => names.includes(name));
+    const columns = this.#all.filter(({ name }) => names.includes(name));
     const rows = alike.map((each) => {
       const row = this.#changedRow(each) as Record<string, string | number | null>;
       const times = each.change.is === 'changed' ? each.change.times : 0;
@@ -201,16 +202,15 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     // SQLite has one writer: whatever a transaction reads stays as it is.
     cache?.keep(this, model.id, { model, locked: locked || direct.dialect === 'sqlite', change: NONE });
   }
-
-  #all(): AnyColumn[] {
-    return Object.entries(this.#columns).map(([field, column]) => ({
-      field: field as keyof Model & string,
-      column: column as Column<never>,
-      name: (column as Column<never>).name as string,
-      type: typeOf(column as Column<never>),
-    })) as AnyColumn[];
-  }
 }
+
+const everyColumn = (columns: object): readonly AnyColumn[] =>
+  Object.entries(columns as Record<string, Column<never>>).map(([field, column]) => ({
+    field: field as never,
+    column,
+    name: column.name as string,
+    type: typeOf(column),
+  }));
 
 interface AnyColumn {
   readonly field: never;
