@@ -1,10 +1,12 @@
 /**
  * What a read costs: the CPU of the server's process for a list of 1,000 volumes in detail, and for one volume, beside a bare
  * `node:http` server that sends the same prepared bytes. The load comes from a third process. It is measured a second time with
- * callers who show a token of Pumice's own, which it has seen before; and on PostgreSQL, beside SQLite.
+ * callers who show a token of Pumice's own, which it has seen before; and on PostgreSQL, beside SQLite. With `--beside` another build too.
  */
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Build, THIS_BUILD } from './build.ts';
 import { fill } from './fill.ts';
 import { result, type Server, startServer } from './processes.ts';
 import { quantity, type Result, type Row, ratios } from './report.ts';
@@ -23,7 +25,8 @@ interface ReadFigures {
 }
 
 export async function reads(world: World): Promise<Result[]> {
-  return [...(await besideBare(world)), ...(await besideSqlite(world))];
+  const others = world.other === undefined ? [] : await besideOther(world, world.other);
+  return [...(await besideBare(world)), ...(await besideSqlite(world)), ...others];
 }
 
 async function besideBare(world: World): Promise<Result[]> {
@@ -75,6 +78,36 @@ async function besideSqlite(world: World): Promise<Result[]> {
   return [row(list, measured.ours, 'listMs', 1.5), row(get, measured.ours, 'getMs', 2.2)];
 }
 
+/** The other build fills a database of its own: its schema may be an older one. */
+async function besideOther(world: World, other: Build): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const dialect of ['sqlite', 'postgresql'] as const) {
+    if (dialect === 'postgresql' && 'missing' in world.postgresql) continue;
+    const databases = [await newDatabase(world, dialect), await newDatabase(world, dialect)] as const;
+    await fill(databases[0], { volumes: 1_000, flows: 0 });
+    await fillBy(other, databases[1]);
+    const near = await startReads(world, databases[0]);
+    const far = await startReads(world, databases[1], 'noauth', other);
+    const [ours, theirs] = [() => readsOf(world, near), () => readsOf(world, far)];
+    world.tell('warming up');
+    await ours();
+    await theirs();
+    const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
+    for (const { server } of [near, far]) await server.stop();
+    for (const database of databases) await dropDatabase(world, database);
+    const row = rowOf(measured.theirs, other.name);
+    results.push(row(`CPU of a list of 1,000 volumes in detail, ${DIALECTS[dialect]}`, measured.ours, 'listMs', 1.03));
+    results.push(row(`CPU of a get of one volume, ${DIALECTS[dialect]}`, measured.ours, 'getMs', 1.03));
+  }
+  return results;
+}
+
+async function fillBy({ root }: Build, database: string): Promise<void> {
+  const module = pathToFileURL(join(root, 'bench/fill.ts')).href;
+  const code = `await (await import('${module}')).fill('${database}', { volumes: 1000, flows: 0 }); console.log('{}')`;
+  await result(process.execPath, ['--input-type=module', '-e', code]);
+}
+
 /** Rows beside the same peer. */
 const rowOf =
   (theirs: readonly ReadFigures[], what: string) =>
@@ -98,8 +131,13 @@ interface ReadSubject extends AsyncDisposable {
 }
 
 /** A service on a database with 1,000 volumes or more. */
-export async function startReads(world: World, database: string, identity: Identity = 'noauth'): Promise<ReadSubject> {
-  const server = await startServer('service.ts', [database, newDirectory(world), identity]);
+export async function startReads(
+  world: World,
+  database: string,
+  identity: Identity = 'noauth',
+  { root }: Build = THIS_BUILD,
+): Promise<ReadSubject> {
+  const server = await startServer('service.ts', [database, newDirectory(world), identity], root);
   const headers = identity === 'local' ? await signedIn(server.address) : HEADERS;
   const answer = await fetch(`${server.address}${LIST}`, { headers });
   const { volumes } = (await answer.json()) as { volumes: readonly { readonly id: string }[] };
