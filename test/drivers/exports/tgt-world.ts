@@ -54,7 +54,7 @@ export const withWorkers =
     return exec([program, ...(at < 0 ? args : args.with(at + 1, String(count)))], options);
   };
 
-/** Kills the daemons whose files are below a directory, and waits until they are dead. */
+/** Kills the daemons whose files are below a directory, and waits until they are dead. A service may have begun another by then. */
 export async function killTgtd(directory: string): Promise<number> {
   const pids = await tgtdsBelow(directory);
   for (const pid of pids) {
@@ -64,7 +64,8 @@ export async function killTgtd(directory: string): Promise<number> {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
-  for (let tries = 0; (await tgtdsBelow(directory)).length > 0; tries += 1) {
+  const isOne = (pid: number): boolean => pids.includes(pid);
+  for (let tries = 0; (await tgtdsBelow(directory)).some(isOne); tries += 1) {
     if (tries === 1_000) throw new Error(`A tgtd of ${directory} does not die.`);
     await pause(10);
   }
