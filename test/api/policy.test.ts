@@ -14,6 +14,7 @@ import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { ConfigInvalid, parseConfig } from '../../src/lib/config/read-config.ts';
@@ -456,6 +457,64 @@ describe('access rules', () => {
       assert.equal(status, 200);
       assert.doesNotMatch(text, /planted-secret/);
     }
+  });
+
+  it('show each role what it may see of a thing, and no more', async (context) => {
+    const { world, ask } = await door(context);
+    const volume = await world.volume({ host: 'node@file#file' });
+    const snapshot = await world.snapshot(volume);
+    const extraSpecs = { vendor: 'planted' };
+    const [type, groupType] = await world.service.db.write(async (tx) => [
+      await insertVolumeType(tx, { id: uuid(), name: 'own', extraSpecs }),
+      await insertGroupType(tx, { id: uuid(), name: 'g', description: null, isPublic: true, groupSpecs: extraSpecs }),
+    ]);
+    const roles = ['reader', 'member', 'admin'] as const;
+    for (const [path, shown, least] of [
+      [`/volumes/${volume.id}`, '"os-vol-host-attr:host"', 'admin'],
+      [`/snapshots/${snapshot.id}`, '"os-extended-snapshot-attributes:progress"', 'reader'],
+      [`/types/${type.id}`, '"extra_specs"', 'reader'],
+      [`/types/${type.id}`, '"vendor":"planted"', 'admin'],
+      [`/types/${type.id}`, '"os-volume-type-access:is_public"', 'reader'],
+      [`/types/${type.id}`, '"qos_specs_id"', 'admin'],
+      [`/group_types/${groupType.id}`, '"group_specs"', 'admin'],
+    ] as const)
+      for (const [rank, role] of roles.entries()) {
+        const { status, text } = await ask(`${role}@${PROJECT}`, 'GET', path);
+        assert.equal(status, 200, text);
+        assert.equal(text.includes(shown), rank >= roles.indexOf(least), `${shown} of ${path} as ${role}`);
+      }
+  });
+
+  it('ask for a member where a site lets readers do all but what is asked apart', async (context) => {
+    const readers = ['volume:create', 'volume:extend', 'volume:attachment_create'];
+    const overrides = Object.fromEntries(readers.map((rule) => [rule, 'rule:project_reader']));
+    const { world, ask } = await door(context, { overrides });
+    const extraSpecs = { multiattach: '<is> True' };
+    await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'many', extraSpecs }));
+    const inUse = { status: 'in-use', attachStatus: 'attached', host: 'node@file#file' } as const;
+    const requests: readonly (readonly [what: string, path: string, body: object, refused: number])[] = [
+      ['from an image', '/volumes', { volume: { size: 1, imageRef: uuid() } }, 403],
+      ['for many servers', '/volumes', { volume: { size: 1, volume_type: 'many' } }, 403],
+      [
+        'to a second server',
+        '/attachments',
+        {
+          attachment: {
+            volume_uuid: (await world.volume({ ...inUse, bootable: true, multiattach: true })).id,
+            instance_uuid: uuid(),
+          },
+        },
+        403,
+      ],
+      ['in use', `/volumes/${(await world.volume(inUse)).id}/action`, { 'os-extend': { new_size: 2 } }, 400],
+    ];
+    for (const [what, path, body, refused] of requests) {
+      const reader = await ask(`reader@${PROJECT}`, 'POST', path, body);
+      assert.equal(reader.status, refused, `${what}: ${reader.text}`);
+      const member = await ask(`member@${PROJECT}`, 'POST', path, body);
+      assert.notEqual(member.status, refused, `${what}: ${member.text}`);
+    }
+    assert.equal((await ask(`reader@${PROJECT}`, 'POST', '/volumes', { volume: { size: 1 } })).status, 202);
   });
 
   it('let a reader see limits of the own project alone', async (context) => {
