@@ -32,7 +32,7 @@ const UpdateWithModeBody = Type.Object(
   CLOSED,
 );
 
-const FILTERS: FilterTable<AttachmentField> = {
+export const ATTACHMENT_FILTERS: FilterTable<AttachmentField> = {
   id: { field: 'id', as: 'word' },
   volume_id: { field: 'volumeId', as: 'word' },
   instance_id: { field: 'instanceId', as: 'word' },
@@ -152,7 +152,7 @@ export const attachments = [
 ];
 
 async function listed(call: ApiCall): Promise<readonly Attachment[]> {
-  const filters = filtersOf(call, 'attachment', FILTERS);
+  const filters = filtersOf(call, 'attachment', ATTACHMENT_FILTERS);
   const page = pageOf(call, SORT_KEYS);
   if (filters === undefined || page.limit === 0) return [];
   const projectId = projectShown(call);

@@ -34,7 +34,7 @@ const CreateBody = Type.Object(
 
 const UpdateBody = Type.Object({ group_type: TypeUpdate }, CLOSED);
 
-const FILTERS: FilterTable<GroupTypeField> = {
+export const GROUP_TYPE_FILTERS: FilterTable<GroupTypeField> = {
   id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
   description: { field: 'description', as: 'text' },
@@ -52,7 +52,7 @@ export const groupTypes = [
     policy: '@',
     async handle(call) {
       const page = pageOf(call, TYPE_SORT_KEYS);
-      const filters = filtersOf(call, 'group_type', FILTERS);
+      const filters = filtersOf(call, 'group_type', GROUP_TYPE_FILTERS);
       const query = filters && { ...page, filters: [...filters, ...visible(call)] };
       const types = query === undefined || page.limit === 0 ? [] : await listGroupTypes(call.desk.db.read, query);
       const links = nextLinks(call, '/group_types', page, { length: types.length, last: types.at(-1)?.id });

@@ -9,7 +9,7 @@ import { MESSAGES, PAGED_MESSAGES } from '../microversion.ts';
 import { nextLinks, type PageQuery, pageOf, projectShown } from '../page.ts';
 import { type ApiCall, route } from '../route.ts';
 
-const FILTERS: FilterTable<MessageField> = {
+export const MESSAGE_FILTERS: FilterTable<MessageField> = {
   id: { field: 'id', as: 'word' },
   resource_uuid: { field: 'resourceId', as: 'word' },
   resource_type: { field: 'resourceType', as: 'word' },
@@ -80,7 +80,7 @@ function wantedPage(call: ApiCall): PageQuery<MessageField> {
 }
 
 function wanted(call: ApiCall): readonly ListFilter<MessageField>[] | undefined {
-  const filters = call.version >= PAGED_MESSAGES ? filtersOf(call, 'message', FILTERS) : [];
+  const filters = call.version >= PAGED_MESSAGES ? filtersOf(call, 'message', MESSAGE_FILTERS) : [];
   const projectId = projectShown(call);
   if (filters === undefined || projectId === undefined) return filters;
   return [...filters, { is: 'equal', field: 'projectId', value: projectId }];

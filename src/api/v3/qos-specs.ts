@@ -39,7 +39,7 @@ const UpdateBody = Type.Object({ qos_specs: QosSpecsBody }, CLOSED);
 
 const KeysBody = Type.Object({ keys: Type.Array(Text255, { minItems: 1 }) }, CLOSED);
 
-const FILTERS: FilterTable<QosSpecsField> = {
+export const QOS_SPECS_FILTERS: FilterTable<QosSpecsField> = {
   id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
   consumer: { field: 'consumer', as: 'word' },
@@ -62,7 +62,7 @@ export const qosSpecs = [
     policy: 'volume_extension:qos_specs_manage:get_all',
     async handle(call) {
       const page = pageOf(call, SORT_KEYS);
-      const filters = filtersOf(call, 'qos_specs', FILTERS);
+      const filters = filtersOf(call, 'qos_specs', QOS_SPECS_FILTERS);
       const none = filters === undefined || page.limit === 0;
       const found = none ? [] : await listQosSpecs(call.desk.db.read, { ...page, filters });
       const links = nextLinks(call, '/qos-specs', page, { length: found.length, last: found.at(-1)?.id });

@@ -54,7 +54,7 @@ const SORT_KEYS: Readonly<Record<string, SnapshotField>> = {
 };
 const SORT_KEYS_WITH_NAME = { ...SORT_KEYS, name: 'name' } as const;
 
-const snapshotKind: ListedKind<Snapshot, SnapshotField> = {
+export const snapshotKind: ListedKind<Snapshot, SnapshotField> = {
   resource: 'snapshot',
   keys: listSnapshotKeys,
   count: countSnapshots,

@@ -40,7 +40,7 @@ const AcceptBody = Type.Object(
   CLOSED,
 );
 
-const FILTERS: FilterTable<TransferField> = {
+export const TRANSFER_FILTERS: FilterTable<TransferField> = {
   id: { field: 'id', as: 'word' },
   volume_id: { field: 'volumeId', as: 'word' },
   name: { field: 'name', as: 'text' },
@@ -178,7 +178,7 @@ async function list(call: ApiCall, path: Path, pagePath: string, view: Fields<Tr
 }
 
 function wanted(call: ApiCall, paged: boolean): readonly ListFilter<TransferField>[] | undefined {
-  const filters = paged ? filtersOf(call, 'transfer', FILTERS) : [];
+  const filters = paged ? filtersOf(call, 'transfer', TRANSFER_FILTERS) : [];
   const projectId = projectShown(call);
   if (filters === undefined || projectId === undefined) return filters;
   return [...filters, { is: 'equal', field: 'projectId', value: projectId }];

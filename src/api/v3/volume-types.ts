@@ -34,7 +34,7 @@ const CreateBody = Type.Object(
 
 const UpdateBody = Type.Object({ volume_type: TypeUpdate }, CLOSED);
 
-const FILTERS: FilterTable<VolumeTypeField> = {
+export const VOLUME_TYPE_FILTERS: FilterTable<VolumeTypeField> = {
   id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
   description: { field: 'description', as: 'text' },
@@ -53,7 +53,7 @@ export const volumeTypes = [
     policy: 'volume_extension:type_get_all',
     async handle(call) {
       const page = pageOf(call, TYPE_SORT_KEYS);
-      const filters = filtersOf(call, 'volume_type', FILTERS);
+      const filters = filtersOf(call, 'volume_type', VOLUME_TYPE_FILTERS);
       const { filters: visible = [], ...visibility } = visibilityOf(call);
       const query = filters && { ...page, ...visibility, filters: [...filters, ...visible] };
       const types = query === undefined || page.limit === 0 ? [] : await listVolumeTypes(call.desk.db.read, query);
