@@ -1,10 +1,11 @@
 # Brings what is missing, says so in a line each, and is silent when nothing is: Node 24 into .node/, the packages of the
-# lockfile into node_modules/, and programs of the system with apt-get.
+# lockfile into node_modules/, programs of the system with apt-get, and for who runs the service a bundle of it.
 #
 # To be sourced at the root of the checkout, by a plain sh, on a machine that has any Node from 20 on and npm:
 #
 #     . scripts/bootstrap.sh
 #     need_programs qemu-img:qemu-utils
+#     need_bundle
 #
 # Afterwards `node` is one that runs TypeScript. Only Node and npm are musts: a program that cannot be installed is named,
 # with the line to type, and the work goes on without it.
@@ -46,6 +47,13 @@ bring_packages() {
   [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ] && return
   say 'installing the packages of package-lock.json into node_modules/'
   npm ci --include=dev --no-audit --no-fund --loglevel=error >&2
+}
+
+# Of these very sources, as `bin/pumice` wants it. It only makes a start quicker and smaller, so the work goes on without.
+need_bundle() {
+  sha256sum -c .build/current/sources >/dev/null 2>&1 && return
+  say 'making the bundle of the sources in .build/'
+  node scripts/bundle.ts >&2 || say 'the bundle could not be made'
 }
 
 # need_programs PROGRAM:PACKAGE…

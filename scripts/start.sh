@@ -4,4 +4,5 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/bootstrap.sh
 need_programs qemu-img:qemu-utils
+need_bundle
 exec bin/pumice start "$@"

@@ -6,8 +6,8 @@
  * nothing but the wait: what is unfinished goes on when it starts again.
  */
 import { readFileSync } from 'node:fs';
-import { enableCompileCache, flushCompileCache } from 'node:module';
-import { join } from 'node:path';
+import { enableCompileCache, findPackageJSON, flushCompileCache } from 'node:module';
+import { dirname, join } from 'node:path';
 import type { CliContext, Running } from './cli/context.ts';
 import { Complaint, EXIT } from './cli/exit-codes.ts';
 import { explain } from './cli/explain.ts';
@@ -16,6 +16,7 @@ import { lifeRecordOf } from './cli/life-record.ts';
 import { Terminal } from './cli/terminal.ts';
 import { pause } from './lib/clock.ts';
 import { importQuickly } from './lib/quick-imports.ts';
+import { nameSources } from './lib/source-stacks.ts';
 
 /** A signal within this time of the first is the same wish. */
 const SAME_WISH_MS = 2_000;
@@ -26,10 +27,12 @@ const END_MS = 10_000;
 /** How long what is still open may keep the process when it has nothing more to do. */
 const GRACE_MS = 1_000;
 
-const root = join(import.meta.dirname, '..');
+const description = findPackageJSON('.', import.meta.url) as string;
+const root = dirname(description);
 // What is imported from here on has its types stripped and is compiled once, not at every start.
 enableCompileCache(join(root, 'node_modules', '.cache', 'pumice'));
 importQuickly();
+nameSources();
 
 class Stopped extends Error {
   override readonly name = 'Interrupted';
@@ -125,7 +128,7 @@ async function inTime(stopped: Promise<void>): Promise<void> {
   await Promise.race([stopped, late]);
 }
 
-const version = (): string => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+const version = (): string => JSON.parse(readFileSync(description, 'utf8')).version;
 
 listenToSignals();
 for (const stream of [process.stdout, process.stderr]) {

@@ -24,7 +24,7 @@ let compiler: Promise<Ajv> | undefined;
 /** Loaded with the first body: a server that has only been started, or only read from, does without. */
 function loadCompiler(): Promise<Ajv> {
   compiler ??= import('ajv').then(
-    ({ Ajv }) =>
+    ({ default: { Ajv } }) =>
       new Ajv({ allErrors: true, allowMatchingProperties: true, formats: { uuid: UUID, [LONG_TEXT]: isLongText } }),
   );
   return compiler;

@@ -93,7 +93,7 @@ export class AmqpPublisher {
 
   async #connect(signal: AbortSignal): Promise<Line> {
     // Loaded by those who have a broker.
-    const { connect } = await import('amqplib');
+    const { connect } = (await import('amqplib')).default;
     const life = new AbortController();
     const drop = (): void => life.abort();
     signal.addEventListener('abort', drop, { once: true });

@@ -1,5 +1,6 @@
 /** The thread of `sink-amqp.ts`: publishes what it is handed, one batch at a time. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { nameSources } from '../lib/source-stacks.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import { type AmqpOptions, AmqpPublisher } from './amqp-publisher.ts';
 
@@ -11,6 +12,7 @@ export interface AmqpReply {
   readonly error?: { readonly message: string; readonly stack: string | undefined; readonly code: unknown };
 }
 
+nameSources();
 const publisher = new AmqpPublisher(workerData as AmqpOptions);
 // Who hands out orders ends the thread when it has no more patience.
 const never = new AbortController().signal;

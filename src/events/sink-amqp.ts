@@ -5,6 +5,7 @@
  * which ends a process. In a thread it ends the thread: the delivery fails, and the next one begins a new thread. So a
  * thread lives as long as its connection is well, and there is none before there are events.
  */
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { pause } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';
@@ -12,6 +13,8 @@ import type { AmqpOptions } from './amqp-publisher.ts';
 import type { AmqpReply, Order } from './amqp-thread.ts';
 import type { Sink } from './dispatcher.ts';
 
+/** A source beside sources, a part of the bundle beside its others. */
+const THREAD = new URL(`./amqp-thread${extname(import.meta.filename)}`, import.meta.url);
 const GOODBYE_MS = 2_000;
 /** MiB of its heap. */
 const MEMORY = 128;
@@ -49,7 +52,7 @@ export class AmqpSink implements Sink {
   }
 
   #begin(): Worker {
-    const thread = new Worker(new URL('./amqp-thread.ts', import.meta.url), {
+    const thread = new Worker(THREAD, {
       workerData: this.#options,
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MEMORY },

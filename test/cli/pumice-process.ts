@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const DEADLINE_MS = 60_000;
 
 export interface Ended {
@@ -21,8 +21,8 @@ export class Pumice {
   #out = '';
   #err = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, stdio: StdioOptions = ['ignore', 'pipe', 'pipe']) {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(main: string, args: readonly string[], env: NodeJS.ProcessEnv, stdio: StdioOptions) {
+    const child = spawn(process.execPath, [main, ...args], {
       stdio,
       env: { ...process.env, NO_COLOR: '1', ...env },
     });
@@ -81,11 +81,12 @@ export interface Bench {
   runOn(stdio: StdioOptions, env: NodeJS.ProcessEnv, ...args: readonly string[]): Pumice;
 }
 
-export async function withPumice(body: (bench: Bench) => Promise<void>): Promise<void> {
+/** The program of the sources, or of a bundle whose `main` is given. */
+export async function withPumice(body: (bench: Bench) => Promise<void>, main = MAIN): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'pumice-process-'));
   const started: Pumice[] = [];
   const runOn: Bench['runOn'] = (stdio, env, ...args) => {
-    const pumice = new Pumice(args, env, stdio);
+    const pumice = new Pumice(main, args, env, stdio);
     started.push(pumice);
     return pumice;
   };

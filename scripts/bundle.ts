@@ -1,0 +1,122 @@
+/**
+ * Makes the bundle: the whole program in a few files, so that a start loads forty of them instead of 1,200.
+ *
+ *     node scripts/bundle.ts [DIRECTORY]
+ *
+ * It is made when Pumice is installed (`need_bundle` of scripts/bootstrap.sh), from the sources and the packages of the lockfile, and
+ * split where they import dynamically: what is loaded late unbuilt is loaded late from the bundle too. It is only a faster
+ * form: whoever develops runs the sources, and `bin/pumice` runs the bundle only while `sources`, a list of what it was made of
+ * with hashes for `sha256sum -c`, is right.
+ *
+ * Each bundle is in a directory of its own, `.build/HASH`, which is whole before the link `.build/current` leads to it. A service that
+ * runs may yet load parts of the one before, so that one is left; those before it are removed.
+ */
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** What else decides how the bundle comes out. */
+const RECIPE = ['package-lock.json', 'package.json', 'scripts/bundle.ts', 'tsconfig.json'];
+
+/** Fastify asks for them where a route has a schema of its own, or a request is made up: no part of this service does. */
+const NEVER_LOADED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'];
+
+/** Packages written as CommonJS ask for Node's own modules by `require`. */
+const REQUIRE =
+  "import { createRequire as requireOfBundle } from 'node:module'; const require = requireOfBundle(import.meta.url);";
+
+const MAP_OF_NOTHING = Buffer.from('{"version":3,"sources":[""],"mappings":"A"}').toString('base64');
+
+/** Source maps name our sources only: those of packages would be four times as large, and say nothing that our frames do not. */
+const mapsOfOurs: Plugin = {
+  name: 'maps-of-ours',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$/ }, ({ path }) => ({
+      contents: `${readFileSync(path, 'utf8')}\n//# sourceMappingURL=data:application/json;base64,${MAP_OF_NOTHING}`,
+    }));
+  },
+};
+
+/** Resolves with the directory of the bundle. Rejects when it cannot be made, and leaves what was there. */
+export async function bundle(directory: string): Promise<string> {
+  mkdirSync(directory, { recursive: true });
+  const made = mkdtempSync(join(directory, 'making-'));
+  try {
+    // Threads are programs of their own, and stand beside the chunk that begins them, as does whatever is no module.
+    const { metafile } = await build({
+      absWorkingDir: ROOT,
+      entryPoints: { main: 'src/main.ts', 'amqp-thread': 'src/events/amqp-thread.ts' },
+      outdir: made,
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node24.11',
+      external: NEVER_LOADED,
+      banner: { js: REQUIRE },
+      plugins: [mapsOfOurs],
+      sourcemap: true,
+      sourcesContent: false,
+      // Names stay: an error is called as its class is.
+      minifyWhitespace: true,
+      minifySyntax: true,
+      // An uncaught error is shown with its line.
+      lineLimit: 200,
+      metafile: true,
+      logLevel: 'silent',
+    });
+    const others = globSync('src/**/*.pl', { cwd: ROOT });
+    for (const file of others) copyFileSync(join(ROOT, file), join(made, basename(file)));
+    const ours = Object.keys(metafile.inputs).filter((file) => file.startsWith('src/'));
+    const sources = [...ours, ...others, ...RECIPE].sort().map((file) => `${hashOf(file)}  ${file}\n`);
+    writeFileSync(join(made, 'sources'), sources.join(''));
+    return place(made, directory, createHash('sha256').update(sources.join('')).digest('hex').slice(0, 16));
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+const hashOf = (file: string): string =>
+  createHash('sha256')
+    .update(readFileSync(join(ROOT, file)))
+    .digest('hex');
+
+/** Gives it its name, and leads `current` to it. */
+function place(made: string, directory: string, name: string): string {
+  const target = join(directory, name);
+  const current = join(directory, 'current');
+  const before = linkOf(current);
+  rmSync(target, { recursive: true, force: true });
+  renameSync(made, target);
+  symlinkSync(name, `${made}.link`);
+  renameSync(`${made}.link`, current);
+  for (const each of readdirSync(directory)) {
+    if (![name, before, 'current'].includes(each)) rmSync(join(directory, each), { recursive: true, force: true });
+  }
+  return target;
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) await bundle(process.argv[2] ?? join(ROOT, '.build'));

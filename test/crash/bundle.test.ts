@@ -1,0 +1,259 @@
+/** The bundle: the same program as the sources, and run only while it is made of them. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { bundle } from '../../scripts/bundle.ts';
+import * as errors from '../../src/model/errors.ts';
+import { MAIN, withPumice } from '../cli/pumice-process.ts';
+import { condition } from './condition.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+/** A checkout with nothing but the bundle. */
+let checkout = '';
+let made = '';
+
+before(async () => {
+  checkout = mkdtempSync(join(tmpdir(), 'pumice-bundle-'));
+  copyFileSync(join(ROOT, 'package.json'), join(checkout, 'package.json'));
+  made = await bundle(join(checkout, '.build'));
+});
+process.once('exit', () => rmSync(checkout, { recursive: true, force: true }));
+
+interface Volumes {
+  readonly volume?: { readonly id: string; readonly name: string; readonly status: string };
+}
+
+async function ask(address: string, method: string, path: string, body?: object): Promise<Volumes> {
+  const response = await fetch(`${address}/v3/cafe${path}`, {
+    method,
+    headers: { 'X-Auth-Token': 'demo:cafe', 'Content-Type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+  return (await response.json()) as Volumes;
+}
+
+const available = (address: string, id = '') =>
+  condition('the volume is available', 30_000, async () => {
+    return (await ask(address, 'GET', `/volumes/${id}`)).volume?.status === 'available';
+  });
+
+for (const form of ['sources', 'bundle'] as const) {
+  describe(`the program as ${form}`, () => {
+    test('creates a volume, ends on SIGTERM, is killed, finds its volumes each time, and the doctor finds nothing', () =>
+      withPumice(
+        async ({ directory, run }) => {
+          const serve = () => run('serve', '--data', directory, '--set', 'api.port=0');
+          const version = await run('--version').ended();
+          assert.deepEqual(version, { code: 0, out: `${versionOfCheckout()}\n`, err: '' });
+
+          const first = serve();
+          const made = await ask(await first.address(), 'POST', '/volumes', { volume: { size: 1, name: 'first' } });
+          await available(await first.address(), made.volume?.id);
+          first.signal('SIGTERM');
+          assert.equal((await first.ended()).code, 0);
+
+          const second = serve();
+          const again = await ask(await second.address(), 'POST', '/volumes', { volume: { size: 1, name: 'second' } });
+          second.signal('SIGKILL');
+          await second.ended();
+
+          const third = serve();
+          const address = await third.address();
+          await available(address, again.volume?.id);
+          assert.equal((await ask(address, 'GET', `/volumes/${made.volume?.id}`)).volume?.name, 'first');
+          third.signal('SIGTERM');
+          assert.equal((await third.ended()).code, 0);
+
+          const doctor = await run('doctor', '--data', directory).ended();
+          assert.equal(doctor.code, 0, doctor.out + doctor.err);
+        },
+        form === 'sources' ? MAIN : join(made, 'main.js'),
+      ));
+  });
+}
+
+/** Writes down which files of the bundle are loaded, when the process ends. */
+const LISTS_CHUNKS = `
+import { writeFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+const loaded = [];
+registerHooks({
+  load: (url, context, next) => {
+    if (url.startsWith('file:')) loaded.push(new URL(url).pathname);
+    return next(url, context);
+  },
+});
+process.on('exit', () => writeFileSync(process.env.LOADED, loaded.join('\\n')));
+`;
+
+describe('the bundle', () => {
+  test('is loaded without what this service has no use for, and without any file beside it', () =>
+    withPumice(
+      async ({ directory, runWith }) => {
+        const [hook, list] = [join(directory, 'hook.mjs'), join(directory, 'loaded')];
+        writeFileSync(hook, LISTS_CHUNKS);
+        const env = { NODE_OPTIONS: `--import ${hook}`, LOADED: list };
+        const pumice = runWith(env, 'serve', '--data', directory, '--set', 'api.port=0');
+        await ask(await pumice.address(), 'GET', '/volumes');
+        pumice.signal('SIGTERM');
+        assert.equal((await pumice.ended()).code, 0);
+        const loaded = readFileSync(list, 'utf8').split('\n');
+        assert.deepEqual(
+          loaded.filter((file) => dirname(file) !== made && file !== hook),
+          [],
+        );
+        const chunks = loaded.filter((file) => dirname(file) === made);
+        const packages = chunks.flatMap((file) => [
+          ...readFileSync(file, 'utf8').matchAll(/"node_modules\/((?:@[^/]+\/)?[^/"]+)/g),
+        ]);
+        const parts = chunks.flatMap((file) => JSON.parse(readFileSync(`${file}.map`, 'utf8')).sources as string[]);
+        const names = new Set([
+          ...packages.map(([, name]) => name),
+          ...parts.map((part) => part.replace(/^.*\/src\//, 'src/')),
+        ]);
+        for (const name of ['fastify', 'pino', 'src/wiring.ts', 'src/cli/serve.ts']) assert.ok(names.has(name), name);
+        const late = [
+          ...['ajv', 'pg', 'amqplib', 'light-my-request', '@fastify/ajv-compiler'],
+          ...['src/api/identity/people.ts', 'src/clients/glance.ts', 'src/clients/keystone.ts'],
+          ...[
+            'src/db/sql/postgresql.ts',
+            'src/drivers/exports/tgtd.ts',
+            'src/events/sink-amqp.ts',
+            'src/cli/doctor.ts',
+          ],
+        ];
+        assert.deepEqual(
+          late.filter((name) => names.has(name)),
+          [],
+        );
+      },
+      join(made, 'main.js'),
+    ));
+
+  test('calls each error as the sources do: clients and flows read its name', () => {
+    const text = readdirSync(made)
+      .filter((file) => file.endsWith('.js'))
+      .map((file) => readFileSync(join(made, file), 'utf8'))
+      .join('\n');
+    const classes = Object.values(errors).filter((each) => typeof each === 'function' && /^class/.test(`${each}`));
+    assert.ok(classes.length > 20);
+    const renamed = classes.filter(({ name }) => new RegExp(`\\bclass ${name}\\d|\\b${name}\\d+=class\\b`).test(text));
+    assert.deepEqual(renamed, []);
+  });
+
+  test('names files and lines of the sources in the stack of an error', () => {
+    // A thread that is begun without its options.
+    const { stderr } = spawnSync(process.execPath, [join(made, 'amqp-thread.js')], { encoding: 'utf8' });
+    const [, file = '', line = ''] = /at new AmqpPublisher \(file:\/\/(\/.*\.ts):(\d+):\d+\)/.exec(stderr) ?? [];
+    assert.ok(file.endsWith('src/events/amqp-publisher.ts'), stderr);
+    assert.match(
+      readFileSync(join(ROOT, 'src/events/amqp-publisher.ts'), 'utf8').split('\n')[Number(line) - 1] ?? '',
+      /constructor\(/,
+    );
+  });
+
+  // A bundled package of CommonJS has no names of its own when it is imported late: `exports` is its default.
+  test('takes what it imports late from a package out of its default', () => {
+    const late = globSync('src/**/*.ts', { cwd: ROOT }).flatMap((file) =>
+      [
+        ...readFileSync(join(ROOT, file), 'utf8').matchAll(/^.*[^f] import\('[^.].*\n.*|^.*[^f] import\('[^.].*$/gm),
+      ].map(([text]) => `${file}: ${text}`),
+    );
+    assert.equal(late.length, 2);
+    assert.deepEqual(
+      late.filter((text) => !/\bdefault\b/.test(text)),
+      [],
+    );
+  });
+
+  test('has beside it the program that holds threads of tgtd', () => {
+    assert.equal(
+      readFileSync(join(made, 'tgt-hold.pl'), 'utf8'),
+      readFileSync(join(ROOT, 'src/drivers/exports/tgt-hold.pl'), 'utf8'),
+    );
+  });
+
+  test('leaves the one before, which a service may still run, and no older one', async () => {
+    const directory = join(checkout, 'many');
+    for (const name of ['oldest', 'before']) mkdirSync(join(directory, name), { recursive: true });
+    symlinkSync('before', join(directory, 'current'));
+    const name = (await bundle(directory)).slice(directory.length + 1);
+    assert.deepEqual(readdirSync(directory).sort(), [name, 'before', 'current'].sort());
+    assert.ok(statSync(join(directory, 'current', 'main.js')).isFile());
+  });
+});
+
+describe('bin/pumice', () => {
+  /** What it runs in a checkout of two sources after a change, and whether it says that it runs unbuilt. */
+  function runs(change: (root: string) => void, command = 'serve') {
+    const root = mkdtempSync(join(checkout, 'root-'));
+    for (const [path, text] of [
+      ['package.json', '{"type":"module"}'],
+      ['src/main.ts', 'console.log("sources");'],
+      ['src/other.ts', 'export const other = 1;'],
+      ['.build/one/main.js', 'console.log("bundle");'],
+    ] as const) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+    cpSync(join(ROOT, 'bin'), join(root, 'bin'), { recursive: true });
+    symlinkSync('one', join(root, '.build/current'));
+    const listed = spawnSync('sha256sum', ['package.json', 'src/main.ts', 'src/other.ts'], { cwd: root });
+    writeFileSync(join(root, '.build/one/sources'), listed.stdout);
+    change(root);
+    const { stdout, stderr } = spawnSync(join(root, 'bin/pumice'), [command], { cwd: tmpdir(), encoding: 'utf8' });
+    return [stdout.trim(), /^pumice: runs unbuilt[^\n]*\n$/.test(stderr)];
+  }
+
+  test('runs the bundle of these very sources', () => {
+    assert.deepEqual(
+      runs(() => {}),
+      ['bundle', false],
+    );
+  });
+
+  test('runs the sources, and says so, when one has changed, though it is as long and as old as before', () => {
+    const changed = runs((root) => {
+      const file = join(root, 'src/other.ts');
+      const { atime, mtime } = statSync(file);
+      writeFileSync(file, 'export const other = 2;');
+      utimesSync(file, atime, mtime);
+    });
+    assert.deepEqual(changed, ['sources', true]);
+  });
+
+  test('runs the sources, and says so, when one is gone, and when there is no bundle', () => {
+    for (const gone of ['src/other.ts', '.build', '.build/one'])
+      assert.deepEqual(
+        runs((root) => rmSync(join(root, gone), { recursive: true })),
+        ['sources', true],
+        gone,
+      );
+  });
+
+  test('says nothing of it before a command that only looks', () => {
+    assert.deepEqual(
+      runs((root) => rmSync(join(root, '.build'), { recursive: true }), 'doctor'),
+      ['sources', false],
+    );
+  });
+});
+
+const versionOfCheckout = (): string => JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
