@@ -52,6 +52,8 @@ const mapsOfOurs: Plugin = {
   },
 };
 
+const programs = (): readonly string[] => ['src/main.ts', ...globSync('src/**/*-thread.ts', { cwd: ROOT })];
+
 /** Resolves with the directory of the bundle. Rejects when it cannot be made, and leaves what was there. */
 export async function bundle(directory: string): Promise<string> {
   mkdirSync(directory, { recursive: true });
@@ -60,7 +62,7 @@ export async function bundle(directory: string): Promise<string> {
     // Threads are programs of their own, and stand beside the chunk that begins them, as does whatever is no module.
     const { metafile } = await build({
       absWorkingDir: ROOT,
-      entryPoints: { main: 'src/main.ts', 'amqp-thread': 'src/events/amqp-thread.ts' },
+      entryPoints: Object.fromEntries(programs().map((file) => [basename(file, '.ts'), file])),
       outdir: made,
       bundle: true,
       splitting: true,

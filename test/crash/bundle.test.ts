@@ -37,6 +37,7 @@ process.once('exit', () => rmSync(checkout, { recursive: true, force: true }));
 
 interface Volumes {
   readonly volume?: { readonly id: string; readonly name: string; readonly status: string };
+  readonly volumes?: readonly unknown[];
 }
 
 async function ask(address: string, method: string, path: string, body?: object): Promise<Volumes> {
@@ -78,6 +79,9 @@ for (const form of ['sources', 'bundle'] as const) {
           const address = await third.address();
           await available(address, again.volume?.id);
           assert.equal((await ask(address, 'GET', `/volumes/${made.volume?.id}`)).volume?.name, 'first');
+          // Answered by the thread that searches.
+          const found = await ask(address, 'GET', '/volumes?bootable=false');
+          assert.equal(found.volumes?.length, 2);
           third.signal('SIGTERM');
           assert.equal((await third.ended()).code, 0);
 

@@ -6,9 +6,13 @@
  * does. There is none before it is needed, and it ends with the database. One that cannot begin fails whoever asked it, and the next
  * statement begins another.
  */
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ConnectionLost, type Executing, type Result } from './connection.ts';
 import type { SearchAnswer, SearchQuestion } from './sqlite-search-thread.ts';
+
+/** A source beside sources, a part of the bundle beside its others. */
+const THREAD = new URL(`./sqlite-search-thread${extname(import.meta.filename)}`, import.meta.url);
 
 interface Asked {
   resolve(rows: unknown[]): void;
@@ -48,10 +52,7 @@ export class SqliteSearch implements Executing {
   }
 
   #begin(): Worker {
-    const thread = new Worker(new URL('./sqlite-search-thread.ts', import.meta.url), {
-      workerData: this.#path,
-      execArgv: [],
-    });
+    const thread = new Worker(THREAD, { workerData: this.#path, execArgv: [] });
     let reason: unknown;
     return thread
       .on('message', (answer: SearchAnswer) => this.#hear(thread, answer))
