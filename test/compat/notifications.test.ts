@@ -46,11 +46,16 @@ class Listener {
   }
 
   async says(line: string): Promise<void> {
-    await condition(`the listener says ${line}`, DEADLINE_MS, () => {
+    const isSaid = () => {
       assert.equal(this.#process.exitCode, null, this.#err);
       assert.doesNotMatch(this.#err, /PRECONDITION_FAILED|PreconditionFailed/);
       return this.#out.split('\n').includes(line);
-    });
+    };
+    try {
+      await condition(`the listener says ${line}`, DEADLINE_MS, isSaid);
+    } catch (error) {
+      throw new Error(`It says ${JSON.stringify(this.#out)}, and of errors ${this.#err || 'none'}.`, { cause: error });
+    }
   }
 
   async end(): Promise<void> {
