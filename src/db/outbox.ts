@@ -45,12 +45,11 @@ const appended: CachedTable<AppendedEvent> = {
       : rows.map((row) => connection.execute(APPEND, row));
   },
   written: () => undefined,
-  since: (event) => event,
 };
 
 /** In the order given. */
-export async function appendEvents({ db: { cache } }: Tx, events: readonly NewEvent[]): Promise<void> {
-  for (const event of events) cache?.putOff(appended, event.messageId, { ...event, createdAt: now() });
+export async function appendEvents({ db: { writeBehind } }: Tx, events: readonly NewEvent[]): Promise<void> {
+  for (const event of events) writeBehind.putOff(appended, event.messageId, { ...event, createdAt: now() });
 }
 
 /** The highest `seq` of what was written before; 0 when nothing was. */

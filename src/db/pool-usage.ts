@@ -2,7 +2,7 @@
  * Usage of pools: the GiB and volumes placed on each, counted in the transactions that place volumes and take them away.
  */
 import { sql } from 'kysely';
-import { byHand } from './sql/by-hand.ts';
+import { transposed } from './sql/by-hand.ts';
 import type { Db } from './sql/db.ts';
 import type { Tables } from './sql/schema.ts';
 import type { CachedTable } from './sql/transaction-cache.ts';
@@ -18,29 +18,33 @@ export interface PoolUsage {
   readonly volumes: number;
 }
 
-const COUNT = byHand(`
-  INSERT INTO pool_usage (pool, allocated_gib, provisioned_gib, volumes) VALUES (?, ?, ?, ?)
+const count = (values: string): string => `
+  INSERT INTO pool_usage (pool, allocated_gib, provisioned_gib, volumes) ${values}
   ON CONFLICT (pool) DO UPDATE SET allocated_gib = pool_usage.allocated_gib + excluded.allocated_gib,
-    provisioned_gib = pool_usage.provisioned_gib + excluded.provisioned_gib, volumes = pool_usage.volumes + excluded.volumes`);
+    provisioned_gib = pool_usage.provisioned_gib + excluded.provisioned_gib, volumes = pool_usage.volumes + excluded.volumes`;
+const COUNT = count('VALUES (?, ?, ?, ?)');
+const COUNT_ALL = count('SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])');
 
 /** What is counted on each pool, and not written yet. */
 const counted: CachedTable<PoolUsage> = {
   rank: 5,
-  // In one order, so that two transactions do not wait for each other crosswise.
-  write: (connection, deltas) =>
-    deltas
+  write: (connection, deltas) => {
+    // In one order, so that two transactions do not wait for each other crosswise.
+    const rows = deltas
       .toSorted((a, b) => (a.pool < b.pool ? -1 : 1))
-      .map(({ pool, allocatedGiB, provisionedGiB, volumes }) =>
-        connection.execute(COUNT[connection.dialect], [pool, allocatedGiB, provisionedGiB, volumes]),
-      ),
+      .map(({ pool, allocatedGiB, provisionedGiB, volumes }) => [pool, allocatedGiB, provisionedGiB, volumes]);
+    return connection.dialect === 'postgresql'
+      ? [connection.execute(COUNT_ALL, transposed(rows))]
+      : rows.map((row) => connection.execute(COUNT, row));
+  },
   written: () => undefined,
   since: (delta, written) => sum(delta, times(written, -1)),
 };
 
 /** Negative amounts take away. */
-export async function addPoolUsage({ db: { cache } }: Tx, delta: PoolUsage): Promise<void> {
-  const before = cache?.get(counted, delta.pool);
-  cache?.putOff(counted, delta.pool, before === undefined ? delta : sum(before, delta));
+export async function addPoolUsage({ db: { writeBehind } }: Tx, delta: PoolUsage): Promise<void> {
+  const before = writeBehind.get(counted, delta.pool);
+  writeBehind.putOff(counted, delta.pool, before === undefined ? delta : sum(before, delta));
 }
 
 export async function listPoolUsage(db: Db): Promise<readonly PoolUsage[]> {

@@ -81,7 +81,6 @@ const counters: CachedTable<Counter> = {
       : rows.map((row) => connection.execute(WRITE, row));
   },
   written: (counter) => counter,
-  since: (counter) => counter,
 };
 
 const keyOf = (projectId: string, resource: string): string => `${projectId} ${resource}`;
@@ -98,7 +97,7 @@ async function add(
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const resources = asked.map(([resource]) => resource);
   const counter = (resource: string): Counter =>
-    db.cache?.get(counters, keyOf(projectId, resource)) ?? { projectId, resource, inUse: 0, reserved: 0 };
+    db.writeBehind.get(counters, keyOf(projectId, resource)) ?? { projectId, resource, inUse: 0, reserved: 0 };
   // Nothing is made for what is refused anyway.
   for (const made of [false, true]) {
     const missing = await lockCounters(db, projectId, resources, made);
@@ -111,7 +110,7 @@ async function add(
   }
   for (const [resource, delta] of asked) {
     const before = counter(resource);
-    db.cache?.putOff(counters, keyOf(projectId, resource), { ...before, [column]: before[column] + delta });
+    db.writeBehind.putOff(counters, keyOf(projectId, resource), { ...before, [column]: before[column] + delta });
   }
 }
 
@@ -141,12 +140,12 @@ async function lockCounters(
   resources: readonly string[],
   made: boolean,
 ): Promise<readonly string[]> {
-  const { direct, cache } = db;
-  const isMissing = (resource: string): boolean => cache?.get(counters, keyOf(projectId, resource)) === undefined;
+  const { direct, writeBehind } = db;
+  const isMissing = (resource: string): boolean => writeBehind.get(counters, keyOf(projectId, resource)) === undefined;
   const missing = resources.filter(isMissing);
   if (missing.length === 0) return missing;
   // What is made goes with its unit.
-  if (made) await cache?.flush();
+  if (made) await writeBehind.flush();
   let rows: readonly CounterRow[];
   if (direct.dialect === 'postgresql') {
     if (made) await direct.execute(MAKE_ALL, [projectId, missing]);
@@ -159,7 +158,7 @@ async function lockCounters(
     });
   }
   for (const { resource, in_use: inUse, reserved } of rows)
-    cache?.keep(counters, keyOf(projectId, resource), { projectId, resource, inUse, reserved });
+    writeBehind.keep(counters, keyOf(projectId, resource), { projectId, resource, inUse, reserved });
   return missing.filter(isMissing);
 }
 

@@ -126,8 +126,7 @@ export async function updateSnapshot(
   patch: SnapshotPatch,
   revision?: number,
 ): Promise<boolean> {
-  if (revision !== undefined && (await snapshotRows.lock(db, id))?.revision !== revision) return false;
-  return (await snapshotRows.update(db, id, patch)) !== undefined;
+  return snapshotRows.update(db, id, patch, revision);
 }
 
 export interface SnapshotMove {

@@ -128,8 +128,7 @@ export async function getVolume(db: Db, id: string): Promise<Volume> {
 
 /** False when there is no such volume, or it has changed since `revision`. */
 export async function updateVolume({ db }: Tx, id: string, patch: VolumePatch, revision?: number): Promise<boolean> {
-  if (revision !== undefined && (await volumeRows.lock(db, id))?.revision !== revision) return false;
-  return (await volumeRows.update(db, id, patch)) !== undefined;
+  return volumeRows.update(db, id, patch, revision);
 }
 
 export interface VolumeMove {

@@ -68,40 +68,35 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     return this.#read(db, id, this.#lock, true);
   }
 
-  /** Those that exist, by one statement; in the order of their ids, so that two processes do not wait for each other crosswise. */
+  /**
+   * Those that exist, by one statement; in the order of their ids, so that two processes do not wait for each other crosswise. On
+   * SQLite a look-up is no journey, and is made when somebody asks.
+   */
   async lockAll(db: Db, ids: readonly string[]): Promise<void> {
-    const unlocked = [...new Set(ids)].filter((id) => !db.cache?.get(this, id)?.locked).sort();
-    if (unlocked.length === 0) return;
-    const { direct } = db;
-    const rows =
-      direct.dialect === 'sqlite'
-        ? unlocked.flatMap((id) => direct.statement(this.#find.sqlite).all(id) as Row[])
-        : await direct.query<Row>(`SELECT * FROM ${this.#table} WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`, [
-            unlocked,
-          ]);
-    for (const row of rows) this.#keep(db, this.#model(row), true);
+    if (db.direct.dialect === 'sqlite') return;
+    const text = `SELECT * FROM ${this.#table} WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`;
+    for (const row of await db.direct.query<Row>(text, [[...new Set(ids)]])) this.#keep(db, this.#model(row), true);
   }
 
   /** The id must be new. */
-  async insert({ cache }: Db, model: Model): Promise<void> {
+  async insert({ writeBehind }: Db, model: Model): Promise<void> {
     // A row that goes by the same id goes first.
-    if (cache?.get(this, model.id)?.change.is === 'gone') await cache.flush();
-    cache?.putOff(this, model.id, { model, locked: true, change: { is: 'new' } });
+    if (writeBehind.get(this, model.id)?.change.is === 'gone') await writeBehind.flush();
+    writeBehind.putOff(this, model.id, { model, locked: true, change: { is: 'new' } });
   }
 
-  /** The row as it is then; undefined when there is none. */
-  async update(db: Db, id: string, fields: Partial<Model>): Promise<Model | undefined> {
+  /** False when there is none, or it has changed since `revision`. */
+  async update(db: Db, id: string, fields: Partial<Model>, revision?: number): Promise<boolean> {
     const model = await this.lock(db, id);
-    const kept = db.cache?.get(this, id);
-    if (model === undefined || kept === undefined) return undefined;
-    const { change } = kept;
+    if (model === undefined || (revision !== undefined && model.revision !== revision)) return false;
+    const change = db.writeBehind.get(this, id)?.change ?? NONE;
     const after = { ...model, ...fields, revision: model.revision + 1, updatedAt: now() };
     const changed =
       change.is === 'changed'
         ? ({ is: 'changed', fields: { ...change.fields, ...fields }, times: change.times + 1 } as const)
         : ({ is: 'changed', fields, times: 1 } as const);
-    db.cache?.putOff(this, id, { model: after, locked: true, change: change.is === 'new' ? change : changed });
-    return after;
+    db.writeBehind.putOff(this, id, { model: after, locked: true, change: change.is === 'new' ? change : changed });
+    return true;
   }
 
   /** False when there was none. */
@@ -109,8 +104,8 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     const model = await this.lock(db, id);
     if (model === undefined) return false;
     // One that is not there yet is written first, so that nothing else need know of it.
-    if (db.cache?.get(this, id)?.change.is === 'new') await db.cache.flush();
-    db.cache?.putOff(this, id, { model, locked: true, change: { is: 'gone' } });
+    if (db.writeBehind.get(this, id)?.change.is === 'new') await db.writeBehind.flush();
+    db.writeBehind.putOff(this, id, { model, locked: true, change: { is: 'gone' } });
     return true;
   }
 

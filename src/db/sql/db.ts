@@ -38,6 +38,12 @@ export class Db extends Kysely<Tables> {
     this.#past = cache === undefined ? this : new Db(connection);
   }
 
+  /** Where a transaction puts off what it changes. Throws outside of one: it would be lost. */
+  get writeBehind(): TransactionCache {
+    if (this.cache === undefined) throw new Error('Rows are changed in a transaction.');
+    return this.cache;
+  }
+
   /**
    * A look-up that the units of a transaction repeat: made once, until something is written. Only of tables that are written at once: it
    * does not see what was put off.

@@ -5,7 +5,7 @@ import type { Tx } from './writer.ts';
 export type Lockable = 'volume_type' | 'qos_specs' | 'group_type';
 
 /** Whether it is there is not asked. */
-export async function lockRow({ connection, db }: Tx, table: Lockable, id: string): Promise<void> {
-  if (connection.dialect === 'sqlite') return;
+export async function lockRow({ db }: Tx, table: Lockable, id: string): Promise<void> {
+  if (db.direct.dialect === 'sqlite') return;
   await sql`SELECT 1 FROM ${sql.table(table)} WHERE id = ${id} FOR UPDATE`.execute(db);
 }

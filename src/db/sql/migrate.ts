@@ -1,7 +1,7 @@
 /**
  * Brings the schema forward, never back. All that is missing is applied in one transaction and recorded in
- * `schema_version`, so a process that is killed meanwhile leaves what it found; processes that start at once take turns (SQLite's write lock, an advisory lock of PostgreSQL), and the
- * later ones find nothing left to do.
+ * `schema_version`, so a process that is killed meanwhile leaves what it found; processes that start at once take turns (SQLite's
+ * write lock, an advisory lock of PostgreSQL), and the later ones find nothing left to do.
  */
 import { now } from '../../lib/clock.ts';
 import type { Db } from './db.ts';

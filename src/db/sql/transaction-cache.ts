@@ -23,8 +23,11 @@ export interface CachedTable<V> {
   erase?(connection: Connection, values: readonly V[]): readonly Promise<unknown>[];
   /** The value when that is written; undefined when it need not be kept. */
   written(value: V): V | undefined;
-  /** What is left to write of a value when the one that it was made of, which was put off too, has been written. */
-  since(value: V, written: V): V;
+  /**
+   * What is left to write of a value when the one that it was made of, which was put off too, has been written. Without it: the
+   * value, which says all.
+   */
+  since?(value: V, written: V): V;
 }
 
 interface Slot {
@@ -148,7 +151,7 @@ export class TransactionCache {
       const kept = this.#kept.get(table);
       for (const [key, { value, putOff }] of slots) {
         const before = kept?.get(key);
-        if (putOff && before?.putOff) slots.set(key, { value: table.since(value, before.value), putOff });
+        if (putOff && before?.putOff) slots.set(key, { value: table.since?.(value, before.value) ?? value, putOff });
       }
     }
   }

@@ -237,9 +237,7 @@ export class Writer {
   }
 }
 
-/** On SQLite a look-up costs no journey, and is made when somebody asks. */
-async function readTogether({ connection, db, cache }: OpenTransaction, jobs: readonly Job[]): Promise<void> {
-  if (connection.dialect === 'sqlite') return;
+async function readTogether({ db, cache }: OpenTransaction, jobs: readonly Job[]): Promise<void> {
   const wanted = Map.groupBy(
     jobs.flatMap(({ ahead }) => ahead),
     ({ rows }) => rows,
