@@ -6,7 +6,7 @@
 import { openDatabase } from '../src/db/database.ts';
 import { DatabaseJournal } from '../src/db/journal.ts';
 import { processName } from '../src/db/sql/ownership.ts';
-import type { Tx } from '../src/db/sql/writer.ts';
+import type { Tx } from '../src/db/sql/tx.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { flowsOver } from '../src/engine/flow.ts';
 import { tasksOver } from '../src/engine/task.ts';

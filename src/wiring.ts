@@ -21,7 +21,7 @@ import { type Database, openDatabase } from './db/database.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
 import { processName } from './db/sql/ownership.ts';
-import type { Tx } from './db/sql/writer.ts';
+import type { Tx } from './db/sql/tx.ts';
 import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubles.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import { driverOf } from './drivers/driver-of.ts';

@@ -14,7 +14,7 @@ import { describe, it } from 'node:test';
 import type { Database } from '../src/db/database.ts';
 import { DatabaseJournal } from '../src/db/journal.ts';
 import { processName } from '../src/db/sql/ownership.ts';
-import type { Tx } from '../src/db/sql/writer.ts';
+import type { Tx } from '../src/db/sql/tx.ts';
 import { Engine } from '../src/engine/engine.ts';
 import type { Failure } from '../src/engine/failure.ts';
 import type { AnyFlow } from '../src/engine/flow.ts';

@@ -3,7 +3,7 @@
  * for those that share the resource. Where another flow holds it exclusively the command is refused as Cinder refuses a
  * wrong status: 400.
  */
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import type { StartOptions } from '../engine/engine.ts';
 import { ResultTooLarge } from '../engine/failure.ts';
 import type { Flow } from '../engine/flow.ts';

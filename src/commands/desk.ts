@@ -5,7 +5,7 @@
  * begins the flow; it ends with a row a client can see *and* a flow the engine must finish, or with neither.
  */
 import type { Database } from '../db/database.ts';
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Tools } from '../flows/tools.ts';
 import type { Config } from '../lib/config/config.ts';

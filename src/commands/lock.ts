@@ -6,7 +6,7 @@ import { getGroupType } from '../db/group-types.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
 import { lockSnapshotRow } from '../db/snapshots.ts';
 import { lockRow } from '../db/sql/lock-row.ts';
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, lockVolumeRow } from '../db/volumes.ts';
 import type { Caller } from '../model/caller.ts';

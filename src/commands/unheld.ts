@@ -7,7 +7,7 @@
  * first (an optimistic lock); when the row is another by the time it is locked, it is looked at again.
  */
 import type { Db } from '../db/sql/db.ts';
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import { exclusiveHolder } from '../db/unended-flows.ts';
 import { ResourceHeld } from '../model/errors.ts';
 import { afterConnecting } from './attachments/connect.ts';

@@ -12,7 +12,7 @@ import type { Db, Readers } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { AttachmentTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 import { touchVolume } from './volumes.ts';
 
 export type AttachmentField = keyof Attachment;

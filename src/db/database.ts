@@ -14,15 +14,8 @@ import { openSqliteReader, openSqliteWriter } from './sql/sqlite.ts';
 import { lockDatabase } from './sql/sqlite-lock.ts';
 import { SqliteSearch } from './sql/sqlite-search.ts';
 import { SqliteTransactor } from './sql/sqlite-transactor.ts';
-import {
-  type BatchHandler,
-  type ReadAhead,
-  type Unit,
-  Writer,
-  WriterClosed,
-  type WriterOptions,
-  type WriterStats,
-} from './sql/writer.ts';
+import type { BatchHandler, ReadAhead, Unit } from './sql/tx.ts';
+import { Writer, WriterClosed, type WriterOptions, type WriterStats } from './sql/writer.ts';
 
 export interface Database extends Readers {
   readonly read: Db;

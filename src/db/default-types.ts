@@ -1,6 +1,6 @@
 /** The volume types that projects get when they ask for none. */
 import type { Db } from './sql/db.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export interface DefaultType {
   readonly projectId: string;

@@ -7,7 +7,7 @@ import { type Db, onlyIn } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { GroupTypeTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export type GroupTypeField = keyof GroupType;
 

@@ -9,7 +9,7 @@ import type { Database } from './database.ts';
 import { flowRow } from './journal-rows.ts';
 import { processName } from './sql/ownership.ts';
 import type { FlowTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 /** The count of a flow that is claimed now: one more, when its owner is gone. */
 const CLAIMED_WITH = sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`;

@@ -33,7 +33,7 @@ import { readAhead } from './read-ahead.ts';
 import type { Connection } from './sql/connection.ts';
 import type { FlowTable } from './sql/schema.ts';
 import { isTrouble } from './sql/trouble.ts';
-import { Refused, type Tx } from './sql/writer.ts';
+import { Refused, type Tx } from './sql/tx.ts';
 
 /** Told after a commit that released a flow: somebody may claim it. */
 export const FLOWS_CHANNEL = 'pumice_flows';

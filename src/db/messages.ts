@@ -6,7 +6,7 @@ import type { Db, Readers } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { MessageTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export interface Message {
   readonly id: string;

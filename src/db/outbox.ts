@@ -13,7 +13,7 @@ import { transposed } from './sql/by-hand.ts';
 import type { Db } from './sql/db.ts';
 import type { OutboxTable } from './sql/schema.ts';
 import type { CachedTable } from './sql/transaction-cache.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 const COLUMNS =
   'message_id, resource, event_type, priority, publisher_id, payload, project_id, user_id, request_id, created_at';

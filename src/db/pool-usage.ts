@@ -6,7 +6,7 @@ import { transposed } from './sql/by-hand.ts';
 import type { Db } from './sql/db.ts';
 import type { Tables } from './sql/schema.ts';
 import type { CachedTable } from './sql/transaction-cache.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export interface PoolUsage {
   /** `node@backend#pool` */

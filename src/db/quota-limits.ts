@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Amounts } from './quotas.ts';
 import type { Db } from './sql/db.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 /** The project's own limit, else that of the class `default`, else the configured one, else none. */
 export async function quotaLimits(

@@ -12,7 +12,7 @@ import { uuid } from '../lib/clock.ts';
 import { transposed } from './sql/by-hand.ts';
 import type { Db } from './sql/db.ts';
 import type { CachedTable } from './sql/transaction-cache.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 /** Resource to number. */
 export type Amounts = Readonly<Record<string, number>>;

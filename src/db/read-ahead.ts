@@ -1,6 +1,6 @@
 /** Rows that a unit is likely to ask for: read before the units of its transaction run, those of all of them by one statement. */
 import { snapshotRows } from './snapshots.ts';
-import type { ReadAhead } from './sql/writer.ts';
+import type { ReadAhead } from './sql/tx.ts';
 import { volumeRows } from './volumes.ts';
 
 const ROWS = { volume: volumeRows, snapshot: snapshotRows } as const;

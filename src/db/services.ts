@@ -3,7 +3,7 @@ import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { PoolStats } from '../model/backend.ts';
 import type { Db } from './sql/db.ts';
 import type { ServiceTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export interface Service {
   /** `node@backend` of cinder-volume, the node of cinder-scheduler. */

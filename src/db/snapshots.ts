@@ -25,7 +25,7 @@ import { type Db, onlyIn, type Readers } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
 import type { SnapshotTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 /** What snapshots are found by: their own fields, and what their volume says. */
 export type SnapshotField = keyof Snapshot | 'availabilityZone' | 'host';

@@ -1,7 +1,7 @@
 /** Tokens of Pumice's own identity that were issued, and neither revoked nor forgotten. */
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Db } from './sql/db.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export interface IssuedToken {
   /** Of the token, which nobody keeps. */

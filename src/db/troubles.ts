@@ -2,7 +2,7 @@
 import type { Timestamp } from '../lib/clock.ts';
 import type { Database } from './database.ts';
 import { processName } from './sql/ownership.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export interface KeptTrouble {
   /** Which upkeep, a key of `model/upkeep.ts`. */

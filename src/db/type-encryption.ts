@@ -4,7 +4,7 @@ import type { NewTypeEncryption, TypeEncryption, TypeEncryptionPatch } from '../
 import { type Columns, is, maybe, toRow } from './sql/columns.ts';
 import type { Db } from './sql/db.ts';
 import type { VolumeTypeEncryptionTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 const columns: Columns<TypeEncryption, VolumeTypeEncryptionTable> = {
   encryptionId: is('encryption_id'),

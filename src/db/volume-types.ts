@@ -13,7 +13,7 @@ import { type Db, onlyIn } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Listing, page } from './sql/pages.ts';
 import type { VolumeTypeTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 
 export type VolumeTypeField = keyof VolumeType;
 

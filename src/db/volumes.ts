@@ -14,7 +14,7 @@ import type { Db, Readers } from './sql/db.ts';
 import { eachEntry, type ListFilter, type ListQuery, matches } from './sql/list-query.ts';
 import { count, type Key, type Listing, page, pageKeys } from './sql/pages.ts';
 import type { VolumeTable } from './sql/schema.ts';
-import type { Tx } from './sql/writer.ts';
+import type { Tx } from './sql/tx.ts';
 import { keepVolumeType } from './volume-types.ts';
 
 export type VolumeField = keyof Volume;

@@ -5,7 +5,7 @@
 
 import { quotaLimits } from '../db/quota-limits.ts';
 import { type Amounts, QuotaExceeded, reserveQuota, type Shortage, takeQuota } from '../db/quotas.ts';
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import type { QuotaConfig } from '../lib/config/config.ts';
 import {
   type PumiceError,

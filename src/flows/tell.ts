@@ -2,7 +2,7 @@
 import { attachmentsOf } from '../db/attachments.ts';
 import { insertMessage } from '../db/messages.ts';
 import { appendEvents } from '../db/outbox.ts';
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import type { Failure } from '../engine/failure.ts';
 import { type Operation, userMessage } from '../events/messages.ts';
 import {

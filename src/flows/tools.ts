@@ -2,7 +2,7 @@
  * The dependencies of a task: everything it may touch, and no more. Tools are made once a process (`wiring.ts`) and are never
  * results: a flow's results are facts, its tools are what it finds where it runs.
  */
-import type { Tx } from '../db/sql/writer.ts';
+import type { Tx } from '../db/sql/tx.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import { flowsOver } from '../engine/flow.ts';
 import { tasksOver } from '../engine/task.ts';

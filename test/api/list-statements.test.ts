@@ -14,7 +14,7 @@ import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
 import { insertSnapshot } from '../../src/db/snapshots.ts';
 import type { SqliteConnection } from '../../src/db/sql/connection.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import { insertTransfer } from '../../src/db/transfers.ts';
 import { insertTypeEncryption } from '../../src/db/type-encryption.ts';
 import { addVolumeTypeAccess, insertVolumeType, updateVolumeType } from '../../src/db/volume-types.ts';

@@ -10,7 +10,8 @@ import { appendEvents } from '../../src/db/outbox.ts';
 import { addPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { setClassLimits } from '../../src/db/quota-limits.ts';
 import { QuotaExceeded, quotaUsage, takeQuota } from '../../src/db/quotas.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import { readAhead } from '../../src/db/read-ahead.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { deleteVolumeRow, findVolume, insertVolume, moveVolumeStatus, updateVolume } from '../../src/db/volumes.ts';
 import type { NewEvent } from '../../src/model/event.ts';
@@ -252,6 +253,25 @@ proveStore('the cache of a transaction', (test) => {
     assert.equal((await quotaUsage(database.read, 'p')).volumes?.inUse, 2 * rounds);
   });
 
+  test('moves a volume for one of two processes, when both find it as they want it', async ({ database, open }) => {
+    const { id: typeId } = await defaultVolumeType(database.read);
+    const other = await open();
+    const of = { projectId: 'p', userId: 'u', sizeGiB: 1, volumeTypeId: typeId };
+    for (const id of Array.from({ length: 20 }, (_, index) => `v${index}`)) {
+      await database.write((tx) => insertVolume(tx, { id, status: 'available', ...of }));
+      const moved = await Promise.all(
+        [database, other].map((by) => by.write((tx) => moveVolumeStatus(tx, id, 'delete'))),
+      );
+      assert.deepEqual(moved.sort(), [false, true]);
+    }
+  });
+
+  test('changes nothing outside of a transaction', async ({ database }) => {
+    const outside = { db: database.read } as Tx;
+    await assert.rejects(appendEvents(outside, [event('lost')]), /in a transaction/);
+    await assert.rejects(takeQuota(outside, 'p', { volumes: 1 }, {}), /in a transaction/);
+  });
+
   test('sends as many statements for many units as for few', async ({ database, context }) => {
     if (database.dialect === 'sqlite') return context.skip('SQLite has no journeys: a row, a statement');
     const { id: typeId } = await defaultVolumeType(database.read);
@@ -262,13 +282,13 @@ proveStore('the cache of a transaction', (test) => {
       return query.apply(this, given);
     } as typeof query;
     try {
-      const statementsFor = async (units: number): Promise<number> => {
+      const ids = (units: number) => Array.from({ length: units }, (_, index) => `${units}-${index}`);
+      const statementsFor = async (units: number): Promise<readonly [made: number, changed: number]> => {
         const before = sent;
         await Promise.all(
-          Array.from({ length: units }, (_, index) =>
+          ids(units).map((id) =>
             database.write(async (tx) => {
               const of = { projectId: 'p', userId: 'u', sizeGiB: 1, volumeTypeId: typeId };
-              const id = `${units}-${index}`;
               await takeQuota(tx, 'p', { volumes: 1, gigabytes: 1 }, {});
               await insertVolume(tx, { id, status: 'creating', ...of });
               await addPoolUsage(tx, { pool: 'x', allocatedGiB: 1, provisionedGiB: 1, volumes: 1 });
@@ -277,11 +297,17 @@ proveStore('the cache of a transaction', (test) => {
             }),
           ),
         );
-        return sent - before;
+        const between = sent;
+        await Promise.all(
+          ids(units).map((id) =>
+            database.write((tx) => updateVolume(tx, id, { status: 'available' }), readAhead(`volume:${id}`)),
+          ),
+        );
+        return [between - before, sent - between];
       };
       await statementsFor(1);
       const few = await statementsFor(5);
-      assert.equal(await statementsFor(50), few);
+      assert.deepEqual(await statementsFor(50), few);
     } finally {
       pg.Client.prototype.query = query;
     }

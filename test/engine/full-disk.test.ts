@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';
 import { flowsOver } from '../../src/engine/flow.ts';

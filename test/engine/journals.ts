@@ -13,7 +13,7 @@ import { describe, it } from 'node:test';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import { Engine, type EngineOptions, type StartOptions } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';
 import type { Failure } from '../../src/engine/failure.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import type { Claimed, Journal, Write } from '../../src/engine/journal.ts';
 import { freshSqlite } from '../databases.ts';
 import { type FlowCase, flowCases, proveFlow, provenFlows } from '../prove-flow.ts';

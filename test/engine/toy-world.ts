@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Database } from '../../src/db/database.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import { flowsOver } from '../../src/engine/flow.ts';
 import { tasksOver } from '../../src/engine/task.ts';
 import type { FlowWorld } from '../prove-flow.ts';

@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { findSnapshot, listSnapshots } from '../../src/db/snapshots.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
-import type { Tx } from '../../src/db/sql/writer.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';

@@ -6,7 +6,7 @@
  * its own and looks again for itself before it changes anything.
  */
 import type { Database } from '../../db/database.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import type { VolumeDriver } from '../../drivers/driver.ts';
 import type { Config } from '../../lib/config/config.ts';
 

@@ -1,6 +1,6 @@
 /** Begins the flows that open a volume to an attachment, and close it, in a command's transaction. */
 import { updateAttachment } from '../../db/attachments.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { Held } from '../../engine/journal.ts';
 import type { Reset } from '../../flows/attachments/attachments.ts';
 import { type InitializeConnection, initializeConnection } from '../../flows/attachments/initialize-connection.ts';

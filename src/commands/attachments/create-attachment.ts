@@ -5,7 +5,7 @@
  * the machine it migrates to.
  */
 import { attachmentsOf, getAttachment, insertAttachment } from '../../db/attachments.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { uuid } from '../../lib/clock.ts';
 import { type AttachMode, type Attachment, type Connector, mountpointIn } from '../../model/attachment.ts';

@@ -2,7 +2,7 @@
  * Ends attachments in a transaction: their rows go, the volume's status follows from those that remain, and both are told.
  */
 import { deleteAttachmentRow } from '../../db/attachments.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { type Reset, settleReset, settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellAttachments } from '../../flows/tell.ts';
 import type { Attachment } from '../../model/attachment.ts';

@@ -3,7 +3,7 @@
  * asks. It says nothing of the volume's being attached; that is `os-attach`.
  */
 import { attachmentsOf, getAttachment, insertAttachment, updateAttachment } from '../../db/attachments.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { uuid } from '../../lib/clock.ts';
 import { type Attachment, type Connector, isSameConnector } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';

@@ -2,7 +2,7 @@
 
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { insertSnapshot } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { take } from '../../flows/quota.ts';
 import { createSnapshot as flow } from '../../flows/snapshots/create-snapshot.ts';

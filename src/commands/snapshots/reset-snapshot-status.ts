@@ -3,7 +3,7 @@
  * snapshot exclusively: the status is that flow's to set.
  */
 import { getSnapshot, updateSnapshot } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume } from '../../db/volumes.ts';
 import { tellSnapshot } from '../../flows/tell.ts';
 import type { Caller } from '../../model/caller.ts';

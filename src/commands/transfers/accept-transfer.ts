@@ -11,7 +11,7 @@
  */
 import { countQuota } from '../../db/quotas.ts';
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { deleteTransferRow, getTransfer, type Transfer } from '../../db/transfers.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';

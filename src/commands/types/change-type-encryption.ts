@@ -3,7 +3,7 @@
  * stays as it is as long as the type has any.
  */
 
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import {
   deleteTypeEncryption as deleteRow,
   findTypeEncryption,

@@ -1,6 +1,6 @@
 /** `POST /volumes`: blank, or from a snapshot, a volume or an image. */
 
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolumes, insertVolume } from '../../db/volumes.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';

@@ -5,7 +5,7 @@
  * has there stays. One that never came to a backend needs no flow.
  */
 import { moveSnapshotStatus, snapshotsOf } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import { deleteVolume as flow, forgetVolume } from '../../flows/volumes/delete-volume.ts';

@@ -2,7 +2,7 @@
 
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { listPools } from '../../db/pools.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { insertVolume } from '../../db/volumes.ts';
 import { take } from '../../flows/quota.ts';
 import { manageExisting as flow } from '../../flows/volumes/manage-volume.ts';

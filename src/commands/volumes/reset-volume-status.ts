@@ -7,7 +7,7 @@
  * a volume that a flow holds exclusively: its status is the flow's to set, and an operator ends the flow instead.
  */
 import { attachmentsOf } from '../../db/attachments.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { deleteTransfersOf } from '../../db/transfers.ts';
 import { getVolume, updateVolume } from '../../db/volumes.ts';
 import { settleReset, settleVolume } from '../../flows/attachments/attachments.ts';

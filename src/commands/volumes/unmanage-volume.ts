@@ -1,6 +1,6 @@
 /** `os-unmanage` of a volume. */
 import { snapshotsOf } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { unmanageVolume as flow } from '../../flows/volumes/unmanage-volume.ts';
 import { now } from '../../lib/clock.ts';

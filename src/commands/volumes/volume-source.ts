@@ -2,7 +2,7 @@
 
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume } from '../../db/volumes.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';

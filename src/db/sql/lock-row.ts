@@ -1,6 +1,6 @@
 /** A row that nobody else changes before the transaction ends. SQLite has one writer; PostgreSQL locks the row. */
 import { sql } from 'kysely';
-import type { Tx } from './writer.ts';
+import type { Tx } from './tx.ts';
 
 export type Lockable = 'volume_type' | 'qos_specs' | 'group_type';
 

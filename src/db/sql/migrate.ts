@@ -16,7 +16,7 @@ import { waiting } from './migrations/0008-waiting.ts';
 import { noProcess } from './migrations/0009-no-process.ts';
 import { lists } from './migrations/0010-lists.ts';
 import type { Migration } from './migrations/migration.ts';
-import type { Tx } from './writer.ts';
+import type { Tx } from './tx.ts';
 
 const MIGRATIONS: readonly Migration[] = [
   core,

@@ -1,6 +1,6 @@
 /** The status of a volume as it follows from its attachments: changes by attaching and detaching. */
 import { attachmentsOf } from '../../db/attachments.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume, updateVolume } from '../../db/volumes.ts';
 import { statusWith } from '../../model/attachment.ts';
 import { BY_ATTACHMENTS, FREE_STATUSES, type VolumeStatus } from '../../model/status.ts';

@@ -13,7 +13,7 @@
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { listPools } from '../../db/pools.ts';
 import { getSnapshot } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { ModelUpdate, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';

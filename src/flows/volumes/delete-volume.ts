@@ -11,7 +11,7 @@
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import { countQuota } from '../../db/quotas.ts';
 import { deleteSnapshotRow, findSnapshot, updateSnapshot } from '../../db/snapshots.ts';
-import type { Tx } from '../../db/sql/writer.ts';
+import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { deleteVolumeRow, findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { SnapshotRef, VolumeRef } from '../../drivers/driver.ts';

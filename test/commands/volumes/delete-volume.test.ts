@@ -5,7 +5,7 @@ import { createVolume } from '../../../src/commands/volumes/create-volume.ts';
 import { deleteVolume } from '../../../src/commands/volumes/delete-volume.ts';
 import { manageVolume } from '../../../src/commands/volumes/manage-volume.ts';
 import { deleteSnapshotRow, getSnapshot, insertSnapshot, updateSnapshot } from '../../../src/db/snapshots.ts';
-import type { Tx } from '../../../src/db/sql/writer.ts';
+import type { Tx } from '../../../src/db/sql/tx.ts';
 import { findVolume } from '../../../src/db/volumes.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import type { Caller } from '../../../src/model/caller.ts';

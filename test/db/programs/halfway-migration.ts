@@ -5,7 +5,8 @@ import { migrate } from '../../../src/db/sql/migrate.ts';
 import { PostgresqlTransactor } from '../../../src/db/sql/postgresql-transactor.ts';
 import { openSqliteWriter } from '../../../src/db/sql/sqlite.ts';
 import { SqliteTransactor } from '../../../src/db/sql/sqlite-transactor.ts';
-import { type Tx, Writer } from '../../../src/db/sql/writer.ts';
+import type { Tx } from '../../../src/db/sql/tx.ts';
+import { Writer } from '../../../src/db/sql/writer.ts';
 
 const [url = ''] = process.argv.slice(2);
 const transactor = url.startsWith('postgresql:')

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
 import { type Database, type DatabaseOptions, openDatabase, sqlitePath } from '../../../src/db/database.ts';
 import { CommitInDoubt } from '../../../src/db/sql/transactor.ts';
-import type { Tx } from '../../../src/db/sql/writer.ts';
+import type { Tx } from '../../../src/db/sql/tx.ts';
 import { freshPostgresql, freshSqlite } from '../../databases.ts';
 import { type CuttingProxy, cuttingProxy } from './cutting-proxy.ts';
 

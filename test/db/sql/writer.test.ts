@@ -5,7 +5,8 @@ import type { Database } from '../../../src/db/database.ts';
 import type { Connection } from '../../../src/db/sql/connection.ts';
 import { Db } from '../../../src/db/sql/db.ts';
 import { FailureSwallowed } from '../../../src/db/sql/transactor.ts';
-import { type BatchHandler, Refused, type Tx, WriterClosed } from '../../../src/db/sql/writer.ts';
+import { type BatchHandler, Refused, type Tx } from '../../../src/db/sql/tx.ts';
+import { WriterClosed } from '../../../src/db/sql/writer.ts';
 import { proveStore } from '../../prove-store.ts';
 
 const put = ({ db }: Pick<Tx, 'db'>, id: string) =>

@@ -6,7 +6,7 @@ import { createVolume } from '../../../src/commands/volumes/create-volume.ts';
 import { type Database, openDatabase } from '../../../src/db/database.ts';
 import { DatabaseJournal } from '../../../src/db/journal.ts';
 import { processName } from '../../../src/db/sql/ownership.ts';
-import type { Tx } from '../../../src/db/sql/writer.ts';
+import type { Tx } from '../../../src/db/sql/tx.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import { Engine } from '../../../src/engine/engine.ts';
 import { FLOWS } from '../../../src/flows/registry.ts';

@@ -10,7 +10,7 @@
  */
 import { now, uuid } from '../../../lib/clock.ts';
 import type { Dialect } from '../connection.ts';
-import type { Tx } from '../writer.ts';
+import type { Tx } from '../tx.ts';
 import type { Migration } from './migration.ts';
 
 /** The volume type that always exists. */

@@ -1,6 +1,6 @@
 /** A schema migration. */
 import type { Dialect } from '../connection.ts';
-import type { Tx } from '../writer.ts';
+import type { Tx } from '../tx.ts';
 
 /** One step of the schema, forward only. It is never edited once a release has carried it. */
 export interface Migration {
