@@ -65,18 +65,28 @@ async function besideSqlite(world: World): Promise<Result[]> {
   if ('missing' in postgresql) return [list, get].map((figure) => ({ figure, skipped: postgresql.missing }));
   const databases = [await newDatabase(world, 'postgresql'), await newDatabase(world, 'sqlite')] as const;
   for (const database of databases) await fill(database, { volumes: 1_000, flows: 0 });
-  const [far, near] = [await startReads(world, databases[0]), await startReads(world, databases[1])];
-  const ours = () => readsOf(world, far);
-  const theirs = () => readsOf(world, near);
-  world.tell('warming up');
-  await ours();
-  await theirs();
-  const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
-  for (const { server } of [far, near]) await server.stop();
+  const measured = await besideEachOther(
+    world,
+    await startReads(world, databases[0]),
+    await startReads(world, databases[1]),
+  );
   for (const database of databases) await dropDatabase(world, database);
   const row = rowOf(measured.theirs, DIALECTS.sqlite);
   return [row(list, measured.ours, 'listMs', 1.5), row(get, measured.ours, 'getMs', 2.2)];
 }
+
+/** Ends both. */
+async function besideEachOther(world: World, mine: ReadSubject, other: ReadSubject) {
+  const [ours, theirs] = [mine, other].map((subject) => () => readsOf(world, subject)) as [Read, Read];
+  world.tell('warming up');
+  await ours();
+  await theirs();
+  const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
+  for (const { server } of [mine, other]) await server.stop();
+  return measured;
+}
+
+type Read = () => Promise<ReadFigures>;
 
 /** The other build fills a database of its own: its schema may be an older one. */
 async function besideOther(world: World, other: Build): Promise<Result[]> {
@@ -86,14 +96,8 @@ async function besideOther(world: World, other: Build): Promise<Result[]> {
     const databases = [await newDatabase(world, dialect), await newDatabase(world, dialect)] as const;
     await fill(databases[0], { volumes: 1_000, flows: 0 });
     await fillBy(other, databases[1]);
-    const near = await startReads(world, databases[0]);
     const far = await startReads(world, databases[1], 'noauth', other);
-    const [ours, theirs] = [() => readsOf(world, near), () => readsOf(world, far)];
-    world.tell('warming up');
-    await ours();
-    await theirs();
-    const measured = await rounds(world.rounds, { ours, theirs }, world.tell);
-    for (const { server } of [near, far]) await server.stop();
+    const measured = await besideEachOther(world, await startReads(world, databases[0]), far);
     for (const database of databases) await dropDatabase(world, database);
     const row = rowOf(measured.theirs, other.name);
     results.push(row(`CPU of a list of 1,000 volumes in detail, ${DIALECTS[dialect]}`, measured.ours, 'listMs', 1.03));

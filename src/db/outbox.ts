@@ -24,7 +24,7 @@ const APPEND_ALL = `INSERT INTO outbox (${COLUMNS})
 
 type AppendedEvent = NewEvent & { readonly createdAt: Timestamp };
 
-/** Written after all rows: an event's place among those of its resource is that of the row's change. */
+/** Written when the row that each tells of has been changed, and so locked: another's change, and its event, come later. */
 const appended: CachedTable<AppendedEvent> = {
   rank: 9,
   write: (connection, events) => {

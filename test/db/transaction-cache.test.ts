@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import pg from 'pg';
 import type { Database } from '../../src/db/database.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
@@ -11,6 +12,7 @@ import { addPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { setClassLimits } from '../../src/db/quota-limits.ts';
 import { QuotaExceeded, quotaUsage, takeQuota } from '../../src/db/quotas.ts';
 import { readAhead } from '../../src/db/read-ahead.ts';
+import { deleteSnapshotRow, findSnapshot, insertSnapshot } from '../../src/db/snapshots.ts';
 import type { Tx } from '../../src/db/sql/tx.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { deleteVolumeRow, findVolume, insertVolume, moveVolumeStatus, updateVolume } from '../../src/db/volumes.ts';
@@ -23,7 +25,8 @@ const POOLS = ['x', 'y'] as const;
 
 type Op =
   | { readonly op: 'insert' | 'find' | 'delete' | 'begin delete'; readonly id: string }
-  | { readonly op: 'rename'; readonly id: string; readonly name: string }
+  /** The second goes past the cache. */
+  | { readonly op: 'rename' | 'rename past'; readonly id: string; readonly name: string }
   | { readonly op: 'take'; readonly amount: number }
   | { readonly op: 'use pool'; readonly pool: string; readonly volumes: number }
   | { readonly op: 'tell'; readonly what: string }
@@ -59,10 +62,11 @@ function after(model: Model, op: Op): Model | undefined {
     case 'delete':
       return { ...model, volumes: Object.fromEntries(Object.entries(volumes).filter(([id]) => id !== op.id)) };
     case 'rename':
+    case 'rename past':
     case 'begin delete': {
       const volume = volumes[op.id];
       if (volume === undefined || (op.op === 'begin delete' && volume.status === 'deleting')) return model;
-      const changed = op.op === 'rename' ? { name: op.name } : { status: 'deleting' };
+      const changed = 'name' in op ? { name: op.name } : { status: 'deleting' };
       return { ...model, volumes: { ...volumes, [op.id]: { ...volume, ...changed, revision: volume.revision + 1 } } };
     }
     case 'take':
@@ -113,6 +117,13 @@ async function run(tx: Tx, op: Op, before: Model, typeId: string): Promise<void>
       break;
     case 'rename':
       assert.equal(await updateVolume(tx, op.id, { name: op.name }), op.id in before.volumes);
+      break;
+    case 'rename past':
+      await tx.db
+        .updateTable('volume')
+        .set({ name: op.name, revision: sql<number>`revision + 1` })
+        .where('id', '=', op.id)
+        .execute();
       break;
     case 'begin delete':
       assert.equal(await moveVolumeStatus(tx, op.id, 'delete'), before.volumes[op.id]?.status === 'available');
@@ -196,7 +207,7 @@ const isWanted = (error: unknown): boolean => error instanceof Wanted || error i
 const id = fc.constantFrom(...IDS);
 const op: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ op: fc.constantFrom('insert', 'insert', 'find', 'delete', 'begin delete'), id }),
-  fc.record({ op: fc.constant('rename'), id, name: fc.constantFrom('one', 'two') }),
+  fc.record({ op: fc.constantFrom('rename', 'rename past'), id, name: fc.constantFrom('one', 'two') }),
   fc.record({ op: fc.constant('take'), amount: fc.constantFrom(-1, 1, 2, 4) }),
   fc.record({ op: fc.constant('use pool'), pool: fc.constantFrom(...POOLS), volumes: fc.constantFrom(-1, 1, 2) }),
   fc.record({ op: fc.constant('tell'), what: fc.constantFrom('this', 'that') }),
@@ -251,6 +262,21 @@ proveStore('the cache of a transaction', (test) => {
     await Promise.all(both.flat());
     assert.equal((await findVolume(database.read, 'a'))?.revision, 1 + 2 * rounds);
     assert.equal((await quotaUsage(database.read, 'p')).volumes?.inUse, 2 * rounds);
+  });
+
+  test('writes a volume before its snapshot, and erases it after', async ({ database }) => {
+    const { id: volumeTypeId } = await defaultVolumeType(database.read);
+    const of = { projectId: 'p', userId: 'u', status: 'available', volumeTypeId } as const;
+    await database.write(async (tx) => {
+      await insertSnapshot(tx, { id: 's', volumeId: 'a', volumeSizeGiB: 1, ...of });
+      await insertVolume(tx, { id: 'a', sizeGiB: 1, ...of });
+    });
+    await database.write(async (tx) => {
+      await deleteVolumeRow(tx, 'a');
+      await deleteSnapshotRow(tx, 's');
+    });
+    assert.equal(await findSnapshot(database.read, 's'), undefined);
+    assert.equal(await findVolume(database.read, 'a'), undefined);
   });
 
   test('moves a volume for one of two processes, when both find it as they want it', async ({ database, open }) => {
