@@ -9,13 +9,13 @@
 import { readlink, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
+import { SharedCall } from '../../lib/shared-call.ts';
 import { syncDirectory } from '../../lib/sync-directory.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
 import { InvalidConnector } from '../../model/errors.ts';
 import type { Exported, ExportRef } from '../driver.ts';
-import { hiddenNames } from '../file/hidden-names.ts';
 import { removeIfThere } from '../file/publish.ts';
-import { SharedCall } from '../file/shared-call.ts';
+import { hiddenNames } from '../hidden-names.ts';
 import type { Exporter } from './exporter.ts';
 
 export interface LocalExportsOptions {

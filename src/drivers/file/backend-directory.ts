@@ -16,11 +16,11 @@ import { join } from 'node:path';
 import { uuid } from '../../lib/clock.ts';
 import { errno } from '../../lib/errno.ts';
 import { type FileLock, lockFile } from '../../lib/file-lock.ts';
+import { SharedCall } from '../../lib/shared-call.ts';
 import { syncDirectory } from '../../lib/sync-directory.ts';
 import { DriverNotInitialized } from '../../model/errors.ts';
 import { temporary } from './names.ts';
 import { publish, removeIfThere } from './publish.ts';
-import { SharedCall } from './shared-call.ts';
 
 export const MARKER = '.pumice-backend';
 /** Held by who serves the backend. */

@@ -10,8 +10,8 @@
  * found by the next `sweep`, which always reads. What somebody took away is not missed: it was to be taken away.
  */
 import { join } from 'node:path';
+import { hiddenNames } from '../hidden-names.ts';
 import { isReflinkProbe } from './file-copy.ts';
-import { hiddenNames } from './hidden-names.ts';
 import { type Names, temporary } from './names.ts';
 import { removeIfThere, statOf } from './publish.ts';
 

@@ -1,7 +1,7 @@
 /** A call made for many: who shares it, and who must wait for the next. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SharedCall } from '../../../src/drivers/file/shared-call.ts';
+import { SharedCall } from '../../src/lib/shared-call.ts';
 
 /** A call that counts how often it was made, and ends when it is told to. */
 function gated() {

@@ -1,5 +1,6 @@
 /**
- * A call that many want at once, made for all of them: one is under way at a time, and who comes meanwhile shares the next.
+ * A coalesced call: many want it at once, and it is made for all of them. One is under way at a time, and who comes meanwhile shares
+ * the next.
  *
  * What a caller is given began after it asked. So a sync of a directory covers every name the caller has given, and a look
  * at a file sees it as it was then or later. With ten clients that create, three to five share a sync.
