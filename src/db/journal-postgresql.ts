@@ -7,17 +7,39 @@
  * flow).
  */
 import { type Begun, Held, type Hold, hearsWish, WAITING_LANE } from '../engine/journal.ts';
-import { isProgress, storedData } from '../engine/step.ts';
-import type { Beginning, JournalEntry } from './journal-sqlite.ts';
+import { isProgress, type Step, storedData } from '../engine/step.ts';
+import { type Beginning, type JournalEntry, leaves } from './journal-sqlite.ts';
 import { type PostgresqlConnection, unawaited } from './sql/connection.ts';
 
+/** Writes the steps whose flow is in `flows`; their arrays (`stepArrays`) are the parameters from `first` on. */
+const writtenSteps = (flows: string, first: number): string => `
+    INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
+    SELECT x.* FROM unnest(${['text', 'bigint', 'text', 'text', 'bigint', 'text', 'text', 'text']
+      .map((type, index) => `$${first + index}::${type}[]`)
+      .join(', ')}) AS x (flow_id, seq, node, event, attempt, data, started_at, at)
+    JOIN ${flows} ON ${flows}.id = x.flow_id`;
+
+/** `seq` of each is its place in its flow's journal. */
+function stepArrays(steps: readonly (Step & { readonly flowId: string; readonly seq: number })[]) {
+  return [
+    steps.map(({ flowId }) => flowId),
+    plain(steps.map(({ seq }) => seq)),
+    steps.map(({ node }) => node),
+    plain(steps.map(({ event }) => event)),
+    plain(steps.map(({ attempt }) => attempt)),
+    steps.map(storedData),
+    plain(steps.map(({ startedAt }) => startedAt)),
+    plain(steps.map(({ at }) => at)),
+  ];
+}
+
 /**
- * The flows and their holds, in one journey. Of each a hold that forbids one of its own, if there is one: an exclusive one, and
+ * The flows, their holds and their first steps, in one journey. Of each a hold that forbids one of its own, if there is one: an exclusive one, and
  * the flow is not made, or a shared one, and it waits.
  */
 const BEGIN = `
   WITH wanted AS (
-    SELECT * FROM unnest($11::text[], $12::text[], $13::text[]) AS wanted (flow_id, resource, mode)
+    SELECT * FROM unnest($14::text[], $15::text[], $16::text[]) AS wanted (flow_id, resource, mode)
   ), against AS (
     SELECT DISTINCT ON (wanted.flow_id) wanted.flow_id, hold.resource, hold.mode, flow.id, flow.name
     FROM wanted JOIN hold ON hold.resource = wanted.resource JOIN flow ON flow.id = hold.flow_id
@@ -26,18 +48,21 @@ const BEGIN = `
     ORDER BY wanted.flow_id, hold.mode
   ), made AS (
     INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
-      created_at, updated_at)
-    SELECT f.id, f.name, version, CASE WHEN against.id IS NULL THEN lane ELSE '${WAITING_LANE}' END, 'pending', input,
-      CASE WHEN against.id IS NULL THEN owner END, 1, 0, 0, f.resource, project_id, request_id, at, at
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-      $9::text[], $10::text[]) AS f (id, name, version, lane, input, owner, resource, project_id, request_id, at)
+      created_at, updated_at, ended_at)
+    SELECT f.id, f.name, version, CASE WHEN against.id IS NULL THEN lane ELSE '${WAITING_LANE}' END, state, input,
+      CASE WHEN against.id IS NULL THEN owner END, 1, seq, 0, f.resource, project_id, request_id, at, at, ended_at
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+      $10::text[], $11::text[], $12::bigint[], $13::text[])
+      AS f (id, name, version, lane, state, input, owner, resource, project_id, request_id, at, seq, ended_at)
       LEFT JOIN against ON against.flow_id = f.id
     WHERE against.mode IS DISTINCT FROM 'exclusive'
-    ON CONFLICT (id) DO NOTHING RETURNING id
+    ON CONFLICT (id) DO NOTHING RETURNING id, ended_at
   ), held AS (
     INSERT INTO hold (resource, flow_id, mode, waiting)
     SELECT wanted.resource, made.id, wanted.mode, CASE WHEN against.id IS NULL THEN 0 ELSE 1 END
     FROM wanted JOIN made ON made.id = wanted.flow_id LEFT JOIN against ON against.flow_id = made.id
+    WHERE made.ended_at IS NULL
+  ), written AS (${writtenSteps('made', 17)}
   )
   SELECT id AS made, NULL AS flow_id, NULL AS resource, NULL AS mode, NULL AS id, NULL AS name FROM made
   UNION ALL SELECT NULL, against.* FROM against`;
@@ -109,16 +134,24 @@ async function beginApart(
     flows.map(({ id }) => id),
     flows.map(({ name }) => name),
     flows.map(({ version }) => version),
-    flows.map(({ lane }) => lane),
+    beginnings.map(({ flow, ahead }) => ahead?.lane ?? flow.lane),
+    plain(beginnings.map(({ ahead }) => ahead?.state ?? 'pending')),
     flows.map(({ input }) => JSON.stringify(input)),
-    flows.map(({ owner }) => owner),
+    beginnings.map(({ flow, ahead }) => (leaves(ahead) ? null : flow.owner)),
     flows.map(({ resource }) => resource),
     flows.map(({ projectId }) => projectId),
     flows.map(({ requestId }) => requestId),
     beginnings.map(({ at }) => at),
+    plain(beginnings.map(({ ahead }) => ahead?.steps.length ?? 0)),
+    beginnings.map(({ ahead, at }) => (ahead?.ended ? at : null)),
     wanted.map(({ id }) => id),
     wanted.map(({ resource }) => resource),
     wanted.map(({ mode }) => mode),
+    ...stepArrays(
+      beginnings.flatMap(
+        ({ flow, ahead }) => ahead?.steps.map((step, seq) => ({ ...step, flowId: flow.id, seq })) ?? [],
+      ),
+    ),
   ]);
   const made = new Set(rows.map((row) => row.made));
   const against = new Map(rows.flatMap((row) => (row.made === null ? [[row.flow_id, row] as const] : [])));
@@ -143,11 +176,7 @@ const WRITE = `
       updated_at = $11, ended_at = CASE WHEN w.ended THEN $11 END
     FROM w WHERE flow.id = w.id AND flow.epoch = w.epoch AND flow.seq = w.seq AND flow.ended_at IS NULL
     RETURNING flow.id, flow.ended_at
-  ), written AS (
-    INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at)
-    SELECT x.* FROM unnest($12::text[], $13::bigint[], $14::text[], $15::text[], $16::bigint[], $17::text[], $18::text[], $19::text[])
-      AS x (flow_id, seq, node, event, attempt, data, started_at, at)
-    JOIN moved ON moved.id = x.flow_id
+  ), written AS (${writtenSteps('moved', 12)}
   ), let_go AS (
     DELETE FROM hold USING moved WHERE moved.ended_at IS NOT NULL AND hold.flow_id = moved.id
   )
@@ -159,7 +188,7 @@ export async function writeEntries(
   entries: readonly JournalEntry[],
 ): Promise<boolean[]> {
   const steps = entries.flatMap(({ claimed, write }) =>
-    write.steps.map((step, index) => ({ ...step, id: claimed.id, seq: claimed.seq + index })),
+    write.steps.map((step, index) => ({ ...step, flowId: claimed.id, seq: claimed.seq + index })),
   );
   const rows = await connection.prepared<{ id: string }>('journal-write', WRITE, [
     entries.map(({ claimed }) => claimed.id),
@@ -169,18 +198,11 @@ export async function writeEntries(
     plain(entries.map(({ write }) => write.state)),
     entries.map(({ write }) => write.lane),
     plain(entries.map(({ write }) => write.ended)),
-    plain(entries.map(({ write }) => write.ended || write.released)),
+    plain(entries.map(({ write }) => leaves(write))),
     plain(entries.map(({ write }) => hearsWish(write))),
     plain(entries.map(({ write }) => isProgress(write.steps))),
     entries.at(-1)?.at,
-    steps.map(({ id }) => id),
-    plain(steps.map(({ seq }) => seq)),
-    steps.map(({ node }) => node),
-    plain(steps.map(({ event }) => event)),
-    plain(steps.map(({ attempt }) => attempt)),
-    steps.map(storedData),
-    plain(steps.map(({ startedAt }) => startedAt)),
-    plain(steps.map(({ at }) => at)),
+    ...stepArrays(steps),
   ]);
   const written = new Set(rows.map(({ id }) => id));
   return entries.map(({ claimed }) => written.has(claimed.id));

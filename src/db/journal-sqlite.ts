@@ -13,7 +13,7 @@ import {
   WAITING_LANE,
   type Write,
 } from '../engine/journal.ts';
-import { isProgress, storedData } from '../engine/step.ts';
+import { isProgress, type Step, storedData } from '../engine/step.ts';
 import type { SqliteConnection } from './sql/connection.ts';
 
 export interface JournalEntry {
@@ -24,10 +24,12 @@ export interface JournalEntry {
 
 export interface Beginning {
   readonly flow: NewFlow;
+  /** What it has done in its own transaction. */
+  readonly ahead: Write | undefined;
   readonly at: string;
 }
 
-export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning): Begun | Held {
+export function insertFlow(connection: SqliteConnection, { flow, ahead, at }: Beginning): Begun | Held {
   const { id, name, version, lane, input, owner, resource, projectId, requestId, holds } = flow;
   let waits = false;
   for (const hold of holds) {
@@ -38,26 +40,45 @@ export function insertFlow(connection: SqliteConnection, { flow, at }: Beginning
   const inserted = connection
     .statement(
       `INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
-         created_at, updated_at)
-       VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+         created_at, updated_at, ended_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     )
     .run(
       id,
       name,
       version,
-      waits ? WAITING_LANE : lane,
+      waits ? WAITING_LANE : (ahead?.lane ?? lane),
+      ahead?.state ?? 'pending',
       JSON.stringify(input),
-      waits ? null : owner,
+      waits || leaves(ahead) ? null : owner,
+      ahead?.steps.length ?? 0,
       resource,
       projectId,
       requestId,
       at,
       at,
+      ahead?.ended ? at : null,
     );
   if (inserted.changes !== 1) return 'there';
+  insertSteps(connection, id, 0, ahead?.steps ?? []);
+  if (ahead?.ended) return waits ? 'waits' : 'made';
   const hold = connection.statement('INSERT INTO hold (resource, flow_id, mode, waiting) VALUES (?, ?, ?, ?)');
   for (const { resource, mode } of holds) hold.run(resource, id, mode, waits ? 1 : 0);
   return waits ? 'waits' : 'made';
+}
+
+export const leaves = (write: Write | undefined): boolean => write !== undefined && (write.ended || write.released);
+
+function insertSteps(connection: SqliteConnection, flowId: string, from: number, steps: readonly Step[]): void {
+  const insert = connection.statement(
+    'INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  let seq = from;
+  for (const step of steps) {
+    const { node, event, attempt, startedAt, at } = step;
+    insert.run(flowId, seq, node, event, attempt, storedData(step), startedAt, at);
+    seq += 1;
+  }
 }
 
 /** Writes what is not fenced; says of each entry whether it was written. */
@@ -72,29 +93,21 @@ export function writeEntries(connection: SqliteConnection, entries: readonly Jou
     `UPDATE flow SET state = ?, seq = seq + ?, claims = CASE WHEN ? = 1 THEN 0 ELSE claims END, updated_at = ?
      WHERE id = ? AND epoch = ? AND seq = ? AND lane = ? AND ended_at IS NULL`,
   );
-  const insert = connection.statement(
-    'INSERT INTO flow_step (flow_id, seq, node, event, attempt, data, started_at, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  );
   const release = connection.statement('DELETE FROM hold WHERE flow_id = ?');
   return entries.map(({ claimed: { id, epoch, seq }, write, at }) => {
-    const { steps, state, lane, ended, released } = write;
-    const leaves = ended || released ? 1 : 0;
+    const { steps, state, lane, ended } = write;
+    const left = leaves(write) ? 1 : 0;
     const heard = hearsWish(write) ? 1 : 0;
     const added = steps.length;
     const progress = isProgress(steps) ? 1 : 0;
     const stepped =
-      leaves === 0 && heard === 0 && step.run(state, added, progress, at, id, epoch, seq, lane).changes === 1;
+      left === 0 && heard === 0 && step.run(state, added, progress, at, id, epoch, seq, lane).changes === 1;
     if (!stepped) {
       const endedAt = ended ? at : null;
-      const moved = move.run(state, lane, added, progress, leaves, heard, at, endedAt, id, epoch, seq);
+      const moved = move.run(state, lane, added, progress, left, heard, at, endedAt, id, epoch, seq);
       if (moved.changes !== 1) return false;
     }
-    let place = seq;
-    for (const each of steps) {
-      const { node, event, attempt, startedAt, at } = each;
-      insert.run(id, place, node, event, attempt, storedData(each), startedAt, at);
-      place += 1;
-    }
+    insertSteps(connection, id, seq, steps);
     if (ended) release.run(id);
     return true;
   });

@@ -16,6 +16,7 @@ import {
   Held,
   type Journal,
   type NewFlow,
+  NotAhead,
   WAITING_LANE,
   type Wish,
   type Write,
@@ -47,8 +48,15 @@ export class DatabaseJournal implements Journal<Tx> {
     this.#append = database.batch(writeEntries);
   }
 
-  async insert(tx: Tx, flow: NewFlow, told: (begun: Begun) => void, refusal: (held: Held) => Error): Promise<void> {
-    tx.batch(insertFlows, { flow, at: now(), refusal }, told);
+  async insert(
+    tx: Tx,
+    flow: NewFlow,
+    ahead: Write | undefined,
+    told: (begun: Begun) => void,
+    refusal: (held: Held) => Error,
+  ): Promise<void> {
+    tx.batch(insertFlows, { flow, ahead, at: now(), refusal }, told);
+    if (ahead?.released) tx.onCommit(() => this.#database.ownership.notify(FLOWS_CHANNEL));
   }
 
   grant(): Promise<boolean> {
@@ -191,9 +199,11 @@ async function insertFlows(
     connection.dialect === 'sqlite'
       ? beginnings.map((each) => sqlite.insertFlow(connection, each))
       : await postgresql.insertFlows(connection, beginnings);
-  return begun.map((made, index) =>
-    made instanceof Held ? new Refused((beginnings[index] as Refusable).refusal(made)) : made,
-  );
+  return beginnings.map(({ ahead, refusal }, index) => {
+    const made = begun[index] as Begun | Held;
+    if (made instanceof Held) return new Refused(refusal(made));
+    return ahead !== undefined && made !== 'made' ? new Refused(new NotAhead()) : made;
+  });
 }
 
 async function writeEntries(

@@ -1,8 +1,10 @@
 /**
  * The engine (a durable executor of sagas): begins flows, claims those that nobody runs, and never loses one.
  *
- * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request;
- * its first task runs when that transaction has committed. A flow that must go on elsewhere is released with its lane
+ * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request. What of
+ * it needs no world stands in that very transaction, at its end; its first world task runs when that has committed. Where
+ * that cannot be (a record fails, the flow has to wait for its holds, its id is there) the request is undone and made again with the flow
+ * only begun, to be run after the commit. A flow that must go on elsewhere is released with its lane
  * set, and the owner of that lane claims it. A process that starts claims at once the flows of its former life, and those of the
  * lanes it comes to own; the next look at the queue finds the flows of other dead processes. Looks are triggered (`wake`) and,
  * as a back-stop, made every `pollMs` (polling).
@@ -16,10 +18,21 @@ import { FIRST_LANE } from './cursor.ts';
 import type { EngineEvent, EngineListener } from './events.ts';
 import { Fenced } from './failure.ts';
 import type { AnyFlow, Flow } from './flow.ts';
-import type { Begun, EngineTx, FlowRow, Held, Hold, Journal, NewFlow, Wish } from './journal.ts';
+import {
+  type Begun,
+  type EngineTx,
+  type FlowRow,
+  type Held,
+  type Hold,
+  type Journal,
+  type NewFlow,
+  NotAhead,
+  type Wish,
+} from './journal.ts';
 import { Quarantine } from './quarantine.ts';
 import { Runner } from './runner.ts';
 import type { Journaled, RetryPolicy } from './task.ts';
+import { type Extent, extend, RecordFailed, writeOf } from './transaction.ts';
 import { Registry, resume, UnknownFlow } from './upgrade.ts';
 
 export interface EngineOptions<Tools, Tx extends EngineTx> {
@@ -64,6 +77,12 @@ const PRUNE_MS = 60_000;
 /** Between two tries of what fails. */
 const MOST_REST_MS = 60_000;
 
+/** A flow that began here, and what it has done in the transaction of its request. */
+interface Fresh {
+  readonly flow: NewFlow;
+  readonly ahead: Extent | undefined;
+}
+
 /** What the engine does of itself, for no flow. */
 type Chore = 'queue' | 'old flows';
 const ofNoFlow = (what: Chore) => ({ flowId: '', flow: '', resource: what, requestId: '' });
@@ -81,7 +100,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   readonly #maxClaims: number;
   readonly #quarantine: Quarantine;
   /** Begun here while nothing may begin: they had been promised it before. */
-  readonly #postponed: NewFlow[] = [];
+  readonly #postponed: Fresh[] = [];
   #looking: Promise<void> | null = null;
   #lookAgain = false;
   /** Some flow waits for its holds, as far as is known here: each end of a flow may be what it waits for. */
@@ -135,9 +154,10 @@ export class Engine<Tools, Tx extends EngineTx> {
   }
 
   /**
-   * Begins a flow in the caller's transaction: it exists if and only if that commits. It waits for the flows that share what it
-   * wants for itself; the transaction rejects, at its end, with `Held` when another has it for itself. Returns the flow's id. Rejects
-   * with `UnknownFlow` when this very version is not registered: no process that starts could take it up.
+   * Begins a flow in the caller's transaction: it exists if and only if that commits. Its first records run when the caller has done
+   * all else in it. It waits for the flows that share what it wants for itself; the transaction rejects, at its end, with `Held` when
+   * another has it for itself. Returns the flow's id. Rejects with `UnknownFlow` when this very version is not registered: no
+   * process that starts could take it up.
    */
   async begin<I extends object, S extends object>(
     tx: Tx,
@@ -165,13 +185,17 @@ export class Engine<Tools, Tx extends EngineTx> {
     const told = (what: Begun): void => {
       begun = what;
     };
-    await this.#options.journal.insert(tx, fresh, told, options.refusal ?? ((held) => held));
+    let ahead: Extent | undefined;
+    tx.atEnd(async () => {
+      ahead = mine && !tx.repeated ? await this.#goAhead(tx, fresh) : undefined;
+      await this.#options.journal.insert(tx, fresh, ahead && writeOf(ahead), told, options.refusal ?? ((held) => held));
+    });
     tx.onCommit(() => {
       if (begun === 'there') return;
       if (begun === 'waits') this.#othersWait = true;
       if (!mine || begun === 'waits') this.wake();
-      else if (this.#quarantine.closed) this.#postponed.push(fresh);
-      else this.#runFresh(fresh);
+      else if (this.#quarantine.closed) this.#postponed.push({ flow: fresh, ahead });
+      else this.#runFresh({ flow: fresh, ahead });
     });
     return id;
   }
@@ -236,25 +260,27 @@ export class Engine<Tools, Tx extends EngineTx> {
       throw new UnknownFlow(`Flows are in flight that this version does not know:\n${unknown.join('\n')}`);
   }
 
-  #runFresh(flow: NewFlow): void {
-    const at = fromNow(0);
-    const row: FlowRow = {
-      ...flow,
-      state: 'pending',
-      epoch: 1,
-      seq: 0,
-      wish: null,
-      wishReason: null,
-      claims: 0,
-      doing: null,
-      createdAt: at,
-      updatedAt: at,
-      endedAt: null,
-    };
-    this.#run(row, []);
+  /** What of a new flow needs no world, in the transaction that begins it. Rejects with `NotAhead` when a record of it fails. */
+  async #goAhead(tx: Tx, flow: NewFlow): Promise<Extent> {
+    const { journal, tools } = this.#options;
+    try {
+      return await extend(tx, resume(this.#registry, freshRow(flow), []), [], undefined, {
+        row: flow,
+        tools,
+        owns: (lane) => this.#lanes.has(lane),
+        isTrouble: (error) => journal.isTrouble(error),
+        cancelled: () => undefined,
+      });
+    } catch (error) {
+      throw error instanceof RecordFailed ? new NotAhead({ cause: error }) : error;
+    }
   }
 
-  #run(row: FlowRow, steps: Parameters<typeof resume>[2]): void {
+  #runFresh({ flow, ahead }: Fresh): void {
+    this.#run(freshRow(flow), [], ahead);
+  }
+
+  #run(row: FlowRow, steps: Parameters<typeof resume>[2], ahead?: Extent): void {
     // What still runs under an older claim is fenced by this one, and dropped then.
     if (this.#stop.signal.aborted || this.#running.has(row.id)) return;
     const cursor = resume(this.#registry, row, steps);
@@ -271,7 +297,7 @@ export class Engine<Tools, Tx extends EngineTx> {
         troubleBackoffMs: this.#options.troubleBackoffMs ?? 250,
       },
       this.#stop.signal,
-      { recovered: row.claims > 0, poisoned: row.claims > this.#maxClaims },
+      { recovered: row.claims > 0, poisoned: row.claims > this.#maxClaims, ahead },
     );
     const done = Promise.resolve()
       .then(() => runner.run())
@@ -322,7 +348,7 @@ export class Engine<Tools, Tx extends EngineTx> {
       // What is dropped from here on waits for the next look.
       const dropped = new Set(this.#dropped);
       for (;;) {
-        if (!this.#quarantine.closed) for (const flow of this.#postponed.splice(0)) this.#runFresh(flow);
+        if (!this.#quarantine.closed) for (const fresh of this.#postponed.splice(0)) this.#runFresh(fresh);
         this.#full = this.#running.size >= this.#concurrency;
         if (this.#full || this.#stop.signal.aborted) return;
         let waited = false;
@@ -442,4 +468,21 @@ export class Engine<Tools, Tx extends EngineTx> {
 /** The process stops; its flows go on in the next one. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';
+}
+
+function freshRow(flow: NewFlow): FlowRow {
+  const at = fromNow(0);
+  return {
+    ...flow,
+    state: 'pending',
+    epoch: 1,
+    seq: 0,
+    wish: null,
+    wishReason: null,
+    claims: 0,
+    doing: null,
+    createdAt: at,
+    updatedAt: at,
+    endedAt: null,
+  };
 }

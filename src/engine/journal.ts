@@ -17,8 +17,20 @@ import type { Step } from './step.ts';
 
 /** A transaction of the application's own database. */
 export interface EngineTx {
+  /** Runs in the transaction, when its caller has done all else in it. */
+  atEnd(work: () => Promise<void>): void;
   /** Runs after the commit, never if it does not happen. */
   onCommit(then: () => void): void;
+  /** Its caller runs once more from the beginning, after `NotAhead`. */
+  readonly repeated: boolean;
+}
+
+/** What was tried ahead in a transaction cannot be: nothing of it stands, and its caller runs once more at once. */
+export class NotAhead extends Error {
+  override readonly name = 'NotAhead';
+  constructor(options?: ErrorOptions) {
+    super('A flow could not go on in the transaction that began it.', options);
+  }
 }
 
 export type FlowState = 'pending' | 'running' | 'reverting' | 'stuck' | 'success' | 'reverted';
@@ -142,8 +154,15 @@ export interface Journal<Tx extends EngineTx> {
    * Begins a flow inside the caller's transaction and takes its holds or waits for them, at once or when the transaction
    * ends. The same id is the same flow. `told` hears what became of it before the transaction's hooks run. When another flow
    * has for itself what this one needs, nothing of what the caller wrote stands, and its transaction rejects with `refusal` of it.
+   * `ahead` is what the flow has done in this transaction: it stands when the flow is made, else all is undone by `NotAhead`.
    */
-  insert(tx: Tx, flow: NewFlow, told: (begun: Begun) => void, refusal: (held: Held) => Error): Promise<void>;
+  insert(
+    tx: Tx,
+    flow: NewFlow,
+    ahead: Write | undefined,
+    told: (begun: Begun) => void,
+    refusal: (held: Held) => Error,
+  ): Promise<void>;
   /** Gives the flows that wait the holds which nobody forbids any more; anybody may claim them then. Whether some go on waiting. */
   grant(): Promise<boolean>;
   /** What is no progress leaves `claims` as they are. Rejects with `Fenced`. */

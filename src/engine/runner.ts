@@ -3,7 +3,7 @@
  *
  * The loop is short because the decisions are elsewhere (`cursor.ts`): ask what comes next; run a world task; write
  * what it gave *together with* everything that follows and needs no world (`transaction.ts`) in one commit; again. So a
- * flow with one world task costs two commits after the request's own.
+ * flow with one world task costs two commits, the request's own among them: what comes before it stands in that one (`engine.ts`).
  *
  * **Trouble with the journal** (disk full, connection lost) is not a failure of the flow: the write is tried again with
  * back-off until it succeeds or the process stops. **A failing revert** is tried again with back-off, then parks the
@@ -28,6 +28,7 @@ import {
   needsWorld,
   RecordFailed,
   type Surroundings,
+  writeOf,
 } from './transaction.ts';
 import { GivenUp, Work } from './work.ts';
 
@@ -50,6 +51,8 @@ export interface Origin {
   readonly recovered: boolean;
   /** Its owners died again and again without progress. */
   readonly poisoned: boolean;
+  /** What it did in the transaction that began it. */
+  readonly ahead?: Extent | undefined;
 }
 
 type Emitted = EngineEvent extends infer E
@@ -66,6 +69,7 @@ export class Runner<Tools, Tx extends EngineTx> {
   /** Ends everything this runner waits for: the process stops. */
   readonly #stop: AbortSignal;
   readonly #poisoned: boolean;
+  readonly #ahead: Extent | undefined;
   #cursor: Cursor;
   #seq: number;
   #wish: { readonly wish: Wish; readonly reason: string } | null;
@@ -96,6 +100,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     this.#wish = row.wish === null ? null : { wish: row.wish, reason: row.wishReason ?? '' };
     this.#inherited = origin.recovered;
     this.#poisoned = origin.poisoned;
+    this.#ahead = origin.ahead;
   }
 
   /** An operator or a user wants something of the flow, now. Saying it twice changes nothing. */
@@ -118,6 +123,10 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   async run(): Promise<void> {
     this.#emit({ is: 'flow-started', recovered: this.#inherited, claims: this.#row.claims });
+    if (this.#ahead !== undefined) {
+      const { ended, released } = this.#settle(this.#ahead);
+      if (ended || released) return;
+    }
     let pending: readonly Step[] = [];
     for (;;) {
       this.#work.renew();
@@ -390,10 +399,4 @@ const inWorld = (node: Node | undefined): boolean => tasksOf(node).some(({ recor
 /** What the tasks beside one that failed are told. */
 function besides({ node, data }: StepOf<'failed'>): Cancelled {
   return new Cancelled(`${node} failed beside it.`, data.failure);
-}
-
-function writeOf({ cursor, steps, ended, released }: Extent): Write {
-  const over = cursor.reverting ? 'reverted' : 'success';
-  const under = cursor.stuck ? 'stuck' : cursor.reverting ? 'reverting' : 'running';
-  return { steps, state: ended ? over : under, lane: laneOf(cursor), ended, released };
 }

@@ -11,13 +11,13 @@ import { carry } from './carry.ts';
 import { type Action, advance, type Cursor, isLastTry, laneOf, plan } from './cursor.ts';
 import { Cancelled, type Failure, failureOf } from './failure.ts';
 import type { Store, TaskNode } from './flow.ts';
-import type { EngineTx, FlowRow } from './journal.ts';
+import type { EngineTx, FlowRow, Write } from './journal.ts';
 import { type FailureData, type Step, type StepOf, stepOf } from './step.ts';
 import type { Rejection } from './task.ts';
 
 /** What a transaction needs to know of its runner. */
 export interface Surroundings<Tools> {
-  readonly row: FlowRow;
+  readonly row: Pick<FlowRow, 'id' | 'requestId'>;
   readonly tools: Tools;
   owns(lane: string): boolean;
   /** Storage trouble is not the record's failure. */
@@ -79,6 +79,13 @@ export async function extend<Tools, Tx extends EngineTx>(
     steps.push(step);
     cursor = advance(cursor, step);
   }
+}
+
+/** An extent as the journal writes it. */
+export function writeOf({ cursor, steps, ended, released }: Extent): Write {
+  const over = cursor.reverting ? 'reverted' : 'success';
+  const under = cursor.stuck ? 'stuck' : cursor.reverting ? 'reverting' : 'running';
+  return { steps, state: ended ? over : under, lane: laneOf(cursor), ended, released };
 }
 
 export function needsWorld(action: Action): action is Extract<Action, { do: 'execute' | 'revert' }> {

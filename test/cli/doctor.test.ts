@@ -489,6 +489,7 @@ async function beginFlow(database: Database, resource: string): Promise<string> 
         requestId: 'r',
         holds: [{ resource, mode: 'exclusive' }],
       },
+      undefined,
       () => {},
       (held) => held,
     ),

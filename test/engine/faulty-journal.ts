@@ -6,7 +6,7 @@
  * here outlives its process, decides nothing by it. The journal below it, and with it all that was committed, is there for
  * the next life.
  */
-import type { Claimed, EngineTx, Journal, Write } from '../../src/engine/journal.ts';
+import { type Claimed, type EngineTx, type Journal, NotAhead, type Write } from '../../src/engine/journal.ts';
 
 /** `before`: nothing of the write took effect. `after`: all of it did, and nobody was told. */
 export type Moment = 'before' | 'after';
@@ -22,6 +22,8 @@ export interface Faults {
   readonly unreadable?: number;
   /** Each transaction is made twice, the first time for nothing. */
   readonly rehearse?: boolean;
+  /** No flow goes on in the transaction that begins it. */
+  readonly behind?: boolean;
 }
 
 /** The process is dead. */
@@ -141,8 +143,10 @@ export class FaultyJournal<Tx extends EngineTx> implements Journal<Tx> {
     return result;
   }
 
-  insert: Journal<Tx>['insert'] = (tx, flow, told, refusal) =>
-    this.#living(() => this.#inner.insert(tx, flow, told, refusal));
+  insert: Journal<Tx>['insert'] = (tx, flow, ahead, told, refusal) => {
+    if (this.#faults.behind && ahead !== undefined) throw new NotAhead();
+    return this.#living(() => this.#inner.insert(tx, flow, ahead, told, refusal));
+  };
   grant: Journal<Tx>['grant'] = async () => {
     const others = await this.#living(() => this.#inner.grant());
     this.looks += 1;

@@ -32,7 +32,7 @@ proveEngine('fencing', (test) => {
 
   test('an owner that thaws between its tasks does nothing more', async (w) => {
     const frozen = new Gate();
-    const first = await w.live([four], { faults: { onWrite: (n) => (n === 1 ? frozen.passDeaf() : undefined) } });
+    const first = await w.live([four], { faults: { onWrite: (n) => (n === 0 ? frozen.passDeaf() : undefined) } });
     const id = await w.begin(first, four, {});
     await frozen.arrived;
     await w.ground.living(first.engine.process, false);

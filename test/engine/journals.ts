@@ -216,7 +216,7 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
     return made;
   };
   const journal: Journal<RowTx> = {
-    insert: (tx, flow, told, refusal) => inner.insert(opened.get(tx) as Tx, flow, told, refusal),
+    insert: (tx, flow, ahead, told, refusal) => inner.insert(opened.get(tx) as Tx, flow, ahead, told, refusal),
     grant: () => inner.grant(),
     append: (claimed, write) => inner.append(claimed, write),
     transact: (claimed, make, resource) => inner.transact(claimed, (tx) => make(rowTx(tx)), resource),
@@ -266,6 +266,8 @@ function rowsOf(tx: Tx): RowTx {
   const { connection } = tx;
   const mark = (n: number): string => (connection.dialect === 'sqlite' ? '?' : `$${n}`);
   return {
+    repeated: tx.repeated,
+    atEnd: (work) => tx.atEnd(work),
     onCommit: (then) => tx.onCommit(then),
     get: async (name) => {
       const [row] = await connection.query<{ value: string }>(`SELECT value FROM test_row WHERE name = ${mark(1)}`, [

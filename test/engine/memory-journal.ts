@@ -19,6 +19,7 @@ import {
   hearsWish,
   type Journal,
   type NewFlow,
+  NotAhead,
   WAITING_LANE,
   type Wish,
   type Write,
@@ -64,11 +65,13 @@ export class MemoryJournal implements Journal<RowTx> {
 
   /** One transaction after another; a throw undoes all of its writes. */
   transaction<T>(unit: (tx: RowTx) => Promise<T> | T): Promise<T> {
-    const run = async (): Promise<T> => {
+    const run = async (repeated = false): Promise<T> => {
       const before = structuredClone(this.#state);
+      const last: (() => Promise<void>)[] = [];
       const after: (() => void)[] = [];
       try {
-        const result = await unit(this.#tx(after));
+        const result = await unit(this.#tx(last, after, repeated));
+        for (const work of last) await work();
         this.commits += 1;
         queueMicrotask(() => {
           for (const then of after) then();
@@ -76,16 +79,22 @@ export class MemoryJournal implements Journal<RowTx> {
         return result;
       } catch (error) {
         this.#state = before;
+        if (error instanceof NotAhead && !repeated) return run(true);
         throw error;
       }
     };
-    const result = this.#queue.then(run, run);
+    const result = this.#queue.then(
+      () => run(),
+      () => run(),
+    );
     this.#queue = result.catch(() => undefined);
     return result;
   }
 
-  #tx(after: (() => void)[]): RowTx {
+  #tx(last: (() => Promise<void>)[], after: (() => void)[], repeated: boolean): RowTx {
     return {
+      repeated,
+      atEnd: (work) => last.push(work),
       get: async (name) => this.#state.rows.get(name),
       put: async (name, value) => void this.#state.rows.set(name, value),
       count: async (name) => void this.#state.rows.set(name, String(Number(this.#state.rows.get(name) ?? '0') + 1)),
@@ -94,9 +103,18 @@ export class MemoryJournal implements Journal<RowTx> {
     };
   }
 
-  async insert(_tx: RowTx, flow: NewFlow, told: (begun: Begun) => void, refusal: (held: Held) => Error): Promise<void> {
+  async insert(
+    _tx: RowTx,
+    flow: NewFlow,
+    ahead: Write | undefined,
+    told: (begun: Begun) => void,
+    refusal: (held: Held) => Error,
+  ): Promise<void> {
     const { flows, steps, holds } = this.#state;
-    if (flows.has(flow.id)) return told('there');
+    if (flows.has(flow.id)) {
+      if (ahead !== undefined) throw new NotAhead();
+      return told('there');
+    }
     let waiting = false;
     for (const { resource, mode } of flow.holds) {
       for (const [flowId, held] of holds) {
@@ -109,6 +127,7 @@ export class MemoryJournal implements Journal<RowTx> {
         waiting ||= against !== undefined;
       }
     }
+    if (waiting && ahead !== undefined) throw new NotAhead();
     const at = now();
     const { holds: wanted, ...rest } = structuredClone(flow);
     flows.set(flow.id, {
@@ -130,6 +149,7 @@ export class MemoryJournal implements Journal<RowTx> {
       flow.id,
       wanted.map((hold) => ({ ...hold, waiting })),
     );
+    if (ahead !== undefined) this.#write({ id: flow.id, epoch: 1, seq: 0 }, ahead);
     told(waiting ? 'waits' : 'made');
   }
 

@@ -11,7 +11,7 @@ proveEngine('trouble with the journal', (test) => {
         if (state === 'reverted') w.tools.on.b = breaks();
         let told = 0;
         for (let write = 0; ; write += 1) {
-          const life = await w.live([mixed], { faults: { trouble: new Map([[write, moment]]) } });
+          const life = await w.live([mixed], { faults: { trouble: new Map([[write, moment]]), behind: true } });
           const id = await w.begin(life, mixed, {});
           assert.equal((await w.settled(life, id)).state, state);
           const troubled = life.events.some(({ is }) => is === 'journal-trouble');
@@ -37,7 +37,7 @@ proveEngine('trouble with the journal', (test) => {
 
   test('does not keep an engine from stopping', async (w) => {
     const trouble = new Map(Array.from({ length: 9999 }, (_, write) => [write, 'before'] as const));
-    const life = await w.live([mixed], { faults: { trouble }, troubleBackoffMs: 100_000 });
+    const life = await w.live([mixed], { faults: { trouble, behind: true }, troubleBackoffMs: 100_000 });
     await w.begin(life, mixed, {});
     await new Promise((resolve) => setTimeout(resolve, 20));
     await life.engine.stop();

@@ -1,4 +1,5 @@
 /** A job of the writer: a unit of work, what its last run came to, and who waits for it. */
+import { NotAhead } from '../../engine/journal.ts';
 import { type Connection, unawaited } from './connection.ts';
 import type { Db } from './db.ts';
 import { FailureSwallowed, type OpenTransaction, type Transactor } from './transactor.ts';
@@ -24,6 +25,8 @@ export class Job {
   readonly #unit: Unit<unknown>;
   readonly #caller: Waiter;
   #outcome: Result | undefined;
+  #repeated = false;
+  #again = false;
 
   constructor(unit: Unit<unknown>, ahead: readonly ReadAhead[], caller: Waiter) {
     this.ahead = ahead;
@@ -35,32 +38,50 @@ export class Job {
   async run(transactor: Transactor, open: OpenTransaction): Promise<void> {
     const { cache } = open;
     this.entries = [];
+    this.#again = false;
     transactor.failure = undefined;
     cache.startUnit(() => transactor.enter());
     const hooks: (() => void)[] = [];
     const entries: Entry[] = [];
-    const tx = new OpenTx(open, hooks, entries);
+    const tx = new OpenTx(open, hooks, entries, this.#repeated);
     try {
       const value = await this.#unit(tx);
       if (transactor.failure !== undefined) throw new FailureSwallowed(transactor.failure);
+      await tx.runLast();
+      if (transactor.failure !== undefined) throw new NotAhead({ cause: new FailureSwallowed(transactor.failure) });
       cache.endUnit({ stands: true });
       this.#outcome = { value, hooks };
       this.entries = entries;
     } catch (error) {
       if (transactor.passes(error)) throw error;
+      this.#judge(error);
       if (cache.broken !== undefined) throw cache.broken.error;
       // A statement failed that has no savepoint before it: it has spoiled the transaction.
       if (!cache.entered && transactor.failure !== undefined) throw error;
-      if (cache.entered) await transactor.undo(error);
+      const goesOn = cache.entered ? await transactor.undo(error) : true;
       cache.endUnit({ stands: false });
+      if (this.#again && !goesOn) throw error;
+      if (this.#again) return await this.run(transactor, open);
       this.#outcome = { error };
     } finally {
       tx.end();
     }
   }
 
+  /** What it handed over cannot be. */
   refuse(reason: unknown): void {
     this.#outcome = { error: reason };
+    this.#judge(reason);
+  }
+
+  /** Nothing of its last run stands, and it has not failed: it is to run once more. */
+  get again(): boolean {
+    return this.#again;
+  }
+
+  #judge(error: unknown): void {
+    this.#again = error instanceof NotAhead && !this.#repeated;
+    this.#repeated ||= this.#again;
   }
 
   /** Tells the caller, the transaction being durable or the unit undone. */
@@ -96,12 +117,15 @@ class OpenTx implements Tx {
   readonly #open: OpenTransaction;
   readonly #hooks: (() => void)[];
   readonly #entries: Entry[];
+  readonly #last: (() => Promise<void>)[] = [];
+  readonly repeated: boolean;
   #ended = false;
 
-  constructor(open: OpenTransaction, hooks: (() => void)[], entries: Entry[]) {
+  constructor(open: OpenTransaction, hooks: (() => void)[], entries: Entry[], repeated: boolean) {
     this.#open = open;
     this.#hooks = hooks;
     this.#entries = entries;
+    this.repeated = repeated;
   }
 
   get db(): Db {
@@ -120,6 +144,15 @@ class OpenTx implements Tx {
   batch<E, R>(handler: BatchHandler<E, R>, entry: E, told: (result: R) => void = () => {}): void {
     this.#check();
     this.#entries.push({ handler, entry, told } as unknown as Entry);
+  }
+
+  atEnd(work: () => Promise<void>): void {
+    this.#check();
+    this.#last.push(work);
+  }
+
+  async runLast(): Promise<void> {
+    for (const work of this.#last) await work();
   }
 
   onCommit(fn: () => void): void {

@@ -67,9 +67,10 @@ export class PostgresqlTransactor implements Transactor {
     this.#saved = true;
   }
 
-  async undo(): Promise<void> {
+  async undo(): Promise<boolean> {
     await this.#running().script(this.#shared ? 'ROLLBACK TO unit' : 'ROLLBACK');
     this.#open = this.#shared;
+    return this.#shared;
   }
 
   async commit(signal: AbortSignal): Promise<void> {

@@ -43,10 +43,11 @@ export class SqliteTransactor implements Transactor {
     this.#saved = true;
   }
 
-  async undo(reason: unknown): Promise<void> {
+  async undo(reason: unknown): Promise<boolean> {
     // A full disk or a failing one makes SQLite end the transaction by itself, and then nothing may go on in it.
     if (!this.#file.inTransaction) throw this.#file.failure ?? reason;
     this.#file.statement(this.#shared ? 'ROLLBACK TO unit' : 'ROLLBACK').run();
+    return this.#shared;
   }
 
   async commit(): Promise<void> {

@@ -19,8 +19,8 @@ export interface Transactor {
   failure: unknown;
   /** A unit begins to use the transaction. */
   enter(): void;
-  /** What the unit did is undone, for this reason. Without a shared transaction this ends it. */
-  undo(reason: unknown): Promise<void>;
+  /** What the unit did is undone, for this reason. Resolves with whether the transaction is still open: one that is not shared is not. */
+  undo(reason: unknown): Promise<boolean>;
   /** Resolves when everything kept is durable. Throws `CommitInDoubt` when that cannot be found out, anything else when nothing was committed. */
   commit(signal: AbortSignal): Promise<void>;
   /** Rolls back whatever is open. Never throws. */

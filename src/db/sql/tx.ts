@@ -11,6 +11,10 @@ export interface Tx {
    * perhaps more than once, when the transaction is run again.
    */
   batch<E, R>(handler: BatchHandler<E, R>, entry: E, told?: (result: R) => void): void;
+  /** Runs in the transaction when the unit has done all else, in the order in which it was asked for. */
+  atEnd(work: () => Promise<void>): void;
+  /** The unit runs once more, because what it tried ahead could not be (`NotAhead`). */
+  readonly repeated: boolean;
   /** Runs once, after the commit, before the unit's promise resolves; not when the unit is undone. Must not throw. */
   onCommit(fn: () => void): void;
 }
@@ -21,6 +25,7 @@ export interface ReadAhead {
   readonly id: string;
 }
 
+/** May run again from its beginning, and does at once when it throws `NotAhead` or is refused for that. */
 export type Unit<T> = (tx: Tx) => Promise<T>;
 /** The results in the order of the entries. A handler is known by its identity: a function of the module, not a new one each time. */
 export type BatchHandler<E, R> = (connection: Connection, entries: readonly E[]) => Promise<readonly (R | Refused)[]>;

@@ -8,7 +8,8 @@
  *
  * - A unit only touches its `tx`: it may run again from its beginning, when the transaction lost a deadlock, could not be
  *   serialised, its connection broke, or an entry of another unit was refused. It must not await a program, a client, or
- *   another `write` (which would wait for the very transaction it stands in).
+ *   another `write` (which would wait for the very transaction it stands in). One that throws `NotAhead`, or is refused for
+ *   it, runs once more at once.
  * - A statement that fails spoils its unit, even when the unit swallows the failure: PostgreSQL would have it so anyway.
  * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. A commit
  *   that cannot be found out in time rejects with `CommitInDoubt`.
@@ -124,8 +125,8 @@ export class Writer {
         const refused = await this.#transaction(jobs, ran);
         if (refused.size > 0) {
           await this.#transactor.abandon();
-          for (const job of refused) job.settle();
-          jobs = jobs.filter((job) => !refused.has(job));
+          for (const job of refused) if (!job.again) job.settle();
+          jobs = jobs.filter((job) => !refused.has(job) || job.again);
           continue;
         }
         this.#commits += 1;
@@ -139,6 +140,7 @@ export class Writer {
           jobs = jobs.slice(ran.length);
           continue;
         }
+        if (!passes && jobs.some(({ again }) => again)) continue;
         if (!passes && jobs.length > 1) return await this.#runApart(jobs);
         if (!passes || elapsed() - start > this.#patienceMs) return this.#fail(jobs, error);
         this.#reruns += 1;

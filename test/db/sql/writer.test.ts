@@ -7,6 +7,7 @@ import { Db } from '../../../src/db/sql/db.ts';
 import { FailureSwallowed } from '../../../src/db/sql/transactor.ts';
 import { type BatchHandler, Refused, type Tx } from '../../../src/db/sql/tx.ts';
 import { WriterClosed } from '../../../src/db/sql/writer.ts';
+import { NotAhead } from '../../../src/engine/journal.ts';
 import { proveStore } from '../../prove-store.ts';
 
 const put = ({ db }: Pick<Tx, 'db'>, id: string) =>
@@ -221,6 +222,55 @@ proveStore('the writer', (test) => {
     assert.deepEqual(await ids(database), ['1', '3', 'a', 'c']);
   });
 
+  test('what is to be done at the end of a unit is done when all else is, in order', async ({ database }) => {
+    const story: string[] = [];
+    await database.write(async (tx) => {
+      tx.atEnd(async () => void story.push('first'));
+      tx.atEnd(async () => void story.push('second'));
+      await put(tx, 'a');
+      story.push('unit');
+    });
+    assert.deepEqual(story, ['unit', 'first', 'second']);
+  });
+
+  for (const [where, ahead] of [
+    ['in its work', async () => Promise.reject(new NotAhead())],
+    ['at its end', async (tx: Tx) => tx.atEnd(() => Promise.reject(new NotAhead()))],
+    ['by an entry', async (tx: Tx) => tx.batch(notAhead, 'x')],
+    ['by a statement that fails', async (tx: Tx) => tx.atEnd(async () => void (await put(tx, 'one').catch(() => {})))],
+  ] as const) {
+    for (const alone of [true, false]) {
+      test(`a unit that could not go ahead ${where} runs once more at once, ${alone ? 'alone' : 'beside others'}`, async ({
+        database,
+      }) => {
+        const story: string[] = [];
+        const unit = database.write(async (tx) => {
+          story.push(tx.repeated ? 'again' : 'first');
+          tx.onCommit(() => story.push('hook'));
+          await put(tx, 'one');
+          if (!tx.repeated) await ahead(tx);
+          return 'done';
+        });
+        const others = alone ? [] : ['two', 'three'].map((id) => database.write((tx) => put(tx, id)));
+        const [result] = await Promise.all([unit, ...others]);
+        assert.deepEqual([result, story.at(-1), story.filter((each) => each === 'hook')], ['done', 'hook', ['hook']]);
+        assert.ok(story.filter((each) => each === 'first').length === 1, story.join());
+        assert.deepEqual(await ids(database), alone ? ['one'] : ['one', 'three', 'two']);
+      });
+    }
+  }
+
+  test('a unit that could not go ahead twice fails', async ({ database }) => {
+    await assert.rejects(
+      database.write(async (tx) => {
+        await put(tx, 'a');
+        throw new NotAhead();
+      }),
+      NotAhead,
+    );
+    assert.deepEqual(await ids(database), []);
+  });
+
   test('a handler that swallows the failure of a statement loses its entries, and no others', async ({ database }) => {
     const careless: BatchHandler<string, void> = async (connection, entries) => {
       for (const id of entries) await putOver(connection, id).catch(() => {});
@@ -278,3 +328,6 @@ proveStore('the writer', (test) => {
     assert.deepEqual({ ...row }, { sum: 2 ** 40, count: 1, allocated_gib: 2 ** 40 });
   });
 });
+
+const notAhead: BatchHandler<string, string> = async (_connection, entries) =>
+  entries.map(() => new Refused(new NotAhead()));
