@@ -1,4 +1,10 @@
-/** Prints `docs/states.md` from the life cycles of `src/model/status.ts`. A test fails when the two differ. */
+/** Prints `docs/states.md` from the life cycles of `src/model/status.ts` and `src/model/group-status.ts`. A test fails when the two differ. */
+import {
+  GROUP_SNAPSHOT_STATUSES,
+  GROUP_SNAPSHOT_TRANSITIONS,
+  GROUP_STATUSES,
+  GROUP_TRANSITIONS,
+} from '../src/model/group-status.ts';
 import {
   ATTACH_STATUSES,
   SNAPSHOT_STATUSES,
@@ -11,7 +17,7 @@ import type { Transition } from '../src/model/transition.ts';
 
 const PREFACE = `# States
 
-Printed from \`src/model/status.ts\` by \`npm run docs\`; edit it there.
+Printed from \`src/model/status.ts\` and \`src/model/group-status.ts\` by \`npm run docs\`; edit them there.
 
 Each arrow is one conditional update of the row, made in the transaction of the request (into *during*) or of the last step
 of the flow (into *success* or *failure*). Two requests therefore never both leave the same status; the one that comes second
@@ -38,6 +44,12 @@ export function statesMarkdown(): string {
     PLANNED,
     planned(SNAPSHOT_TRANSITIONS),
     `All statuses: ${list(SNAPSHOT_STATUSES)}.\n`,
+    '## Group\n',
+    table(GROUP_TRANSITIONS),
+    `All statuses: ${list(GROUP_STATUSES)}.\n`,
+    '## Group snapshot\n',
+    table(GROUP_SNAPSHOT_TRANSITIONS),
+    `All statuses: ${list(GROUP_SNAPSHOT_STATUSES)}.\n`,
     '## Flow\n',
     FLOW,
   ].join('\n');

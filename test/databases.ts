@@ -81,17 +81,20 @@ async function createDatabase({ base, template }: Server, empty: boolean): Promi
   return name;
 }
 
-/** Whatever a test may have left but the schema and the type that always exists; false when those are not as they were. */
+/** Whatever a test may have left but the schema and the types that always exist; false when those are not as they were. */
 const EMPTY = `
   SET session_replication_role = replica;
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
   DO $$ DECLARE name text; BEGIN
-    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('schema_version', 'volume_type')
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('schema_version', 'volume_type', 'group_type')
     LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
   END $$;
   DELETE FROM volume_type WHERE name <> '__DEFAULT__';
+  DELETE FROM group_type WHERE name <> 'default_cgsnapshot_type';
   SELECT setval(pg_get_serial_sequence('outbox', 'seq'), 1, false);
-  SELECT count(*)::int AS kept FROM volume_type WHERE is_public = 1 AND extra_specs = '{}' AND updated_at IS NULL`;
+  SELECT count(*)::int AS kept FROM volume_type, group_type
+  WHERE volume_type.is_public = 1 AND extra_specs = '{}' AND volume_type.updated_at IS NULL
+  AND group_type.is_public = 1 AND group_type.updated_at IS NULL`;
 
 async function isEmptied(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url });

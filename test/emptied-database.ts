@@ -29,7 +29,7 @@ async function open(fresh: () => Promise<FreshDatabase | NoServer>): Promise<Ope
   return 'missing' in made ? made : { ...made, database: await openDatabase(made.url, { as: 'server' }) };
 }
 
-/** As a test begins: nothing but the schema and the type that always exists. */
+/** As a test begins: nothing but the schema and the types that always exist. */
 export async function emptyDatabase(database: Database): Promise<void> {
   await database.write(async ({ connection }) => {
     const sqlite = connection.dialect === 'sqlite';
@@ -38,12 +38,13 @@ export async function emptyDatabase(database: Database): Promise<void> {
         ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         : "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
     );
-    const emptied = tables.filter(({ name }) => name !== 'schema_version' && name !== 'volume_type');
+    const emptied = tables.filter(({ name }) => !['schema_version', 'volume_type', 'group_type'].includes(name));
     await connection.run(
       [
         sqlite ? 'PRAGMA defer_foreign_keys = ON' : 'SET LOCAL session_replication_role = replica',
         ...emptied.map(({ name }) => `DELETE FROM ${name}`),
         "DELETE FROM volume_type WHERE name <> '__DEFAULT__'",
+        "DELETE FROM group_type WHERE name <> 'default_cgsnapshot_type'",
       ].join('; '),
     );
   });

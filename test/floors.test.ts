@@ -46,6 +46,7 @@ const HOMES = [
 /** Files of more than 300 lines, each with its reason. */
 const LONG: Readonly<Record<string, string>> = {
   'src/drivers/file/file-driver.ts': 'a method for each of the contract, hardly a line more',
+  'src/db/sql/schema.ts': 'every table, column by column',
   'src/engine/engine.ts': 'all that the rest of the house may ask of the engine',
   'src/engine/runner.ts': 'the loop of one flow with the state it guards; decisions and writes are elsewhere',
 };

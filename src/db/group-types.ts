@@ -62,6 +62,17 @@ export async function updateGroupType({ db }: Tx, id: string, patch: GroupTypePa
     .execute();
 }
 
+export async function isGroupTypeInUse(db: Db, id: string): Promise<boolean> {
+  const group = await db
+    .selectFrom('volume_group')
+    .select('id')
+    .where('group_type_id', '=', id)
+    .limit(1)
+    .executeTakeFirst();
+  return group !== undefined;
+}
+
+/** Rejects while a group is of it: ask `isGroupTypeInUse` in the same transaction. */
 export async function deleteGroupTypeRow({ db }: Tx, id: string): Promise<void> {
   await db.deleteFrom('group_type').where('id', '=', id).execute();
 }

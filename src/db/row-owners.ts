@@ -13,6 +13,8 @@ const OWNERS = {
   snapshot: { project: 'project_id', user: 'user_id' },
   volume_attachment: { project: 'project_id', user: null },
   transfer: { project: 'source_project_id', user: null },
+  volume_group: { project: 'project_id', user: 'user_id' },
+  group_snapshot: { project: 'project_id', user: 'user_id' },
   message: { project: 'project_id', user: null },
 } as const;
 

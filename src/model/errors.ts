@@ -110,6 +110,11 @@ export class GroupNotFound extends NotFound {
     super(`Group ${id} could not be found.`);
   }
 }
+export class GroupSnapshotNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Group snapshot ${id} could not be found.`);
+  }
+}
 export class BackupNotFound extends NotFound {
   constructor(id: string) {
     super(`Backup ${id} could not be found.`);

@@ -2,6 +2,9 @@
 import type { Timestamp } from '../lib/clock.ts';
 import type { Specs } from './specs.ts';
 
+/** The type of consistency groups, which has always been there: such a group is made, shown and changed as one of those only. */
+export const CONSISTENCY_GROUP_TYPE = 'default_cgsnapshot_type';
+
 export interface GroupType {
   readonly id: string;
   readonly name: string;

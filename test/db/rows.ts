@@ -1,10 +1,13 @@
 /** Rows for the store tests. */
 
 import type { Database } from '../../src/db/database.ts';
+import { insertGroupType } from '../../src/db/group-types.ts';
+import { insertGroup } from '../../src/db/groups.ts';
 import { insertSnapshot } from '../../src/db/snapshots.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import type { Group, NewGroup } from '../../src/model/group.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
 
@@ -36,4 +39,28 @@ export async function makeSnapshot(
     status: 'available',
   };
   return database.write((tx) => insertSnapshot(tx, { ...base, ...given }));
+}
+
+/** Of a type of its own, for volumes of the default type. */
+export async function makeGroup(database: Database, given: Partial<NewGroup> = {}): Promise<Group> {
+  const type = await defaultVolumeType(database.read);
+  const name = `type-${uuid()}`;
+  return database.write(async (tx) => {
+    const groupType = await insertGroupType(tx, {
+      id: uuid(),
+      name,
+      description: null,
+      isPublic: true,
+      groupSpecs: {},
+    });
+    const base: NewGroup = {
+      id: uuid(),
+      projectId: 'p',
+      userId: 'u',
+      status: 'available',
+      groupTypeId: groupType.id,
+      volumeTypeIds: [type.id],
+    };
+    return insertGroup(tx, { ...base, ...given });
+  });
 }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  GROUP_SNAPSHOT_STATUSES,
+  GROUP_SNAPSHOT_TRANSITIONS,
+  GROUP_STATUSES,
+  GROUP_TRANSITIONS,
+} from '../../src/model/group-status.ts';
+import {
   isTransient,
   SNAPSHOT_STATUSES,
   SNAPSHOT_TRANSITIONS,
@@ -12,6 +18,8 @@ import type { Transition } from '../../src/model/transition.ts';
 const lifeCycles: readonly (readonly [string, readonly string[], Readonly<Record<string, Transition<string>>>])[] = [
   ['volume', VOLUME_STATUSES, VOLUME_TRANSITIONS],
   ['snapshot', SNAPSHOT_STATUSES, SNAPSHOT_TRANSITIONS],
+  ['group', GROUP_STATUSES, GROUP_TRANSITIONS],
+  ['group snapshot', GROUP_SNAPSHOT_STATUSES, GROUP_SNAPSHOT_TRANSITIONS],
 ];
 
 for (const [resource, statuses, transitions] of lifeCycles) {
@@ -20,8 +28,9 @@ for (const [resource, statuses, transitions] of lifeCycles) {
       const transient = Object.values(transitions).flatMap(({ from, also }) =>
         [...(from === 'any' ? [] : from), ...(also?.from ?? [])].filter((status) => isTransient(status)),
       );
-      // A snapshot that is being deleted may go with its volume.
-      assert.deepEqual(transient, resource === 'snapshot' ? ['deleting'] : []);
+      // A snapshot that is being deleted may go with its volume; a volume may be made for a group that is being made.
+      const allowed: Readonly<Record<string, readonly string[]>> = { snapshot: ['deleting'], group: ['creating'] };
+      assert.deepEqual(transient, allowed[resource] ?? []);
     });
 
     it('ends no operation in a transient status', () => {

@@ -15,6 +15,7 @@ import { trouble } from './migrations/0007-trouble.ts';
 import { waiting } from './migrations/0008-waiting.ts';
 import { noProcess } from './migrations/0009-no-process.ts';
 import { lists } from './migrations/0010-lists.ts';
+import { groups } from './migrations/0011-groups.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly Migration[] = [
   waiting,
   noProcess,
   lists,
+  groups,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

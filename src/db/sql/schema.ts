@@ -16,6 +16,8 @@ export interface Tables {
   volume_type_encryption: VolumeTypeEncryptionTable;
   default_volume_type: { project_id: string; volume_type_id: string };
   group_type: GroupTypeTable;
+  volume_group: GroupTable;
+  group_snapshot: GroupSnapshotTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -158,6 +160,42 @@ export interface GroupTypeTable {
   group_specs: string;
   created_at: Timestamp;
   updated_at: Timestamp | null;
+}
+
+export interface GroupTable {
+  id: string;
+  project_id: string;
+  user_id: string;
+  name: string | null;
+  description: string | null;
+  status: string;
+  /** `node@backend#pool`, that of its volumes; null until one is chosen. */
+  host: string | null;
+  availability_zone: string | null;
+  group_type_id: string;
+  /** JSON list of text. */
+  volume_type_ids: string;
+  group_snapshot_id: string | null;
+  source_group_id: string | null;
+  replication_status: string | null;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+  revision: number;
+}
+
+export interface GroupSnapshotTable {
+  id: string;
+  project_id: string;
+  user_id: string;
+  name: string | null;
+  description: string | null;
+  status: string;
+  group_id: string;
+  /** That of the group. */
+  group_type_id: string;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+  revision: number;
 }
 
 export interface AttachmentTable {

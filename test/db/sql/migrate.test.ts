@@ -73,6 +73,9 @@ for (const [dialect, fresh] of [
         await older.write(async ({ db, connection }) => {
           for (const index of ['volume_name', 'volume_status', 'snapshot_name', 'snapshot_status'])
             await connection.run(`DROP INDEX ${index}`);
+          await connection.run(`
+            DROP TABLE group_snapshot; DROP TABLE volume_group; DROP INDEX volume_of_group;
+            CREATE INDEX volume_group ON volume (group_id) WHERE group_id IS NOT NULL`);
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -86,7 +89,7 @@ for (const [dialect, fresh] of [
         };
         await (await openDatabase(url, { as: 'server', migrating })).close();
         await (await openDatabase(url, { as: 'server', migrating })).close();
-        assert.deepEqual(begun, [['0010-lists']]);
+        assert.deepEqual(begun, [['0010-lists', '0011-groups']]);
         await (await openDatabase(url, { as: 'tool' })).close();
       }),
     );

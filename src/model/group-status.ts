@@ -1,0 +1,64 @@
+/**
+ * The state machines of groups and of group snapshots, as `status.ts` has those of volumes and snapshots: a command moves a status by
+ * the operation's name (`moveGroupStatus`, `moveGroupSnapshotStatus`), a flow ends in the status that its operation says.
+ *
+ * A group that is added to, or snapshotted, says `available` meanwhile, as in Cinder. What keeps others from it is the hold on it.
+ * `docs/states.md` is printed from here.
+ */
+import type { Moving, Refusing, Transition } from './transition.ts';
+
+export const GROUP_STATUSES = [
+  'creating',
+  'available',
+  'updating',
+  'in-use',
+  'deleting',
+  'error',
+  'error_deleting',
+  'deleted',
+] as const;
+export type GroupStatus = (typeof GROUP_STATUSES)[number];
+
+export const GROUP_SNAPSHOT_STATUSES = [
+  'creating',
+  'available',
+  'deleting',
+  'error',
+  'error_deleting',
+  'deleted',
+] as const;
+export type GroupSnapshotStatus = (typeof GROUP_SNAPSHOT_STATUSES)[number];
+
+/** A group that is read, or changed in what its status says nothing of. */
+const STAYS = { during: [], success: 'previous', failure: 'previous' } as const;
+
+export const GROUP_TRANSITIONS = {
+  create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  update: { from: ['available'], ...STAYS, must: '{from} to be updated' },
+  /** By the create of a volume. */
+  add_volume: { from: ['available', 'creating'], ...STAYS, must: '{from} to be given a volume' },
+  /** What it still has when a member could not be deleted it keeps. */
+  delete: {
+    from: ['available', 'error', 'error_deleting'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error',
+    must: '{from} to be deleted',
+  },
+  snapshot: { from: ['available'], ...STAYS, must: '{from} to take a snapshot of it' },
+} as const satisfies Record<string, Transition<GroupStatus>>;
+export type RefusingGroup = Refusing<typeof GROUP_TRANSITIONS>;
+export type MovingGroup = Moving<typeof GROUP_TRANSITIONS>;
+
+export const GROUP_SNAPSHOT_TRANSITIONS = {
+  create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  delete: {
+    from: ['available', 'error', 'error_deleting'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error_deleting',
+    must: '{from} to be deleted',
+  },
+} as const satisfies Record<string, Transition<GroupSnapshotStatus>>;
+export type RefusingGroupSnapshot = Refusing<typeof GROUP_SNAPSHOT_TRANSITIONS>;
+export type MovingGroupSnapshot = Moving<typeof GROUP_SNAPSHOT_TRANSITIONS>;
