@@ -28,6 +28,7 @@ export const ACTIONS = {
   manageSnapshot: { code: '103', text: 'bring the snapshot under management' },
   unmanageSnapshot: { code: '104', text: 'unmanage the snapshot' },
   detachVolume: { code: '105', text: 'detach the volume' },
+  retypeVolume: { code: '106', text: 'change the type of the volume' },
 } as const;
 
 /** Why it was not done. */
@@ -77,6 +78,7 @@ export const DETAILS = {
   metadataFailed: { code: '113', text: 'The metadata could not be written.' },
   wrongConnector: { code: '114', text: 'The host cannot be connected to this storage backend.' },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
+  typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;
 
 export type MessageAction = keyof typeof ACTIONS;

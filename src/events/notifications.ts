@@ -87,8 +87,8 @@ export function snapshotEvent(
 export interface SchedulingFailed {
   readonly method: 'create_volume' | 'extend_volume' | 'manage_existing' | 'manage_existing_snapshot' | 'retype';
   readonly volume: Volume;
-  /** The status the volume is left in. */
-  readonly state: string;
+  /** The status the volume is left in; or what is said of it by name, as Cinder does of a volume that was there before. */
+  readonly state: Json;
   readonly reason: string;
   /** What the scheduler was asked for. */
   readonly requestSpec: Json;

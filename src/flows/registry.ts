@@ -10,6 +10,7 @@ import { createVolume, createVolumeV1 } from './volumes/create-volume.ts';
 import { deleteVolume } from './volumes/delete-volume.ts';
 import { extendVolume } from './volumes/extend-volume.ts';
 import { manageExisting } from './volumes/manage-volume.ts';
+import { retypeVolume } from './volumes/retype-volume.ts';
 import { unmanageVolume } from './volumes/unmanage-volume.ts';
 
 export const FLOWS: readonly AnyFlow[] = [
@@ -18,6 +19,7 @@ export const FLOWS: readonly AnyFlow[] = [
   deleteVolume,
   extendVolume,
   manageExisting,
+  retypeVolume,
   unmanageVolume,
   createSnapshot,
   deleteSnapshot,

@@ -76,11 +76,15 @@ export async function tellNoBackend(
   tx: Tx,
   method: SchedulingFailed['method'],
   failure: Failure,
-  { volume, sizeGiB, requestId }: { readonly volume: Volume; readonly sizeGiB: number; readonly requestId: string },
+  {
+    volume,
+    sizeGiB,
+    state = volume.status,
+    requestId,
+  }: { readonly volume: Volume; readonly sizeGiB: number; readonly state?: Json; readonly requestId: string },
 ): Promise<void> {
   if (failure.name !== 'NoValidBackend') return;
   const requestSpec = { volume_id: volume.id, size: sizeGiB, volume_type: volume.volumeTypeId };
-  const { status: state } = volume;
   await tell(
     tx,
     schedulerEvent({ method, volume, state, reason: failure.message, requestSpec, origin: { requestId } }),

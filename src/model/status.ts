@@ -216,11 +216,11 @@ export const VOLUME_TRANSITIONS = {
     failure: 'previous',
   },
   retype: {
-    planned: true,
     from: ['available', 'in-use'],
     during: ['retyping'],
     success: 'previous',
     failure: 'previous',
+    must: '{from} to be retyped',
   },
   revert: { planned: true, from: ['available'], during: ['reverting'], success: 'available', failure: 'error' },
   reimage: {

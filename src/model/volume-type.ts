@@ -19,3 +19,7 @@ export interface VolumeType {
 export type NewVolumeType = Pick<VolumeType, 'id' | 'name'> & Partial<Omit<VolumeType, 'updatedAt'>>;
 
 export type VolumeTypePatch = Partial<Omit<VolumeType, 'id' | 'createdAt' | 'updatedAt'>>;
+
+/** Whether several may have a volume of it at once: `multiattach = "<is> True"`. */
+export const isMultiattach = ({ extraSpecs }: Pick<VolumeType, 'extraSpecs'>): boolean =>
+  /^<is>\s*true$/i.test(extraSpecs.multiattach?.trim() ?? '');

@@ -90,6 +90,12 @@ const onAction =
     for (const [name, given] of before) await act(world, id, name, given);
     return () => send(world, 'POST', `/volumes/${id}/action`, { [action]: value });
   };
+const retyped =
+  (extra_specs: object = {}): Scene =>
+  async (world) => {
+    const [id, new_type] = [await volume(world), await type(world, { extra_specs })];
+    return () => send(world, 'POST', `/volumes/${id}/action`, { 'os-retype': { new_type } });
+  };
 const onSnapshotAction = (action: string, value: unknown = {}) =>
   on(snapshot, 'POST', (id) => `/snapshots/${id}/action`, { [action]: value });
 const plain =
@@ -169,6 +175,8 @@ const SCENES: Readonly<Record<string, Scene>> = {
   ...metadataOf('volumes', volume),
   'POST /volumes/:id/action os-extend': onAction('os-extend', { new_size: 2 }),
   'POST /volumes/:id/action os-extend, and its pool has no room': onAction('os-extend', { new_size: 1_000_000 }),
+  'POST /volumes/:id/action os-retype': retyped(),
+  'POST /volumes/:id/action os-retype, and no backend is good for it': retyped({ volume_backend_name: 'none' }),
   'POST /volumes/:id/action os-set_bootable': onAction('os-set_bootable', { bootable: true }),
   'POST /volumes/:id/action os-update_readonly_flag': onAction('os-update_readonly_flag', { readonly: true }),
   'POST /volumes/:id/action os-reset_status': onAction('os-reset_status', { status: 'error' }),

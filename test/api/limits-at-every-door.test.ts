@@ -9,6 +9,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { setProjectLimits } from '../../src/db/quota-limits.ts';
+import { findVolumeTypeByName, insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { type Answer, freshWorld, until, type World } from './world.ts';
 
@@ -120,6 +121,18 @@ const DOORS: readonly Door[] = [
     prepare: async (world, project) => {
       const id = await had(world, project, 1);
       return () => post(world, project, `/volumes/${id}/action`, { 'os-extend': { new_size: 2 } });
+    },
+  },
+  {
+    route: 'POST /volumes/:id/action os-retype',
+    needs: { volumes_other: 1, gigabytes_other: 2 },
+    prepare: async (world, project) => {
+      await world.service.db.write(async (tx) => {
+        if ((await findVolumeTypeByName(tx.db, 'other')) === undefined)
+          await insertVolumeType(tx, { id: uuid(), name: 'other' });
+      });
+      const id = await had(world, project);
+      return () => post(world, project, `/volumes/${id}/action`, { 'os-retype': { new_type: 'other' } });
     },
   },
   transfer('/os-volume-transfer'),

@@ -1,10 +1,12 @@
 /** `POST volumes/{id}/action`. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setProjectLimits } from '../../src/db/quota-limits.ts';
+import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { VOLUME_RESET_STATUSES } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
-import { freshWorld, type World } from './world.ts';
+import { freshWorld, PROJECT, type World } from './world.ts';
 
 async function volumeAnd(world: World, given: Partial<NewVolume> = {}) {
   const { id } = await world.volume({ host: 'node@file#file', ...given });
@@ -48,6 +50,54 @@ describe('os-extend', () => {
     const world = await freshWorld(context, { set: ['quota.quota_gigabytes=2'] });
     const { act, show } = await volumeAnd(world);
     assert.equal((await act('os-extend', { new_size: 4 })).status, 413);
+    assert.equal((await show()).status, 'available');
+  });
+});
+
+describe('os-retype', () => {
+  it('takes a type by id or name, and one of two policies or none', async (context) => {
+    const world = await freshWorld(context);
+    const { id: other } = await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'other' }));
+    for (const request of [
+      { new_type: other },
+      { new_type: 'other', migration_policy: 'never' },
+      { new_type: 'other', migration_policy: 'on-demand' },
+    ]) {
+      const { act, show } = await volumeAnd(world);
+      const answer = await act('os-retype', request);
+      assert.deepEqual([answer.status, answer.text], [202, '']);
+      const { status, volume_type } = await show();
+      assert.deepEqual([status, volume_type], ['retyping', '__DEFAULT__']);
+    }
+  });
+
+  it('refuses what is no such request, and finds no type that is not there', async (context) => {
+    const world = await freshWorld(context);
+    await world.service.db.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'other' }));
+    const { act, show } = await volumeAnd(world);
+    for (const [request, status] of [
+      [null, 400],
+      [{}, 400],
+      [{ new_type: null }, 400],
+      [{ new_type: 'other', migration_policy: 'always' }, 400],
+      [{ new_type: 'other', more: 1 }, 400],
+      [{ new_type: '__DEFAULT__' }, 400],
+      [{ new_type: '' }, 404],
+      [{ new_type: 'nothing' }, 404],
+    ] as const)
+      assert.equal((await act('os-retype', request)).status, status, JSON.stringify(request));
+    assert.equal((await show()).status, 'available');
+  });
+
+  it('over the quota of the new type is 413', async (context) => {
+    const world = await freshWorld(context);
+    await world.service.db.write(async (tx) => {
+      await insertVolumeType(tx, { id: uuid(), name: 'other' });
+      await setProjectLimits(tx, PROJECT, { volumes_other: 0 });
+    });
+    const { act, show } = await volumeAnd(world);
+    const answer = await act('os-retype', { new_type: 'other' });
+    assert.deepEqual([answer.status, answer.headers['retry-after']], [413, '0']);
     assert.equal((await show()).status, 'available');
   });
 });

@@ -26,11 +26,13 @@ import { deleteTransfer } from '../../src/commands/transfers/delete-transfer.ts'
 import { createVolume } from '../../src/commands/volumes/create-volume.ts';
 import { deleteVolume } from '../../src/commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
+import { retypeVolume } from '../../src/commands/volumes/retype-volume.ts';
 import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { findSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
+import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { findVolume, updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { NewAttachment } from '../../src/model/attachment.ts';
@@ -88,6 +90,7 @@ const OF_VOLUMES: readonly Command[] = [
   { name: 'unmanage', run: (desk, id) => unmanageVolume(desk, caller, id) },
   { name: 'extend', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: false }) },
   { name: 'extend in use', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: true }) },
+  { name: 'retype', run: (desk, id) => retypeVolume(desk, caller, id, { newType: 'other', demand: () => {} }) },
   { name: 'take a snapshot', run: (desk, id) => createSnapshot(desk, caller, snapshotRequest(id)) },
   {
     name: 'take a snapshot by force',
@@ -236,6 +239,7 @@ async function seen<Status extends string>(
 describe('a command, by the status of what it is about,', () => {
   it('does what is written, or refuses it in the words that clients know', async (context) => {
     const live = await liveSite(context, { running: false, set: SET });
+    await live.database.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'other' }));
     const parts: string[] = ['VOLUMES\n'];
     for (const command of OF_VOLUMES)
       parts.push(await seen(command.name, VOLUME_STATUSES, (status) => onVolume(live, command, status)));

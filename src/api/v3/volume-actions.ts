@@ -4,6 +4,7 @@ import { volumeFor } from '../../commands/find.ts';
 import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../commands/volumes/extend-volume.ts';
 import { resetVolumeStatus } from '../../commands/volumes/reset-volume-status.ts';
+import { retypeVolume } from '../../commands/volumes/retype-volume.ts';
 import { setBootable } from '../../commands/volumes/set-bootable.ts';
 import { setReadonly } from '../../commands/volumes/set-readonly.ts';
 import { setVolumeImageMetadata } from '../../commands/volumes/set-volume-image-metadata.ts';
@@ -44,6 +45,24 @@ export const volumeActions = [
       const newSizeGiB = readSize(body.new_size, 'new_size');
       const inUseAllowed = version >= EXTEND_IN_USE && may('volume:extend_attached_volume');
       await extendVolume(desk, caller, params.id, newSizeGiB, { inUseAllowed });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-retype',
+    policy: 'volume:retype',
+    status: 202,
+    body: Type.Object(
+      {
+        new_type: Type.String({ maxLength: 255 }),
+        migration_policy: Type.Optional(Type.Union([Type.Literal('never'), Type.Literal('on-demand')])),
+      },
+      CLOSED,
+    ),
+    async handle({ desk, caller, params, body, demand }) {
+      await retypeVolume(desk, caller, params.id, { newType: body.new_type, demand });
       return undefined;
     },
   }),

@@ -6,6 +6,7 @@ import type { Reset } from '../../flows/attachments/attachments.ts';
 import { type InitializeConnection, initializeConnection } from '../../flows/attachments/initialize-connection.ts';
 import { terminateConnection } from '../../flows/attachments/terminate-connection.ts';
 import { extendVolume } from '../../flows/volumes/extend-volume.ts';
+import { retypeVolume } from '../../flows/volumes/retype-volume.ts';
 import { type Attachment, mayBeInUse } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume, ResourceHeld, ServerUsesAttachment } from '../../model/errors.ts';
@@ -95,11 +96,11 @@ export function refuseInUse(caller: Caller, attachments: readonly Attachment[]):
 }
 
 /** What a client that detaches has not asked for, or no longer thinks of. */
-const SOON_OVER: ReadonlySet<string> = new Set([initializeConnection.name, extendVolume.name]);
+const SOON_OVER: ReadonlySet<string> = new Set([initializeConnection.name, extendVolume.name, retypeVolume.name]);
 
 /**
- * Does what ends attachments. While one of them is being exported again, or for the first time, or the volume is extended,
- * that is waited for: whoever detaches need not know that tgtd has just died.
+ * Does what ends attachments. While one of them is being exported again, or for the first time, or the volume is extended
+ * or retyped, that is waited for: whoever detaches need not know that tgtd has just died.
  */
 export async function afterConnecting<Result>(desk: Desk, body: (tx: Tx) => Promise<Result>): Promise<Result> {
   const patience = AbortSignal.timeout(desk.config.api.rpc_response_timeout * 1000);

@@ -3,6 +3,7 @@
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolumes, insertVolume } from '../../db/volumes.ts';
+import { checkNotEncrypted } from '../../flows/encryption.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
 import { createVolume as flow } from '../../flows/volumes/create-volume.ts';
 import { uuid } from '../../lib/clock.ts';
@@ -13,11 +14,12 @@ import { volumeQuota } from '../../model/quota.ts';
 import { bootSnapshotOf } from '../../model/server-image.ts';
 import { VOLUME_TRANSITIONS } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
+import { isMultiattach } from '../../model/volume-type.ts';
 import { readHints } from '../../scheduler/hints.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
 import type { Desk } from '../desk.ts';
 import { checkReadable, findActiveImage } from './find-image.ts';
-import { checkNotEncrypted, checkSizeForType, chooseType, chooseZones, isMultiattach } from './volume-choices.ts';
+import { checkSizeForType, chooseType, chooseZones } from './volume-choices.ts';
 import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
 
 export interface CreateVolumeRequest {

@@ -4,6 +4,7 @@ import { addPoolUsage } from '../../db/pool-usage.ts';
 import { listPools } from '../../db/pools.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { insertVolume } from '../../db/volumes.ts';
+import { checkNotEncrypted } from '../../flows/encryption.ts';
 import { take } from '../../flows/quota.ts';
 import { manageExisting as flow } from '../../flows/volumes/manage-volume.ts';
 import { uuid } from '../../lib/clock.ts';
@@ -13,9 +14,10 @@ import { InvalidInput, ServiceNotFound, ServiceUnavailable } from '../../model/e
 import { volumeQuota } from '../../model/quota.ts';
 import { VOLUME_TRANSITIONS } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
+import { isMultiattach } from '../../model/volume-type.ts';
 import { begin, exclusive, volumeResource } from '../begin.ts';
 import type { Desk } from '../desk.ts';
-import { checkNotEncrypted, chooseType, isMultiattach } from './volume-choices.ts';
+import { chooseType } from './volume-choices.ts';
 
 export interface ManageVolumeRequest {
   /** `node@backend#pool`, or `node@backend` when it has one pool. */

@@ -3,7 +3,6 @@ import { findDefaultType } from '../../db/default-types.ts';
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
 import type { Db } from '../../db/sql/db.ts';
-import { findTypeEncryption } from '../../db/type-encryption.ts';
 import {
   defaultVolumeType,
   findVolumeType,
@@ -13,7 +12,7 @@ import {
 } from '../../db/volume-types.ts';
 import type { Config } from '../../lib/config/config.ts';
 import type { Caller } from '../../model/caller.ts';
-import { InvalidInput, InvalidVolumeType, VolumeTypeNotFound } from '../../model/errors.ts';
+import { InvalidInput, VolumeTypeNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import type { Source } from './volume-source.ts';
 
@@ -49,15 +48,6 @@ export async function defaultTypeFor(db: Db, projectId: string, config: Config):
   return (await findVolumeTypeByName(db, config.default_volume_type)) ?? defaultVolumeType(db);
 }
 
-/**
- * No backend here can encrypt, and a volume that is said to be encrypted and is not would be worse than none. Asked after the
- * volume's row was inserted: from then on nobody gives the type an encryption.
- */
-export async function checkNotEncrypted(db: Db, { id, name }: VolumeType): Promise<void> {
-  if ((await findTypeEncryption(db, id)) !== undefined)
-    throw new InvalidVolumeType(`Volume type ${name} is encrypted, and no backend here can encrypt.`);
-}
-
 /** `provisioning:min_vol_size` and `max_vol_size`, GiB. */
 export function checkSizeForType(sizeGiB: number, { name, extraSpecs }: VolumeType): void {
   const least = Number(extraSpecs['provisioning:min_vol_size'] ?? 0);
@@ -65,9 +55,6 @@ export function checkSizeForType(sizeGiB: number, { name, extraSpecs }: VolumeTy
   if (sizeGiB < least || sizeGiB > most)
     throw new InvalidInput(`Volumes of type ${name} have ${least} to ${most} GiB, not ${sizeGiB}.`);
 }
-
-export const isMultiattach = ({ extraSpecs }: VolumeType): boolean =>
-  /^<is>\s*true$/i.test(extraSpecs.multiattach?.trim() ?? '');
 
 /** The zones any of which will do. */
 export async function chooseZones(

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { retypeVolume as command } from '../../../src/commands/volumes/retype-volume.ts';
+import type { Database } from '../../../src/db/database.ts';
+import { quotaUsage } from '../../../src/db/quotas.ts';
+import { deleteSnapshotRow, getSnapshot } from '../../../src/db/snapshots.ts';
+import { insertTypeEncryption } from '../../../src/db/type-encryption.ts';
+import { deleteVolumeTypeRow, insertVolumeType } from '../../../src/db/volume-types.ts';
+import { getVolume, updateVolume } from '../../../src/db/volumes.ts';
+import { retypeVolume } from '../../../src/flows/volumes/retype-volume.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import type { Specs } from '../../../src/model/specs.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { givenSnapshot, givenVolume } from '../given.ts';
+import { type LiveSite, liveSite } from '../live-site.ts';
+import { caller, PROJECT } from '../site.ts';
+import { onSite, provesEveryTask } from '../site-proof.ts';
+
+const demand = (): void => undefined;
+const givenType = (database: Database, extraSpecs: Specs = {}) =>
+  database.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'fast', extraSpecs }));
+
+/** In use of each type: volumes, GiB with those of snapshots, snapshots. */
+async function countedOf(database: Database, type: string): Promise<readonly number[]> {
+  const usage = await quotaUsage(database.read, PROJECT);
+  return ['volumes', 'gigabytes', 'snapshots'].map((kind) => usage[`${kind}_${type}`]?.inUse ?? 0);
+}
+
+proveFlow(
+  'retype_volume of a volume in use with a snapshot',
+  retypeVolume,
+  onSite(async (site) => {
+    const { database } = site;
+    const volume = await givenVolume(site, { status: 'in-use', attachStatus: 'attached', sizeGiB: 2 });
+    const snapshot = await givenSnapshot(site, volume);
+    const type = await givenType(database);
+    const typeOf = async () => (await getSnapshot(database.read, snapshot.id)).volumeTypeId;
+    const counted = () => Promise.all(['__DEFAULT__', 'fast'].map((name) => countedOf(database, name)));
+    return {
+      begin: (desk) => command(desk, caller, volume.id, { newType: 'fast', demand }),
+      done: async () => {
+        const after = { status: 'in-use', previousStatus: null, volumeTypeId: type.id };
+        assert.partialDeepStrictEqual(await getVolume(database.read, volume.id), after);
+        assert.equal(await typeOf(), type.id);
+        assert.deepEqual(await counted(), [
+          [0, 0, 0],
+          [1, 4, 1],
+        ]);
+        assert.deepEqual(await site.events(), ['volume.retype']);
+        assert.deepEqual(await site.messages(), []);
+      },
+      undone: async () => {
+        const { volumeTypeId } = volume;
+        const before = { status: 'in-use', previousStatus: null, volumeTypeId };
+        assert.partialDeepStrictEqual(await getVolume(database.read, volume.id), before);
+        assert.equal(await typeOf(), volumeTypeId);
+        assert.deepEqual(await counted(), [
+          [1, 4, 1],
+          [0, 0, 0],
+        ]);
+        assert.deepEqual(await site.events(), []);
+        assert.equal((await site.messages()).length, 1);
+      },
+    };
+  }),
+);
+provesEveryTask(retypeVolume);
+
+/** What is done between the command and the flow that it began. */
+async function meanwhile(live: LiveSite, id: string, done: () => Promise<unknown>) {
+  await command(live.desk, caller, id, { newType: 'fast', demand });
+  await done();
+  await live.start();
+  return live.settledVolume({ id });
+}
+
+describe('retype_volume', () => {
+  it('to a type that its backend is not good for leaves it what it was, and says so', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site, { status: 'in-use' });
+    await givenType(live.database, { volume_backend_name: 'beta' });
+    await command(live.desk, caller, volume.id, { newType: 'fast', demand });
+    const { volumeTypeId } = volume;
+    const after = { status: 'in-use', previousStatus: null, volumeTypeId, multiattach: false };
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), after);
+    assert.deepEqual(await live.site.events(), ['scheduler.retype']);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_106_003']);
+    assert.deepEqual(await live.site.leftovers(), []);
+    const event = await live.database.read.selectFrom('outbox').selectAll().executeTakeFirstOrThrow();
+    const { volume_id, state, method } = JSON.parse(event.payload);
+    assert.deepEqual([event.priority, volume_id, state, method], ['ERROR', volume.id, { status: 'in-use' }, 'retype']);
+  });
+
+  it('gives it the flag multiattach of its new type, and takes it away', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    await givenType(live.database, { multiattach: '<is> True' });
+    await command(live.desk, caller, volume.id, { newType: 'fast', demand });
+    assert.equal((await live.settledVolume(volume)).multiattach, true);
+    await command(live.desk, caller, volume.id, { newType: '__DEFAULT__', demand });
+    assert.equal((await live.settledVolume(volume)).multiattach, false);
+  });
+
+  it('of a volume that is detached meanwhile leaves it available', async (context) => {
+    const live = await liveSite(context, { running: false });
+    const { id } = await givenVolume(live.site, { status: 'in-use' });
+    await givenType(live.database);
+    const detach = () => live.database.write((tx) => updateVolume(tx, id, { previousStatus: 'available' }));
+    assert.equal((await meanwhile(live, id, detach)).status, 'available');
+  });
+
+  it('counts what is there when it ends', async (context) => {
+    const live = await liveSite(context, { running: false });
+    const { database, site } = live;
+    const volume = await givenVolume(site);
+    const gone = await givenSnapshot(site, volume);
+    await givenSnapshot(site, volume, { projectId: 'of-another' });
+    await givenType(database);
+    await meanwhile(live, volume.id, async () => {
+      // As the end of a delete that had begun before.
+      await database.write(async (tx) => {
+        await deleteSnapshotRow(tx, gone.id);
+      });
+    });
+    assert.deepEqual(await countedOf(database, 'fast'), [1, 1, 0]);
+    const { snapshots_fast, gigabytes_fast } = await quotaUsage(database.read, 'of-another');
+    assert.deepEqual([snapshots_fast?.inUse, gigabytes_fast?.inUse], [1, 1]);
+  });
+
+  it('to a type that is deleted, or encrypted, meanwhile leaves it what it was', async (context) => {
+    for (const spoil of ['delete', 'encrypt'] as const) {
+      const live = await liveSite(context, { running: false });
+      const { volumeTypeId, id } = await givenVolume(live.site);
+      const type = await givenType(live.database);
+      const luks = { encryptionId: uuid(), volumeTypeId: type.id, provider: 'luks', controlLocation: 'front-end' };
+      const after = await meanwhile(live, id, () =>
+        live.database.write(async (tx) => {
+          if (spoil === 'delete') await deleteVolumeTypeRow(tx, type.id);
+          else await insertTypeEncryption(tx, { ...luks, controlLocation: 'front-end', cipher: null, keySize: null });
+        }),
+      );
+      assert.partialDeepStrictEqual(after, { status: 'available', previousStatus: null, volumeTypeId }, spoil);
+      assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_106_116'], spoil);
+      assert.deepEqual(await live.site.leftovers(), [], spoil);
+    }
+  });
+});
