@@ -232,6 +232,9 @@ export function proveDriver(proof: DriverUnderProof): void {
       await writtenSource(scene);
       await scene.world.driver.createClonedVolume(scene.target, moved, calm());
       await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
+      const snapshot = { id: scene.snapshot.id, volumeId: moved.id, volumeNameId: moved.nameId, sizeGiB: 1 };
+      await scene.world.driver.createSnapshot(snapshot, calm());
+      await holds(scene.world, 'snapshot', snapshot.id, GIB, 'source');
       await scene.world.driver.deleteVolume(moved, calm());
       await isGone(scene.world, 'volume', scene.source.id);
     });

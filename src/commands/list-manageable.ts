@@ -1,10 +1,8 @@
 /**
  * Lists the volumes or snapshots on a backend that could be brought under management, and the reasons against the others.
  */
+import { idsByNameId } from '../db/backend-names.ts';
 import { listPools } from '../db/pools.ts';
-import { listSnapshotKeys } from '../db/snapshots.ts';
-import { onlyIn } from '../db/sql/db.ts';
-import { listVolumeKeys } from '../db/volumes.ts';
 import type { ManageableObject, VolumeDriver } from '../drivers/driver.ts';
 import { hostOf } from '../model/backend.ts';
 import { DriverNotInitialized, ServiceNotFound, ServiceUnavailable } from '../model/errors.ts';
@@ -27,11 +25,12 @@ export async function listManageable(
     throw new ServiceNotFound(`There is no backend ${host}.`);
   const driver = driverOf(desk, host);
   const ours = await driver.list(AbortSignal.timeout(PATIENCE_MS));
-  const all = onlyIn(desk.db.search);
-  const rows = [...(await listVolumeKeys(all, {})), ...(await listSnapshotKeys(all, {}))];
-  const ids = new Set(rows.map(({ id }) => id));
+  const ids = await idsByNameId(desk.db.search);
   const known = new Map(
-    ours.flatMap(({ name, owner }) => (owner !== null && ids.has(owner.id) ? [[name, owner.id]] : [])),
+    ours.flatMap(({ name, owner }) => {
+      const id = owner === null ? undefined : ids.get(owner.id);
+      return id === undefined ? [] : [[name, id]];
+    }),
   );
   const found = await driver.listManageable(kind, new Set(known.keys()), AbortSignal.timeout(PATIENCE_MS));
   return found.map((each) => ({ ...each, cinderId: known.get(each.reference['source-name'] ?? '') ?? null }));

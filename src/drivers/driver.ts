@@ -51,6 +51,8 @@ export interface VolumeRef {
 export interface SnapshotRef {
   readonly id: string;
   readonly volumeId: string;
+  /** `nameId` of the volume. Needed to take the snapshot. */
+  readonly volumeNameId?: string | null;
   /** Size of the volume when the snapshot was taken, GiB. */
   readonly sizeGiB: number;
 }

@@ -47,7 +47,7 @@ export async function givenVolume(site: Site, given: Partial<NewVolume> = {}): P
   });
   if (volume.host === null) return volume;
   await site.tools.driver(volume.host).createVolume(volume, call);
-  await write(site, volume.host, `volume-${volume.id}`, contentOf(volume));
+  await write(site, volume.host, `volume-${volume.nameId ?? volume.id}`, contentOf(volume));
   return volume;
 }
 
@@ -69,7 +69,9 @@ export async function givenSnapshot(site: Site, volume: Volume, given: Partial<N
       ...given,
     });
   });
-  await site.tools.driver(pool).createSnapshot({ id: snapshot.id, volumeId: volume.id, sizeGiB }, call);
+  await site.tools
+    .driver(pool)
+    .createSnapshot({ id: snapshot.id, volumeId: volume.id, volumeNameId: volume.nameId, sizeGiB }, call);
   await write(site, pool, `snapshot-${snapshot.id}`, contentOf(snapshot));
   return snapshot;
 }

@@ -188,7 +188,7 @@ export class Site {
       ...attachments
         .filter(({ connectionInfo }) => connectionInfo !== null)
         .map(({ id, volumeId }) => `${backendOf.get(volumeId)}/.export-${id}`),
-      ...volumes.map(({ id }) => `${backendOf.get(id)}/volume-${id}`),
+      ...volumes.map(({ id, nameId }) => `${backendOf.get(id)}/volume-${nameId ?? id}`),
       ...snapshots.map(({ id, volumeId }) => `${backendOf.get(volumeId)}/snapshot-${id}`),
     ].sort();
   }

@@ -33,12 +33,13 @@ export async function createSnapshot(desk: Desk, caller: Caller, request: Create
     const volume = await lockVolume(tx, caller, request.volumeId);
     checkVolumeStatus(volume, 'snapshot', request.force);
     const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request, 'create');
+    const { id: volumeId, nameId: volumeNameId, sizeGiB } = volume;
     await begin(
       desk,
       tx,
       caller,
       flow,
-      { snapshotRef: { id: snapshot.id, volumeId: volume.id, sizeGiB: volume.sizeGiB }, pool },
+      { snapshotRef: { id: snapshot.id, volumeId, volumeNameId, sizeGiB }, pool },
       {
         resource: snapshotResource(snapshot.id),
         projectId: snapshot.projectId,

@@ -233,7 +233,7 @@ export class FileDriver implements VolumeDriver {
   }
 
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate> {
-    const source = (): string => this.#names.of('volume', snapshot.volumeId);
+    const source = (): string => this.#names.of('volume', snapshot.volumeNameId ?? snapshot.volumeId);
     return this.#store.doing(`create snapshot ${snapshot.id}`, call.signal, async () => {
       await this.#store.make(this.#snapshot(snapshot), snapshot.sizeGiB, call.signal, (path) =>
         this.#store.copy(source(), snapshot.sizeGiB, path, 0, call),

@@ -116,14 +116,14 @@ describe('unmanaging a volume', () => {
 describe('listing what could be managed', () => {
   it('says what is whose, and why not', async (context) => {
     const live = await liveSite(context, resting);
-    const volume = await givenVolume(live.site);
+    const volume = await givenVolume(live.site, { nameId: 'fedcba98-7654-4321-8fed-cba987654321' });
     live.site.foreignFile('alpha', 'theirs', 2);
     const found = await listManageable(live.desk, 'volume', 'node@alpha#alpha');
     assert.deepEqual(
       found.map(({ reference, sizeGiB, safe, cinderId }) => [reference['source-name'], sizeGiB, safe, cinderId]),
       [
         ['theirs', 2, true, null],
-        [`volume-${volume.id}`, 1, false, volume.id],
+        [`volume-${volume.nameId}`, 1, false, volume.id],
       ],
     );
   });

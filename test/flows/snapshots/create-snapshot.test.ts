@@ -4,6 +4,7 @@ import { createSnapshot as command } from '../../../src/commands/snapshots/creat
 import { getSnapshot } from '../../../src/db/snapshots.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import { createSnapshot } from '../../../src/flows/snapshots/create-snapshot.ts';
+import { uuid } from '../../../src/lib/clock.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { contentOf, givenVolume } from '../given.ts';
 import { refuses } from '../interposed.ts';
@@ -61,6 +62,15 @@ describe('create_snapshot', () => {
     const volume = await givenVolume(live.site, { sizeGiB: 10_000 });
     const { id } = await command(live.desk, caller, snapshotRequest(volume.id));
     assert.equal((await live.settledSnapshot({ id }))?.status, 'available');
+  });
+
+  it('of a volume that has the name of another id on its backend holds what the volume holds', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site, { nameId: uuid() });
+    const { id } = await command(live.desk, caller, snapshotRequest(volume.id));
+    assert.equal((await live.settledSnapshot({ id }))?.status, 'available');
+    const content = contentOf(volume);
+    assert.deepEqual(live.site.content(`alpha/snapshot-${id}`, content.length), content);
   });
 
   it('on a backend that has not come up ends in error, and says why', async (context) => {
