@@ -30,7 +30,6 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-volume_upload_image/, 'not yet: images are read, not written'],
   [/action os-reimage/, 'not yet: an image is written to new volumes only'],
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
-  [/action revert/, 'not yet: a volume is not taken back to a snapshot'],
   [/((enable|disable|failover)_replication|list_replication_targets)/, 'no backend of ours replicates'],
   [/ \/backups/, 'not yet: backups'],
   [/ \/(groups|group_snapshots|consistencygroups|cgsnapshots)/, 'not yet: groups'],

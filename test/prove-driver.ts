@@ -226,6 +226,47 @@ export function proveDriver(proof: DriverUnderProof): void {
       await isGone(scene.world, 'snapshot', scene.snapshot.id);
     });
 
+    it('keeps what a volume holds when there is no room for what it is to hold, beforehand or in the middle', async (t) => {
+      const faulty = new FaultyExec('before');
+      const scene = await enter(t, faulty.exec);
+      const { fill } = scene.world;
+      if (fill === undefined || !proof.copies) return t.skip('this backend cannot be filled, or needs no room');
+      const operation = OPERATIONS.find(({ title }) => title === 'reverting a volume to a snapshot');
+      assert.ok(operation?.replaces);
+      await operation.prepare(scene);
+      const revert = () => perform(scene.world.driver, operation.request(scene), calm());
+      const empty = await fill(200_000);
+      await assert.rejects(revert, errors.BackendFull);
+      await empty();
+      const filled: (() => Promise<void>)[] = [];
+      faulty.before = async (argv) => {
+        if (filled.length === 0 && isCopy(argv)) filled.push(await fill(200_000));
+      };
+      await assert.rejects(revert, errors.BackendFull);
+      assert.equal(filled.length, 1);
+      assert.deepEqual(await scene.world.leftovers(), []);
+      await operation.replaces(scene);
+      for (const empty of filled) await empty();
+      await revert();
+      await operation.done(scene);
+    });
+
+    it('keeps the odd bytes of what was taken over when it is reverted, and refuses a snapshot that is larger', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await existing(scene);
+      await driver.manageExisting(scene.source, scene.ref, calm());
+      await driver.createSnapshot(scene.snapshot, calm());
+      await scene.world.write(scene.source, 0, block('later', 0));
+      await driver.revertToSnapshot(scene.source, scene.snapshot, calm());
+      await begins(scene.world, 'volume', scene.source.id);
+      const larger = { ...scene.snapshot, sizeGiB: 2 };
+      await assert.rejects(driver.revertToSnapshot(scene.source, larger, calm()), errors.InvalidInput);
+      const missing = { ...scene.snapshot, id: uuid() };
+      await assert.rejects(driver.revertToSnapshot(scene.source, missing, calm()), errors.DriverFailed);
+      await begins(scene.world, 'volume', scene.source.id);
+    });
+
     it('finds a volume by the id its name was made from', async (t) => {
       const scene = await enter(t);
       const moved = { id: uuid(), nameId: scene.source.id, sizeGiB: 1 };
@@ -522,7 +563,8 @@ async function assertNothingHalfMade(
   if (makes === undefined) return;
   const { kind, id } = makes(scene);
   const probe = await scene.world.driver.probe(kind, id, calm().signal);
-  if (probe.is === 'present' && !replaces) await done(scene);
+  if (replaces !== undefined) await Promise.any([replaces(scene), done(scene)]);
+  else if (probe.is === 'present') await done(scene);
   if (leftovers === undefined) {
     assert.notEqual(probe.is, 'partial');
     assert.deepEqual(await scene.world.leftovers(), [], 'leftovers after a failure');

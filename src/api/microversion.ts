@@ -40,6 +40,7 @@ export const LIKE_FILTERS: Microversion = 34;
 export const POOLS_BY_TYPE: Microversion = 35;
 export const SUMMARY_WITH_METADATA: Microversion = 36;
 export const LIMITS_OF_PROJECT: Microversion = 39;
+export const REVERT_TO_SNAPSHOT: Microversion = 40;
 export const SNAPSHOT_USER: Microversion = 41;
 export const EXTEND_IN_USE: Microversion = 42;
 export const ATTACHMENT_COMPLETE: Microversion = 44;

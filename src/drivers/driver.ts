@@ -146,6 +146,13 @@ export interface VolumeDriver {
   /** Only ever grows; equal is done. Who has it attached sees the new size. */
   extendVolume(volume: VolumeRef, newSizeGiB: number, call: DriverCall): Promise<void>;
 
+  /**
+   * Gives the volume the snapshot's content, and zeroes after it. The volume keeps its size. At any time it holds the whole of what it
+   * held or the whole of what it is to hold. Rejects with `VolumeIsBusy` while it is exported: whoever has it open would keep
+   * the old content.
+   */
+  revertToSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<void>;
+
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
   deleteSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<void>;
 

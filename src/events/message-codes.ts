@@ -29,6 +29,7 @@ export const ACTIONS = {
   unmanageSnapshot: { code: '104', text: 'unmanage the snapshot' },
   detachVolume: { code: '105', text: 'detach the volume' },
   retypeVolume: { code: '106', text: 'change the type of the volume' },
+  revertVolume: { code: '107', text: 'revert the volume to its snapshot' },
 } as const;
 
 /** Why it was not done. */

@@ -5,7 +5,7 @@ import type { SnapshotRef, VolumeRef } from '../drivers/driver.ts';
 import { tellAttachments, tellSnapshot, tellVolume } from './tell.ts';
 import { record } from './tools.ts';
 
-export const volumeStarted = (suffix: 'create.start' | 'resize.start' | 'unmanage.start') =>
+export const volumeStarted = (suffix: 'create.start' | 'resize.start' | 'revert.start' | 'unmanage.start') =>
   record({
     name: `notify_volume_action;${suffix}`,
     execute: async ({ volumeRef: { id } }: { volumeRef: VolumeRef }, { tx, requestId }) => {
@@ -23,7 +23,7 @@ export const attachmentStarted = (suffix: 'attach.start' | 'detach.start') =>
   });
 
 export const snapshotStarted = (
-  suffix: 'create.start' | 'delete.start' | 'unmanage.start' | 'manage_existing_snapshot.start',
+  suffix: 'create.start' | 'delete.start' | 'revert.start' | 'unmanage.start' | 'manage_existing_snapshot.start',
 ) =>
   record({
     name: `notify_snapshot_action;${suffix}`,

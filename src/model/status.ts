@@ -222,7 +222,15 @@ export const VOLUME_TRANSITIONS = {
     failure: 'previous',
     must: '{from} to be retyped',
   },
-  revert: { planned: true, from: ['available'], during: ['reverting'], success: 'available', failure: 'error' },
+  /** What fails leaves the content of before, unlike Cinder's, which is an error. */
+  revert: {
+    from: ['available'],
+    during: ['reverting'],
+    success: 'available',
+    failure: 'available',
+    must: '{from} and neither attached nor connected to be reverted',
+    tellsAttachStatus: true,
+  },
   reimage: {
     planned: true,
     from: ['available', 'error', 'reserved'],
@@ -274,7 +282,13 @@ export const SNAPSHOT_TRANSITIONS = {
     failure: 'error_unmanaging',
     must: '{from} to be unmanaged',
   },
-  revert: { planned: true, from: ['available'], during: ['restoring'], success: 'available', failure: 'available' },
+  revert: {
+    from: ['available'],
+    during: ['restoring'],
+    success: 'available',
+    failure: 'available',
+    must: '{from} for its volume to be reverted to it',
+  },
 } as const satisfies Record<string, Transition<SnapshotStatus>>;
 export type RefusingSnapshot = Refusing<typeof SNAPSHOT_TRANSITIONS>;
 export type MovingSnapshot = Moving<typeof SNAPSHOT_TRANSITIONS>;

@@ -193,6 +193,11 @@ const SCENES: Readonly<Record<string, Scene>> = {
     METADATA,
   ]),
   'POST /volumes/:id/action os-unmanage': onAction('os-unmanage'),
+  'POST /volumes/:id/action revert': async (world) => {
+    const snapshot_id = await snapshot(world);
+    const { volume_id } = (await world.get(`/snapshots/${snapshot_id}`)).body.snapshot;
+    return () => send(world, 'POST', `/volumes/${volume_id}/action`, { revert: { snapshot_id } });
+  },
   'POST /volumes/:id/action os-reserve': onAction('os-reserve'),
   'POST /volumes/:id/action os-unreserve': onAction('os-unreserve', {}, ['os-reserve', {}]),
   'POST /volumes/:id/action os-begin_detaching': onAction('os-begin_detaching', {}, ['os-attach', TO_HOST]),

@@ -166,6 +166,7 @@ const NO_DOORS: readonly string[] = [
     'os-show_image_metadata',
     'os-unset_image_metadata',
     'os-unmanage',
+    'revert',
     'os-reserve',
     'os-unreserve',
     'os-begin_detaching',

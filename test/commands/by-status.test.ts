@@ -27,13 +27,14 @@ import { createVolume } from '../../src/commands/volumes/create-volume.ts';
 import { deleteVolume } from '../../src/commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
 import { retypeVolume } from '../../src/commands/volumes/retype-volume.ts';
+import { revertToSnapshot } from '../../src/commands/volumes/revert-to-snapshot.ts';
 import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { findSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
-import { findVolume, updateVolume } from '../../src/db/volumes.ts';
+import { findVolume, getVolume, updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { NewAttachment } from '../../src/model/attachment.ts';
 import { PumiceError } from '../../src/model/errors.ts';
@@ -98,6 +99,11 @@ const OF_VOLUMES: readonly Command[] = [
   },
   { name: 'manage a snapshot', run: (desk, id) => manageSnapshot(desk, caller, manageSnapshotRequest(id, 'file')) },
   { name: 'clone', run: (desk, id) => createVolume(desk, caller, volumeRequest({ sourceVolumeId: id })) },
+  {
+    name: 'revert',
+    prepare: async ({ db }, id) => (await makeSnapshot(db, await getVolume(db.read, id))).id,
+    run: (desk, id, prepared) => revertToSnapshot(desk, caller, id, prepared),
+  },
   { name: 'set readonly', run: (desk, id) => setReadonly(desk, caller, id, true) },
   { name: 'offer a transfer', run: offer },
   {
@@ -172,6 +178,7 @@ const OF_SNAPSHOTS: readonly Command[] = [
   },
   { name: 'unmanage', run: (desk, id) => unmanageSnapshot(desk, caller, id) },
   { name: 'make a volume', run: (desk, id) => createVolume(desk, caller, volumeRequest({ snapshotId: id })) },
+  { name: 'revert its volume to it', run: (desk, id, volume) => revertToSnapshot(desk, caller, volume, id) },
   { name: 'offer with its volume', run: (desk, _id, volume) => offer(desk, volume) },
   ...(['creating', 'available', 'error', 'deleting', 'error_deleting'] as const).map(told),
 ];

@@ -40,6 +40,7 @@ type Method =
   | 'copyImageToVolume'
   | 'deleteVolume'
   | 'extendVolume'
+  | 'revertToSnapshot'
   | 'ensureExport'
   | 'removeExport'
   | 'createSnapshot'

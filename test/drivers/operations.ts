@@ -13,6 +13,8 @@ import {
   isGivenBack,
   isGone,
   MANAGED_BYTES,
+  MIB,
+  same,
 } from './content.ts';
 import { calm, type DriverWorld, type Kind, type Request } from './driver-world.ts';
 import type { Images } from './images/images.ts';
@@ -34,8 +36,8 @@ export interface Operation {
   readonly done: (scene: Scene) => Promise<void>;
   /** What is absent or whole, never half; none for what is changed in place. */
   readonly makes?: (scene: Scene) => { readonly kind: Kind; readonly id: string };
-  /** What it makes is there before, with another content. */
-  readonly replaces?: boolean;
+  /** What it makes is there before, with another content: this one, until it has the new one. */
+  readonly replaces?: (scene: Scene) => Promise<void>;
   /** It asks a program again by itself, so that it may succeed although one failed. */
   readonly asksAgain?: boolean;
   /** Long enough to be killed in the middle. */
@@ -86,7 +88,21 @@ export const OPERATIONS: readonly Operation[] = [
     request: ({ target, images }) => ['copyImageToVolume', target, images.qcow2],
     makes: ({ target }) => ({ kind: 'volume', id: target.id }),
     done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'image'),
-    replaces: true,
+    replaces: async ({ world, target }) =>
+      same(await world.read('volume', target.id, 2 * GIB - BLOCK_BYTES, BLOCK_BYTES), block('rubbish', 0)),
+    slow: true,
+  },
+  {
+    title: 'reverting a volume to a snapshot',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await scene.world.driver.createSnapshot(scene.snapshot, calm());
+      await overwrittenSource(scene);
+    },
+    request: ({ source, snapshot }) => ['revertToSnapshot', source, snapshot],
+    makes: ({ source }) => ({ kind: 'volume', id: source.id }),
+    done: ({ world, source }) => holds(world, 'volume', source.id, GIB, 'source'),
+    replaces: isOverwritten,
     slow: true,
   },
   {
@@ -189,6 +205,18 @@ async function isExported(scene: Scene, expected: boolean): Promise<void> {
 export async function writtenSource({ world, source }: Scene): Promise<void> {
   await world.driver.createVolume(source, calm());
   for (const at of BLOCKS) await world.write(source, at, block('source', at));
+}
+
+/** Where the source has no data, and where it has some. */
+const OVERWRITTEN = [300 * MIB, 700 * MIB];
+
+export async function overwrittenSource({ world, source }: Scene): Promise<void> {
+  for (const at of OVERWRITTEN) await world.write(source, at, block('later', at));
+}
+
+export async function isOverwritten({ world, source }: Scene): Promise<void> {
+  for (const at of OVERWRITTEN) same(await world.read('volume', source.id, at, BLOCK_BYTES), block('later', at));
+  same(await world.read('volume', source.id, 3 * 4096, BLOCK_BYTES), block('source', 3 * 4096));
 }
 
 export async function existing(scene: Scene, content = 'foreign'): Promise<void> {

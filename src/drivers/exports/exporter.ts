@@ -16,6 +16,8 @@ export interface Exporter {
   /** When it resolves, nobody reaches the volume through it any more. */
   remove(attachmentId: string, signal: AbortSignal): Promise<void>;
   list(signal: AbortSignal): Promise<readonly Exported[]>;
+  /** Whether anybody can reach this file, or still does. */
+  serves(path: string, signal: AbortSignal): Promise<boolean>;
   /** The file is larger than it was: those who have it open are shown its new size. */
   grown(path: string, signal: AbortSignal): Promise<void>;
 }

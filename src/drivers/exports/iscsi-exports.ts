@@ -122,6 +122,16 @@ export class IscsiExports implements Exporter {
     });
   }
 
+  serves(path: string, signal: AbortSignal): Promise<boolean> {
+    return this.#daemon.exclusively(async () => {
+      if (!(await this.#daemon.isRunning(signal))) return false;
+      const reached = (await this.#targets(signal)).filter(
+        ({ initiators, sessions }) => initiators.length > 0 || sessions.length > 0,
+      );
+      return reached.some((target) => unitOf(target)?.path === path);
+    });
+  }
+
   grown(path: string, signal: AbortSignal): Promise<void> {
     return this.#daemon.exclusively(async () => {
       if (!(await this.#daemon.isRunning(signal))) return;

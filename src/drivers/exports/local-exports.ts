@@ -67,13 +67,22 @@ export class LocalExports implements Exporter {
     await this.#syncs.run();
   }
 
+  async serves(path: string): Promise<boolean> {
+    for (const name of await this.#links())
+      if ((await target(join(this.#options.directory, name))) === basename(path)) return true;
+    return false;
+  }
+
   async list(): Promise<readonly Exported[]> {
-    const names = await hiddenNames(this.#options.directory);
-    const ids = names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length).slice(0, 36));
+    const ids = (await this.#links()).map((name) => name.slice(PREFIX.length).slice(0, 36));
     return [...new Set(ids)].map((attachmentId) => ({ attachmentId }));
   }
 
   async grown(): Promise<void> {}
+
+  async #links(): Promise<string[]> {
+    return (await hiddenNames(this.#options.directory)).filter((name) => name.startsWith(PREFIX));
+  }
 
   #link(attachmentId: string): string {
     return join(this.#options.directory, `${PREFIX}${attachmentId}`);

@@ -21,7 +21,7 @@ import { timestampOf } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
 import type { PoolStats } from '../../model/backend.ts';
-import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput } from '../../model/errors.ts';
+import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
 import type {
   BackendObject,
   DriverCall,
@@ -213,6 +213,19 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
+  revertToSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<void> {
+    const doing = `revert volume ${volume.id} to snapshot ${snapshot.id}`;
+    return this.#store.doing(doing, call.signal, async () => {
+      if (volume.sizeGiB < snapshot.sizeGiB)
+        throw new InvalidInput(`Volume ${volume.id} is smaller than snapshot ${snapshot.id}.`);
+      await this.#demandUnexported(volume, call.signal);
+      await this.#store.refill(this.#volume(volume), volume.sizeGiB, call.signal, async (path) => {
+        await this.#store.copy(this.#snapshot(snapshot), snapshot.sizeGiB, path, 0, call);
+        return true;
+      });
+    });
+  }
+
   ensureExport(wanted: ExportRef, { signal }: DriverCall): Promise<ConnectionInfo> {
     const { volume } = wanted;
     return this.#store.doing(`export volume ${volume.id}`, signal, async () => {
@@ -331,6 +344,13 @@ export class FileDriver implements VolumeDriver {
       this.#store.copy(source, sourceGiB, path, volume.sizeGiB * GIB, call),
     );
     return {};
+  }
+
+  /** An export keeps the file that it has opened, whichever has its name. */
+  async #demandUnexported(volume: VolumeRef, signal: AbortSignal): Promise<void> {
+    await this.#store.demand(this.#volume(volume), volume.sizeGiB);
+    if (await this.#exports.serves(this.localPath(volume), signal))
+      throw new VolumeIsBusy(`Volume ${volume.id} is exported, and its content cannot be replaced.`);
   }
 
   get #names(): Names {

@@ -156,7 +156,7 @@ export class FileStore {
     });
   }
 
-  /** A file of this name and size whose content is what `fill` wrote, whatever was there. False: `fill` could not. */
+  /** A file of this name and size whose content is what `fill` wrote, whatever was there, in no fewer bytes. False: `fill` could not. */
   async refill(
     full: string,
     sizeGiB: number,
@@ -171,7 +171,7 @@ export class FileStore {
       filled = await fill(path);
       if (!filled) return;
       await syncFile(this.#exec, path, signal);
-      await setLength(path, sizeGiB * GIB);
+      await setLength(path, Math.max((await stat(path)).size, there ?? sizeGiB * GIB));
       signal.throwIfAborted();
       await replace(path, this.path(full));
     });

@@ -10,7 +10,7 @@ import { TargetDaemonFailed, Tgtd } from '../../../src/drivers/exports/tgtd.ts';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec, exec } from '../../../src/lib/exec.ts';
-import { DriverFailed, DriverNotInitialized, InvalidConnector } from '../../../src/model/errors.ts';
+import { DriverFailed, DriverNotInitialized, InvalidConnector, VolumeIsBusy } from '../../../src/model/errors.ts';
 import { freePort } from '../../free-port.ts';
 import { proveDriver } from '../../prove-driver.ts';
 import { calm } from '../driver-world.ts';
@@ -112,6 +112,20 @@ async function exportable(context: TestContext, made: ReturnType<typeof fileWorl
   return { ...world, wanted };
 }
 
+/** Who has the file open would keep it, and write to it, when another has its name. */
+async function keepsItsContent({ driver, wanted, write, read }: Awaited<ReturnType<typeof exportable>>): Promise<void> {
+  const { volume } = wanted;
+  const snapshot = { id: uuid(), volumeId: volume.id, sizeGiB: 1 };
+  await driver.createSnapshot(snapshot, calm());
+  await write(volume, 0, Buffer.from('later'));
+  await driver.ensureExport(wanted, calm());
+  await assert.rejects(driver.revertToSnapshot(volume, snapshot, calm()), VolumeIsBusy);
+  assert.deepEqual(await read('volume', volume.id, 0, 5), Buffer.from('later'));
+  await driver.removeExport(wanted.attachmentId, calm());
+  await driver.revertToSnapshot(volume, snapshot, calm());
+  assert.deepEqual(await read('volume', volume.id, 0, 5), Buffer.alloc(5));
+}
+
 describe('a volume that is exported to its own machine', () => {
   it('is reached by a path until the export is removed, and after every extend', async (context) => {
     const { driver, wanted, read } = await exportable(context, fileWorld(tmpdir(), exec));
@@ -158,6 +172,11 @@ describe('a volume that is exported to its own machine', () => {
     assert.deepEqual(await driver.listExports(calm().signal), []);
   });
 
+  it('keeps its content as long as it can be reached', async (context) => {
+    const world = await exportable(context, fileWorld(tmpdir(), exec));
+    await keepsItsContent(world);
+  });
+
   it('gets its path although something else had the name', async (context) => {
     const { driver, wanted, directory } = await exportable(context, fileWorld(tmpdir(), exec));
     await symlink('/etc/passwd', join(directory, `.export-${wanted.attachmentId}`));
@@ -186,6 +205,11 @@ describe('a volume that is exported over iSCSI', { skip: noTgt ?? false }, () =>
       const connector = bad === undefined ? {} : { initiator: bad };
       await assert.rejects(driver.ensureExport({ ...wanted, connector }, calm()), InvalidConnector, String(bad));
     }
+  });
+
+  it('keeps its content as long as it can be reached', async (context) => {
+    const world = await exportable(context, tgtWorld(exec));
+    await keepsItsContent(world);
   });
 
   it('is exported anew when it is wanted for another machine', async (context) => {
