@@ -37,6 +37,7 @@ import {
   OPERATIONS,
   type Operation,
   type Scene,
+  together,
   writtenSource,
 } from './drivers/operations.ts';
 
@@ -82,7 +83,10 @@ export function proveDriver(proof: DriverUnderProof): void {
       return { world, source, snapshot, target: { id: uuid(), sizeGiB: 2 }, images, ref: {} };
     };
 
-    for (const operation of proof.operations ?? [...OPERATIONS, ...EXPORT_OPERATIONS]) {
+    const possible = [...OPERATIONS, ...EXPORT_OPERATIONS].filter(
+      ({ sharesBlocks }) => !(sharesBlocks && proof.copies),
+    );
+    for (const operation of proof.operations ?? possible) {
       it(`does what it promises when ${operation.title}, also when asked twice`, async (t) => {
         const scene = await enter(t);
         await operation.prepare(scene);
@@ -276,6 +280,12 @@ export function proveDriver(proof: DriverUnderProof): void {
       const snapshot = { id: scene.snapshot.id, volumeId: moved.id, volumeNameId: moved.nameId, sizeGiB: 1 };
       await scene.world.driver.createSnapshot(snapshot, calm());
       await holds(scene.world, 'snapshot', snapshot.id, GIB, 'source');
+      if (scene.world.driver.capabilities.consistentGroupSnapshot) {
+        const member = { ...snapshot, id: uuid() };
+        await scene.world.driver.createGroupSnapshot([member], calm());
+        await holds(scene.world, 'snapshot', member.id, GIB, 'source');
+        await scene.world.driver.deleteSnapshot(member, calm());
+      }
       await scene.world.driver.deleteVolume(moved, calm());
       await isGone(scene.world, 'volume', scene.source.id);
     });
@@ -514,7 +524,23 @@ export function proveDriver(proof: DriverUnderProof): void {
         typeof total === 'number' && typeof free === 'number' && free <= total && total > 0,
         `${free} of ${total}`,
       );
-      assert.equal(world.driver.capabilities.fastClone, !proof.copies);
+      const { fastClone, consistentGroupSnapshot } = world.driver.capabilities;
+      assert.deepEqual(
+        { fastClone, consistentGroupSnapshot },
+        { fastClone: !proof.copies, consistentGroupSnapshot: !proof.copies },
+      );
+      assert.equal(pools[0]?.consistent_group_snapshot_enabled, consistentGroupSnapshot);
+    });
+
+    it('refuses snapshots in one moment where it cannot keep it, and makes none', async (t) => {
+      if (!proof.copies) return t.skip('it can');
+      const scene = await enter(t);
+      await writtenSource(scene);
+      await writtenSource({ ...scene, source: scene.target });
+      const asked = scene.world.driver.createGroupSnapshot(together(scene), calm());
+      await assert.rejects(asked, errors.ConsistentSnapshotRefused);
+      await isGone(scene.world, 'snapshot', scene.snapshot.id);
+      assert.deepEqual(await scene.world.leftovers(), []);
     });
 
     it('says that the backend is full, leaves nothing, and succeeds when there is room again', async (t) => {
@@ -585,7 +611,8 @@ async function killInTheMiddle(scene: Scene, operation: Operation): Promise<void
     if (await halfMade()) return;
     // It was quicker than we are. What it made is taken away, and it begins again.
     assert.equal(child.exitCode ?? 0, 0, 'the other process failed');
-    if (made.kind === 'snapshot') await scene.world.driver.deleteSnapshot(scene.snapshot, calm());
+    if (made.kind === 'snapshot')
+      for (const each of together(scene)) await scene.world.driver.deleteSnapshot(each, calm());
     else await scene.world.driver.deleteVolume({ id: made.id, sizeGiB: 1 }, calm());
     await operation.prepare(scene);
   }

@@ -104,6 +104,8 @@ export interface DriverCapabilities {
   /** Snapshots and clones cost no copy, and are a point in time also of a volume that is being written. */
   readonly fastClone: boolean;
   readonly onlineExtend: boolean;
+  /** `createGroupSnapshot` may be asked for. */
+  readonly consistentGroupSnapshot: boolean;
 }
 
 export interface VolumeDriver {
@@ -154,6 +156,13 @@ export interface VolumeDriver {
   revertToSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<void>;
 
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
+  /**
+   * Snapshots of several volumes in one moment, also while these are written: whoever writes waits meanwhile. All of them have
+   * their full names when it resolves, with an answer for each in the order that was asked. When it rejects some may have, which
+   * the same call completes, all of one moment, and `deleteSnapshot` of each takes away. Rejects with `ConsistentSnapshotRefused`
+   * where the moment cannot be kept, and nothing was made.
+   */
+  createGroupSnapshot(snapshots: readonly SnapshotRef[], call: DriverCall): Promise<readonly ModelUpdate[]>;
   deleteSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<void>;
 
   /**

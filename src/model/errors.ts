@@ -189,6 +189,8 @@ export class VolumeIsBusy extends PumiceError {
   override readonly fault = 'badRequest';
 }
 export class SnapshotIsBusy extends VolumeIsBusy {}
+/** Several volumes cannot be snapshotted in one moment there: why, and what would help. */
+export class ConsistentSnapshotRefused extends BadRequest {}
 /** The reference given to "manage existing" names nothing usable. */
 export class ManageExistingInvalidReference extends BadRequest {}
 export class ManageExistingAlreadyManaged extends BadRequest {}

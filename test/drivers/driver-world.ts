@@ -44,6 +44,7 @@ type Method =
   | 'ensureExport'
   | 'removeExport'
   | 'createSnapshot'
+  | 'createGroupSnapshot'
   | 'deleteSnapshot'
   | 'manageExisting'
   | 'unmanage'

@@ -42,6 +42,8 @@ export interface Operation {
   readonly asksAgain?: boolean;
   /** Long enough to be killed in the middle. */
   readonly slow?: boolean;
+  /** Only where copies share blocks; elsewhere it is refused. */
+  readonly sharesBlocks?: boolean;
 }
 
 export const OPERATIONS: readonly Operation[] = [
@@ -59,6 +61,21 @@ export const OPERATIONS: readonly Operation[] = [
     makes: ({ snapshot }) => ({ kind: 'snapshot', id: snapshot.id }),
     done: ({ world, snapshot }) => holds(world, 'snapshot', snapshot.id, GIB, 'source'),
     slow: true,
+  },
+  {
+    title: 'snapshotting two volumes in one moment',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await writtenSource({ ...scene, source: scene.target });
+    },
+    request: (scene) => ['createGroupSnapshot', together(scene)],
+    makes: ({ snapshot }) => ({ kind: 'snapshot', id: snapshot.id }),
+    done: async ({ world, snapshot, source }) => {
+      await holds(world, 'snapshot', snapshot.id, GIB, 'source');
+      await holds(world, 'snapshot', source.id, 2 * GIB, 'source');
+    },
+    slow: true,
+    sharesBlocks: true,
   },
   {
     title: 'creating a larger volume from a snapshot',
@@ -181,6 +198,12 @@ export const EXPORT_OPERATIONS: readonly Operation[] = [
       assert.deepEqual(others, [{ attachmentId: scene.snapshot.id }]);
     },
   },
+];
+
+/** Of the source and the target. An id of the scene serves as well as any. */
+export const together = ({ source, target, snapshot }: Scene): readonly SnapshotRef[] => [
+  snapshot,
+  { id: source.id, volumeId: target.id, sizeGiB: 2 },
 ];
 
 /** An id of the scene serves as well as any. */

@@ -20,4 +20,14 @@ export interface Exporter {
   serves(path: string, signal: AbortSignal): Promise<boolean>;
   /** The file is larger than it was: those who have it open are shown its new size. */
   grown(path: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Runs `body`, which runs a program, while nobody writes to these files. The program's argv is to come behind `holding`, which
+   * keeps those waiting who have one of the files open, for so long at most; it is empty when nobody has. Rejects with
+   * `ConsistentSnapshotRefused` when they cannot be made to wait.
+   */
+  quiesce<Result>(
+    files: { readonly paths: readonly string[]; readonly limitMs: number },
+    body: (holding: readonly string[]) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result>;
 }

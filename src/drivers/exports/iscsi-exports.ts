@@ -141,6 +141,22 @@ export class IscsiExports implements Exporter {
     });
   }
 
+  quiesce<Result>(
+    { paths, limitMs }: { readonly paths: readonly string[]; readonly limitMs: number },
+    body: (holding: readonly string[]) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    // Nobody is let in meanwhile, either.
+    return this.#daemon.exclusively(async () => {
+      if (!(await this.#daemon.isRunning(signal))) return body([]);
+      const opened = (await this.#targets(signal)).filter((target) => paths.includes(unitOf(target)?.path ?? ''));
+      if (opened.length === 0) return body([]);
+      const workers: Worker[] = [];
+      for (const target of opened) workers.push(...(await this.#workersOf(target, signal)));
+      return this.#daemon.whileHeld({ workers, limitMs }, body, signal);
+    });
+  }
+
   #wanted(path: string, { attachmentId, volume, connector, readOnly }: ExportRef): Wanted {
     const { initiator } = connector;
     if (typeof initiator !== 'string' || initiator.length > 223 || !INITIATOR.test(initiator)) {

@@ -12,7 +12,7 @@ import { errno } from '../../lib/errno.ts';
 import { SharedCall } from '../../lib/shared-call.ts';
 import { syncDirectory } from '../../lib/sync-directory.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
-import { InvalidConnector } from '../../model/errors.ts';
+import { ConsistentSnapshotRefused, InvalidConnector } from '../../model/errors.ts';
 import type { Exported, ExportRef } from '../driver.ts';
 import { removeIfThere } from '../file/publish.ts';
 import { hiddenNames } from '../hidden-names.ts';
@@ -68,9 +68,7 @@ export class LocalExports implements Exporter {
   }
 
   async serves(path: string): Promise<boolean> {
-    for (const name of await this.#links())
-      if ((await target(join(this.#options.directory, name))) === basename(path)) return true;
-    return false;
+    return (await this.#served([path])) !== null;
   }
 
   async list(): Promise<readonly Exported[]> {
@@ -79,6 +77,36 @@ export class LocalExports implements Exporter {
   }
 
   async grown(): Promise<void> {}
+
+  /** A program of this machine that has a path waits for nobody. */
+  async quiesce<Result>(
+    { paths }: { readonly paths: readonly string[] },
+    body: (holding: readonly string[]) => Promise<Result>,
+  ): Promise<Result> {
+    await this.#refuseServed(paths);
+    const result = await body([]);
+    // One that was opened meanwhile may have been written to.
+    await this.#refuseServed(paths);
+    return result;
+  }
+
+  async #refuseServed(paths: readonly string[]): Promise<void> {
+    const file = await this.#served(paths);
+    if (file === null) return;
+    throw new ConsistentSnapshotRefused(
+      `${file} is attached by its path on this machine, and nobody can be kept from writing to it: detach it first, or use a backend with target_protocol = "iscsi".`,
+    );
+  }
+
+  /** The first that is attached of these files. */
+  async #served(paths: readonly string[]): Promise<string | null> {
+    const files = new Set(paths.map((path) => basename(path)));
+    for (const link of await this.#links()) {
+      const file = await target(join(this.#options.directory, link));
+      if (file != null && files.has(file)) return file;
+    }
+    return null;
+  }
 
   async #links(): Promise<string[]> {
     return (await hiddenNames(this.#options.directory)).filter((name) => name.startsWith(PREFIX));

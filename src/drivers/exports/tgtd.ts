@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { elapsed, pause } from '../../lib/clock.ts';
 import { errno } from '../../lib/errno.ts';
 import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
-import { DriverFailed, DriverNotInitialized } from '../../model/errors.ts';
+import { ConsistentSnapshotRefused, DriverFailed, DriverNotInitialized } from '../../model/errors.ts';
 import { parsePortals, parseTargets } from './tgt-show.ts';
 import { endDaemon, showPortals, showTargets } from './tgtadm.ts';
 
@@ -101,10 +101,9 @@ export class Tgtd {
    * other workers do not. False: they could not be held, and whether the order was heard is not known.
    */
   async runHeld(args: readonly string[], workers: readonly Worker[], signal: AbortSignal): Promise<boolean> {
-    const pid = await this.#pid(signal);
-    if (pid === null || workers.length === 0 || !(await hasOneWorkerPerUnit(pid))) return false;
-    const threads = workers.map(({ thread }) => thread).join(',');
-    const argv = ['perl', HOLD, String(pid), threads, String(HELD_MS), ...this.#argv(args)] as const;
+    const holding = await this.#holding(workers, HELD_MS, signal);
+    if (holding === null) return false;
+    const argv = [...holding, ...this.#argv(args)] as const;
     try {
       // Not to be aborted: it ends by itself, and killed in the middle it would let writes through.
       await this.#options.exec(argv, { signal: new AbortController().signal, timeoutMs: ANSWER_MS });
@@ -113,6 +112,37 @@ export class Tgtd {
       if (error instanceof CommandFailed || error instanceof CommandMissing) return false;
       throw error;
     }
+  }
+
+  /**
+   * Runs `body`, which runs a program behind `holding`: so long these worker threads have no write under way and begin none. Rejects
+   * with `ConsistentSnapshotRefused` when they cannot be held at all, and with what became of the program when it was not held from
+   * its beginning to its end.
+   */
+  async whileHeld<Result>(
+    { workers, limitMs }: { readonly workers: readonly Worker[]; readonly limitMs: number },
+    body: (holding: readonly string[]) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const holding = await this.#holding(workers, limitMs, signal);
+    if (holding === null) {
+      throw new ConsistentSnapshotRefused(
+        'Who writes to the volumes cannot be made to wait: they are attached through the tgtd of the system, or through one that an earlier release has started. Detach them first; with target_daemon = "own" they are attached so that it can be done.',
+      );
+    }
+    return await body(holding).catch(explainHold);
+  }
+
+  /** What an argv is to come behind, to run while these threads are held, for so long at most. Null: they cannot be held. */
+  async #holding(
+    workers: readonly Worker[],
+    limitMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly [string, ...string[]] | null> {
+    const pid = await this.#pid(signal);
+    if (pid === null || workers.length === 0 || !(await hasOneWorkerPerUnit(pid))) return null;
+    const threads = new Set(workers.map(({ thread }) => thread));
+    return ['perl', HOLD, String(pid), [...threads].join(','), String(limitMs)];
   }
 
   /** Those of the own daemon; none of the system's, whose process is not known. */
@@ -198,6 +228,25 @@ export class Tgtd {
     const pid = Number(await readFile(pidFile(own), 'utf8').catch(nothingWhenGone('')));
     if (!Number.isInteger(pid) || pid <= 1) return null;
     return (await wordsOf(pid)).includes(pidFile(own)) ? pid : null;
+  }
+}
+
+/** Of a program that ran behind `holding`: the last word says why it does not count, or that it failed by itself. */
+function explainHold(error: unknown): never {
+  const word = error instanceof CommandFailed ? error.stderr.trimEnd().split('\n').at(-1) : undefined;
+  const cause = { cause: error };
+  switch (word) {
+    case 'refused':
+      throw new ConsistentSnapshotRefused(
+        'Who writes to the volumes cannot be made to wait: the service may not trace its tgtd (ptrace). Run it as root, or detach the volumes first.',
+        cause,
+      );
+    case 'gone':
+    case 'busy':
+    case 'late':
+      throw new TargetDaemonFailed(`tgtd did not hold still (${word}).`, cause);
+    default:
+      throw error;
   }
 }
 

@@ -83,7 +83,7 @@ async function watchBlocks(target: string, total: number, call: DriverCall, ende
   }
 }
 
-/** Waits until a file's content is on disk. A child process, since this may take as long as the copy did. */
-export async function syncFile(exec: Exec, path: string, signal: AbortSignal): Promise<void> {
-  await exec(['sync', '--', path], { signal, timeoutMs: COPY_LIMIT_MS });
+/** Waits until the content of files is on disk. A child process, since this may take as long as the copy did. */
+export async function syncFiles(exec: Exec, paths: readonly string[], signal: AbortSignal): Promise<void> {
+  await exec(['sync', '--', ...paths], { signal, timeoutMs: COPY_LIMIT_MS });
 }

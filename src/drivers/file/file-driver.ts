@@ -41,10 +41,12 @@ import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
 import { BackendDirectory } from './backend-directory.ts';
-import { FileStore, GIB, inGiB } from './file-store.ts';
+import { FileStore } from './file-store.ts';
+import { GroupSnapshots, type Member } from './group-snapshots.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner, unmanagedMark } from './names.ts';
 import { setLength } from './publish.ts';
+import { GIB, inGiB } from './sizes.ts';
 
 export interface FileDriverOptions {
   /** The backend's name; also the pool's, unless `poolName` says otherwise. */
@@ -72,6 +74,7 @@ export class FileDriver implements VolumeDriver {
   readonly #exec: Exec;
   readonly #store: FileStore;
   readonly #exports: Exporter;
+  readonly #groupSnapshots: GroupSnapshots;
 
   constructor(options: FileDriverOptions) {
     this.#options = options;
@@ -86,6 +89,7 @@ export class FileDriver implements VolumeDriver {
       copiesAtOnce: options.copiesAtOnce ?? 2,
     });
     this.#exports = options.exports ?? new LocalExports({ directory: resolve(options.directory), hosts: [hostname()] });
+    this.#groupSnapshots = new GroupSnapshots({ store: this.#store, exports: this.#exports, exec: options.exec });
   }
 
   get capabilities(): DriverCapabilities {
@@ -95,6 +99,7 @@ export class FileDriver implements VolumeDriver {
       storageProtocol: this.#exports.protocol,
       fastClone: this.#store.reflinks,
       onlineExtend: true,
+      consistentGroupSnapshot: this.#store.reflinks,
     };
   }
 
@@ -139,6 +144,7 @@ export class FileDriver implements VolumeDriver {
           thick_provisioning_support: false,
           multiattach: true,
           online_extend_support: true,
+          consistent_group_snapshot_enabled: this.capabilities.consistentGroupSnapshot,
         },
       ];
     });
@@ -246,12 +252,25 @@ export class FileDriver implements VolumeDriver {
   }
 
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate> {
-    const source = (): string => this.#names.of('volume', snapshot.volumeNameId ?? snapshot.volumeId);
     return this.#store.doing(`create snapshot ${snapshot.id}`, call.signal, async () => {
       await this.#store.make(this.#snapshot(snapshot), snapshot.sizeGiB, call.signal, (path) =>
-        this.#store.copy(source(), snapshot.sizeGiB, path, 0, call),
+        this.#store.copy(this.#sourceOf(snapshot), snapshot.sizeGiB, path, 0, call),
       );
       return {};
+    });
+  }
+
+  createGroupSnapshot(snapshots: readonly SnapshotRef[], call: DriverCall): Promise<readonly ModelUpdate[]> {
+    const members = (): readonly Member[] =>
+      snapshots.map((snapshot) => ({
+        full: this.#snapshot(snapshot),
+        source: this.#sourceOf(snapshot),
+        sizeGiB: snapshot.sizeGiB,
+      }));
+    const doing = `create snapshots of ${snapshots.length} volumes in one moment`;
+    return this.#store.doing(doing, call.signal, async () => {
+      await this.#groupSnapshots.create(members(), call.signal);
+      return snapshots.map(() => ({}));
     });
   }
 
@@ -363,6 +382,11 @@ export class FileDriver implements VolumeDriver {
 
   #snapshot({ id }: SnapshotRef): string {
     return this.#names.of('snapshot', id);
+  }
+
+  /** What a snapshot is taken of. */
+  #sourceOf({ volumeId, volumeNameId }: SnapshotRef): string {
+    return this.#names.of('volume', volumeNameId ?? volumeId);
   }
 }
 

@@ -5,9 +5,7 @@
  * removed on every way out, so a failure leaves nothing and a crash leaves only a temporary for `sweep`.
  *
  * Whatever changes names ends with a sync of the directory, also where nothing was left to do: the call before it may have
- * been killed between the change and its sync.
- *
- * A file matches a size in GiB when its bytes, rounded up to whole GiB, are that size. No file is ever shortened.
+ * been killed between the change and its sync. No file is ever shortened.
  */
 
 import type { Stats } from 'node:fs';
@@ -18,16 +16,14 @@ import type { Exec } from '../../lib/exec.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall } from '../driver.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import { canReflink, reflink, sparseCopy, syncFile } from './file-copy.ts';
+import { canReflink, reflink, sparseCopy, syncFiles } from './file-copy.ts';
 import { translated } from './file-errors.ts';
 import { free, isSoonFreed } from './freeing.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
 import { Semaphore } from './semaphore.ts';
+import { GIB, mismatch, requireSize } from './sizes.ts';
 import { Temporaries } from './temporaries.ts';
-
-export const GIB = 1024 ** 3;
-export const inGiB = (bytes: number): number => Math.ceil(bytes / GIB);
 
 export interface FileStoreOptions {
   readonly directory: BackendDirectory;
@@ -38,10 +34,10 @@ export interface FileStoreOptions {
 
 export class FileStore {
   readonly names: Names;
+  readonly temporaries: Temporaries;
   readonly #directory: BackendDirectory;
   readonly #exec: Exec;
   readonly #copies: Semaphore;
-  readonly #temporaries: Temporaries;
   /** Undefined until it could be tried: on a full disk it cannot. */
   #reflinks: boolean | undefined;
 
@@ -50,7 +46,7 @@ export class FileStore {
     this.#directory = directory;
     this.#exec = exec;
     this.#copies = new Semaphore(copiesAtOnce);
-    this.#temporaries = new Temporaries(directory.path, names);
+    this.temporaries = new Temporaries(directory.path, names);
   }
 
   /** Whether copies share blocks, as far as is known. */
@@ -60,7 +56,7 @@ export class FileStore {
 
   start(signal: AbortSignal): Promise<void> {
     return translated(`start the backend in ${this.#directory.path}`, signal, async () => {
-      this.#temporaries.forget();
+      this.temporaries.forget();
       await this.#directory.start();
       await this.learnReflinks();
     });
@@ -70,14 +66,14 @@ export class FileStore {
   hold(signal: AbortSignal): Promise<boolean> {
     return this.doing('hold the backend', signal, async () => {
       const held = await this.#directory.hold();
-      if (held) this.#temporaries.hold();
-      else this.#temporaries.forget();
+      if (held) this.temporaries.hold();
+      else this.temporaries.forget();
       return held;
     });
   }
 
   release(): void {
-    this.#temporaries.forget();
+    this.temporaries.forget();
     this.#directory.release();
   }
 
@@ -117,7 +113,7 @@ export class FileStore {
 
   /** Whether an unfinished operation left something for this full name. */
   async hasTemporaries(full: string): Promise<boolean> {
-    for (const name of await this.#temporaries.of(full)) if ((await this.stat(name)) !== null) return true;
+    for (const name of await this.temporaries.of(full)) if ((await this.stat(name)) !== null) return true;
     return false;
   }
 
@@ -166,11 +162,11 @@ export class FileStore {
     const there = await this.look(full);
     if (there !== null) requireSize(full, there, sizeGiB);
     let filled = false;
-    await this.#temporaries.replaced(full, async (path) => {
+    await this.temporaries.replaced(full, async (path) => {
       await createEmpty(path);
       filled = await fill(path);
       if (!filled) return;
-      await syncFile(this.#exec, path, signal);
+      await syncFiles(this.#exec, [path], signal);
       await setLength(path, Math.max((await stat(path)).size, there ?? sizeGiB * GIB));
       signal.throwIfAborted();
       await replace(path, this.path(full));
@@ -189,7 +185,7 @@ export class FileStore {
     }
     const copied = (await stat(path)).size;
     if (copied !== sourceBytes) throw new DriverFailed(`${source} changed its size while it was copied.`);
-    await syncFile(this.#exec, path, call.signal);
+    await syncFiles(this.#exec, [path], call.signal);
     await setLength(path, Math.max(bytes, copied));
   }
 
@@ -217,16 +213,20 @@ export class FileStore {
     });
   }
 
-  /** Waits until the content of this file is on disk. */
-  async sync(name: string, signal: AbortSignal): Promise<void> {
-    await syncFile(this.#exec, this.path(name), signal);
+  /** Waits until the content of these files is on disk. */
+  async sync(names: readonly string[], signal: AbortSignal): Promise<void> {
+    await syncFiles(
+      this.#exec,
+      names.map((name) => this.path(name)),
+      signal,
+    );
   }
 
   async grow(full: string, sizeGiB: number, signal: AbortSignal): Promise<void> {
     const bytes = await this.look(full);
     if (bytes === null) throw new DriverFailed(`${full} is not on the backend.`);
     if (bytes > sizeGiB * GIB) throw mismatch(full, bytes, sizeGiB);
-    await this.sync(full, signal);
+    await this.sync([full], signal);
     await setLength(this.path(full), sizeGiB * GIB);
   }
 
@@ -237,18 +237,18 @@ export class FileStore {
   async remove(full: string, signal: AbortSignal): Promise<void> {
     const [file, mark] = await Promise.all([this.#fileOf(full), this.stat(unmanagedMark(full))]);
     const setAside = file === null || !isSoonFreed(file);
-    if (setAside) this.#temporaries.expect(full, doomed(full));
+    if (setAside) this.temporaries.expect(full, doomed(full));
     if (file === null) await removeIfThere(this.path(unmanagedMark(full)));
     else if (mark === null && setAside) await rename(this.path(full), this.path(doomed(full)));
     else if (mark === null) await removeIfThere(this.path(full));
     await this.syncNames();
     if (file !== null) await this.#findOtherNames(file);
-    await this.#temporaries.drop(full, (path) => free(this.#exec, path, signal));
+    await this.temporaries.drop(full, (path) => free(this.#exec, path, signal));
   }
 
   /** Removes what unfinished operations left, but for those of the ids in `busy`. Returns the names. */
   async sweep(busy: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
-    const swept = await this.#temporaries.meaningless(busy);
+    const swept = await this.temporaries.meaningless(busy);
     for (const name of swept) await free(this.#exec, this.path(name), signal);
     return swept;
   }
@@ -263,9 +263,9 @@ export class FileStore {
     if (there !== null) {
       requireSize(full, there.size, sizeGiB);
       await this.#findOtherNames(there);
-      await this.#temporaries.drop(full);
+      await this.temporaries.drop(full);
     } else {
-      await this.#temporaries.replaced(full, async (path) => {
+      await this.temporaries.replaced(full, async (path) => {
         await create(path);
         signal.throwIfAborted();
         await publish(path, this.path(full)).catch(async (error: unknown) => {
@@ -279,7 +279,7 @@ export class FileStore {
 
   // A call that was killed before it took the other name away. A file of two names cannot be managed, and is never freed.
   async #findOtherNames({ nlink }: Stats): Promise<void> {
-    if (nlink > 1) await this.#temporaries.readAgain();
+    if (nlink > 1) await this.temporaries.readAgain();
   }
 
   /** The regular file with this full name; null when there is nothing. */
@@ -288,12 +288,4 @@ export class FileStore {
     if (found === null || found.isFile()) return found;
     throw new BackendObjectMismatch(`${full} is on the backend, but is not a regular file.`);
   }
-}
-
-function mismatch(name: string, bytes: number, sizeGiB: number): BackendObjectMismatch {
-  return new BackendObjectMismatch(`${name} is on the backend with ${bytes} bytes, which is not ${sizeGiB} GiB.`);
-}
-
-export function requireSize(name: string, bytes: number, sizeGiB: number): void {
-  if (inGiB(bytes) !== sizeGiB) throw mismatch(name, bytes, sizeGiB);
 }

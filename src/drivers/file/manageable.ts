@@ -15,9 +15,10 @@ import { errno } from '../../lib/errno.ts';
 import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../../model/errors.ts';
 import type { ManageableObject, ManageRef } from '../driver.ts';
 import { HEADER_BYTES, headerFormat } from '../images/signatures.ts';
-import { type FileStore, inGiB, requireSize } from './file-store.ts';
+import type { FileStore } from './file-store.ts';
 import { type Owner, unmanagedMark } from './names.ts';
 import { isSameFile, moveAside, removeIfThere, touch } from './publish.ts';
+import { inGiB, requireSize } from './sizes.ts';
 
 const OURS = 'it has a name of a volume or snapshot of ours, and was not unmanaged';
 
@@ -49,7 +50,7 @@ export async function takeOver(store: FileStore, { ref, full, sizeGiB }: TakeOve
   if (there === null) {
     requireSize(name, await manageableBytes(store, { 'source-name': name }), sizeGiB);
     // Whoever wrote it may not have waited for the disk; from here on it is promised.
-    await store.sync(name, signal);
+    await store.sync([name], signal);
     await rename(store.path(name), store.path(full));
   } else {
     // A file that has the old name by now is another one, and nobody's business.

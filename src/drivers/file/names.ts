@@ -4,6 +4,7 @@
  *   volume-<id>, snapshot-<id>                 whole and durable
  *   .tmp-volume-<id>.<unique>                  being made; means nothing, may be removed
  *   .del-volume-<id>                           given up for deletion, as good as gone
+ *   .moment-snapshot-<id>                      snapshots of one moment, of which <id> is the first, may be published
  *   .unmanaged-volume-<id>                     beside volume-<id>: given back to the operator under this very name
  *
  * Temporaries are unique for each attempt: a copying program that outlives the process that started it goes on writing
@@ -55,7 +56,8 @@ export class Names {
 
   /** Whose temporary this is; null for any other name. */
   temporaryOwner(name: string): Owner | null {
-    if (name.startsWith('.del-')) return this.owner(name.slice(5));
+    for (const mark of [doomed(''), momentMark('')])
+      if (name.startsWith(mark)) return this.owner(name.slice(mark.length));
     const [, full, attempt] = /^\.tmp-(.+)\.([0-9a-f-]+)$/.exec(name) ?? [];
     return full && attempt && UUID.test(attempt) ? this.owner(full) : null;
   }
@@ -68,4 +70,5 @@ export class Names {
 
 export const temporary = (full: string): string => `.tmp-${full}.${uuid()}`;
 export const doomed = (full: string): string => `.del-${full}`;
+export const momentMark = (full: string): string => `.moment-${full}`;
 export const unmanagedMark = (full: string): string => `.unmanaged-${full}`;

@@ -57,7 +57,7 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
       await exec(['sync', '-f', directory], calm());
       return (await stat(at(`volume-${id}`))).blocks * 512;
     },
-    leftovers: async () => (await readdir(directory)).filter((name) => /^\.(tmp|del)-/.test(name)),
+    leftovers: async () => (await readdir(directory)).filter((name) => /^\.(tmp|del|moment)-/.test(name)),
     backing: ({ id }) => open(at(`volume-${id}`), 'r'),
     client: (_wanted, info) => clientOnPath(String(info.data.device_path)),
     restarted: start,
