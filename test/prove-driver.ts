@@ -80,7 +80,15 @@ export function proveDriver(proof: DriverUnderProof): void {
       t.after(() => world.cleanup());
       const source = { id: uuid(), sizeGiB: 1 };
       const snapshot = { id: uuid(), volumeId: source.id, sizeGiB: 1 };
-      return { world, source, snapshot, target: { id: uuid(), sizeGiB: 2 }, images, ref: {} };
+      return {
+        world,
+        source,
+        snapshot,
+        target: { id: uuid(), sizeGiB: 2 },
+        images,
+        ref: {},
+        located: { path: '', bytes: 0 },
+      };
     };
 
     const possible = [...OPERATIONS, ...EXPORT_OPERATIONS].filter(
@@ -288,6 +296,49 @@ export function proveDriver(proof: DriverUnderProof): void {
       }
       await scene.world.driver.deleteVolume(moved, calm());
       await isGone(scene.world, 'volume', scene.source.id);
+    });
+
+    it('keeps the bytes of a volume that it receives, to the last odd sector', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await existing(scene);
+      await driver.manageExisting(scene.source, scene.ref, calm());
+      const from = await driver.locateVolume(scene.source, calm().signal);
+      for (const copies of [false, true]) {
+        const volume = { id: uuid(), sizeGiB: 1 };
+        await driver.receiveVolume(volume, from, { copies }, calm());
+        await begins(scene.world, 'volume', volume.id);
+      }
+      await begins(scene.world, 'volume', scene.source.id);
+    });
+
+    it('keeps what it has received when the backend that it came from deletes it', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await writtenSource(scene);
+      const from = await driver.locateVolume(scene.source, calm().signal);
+      const volume = { ...scene.target, sizeGiB: 1 };
+      await driver.receiveVolume(volume, from, { copies: false }, calm());
+      await driver.deleteVolume(scene.source, calm());
+      await isGone(scene.world, 'volume', scene.source.id);
+      await holds(scene.world, 'volume', volume.id, GIB, 'source');
+    });
+
+    it('does not say where a volume is that is not there, or not of its size', async (t) => {
+      const { world, source } = await enter(t);
+      await assert.rejects(world.driver.locateVolume(source, calm().signal), errors.DriverFailed);
+      await world.driver.createVolume(source, calm());
+      const larger = { ...source, sizeGiB: 2 };
+      await assert.rejects(world.driver.locateVolume(larger, calm().signal), errors.BackendObjectMismatch);
+    });
+
+    it('tells how far it is with a copy of a volume that it receives', async (t) => {
+      const { world, target } = await enter(t);
+      const seen: number[] = [];
+      const call = { signal: calm().signal, progress: (fraction: number) => void seen.push(fraction) };
+      const from = { path: images.raw.path, bytes: GIB };
+      await world.driver.receiveVolume({ ...target, sizeGiB: 1 }, from, { copies: true }, call);
+      assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
     });
 
     it('lists what it holds with its owners, what is foreign without, and no temporaries', async (t) => {
@@ -551,7 +602,11 @@ export function proveDriver(proof: DriverUnderProof): void {
       await writtenSource(scene);
       await driver.createVolume(scene.target, calm());
       const clone = { id: uuid(), sizeGiB: 1 };
-      const requests: Request[] = [['copyImageToVolume', scene.target, images.dense]];
+      const dense = { path: images.dense.path, bytes: 24 * MIB };
+      const requests: Request[] = [
+        ['copyImageToVolume', scene.target, images.dense],
+        ['receiveVolume', { id: uuid(), sizeGiB: 1 }, dense, { copies: true }],
+      ];
       if (proof.copies) requests.push(['createClonedVolume', clone, scene.source], ['createSnapshot', scene.snapshot]);
       for (const request of requests) {
         const empty = await fill(200_000);

@@ -66,6 +66,12 @@ export interface ModelUpdate {
   readonly providerId?: string;
 }
 
+/** A volume's bytes as this machine reads them: a raw file or device. Nobody writes to it while it is read. */
+export interface RawSource {
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** What exists for an id: `partial` is a temporary of that id and nothing else. */
 export type Probe =
   | { readonly is: 'absent' }
@@ -130,6 +136,18 @@ export interface VolumeDriver {
   /** A volume with the snapshot's content; grown to `volume.sizeGiB` when that is larger. */
   createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
   createClonedVolume(volume: VolumeRef, source: VolumeRef, call: DriverCall): Promise<ModelUpdate>;
+  /** Where this machine reads the volume. Rejects with `DriverFailed` when it is not there, or not of its size. */
+  locateVolume(volume: VolumeRef, signal: AbortSignal): Promise<RawSource>;
+  /**
+   * A volume with the bytes of another backend's, of the same size, which that backend has until it is told to delete it. Neither is written
+   * to before: the two may share all they hold, but where `copies` says that they may not.
+   */
+  receiveVolume(
+    volume: VolumeRef,
+    source: RawSource,
+    how: { readonly copies: boolean },
+    call: DriverCall,
+  ): Promise<ModelUpdate>;
   /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
   cloneImage(
     volume: VolumeRef,

@@ -77,7 +77,7 @@ export async function convert(
     const fraction = parseProgress(text);
     if (fraction !== null) call.progress(fraction);
   };
-  const direct = await canWriteDirectly(target);
+  const direct = await canBeDirect(target);
   await exec(convertArgv(resolve(image.path), image.format, target, direct), {
     ...limits,
     signal: call.signal,
@@ -85,6 +85,23 @@ export async function convert(
   }).catch((error: unknown) => {
     if (!(error instanceof CommandFailed) || /No space left on device|Disk quota/.test(error.stderr)) throw error;
     throw new ImageCopyFailure('The image could not be converted.', { cause: error });
+  });
+}
+
+/**
+ * Writes what a raw file or device holds into `target`, a file of the same size without any data; holes and zeroes are left out.
+ * Neither goes through the page cache where the file systems can do without: what guests read stays in it.
+ */
+export async function copyRaw(exec: Exec, source: string, target: string, call: DriverCall): Promise<void> {
+  const onOutput = (text: string): void => {
+    const fraction = parseProgress(text);
+    if (fraction !== null) call.progress(fraction);
+  };
+  const direct = { source: await canBeDirect(source, constants.O_RDONLY), target: await canBeDirect(target) };
+  await exec(copyRawArgv(resolve(source), resolve(target), direct), {
+    timeoutMs: CONVERSION_LIMITS.timeoutMs,
+    signal: call.signal,
+    onOutput,
   });
 }
 
@@ -111,6 +128,26 @@ export const convertArgv = (path: string, format: Format, target: string, direct
   ...source(path, format, target),
 ];
 
+/** `direct`: which of the two is opened past the page cache. */
+export const copyRawArgv = (
+  path: string,
+  target: string,
+  direct: { readonly source: boolean; readonly target: boolean },
+): Argv => [
+  'qemu-img',
+  'convert',
+  '-p',
+  '-n',
+  '--target-is-zero',
+  ...(direct.target ? ['-t', 'none'] : []),
+  ...(direct.source ? ['-T', 'none'] : []),
+  '-O',
+  'raw',
+  '-S',
+  '4k',
+  ...source(path, 'raw', target),
+];
+
 /** Of a VHD, which of its two sizes counts must be said, and can be said in this way only. A comma is doubled in it. */
 function source(path: string, format: Format, ...target: readonly string[]): string[] {
   if (format !== 'vhd') return ['-f', format, '--', path, ...target];
@@ -119,9 +156,10 @@ function source(path: string, format: Format, ...target: readonly string[]): str
   return ['--image-opts', '--', options, ...target];
 }
 
-async function canWriteDirectly(path: string): Promise<boolean> {
+/** Whether it can be read and written past the page cache, as it is opened. */
+async function canBeDirect(path: string, flags: number = constants.O_RDWR): Promise<boolean> {
   try {
-    await (await open(path, constants.O_RDWR | constants.O_DIRECT)).close();
+    await (await open(path, flags | constants.O_DIRECT)).close();
     return true;
   } catch (error) {
     if (errno(error) === 'EINVAL') return false;

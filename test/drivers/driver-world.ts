@@ -36,6 +36,7 @@ type Method =
   | 'createVolume'
   | 'createVolumeFromSnapshot'
   | 'createClonedVolume'
+  | 'receiveVolume'
   | 'cloneImage'
   | 'copyImageToVolume'
   | 'deleteVolume'

@@ -1,7 +1,7 @@
 /** Every operation of the driver's contract that changes something: what it wants, the call, what is there afterwards. */
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import type { ExportRef, ManageRef, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
+import type { ExportRef, ManageRef, RawSource, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
 import {
   BLOCK_BYTES,
   BLOCKS,
@@ -27,6 +27,8 @@ export interface Scene {
   readonly target: VolumeRef;
   readonly images: Images;
   ref: ManageRef;
+  /** Where the source is read. */
+  located: RawSource;
 }
 
 export interface Operation {
@@ -38,7 +40,7 @@ export interface Operation {
   readonly makes?: (scene: Scene) => { readonly kind: Kind; readonly id: string };
   /** What it makes is there before, with another content: this one, until it has the new one. */
   readonly replaces?: (scene: Scene) => Promise<void>;
-  /** It asks a program again by itself, so that it may succeed although one failed. */
+  /** It asks a program again by itself, or another, so that it may succeed although one failed. */
   readonly asksAgain?: boolean;
   /** Long enough to be killed in the middle. */
   readonly slow?: boolean;
@@ -94,6 +96,35 @@ export const OPERATIONS: readonly Operation[] = [
     request: ({ target, source }) => ['createClonedVolume', target, source],
     makes: ({ target }) => ({ kind: 'volume', id: target.id }),
     done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
+    slow: true,
+  },
+  {
+    title: 'receiving a volume of its own file system',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      scene.located = await scene.world.driver.locateVolume(scene.source, calm().signal);
+    },
+    request: (scene) => ['receiveVolume', received(scene), scene.located, { copies: false }],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: async (scene) => {
+      await holds(scene.world, 'volume', scene.target.id, GIB, 'source');
+      await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
+    },
+  },
+  {
+    title: 'receiving a volume of another file system',
+    prepare: async () => {},
+    request: (scene) => ['receiveVolume', received(scene), rawImage(scene), { copies: false }],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: ({ world, target }) => holds(world, 'volume', target.id, GIB, 'image'),
+    asksAgain: true,
+  },
+  {
+    title: 'receiving a copy of a volume',
+    prepare: async () => {},
+    request: (scene) => ['receiveVolume', received(scene), rawImage(scene), { copies: true }],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: ({ world, target }) => holds(world, 'volume', target.id, GIB, 'image'),
     slow: true,
   },
   {
@@ -224,6 +255,12 @@ async function isExported(scene: Scene, expected: boolean): Promise<void> {
   );
   await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
 }
+
+/** As large as what it comes from. */
+const received = ({ target }: Scene): VolumeRef => ({ ...target, sizeGiB: 1 });
+
+/** A raw image is as good as a volume of another backend. */
+const rawImage = ({ images }: Scene): RawSource => ({ path: images.raw.path, bytes: GIB });
 
 export async function writtenSource({ world, source }: Scene): Promise<void> {
   await world.driver.createVolume(source, calm());

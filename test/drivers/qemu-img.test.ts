@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ImageFile } from '../../src/drivers/driver.ts';
-import { acceptedSize, convertArgv, infoArgv, parseInfo, parseProgress } from '../../src/drivers/qemu-img.ts';
+import {
+  acceptedSize,
+  convertArgv,
+  copyRawArgv,
+  infoArgv,
+  parseInfo,
+  parseProgress,
+} from '../../src/drivers/qemu-img.ts';
 import { ImageUnacceptable } from '../../src/model/errors.ts';
 
 const QCOW2 = {
@@ -51,6 +58,17 @@ describe('the commands for qemu-img', () => {
     for (const argv of [infoArgv('/a,b', 'vhd'), convertArgv('/a,b', 'vhd', '/c', false)]) {
       assert.ok(argv.includes('driver=vpc,force_size_calc=current_size,file.driver=file,file.filename=/a,,b'));
     }
+  });
+
+  it('of a copy leave the page cache out where they can, on either side', () => {
+    const flags = (source: boolean, target: boolean): readonly string[] => {
+      const argv = copyRawArgv('/a', '/b', { source, target });
+      assert.deepEqual(argv.slice(-5), ['-f', 'raw', '--', '/a', '/b']);
+      return argv.filter((_, at) => /^-[tT]$/.test(argv[at - 1] ?? '') || /^-[tT]$/.test(argv[at] ?? ''));
+    };
+    assert.deepEqual(flags(true, true), ['-t', 'none', '-T', 'none']);
+    assert.deepEqual(flags(true, false), ['-T', 'none']);
+    assert.deepEqual(flags(false, false), []);
   });
 });
 

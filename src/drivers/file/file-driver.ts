@@ -33,6 +33,7 @@ import type {
   ManageRef,
   ModelUpdate,
   Probe,
+  RawSource,
   SnapshotRef,
   VolumeDriver,
   VolumeRef,
@@ -46,6 +47,7 @@ import { GroupSnapshots, type Member } from './group-snapshots.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner, unmanagedMark } from './names.ts';
 import { setLength } from './publish.ts';
+import { receive } from './receive.ts';
 import { GIB, inGiB } from './sizes.ts';
 
 export interface FileDriverOptions {
@@ -169,6 +171,26 @@ export class FileDriver implements VolumeDriver {
     return this.#store.doing(doing, call.signal, () =>
       this.#copyToVolume(volume, this.#volume(source), source.sizeGiB, call),
     );
+  }
+
+  locateVolume(volume: VolumeRef, signal: AbortSignal): Promise<RawSource> {
+    return this.#store.doing(`locate volume ${volume.id}`, signal, async () => {
+      const full = this.#volume(volume);
+      return { path: this.#store.path(full), bytes: await this.#store.demand(full, volume.sizeGiB) };
+    });
+  }
+
+  receiveVolume(
+    volume: VolumeRef,
+    source: RawSource,
+    { copies }: { readonly copies: boolean },
+    call: DriverCall,
+  ): Promise<ModelUpdate> {
+    return this.#store.doing(`receive volume ${volume.id}`, call.signal, async () => {
+      const { sizeGiB } = volume;
+      await receive(this.#store, this.#exec, { full: this.#volume(volume), sizeGiB, source, copies }, call);
+      return {};
+    });
   }
 
   /** Only a raw image on the backend's own file system can be shared instead of copied. */

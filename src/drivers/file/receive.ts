@@ -1,0 +1,60 @@
+/**
+ * A volume that comes from another backend of this host, by the cheapest way there is between the two:
+ *
+ * - a second name (hard link) for its file, where both directories are in one file system: nothing is written. Nobody writes to the
+ *   volume meanwhile, and the old name goes when the volume has moved;
+ * - shared blocks, where a file system does that across what cannot be linked (subvolumes of one Btrfs, two mounts);
+ * - else a copy of the data alone, past the page cache.
+ *
+ * The file keeps the bytes it has, to the last odd sector of one that was taken over.
+ */
+import { link, stat } from 'node:fs/promises';
+import { errno } from '../../lib/errno.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { DriverFailed } from '../../model/errors.ts';
+import type { DriverCall, RawSource } from '../driver.ts';
+import { copyRaw } from '../qemu-img.ts';
+import { syncFiles } from './file-copy.ts';
+import type { FileStore } from './file-store.ts';
+import { createEmpty, removeIfThere, setLength } from './publish.ts';
+
+export interface Receiving {
+  readonly full: string;
+  readonly sizeGiB: number;
+  readonly source: RawSource;
+  /** Nothing is shared with the source. */
+  readonly copies: boolean;
+}
+
+export async function receive(
+  store: FileStore,
+  exec: Exec,
+  { full, sizeGiB, source, copies }: Receiving,
+  call: DriverCall,
+): Promise<void> {
+  await store.make(full, sizeGiB, call.signal, async (path) => {
+    if (!copies && (await isNamedAlso(store, source.path, path))) return;
+    if (copies || !(await store.share(source.path, path, call.signal))) {
+      await setLength(path, source.bytes);
+      const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
+      await store.writing(needs, call.signal, () => copyRaw(exec, source.path, path, call));
+    }
+    if ((await stat(path)).size !== source.bytes)
+      throw new DriverFailed(`${source.path} changed its size while it was copied.`);
+    await syncFiles(exec, [path], call.signal);
+  });
+}
+
+/** In place of the empty file at `path` there is the source, under another name. False: it cannot be; the file is empty. */
+async function isNamedAlso(store: FileStore, source: string, path: string): Promise<boolean> {
+  if (!(await store.sameFileSystem(source))) return false;
+  await removeIfThere(path);
+  try {
+    await link(source, path);
+    return true;
+  } catch (error) {
+    if (!/^(EXDEV|EPERM|EMLINK)$/.test(errno(error) ?? '')) throw error;
+    await createEmpty(path);
+    return false;
+  }
+}
