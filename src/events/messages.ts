@@ -43,6 +43,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   SnapshotIsBusy: { detail: 'snapshotBusy' },
   VolumeNotFound: { detail: 'sourceGone' },
   SnapshotNotFound: { detail: 'sourceGone' },
+  GroupSnapshotNotFound: { detail: 'sourceGone' },
   ManageExistingInvalidReference: { detail: 'wrongReference' },
   ManageExistingAlreadyManaged: { detail: 'alreadyManaged' },
   VolumeLimitExceeded: { detail: 'overQuota' },
