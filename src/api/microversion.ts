@@ -24,6 +24,7 @@ export const GROUPS: Microversion = 13;
 export const GROUP_SNAPSHOTS: Microversion = 14;
 export const METADATA_ETAG: Microversion = 15;
 export const MANAGE_ON_CLUSTER: Microversion = 16;
+export const MIGRATE_TO_CLUSTER: Microversion = 16;
 export const MANAGEABLE_LISTS_OF_CLUSTER: Microversion = 17;
 export const PROVIDER_ID: Microversion = 21;
 export const SNAPSHOT_FILTER_BY_METADATA: Microversion = 22;

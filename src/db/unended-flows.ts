@@ -13,9 +13,15 @@ export async function unendedFlows(db: Db, resources?: readonly string[]): Promi
   return (resources === undefined ? all : all.where('resource', 'in', resources)).execute();
 }
 
+/** What flows in flight work on, and what they hold exclusively besides: it need not have a row. */
+export async function resourcesInWork(db: Db): Promise<ReadonlySet<string>> {
+  const held = await db.selectFrom('hold').select('resource').where('mode', '=', 'exclusive').execute();
+  return new Set([...(await unendedFlows(db)), ...held].map(({ resource }) => resource));
+}
+
 /** Ids, without their kind, of what flows in flight work on. */
 export async function idsInWork(db: Db): Promise<ReadonlySet<string>> {
-  return new Set((await unendedFlows(db)).map(({ resource }) => resource.slice(resource.indexOf(':') + 1)));
+  return new Set([...(await resourcesInWork(db))].map((resource) => resource.slice(resource.indexOf(':') + 1)));
 }
 
 /** The flow that has the resource to itself; undefined when none has. */

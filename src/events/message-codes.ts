@@ -30,6 +30,7 @@ export const ACTIONS = {
   detachVolume: { code: '105', text: 'detach the volume' },
   retypeVolume: { code: '106', text: 'change the type of the volume' },
   revertVolume: { code: '107', text: 'revert the volume to its snapshot' },
+  migrateVolume: { code: '108', text: 'migrate the volume' },
 } as const;
 
 /** Why it was not done. */

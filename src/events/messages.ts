@@ -14,6 +14,7 @@ const OPERATIONS = {
   'delete-volume': { resourceType: 'VOLUME', action: 'deleteVolume', refused: 'driverFailed' },
   'extend-volume': { resourceType: 'VOLUME', action: 'extendVolume', refused: 'driverExtendFailed' },
   'retype-volume': { resourceType: 'VOLUME', action: 'retypeVolume', refused: 'driverFailed' },
+  'migrate-volume': { resourceType: 'VOLUME', action: 'migrateVolume', refused: 'driverFailed' },
   'attach-volume': { resourceType: 'VOLUME', action: 'updateAttachment', refused: 'attachFailed' },
   'detach-volume': { resourceType: 'VOLUME', action: 'detachVolume', refused: 'detachFailed' },
   'manage-existing': { resourceType: 'VOLUME', action: 'manageVolume', refused: 'driverFailed' },

@@ -85,7 +85,13 @@ export function snapshotEvent(
 }
 
 export interface SchedulingFailed {
-  readonly method: 'create_volume' | 'extend_volume' | 'manage_existing' | 'manage_existing_snapshot' | 'retype';
+  readonly method:
+    | 'create_volume'
+    | 'extend_volume'
+    | 'manage_existing'
+    | 'manage_existing_snapshot'
+    | 'migrate_volume_to_host'
+    | 'retype';
   readonly volume: Volume;
   /** The status the volume is left in; or what is said of it by name, as Cinder does of a volume that was there before. */
   readonly state: Json;

@@ -10,6 +10,7 @@ import { createVolume, createVolumeV1 } from './volumes/create-volume.ts';
 import { deleteVolume } from './volumes/delete-volume.ts';
 import { extendVolume } from './volumes/extend-volume.ts';
 import { manageExisting } from './volumes/manage-volume.ts';
+import { migrateVolume } from './volumes/migrate-volume.ts';
 import { retypeVolume } from './volumes/retype-volume.ts';
 import { revertToSnapshot } from './volumes/revert-to-snapshot.ts';
 import { unmanageVolume } from './volumes/unmanage-volume.ts';
@@ -21,6 +22,7 @@ export const FLOWS: readonly AnyFlow[] = [
   extendVolume,
   manageExisting,
   retypeVolume,
+  migrateVolume,
   unmanageVolume,
   createSnapshot,
   deleteSnapshot,

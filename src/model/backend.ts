@@ -45,6 +45,11 @@ export function hostOf(pool: string): string {
   return hash < 0 ? pool : pool.slice(0, hash);
 }
 
+/** `node` of `node@backend#pool`: the machine, or its part, all backends of which one process serves. */
+export function nodeOf(pool: string): string {
+  return pool.split('@')[0] ?? '';
+}
+
 /** The lane of a host's flows, and the name that whoever serves it holds: `host:node@backend`. */
 export const laneOfHost = (host: string): string => `host:${host}`;
 

@@ -90,6 +90,9 @@ const OF_MULTIATTACH = { from: ['in-use'], when: 'multiattach' } as const;
 /** A volume that is read, or changed in what its status says nothing of. */
 const STAYS = { during: [], success: 'previous', failure: 'previous' } as const;
 
+/** However it ends. */
+const RETURNS = { success: 'previous', failure: 'previous' } as const;
+
 export const VOLUME_TRANSITIONS = {
   create: { from: [], during: ['creating', 'downloading'], success: 'available', failure: 'error' },
   manage: { from: [], during: ['managing'], success: 'available', failure: 'error_managing' },
@@ -108,6 +111,8 @@ export const VOLUME_TRANSITIONS = {
     must: '{from} to take a snapshot of it',
   },
   manage_snapshot: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be given a snapshot' },
+  /** Its migration status says more. */
+  migrate: { from: ['available'], ...STAYS, must: '{from} and neither attached nor connected to be migrated' },
   clone: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be cloned' },
   set_readonly: { from: ['available'], ...STAYS, must: '{from} to be made readonly or not' },
   transfer: {
@@ -215,13 +220,7 @@ export const VOLUME_TRANSITIONS = {
     success: 'previous',
     failure: 'previous',
   },
-  retype: {
-    from: ['available', 'in-use'],
-    during: ['retyping'],
-    success: 'previous',
-    failure: 'previous',
-    must: '{from} to be retyped',
-  },
+  retype: { from: ['available', 'in-use'], during: ['retyping'], ...RETURNS, must: '{from} to be retyped' },
   /** What fails leaves the content of before, unlike Cinder's, which is an error. */
   revert: {
     from: ['available'],

@@ -1,8 +1,8 @@
 /** Walks the table of `docs/events.md`: makes each request, and compares what is told with what the table says, in order. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { truncate, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { routes } from '../../src/api/routes.ts';
@@ -96,6 +96,16 @@ const retyped =
     const [id, new_type] = [await volume(world), await type(world, { extra_specs })];
     return () => send(world, 'POST', `/volumes/${id}/action`, { 'os-retype': { new_type } });
   };
+const migrated =
+  (extra_specs: object = {}): Scene =>
+  async (world) => {
+    const volume_type = await type(world, { extra_specs });
+    const created = { volume: { size: 1, volume_type } };
+    const id = await available(world, 'volume', await made(world, '/volumes', created));
+    const { 'os-vol-host-attr:host': from } = (await world.get(`/volumes/${id}`)).body.volume;
+    const host = from === 'node@file#file' ? 'node@other#other' : 'node@file#file';
+    return () => send(world, 'POST', `/volumes/${id}/action`, { 'os-migrate_volume': { host } });
+  };
 const onSnapshotAction = (action: string, value: unknown = {}) =>
   on(snapshot, 'POST', (id) => `/snapshots/${id}/action`, { [action]: value });
 const plain =
@@ -177,6 +187,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /volumes/:id/action os-extend, and its pool has no room': onAction('os-extend', { new_size: 1_000_000 }),
   'POST /volumes/:id/action os-retype': retyped(),
   'POST /volumes/:id/action os-retype, and no backend is good for it': retyped({ volume_backend_name: 'none' }),
+  'POST /volumes/:id/action os-migrate_volume': migrated(),
+  'POST /volumes/:id/action os-migrate_volume, and no backend is good for it': migrated({
+    volume_backend_name: 'file',
+  }),
   'POST /volumes/:id/action os-set_bootable': onAction('os-set_bootable', { bootable: true }),
   'POST /volumes/:id/action os-update_readonly_flag': onAction('os-update_readonly_flag', { readonly: true }),
   'POST /volumes/:id/action os-reset_status': onAction('os-reset_status', { status: 'error' }),
@@ -401,6 +415,12 @@ const REFUSED: ReadonlySet<string> = new Set([
   'PUT /clusters/disable',
 ]);
 
+/** For what moves from one to the other. */
+const twoBackends = (directory: string): readonly string[] =>
+  ['file', 'other'].flatMap((name) =>
+    ['driver=file', `path=${join(directory, name)}`, 'create=true'].map((option) => `backends.${name}.${option}`),
+  );
+
 /** What the table says: asked → told. */
 const TABLE = new Map(
   [...readFileSync('docs/events.md', 'utf8').matchAll(/^\| (`(?:GET|POST|PUT|DELETE) .*) \| (.*) \|$/gm)].map(
@@ -439,7 +459,10 @@ describe('what is told of', () => {
     it(`${asked} is ${told.join(', ') || 'nothing'}`, async (context: TestContext) => {
       const scene = SCENES[asked];
       assert.ok(scene, 'No scene makes this request.');
-      const world = await freshWorld(context, { running: true, set: ['quota.quota_gigabytes=-1'] });
+      const directory = await mkdtemp(join(tmpdir(), `pumice-events-${process.pid}-`));
+      const set = ['quota.quota_gigabytes=-1', ...(asked.includes('os-migrate_volume') ? twoBackends(directory) : [])];
+      const world = await freshWorld(context, { running: true, set });
+      context.after(() => rm(directory, { recursive: true }));
       const request = await scene(world);
       await still(world);
       const before = await last(world);

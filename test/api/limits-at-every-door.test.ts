@@ -158,6 +158,7 @@ const NO_DOORS: readonly string[] = [
   ...['POST', 'PUT'].map((method) => `${method} /volumes/:id/metadata`),
   ...['PUT', 'DELETE'].map((method) => `${method} /volumes/:id/metadata/:key`),
   ...[
+    'os-migrate_volume',
     'os-set_bootable',
     'os-update_readonly_flag',
     'os-reset_status',

@@ -6,6 +6,7 @@ import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { VOLUME_RESET_STATUSES } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
+import { beat, pool } from './heartbeats.ts';
 import { freshWorld, PROJECT, type World } from './world.ts';
 
 async function volumeAnd(world: World, given: Partial<NewVolume> = {}) {
@@ -99,6 +100,52 @@ describe('os-retype', () => {
     const answer = await act('os-retype', { new_type: 'other' });
     assert.deepEqual([answer.status, answer.headers['retry-after']], [413, '0']);
     assert.equal((await show()).status, 'available');
+  });
+});
+
+describe('os-migrate_volume', () => {
+  const other = 'node@other#other';
+  const act = (world: World, id: string, request: unknown, version = '3.16') =>
+    world.ask('POST', `/volumes/${id}/action`, { version, body: { 'os-migrate_volume': request } });
+
+  it('takes a host, and booleans in any words', async (context) => {
+    const world = await freshWorld(context);
+    await beat(world, { host: 'node@other', pools: [pool('other')] });
+    for (const [request, status] of [
+      [{ host: other }, 'available'],
+      [{ host: 'node@other', cluster: null, force_host_copy: 'True', lock_volume: 'no' }, 'available'],
+      [{ host: other, force_host_copy: true, lock_volume: 'Yes' }, 'maintenance'],
+    ] as const) {
+      const { id, show } = await volumeAnd(world);
+      const answer = await act(world, id, request);
+      assert.deepEqual([answer.status, answer.text], [202, ''], answer.text);
+      const shown = await show();
+      const expected = { status, migration_status: 'starting', 'os-vol-mig-status-attr:migstat': 'starting' };
+      assert.partialDeepStrictEqual(shown, expected);
+    }
+  });
+
+  it('refuses what is no such request, and knows no clusters', async (context) => {
+    const world = await freshWorld(context);
+    await beat(world, { host: 'node@other', pools: [pool('other')] });
+    const { id, show } = await volumeAnd(world);
+    for (const [request, version] of [
+      [null, '3.16'],
+      [{}, '3.16'],
+      [{ host: null }, '3.16'],
+      [{ host: '' }, '3.16'],
+      [{ host: other, cluster: 'c' }, '3.16'],
+      [{ cluster: 'c' }, '3.16'],
+      [{ host: other, cluster: null }, '3.15'],
+      [{ host: other, force_host_copy: 'perhaps' }, '3.16'],
+      [{ host: other, lock_volume: 2 }, '3.16'],
+      [{ host: other, more: 1 }, '3.16'],
+      [{ host: 'node@file#file' }, '3.16'],
+      [{ host: 'opsA@r2' }, '3.16'],
+    ] as const)
+      assert.equal((await act(world, id, request, version)).status, 400, JSON.stringify(request));
+    assert.equal((await act(world, uuid(), { host: other })).status, 404);
+    assert.equal((await show()).migration_status, null);
   });
 });
 

@@ -26,6 +26,7 @@ import { deleteTransfer } from '../../src/commands/transfers/delete-transfer.ts'
 import { createVolume } from '../../src/commands/volumes/create-volume.ts';
 import { deleteVolume } from '../../src/commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
+import { migrateVolume } from '../../src/commands/volumes/migrate-volume.ts';
 import { retypeVolume } from '../../src/commands/volumes/retype-volume.ts';
 import { revertToSnapshot } from '../../src/commands/volumes/revert-to-snapshot.ts';
 import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
@@ -82,6 +83,7 @@ async function offer(desk: Desk, volumeId: string): Promise<string> {
 }
 
 const plainly = { cascade: false, force: false };
+const migration = { host: 'node@beta#beta', forceHostCopy: false, lockVolume: false };
 const MANY = { multiattach: true };
 
 const OF_VOLUMES: readonly Command[] = [
@@ -92,6 +94,8 @@ const OF_VOLUMES: readonly Command[] = [
   { name: 'extend', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: false }) },
   { name: 'extend in use', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: true }) },
   { name: 'retype', run: (desk, id) => retypeVolume(desk, caller, id, { newType: 'other', demand: () => {} }) },
+  { name: 'migrate', run: (desk, id) => migrateVolume(desk, caller, id, migration) },
+  { name: 'migrate, locked', run: (desk, id) => migrateVolume(desk, caller, id, { ...migration, lockVolume: true }) },
   { name: 'take a snapshot', run: (desk, id) => createSnapshot(desk, caller, snapshotRequest(id)) },
   {
     name: 'take a snapshot by force',

@@ -3,6 +3,7 @@
 import { volumeFor } from '../../commands/find.ts';
 import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../commands/volumes/extend-volume.ts';
+import { migrateVolume } from '../../commands/volumes/migrate-volume.ts';
 import { resetVolumeStatus } from '../../commands/volumes/reset-volume-status.ts';
 import { retypeVolume } from '../../commands/volumes/retype-volume.ts';
 import { setBootable } from '../../commands/volumes/set-bootable.ts';
@@ -15,7 +16,7 @@ import { VOLUME_RESET_STATUSES } from '../../model/status.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize, readWord, Word } from '../body.ts';
 import { ImageMetadataBody } from '../metadata-bodies.ts';
-import { EXTEND_IN_USE } from '../microversion.ts';
+import { EXTEND_IN_USE, MIGRATE_TO_CLUSTER, OLDEST } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
 import { route } from '../route.ts';
 
@@ -23,6 +24,13 @@ const action = { method: 'POST', path: '/volumes/:id/action' } as const;
 
 const RESET_ATTACH_STATUSES = ['attached', 'detached'] as const;
 const RESET_MIGRATION_STATUSES = ['none', 'starting', 'migrating', 'completing', 'success', 'error'] as const;
+
+const Place = Type.String({ minLength: 1, maxLength: 255 });
+const MIGRATE = {
+  host: Maybe(Place),
+  force_host_copy: Type.Optional(LooseBoolean),
+  lock_volume: Type.Optional(LooseBoolean),
+} as const;
 
 /** Null, or no text, says no more than absence. */
 const ResetStatus = Type.Object(
@@ -63,6 +71,28 @@ export const volumeActions = [
     ),
     async handle({ desk, caller, params, body, demand }) {
       await retypeVolume(desk, caller, params.id, { newType: body.new_type, demand });
+      return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-migrate_volume',
+    policy: 'volume_extension:volume_admin_actions:migrate_volume',
+    status: 202,
+    body: [
+      [OLDEST, Type.Object(MIGRATE, CLOSED)],
+      [MIGRATE_TO_CLUSTER, Type.Object({ ...MIGRATE, cluster: Maybe(Place) }, CLOSED)],
+    ],
+    async handle({ desk, caller, params, body }) {
+      const { host, force_host_copy = false, lock_volume = false } = body;
+      const cluster = 'cluster' in body ? (body.cluster as string | null) : null;
+      if ((host == null) === (cluster == null)) throw new InvalidInput('One of host and cluster must be given.');
+      await migrateVolume(desk, caller, params.id, {
+        host: host ?? cluster ?? '',
+        forceHostCopy: readBoolean(force_host_copy, 'force_host_copy'),
+        lockVolume: readBoolean(lock_volume, 'lock_volume'),
+      });
       return undefined;
     },
   }),

@@ -5,7 +5,7 @@
  * that was given back on purpose under such a name (`unmanage`) is no fault, and noted.
  */
 import type { Db } from '../../db/sql/db.ts';
-import { unendedFlows } from '../../db/unended-flows.ts';
+import { resourcesInWork } from '../../db/unended-flows.ts';
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
@@ -44,7 +44,7 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
   // Before the rows: an object that comes later is not missed, one that goes is seen by the second look.
   const objects = new Map((await driver.list(signal)).flatMap((object) => named(object)));
   const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.kind, row.nameId), row]));
-  const busy = new Set((await unendedFlows(db)).map(({ resource }) => resource));
+  const busy = await resourcesInWork(db);
   const pool = `${host}#${(await driver.stats(signal))[0]?.pool_name}`;
   const findings: Finding[] = [];
   for (const [name, object] of objects) {

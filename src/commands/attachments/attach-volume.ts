@@ -14,6 +14,7 @@ import { InvalidVolume } from '../../model/errors.ts';
 import { checkVolumeStatus } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
+import { refuseMigrating } from '../volumes/migrating.ts';
 import { attachModeOf } from './attach-mode.ts';
 
 export interface AttachVolumeRequest {
@@ -31,6 +32,7 @@ export async function attachVolume(
 ): Promise<void> {
   await db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
+    refuseMigrating(volume, 'attached');
     const { multiattach, projectId } = volume;
     const attachMode = attachModeOf(volume, mode);
     const all = await attachmentsOf(tx.db, id);

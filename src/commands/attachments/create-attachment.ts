@@ -18,6 +18,7 @@ import { answerOfFlow } from '../answer-of-flow.ts';
 import { refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
+import { refuseMigrating } from '../volumes/migrating.ts';
 import { attachModeOf } from './attach-mode.ts';
 import { beginConnection } from './connect.ts';
 
@@ -37,6 +38,7 @@ export async function createAttachment(
 ): Promise<Attachment> {
   const { attachment, flowId } = await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, volumeId);
+    refuseMigrating(volume, 'attached');
     const attachMode = attachModeOf(volume, mode);
     // Two servers that boot from one disk is for those who know what they do.
     if (volume.multiattach && volume.bootable && volume.status === 'in-use')

@@ -13,6 +13,7 @@ import { begin, exclusive, volumeResource } from '../begin.ts';
 import { refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
+import { refuseMigrating } from './migrating.ts';
 import { checkSizeForType } from './volume-choices.ts';
 
 export async function extendVolume(
@@ -25,6 +26,7 @@ export async function extendVolume(
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const type = await getVolumeType(tx.db, volume.volumeTypeId);
+    refuseMigrating(volume, 'extended');
     const moved = await moveVolumeStatus(tx, id, 'extend', { also: inUseAllowed });
     if (!moved || volume.host === null) throw refusedVolume(volume, 'extend', inUseAllowed);
     if (newSizeGiB <= volume.sizeGiB)

@@ -1,0 +1,77 @@
+/**
+ * `os-migrate_volume`: moves a volume to another backend of its host, as an administrator says. What cannot move, or has nowhere to go,
+ * is refused; whether the backend is good for the volume's type and has room is the scheduler's to say, in the flow.
+ */
+import { listPools } from '../../db/pools.ts';
+import { snapshotsOf } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/tx.ts';
+import { moveVolumeStatus, updateVolume } from '../../db/volumes.ts';
+import { migrateVolume as flow } from '../../flows/volumes/migrate-volume.ts';
+import { uuid } from '../../lib/clock.ts';
+import { hostOf, nodeOf } from '../../model/backend.ts';
+import type { Caller } from '../../model/caller.ts';
+import { InvalidInput, InvalidVolume } from '../../model/errors.ts';
+import { refOf, type Volume } from '../../model/volume.ts';
+import { contains } from '../../scheduler/request.ts';
+import { begin, exclusive, volumeResource } from '../begin.ts';
+import { refusedVolume } from '../by-status.ts';
+import type { Desk } from '../desk.ts';
+import { lockVolume } from '../lock.ts';
+import { isMigrating } from './migrating.ts';
+
+export interface MigrateVolumeRequest {
+  /** `node@backend#pool`, or `node@backend`: any other pool of it. */
+  readonly host: string;
+  /** Its data are copied, where another way would be shorter. */
+  readonly forceHostCopy: boolean;
+  /** Nobody changes it meanwhile, not even its name. */
+  readonly lockVolume: boolean;
+}
+
+export async function migrateVolume(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  { host, forceHostCopy, lockVolume: locks }: MigrateVolumeRequest,
+): Promise<void> {
+  await desk.db.write(async (tx) => {
+    const volume = await lockVolume(tx, caller, id);
+    const { host: pool } = volume;
+    if (isMigrating(volume) || volume.groupId !== null)
+      throw new InvalidVolume(`Volume ${id} is being migrated already, or is in a group, and cannot be migrated.`);
+    const moved = await moveVolumeStatus(tx, id, 'migrate', {
+      attachStatusNot: 'attached',
+      withoutExports: true,
+      set: { migrationStatus: 'starting' },
+    });
+    if (!moved || pool === null) throw refusedVolume(volume, 'migrate');
+    if ((await snapshotsOf(tx.db, id)).length > 0)
+      throw new InvalidVolume(`Volume ${id} has snapshots, which cannot go with it: delete them first.`);
+    await checkDestination(desk, tx, volume, host);
+    if (locks) await updateVolume(tx, id, { status: 'maintenance', previousStatus: volume.status });
+    const copyId = uuid();
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { volumeRef: refOf(volume), pool, to: host, copyId, copies: forceHostCopy },
+      {
+        resource: volumeResource(id),
+        projectId: volume.projectId,
+        holds: [exclusive(volumeResource(id)), exclusive(volumeResource(copyId))],
+      },
+    );
+  });
+}
+
+/** Throws `InvalidInput`. */
+async function checkDestination(desk: Desk, tx: Tx, { id, host: from }: Volume, to: string): Promise<void> {
+  const pools = (await listPools(tx.db, desk.tools.serviceDownSeconds)).filter((pool) => contains(to, pool));
+  if (pools.length > 0 && pools.every(({ name }) => name === from))
+    throw new InvalidInput(`Volume ${id} is on ${from}: name another pool as host.`);
+  if (!pools.some(({ up }) => up))
+    throw new InvalidInput(`No available service named ${hostOf(to)}, or it has no such pool: ${to}.`);
+  if (nodeOf(to) !== nodeOf(from ?? ''))
+    throw new InvalidInput(`Volumes move between the backends of one host, and ${to} is not on that of ${from}.`);
+}

@@ -1,0 +1,90 @@
+/**
+ * A volume moves to another backend of its host: what migrating it and retyping it by migration share.
+ *
+ * The copy under way is no volume. It has the name of an id of the flow's own (`copyId`), which the flow holds as it holds the volume,
+ * so that nobody takes it for left over. The volume itself is held from the first commit to the last, whatever its status says: nobody
+ * writes to it, and both backends have the same until one of them is told to delete.
+ *
+ * The switch is one commit, and the point of no return: before it a flow that fails, or is cancelled, removes the copy, and after it
+ * what the volume came from, which goes in the revert if not before. So there is one whole volume at every moment, where its row
+ * says. A backend that cannot be asked to delete is waited for.
+ */
+import { addPoolUsage } from '../../db/pool-usage.ts';
+import type { Tx } from '../../db/sql/tx.ts';
+import { updateVolume } from '../../db/volumes.ts';
+import type { ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
+import { hostOf, laneOfHost } from '../../model/backend.ts';
+import { record, world } from '../tools.ts';
+import { failedIn, neverAsked } from '../undo.ts';
+import { DESTROYS } from './delete-volume.ts';
+
+export interface MoveVolume {
+  /** As it is where it comes from. */
+  readonly volumeRef: VolumeRef;
+  /** Where it comes from. */
+  readonly pool: string;
+  /** The id in its name where it goes. */
+  readonly copyId: string;
+  /** It shares nothing with what it comes from. */
+  readonly copies: boolean;
+}
+
+export interface Destined {
+  /** `node@backend#pool`, where it goes. */
+  readonly destination: string;
+}
+
+/** One process serves all backends of a host, so it has both ends. */
+export const onDestination = ({ destination }: Destined): string => laneOfHost(hostOf(destination));
+
+export const MarkMigrating = record({
+  name: 'mark_migrating',
+  execute: async ({ volumeRef: { id } }: MoveVolume, { tx }) => {
+    await updateVolume(tx, id, { migrationStatus: 'migrating' });
+  },
+});
+
+export const ReceiveVolume = world({
+  name: 'receive_volume',
+  execute: async (
+    { volumeRef, pool, copyId, copies, destination }: MoveVolume & Destined,
+    call,
+  ): Promise<{ model: ModelUpdate }> => {
+    const source = await call.tools.driver(pool).locateVolume(volumeRef, call.signal);
+    const driver = call.tools.driver(destination);
+    return { model: await driver.receiveVolume({ ...volumeRef, nameId: copyId }, source, { copies }, call) };
+  },
+  revert: async ({ volumeRef, pool, copyId, destination }, outcome, call) => {
+    const isSwitched = !failedIn(call.failures, ReceiveVolume.name, SWITCH);
+    if (isSwitched) await call.tools.driver(pool).deleteVolume(volumeRef, call);
+    else if (!neverAsked(outcome))
+      await call.tools.driver(destination).deleteVolume({ ...volumeRef, nameId: copyId }, call);
+  },
+});
+
+/** The name of the record that switches. */
+export const SWITCH = 'switch_volume';
+
+export type Switching = MoveVolume & Destined & { readonly model: ModelUpdate };
+
+/** From here on the volume is where it was to go. It was taken over where it came from, if it was, and nothing there is to be given back. */
+export async function switchVolume(tx: Tx, { volumeRef, pool, destination, copyId, model }: Switching): Promise<void> {
+  const { id, sizeGiB } = volumeRef;
+  await updateVolume(tx, id, {
+    host: destination,
+    nameId: copyId,
+    migrationStatus: 'completing',
+    providerLocation: null,
+    providerId: null,
+    managedRef: null,
+    ...model,
+  });
+  await addPoolUsage(tx, { pool, allocatedGiB: -sizeGiB, provisionedGiB: -sizeGiB, volumes: -1 });
+  await addPoolUsage(tx, { pool: destination, allocatedGiB: sizeGiB, provisionedGiB: sizeGiB, volumes: 1 });
+}
+
+export const RemoveOld = world({
+  name: 'remove_old',
+  ...DESTROYS,
+  execute: async ({ volumeRef, pool }: MoveVolume, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+});

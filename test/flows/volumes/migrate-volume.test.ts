@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { backends } from '../../../src/cli/checks/backends.ts';
+import { createSnapshot } from '../../../src/commands/snapshots/create-snapshot.ts';
+import { deleteVolume } from '../../../src/commands/volumes/delete-volume.ts';
+import { extendVolume } from '../../../src/commands/volumes/extend-volume.ts';
+import { migrateVolume as command, type MigrateVolumeRequest } from '../../../src/commands/volumes/migrate-volume.ts';
+import { setBootable } from '../../../src/commands/volumes/set-bootable.ts';
+import { updateVolume } from '../../../src/commands/volumes/update-volume.ts';
+import { idsInWork } from '../../../src/db/unended-flows.ts';
+import { insertVolumeType } from '../../../src/db/volume-types.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import { migrateVolume } from '../../../src/flows/volumes/migrate-volume.ts';
+import { uuid } from '../../../src/lib/clock.ts';
+import { BackendFull, DriverFailed } from '../../../src/model/errors.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenVolume } from '../given.ts';
+import { losesAnswer, refuses } from '../interposed.ts';
+import { type LiveSite, liveSite } from '../live-site.ts';
+import { snapshotRequest } from '../requests.ts';
+import { caller, type Site } from '../site.ts';
+import { onSite, provesEveryTask } from '../site-proof.ts';
+
+const ALPHA = 'node@alpha#alpha';
+const BETA = 'node@beta#beta';
+const request = (more: Partial<MigrateVolumeRequest> = {}): MigrateVolumeRequest => ({
+  host: BETA,
+  forceHostCopy: false,
+  lockVolume: false,
+  ...more,
+});
+
+/** One object, with what the volume held, where its row says. */
+async function isWhole(site: Site, { id }: { readonly id: string }, backend: string): Promise<void> {
+  const { host, nameId } = await getVolume(site.database.read, id);
+  assert.equal(host, `node@${backend}#${backend}`);
+  const object = `${backend}/volume-${nameId ?? id}`;
+  assert.deepEqual(site.objects(), [object]);
+  const content = contentOf({ id });
+  assert.deepEqual(site.content(object, content.length), content);
+}
+
+proveFlow(
+  'migrate_volume of a volume that is locked',
+  migrateVolume,
+  onSite(async (site) => {
+    const managedRef = { 'source-name': 'theirs' };
+    const volume = await givenVolume(site, { managedRef });
+    const now = () => getVolume(site.database.read, volume.id);
+    const moved = { status: 'available', previousStatus: null, migrationStatus: 'success', managedRef: null } as const;
+    return {
+      begin: (desk) => command(desk, caller, volume.id, request({ lockVolume: true })),
+      done: async () => {
+        assert.partialDeepStrictEqual(await now(), moved);
+        assert.notEqual((await now()).nameId, null);
+        await isWhole(site, volume, 'beta');
+        assert.deepEqual(await site.events(), []);
+        assert.deepEqual(await site.messages(), []);
+      },
+      undone: async ([failure]) => {
+        // The switch is the point of no return.
+        if (failure?.task === 'remove_old' || failure?.task === 'migrate_on_finish') {
+          assert.partialDeepStrictEqual(await now(), moved);
+          await isWhole(site, volume, 'beta');
+          return;
+        }
+        const { nameId } = volume;
+        const before = { status: 'available', previousStatus: null, migrationStatus: 'error', managedRef, nameId };
+        assert.partialDeepStrictEqual(await now(), before);
+        await isWhole(site, volume, 'alpha');
+        assert.equal((await site.messages()).length, 1);
+      },
+    };
+  }),
+);
+provesEveryTask(migrateVolume);
+
+/** Begins to migrate, and stops where the backend is to receive the volume. `go` lets it go on; resolves when it is there. */
+async function underWay(live: LiveSite, id: string, more: Partial<MigrateVolumeRequest> = {}): Promise<() => void> {
+  const there = Promise.withResolvers<void>();
+  const { promise, resolve: go } = Promise.withResolvers<void>();
+  live.site.interpose('beta', 'receiveVolume', async (proceed) => {
+    const received = await proceed();
+    there.resolve();
+    await promise;
+    return received;
+  });
+  await command(live.desk, caller, id, request(more));
+  await there.promise;
+  return go;
+}
+
+describe('migrate_volume', () => {
+  it('there and back again, by a copy and without one, ends where it began', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    for (const [host, backend, forceHostCopy] of [
+      [BETA, 'beta', true],
+      ['node@alpha', 'alpha', false],
+      [BETA, 'beta', false],
+    ] as const) {
+      await command(live.desk, caller, volume.id, request({ host, forceHostCopy }));
+      assert.partialDeepStrictEqual(await live.settledVolume(volume), { migrationStatus: 'success' });
+      await isWhole(live.site, volume, backend);
+      assert.deepEqual(await live.site.leftovers(), []);
+    }
+    await deleteVolume(live.desk, caller, volume.id, { cascade: false, force: false });
+    await live.settled(`volume:${volume.id}`);
+    assert.deepEqual(live.site.objects(), []);
+  });
+
+  it('to a backend that is not good for its type, or has no room, changes nothing, and says so', async (context) => {
+    const live = await liveSite(context, { set: ['quota.quota_gigabytes=-1'] });
+    const type = await live.database.write((tx) =>
+      insertVolumeType(tx, { id: uuid(), name: 'a', extraSpecs: { volume_backend_name: 'alpha' } }),
+    );
+    const large = await givenVolume(live.site, { sizeGiB: 30_000 });
+    await command(live.desk, caller, large.id, request());
+    assert.partialDeepStrictEqual(await live.settledVolume(large), { host: ALPHA, migrationStatus: 'error' });
+    await deleteVolume(live.desk, caller, large.id, { cascade: false, force: false });
+    await live.settled(`volume:${large.id}`);
+    const volume = await givenVolume(live.site, { volumeTypeId: type.id });
+    await command(live.desk, caller, volume.id, request({ lockVolume: true }));
+    const after = { status: 'available', host: ALPHA, migrationStatus: 'error', nameId: null } as const;
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), after);
+    await isWhole(live.site, volume, 'alpha');
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_108_003', 'VOLUME_VOLUME_108_003']);
+    const events = await live.database.read.selectFrom('outbox').selectAll().orderBy('seq').execute();
+    const { event_type, payload } = events.at(-1) ?? assert.fail();
+    const { volume_id, state } = JSON.parse(payload);
+    assert.deepEqual(
+      [event_type, volume_id, state],
+      ['scheduler.migrate_volume_to_host', volume.id, { migration_status: 'error' }],
+    );
+  });
+
+  it('that the destination fails, before or after its work, leaves one volume, where it was', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    for (const hook of [refuses(new BackendFull('No.')), losesAnswer(new DriverFailed('No.'))]) {
+      live.site.interpose('beta', 'receiveVolume', hook);
+      await command(live.desk, caller, volume.id, request());
+      assert.partialDeepStrictEqual(await live.settledVolume(volume), {
+        status: 'available',
+        migrationStatus: 'error',
+      });
+      await isWhole(live.site, volume, 'alpha');
+      assert.deepEqual(await live.site.leftovers(), []);
+    }
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_108_101', 'VOLUME_VOLUME_108_112']);
+  });
+
+  it('keeps the name, the metadata and the flags that are given meanwhile', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site, { name: 'before' });
+    const go = await underWay(live, volume.id);
+    const metadata = { key: 'value' };
+    await updateVolume(live.desk, caller, volume.id, { name: 'after', metadata });
+    await setBootable(live.desk, caller, volume.id, true);
+    go();
+    const after = { host: BETA, name: 'after', metadata, bootable: true, migrationStatus: 'success' } as const;
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), after);
+  });
+
+  it('refuses meanwhile what the switch would lose, and shows no second volume', async (context) => {
+    const live = await liveSite(context);
+    const { id } = await givenVolume(live.site);
+    const go = await underWay(live, id);
+    assert.partialDeepStrictEqual(await live.volumes(), [{ id, status: 'available', migrationStatus: 'migrating' }]);
+    const { desk } = live;
+    for (const ask of [
+      () => extendVolume(desk, caller, id, 3, { inUseAllowed: true }),
+      () => deleteVolume(desk, caller, id, { cascade: false, force: false }),
+      () => createSnapshot(desk, caller, snapshotRequest(id)),
+      () => command(desk, caller, id, request()),
+    ])
+      await assert.rejects(ask, { status: 400, message: /migrat|on its way/ });
+    go();
+    assert.partialDeepStrictEqual(await live.settledVolume({ id }), { sizeGiB: 1, migrationStatus: 'success' });
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('lets nobody take the copy for left over', async (context) => {
+    const live = await liveSite(context);
+    const { id } = await givenVolume(live.site);
+    const go = await underWay(live, id);
+    const { database, site } = live;
+    const copy =
+      site
+        .objects()
+        .find((name) => name.startsWith('beta/volume-'))
+        ?.slice('beta/volume-'.length) ?? '';
+    assert.ok((await idsInWork(database.read)).has(copy));
+    const all = ['node@alpha', 'node@beta'].map((host) => ({ host, driver: site.tools.driver(host) }));
+    const patient = {
+      db: database,
+      config: site.config,
+      patienceMs: 0,
+      backends: all,
+      signal: AbortSignal.timeout(60_000),
+    };
+    assert.deepEqual(await backends.examine(patient), []);
+    go();
+    await live.settledVolume({ id });
+    assert.deepEqual(await backends.examine(patient), []);
+    assert.ok(!(await idsInWork(database.read)).has(copy));
+  });
+
+  it('is stopped by a delete by force, which leaves nothing on either backend', async (context) => {
+    const live = await liveSite(context);
+    const { id } = await givenVolume(live.site);
+    const go = await underWay(live, id, { lockVolume: true });
+    const deleted = deleteVolume(live.desk, caller, id, { cascade: false, force: true });
+    go();
+    await deleted;
+    await live.settled(`volume:${id}`);
+    assert.deepEqual(live.site.objects(), []);
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+});
