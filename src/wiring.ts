@@ -23,6 +23,7 @@ import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbo
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
 import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubles.ts';
+import { getVolume } from './db/volumes.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import { driverOf } from './drivers/driver-of.ts';
 import { Engine } from './engine/engine.ts';
@@ -131,6 +132,7 @@ export class PumiceService {
     );
     const tools: Tools = {
       driver: (host) => this.#driver(host),
+      volume: (id) => getVolume(db.read, id),
       attachment: (id) => getAttachment(db.read, id),
       images,
       conversionDirectory: config.images.image_conversion_dir,

@@ -10,11 +10,14 @@ import type { QuotaConfig } from '../lib/config/config.ts';
 import type { Attachment } from '../model/attachment.ts';
 import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { ImageStore } from '../model/image.ts';
+import type { Volume } from '../model/volume.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
 
 export interface Tools {
   /** The driver that serves `node@backend` or one of its pools, here. Throws `DriverNotInitialized` when it has not come up. */
   driver(host: string): VolumeDriver;
+  /** As its row is now. Rejects with `VolumeNotFound`. */
+  volume(id: string): Promise<Volume>;
   /** As its row is now, with the secret that nothing journals. Rejects with `AttachmentNotFound`. */
   attachment(id: string): Promise<Attachment>;
   readonly images: ImageStore;

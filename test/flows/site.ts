@@ -24,7 +24,7 @@ import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { countUsage, quotaUsage, type Usage } from '../../src/db/quotas.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
 import { listSnapshots } from '../../src/db/snapshots.ts';
-import { listVolumes } from '../../src/db/volumes.ts';
+import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import type { Tools } from '../../src/flows/tools.ts';
@@ -97,6 +97,7 @@ export class Site {
         if (driver === undefined || this.down.has(host)) throw new DriverNotInitialized(`${pool} is down.`);
         return interposed<VolumeDriver>(driver, (method) => this.#hooks.get(`${host}.${method}`));
       },
+      volume: (id) => getVolume(database.read, id),
       attachment: (id) => getAttachment(database.read, id),
       images: this.images,
       conversionDirectory: join(this.directory, 'conversion'),

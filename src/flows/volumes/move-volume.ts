@@ -15,7 +15,7 @@ import { updateVolume } from '../../db/volumes.ts';
 import type { ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
 import { hostOf, laneOfHost } from '../../model/backend.ts';
 import { record, world } from '../tools.ts';
-import { failedIn, neverAsked } from '../undo.ts';
+import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
 
 export interface MoveVolume {
@@ -55,8 +55,9 @@ export const ReceiveVolume = world({
     return { model: await driver.receiveVolume({ ...volumeRef, nameId: copyId }, source, { copies }, call) };
   },
   revert: async ({ volumeRef, pool, copyId, destination }, outcome, call) => {
-    const isSwitched = !failedIn(call.failures, ReceiveVolume.name, SWITCH);
-    if (isSwitched) await call.tools.driver(pool).deleteVolume(volumeRef, call);
+    // The row says it however the flow was turned back, also by a version of it that this one does not go on with.
+    const { nameId } = await call.tools.volume(volumeRef.id);
+    if (nameId === copyId) await call.tools.driver(pool).deleteVolume(volumeRef, call);
     else if (!neverAsked(outcome))
       await call.tools.driver(destination).deleteVolume({ ...volumeRef, nameId: copyId }, call);
   },

@@ -9,10 +9,11 @@ import { setBootable } from '../../../src/commands/volumes/set-bootable.ts';
 import { updateVolume } from '../../../src/commands/volumes/update-volume.ts';
 import { idsInWork } from '../../../src/db/unended-flows.ts';
 import { insertVolumeType } from '../../../src/db/volume-types.ts';
-import { getVolume } from '../../../src/db/volumes.ts';
+import { getVolume, updateVolume as updateRow } from '../../../src/db/volumes.ts';
 import { migrateVolume } from '../../../src/flows/volumes/migrate-volume.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { BackendFull, DriverFailed } from '../../../src/model/errors.ts';
+import { refOf } from '../../../src/model/volume.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { contentOf, givenVolume } from '../given.ts';
 import { losesAnswer, refuses } from '../interposed.ts';
@@ -178,6 +179,28 @@ describe('migrate_volume', () => {
     go();
     assert.partialDeepStrictEqual(await live.settledVolume({ id }), { sizeGiB: 1, migrationStatus: 'success' });
     assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('that is taken back by another version removes the copy before the switch, and what it came from after it', async (context) => {
+    const { site } = await liveSite(context);
+    const receive = migrateVolume.nodes.find((node) => node.kind === 'task' && node.path === 'receive_volume');
+    assert.ok(receive?.kind === 'task');
+    for (const [isSwitched, backend] of [
+      [false, 'alpha'],
+      [true, 'beta'],
+    ] as const) {
+      const volume = await givenVolume(site);
+      const input = { volumeRef: refOf(volume), pool: ALPHA, destination: BETA, copyId: uuid(), copies: false };
+      const call = { tools: site.tools, signal: AbortSignal.timeout(60_000), progress: () => {} };
+      await receive.body.execute?.(input, call as never);
+      if (isSwitched) await site.database.write((tx) => updateRow(tx, volume.id, { host: BETA, nameId: input.copyId }));
+      const failures = [{ name: 'Interrupted', message: 'Its tasks changed.', task: 'upgrade' }];
+      await receive.body.revert?.(input, { is: 'interrupted' }, { ...call, failures } as never);
+      await isWhole(site, volume, backend);
+      await site.tools
+        .driver(isSwitched ? BETA : ALPHA)
+        .deleteVolume(isSwitched ? { ...input.volumeRef, nameId: input.copyId } : input.volumeRef, call);
+    }
   });
 
   it('lets nobody take the copy for left over', async (context) => {
