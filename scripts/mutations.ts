@@ -59,7 +59,7 @@ const flows: Table = () =>
 const STATUS = 'src/model/status.ts';
 /** No operation enters or leaves it. */
 const OTHER = "'maintenance'";
-const isStatus = (text: string): boolean => !/^'(previous|gone|as attached)'$/.test(text);
+const isStatus = (text: string): boolean => !/^'(previous|mended|gone|as attached)'$/.test(text);
 
 /** What an operation ends in is said by its flow, and shown by the proof of that. */
 const PROOFS: Readonly<Record<string, string>> = {

@@ -28,7 +28,6 @@ others than administrators may filter by; for administrators a name that means n
 const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-migrate_volume_completion/, 'not yet: compute moves no volume of ours'],
   [/action os-volume_upload_image/, 'not yet: images are read, not written'],
-  [/action os-reimage/, 'not yet: an image is written to new volumes only'],
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
   [/((enable|disable|failover)_replication|list_replication_targets)/, 'no backend of ours replicates'],
   [/ \/backups/, 'not yet: backups'],

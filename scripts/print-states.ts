@@ -21,10 +21,10 @@ Printed from \`src/model/status.ts\` and \`src/model/group-status.ts\` by \`npm 
 
 Each arrow is one conditional update of the row, made in the transaction of the request (into *during*) or of the last step
 of the flow (into *success* or *failure*). Two requests therefore never both leave the same status; the one that comes second
-is answered 400. While a status is in the *during* column a flow holds the resource, and only that flow moves it on: after a
+is answered 400, a revert 409. While a status is in the *during* column a flow holds the resource, and only that flow moves it on: after a
 crash the flow is finished or reverted, so no resource stays there.
 
-*previous* is the status before the operation; *gone* means that there is no row any more; *as attached* is what the volume's
+*previous* is the status before the operation, *mended* the same, but available where that was an error; *gone* means that there is no row any more; *as attached* is what the volume's
 attachments make of it, where its status says nothing else. Of a failed operation a user message says why.
 A volume in an error status keeps its quota until it is deleted.
 `;

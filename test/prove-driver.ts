@@ -34,8 +34,10 @@ import { type Images, makeImages } from './drivers/images/images.ts';
 import {
   EXPORT_OPERATIONS,
   existing,
+  isOverwritten,
   OPERATIONS,
   type Operation,
+  overwrittenSource,
   type Scene,
   together,
   writtenSource,
@@ -241,26 +243,30 @@ export function proveDriver(proof: DriverUnderProof): void {
     it('keeps what a volume holds when there is no room for what it is to hold, beforehand or in the middle', async (t) => {
       const faulty = new FaultyExec('before');
       const scene = await enter(t, faulty.exec);
-      const { fill } = scene.world;
-      if (fill === undefined || !proof.copies) return t.skip('this backend cannot be filled, or needs no room');
-      const operation = OPERATIONS.find(({ title }) => title === 'reverting a volume to a snapshot');
-      assert.ok(operation?.replaces);
-      await operation.prepare(scene);
-      const revert = () => perform(scene.world.driver, operation.request(scene), calm());
-      const empty = await fill(200_000);
-      await assert.rejects(revert, errors.BackendFull);
-      await empty();
-      const filled: (() => Promise<void>)[] = [];
-      faulty.before = async (argv) => {
-        if (filled.length === 0 && isCopy(argv)) filled.push(await fill(200_000));
-      };
-      await assert.rejects(revert, errors.BackendFull);
-      assert.equal(filled.length, 1);
-      assert.deepEqual(await scene.world.leftovers(), []);
-      await operation.replaces(scene);
-      for (const empty of filled) await empty();
-      await revert();
-      await operation.done(scene);
+      const { world, source, snapshot } = scene;
+      const { driver, fill } = world;
+      if (fill === undefined) return t.skip('this backend cannot be filled in a test');
+      await writtenSource(scene);
+      await driver.createSnapshot(snapshot, calm());
+      await overwrittenSource(scene);
+      const requests: Request[] = [['reimageVolume', source, images.dense]];
+      if (proof.copies) requests.unshift(['revertToSnapshot', source, snapshot]);
+      for (const request of requests) {
+        const empty = await fill(200_000);
+        await assert.rejects(perform(driver, request, calm()), errors.BackendFull, `${request[0]} beforehand`);
+        await empty();
+        const filled: (() => Promise<void>)[] = [];
+        faulty.before = async (argv) => {
+          if (filled.length === 0 && isCopy(argv)) filled.push(await fill(200_000));
+        };
+        await assert.rejects(perform(driver, request, calm()), errors.BackendFull, `${request[0]} in the middle`);
+        assert.equal(filled.length, 1);
+        assert.deepEqual(await world.leftovers(), []);
+        await isOverwritten(scene);
+        for (const empty of filled) await empty();
+      }
+      for (const request of requests) await perform(driver, request, calm());
+      same(await world.read('volume', source.id, 0, 5), Buffer.from('dense'));
     });
 
     it('keeps the odd bytes of what was taken over when it is reverted, and refuses a snapshot that is larger', async (t) => {
@@ -417,6 +423,17 @@ export function proveDriver(proof: DriverUnderProof): void {
       await holdsZeroes(world, source);
     });
 
+    it('gives a volume a raw image in place of what it held, and refuses one that is not there', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await writtenSource(scene);
+      await overwrittenSource(scene);
+      await driver.reimageVolume(scene.source, images.raw, calm());
+      await holds(scene.world, 'volume', scene.source.id, GIB, 'image');
+      await assert.rejects(driver.reimageVolume(scene.target, images.raw, calm()), errors.DriverFailed);
+      await isGone(scene.world, 'volume', scene.target.id);
+    });
+
     it('makes a volume of an image without a copy, or says that it cannot and makes nothing', async (t) => {
       const { world, target } = await enter(t);
       for (const image of [images.raw, images.qcow2]) {
@@ -438,9 +455,12 @@ export function proveDriver(proof: DriverUnderProof): void {
         await assert.rejects(copying, errors.ImageUnacceptable, why);
         assert.ok(!given.some((argv) => argv.includes(image.path)), `a program was given ${why}`);
       }
+      const { driver } = scene.world;
+      await assert.rejects(driver.copyImageToVolume(scene.source, images.tooBig, calm()), errors.ImageTooBig);
+      await assert.rejects(driver.reimageVolume(scene.source, images.tooBig, calm()), errors.ImageTooBig);
       await assert.rejects(
-        scene.world.driver.copyImageToVolume(scene.source, images.tooBig, calm()),
-        errors.ImageTooBig,
+        driver.reimageVolume(scene.source, { ...images.qcow2, format: 'vmdk' }, calm()),
+        errors.ImageUnacceptable,
       );
       await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
       assert.deepEqual(await scene.world.leftovers(), []);

@@ -63,6 +63,7 @@ export const VOLUME_TYPE_ID: Microversion = 63;
 export const ENCRYPTION_KEY_ID: Microversion = 64;
 export const CONSUMES_QUOTA: Microversion = 65;
 export const SNAPSHOT_IN_USE: Microversion = 66;
+export const REIMAGE: Microversion = 68;
 export const ENCRYPTED_TRANSFERS: Microversion = 70;
 
 export class VersionNotAcceptable extends PumiceError {

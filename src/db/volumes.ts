@@ -48,6 +48,7 @@ const columns: Columns<Volume, VolumeTable> = {
   metadata: json('metadata'),
   adminMetadata: json('admin_metadata'),
   imageMetadata: maybeJson('image_metadata'),
+  nextImageMetadata: maybeJson('next_image_metadata'),
   createdAt: is('created_at'),
   updatedAt: maybe('updated_at'),
   scheduledAt: maybe('scheduled_at'),
@@ -90,6 +91,7 @@ export async function insertVolume({ db }: Tx, given: NewVolume): Promise<Volume
     metadata: {},
     adminMetadata: {},
     imageMetadata: null,
+    nextImageMetadata: null,
     createdAt: now(),
     scheduledAt: null,
     launchedAt: null,
@@ -166,7 +168,8 @@ export async function moveVolumeStatus(
   if (move.withoutSnapshots && (await hasSnapshots(db, id))) return false;
   if (move.withoutExports && (await hasExports(db, id))) return false;
   if (move.if !== undefined && !(await isAs(db, id, move.if))) return false;
-  const previous = status !== undefined && rule.success === 'previous' ? { previousStatus: volume.status } : {};
+  const returns = rule.success === 'previous' || rule.success === 'mended';
+  const previous = status !== undefined && returns ? { previousStatus: volume.status } : {};
   await volumeRows.update(db, id, { ...move.set, ...(status && { status }), ...previous });
   return true;
 }
@@ -285,6 +288,7 @@ function toVolume(row: VolumeTable): Volume {
     metadata: textMap(row.metadata),
     adminMetadata: textMap(row.admin_metadata),
     imageMetadata: maybeTextMap(row.image_metadata),
+    nextImageMetadata: maybeTextMap(row.next_image_metadata),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     scheduledAt: row.scheduled_at,

@@ -172,6 +172,8 @@ export interface VolumeDriver {
    * the old content.
    */
   revertToSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<void>;
+  /** The same with an image, shared where it can be, else as `copyImageToVolume` copies it. Rejects as both do. */
+  reimageVolume(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<void>;
 
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
   /**

@@ -20,6 +20,7 @@ const OPERATIONS = {
   'manage-existing': { resourceType: 'VOLUME', action: 'manageVolume', refused: 'driverFailed' },
   'unmanage-volume': { resourceType: 'VOLUME', action: 'unmanageVolume', refused: 'driverFailed' },
   'revert-volume': { resourceType: 'VOLUME', action: 'revertVolume', refused: 'driverFailed' },
+  'reimage-volume': { resourceType: 'VOLUME', action: 'reimageVolume', refused: 'driverFailed' },
   'create-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'createSnapshot', refused: 'snapshotFailed' },
   'delete-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'deleteSnapshot', refused: 'snapshotDeleteFailed' },
   'manage-existing-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'manageSnapshot', refused: 'driverFailed' },

@@ -11,6 +11,7 @@ import { deleteVolume } from './volumes/delete-volume.ts';
 import { extendVolume } from './volumes/extend-volume.ts';
 import { manageExisting } from './volumes/manage-volume.ts';
 import { migrateVolume } from './volumes/migrate-volume.ts';
+import { reimageVolume } from './volumes/reimage-volume.ts';
 import { retypeVolume } from './volumes/retype-volume.ts';
 import { revertToSnapshot } from './volumes/revert-to-snapshot.ts';
 import { unmanageVolume } from './volumes/unmanage-volume.ts';
@@ -31,4 +32,5 @@ export const FLOWS: readonly AnyFlow[] = [
   initializeConnection,
   terminateConnection,
   revertToSnapshot,
+  reimageVolume,
 ];

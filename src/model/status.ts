@@ -230,12 +230,15 @@ export const VOLUME_TRANSITIONS = {
     must: '{from} and neither attached nor connected to be reverted',
     tellsAttachStatus: true,
   },
+  /** Its content is new and whole, so it is no error any more; for Cinder it stays one. */
   reimage: {
-    planned: true,
-    from: ['available', 'error', 'reserved'],
+    from: ['available', 'error'],
+    also: { from: ['reserved'], when: 'with reimage_reserved' },
     during: ['downloading'],
-    success: 'previous',
-    failure: 'error',
+    success: 'mended',
+    failure: 'previous',
+    must: '{from}, on a backend and neither attached nor connected to be given another image',
+    tellsAttachStatus: true,
   },
   backup: {
     planned: true,

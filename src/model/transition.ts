@@ -4,10 +4,10 @@
  */
 
 /**
- * `previous`: what it was before. `gone`: there is no row any more. `as attached`: what its attachments make of it
+ * `previous`: what it was before; `mended`: the same, but available where that was an error. `gone`: there is no row any more. `as attached`: what its attachments make of it
  * (`statusWith`), where it was one of `BY_ATTACHMENTS`; any other stays.
  */
-type End<Status extends string> = Status | 'previous' | 'gone' | 'as attached';
+type End<Status extends string> = Status | 'previous' | 'mended' | 'gone' | 'as attached';
 
 export interface Transition<Status extends string> {
   /** Empty for an operation that makes the row. */
@@ -58,7 +58,9 @@ export function leaves<Status extends string>(rule: Transition<Status>, status: 
 /** The status it enters at once; undefined when it stays what it is. */
 export function entered<Status extends string>({ during: [first], success }: Transition<Status>): Status | undefined {
   if (first !== undefined) return first;
-  return success === 'previous' || success === 'gone' || success === 'as attached' ? undefined : success;
+  return success === 'previous' || success === 'mended' || success === 'gone' || success === 'as attached'
+    ? undefined
+    : success;
 }
 
 /** `must be available or in-use to be extended`. */

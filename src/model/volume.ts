@@ -39,6 +39,8 @@ export interface Volume {
   readonly adminMetadata: Metadata;
   /** What was captured of the image it was made from; null when it was made from none. */
   readonly imageMetadata: Metadata | null;
+  /** What will be, of the image that is being written to it. */
+  readonly nextImageMetadata: Metadata | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
   readonly scheduledAt: Timestamp | null;

@@ -6,6 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { routes } from '../../src/api/routes.ts';
+import { DirectoryImages } from '../../src/clients/image-directory.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { updateSnapshot } from '../../src/db/snapshots.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
@@ -63,6 +64,18 @@ async function foreignFile(world: World): Promise<{ 'source-name': string }> {
   await writeFile(path, '');
   await truncate(path, GIB);
   return { 'source-name': name };
+}
+
+async function image(world: World): Promise<string> {
+  const { images } = world.config;
+  assert.equal(images.store, 'directory');
+  const store = new DirectoryImages({ directory: images.directory });
+  const { id } = await store.add(
+    { name: 'disk', diskFormat: 'raw' },
+    import.meta.filename,
+    AbortSignal.timeout(60_000),
+  );
+  return id;
 }
 
 const type = (world: World, more: object = {}) => made(world, '/types', { volume_type: { name: 'a', ...more } });
@@ -211,6 +224,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
     const snapshot_id = await snapshot(world);
     const { volume_id } = (await world.get(`/snapshots/${snapshot_id}`)).body.snapshot;
     return () => send(world, 'POST', `/volumes/${volume_id}/action`, { revert: { snapshot_id } });
+  },
+  'POST /volumes/:id/action os-reimage': async (world) => {
+    const [volumeId, image_id] = [await volume(world), await image(world)];
+    return () => send(world, 'POST', `/volumes/${volumeId}/action`, { 'os-reimage': { image_id } });
   },
   'POST /volumes/:id/action os-reserve': onAction('os-reserve'),
   'POST /volumes/:id/action os-unreserve': onAction('os-unreserve', {}, ['os-reserve', {}]),

@@ -168,6 +168,7 @@ const NO_DOORS: readonly string[] = [
     'os-unset_image_metadata',
     'os-unmanage',
     'revert',
+    'os-reimage',
     'os-reserve',
     'os-unreserve',
     'os-begin_detaching',

@@ -27,6 +27,7 @@ import { createVolume } from '../../src/commands/volumes/create-volume.ts';
 import { deleteVolume } from '../../src/commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
 import { migrateVolume } from '../../src/commands/volumes/migrate-volume.ts';
+import { reimageVolume } from '../../src/commands/volumes/reimage-volume.ts';
 import { retypeVolume } from '../../src/commands/volumes/retype-volume.ts';
 import { revertToSnapshot } from '../../src/commands/volumes/revert-to-snapshot.ts';
 import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
@@ -46,6 +47,7 @@ import { givenAttachment, givenVolume, HERE } from '../flows/given.ts';
 import { type LiveSite, liveSite } from '../flows/live-site.ts';
 import { manageSnapshotRequest, snapshotRequest, volumeRequest } from '../flows/requests.ts';
 import { caller, PROJECT } from '../flows/site.ts';
+import { diskImages } from '../flows/site-images.ts';
 import { assertGolden } from '../golden.ts';
 
 /** Nobody waits for the end of a flow, and no quota runs out. */
@@ -71,6 +73,7 @@ const attachment =
   };
 const attached = { given: { attachStatus: 'attached' }, prepare: attachment({ attachStatus: 'attached' }) } as const;
 const SERVER = uuid();
+const IMAGE = uuid();
 
 const attach = (desk: Desk, instanceId: string | null, volumeId: string) =>
   createAttachment(desk, caller, { volumeId, instanceId, connector: null, mode: null, demand: () => {} });
@@ -107,6 +110,14 @@ const OF_VOLUMES: readonly Command[] = [
     name: 'revert',
     prepare: async ({ db }, id) => (await makeSnapshot(db, await getVolume(db.read, id))).id,
     run: (desk, id, prepared) => revertToSnapshot(desk, caller, id, prepared),
+  },
+  {
+    name: 'reimage',
+    run: (desk, id) => reimageVolume(desk, caller, id, { imageId: IMAGE, reserved: false }),
+  },
+  {
+    name: 'reimage, reserved',
+    run: (desk, id) => reimageVolume(desk, caller, id, { imageId: IMAGE, reserved: true }),
   },
   { name: 'set readonly', run: (desk, id) => setReadonly(desk, caller, id, true) },
   { name: 'offer a transfer', run: offer },
@@ -251,6 +262,7 @@ describe('a command, by the status of what it is about,', () => {
   it('does what is written, or refuses it in the words that clients know', async (context) => {
     const live = await liveSite(context, { running: false, set: SET });
     await live.database.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'other' }));
+    await live.site.images.add({ diskFormat: 'qcow2', id: IMAGE }, (await diskImages()).qcow2);
     const parts: string[] = ['VOLUMES\n'];
     for (const command of OF_VOLUMES)
       parts.push(await seen(command.name, VOLUME_STATUSES, (status) => onVolume(live, command, status)));

@@ -42,6 +42,7 @@ type Method =
   | 'deleteVolume'
   | 'extendVolume'
   | 'revertToSnapshot'
+  | 'reimageVolume'
   | 'ensureExport'
   | 'removeExport'
   | 'createSnapshot'

@@ -154,6 +154,18 @@ export const OPERATIONS: readonly Operation[] = [
     slow: true,
   },
   {
+    title: 'reimaging a volume',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await overwrittenSource(scene);
+    },
+    request: ({ source, images }) => ['reimageVolume', source, images.qcow2],
+    makes: ({ source }) => ({ kind: 'volume', id: source.id }),
+    done: ({ world, source }) => holds(world, 'volume', source.id, GIB, 'image'),
+    replaces: isOverwritten,
+    slow: true,
+  },
+  {
     title: 'deleting a volume',
     prepare: writtenSource,
     request: ({ source }) => ['deleteVolume', source],

@@ -34,6 +34,7 @@ export function aVolume(fields: Partial<Volume> = {}): Volume {
     metadata: {},
     adminMetadata: {},
     imageMetadata: null,
+    nextImageMetadata: null,
     createdAt: '2026-01-31T12:00:00.000001',
     updatedAt: null,
     scheduledAt: null,

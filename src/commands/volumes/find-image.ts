@@ -15,8 +15,17 @@ const PATIENCE_MS = 30_000;
  * Asked with the caller's own right, before any transaction: it may take a while. Rejects with 400 for an image that is not there or
  * not active, 409 when the name is not enough, 503 when nobody can say.
  */
-export async function findActiveImage(images: ImageStore, caller: Caller, reference: string): Promise<Image> {
-  const image = await find(images, caller, reference).catch((error: unknown) => {
+export function findActiveImage(images: ImageStore, caller: Caller, reference: string): Promise<Image> {
+  return active(find(images, caller, reference));
+}
+
+/** The same by its id alone; one that is not there is 404. */
+export function activeImageOfId(images: ImageStore, caller: Caller, id: string): Promise<Image> {
+  return active(images.show(id, caller, AbortSignal.timeout(PATIENCE_MS)));
+}
+
+async function active(found: Promise<Image>): Promise<Image> {
+  const image = await found.catch((error: unknown) => {
     if (error instanceof DOMException && error.name === 'TimeoutError')
       throw new ImageServiceUnavailable('The image service is too slow.', { cause: error });
     throw error;

@@ -63,13 +63,16 @@ function leastSizeGiB(source: Source): number {
       return source.snapshot.volumeSizeGiB;
     case 'volume':
       return source.origin.sizeGiB;
-    case 'image': {
-      const { sizeBytes, virtualSizeBytes, minDiskGiB } = source.image;
-      return Math.max(Math.ceil(Math.max(sizeBytes ?? 0, virtualSizeBytes ?? 0) / BYTES_PER_GIB), minDiskGiB);
-    }
+    case 'image':
+      return leastSizeOf(source.image);
     case 'nothing':
       return 0;
   }
+}
+
+/** GiB that a volume must have to hold an image. */
+export function leastSizeOf({ sizeBytes, virtualSizeBytes, minDiskGiB }: Image): number {
+  return Math.max(Math.ceil(Math.max(sizeBytes ?? 0, virtualSizeBytes ?? 0) / BYTES_PER_GIB), minDiskGiB);
 }
 
 /** A clone with another type would have to be retyped while it is made; that is possible where both name one backend. */

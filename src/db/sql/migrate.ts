@@ -16,6 +16,7 @@ import { waiting } from './migrations/0008-waiting.ts';
 import { noProcess } from './migrations/0009-no-process.ts';
 import { lists } from './migrations/0010-lists.ts';
 import { groups } from './migrations/0011-groups.ts';
+import { nextImage } from './migrations/0012-next-image.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly Migration[] = [
   noProcess,
   lists,
   groups,
+  nextImage,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -85,6 +85,8 @@ export interface VolumeTable {
   admin_metadata: string;
   /** JSON object of text: what was captured of the image. Null when it came from none. */
   image_metadata: string | null;
+  /** The same of the image that is being written to it. */
+  next_image_metadata: string | null;
   created_at: Timestamp;
   updated_at: Timestamp | null;
   scheduled_at: Timestamp | null;

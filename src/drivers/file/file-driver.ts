@@ -254,6 +254,14 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
+  async reimageVolume(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<void> {
+    await this.#store.doing(`reimage volume ${volume.id}`, call.signal, () =>
+      this.#demandUnexported(volume, call.signal),
+    );
+    const { cloned } = await this.cloneImage(volume, image, call);
+    if (!cloned) await this.copyImageToVolume(volume, image, call);
+  }
+
   ensureExport(wanted: ExportRef, { signal }: DriverCall): Promise<ConnectionInfo> {
     const { volume } = wanted;
     return this.#store.doing(`export volume ${volume.id}`, signal, async () => {

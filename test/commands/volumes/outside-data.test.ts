@@ -7,6 +7,7 @@ import { manageSnapshot } from '../../../src/commands/snapshots/manage-snapshot.
 import { createVolume } from '../../../src/commands/volumes/create-volume.ts';
 import { deleteVolume } from '../../../src/commands/volumes/delete-volume.ts';
 import { manageVolume } from '../../../src/commands/volumes/manage-volume.ts';
+import { reimageVolume } from '../../../src/commands/volumes/reimage-volume.ts';
 import { unmanageVolume } from '../../../src/commands/volumes/unmanage-volume.ts';
 import { insertAttachment } from '../../../src/db/attachments.ts';
 import { insertSnapshot } from '../../../src/db/snapshots.ts';
@@ -41,6 +42,16 @@ describe('a flow begins whatever others have written:', () => {
     const { id } = await createVolume(live.desk, caller, volumeRequest({ imageId: image.id }));
     assert.ok(await began(live, `volume:${id}`));
     assert.deepEqual((await getVolume(live.database.read, id)).imageMetadata, capturedMetadata(image));
+  });
+
+  it('an image with much metadata, for a volume that is there', async (context) => {
+    const live = await liveSite(context, resting);
+    const properties = { p: 'y'.repeat(65_535), q: '"'.repeat(65_535), r: 'é'.repeat(65_535) };
+    const image = await live.site.images.add({ diskFormat: 'qcow2', properties }, (await diskImages()).qcow2);
+    const { id } = await givenVolume(live.site);
+    await reimageVolume(live.desk, caller, id, { imageId: image.id, reserved: false });
+    assert.ok(await began(live, `volume:${id}`));
+    assert.deepEqual((await getVolume(live.database.read, id)).nextImageMetadata, capturedMetadata(image));
   });
 
   it('a name, a description and metadata as long as they may be', async (context) => {

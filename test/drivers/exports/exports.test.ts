@@ -120,6 +120,8 @@ async function keepsItsContent({ driver, wanted, write, read }: Awaited<ReturnTy
   await write(volume, 0, Buffer.from('later'));
   await driver.ensureExport(wanted, calm());
   await assert.rejects(driver.revertToSnapshot(volume, snapshot, calm()), VolumeIsBusy);
+  const image = { path: import.meta.filename, format: 'raw' } as const;
+  await assert.rejects(driver.reimageVolume(volume, image, calm()), VolumeIsBusy);
   assert.deepEqual(await read('volume', volume.id, 0, 5), Buffer.from('later'));
   await driver.removeExport(wanted.attachmentId, calm());
   await driver.revertToSnapshot(volume, snapshot, calm());
