@@ -10,10 +10,13 @@
  * the driver's own.
  */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { type VolumeRef, WRITTEN_FORMATS } from '../src/drivers/driver.ts';
 import { elapsed, pause, uuid } from '../src/lib/clock.ts';
 import { type Exec, exec } from '../src/lib/exec.ts';
+import type { Content } from '../src/lib/file-content.ts';
 import * as errors from '../src/model/errors.ts';
 import {
   BLOCK_BYTES,
@@ -40,6 +43,7 @@ import {
   overwrittenSource,
   type Scene,
   together,
+  written,
   writtenSource,
 } from './drivers/operations.ts';
 
@@ -434,6 +438,50 @@ export function proveDriver(proof: DriverUnderProof): void {
       await isGone(scene.world, 'volume', scene.target.id);
     });
 
+    it('reads what a volume holds, all of it, as often as it is asked, and says when that is cut short', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await writtenSource(scene);
+      const content = await driver.readVolume(scene.source, calm().signal);
+      assert.equal(content.bytes, GIB);
+      const [once, again] = [await digestOf(content, calm().signal), await digestOf(content, calm().signal)];
+      assert.deepEqual(once, { bytes: GIB, digest: await digestOfWhole(scene.world, scene.source) });
+      assert.deepEqual(again, once);
+      const ended = new AbortController();
+      const reason = new Error('not wanted');
+      await assert.rejects(async () => {
+        for await (const _piece of content.read(ended.signal)) ended.abort(reason);
+      }, reason);
+      await assert.rejects(driver.readVolume(scene.target, calm().signal), errors.DriverFailed);
+      await assert.rejects(driver.readVolume(scene.source, AbortSignal.abort(reason)), reason);
+      assert.deepEqual(await scene.world.leftovers(), []);
+    });
+
+    it('reads what was taken over to its last odd byte', async (t) => {
+      const scene = await enter(t);
+      await existing(scene);
+      await scene.world.driver.manageExisting(scene.source, scene.ref, calm());
+      const content = await scene.world.driver.readVolume(scene.source, calm().signal);
+      const { bytes } = await digestOf(content, calm().signal);
+      assert.deepEqual([content.bytes, bytes], [MANAGED_BYTES, MANAGED_BYTES]);
+    });
+
+    for (const format of WRITTEN_FORMATS) {
+      it(`writes a volume as a ${format} image that holds the same, with progress`, async (t) => {
+        const scene = await enter(t);
+        const { driver } = scene.world;
+        await writtenSource(scene);
+        const seen: number[] = [];
+        const image = written(scene, format);
+        const call = { signal: calm().signal, progress: (fraction: number) => void seen.push(fraction) };
+        await driver.copyVolumeToImage(scene.source, image, call);
+        await driver.createVolume(scene.target, calm());
+        await driver.copyImageToVolume(scene.target, image, calm());
+        await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
+        assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
+      });
+    }
+
     it('makes a volume of an image without a copy, or says that it cannot and makes nothing', async (t) => {
       const { world, target } = await enter(t);
       for (const image of [images.raw, images.qcow2]) {
@@ -700,6 +748,24 @@ async function sweptClean({ world }: Scene): Promise<void> {
     await world.driver.sweep(new Set(), calm().signal);
     return (await world.leftovers()).length === 0;
   });
+}
+
+async function digestOf(content: Content, signal: AbortSignal): Promise<{ bytes: number; digest: string }> {
+  const hash = createHash('sha1');
+  let bytes = 0;
+  for await (const piece of content.read(signal)) {
+    hash.update(piece);
+    bytes += piece.length;
+  }
+  return { bytes, digest: hash.digest('hex') };
+}
+
+async function digestOfWhole(world: DriverWorld, volume: VolumeRef): Promise<string> {
+  const file = await world.backing(volume);
+  const hash = createHash('sha1');
+  // It closes the file.
+  for await (const piece of file.createReadStream()) hash.update(piece);
+  return hash.digest('hex');
 }
 
 const isCopy = ([program, verb]: readonly string[]): boolean => program === 'cp' || verb === 'convert';

@@ -15,6 +15,7 @@
  * each other's inverse. A full name in `list()` that no row knows is reported, never removed.
  */
 import type { Timestamp } from '../lib/clock.ts';
+import type { Content } from '../lib/file-content.ts';
 import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
 
@@ -103,6 +104,14 @@ export interface ImageFile {
   readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd';
 }
 
+/** Formats that a volume can be written as, but for `raw`, which is what it holds. Others would be of another size, or read by few. */
+export const WRITTEN_FORMATS = ['qcow2', 'vmdk', 'vdi'] as const;
+
+export interface WrittenImage {
+  readonly path: string;
+  readonly format: (typeof WRITTEN_FORMATS)[number];
+}
+
 export interface DriverCapabilities {
   readonly vendorName: string;
   readonly driverVersion: string;
@@ -174,6 +183,17 @@ export interface VolumeDriver {
   revertToSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<void>;
   /** The same with an image, shared where it can be, else as `copyImageToVolume` copies it. Rejects as both do. */
   reimageVolume(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<void>;
+
+  /**
+   * What the volume holds, from its first byte to its last. It is read each time anew; what nobody wrote is not read. Nobody may write to
+   * the volume meanwhile: who asks holds it, and it is attached to nobody.
+   */
+  readVolume(volume: VolumeRef, signal: AbortSignal): Promise<Content>;
+  /**
+   * The same as an image of this format, a new file at `image.path` in place of whatever is there. Rejects with `ImageTooBig` where there
+   * is no room for it, which is looked at first, `ImageCopyFailure`; then there is no file.
+   */
+  copyVolumeToImage(volume: VolumeRef, image: WrittenImage, call: DriverCall): Promise<void>;
 
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
   /**

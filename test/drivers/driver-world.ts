@@ -43,6 +43,7 @@ type Method =
   | 'extendVolume'
   | 'revertToSnapshot'
   | 'reimageVolume'
+  | 'copyVolumeToImage'
   | 'ensureExport'
   | 'removeExport'
   | 'createSnapshot'

@@ -1,7 +1,15 @@
 /** Every operation of the driver's contract that changes something: what it wants, the call, what is there afterwards. */
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import type { ExportRef, ManageRef, RawSource, SnapshotRef, VolumeRef } from '../../src/drivers/driver.ts';
+import { join } from 'node:path';
+import type {
+  ExportRef,
+  ManageRef,
+  RawSource,
+  SnapshotRef,
+  VolumeRef,
+  WrittenImage,
+} from '../../src/drivers/driver.ts';
 import {
   BLOCK_BYTES,
   BLOCKS,
@@ -166,6 +174,17 @@ export const OPERATIONS: readonly Operation[] = [
     slow: true,
   },
   {
+    title: 'copying a volume to an image',
+    prepare: writtenSource,
+    request: (scene) => ['copyVolumeToImage', scene.source, written(scene, 'qcow2')],
+    done: async (scene) => {
+      const { driver } = scene.world;
+      await driver.createVolume(scene.target, calm());
+      await driver.copyImageToVolume(scene.target, written(scene, 'qcow2'), calm());
+      await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
+    },
+  },
+  {
     title: 'deleting a volume',
     prepare: writtenSource,
     request: ({ source }) => ['deleteVolume', source],
@@ -278,6 +297,11 @@ export async function writtenSource({ world, source }: Scene): Promise<void> {
   await world.driver.createVolume(source, calm());
   for (const at of BLOCKS) await world.write(source, at, block('source', at));
 }
+
+export const written = ({ images, source }: Scene, format: WrittenImage['format']): WrittenImage => ({
+  path: join(images.directory, `${source.id}.${format}`),
+  format,
+});
 
 /** Where the source has no data, and where it has some. */
 const OVERWRITTEN = [300 * MIB, 700 * MIB];

@@ -19,6 +19,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { timestampOf } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
+import { type Content, contentOfFile } from '../../lib/file-content.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
 import type { PoolStats } from '../../model/backend.ts';
 import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
@@ -37,16 +38,19 @@ import type {
   SnapshotRef,
   VolumeDriver,
   VolumeRef,
+  WrittenImage,
 } from '../driver.ts';
 import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
+import { dataExtents, writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
 import { FileStore } from './file-store.ts';
 import { GroupSnapshots, type Member } from './group-snapshots.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner, unmanagedMark } from './names.ts';
 import { setLength } from './publish.ts';
+import { readingFrom } from './reading.ts';
 import { receive } from './receive.ts';
 import { GIB, inGiB } from './sizes.ts';
 
@@ -260,6 +264,21 @@ export class FileDriver implements VolumeDriver {
     );
     const { cloned } = await this.cloneImage(volume, image, call);
     if (!cloned) await this.copyImageToVolume(volume, image, call);
+  }
+
+  async readVolume(volume: VolumeRef, signal: AbortSignal): Promise<Content> {
+    const { path, bytes } = await this.locateVolume(volume, signal);
+    const doing = `read volume ${volume.id}`;
+    const extents = await this.#store.doing(doing, signal, () => dataExtents(this.#exec, path, signal));
+    return readingFrom(this.#store, doing, contentOfFile(path, bytes, extents));
+  }
+
+  async copyVolumeToImage(volume: VolumeRef, image: WrittenImage, call: DriverCall): Promise<void> {
+    const source = await this.locateVolume(volume, call.signal);
+    const limits = this.#options.conversion ?? CONVERSION_LIMITS;
+    await this.#store.doing(`copy volume ${volume.id} to an image`, call.signal, () =>
+      writeImage(this.#exec, source, image, limits, call),
+    );
   }
 
   ensureExport(wanted: ExportRef, { signal }: DriverCall): Promise<ConnectionInfo> {

@@ -17,6 +17,8 @@ export interface Images extends Record<ImageFile['format'], ImageFile> {
   readonly scattered: Readonly<Record<string, ImageFile>>;
   /** 128 MiB that have their place and hold nothing. */
   readonly preallocated: ImageFile;
+  /** A directory for images that are written. */
+  readonly directory: string;
   remove(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export async function makeImages(): Promise<Images> {
   await disguised.close();
 
   return {
+    directory,
     raw: { path: at('raw'), format: 'raw' },
     qcow2: { path: at('qcow2'), format: 'qcow2' },
     vmdk: { path: at('vmdk'), format: 'vmdk' },
