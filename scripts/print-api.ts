@@ -29,9 +29,10 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-migrate_volume_completion/, 'not yet: compute moves no volume of ours'],
   [/action os-volume_upload_image/, 'not yet: images are read, not written'],
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
-  [/((enable|disable|failover)_replication|list_replication_targets)/, 'no backend of ours replicates'],
   [/ \/backups/, 'not yet: backups'],
-  [/ \/(groups|group_snapshots|consistencygroups|cgsnapshots)/, 'not yet: groups'],
+  [/action create-from-src/, 'not yet: groups are made empty'],
+  [/ \/group_snapshots/, 'not yet: snapshots of groups'],
+  [/ \/(consistencygroups|cgsnapshots)/, 'not yet: consistency groups'],
 ];
 
 export function apiMarkdown(): string {

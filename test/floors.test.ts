@@ -47,9 +47,9 @@ const HOMES = [
 const LONG: Readonly<Record<string, string>> = {
   'src/drivers/file/file-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/db/sql/schema.ts': 'every table, column by column',
+  'src/model/status.ts': 'the rules of volumes and of snapshots: which operation leads where',
   'src/engine/engine.ts': 'all that the rest of the house may ask of the engine',
   'src/engine/runner.ts': 'the loop of one flow with the state it guards; decisions and writes are elsewhere',
-  'src/model/status.ts': 'the tables of the life cycles, a rule for each operation',
 };
 
 const files = ['src', 'test', 'bench', 'scripts', 'web'].flatMap(filesBelow);

@@ -22,6 +22,7 @@ export const PAGE_NAMES: ReadonlySet<string> = new Set([
   'sort_dir',
   'with_count',
   'all_tenants',
+  'list_volume',
 ]);
 
 /** `sortKeys` names the fields as clients call them. */

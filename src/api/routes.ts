@@ -9,8 +9,10 @@ import { contentActions } from './v3/content-actions.ts';
 import { defaultTypes } from './v3/default-types.ts';
 import { extensions } from './v3/extensions.ts';
 import { extraSpecs } from './v3/extra-specs.ts';
+import { groupActions } from './v3/group-actions.ts';
 import { groupSpecs } from './v3/group-specs.ts';
 import { groupTypes } from './v3/group-types.ts';
+import { groups } from './v3/groups.ts';
 import { hosts } from './v3/hosts.ts';
 import { limits } from './v3/limits.ts';
 import { manageable } from './v3/manageable.ts';
@@ -55,6 +57,8 @@ export const routes: readonly Route[] = [
   ...qosSpecs,
   ...groupTypes,
   ...groupSpecs,
+  ...groups,
+  ...groupActions,
   ...quotas,
   ...limits,
   ...messages,

@@ -39,4 +39,5 @@ function refusal(held: Held): ResourceHeld {
 export const exclusive = (resource: string) => ({ resource, mode: 'exclusive' }) as const;
 export const shared = (resource: string) => ({ resource, mode: 'shared' }) as const;
 export const volumeResource = (id: string): string => `volume:${id}`;
+export const groupResource = (id: string): string => `group:${id}`;
 export const snapshotResource = (id: string): string => `snapshot:${id}`;

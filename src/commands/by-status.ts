@@ -1,8 +1,10 @@
 /**
  * Commands and the rules of statuses: asks whether an operation may begin, and refuses it in the words of the table
- * (`model/status.ts`). Volume and snapshot are as their rows are under a lock.
+ * (`model/status.ts`, `model/group-status.ts`). Volume, snapshot and group are as their rows are under a lock.
  */
-import { InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import { InvalidGroup, InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import type { Group } from '../model/group.ts';
+import { GROUP_TRANSITIONS, type RefusingGroup } from '../model/group-status.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import {
   type RefusingSnapshot,
@@ -36,4 +38,13 @@ export function refusedSnapshot({ id, status }: Snapshot, operation: RefusingSna
 /** Throws `InvalidSnapshot`. */
 export function checkSnapshotStatus(snapshot: Snapshot, operation: RefusingSnapshot): void {
   if (!leaves<string>(SNAPSHOT_TRANSITIONS[operation], snapshot.status)) throw refusedSnapshot(snapshot, operation);
+}
+
+export function refusedGroup({ id, status }: Group, operation: RefusingGroup): InvalidGroup {
+  return new InvalidGroup(`Group ${id} ${demand(GROUP_TRANSITIONS[operation])}; it is ${status}.`);
+}
+
+/** Throws `InvalidGroup`. */
+export function checkGroupStatus(group: Group, operation: RefusingGroup): void {
+  if (!leaves<string>(GROUP_TRANSITIONS[operation], group.status)) throw refusedGroup(group, operation);
 }

@@ -3,6 +3,7 @@
  */
 import { getAttachment } from '../db/attachments.ts';
 import { getGroupType } from '../db/group-types.ts';
+import { getGroup } from '../db/groups.ts';
 import { findMessage, type Message } from '../db/messages.ts';
 import { getSnapshot } from '../db/snapshots.ts';
 import type { Db } from '../db/sql/db.ts';
@@ -13,6 +14,7 @@ import type { Attachment } from '../model/attachment.ts';
 import type { Caller } from '../model/caller.ts';
 import {
   AttachmentNotFound,
+  GroupNotFound,
   GroupTypeNotFound,
   MessageNotFound,
   SnapshotNotFound,
@@ -20,6 +22,7 @@ import {
   VolumeNotFound,
   VolumeTypeNotFound,
 } from '../model/errors.ts';
+import type { Group } from '../model/group.ts';
 import type { GroupType } from '../model/group-type.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
@@ -57,6 +60,12 @@ export async function groupTypeFor(db: Db, caller: Caller, id: string): Promise<
   const type = await getGroupType(db, id);
   if (!caller.isAdmin && !type.isPublic) throw new GroupTypeNotFound(id);
   return type;
+}
+
+export async function groupFor(db: Db, caller: Caller, id: string): Promise<Group> {
+  const group = await getGroup(db, id);
+  if (!caller.isAdmin && group.projectId !== caller.projectId) throw new GroupNotFound(id);
+  return group;
 }
 
 export async function messageFor(db: Db, caller: Caller, id: string): Promise<Message> {

@@ -1,8 +1,9 @@
 /**
- * Row locks: a caller's volume or snapshot, or a volume type, inside a transaction that reads it to change it. Nobody else changes
+ * Row locks: a caller's volume, snapshot or group, or a volume type, inside a transaction that reads it to change it. Nobody else changes
  * it before the transaction ends.
  */
 import { getGroupType } from '../db/group-types.ts';
+import { lockGroupRow } from '../db/groups.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
 import { lockSnapshotRow } from '../db/snapshots.ts';
 import { lockRow } from '../db/sql/lock-row.ts';
@@ -10,12 +11,13 @@ import type { Tx } from '../db/sql/tx.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, lockVolumeRow } from '../db/volumes.ts';
 import type { Caller } from '../model/caller.ts';
+import type { Group } from '../model/group.ts';
 import type { GroupType } from '../model/group-type.ts';
 import type { QosSpecs } from '../model/qos-specs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
-import { snapshotFor, volumeFor } from './find.ts';
+import { groupFor, snapshotFor, volumeFor } from './find.ts';
 
 export async function lockVolume(tx: Tx, caller: Caller, id: string): Promise<Volume> {
   await lockVolumeRow(tx, id);
@@ -33,6 +35,11 @@ export async function lockSnapshot(tx: Tx, caller: Caller, id: string): Promise<
   return snapshotFor(tx.db, caller, id);
 }
 
+export async function lockGroup(tx: Tx, caller: Caller, id: string): Promise<Group> {
+  await lockGroupRow(tx, id);
+  return groupFor(tx.db, caller, id);
+}
+
 /** Nor does anybody make a volume of the type before the transaction ends. */
 export async function lockVolumeType(tx: Tx, id: string): Promise<VolumeType> {
   await lockRow(tx, 'volume_type', id);
@@ -45,6 +52,7 @@ export async function lockQosSpecs(tx: Tx, id: string): Promise<QosSpecs> {
   return getQosSpecs(tx.db, id);
 }
 
+/** Nor does anybody make a group of the type before the transaction ends. */
 export async function lockGroupType(tx: Tx, id: string): Promise<GroupType> {
   await lockRow(tx, 'group_type', id);
   return getGroupType(tx.db, id);

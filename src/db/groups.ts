@@ -125,6 +125,17 @@ export async function membersOf(
   return new Map([...members].map(([group, of]) => [group, of.map(({ id }) => id)]));
 }
 
+/** Whether a group may have volumes of the type. */
+export async function isOfGroup(db: Db, volumeTypeId: string): Promise<boolean> {
+  const one = await db
+    .selectFrom('volume_group')
+    .select('id')
+    .where('volume_type_ids', 'like', `%"${volumeTypeId}"%`)
+    .limit(1)
+    .executeTakeFirst();
+  return one !== undefined;
+}
+
 function toGroup(row: GroupTable): Group {
   return {
     id: row.id,

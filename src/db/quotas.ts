@@ -239,6 +239,11 @@ export async function countUsage(db: Db, projectId: string, options: RecountOpti
     .where('use_quota', '=', 1)
     .groupBy('volume_type.name')
     .execute();
+  const groups = await db
+    .selectFrom('volume_group')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('project_id', '=', projectId)
+    .executeTakeFirstOrThrow();
   const reservations = await db
     .selectFrom('reservation')
     .select(['resource', 'delta'])
@@ -263,6 +268,7 @@ export async function countUsage(db: Db, projectId: string, options: RecountOpti
     use('snapshots', name, count);
     if (options.snapshotGigabytes) use('gigabytes', name, gib);
   }
+  if (groups.count > 0) of('groups').inUse += groups.count;
   for (const { resource, delta } of reservations) of(resource).reserved += delta;
   return usage;
 }

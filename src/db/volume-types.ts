@@ -98,13 +98,15 @@ export async function updateVolumeType({ db }: Tx, id: string, patch: VolumeType
   return numUpdatedRows > 0n;
 }
 
-/** With its accesses. Rejects while a volume or snapshot is of it; of a group it is not: ask `isVolumeTypeInUse` in the same transaction. */
+/**
+ * With its accesses. Rejects while a volume or snapshot is of it. That a group may have such volumes it does not see: ask `isOfGroup` in the
+ * same transaction.
+ */
 export async function deleteVolumeTypeRow({ db }: Tx, id: string): Promise<boolean> {
   const { numDeletedRows } = await db.deleteFrom('volume_type').where('id', '=', id).executeTakeFirst();
   return numDeletedRows > 0n;
 }
 
-/** Volumes or snapshots are of it, or a group may have volumes of it. */
 export async function isVolumeTypeInUse(db: Db, id: string): Promise<boolean> {
   const volume = await db
     .selectFrom('volume')
@@ -118,13 +120,7 @@ export async function isVolumeTypeInUse(db: Db, id: string): Promise<boolean> {
     .where('volume_type_id', '=', id)
     .limit(1)
     .executeTakeFirst();
-  const group = await db
-    .selectFrom('volume_group')
-    .select('id')
-    .where('volume_type_ids', 'like', `%"${id}"%`)
-    .limit(1)
-    .executeTakeFirst();
-  return volume !== undefined || snapshot !== undefined || group !== undefined;
+  return volume !== undefined || snapshot !== undefined;
 }
 
 /** `visibleTo` leaves out types that are neither public nor open to the project. */

@@ -1,5 +1,6 @@
 /**
- * Notifications of administrators' changes: QoS specs, group types, and the encryption, access and specs of volume types.
+ * Notifications of administrators' changes: QoS specs, group types, the status of groups, and the encryption, access
+ * and specs of volume types.
  */
 import { uuid } from '../lib/clock.ts';
 import type { Caller } from '../model/caller.ts';
@@ -14,6 +15,7 @@ export interface AdminChange {
   readonly publisherId:
     | 'QoSSpecs'
     | 'groupType'
+    | 'groupStatusUpdate'
     | 'volumeTypeEncryption'
     | 'volumeTypeExtraSpecs'
     | 'volumeTypeProject';

@@ -31,6 +31,9 @@ export const ACTIONS = {
   retypeVolume: { code: '106', text: 'change the type of the volume' },
   revertVolume: { code: '107', text: 'revert the volume to its snapshot' },
   migrateVolume: { code: '108', text: 'migrate the volume' },
+  createGroup: { code: '121', text: 'create the group' },
+  updateGroup: { code: '122', text: 'update the group' },
+  deleteGroup: { code: '123', text: 'delete the group' },
 } as const;
 
 /** Why it was not done. */
@@ -79,6 +82,7 @@ export const DETAILS = {
   driverFailed: { code: '112', text: 'The storage backend could not do it.' },
   metadataFailed: { code: '113', text: 'The metadata could not be written.' },
   wrongConnector: { code: '114', text: 'The host cannot be connected to this storage backend.' },
+  groupMembersLeft: { code: '121', text: 'Volumes of the group could not be deleted; the others are gone.' },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
   typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;

@@ -25,6 +25,9 @@ const OPERATIONS = {
   'delete-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'deleteSnapshot', refused: 'snapshotDeleteFailed' },
   'manage-existing-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'manageSnapshot', refused: 'driverFailed' },
   'unmanage-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'unmanageSnapshot', refused: 'driverFailed' },
+  'create-group': { resourceType: 'VOLUME_GROUP', action: 'createGroup', refused: 'driverFailed' },
+  'update-group': { resourceType: 'VOLUME_GROUP', action: 'updateGroup', refused: 'driverFailed' },
+  'delete-group': { resourceType: 'VOLUME_GROUP', action: 'deleteGroup', refused: 'driverFailed' },
 } as const satisfies Record<
   string,
   { readonly resourceType: MessageResourceType; readonly action: MessageAction; readonly refused: Detail }
@@ -46,6 +49,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   VolumeNotFound: { detail: 'sourceGone' },
   SnapshotNotFound: { detail: 'sourceGone' },
   GroupSnapshotNotFound: { detail: 'sourceGone' },
+  GroupMembersLeft: { detail: 'groupMembersLeft' },
   ManageExistingInvalidReference: { detail: 'wrongReference' },
   ManageExistingAlreadyManaged: { detail: 'alreadyManaged' },
   VolumeLimitExceeded: { detail: 'overQuota' },
@@ -54,6 +58,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   VolumeSizeExceedsLimit: { detail: 'overQuota' },
   VolumeTypeNotFound: { detail: 'typeUnusable' },
   InvalidVolumeType: { detail: 'typeUnusable' },
+  GroupLimitExceeded: { detail: 'overQuota' },
   ImageNotFound: { detail: 'sourceGone', stage: 'copyImageToVolume' },
   ImageCopyFailure: { detail: 'imageCopyFailed', stage: 'copyImageToVolume' },
   ImageUnacceptable: { detail: 'imageUnacceptable', stage: 'copyImageToVolume' },

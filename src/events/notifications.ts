@@ -8,6 +8,7 @@ import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import { hostOf } from '../model/backend.ts';
 import type { NewEvent } from '../model/event.ts';
+import type { Group } from '../model/group.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import { pythonDict } from './python-text.ts';
@@ -34,6 +35,8 @@ export type VolumeEventSuffix =
 export type SnapshotEventSuffix =
   | Span<'create' | 'update' | 'delete' | 'unmanage' | 'revert' | 'manage_existing_snapshot' | 'reset_status'>
   | 'exists';
+
+export type GroupEventSuffix = Span<'create' | 'update' | 'delete'>;
 
 /** Whose request led to the event. Without a user or project it is told as the owner's of the resource. */
 export interface EventOrigin {
@@ -81,6 +84,28 @@ export function snapshotEvent(
     publisherId: `snapshot.${publisher(volume)}`,
     payload: JSON.stringify({ ...snapshotPayload(snapshot, volume, isEnd(suffix)), ...extra }),
     ...from(origin, snapshot),
+  };
+}
+
+export function groupEvent(suffix: GroupEventSuffix, group: Group, origin: EventOrigin): NewEvent {
+  return {
+    messageId: uuid(),
+    resource: `group:${group.id}`,
+    eventType: `group.${suffix}`,
+    priority: 'INFO',
+    publisherId: `group.${publisher(group)}`,
+    payload: JSON.stringify({
+      tenant_id: group.projectId,
+      user_id: group.userId,
+      availability_zone: group.availabilityZone,
+      group_id: group.id,
+      group_type: group.groupTypeId,
+      name: group.name,
+      created_at: zoned(group.createdAt),
+      // Cinder's says `deleting` in the end too.
+      status: group.status,
+    }),
+    ...from(origin, group),
   };
 }
 

@@ -8,6 +8,7 @@ import { type Amounts, QuotaExceeded, reserveQuota, type Shortage, takeQuota } f
 import type { Tx } from '../db/sql/tx.ts';
 import type { QuotaConfig } from '../lib/config/config.ts';
 import {
+  GroupLimitExceeded,
   type PumiceError,
   SnapshotLimitExceeded,
   VolumeLimitExceeded,
@@ -84,6 +85,9 @@ function overLimit(error: QuotaExceeded): PumiceError {
       `SnapshotLimitExceeded: the limit of ${snapshots.limit} snapshots is exceeded for quota '${snapshots.resource}'.`,
       options,
     );
+  const groups = of('groups');
+  if (groups)
+    return new GroupLimitExceeded(`GroupLimitExceeded: the limit of ${groups.limit} groups is exceeded.`, options);
   const [{ limit, resource }] = error.shortages;
   return new VolumeLimitExceeded(
     `VolumeLimitExceeded: the limit of ${limit} volumes is exceeded for quota '${resource}'.`,

@@ -2,6 +2,8 @@
 import type { AnyFlow } from '../engine/flow.ts';
 import { initializeConnection } from './attachments/initialize-connection.ts';
 import { terminateConnection } from './attachments/terminate-connection.ts';
+import { deleteGroup } from './groups/delete-group.ts';
+import { updateGroup } from './groups/update-group.ts';
 import { createSnapshot } from './snapshots/create-snapshot.ts';
 import { deleteSnapshot } from './snapshots/delete-snapshot.ts';
 import { manageExistingSnapshot } from './snapshots/manage-snapshot.ts';
@@ -33,4 +35,6 @@ export const FLOWS: readonly AnyFlow[] = [
   terminateConnection,
   revertToSnapshot,
   reimageVolume,
+  updateGroup,
+  deleteGroup,
 ];

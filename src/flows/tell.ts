@@ -6,6 +6,8 @@ import type { Tx } from '../db/sql/tx.ts';
 import type { Failure } from '../engine/failure.ts';
 import { type Operation, userMessage } from '../events/messages.ts';
 import {
+  type GroupEventSuffix,
+  groupEvent,
   type SchedulingFailed,
   type SnapshotEventSuffix,
   schedulerEvent,
@@ -15,6 +17,7 @@ import {
 } from '../events/notifications.ts';
 import type { Json } from '../lib/json.ts';
 import type { NewEvent } from '../model/event.ts';
+import type { Group } from '../model/group.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { Tools } from './tools.ts';
@@ -67,6 +70,10 @@ export async function tellSnapshot(
   if (snapshot.usesQuota) await tell(tx, snapshotEvent(suffix, snapshot, volume, { requestId }));
 }
 
+export async function tellGroup(tx: Tx, suffix: GroupEventSuffix, group: Group, requestId: string): Promise<void> {
+  await tell(tx, groupEvent(suffix, group, { requestId }));
+}
+
 export async function tell(tx: Tx, event: NewEvent): Promise<void> {
   await appendEvents(tx, [event]);
 }
@@ -95,9 +102,9 @@ export async function tellNoBackend(
 export async function tellUser(
   tx: Tx,
   operation: Operation,
-  failure: Failure,
+  failure: Pick<Failure, 'name'>,
   resource: { readonly id: string; readonly projectId: string },
-  context: { readonly requestId: string; readonly tools: Tools },
+  context: { readonly requestId: string; readonly tools: Pick<Tools, 'messageTtlSeconds'> },
 ): Promise<void> {
   const { requestId, tools } = context;
   const { id: resourceId, projectId } = resource;

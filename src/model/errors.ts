@@ -53,8 +53,13 @@ export class InvalidInput extends BadRequest {}
 export class InvalidVolume extends BadRequest {}
 export class InvalidSnapshot extends BadRequest {}
 export class InvalidVolumeType extends BadRequest {}
-/** Volumes or snapshots are of it. */
+export class InvalidGroup extends BadRequest {}
+/** No backend does what the type of the group demands. */
+export class InvalidGroupType extends BadRequest {}
+/** Volumes or snapshots are of it, or may be in a group. */
 export class VolumeTypeInUse extends BadRequest {}
+/** Groups are of it. */
+export class GroupTypeInUse extends BadRequest {}
 /** Volume types have them. */
 export class QosSpecsInUse extends BadRequest {}
 /** The volume is read-only, or has no such mode. */
@@ -169,6 +174,7 @@ export class MetadataKeyNotFound extends NotFound {}
 // Quota: 413, and each message holds the word "exceeded", which clients look for
 export class VolumeLimitExceeded extends OverLimit {}
 export class SnapshotLimitExceeded extends OverLimit {}
+export class GroupLimitExceeded extends OverLimit {}
 export class VolumeSizeExceedsAvailableQuota extends OverLimit {}
 export class VolumeSizeExceedsLimit extends OverLimit {}
 
@@ -183,6 +189,8 @@ export class DriverNotInitialized extends DriverFailed {}
 export class BackendFull extends DriverFailed {}
 /** What is there under this name is not what was asked for (S91: "already exists" must match). */
 export class BackendObjectMismatch extends DriverFailed {}
+/** Volumes of a group could not be deleted with it; the others are gone. */
+export class GroupMembersLeft extends PumiceError {}
 /** The object is in use on the backend; nothing was destroyed. */
 export class VolumeIsBusy extends PumiceError {
   override readonly status = 400;

@@ -34,7 +34,14 @@ const STAYS = { during: [], success: 'previous', failure: 'previous' } as const;
 
 export const GROUP_TRANSITIONS = {
   create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
-  update: { from: ['available'], ...STAYS, must: '{from} to be updated' },
+  /** Volumes come and go; a name changes at once. */
+  update: {
+    from: ['available'],
+    during: ['updating'],
+    success: 'available',
+    failure: 'available',
+    must: '{from} to be updated',
+  },
   /** By the create of a volume. */
   add_volume: { from: ['available', 'creating'], ...STAYS, must: '{from} to be given a volume' },
   /** What it still has when a member could not be deleted it keeps. */
@@ -47,6 +54,12 @@ export const GROUP_TRANSITIONS = {
   },
   snapshot: { from: ['available'], ...STAYS, must: '{from} to take a snapshot of it' },
 } as const satisfies Record<string, Transition<GroupStatus>>;
+/** A flow is at the group, and leads it out of these. */
+export const TRANSIENT_GROUP_STATUSES: readonly GroupStatus[] = Object.values(GROUP_TRANSITIONS).flatMap(
+  ({ during }): readonly GroupStatus[] => during,
+);
+/** The statuses that an administrator may give a group: all that Cinder takes, which names `in-use` and refuses it. */
+export const GROUP_RESET_STATUSES: readonly GroupStatus[] = GROUP_STATUSES.filter((status) => status !== 'in-use');
 export type RefusingGroup = Refusing<typeof GROUP_TRANSITIONS>;
 export type MovingGroup = Moving<typeof GROUP_TRANSITIONS>;
 

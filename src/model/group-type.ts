@@ -16,5 +16,11 @@ export interface GroupType {
   readonly updatedAt: Timestamp | null;
 }
 
+/** The group spec, and the capability of a pool, that snapshots of all volumes of a group are of one moment. */
+export const ONE_MOMENT = 'consistent_group_snapshot_enabled';
+
+export const wantsOneMoment = ({ groupSpecs }: Pick<GroupType, 'groupSpecs'>): boolean =>
+  /^<is>\s*true$/i.test(groupSpecs[ONE_MOMENT]?.trim() ?? '');
+
 export type NewGroupType = Pick<GroupType, 'id' | 'name' | 'description' | 'isPublic' | 'groupSpecs'>;
 export type GroupTypePatch = Partial<Omit<NewGroupType, 'id'>>;

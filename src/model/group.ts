@@ -9,7 +9,7 @@ export interface Group {
   readonly name: string | null;
   readonly description: string | null;
   readonly status: GroupStatus;
-  /** `node@backend#pool`: where all its members are; null until one is chosen. */
+  /** `node@backend#pool`. All its members are on this backend; null when none could be chosen. */
   readonly host: string | null;
   readonly availabilityZone: string | null;
   readonly groupTypeId: string;

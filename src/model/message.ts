@@ -5,7 +5,7 @@
 import type { Timestamp } from '../lib/clock.ts';
 
 /** As the API says it. */
-export type MessageResourceType = 'VOLUME' | 'VOLUME_SNAPSHOT' | 'VOLUME_BACKUP';
+export type MessageResourceType = 'VOLUME' | 'VOLUME_SNAPSHOT' | 'VOLUME_BACKUP' | 'VOLUME_GROUP';
 
 /** A message to be kept. */
 export interface NewMessage {

@@ -22,6 +22,9 @@ export function gigabytesQuota(sizeGiB: number, type: string): QuotaDeltas {
   return { gigabytes: sizeGiB, [`gigabytes_${type}`]: sizeGiB };
 }
 
+/** Of a group, whatever is in it. */
+export const GROUP_QUOTA: QuotaDeltas = { groups: 1 };
+
 /** All of them together. */
 export function sum(all: readonly QuotaDeltas[]): QuotaDeltas {
   const total: Record<string, number> = {};

@@ -213,6 +213,22 @@ export const VOLUME_TRANSITIONS = {
     failure: 'error_unmanaging',
     must: '{from}, on a backend and neither attached nor connected to be unmanaged',
   },
+  /** By an update of the group. A volume that is made for a group is in it from the beginning. */
+  join_group: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be added to a group' },
+  leave_group: {
+    from: ['available', 'in-use', 'error', 'error_deleting'],
+    ...STAYS,
+    must: '{from} to be removed from its group',
+  },
+  /** One that could not be managed (`error_managing`) is not ours to destroy. */
+  delete_with_group: {
+    from: ['available', 'error', 'error_restoring', 'error_extending', 'error_deleting'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error',
+    must: '{from} and neither attached nor connected to be deleted with its group',
+    tellsAttachStatus: true,
+  },
   upload: {
     planned: true,
     from: ['available', 'in-use'],

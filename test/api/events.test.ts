@@ -83,6 +83,19 @@ const qos = (world: World) => made(world, '/qos-specs', { qos_specs: { name: 'q'
 const groupType = (world: World) =>
   made(world, '/group_types', { group_type: { name: 'g', group_specs: { key: 'value' } } });
 
+async function group(world: World): Promise<string> {
+  const volume_types = ['__DEFAULT__'];
+  return made(world, '/groups', { group: { group_type: await groupType(world), volume_types } });
+}
+
+const member = async (world: World, group_id: string): Promise<string> => {
+  const body = { volume: { size: 1, volume_type: '__DEFAULT__', group_id } };
+  return available(world, 'volume', await made(world, '/volumes', body));
+};
+
+const onGroup = (action: string, value: unknown = {}) =>
+  on(group, 'POST', (id) => `/groups/${id}/action`, { [action]: value });
+
 async function associated(world: World): Promise<{ id: string; typeId: string }> {
   const [id, typeId] = [await qos(world), await type(world)];
   await send(world, 'GET', `/qos-specs/${id}/associate?vol_type_id=${typeId}`);
@@ -383,6 +396,32 @@ const SCENES: Readonly<Record<string, Scene>> = {
     key: 'other',
   }),
   'DELETE /group_types/:id/group_specs/:key': on(groupType, 'DELETE', (id) => `/group_types/${id}/group_specs/key`),
+  'POST /groups': async (world) => {
+    const group_type = await groupType(world);
+    return () => send(world, 'POST', '/groups', { group: { group_type, volume_types: ['__DEFAULT__'] } });
+  },
+  'POST /groups, and no backend takes it': async (world) => {
+    const group_type = await groupType(world);
+    await type(world, { extra_specs: { volume_backend_name: 'elsewhere' } });
+    return () => send(world, 'POST', '/groups', { group: { group_type, volume_types: ['a'] } });
+  },
+  'PUT /groups/:id, one volume comes and another goes': async (world) => {
+    const id = await group(world);
+    const [remove_volumes, add_volumes] = [await member(world, id), await volume(world)];
+    return () => send(world, 'PUT', `/groups/${id}`, { group: { add_volumes, remove_volumes } });
+  },
+  'PUT /groups/:id, a name': on(group, 'PUT', (id) => `/groups/${id}`, { group: { name: 'other' } }),
+  'POST /groups/:id/action delete': onGroup('delete'),
+  'POST /groups/:id/action delete, with its volumes': async (world) => {
+    const id = await group(world);
+    await member(world, id);
+    return () => send(world, 'POST', `/groups/${id}/action`, { delete: { 'delete-volumes': true } });
+  },
+  'POST /groups/:id/action reset_status': onGroup('reset_status', { status: 'error' }),
+  'POST /groups/:id/action enable_replication': onGroup('enable_replication'),
+  'POST /groups/:id/action disable_replication': onGroup('disable_replication'),
+  'POST /groups/:id/action failover_replication': onGroup('failover_replication'),
+  'POST /groups/:id/action list_replication_targets': onGroup('list_replication_targets'),
   'PUT /os-quota-sets/:id': plain('PUT', `/os-quota-sets/${PROJECT}`, { quota_set: { volumes: 5 } }),
   'DELETE /os-quota-sets/:id': plain('DELETE', `/os-quota-sets/${PROJECT}`),
   'PUT /os-quota-class-sets/:id': plain('PUT', '/os-quota-class-sets/default', { quota_class_set: { volumes: 5 } }),
@@ -430,6 +469,9 @@ const REFUSED: ReadonlySet<string> = new Set([
   'PUT /os-services/failover',
   'PUT /clusters/enable',
   'PUT /clusters/disable',
+  ...['enable_replication', 'disable_replication', 'failover_replication', 'list_replication_targets'].map(
+    (action) => `POST /groups/:id/action ${action}`,
+  ),
 ]);
 
 /** For what moves from one to the other. */

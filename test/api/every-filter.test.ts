@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { FilteredResource, FilterTable, UnlistedResource } from '../../src/api/filters.ts';
 import { ATTACHMENT_FILTERS } from '../../src/api/v3/attachments.ts';
 import { GROUP_TYPE_FILTERS } from '../../src/api/v3/group-types.ts';
+import { GROUP_FILTERS } from '../../src/api/v3/groups.ts';
 import { MESSAGE_FILTERS } from '../../src/api/v3/messages.ts';
 import { QOS_SPECS_FILTERS } from '../../src/api/v3/qos-specs.ts';
 import { snapshotKind } from '../../src/api/v3/snapshots.ts';
@@ -11,6 +12,7 @@ import { volumeKind } from '../../src/api/v3/volume-kind.ts';
 import { VOLUME_TYPE_FILTERS } from '../../src/api/v3/volume-types.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
+import { insertGroup } from '../../src/db/groups.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { insertTransfer } from '../../src/db/transfers.ts';
@@ -18,7 +20,7 @@ import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { freshWorld, onBoth, type World } from './world.ts';
 
-type Listed = Exclude<FilteredResource | UnlistedResource, 'backup' | 'group' | 'group_snapshot' | 'pool'>;
+type Listed = Exclude<FilteredResource | UnlistedResource, 'backup' | 'group_snapshot' | 'pool'>;
 
 /** Where each is listed, and its filters. Pools have none of their own: a filter is any capability. */
 const LISTS: Readonly<Record<Listed, readonly [path: string, filters: FilterTable<string>]>> = {
@@ -28,6 +30,7 @@ const LISTS: Readonly<Record<Listed, readonly [path: string, filters: FilterTabl
   message: ['/messages', MESSAGE_FILTERS],
   transfer: ['/volume-transfers', TRANSFER_FILTERS],
   volume_type: ['/types', VOLUME_TYPE_FILTERS],
+  group: ['/groups', GROUP_FILTERS],
   group_type: ['/group_types', GROUP_TYPE_FILTERS],
   qos_specs: ['/qos-specs', QOS_SPECS_FILTERS],
 };
@@ -168,7 +171,26 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
       expiresAt: ends,
     }),
   ]);
+  const group = await db.write((tx) =>
+    insertGroup(tx, {
+      id: uuid(),
+      projectId,
+      userId: named('user'),
+      name: named('group'),
+      description: named('of groups'),
+      status: is ? 'available' : 'error',
+      host: `${named('node@backend')}#pool`,
+      availabilityZone: named('zone'),
+      groupTypeId: groupType.id,
+      volumeTypeIds: [type.id],
+      groupSnapshotId: named('group snapshot'),
+      sourceGroupId: named('source'),
+      replicationStatus: named('replicated'),
+      createdAt: created,
+    }),
+  );
   await db.write(async ({ db }) => {
+    await db.updateTable('volume_group').set({ updated_at: updated }).where('id', '=', group.id).execute();
     await db.updateTable('volume').set({ updated_at: updated }).where('id', '=', volume.id).execute();
     await db.updateTable('snapshot').set({ updated_at: updated }).where('id', '=', snapshot.id).execute();
     await db.updateTable('volume_type').set({ updated_at: updated }).where('id', '=', type.id).execute();
@@ -285,6 +307,25 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
         qos_specs_id: qosSpecs.id,
         extra_specs: entries,
         is_public: `${is}`,
+        ...times,
+      },
+    },
+    group: {
+      id: group.id,
+      by: {
+        id: group.id,
+        name: named('group'),
+        description: named('of groups'),
+        status: group.status,
+        group_type: groupType.id,
+        group_type_id: groupType.id,
+        host: named('node@backend'),
+        availability_zone: named('zone'),
+        source_group_id: named('source'),
+        group_snapshot_id: named('group snapshot'),
+        replication_status: named('replicated'),
+        project_id: projectId,
+        user_id: named('user'),
         ...times,
       },
     },

@@ -9,6 +9,7 @@ import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
+import { insertGroup } from '../../src/db/groups.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
@@ -37,6 +38,7 @@ const LISTS = [
     .map(({ path }) => path),
   '/volumes/detail?all_tenants=1&with_count=True&sort=name',
   '/snapshots/detail?all_tenants=1&with_count=True&sort=name',
+  '/groups/detail?list_volume=True',
   `/types/${SHARED_TYPE}/os-volume-type-access`,
   `/qos-specs/${SHARED_QOS}/associations`,
 ];
@@ -113,12 +115,20 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
   await addVolumeTypeAccess(tx, SHARED_TYPE, `project ${index}`);
   await setDefaultType(tx, { projectId: `project ${index}`, volumeTypeId: type.id });
   await insertQosSpecs(tx, { id: uuid(), name: `specs ${index}`, consumer: 'both', specs: {} });
-  await insertGroupType(tx, {
+  const groupType = await insertGroupType(tx, {
     id: uuid(),
     name: `group type ${index}`,
     description: null,
     isPublic: true,
     groupSpecs: {},
+  });
+  const group = await insertGroup(tx, {
+    id: uuid(),
+    projectId: PROJECT,
+    userId: USER,
+    status: 'available',
+    groupTypeId: groupType.id,
+    volumeTypeIds: [type.id],
   });
   const host = `node@backend${index}`;
   const binary = 'cinder-volume';
@@ -132,6 +142,7 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
     status: 'available',
     volumeTypeId: type.id,
     host: `${host}#pool`,
+    groupId: group.id,
     metadata: { [`key ${index}`]: 'value' },
     imageMetadata: { image_name: 'image' },
   });

@@ -11,6 +11,7 @@ import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
+import { findGroup } from '../../src/db/groups.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
 import { recountPoolUsage } from '../../src/db/pool-usage.ts';
@@ -25,7 +26,7 @@ import { exec } from '../../src/lib/exec.ts';
 import { SNAPSHOT_STATUSES, VOLUME_STATUSES } from '../../src/model/status.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';
 import { freshSqlite } from '../databases.ts';
-import { makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { captured, capturedCommand } from './captured.ts';
@@ -147,6 +148,9 @@ proveStore('the doctor', (test) => {
       const extending = await makeVolume(database, { status: 'extending' });
       const attaching = await makeVolume(database, { status: 'attaching' });
       const snapshot = await makeSnapshot(database, attaching, { status: 'creating' });
+      const group = await makeGroup(database, { status: 'updating' });
+      const begun = await makeGroup(database, { status: 'deleting' });
+      await beginFlow(database, `group:${begun.id}`);
       await beginFlow(database, `volume:${extending.id}`);
       await counted(database);
       const found = await visit({ repair: true });
@@ -156,6 +160,7 @@ proveStore('the doctor', (test) => {
           [`volume:${deleting.id}`, 'its status is set to error_deleting'],
           [`volume:${uploading.id}`, 'its status is set to error'],
           [`snapshot:${snapshot.id}`, 'its status is set to error'],
+          [`group:${group.id}`, 'its status is set to error'],
         ]),
       );
       const statuses = await Promise.all(
@@ -165,6 +170,7 @@ proveStore('the doctor', (test) => {
       );
       assert.deepEqual(statuses, ['error_deleting', 'error', 'extending', 'attaching']);
       assert.equal((await findSnapshot(database.read, snapshot.id))?.status, 'error');
+      assert.equal((await findGroup(database.read, group.id))?.status, 'error');
     }));
 
   test('tells of what lies on a backend and is in no row, and never deletes it', ({ database, url }) =>

@@ -1,5 +1,5 @@
 /**
- * What each command does to a volume or a snapshot in each status, as it is seen from outside: what it is afterwards, or
+ * What each command does to a volume, a snapshot or a group in each status, as it is seen from outside: what it is afterwards, or
  * the words it is refused with. The table of `model/status.ts` is the rule; `test/golden/by-status.txt` is what was seen,
  * so a rule that changes is seen to change.
  */
@@ -15,6 +15,8 @@ import { initializeConnection } from '../../src/commands/attachments/initialize-
 import { updateAttachment } from '../../src/commands/attachments/update-attachment.ts';
 import { reserveVolume, unreserveVolume } from '../../src/commands/attachments/volume-reservation.ts';
 import type { Desk } from '../../src/commands/desk.ts';
+import { deleteGroup } from '../../src/commands/groups/delete-group.ts';
+import { updateGroup } from '../../src/commands/groups/update-group.ts';
 import { createSnapshot } from '../../src/commands/snapshots/create-snapshot.ts';
 import { deleteSnapshot } from '../../src/commands/snapshots/delete-snapshot.ts';
 import { manageSnapshot } from '../../src/commands/snapshots/manage-snapshot.ts';
@@ -34,15 +36,17 @@ import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
+import { findGroup, updateGroup as updateGroupRow } from '../../src/db/groups.ts';
 import { findSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { NewAttachment } from '../../src/model/attachment.ts';
 import { PumiceError } from '../../src/model/errors.ts';
+import { GROUP_STATUSES, type GroupStatus } from '../../src/model/group-status.ts';
 import { SNAPSHOT_STATUSES, type SnapshotStatus, VOLUME_STATUSES, type VolumeStatus } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
-import { makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { givenAttachment, givenVolume, HERE } from '../flows/given.ts';
 import { type LiveSite, liveSite } from '../flows/live-site.ts';
 import { manageSnapshotRequest, snapshotRequest, volumeRequest } from '../flows/requests.ts';
@@ -174,6 +178,35 @@ const OF_VOLUMES: readonly Command[] = [
   },
 ];
 
+/** In a group, or on its way into one or out of it; `prepared` is the group. */
+const inGroup = (name: string, run: Command['run'], member = true): Command => ({
+  name,
+  prepare: async ({ db }, id) => {
+    const group = await makeGroup(db as Database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+    if (member) await db.write((tx) => updateVolume(tx, id, { groupId: group.id }));
+    return group.id;
+  },
+  run,
+});
+const NO_CHANGE = { name: null, description: null, added: [], removed: [] };
+
+const WITH_GROUPS: readonly Command[] = [
+  inGroup('join a group', (desk, id, group) => updateGroup(desk, caller, group, { ...NO_CHANGE, added: [id] }), false),
+  inGroup('leave its group', (desk, id, group) => updateGroup(desk, caller, group, { ...NO_CHANGE, removed: [id] })),
+  inGroup('delete with its group', (desk, _id, group) => deleteGroup(desk, caller, group, { withVolumes: true })),
+];
+
+/** Of a group; `prepared` is a volume that may join it. */
+const OF_GROUPS: readonly Command[] = [
+  { name: 'delete', run: (desk, id) => deleteGroup(desk, caller, id, { withVolumes: false }) },
+  { name: 'rename', run: (desk, id) => updateGroup(desk, caller, id, { ...NO_CHANGE, name: 'other' }) },
+  { name: 'add a volume', run: (desk, id, volume) => updateGroup(desk, caller, id, { ...NO_CHANGE, added: [volume] }) },
+  {
+    name: 'make a volume for it',
+    run: (desk, groupId) => createVolume(desk, caller, volumeRequest({ groupId, volumeType: '__DEFAULT__' })),
+  },
+];
+
 /** Of a snapshot; `prepared` is its volume. */
 const told = (status: SnapshotStatus): Command => ({
   name: `say that it is ${status}`,
@@ -214,6 +247,7 @@ async function outcome(ask: () => Promise<unknown>, ids: readonly string[], stat
 
 const statusOf = {
   volume: async (db: Database, id: string) => (await findVolume(db.read, id))?.status ?? 'gone',
+  group: async (db: Database, id: string) => (await findGroup(db.read, id))?.status ?? 'gone',
   snapshot: async (db: Database, id: string) => (await findSnapshot(db.read, id))?.status ?? 'gone',
 };
 
@@ -236,6 +270,17 @@ async function onSnapshot({ desk, database }: LiveSite, command: Command, status
     () => command.run(desk, id, volume.id),
     [id, volume.id],
     () => statusOf.snapshot(database, id),
+  );
+}
+
+async function onGroup({ desk, database }: LiveSite, command: Command, status: GroupStatus): Promise<string> {
+  const { id } = await makeGroup(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+  const volume = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+  await database.write((tx) => updateGroupRow(tx, id, { status }));
+  return outcome(
+    () => command.run(desk, id, volume.id),
+    [id, volume.id],
+    () => statusOf.group(database, id),
   );
 }
 
@@ -264,11 +309,14 @@ describe('a command, by the status of what it is about,', () => {
     await live.database.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'other' }));
     await live.site.images.add({ diskFormat: 'qcow2', id: IMAGE }, (await diskImages()).qcow2);
     const parts: string[] = ['VOLUMES\n'];
-    for (const command of OF_VOLUMES)
+    for (const command of [...OF_VOLUMES, ...WITH_GROUPS])
       parts.push(await seen(command.name, VOLUME_STATUSES, (status) => onVolume(live, command, status)));
     parts.push('SNAPSHOTS\n');
     for (const command of OF_SNAPSHOTS)
       parts.push(await seen(command.name, SNAPSHOT_STATUSES, (status) => onSnapshot(live, command, status)));
+    parts.push('GROUPS\n');
+    for (const command of OF_GROUPS)
+      parts.push(await seen(command.name, GROUP_STATUSES, (status) => onGroup(live, command, status)));
     assertGolden('by-status.txt', parts.join('\n'));
   });
 

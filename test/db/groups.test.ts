@@ -10,8 +10,16 @@ import {
   updateGroupSnapshot,
 } from '../../src/db/group-snapshots.ts';
 import { deleteGroupTypeRow, findGroupTypeByName, isGroupTypeInUse } from '../../src/db/group-types.ts';
-import { deleteGroupRow, findGroup, listGroups, membersOf, moveGroupStatus, updateGroup } from '../../src/db/groups.ts';
-import { insertVolumeType, isVolumeTypeInUse } from '../../src/db/volume-types.ts';
+import {
+  deleteGroupRow,
+  findGroup,
+  isOfGroup,
+  listGroups,
+  membersOf,
+  moveGroupStatus,
+  updateGroup,
+} from '../../src/db/groups.ts';
+import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { GroupNotFound, GroupSnapshotNotFound } from '../../src/model/errors.ts';
 import type { Group } from '../../src/model/group.ts';
@@ -98,8 +106,8 @@ proveStore('groups', (test) => {
     ]);
     const group = await makeGroup(database, { volumeTypeIds: [silver.id, gold.id] });
     const inUse = async () => [
-      await isVolumeTypeInUse(database.read, gold.id),
-      await isVolumeTypeInUse(database.read, silver.id),
+      await isOfGroup(database.read, gold.id),
+      await isOfGroup(database.read, silver.id),
       await isGroupTypeInUse(database.read, group.groupTypeId),
     ];
     assert.deepEqual(await inUse(), [true, true, true]);

@@ -1,5 +1,5 @@
 /**
- * Volumes and snapshots that are there before a test begins: row, quota, pool usage and the object on the backend, all in
+ * Volumes, snapshots and groups that are there before a test begins: row, quota, pool usage and the object on the backend, all in
  * agreement, and no flow that made them.
  */
 import { open } from 'node:fs/promises';
@@ -12,9 +12,11 @@ import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
 import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
-import { snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
+import type { Group, NewGroup } from '../../src/model/group.ts';
+import { GROUP_QUOTA, snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
+import { makeGroup } from '../db/rows.ts';
 import { type BackendName, caller, type Site } from './site.ts';
 
 const call = { signal: new AbortController().signal, progress: () => {} };
@@ -74,6 +76,14 @@ export async function givenSnapshot(site: Site, volume: Volume, given: Partial<N
     .createSnapshot({ id: snapshot.id, volumeId: volume.id, volumeNameId: volume.nameId, sizeGiB }, call);
   await write(site, pool, `snapshot-${snapshot.id}`, contentOf(snapshot));
   return snapshot;
+}
+
+/** `available` on alpha, of a type of its own, unless the row says otherwise. */
+export async function givenGroup(site: Site, given: Partial<NewGroup> = {}): Promise<Group> {
+  const { projectId, userId } = caller;
+  const group = await makeGroup(site.database, { projectId, userId, host: 'node@alpha#alpha', ...given });
+  await site.database.write((tx) => countQuota(tx, projectId, GROUP_QUOTA));
+  return group;
 }
 
 /** One that is only reserved, or, where the row has connection info, exported. */

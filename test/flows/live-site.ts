@@ -5,6 +5,7 @@
 import type { TestContext } from 'node:test';
 import type { Desk } from '../../src/commands/desk.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
+import { findGroup } from '../../src/db/groups.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { findSnapshot, listSnapshots } from '../../src/db/snapshots.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
@@ -17,6 +18,7 @@ import type { Step } from '../../src/engine/step.ts';
 import { FLOWS } from '../../src/flows/registry.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import { pause } from '../../src/lib/clock.ts';
+import type { Group } from '../../src/model/group.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Volume } from '../../src/model/volume.ts';
 import { freshSqlite } from '../databases.ts';
@@ -124,6 +126,12 @@ export class LiveSite {
   async settledSnapshot({ id }: { readonly id: string }): Promise<Snapshot | undefined> {
     await this.settled(`snapshot:${id}`);
     return findSnapshot(this.database.read, id);
+  }
+
+  /** The group when its flow has ended; undefined when it is gone. */
+  async settledGroup({ id }: { readonly id: string }): Promise<Group | undefined> {
+    await this.settled(`group:${id}`);
+    return findGroup(this.database.read, id);
   }
 
   volumes(): Promise<readonly Volume[]> {

@@ -12,6 +12,7 @@ export const volumeRequest = (request: Partial<CreateVolumeRequest> = {}): Creat
   volumeType: null,
   sourceVolumeId: null,
   snapshotId: null,
+  groupId: null,
   imageId: null,
   serverImages: false,
   metadata: {},

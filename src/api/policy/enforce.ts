@@ -19,6 +19,7 @@ const OWNED: Readonly<Record<string, OwnedTable>> = {
   messages: 'message',
   'os-volume-transfer': 'transfer',
   'volume-transfers': 'transfer',
+  groups: 'volume_group',
 };
 
 const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;

@@ -5,7 +5,7 @@ import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
 import { type UpdateVolumePatch, updateVolume } from '../../commands/volumes/update-volume.ts';
 import { summarizeVolumes } from '../../db/volumes.ts';
 import { Type } from '../../lib/schema.ts';
-import { BackupNotFound, GroupNotFound, InvalidInput } from '../../model/errors.ts';
+import { BackupNotFound, InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { CLOSED, LooseBoolean, LooseSize, Maybe, NAMED, named, readSize, Text255, trimmed, Uuid } from '../body.ts';
 import { MetadataBody } from '../metadata-bodies.ts';
@@ -119,6 +119,7 @@ export const volumes = [
         volumeType: request.volume_type || null,
         sourceVolumeId: request.source_volid ?? null,
         snapshotId: request.snapshot_id ?? null,
+        groupId: groupIn(request, call.version),
         imageId,
         serverImages: call.version >= SERVER_IMAGES,
         metadata: (request.metadata ?? {}) as Metadata,
@@ -176,19 +177,24 @@ export const volumes = [
 
 interface Unsupported {
   readonly multiattach?: boolean | string | null;
-  readonly consistencygroup_id?: string | null;
-  readonly group_id?: string | null;
   readonly backup_id?: string | null;
   readonly [name: string]: unknown;
 }
 
 function refuseUnsupported(request: Unsupported, version: Microversion): void {
-  const { multiattach, consistencygroup_id: consistencyGroup } = request;
+  const { multiattach } = request;
   if (multiattach != null && readBoolean(multiattach, 'multiattach')) {
     throw new InvalidInput('multiattach is not asked for when a volume is made; it comes from the volume type.');
   }
-  // There are no groups and no backups here, so none is found.
-  if (consistencyGroup != null) throw new GroupNotFound(consistencyGroup);
-  if (version >= GROUPS && request.group_id != null) throw new GroupNotFound(request.group_id);
+  // There are no backups here, so none is found.
   if (version >= CREATE_FROM_BACKUP && request.backup_id != null) throw new BackupNotFound(request.backup_id);
+}
+
+/** A consistency group is a group. */
+function groupIn(
+  request: { readonly group_id?: string | null; readonly consistencygroup_id?: string | null },
+  version: Microversion,
+): string | null {
+  const group = version >= GROUPS ? request.group_id : null;
+  return group ?? request.consistencygroup_id ?? null;
 }

@@ -49,7 +49,7 @@ const shown = ({ inUse, reserved }: Usage): string => (reserved === 0 ? `${inUse
 async function projects(db: Database): Promise<string[]> {
   const { rows } = await sql<{ project_id: string }>`
     SELECT project_id FROM quota_usage UNION SELECT project_id FROM volume
-    UNION SELECT project_id FROM snapshot UNION SELECT project_id FROM reservation ORDER BY project_id`.execute(
+    UNION SELECT project_id FROM snapshot UNION SELECT project_id FROM volume_group UNION SELECT project_id FROM reservation ORDER BY project_id`.execute(
     db.read,
   );
   return rows.map((row) => row.project_id);

@@ -7,9 +7,11 @@
  * step by step are not transient, and are left alone.
  */
 import { sql } from 'kysely';
+import { updateGroup } from '../../db/groups.ts';
 import { updateSnapshot } from '../../db/snapshots.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { updateVolume } from '../../db/volumes.ts';
+import { GROUP_TRANSITIONS, type GroupStatus, TRANSIENT_GROUP_STATUSES } from '../../model/group-status.ts';
 import {
   isTransient,
   SNAPSHOT_STATUSES,
@@ -40,11 +42,18 @@ export const transient: DoctorCheck = {
         return updateSnapshot(tx, id, { status: to }, revision);
       });
     }),
+    ...(await withoutFlow(db.read, 'volume_group')).map(({ id, status, revision }): Finding => {
+      const to = failedAs(GROUP_TRANSITIONS, status as GroupStatus);
+      return finding('group', id, status, to, async (tx) => {
+        if (!(await withoutFlow(tx.db, 'volume_group')).some((each) => each.id === id)) return false;
+        return updateGroup(tx, id, { status: to }, revision);
+      });
+    }),
   ],
 };
 
 function finding(
-  kind: 'volume' | 'snapshot',
+  kind: 'volume' | 'snapshot' | 'group',
   id: string,
   status: string,
   to: string,
@@ -68,10 +77,16 @@ function failedAs<Status extends string>(
   return failure?.startsWith('error') ? (failure as Status) : 'error';
 }
 
-async function withoutFlow(db: Db, kind: 'volume' | 'snapshot') {
-  const all: readonly (VolumeStatus | SnapshotStatus)[] = kind === 'volume' ? VOLUME_STATUSES : SNAPSHOT_STATUSES;
-  const statuses = all.filter((status) => isTransient(status));
-  const resource = sql<string>`${sql.lit(`${kind}:`)} || ${sql.ref(`${kind}.id`)}`;
+/** By the table of its rows: what a flow says that it works on, and the statuses that only a flow leads out of. */
+const KINDS = {
+  volume: { named: 'volume', statuses: VOLUME_STATUSES.filter(isTransient) },
+  snapshot: { named: 'snapshot', statuses: SNAPSHOT_STATUSES.filter(isTransient) },
+  volume_group: { named: 'group', statuses: TRANSIENT_GROUP_STATUSES },
+} as const;
+
+async function withoutFlow(db: Db, kind: keyof typeof KINDS) {
+  const { named, statuses } = KINDS[kind];
+  const resource = sql<string>`${sql.lit(`${named}:`)} || ${sql.ref(`${kind}.id`)}`;
   return await db
     .selectFrom(kind)
     .select(['id', 'status', 'revision'])

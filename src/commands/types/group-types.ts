@@ -4,6 +4,7 @@ import {
   deleteGroupTypeRow,
   getGroupType,
   insertGroupType,
+  isGroupTypeInUse,
   updateGroupType as updateRow,
 } from '../../db/group-types.ts';
 import { isDuplicate } from '../../db/sql/constraints.ts';
@@ -11,7 +12,7 @@ import { adminEvent } from '../../events/admin-notifications.ts';
 import { tell } from '../../flows/tell.ts';
 import { uuid } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
-import { GroupTypeExists, MetadataKeyNotFound } from '../../model/errors.ts';
+import { GroupTypeExists, GroupTypeInUse, MetadataKeyNotFound } from '../../model/errors.ts';
 import type { NewEvent } from '../../model/event.ts';
 import type { GroupType, GroupTypePatch, NewGroupType } from '../../model/group-type.ts';
 import { changedMetadata, type MetadataChange, verbOf } from '../change-metadata.ts';
@@ -79,6 +80,8 @@ export async function setGroupSpecs(
 export async function deleteGroupType({ db }: Desk, caller: Caller, id: string): Promise<void> {
   await db.write(async (tx) => {
     const type = await lockGroupType(tx, id);
+    if (await isGroupTypeInUse(tx.db, id))
+      throw new GroupTypeInUse(`Group type ${type.name} cannot be deleted: groups are of it.`);
     await deleteGroupTypeRow(tx, id);
     await tell(tx, groupTypeEvent('group_type.delete', type, caller));
   });

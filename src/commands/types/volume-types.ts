@@ -1,6 +1,7 @@
 /** Volume types: made, changed and deleted. What else is said of one (specs, encryption, access, whose default) is beside. */
 
 import { isDefaultOfProject } from '../../db/default-types.ts';
+import { isOfGroup } from '../../db/groups.ts';
 import { dropTypeResources, renameTypeResources } from '../../db/quota-limits.ts';
 import { isDuplicate, isReferenced } from '../../db/sql/constraints.ts';
 import {
@@ -82,6 +83,7 @@ export async function deleteVolumeType({ db, config }: Desk, caller: Caller, id:
         throw new InvalidVolumeType(`Volume type ${type.name} is the default and cannot be deleted.`);
       if (await isDefaultOfProject(tx.db, id))
         throw new InvalidVolumeType(`Volume type ${type.name} is the default of a project and cannot be deleted.`);
+      if (await isOfGroup(tx.db, id)) throw new VolumeTypeInUse(`Volume type ${id} is that of a group.`);
       await deleteVolumeTypeRow(tx, id);
       await dropTypeResources(tx, type.name);
       await tell(tx, volumeTypeEvent('delete', type, caller));

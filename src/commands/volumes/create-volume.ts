@@ -7,6 +7,7 @@ import { checkNotEncrypted } from '../../flows/encryption.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
 import { createVolume as flow } from '../../flows/volumes/create-volume.ts';
 import { uuid } from '../../lib/clock.ts';
+import { hostOf } from '../../model/backend.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { capturedMetadata, factsOf } from '../../model/image.ts';
@@ -16,8 +17,9 @@ import { VOLUME_TRANSITIONS } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import { isMultiattach } from '../../model/volume-type.ts';
 import { readHints } from '../../scheduler/hints.ts';
-import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
+import { begin, exclusive, groupResource, shared, snapshotResource, volumeResource } from '../begin.ts';
 import type { Desk } from '../desk.ts';
+import { checkFits, groupOfVolume } from '../groups/group-of-volume.ts';
 import { checkReadable, findActiveImage } from './find-image.ts';
 import { checkSizeForType, chooseType, chooseZones } from './volume-choices.ts';
 import { checkTypeOfClone, findSource, type Source, sizeFor } from './volume-source.ts';
@@ -32,6 +34,7 @@ export interface CreateVolumeRequest {
   readonly volumeType: string | null;
   readonly sourceVolumeId: string | null;
   readonly snapshotId: string | null;
+  readonly groupId: string | null;
   /** Its id, its URL, or a name that it alone has. */
   readonly imageId: string | null;
   /** An image of a server that boots from a volume stands for the snapshot that it names. */
@@ -54,9 +57,14 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
     bootSnapshotId === null ? { ...request, image } : { ...request, snapshotId: bootSnapshotId, image: null };
 
   return desk.db.write(async (tx) => {
+    // The group is locked before what is in it, as by whoever changes it.
+    const group = request.groupId === null ? null : await groupOfVolume(tx, caller, request.groupId);
+    if (group !== null && request.volumeType === null)
+      throw new InvalidInput('A volume is made for a group with a volume type that is said.');
     const source = await findSource(tx, caller, origin);
     const sizeGiB = sizeFor(request.sizeGiB, source);
     const type = await chooseType(tx.db, caller, request.volumeType, source, desk.config);
+    if (group !== null) checkFits(group, type, source);
     if (isMultiattach(type)) request.demand('volume:multiattach');
     checkSizeForType(sizeGiB, type);
     await checkTypeOfClone(
@@ -81,6 +89,7 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
       bootable: 'origin' in source && source.origin.bootable,
       snapshotId: origin.snapshotId,
       sourceVolumeId: request.sourceVolumeId,
+      groupId: request.groupId,
       multiattach: isMultiattach(type),
       metadata: request.metadata,
       imageMetadata: source.is === 'image' ? capturedMetadata(source.image) : null,
@@ -89,7 +98,7 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
     const input = {
       volumeId: volume.id,
       zones,
-      resourceBackend: 'origin' in source ? source.origin.host : null,
+      resourceBackend: 'origin' in source ? source.origin.host : group && hostOf(group.host),
       differentFrom: await poolsOf(tx, hints.differentHost),
       sameAs: await poolsOf(tx, hints.sameHost),
       image: source.is === 'image' ? factsOf(source.image) : null,
@@ -97,7 +106,11 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
     await begin(desk, tx, caller, flow, input, {
       resource: volumeResource(volume.id),
       projectId: volume.projectId,
-      holds: [exclusive(volumeResource(volume.id)), ...holdsOf(source)],
+      holds: [
+        exclusive(volumeResource(volume.id)),
+        ...holdsOf(source),
+        ...(group === null ? [] : [shared(groupResource(group.id))]),
+      ],
     });
     return volume;
   });

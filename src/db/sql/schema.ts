@@ -171,7 +171,7 @@ export interface GroupTable {
   name: string | null;
   description: string | null;
   status: string;
-  /** `node@backend#pool`, that of its volumes; null until one is chosen. */
+  /** `node@backend#pool`; its volumes are on this backend. Null when none could be chosen. */
   host: string | null;
   availability_zone: string | null;
   group_type_id: string;

@@ -34,7 +34,7 @@ export interface CreateVolume {
   readonly volumeId: string;
   /** Any of these zones will do. Empty: any at all. */
   readonly zones: readonly string[];
-  /** The pool it must be on: its source's. */
+  /** The pool it must be on, its source's, or the backend, its group's. */
   readonly resourceBackend: string | null;
   /** Hints: the pools of the volumes they named; null is no hint. */
   readonly differentFrom: readonly string[] | null;

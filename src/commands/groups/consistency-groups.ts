@@ -1,0 +1,31 @@
+/**
+ * Groups of the type of consistency groups: made, shown and changed by the calls for those only, as in Cinder.
+ */
+import { findGroupTypeByName } from '../../db/group-types.ts';
+import type { Db } from '../../db/sql/db.ts';
+import type { Caller } from '../../model/caller.ts';
+import { GroupTypeNotFound, InvalidGroup } from '../../model/errors.ts';
+import type { Group } from '../../model/group.ts';
+import { CONSISTENCY_GROUP_TYPE, type GroupType } from '../../model/group-type.ts';
+import { groupFor } from '../find.ts';
+
+/** Rejects with `GroupTypeNotFound` where an administrator has deleted it. */
+export async function consistencyGroupType(db: Db): Promise<GroupType> {
+  const type = await findGroupTypeByName(db, CONSISTENCY_GROUP_TYPE);
+  if (type === undefined) throw new GroupTypeNotFound(CONSISTENCY_GROUP_TYPE);
+  return type;
+}
+
+/** Throws `InvalidGroup`. */
+export function refuseConsistencyGroupType({ name }: GroupType): void {
+  if (name === CONSISTENCY_GROUP_TYPE)
+    throw new InvalidGroup(`Groups of type ${CONSISTENCY_GROUP_TYPE} are made and changed as consistency groups only.`);
+}
+
+/** A group that is no consistency group. Rejects with `InvalidGroup` for one that is. */
+export async function genericGroupFor(db: Db, caller: Caller, id: string): Promise<Group> {
+  const group = await groupFor(db, caller, id);
+  const reserved = await findGroupTypeByName(db, CONSISTENCY_GROUP_TYPE);
+  if (reserved !== undefined && reserved.id === group.groupTypeId) refuseConsistencyGroupType(reserved);
+  return group;
+}
