@@ -57,6 +57,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   VolumeSizeExceedsAvailableQuota: { detail: 'overQuota' },
   VolumeSizeExceedsLimit: { detail: 'overQuota' },
   VolumeTypeNotFound: { detail: 'typeUnusable' },
+  InvalidVolume: { detail: 'volumeStatus' },
   InvalidVolumeType: { detail: 'typeUnusable' },
   GroupLimitExceeded: { detail: 'overQuota' },
   ImageNotFound: { detail: 'sourceGone', stage: 'copyImageToVolume' },

@@ -120,7 +120,8 @@ const retyped =
   (extra_specs: object = {}): Scene =>
   async (world) => {
     const [id, new_type] = [await volume(world), await type(world, { extra_specs })];
-    return () => send(world, 'POST', `/volumes/${id}/action`, { 'os-retype': { new_type } });
+    const request = { new_type, migration_policy: 'on-demand' };
+    return () => send(world, 'POST', `/volumes/${id}/action`, { 'os-retype': request });
   };
 const migrated =
   (extra_specs: object = {}): Scene =>
@@ -212,6 +213,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /volumes/:id/action os-extend': onAction('os-extend', { new_size: 2 }),
   'POST /volumes/:id/action os-extend, and its pool has no room': onAction('os-extend', { new_size: 1_000_000 }),
   'POST /volumes/:id/action os-retype': retyped(),
+  'POST /volumes/:id/action os-retype, to a type of another backend': retyped({ volume_backend_name: 'other' }),
   'POST /volumes/:id/action os-retype, and no backend is good for it': retyped({ volume_backend_name: 'none' }),
   'POST /volumes/:id/action os-migrate_volume': migrated(),
   'POST /volumes/:id/action os-migrate_volume, and no backend is good for it': migrated({
@@ -519,7 +521,10 @@ describe('what is told of', () => {
       const scene = SCENES[asked];
       assert.ok(scene, 'No scene makes this request.');
       const directory = await mkdtemp(join(tmpdir(), `pumice-events-${process.pid}-`));
-      const set = ['quota.quota_gigabytes=-1', ...(asked.includes('os-migrate_volume') ? twoBackends(directory) : [])];
+      const set = [
+        'quota.quota_gigabytes=-1',
+        ...(/another backend|os-migrate_volume/.test(asked) ? twoBackends(directory) : []),
+      ];
       const world = await freshWorld(context, { running: true, set });
       context.after(() => rm(directory, { recursive: true }));
       const request = await scene(world);

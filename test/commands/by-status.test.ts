@@ -100,7 +100,10 @@ const OF_VOLUMES: readonly Command[] = [
   { name: 'unmanage', run: (desk, id) => unmanageVolume(desk, caller, id) },
   { name: 'extend', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: false }) },
   { name: 'extend in use', run: (desk, id) => extendVolume(desk, caller, id, 2, { inUseAllowed: true }) },
-  { name: 'retype', run: (desk, id) => retypeVolume(desk, caller, id, { newType: 'other', demand: () => {} }) },
+  {
+    name: 'retype',
+    run: (desk, id) => retypeVolume(desk, caller, id, { newType: 'other', mayMove: true, demand: () => {} }),
+  },
   { name: 'migrate', run: (desk, id) => migrateVolume(desk, caller, id, migration) },
   { name: 'migrate, locked', run: (desk, id) => migrateVolume(desk, caller, id, { ...migration, lockVolume: true }) },
   { name: 'take a snapshot', run: (desk, id) => createSnapshot(desk, caller, snapshotRequest(id)) },

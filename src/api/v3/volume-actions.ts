@@ -70,7 +70,8 @@ export const volumeActions = [
       CLOSED,
     ),
     async handle({ desk, caller, params, body, demand }) {
-      await retypeVolume(desk, caller, params.id, { newType: body.new_type, demand });
+      const { new_type: newType, migration_policy } = body;
+      await retypeVolume(desk, caller, params.id, { newType, mayMove: migration_policy === 'on-demand', demand });
       return undefined;
     },
   }),

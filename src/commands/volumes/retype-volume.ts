@@ -12,6 +12,7 @@ import { checkNotEncrypted } from '../../flows/encryption.ts';
 import { reserve } from '../../flows/quota.ts';
 import { retypeQuota } from '../../flows/volumes/retype-quota.ts';
 import { retypeVolume as flow } from '../../flows/volumes/retype-volume.ts';
+import { uuid } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, InvalidVolume } from '../../model/errors.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
@@ -26,6 +27,8 @@ import { checkSizeForType, typeFor } from './volume-choices.ts';
 export interface RetypeVolumeRequest {
   /** Id or name. */
   readonly newType: string;
+  /** To another backend, when the one it is on is not good for the new type (`on-demand`). */
+  readonly mayMove: boolean;
   /** Throws when the caller has no right to it. */
   demand(rule: 'volume:multiattach'): void;
 }
@@ -34,7 +37,7 @@ export async function retypeVolume(
   desk: Desk,
   caller: Caller,
   id: string,
-  { newType, demand }: RetypeVolumeRequest,
+  { newType, mayMove, demand }: RetypeVolumeRequest,
 ): Promise<void> {
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
@@ -49,13 +52,18 @@ export async function retypeVolume(
     if (isMultiattach(type) && !volume.multiattach) demand('volume:multiattach');
     checkSizeForType(volume.sizeGiB, type);
     await checkNotEncrypted(tx.db, type);
+    const copyId = uuid();
     const flowId = await begin(
       desk,
       tx,
       caller,
       flow,
-      { volumeRef: refOf(volume), pool, newTypeId: type.id, previousStatus },
-      { resource: volumeResource(id), projectId: volume.projectId, holds: [exclusive(volumeResource(id))] },
+      { volumeRef: refOf(volume), pool, newTypeId: type.id, previousStatus, mayMove, copyId, copies: false },
+      {
+        resource: volumeResource(id),
+        projectId: volume.projectId,
+        holds: [id, ...(mayMove ? [copyId] : [])].map((each) => exclusive(volumeResource(each))),
+      },
     );
     const { quota } = desk.config;
     const snapshots = await snapshotsOf(tx.db, id);

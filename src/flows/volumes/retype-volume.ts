@@ -1,83 +1,134 @@
 /**
- * Retype a volume, in use or not: it gets another type where it is, and so do its snapshots.
+ * Retype a volume: it gets another type where it is, in use or not, and so do its snapshots; or, when its backend is not good for that and
+ * the caller wants it to move (`on-demand`), on another backend of its host.
  *
- * The command has moved the status to `retyping`, taken the hold, and promised this flow the quota of the new type. The pool must be
- * good for the new type, else the volume is as before, and a message says why. Its status of before stands in its row
- * (`previousStatus`), since a client may detach it while the flow waits for a copy of it.
+ * The command has moved the status to `retyping`, taken the holds, and promised this flow the quota of the new type. When no backend is
+ * good for the new type the volume is as before, and a message says why; so also when it would have to move and cannot, since it
+ * has snapshots or somebody has it. Its status of before stands in its row (`previousStatus`), since a client may detach it while the
+ * flow waits for a copy of it.
  *
- * Types, the flag `multiattach`, the quotas of both types, status, event and end of the flow are one commit. What moves between the
- * quotas is counted by the rows as they are in it: a snapshot that was being deleted when the command counted may be gone. The type
- * may be deleted or get an encryption until a row is of it; then the volume keeps the one it had.
+ * Types, the flag `multiattach` and the quotas of both types are one commit, which is the switch where the volume moves
+ * (`move-volume.ts`), else the last. What moves between the quotas is counted by the rows as they are in it: a snapshot that was
+ * being deleted when the command counted may be gone. The type may be deleted or get an encryption until a row is of it; then
+ * the volume keeps the one it had, where it was. Status and event are the last commit.
  */
+import { attachmentsOf } from '../../db/attachments.ts';
 import { listPools } from '../../db/pools.ts';
 import { countQuota, rollbackReservations } from '../../db/quotas.ts';
 import { snapshotsOf, updateSnapshot } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType, keepVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
-import type { VolumeRef } from '../../drivers/driver.ts';
+import { nodeOf } from '../../model/backend.ts';
+import { InvalidVolume } from '../../model/errors.ts';
 import type { VolumeStatus } from '../../model/status.ts';
 import { isMultiattach } from '../../model/volume-type.ts';
-import { schedule } from '../../scheduler/schedule.ts';
+import { schedule, sift } from '../../scheduler/schedule.ts';
 import { checkNotEncrypted } from '../encryption.ts';
 import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, record, type Tools } from '../tools.ts';
+import {
+  type Destined,
+  MarkMigrating,
+  type MoveVolume,
+  onDestination,
+  ReceiveVolume,
+  RemoveOld,
+  SWITCH,
+  type Switching,
+  switchVolume,
+} from './move-volume.ts';
 import { retypeQuota } from './retype-quota.ts';
 
-export interface RetypeVolume {
-  readonly volumeRef: VolumeRef;
-  readonly pool: string;
+export interface RetypeVolume extends MoveVolume {
   readonly newTypeId: string;
   readonly previousStatus: VolumeStatus;
+  /** It may move for it. */
+  readonly mayMove: boolean;
 }
 
 const RestoreStatus = obligation({
   name: 'restore_status',
-  revert: async (
-    { volumeRef: { id, sizeGiB }, previousStatus }: RetypeVolume,
-    _outcome,
-    { tx, failures: [failure], flowId, ...context },
-  ) => {
+  revert: async (input: RetypeVolume, _outcome, { tx, failures: [failure], flowId, ...context }) => {
+    const { volumeRef, previousStatus, copyId } = input;
+    const { id, sizeGiB } = volumeRef;
     await rollbackReservations(tx, flowId);
     const before = await findVolume(tx.db, id);
     if (before === undefined) return;
+    if (before.nameId === copyId) return endRetype(tx, input, context.requestId);
     const status = before.previousStatus ?? previousStatus;
-    await updateVolume(tx, id, { status, previousStatus: null });
+    const moved = before.migrationStatus === 'migrating' && { migrationStatus: 'error' };
+    await updateVolume(tx, id, { status, previousStatus: null, ...moved });
     const volume = await getVolume(tx.db, id);
     await tellUser(tx, 'retype-volume', failure, volume, context);
     await tellNoBackend(tx, 'retype', failure, { volume, sizeGiB, state: { status }, ...context });
   },
 });
 
+/** The destination is where it is, if that will do. */
 const ScheduleRetype = record({
   name: 'schedule_retype',
-  execute: async ({ volumeRef: { id, sizeGiB }, pool, newTypeId }: RetypeVolume, { tx, tools }) => {
+  execute: async (
+    { volumeRef: { id, sizeGiB }, pool, newTypeId, mayMove }: RetypeVolume,
+    { tx, tools },
+  ): Promise<Destined> => {
     const { availabilityZone } = await getVolume(tx.db, id);
     const request = {
       sizeGiB,
       volumeType: await getVolumeType(tx.db, newTypeId),
       availabilityZones: availabilityZone === null ? [] : [availabilityZone],
-      resourceBackend: pool,
-      existingPool: pool,
     };
-    schedule(await listPools(tx.db, tools.serviceDownSeconds), request, tools.scheduler);
+    const pools = await listPools(tx.db, tools.serviceDownSeconds);
+    const toStay = { ...request, resourceBackend: pool, existingPool: pool };
+    if (!mayMove) return { destination: schedule(pools, toStay, tools.scheduler).name };
+    if (sift(pools, toStay, tools.scheduler).passed.length > 0) return { destination: pool };
+    await checkMovable(tx, id);
+    const ofHost = pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
+    return { destination: schedule(ofHost, request, tools.scheduler).name };
+  },
+});
+
+/** Throws `InvalidVolume`. */
+async function checkMovable(tx: Tx, id: string): Promise<void> {
+  const why = 'which keeps it from moving to a backend that is good for the type';
+  if ((await snapshotsOf(tx.db, id)).length > 0) throw new InvalidVolume(`Volume ${id} has snapshots, ${why}.`);
+  if ((await attachmentsOf(tx.db, id)).length > 0)
+    throw new InvalidVolume(`Volume ${id} is attached or connected, ${why}.`);
+}
+
+const SwitchVolume = record({
+  name: SWITCH,
+  execute: async (input: RetypeVolume & Switching, { tx, tools, flowId }) => {
+    await switchVolume(tx, input);
+    await changeType(tx, input, { tools, flowId });
   },
 });
 
 const RetypeOnFinish = record({
   name: 'retype_on_finish;retype',
-  execute: async ({ volumeRef: { id }, newTypeId, previousStatus }: RetypeVolume, { tx, tools, flowId, requestId }) => {
-    await changeType(tx, { id, newTypeId, flowId, tools });
-    const status = (await getVolume(tx.db, id)).previousStatus ?? previousStatus;
-    await updateVolume(tx, id, { status, previousStatus: null });
-    await tellVolume(tx, 'retype', await getVolume(tx.db, id), requestId);
+  execute: async (input: RetypeVolume & Destined, { tx, requestId, ...context }) => {
+    if (input.destination === input.pool) await changeType(tx, input, context);
+    await endRetype(tx, input, requestId);
   },
 });
+
+async function endRetype(
+  tx: Tx,
+  { volumeRef: { id }, previousStatus, copyId }: RetypeVolume,
+  requestId: string,
+): Promise<void> {
+  const before = await getVolume(tx.db, id);
+  const status = before.previousStatus ?? previousStatus;
+  const moved = before.nameId === copyId && { migrationStatus: 'success' };
+  await updateVolume(tx, id, { status, previousStatus: null, ...moved });
+  await tellVolume(tx, 'retype', await getVolume(tx.db, id), requestId);
+}
 
 /** Of the rows, and of what they count for. */
 async function changeType(
   tx: Tx,
-  { id, newTypeId, flowId, tools }: { id: string; newTypeId: string; flowId: string; tools: Tools },
+  { volumeRef: { id }, newTypeId }: RetypeVolume,
+  { tools, flowId }: { readonly tools: Tools; readonly flowId: string },
 ): Promise<void> {
   await keepVolumeType(tx.db, newTypeId);
   const type = await getVolumeType(tx.db, newTypeId);
@@ -91,8 +142,17 @@ async function changeType(
   for (const snapshot of snapshots) await updateSnapshot(tx, snapshot.id, { volumeTypeId: type.id });
 }
 
+const byMigration = flow<RetypeVolume & Destined>('by_migration')
+  .lane(onDestination)
+  .add(MarkMigrating)
+  .add(ReceiveVolume)
+  .add(SwitchVolume)
+  .add(RemoveOld)
+  .build({ version: 1 });
+
 export const retypeVolume = flow<RetypeVolume>('retype_volume')
   .add(RestoreStatus)
   .add(ScheduleRetype)
+  .when('moves', ({ pool, destination }) => destination !== pool, byMigration)
   .add(RetypeOnFinish)
   .build({ version: 1 });

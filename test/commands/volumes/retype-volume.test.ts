@@ -19,7 +19,7 @@ import { refused } from '../refused.ts';
 
 const resting: LiveSiteOptions = { running: false };
 const retype = ({ desk }: LiveSite, id: string, newType = 'fast', request: Partial<RetypeVolumeRequest> = {}) =>
-  retypeVolume(desk, caller, id, { newType, demand: () => undefined, ...request });
+  retypeVolume(desk, caller, id, { newType, mayMove: false, demand: () => undefined, ...request });
 const givenType = ({ database }: LiveSite, given: Partial<VolumeType> = {}) =>
   database.write((tx) => insertVolumeType(tx, { id: uuid(), name: 'fast', ...given }));
 const givenQos = ({ database }: LiveSite, consumer: QosConsumer) =>
@@ -92,7 +92,7 @@ describe('retyping a volume', () => {
       await givenType(live, { name: 'secret', isPublic: false });
       const member = { ...caller, roles: ['member'], isAdmin: false };
       for (const newType of ['', 'nothing', uuid(), 'secret']) {
-        const asked = () => retypeVolume(live.desk, member, id, { newType, demand: () => undefined });
+        const asked = () => retypeVolume(live.desk, member, id, { newType, mayMove: true, demand: () => undefined });
         await refused(live, asked, { name: 'VolumeTypeNotFound', status: 404 });
       }
     });
