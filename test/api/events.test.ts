@@ -219,6 +219,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /volumes/:id/action os-migrate_volume, and no backend is good for it': migrated({
     volume_backend_name: 'file',
   }),
+  'POST /volumes/:id/action os-migrate_volume_completion': async (world) => {
+    const [id, new_volume] = [await volume(world), await volume(world)];
+    return () => send(world, 'POST', `/volumes/${id}/action`, { 'os-migrate_volume_completion': { new_volume } });
+  },
   'POST /volumes/:id/action os-set_bootable': onAction('os-set_bootable', { bootable: true }),
   'POST /volumes/:id/action os-update_readonly_flag': onAction('os-update_readonly_flag', { readonly: true }),
   'POST /volumes/:id/action os-reset_status': onAction('os-reset_status', { status: 'error' }),

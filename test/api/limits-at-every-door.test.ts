@@ -159,6 +159,7 @@ const NO_DOORS: readonly string[] = [
   ...['PUT', 'DELETE'].map((method) => `${method} /volumes/:id/metadata/:key`),
   ...[
     'os-migrate_volume',
+    'os-migrate_volume_completion',
     'os-set_bootable',
     'os-update_readonly_flag',
     'os-reset_status',

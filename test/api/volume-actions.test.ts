@@ -7,7 +7,7 @@ import { uuid } from '../../src/lib/clock.ts';
 import { VOLUME_RESET_STATUSES } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
 import { beat, pool } from './heartbeats.ts';
-import { freshWorld, PROJECT, type World } from './world.ts';
+import { dump, freshWorld, PROJECT, type World } from './world.ts';
 
 async function volumeAnd(world: World, given: Partial<NewVolume> = {}) {
   const { id } = await world.volume({ host: 'node@file#file', ...given });
@@ -146,6 +146,32 @@ describe('os-migrate_volume', () => {
       assert.equal((await act(world, id, request, version)).status, 400, JSON.stringify(request));
     assert.equal((await act(world, uuid(), { host: other })).status, 404);
     assert.equal((await show()).migration_status, null);
+  });
+});
+
+describe('os-migrate_volume_completion', () => {
+  it('of two volumes that do not migrate keeps the new one, and changes nothing', async (context) => {
+    const world = await freshWorld(context);
+    const { act } = await volumeAnd(world, { migrationStatus: 'success' });
+    const { id: new_volume } = await world.volume();
+    const before = await dump(world);
+    for (const request of [{ new_volume }, { new_volume, error: null }, { new_volume, error: 'True' }]) {
+      const answer = await act('os-migrate_volume_completion', request);
+      assert.deepEqual([answer.status, answer.body], [200, { save_volume_id: new_volume }]);
+    }
+    assert.deepEqual(await dump(world), before);
+  });
+
+  it('refuses volumes that migrate, and what is no volume', async (context) => {
+    const world = await freshWorld(context);
+    const { act } = await volumeAnd(world);
+    const migrating = await volumeAnd(world, { migrationStatus: 'migrating' });
+    const { id: new_volume } = await world.volume();
+    assert.equal((await act('os-migrate_volume_completion', { new_volume: migrating.id })).status, 400);
+    assert.equal((await migrating.act('os-migrate_volume_completion', { new_volume })).status, 400);
+    assert.equal((await act('os-migrate_volume_completion', { new_volume: uuid() })).status, 404);
+    for (const request of [{}, { new_volume: null }, { new_volume: 'x' }, { new_volume, error: 'perhaps' }, null])
+      assert.equal((await act('os-migrate_volume_completion', request)).status, 400, JSON.stringify(request));
   });
 });
 

@@ -1,6 +1,7 @@
 /** `POST volumes/{id}/action`: from the name of an action to the command that does it. */
 
 import { volumeFor } from '../../commands/find.ts';
+import { completeMigration } from '../../commands/volumes/complete-migration.ts';
 import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../commands/volumes/extend-volume.ts';
 import { migrateVolume } from '../../commands/volumes/migrate-volume.ts';
@@ -14,7 +15,7 @@ import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { VOLUME_RESET_STATUSES } from '../../model/status.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize, readWord, Word } from '../body.ts';
+import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize, readWord, Uuid, Word } from '../body.ts';
 import { ImageMetadataBody } from '../metadata-bodies.ts';
 import { EXTEND_IN_USE, MIGRATE_TO_CLUSTER, OLDEST } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
@@ -95,6 +96,16 @@ export const volumeActions = [
         lockVolume: readBoolean(lock_volume, 'lock_volume'),
       });
       return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-migrate_volume_completion',
+    policy: 'volume_extension:volume_admin_actions:migrate_volume_completion',
+    body: Type.Object({ new_volume: Uuid, error: Maybe(LooseBoolean) }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      return { save_volume_id: await completeMigration(desk, caller, params.id, body.new_volume) };
     },
   }),
 
