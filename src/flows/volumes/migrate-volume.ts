@@ -15,9 +15,10 @@ import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { Volume } from '../../model/volume.ts';
 import { schedule } from '../../scheduler/schedule.ts';
 import { tellNoBackend, tellUser } from '../tell.ts';
-import { flow, obligation, record } from '../tools.ts';
+import { flow, obligation, onHostOf, record } from '../tools.ts';
 import {
   type Destined,
+  LocateVolume,
   MarkMigrating,
   type MoveVolume,
   onDestination,
@@ -91,10 +92,13 @@ async function endMigration(
 export const migrateVolume = flow<MigrateVolume>('migrate_volume')
   .add(ErrorMigrating)
   .add(ScheduleMigration)
-  .lane(onDestination)
+  .lane(onHostOf)
   .add(MarkMigrating)
+  .add(LocateVolume)
+  .lane(onDestination)
   .add(ReceiveVolume)
   .add(SwitchVolume)
+  .lane(onHostOf)
   .add(RemoveOld)
   .add(MigrateOnFinish)
   .build({ version: 1 });

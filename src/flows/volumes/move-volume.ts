@@ -5,16 +5,19 @@
  * so that nobody takes it for left over. The volume itself is held from the first commit to the last, whatever its status says: nobody
  * writes to it, and both backends have the same until one of them is told to delete.
  *
+ * Each end is worked on where it is served, by one process or by two of this machine: the source is located, and removed, in the lane
+ * of the backend that it is on; what has its path is received in the lane of the other.
+ *
  * The switch is one commit, and the point of no return: before it a flow that fails, or is cancelled, removes the copy, and after it
- * what the volume came from, which goes in the revert if not before. So there is one whole volume at every moment, where its row
- * says. A backend that cannot be asked to delete is waited for.
+ * what the volume came from, which goes in the revert if not before. Which of the two it is the row says, however the flow was turned
+ * back. So there is one whole volume at every moment, where its row says. A backend that cannot be asked to delete is waited for.
  */
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { updateVolume } from '../../db/volumes.ts';
-import type { ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
+import type { ModelUpdate, RawSource, VolumeRef } from '../../drivers/driver.ts';
 import { hostOf, laneOfHost } from '../../model/backend.ts';
-import { record, world } from '../tools.ts';
+import { record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
 
@@ -34,7 +37,6 @@ export interface Destined {
   readonly destination: string;
 }
 
-/** One process serves all backends of a host, so it has both ends. */
 export const onDestination = ({ destination }: Destined): string => laneOfHost(hostOf(destination));
 
 export const MarkMigrating = record({
@@ -44,24 +46,34 @@ export const MarkMigrating = record({
   },
 });
 
+export const LocateVolume = world({
+  name: 'locate_volume',
+  execute: async ({ volumeRef, pool }: MoveVolume, call): Promise<{ source: RawSource }> => ({
+    source: await call.tools.driver(pool).locateVolume(volumeRef, call.signal),
+  }),
+  revert: async ({ volumeRef, pool, copyId }, _outcome, call) => {
+    if (await isSwitched(call.tools, volumeRef, copyId)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
+  },
+});
+
 export const ReceiveVolume = world({
   name: 'receive_volume',
   execute: async (
-    { volumeRef, pool, copyId, copies, destination }: MoveVolume & Destined,
+    { volumeRef, copyId, copies, destination, source }: MoveVolume & Destined & { readonly source: RawSource },
     call,
   ): Promise<{ model: ModelUpdate }> => {
-    const source = await call.tools.driver(pool).locateVolume(volumeRef, call.signal);
     const driver = call.tools.driver(destination);
     return { model: await driver.receiveVolume({ ...volumeRef, nameId: copyId }, source, { copies }, call) };
   },
-  revert: async ({ volumeRef, pool, copyId, destination }, outcome, call) => {
-    // The row says it however the flow was turned back, also by a version of it that this one does not go on with.
-    const { nameId } = await call.tools.volume(volumeRef.id);
-    if (nameId === copyId) await call.tools.driver(pool).deleteVolume(volumeRef, call);
-    else if (!neverAsked(outcome))
-      await call.tools.driver(destination).deleteVolume({ ...volumeRef, nameId: copyId }, call);
+  revert: async ({ volumeRef, copyId, destination }, outcome, call) => {
+    if (neverAsked(outcome) || (await isSwitched(call.tools, volumeRef, copyId))) return;
+    await call.tools.driver(destination).deleteVolume({ ...volumeRef, nameId: copyId }, call);
   },
 });
+
+async function isSwitched(tools: Tools, { id }: VolumeRef, copyId: string): Promise<boolean> {
+  return (await tools.volume(id)).nameId === copyId;
+}
 
 /** The name of the record that switches. */
 export const SWITCH = 'switch_volume';

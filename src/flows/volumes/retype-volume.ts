@@ -26,9 +26,10 @@ import { isMultiattach } from '../../model/volume-type.ts';
 import { schedule, sift } from '../../scheduler/schedule.ts';
 import { checkNotEncrypted } from '../encryption.ts';
 import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
-import { flow, obligation, record, type Tools } from '../tools.ts';
+import { flow, obligation, onHostOf, record, type Tools } from '../tools.ts';
 import {
   type Destined,
+  LocateVolume,
   MarkMigrating,
   type MoveVolume,
   onDestination,
@@ -143,10 +144,13 @@ async function changeType(
 }
 
 const byMigration = flow<RetypeVolume & Destined>('by_migration')
-  .lane(onDestination)
+  .lane(onHostOf)
   .add(MarkMigrating)
+  .add(LocateVolume)
+  .lane(onDestination)
   .add(ReceiveVolume)
   .add(SwitchVolume)
+  .lane(onHostOf)
   .add(RemoveOld)
   .build({ version: 1 });
 

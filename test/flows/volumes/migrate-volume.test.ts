@@ -7,12 +7,18 @@ import { extendVolume } from '../../../src/commands/volumes/extend-volume.ts';
 import { migrateVolume as command, type MigrateVolumeRequest } from '../../../src/commands/volumes/migrate-volume.ts';
 import { setBootable } from '../../../src/commands/volumes/set-bootable.ts';
 import { updateVolume } from '../../../src/commands/volumes/update-volume.ts';
+import { DatabaseJournal } from '../../../src/db/journal.ts';
+import { processName } from '../../../src/db/sql/ownership.ts';
+import type { Tx } from '../../../src/db/sql/tx.ts';
 import { idsInWork } from '../../../src/db/unended-flows.ts';
 import { insertVolumeType } from '../../../src/db/volume-types.ts';
 import { getVolume, updateVolume as updateRow } from '../../../src/db/volumes.ts';
+import { Engine } from '../../../src/engine/engine.ts';
+import { FLOWS } from '../../../src/flows/registry.ts';
+import type { Tools } from '../../../src/flows/tools.ts';
 import { migrateVolume } from '../../../src/flows/volumes/migrate-volume.ts';
 import { uuid } from '../../../src/lib/clock.ts';
-import { BackendFull, DriverFailed } from '../../../src/model/errors.ts';
+import { BackendFull, DriverFailed, DriverNotInitialized } from '../../../src/model/errors.ts';
 import { refOf } from '../../../src/model/volume.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { contentOf, givenVolume } from '../given.ts';
@@ -183,23 +189,63 @@ describe('migrate_volume', () => {
 
   it('that is taken back by another version removes the copy before the switch, and what it came from after it', async (context) => {
     const { site } = await liveSite(context);
-    const receive = migrateVolume.nodes.find((node) => node.kind === 'task' && node.path === 'receive_volume');
-    assert.ok(receive?.kind === 'task');
-    for (const [isSwitched, backend] of [
+    for (const [switched, backend] of [
       [false, 'alpha'],
       [true, 'beta'],
     ] as const) {
       const volume = await givenVolume(site);
-      const input = { volumeRef: refOf(volume), pool: ALPHA, destination: BETA, copyId: uuid(), copies: false };
+      const copyId = uuid();
       const call = { tools: site.tools, signal: AbortSignal.timeout(60_000), progress: () => {} };
-      await receive.body.execute?.(input, call as never);
-      if (isSwitched) await site.database.write((tx) => updateRow(tx, volume.id, { host: BETA, nameId: input.copyId }));
+      const alpha = site.tools.driver(ALPHA);
+      const source = await alpha.locateVolume(refOf(volume), call.signal);
+      const copy = { ...refOf(volume), nameId: copyId };
+      await site.tools.driver(BETA).receiveVolume(copy, source, { copies: false }, call);
+      if (switched) await site.database.write((tx) => updateRow(tx, volume.id, { host: BETA, nameId: copyId }));
+      const input = { volumeRef: refOf(volume), pool: ALPHA, destination: BETA, copyId, copies: false, source };
       const failures = [{ name: 'Interrupted', message: 'Its tasks changed.', task: 'upgrade' }];
-      await receive.body.revert?.(input, { is: 'interrupted' }, { ...call, failures } as never);
+      for (const path of ['receive_volume', 'locate_volume']) {
+        const node = migrateVolume.nodes.find((each) => each.kind === 'task' && each.path === path);
+        assert.ok(node?.kind === 'task');
+        await node.body.revert?.(input, { is: 'interrupted' }, { ...call, failures } as never);
+      }
       await isWhole(site, volume, backend);
-      await site.tools
-        .driver(isSwitched ? BETA : ALPHA)
-        .deleteVolume(isSwitched ? { ...input.volumeRef, nameId: input.copyId } : input.volumeRef, call);
+      await (switched ? site.tools.driver(BETA).deleteVolume(copy, call) : alpha.deleteVolume(refOf(volume), call));
+    }
+  });
+
+  it('goes through two processes of a machine, each of which serves one of the two backends', async (context) => {
+    const { site, engine } = await liveSite(context);
+    await engine.stop();
+    const serving = async (backend: string): Promise<Engine<Tools, Tx>> => {
+      const driver: Tools['driver'] = (pool) => {
+        if (!pool.startsWith(`node@${backend}`)) throw new DriverNotInitialized(`${pool} is served by another.`);
+        return site.tools.driver(pool);
+      };
+      const tools = { ...site.tools, driver };
+      const one = new Engine<Tools, Tx>({
+        journal: new DatabaseJournal(site.database),
+        tools,
+        flows: FLOWS,
+        pollMs: 5,
+      });
+      await site.database.ownership.take(processName(one.process));
+      await one.start([`host:node@${backend}`]);
+      context.after(() => one.stop());
+      return one;
+    };
+    const [alpha, beta] = [await serving('alpha'), await serving('beta')];
+    for (const by of [alpha, beta]) {
+      const volume = await givenVolume(site);
+      await command(site.desk(by), caller, volume.id, request());
+      const journal = new DatabaseJournal(site.database);
+      const [flow] = await journal.list({ resource: `volume:${volume.id}`, limit: 1 });
+      await by.settled(flow?.id ?? '', AbortSignal.timeout(60_000));
+      assert.equal((await getVolume(site.database.read, volume.id)).migrationStatus, 'success');
+      await isWhole(site, volume, 'beta');
+      await site.tools.driver(BETA).deleteVolume(refOf(await getVolume(site.database.read, volume.id)), {
+        signal: AbortSignal.timeout(60_000),
+        progress: () => {},
+      });
     }
   });
 
