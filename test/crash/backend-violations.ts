@@ -79,10 +79,10 @@ function* owners(
 ): Generator<Due & { readonly name: string }> {
   const lastExtendFailed = volumesWhoseLastExtendFailed(flows);
   const hosts = new Map(volumes.map(({ id, host }) => [id, host]));
-  for (const { id, host, status, size_gib: sizeGiB, metadata } of volumes) {
+  for (const { id, name_id, host, status, size_gib: sizeGiB, metadata } of volumes) {
     if (host === null || never.has(id)) continue;
     yield {
-      name: join(backendOf(host), `volume-${id}`),
+      name: join(backendOf(host), `volume-${name_id ?? id}`),
       whose: `${status} volume ${id}`,
       content: contentIn(metadata),
       // Nobody can say how large it is, also when an administrator has said since that it is well.
@@ -112,7 +112,7 @@ interface Taken {
   readonly ref: { readonly 'source-name'?: string } | null;
   readonly volumeId?: string;
   readonly snapshotId?: string;
-  readonly volumeRef?: { readonly id: string };
+  readonly volumeRef?: { readonly id: string; readonly nameId?: string | null };
   readonly snapshotRef?: { readonly id: string };
 }
 
@@ -125,7 +125,8 @@ function follow(
 ): void {
   const { pool, ref, volumeId, snapshotId, volumeRef, snapshotRef } = input as unknown as Taken;
   const volume = volumeId ?? volumeRef?.id;
-  const full = volume === undefined ? `snapshot-${snapshotId ?? snapshotRef?.id}` : `volume-${volume}`;
+  const of = volume === undefined ? `snapshot-${snapshotId ?? snapshotRef?.id}` : `volume-${volume}`;
+  const full = volumeRef?.nameId == null ? of : `volume-${volumeRef.nameId}`;
   const theirs = ref?.['source-name'];
   switch (name) {
     case 'manage_existing':
@@ -135,14 +136,14 @@ function follow(
       due.delete(from);
       marks.delete(join(backendOf(pool), `.unmanaged-${theirs}`));
       // Until it is given back it is its row's, or went with it.
-      if (file !== undefined) due.set(`taken ${full}`, { ...file, doubtful: true });
+      if (file !== undefined) due.set(`taken ${of}`, { ...file, doubtful: true });
       break;
     }
     case 'unmanage_volume':
     case 'unmanage_snapshot': {
       const named = theirs !== undefined && !/^(volume|snapshot)-[0-9a-f-]{36}$/.test(theirs);
-      const file = due.get(`taken ${full}`);
-      due.delete(`taken ${full}`);
+      const file = due.get(`taken ${of}`);
+      due.delete(`taken ${of}`);
       if (!named) marks.add(join(backendOf(pool), `.unmanaged-${full}`));
       due.set(join(backendOf(pool), named ? theirs : full), {
         whose: 'a client, given back',

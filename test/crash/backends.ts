@@ -26,7 +26,7 @@ export async function lying(site: Site): Promise<Lying[]> {
 
 /** Half-made and half-deleted files of backends, and downloads. */
 export async function temporaries(site: Site): Promise<string[]> {
-  const ours = (await lying(site)).filter(({ name }) => /^\.(tmp|del)-/.test(name)).map(({ path }) => path);
+  const ours = (await lying(site)).filter(({ name }) => /^\.(tmp|del|moment)-/.test(name)).map(({ path }) => path);
   const downloads: string[] = [];
   for (const process of await readdir(site.directory, { withFileTypes: true })) {
     const directory = site.conversionDirectory(process.name);

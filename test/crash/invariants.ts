@@ -142,6 +142,8 @@ function* unfinishedWork({ volumes, snapshots, flows }: Rows, messages: Readonly
   for (const { id, status } of [...volumes, ...snapshots]) {
     if (isTransient(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
   }
+  for (const { id, migration_status: status } of volumes)
+    if (status !== null && !/^(success|error)$/.test(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
   const ids = new Set([...volumes, ...snapshots].map(({ id }) => id));
   for (const flow of flows) {
     if (flow.state === 'stuck') yield { promise: 'P7', what: `${told(flow)} is stuck.` };

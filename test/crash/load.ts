@@ -49,6 +49,10 @@ const WEIGHTS = {
   deleteSnapshotByForce: 1,
   attach: 6,
   detach: 6,
+  retype: 4,
+  migrate: 4,
+  revert: 4,
+  reimage: 2,
   cancel: 3,
   vanish: 1,
 } as const;
@@ -81,6 +85,19 @@ export class Load {
     this.#site = site;
     this.#door = door;
     this.#chance = chance;
+  }
+
+  /** The types that volumes are retyped to. */
+  async makeTypes(): Promise<void> {
+    const types = [
+      { name: OTHER_TYPE },
+      ...this.#ours().map((backend) => ({
+        name: typeOf(backend),
+        extra_specs: { volume_backend_name: backend.name },
+      })),
+    ];
+    for (const volume_type of types)
+      await this.#door.ask(PROJECTS[0] as string, { method: 'POST', path: '/types', body: { volume_type } });
   }
 
   start(clients: number): void {
@@ -271,6 +288,38 @@ export class Load {
     if (one) await this.#door.ask(project, { method: 'DELETE', path: `/attachments/${one.id}` });
   }
 
+  async retype(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available']);
+    const newType = this.#chance.among(['__DEFAULT__', OTHER_TYPE, ...this.#ours().map(typeOf)]);
+    const policy = this.#chance.is(0.8) ? 'on-demand' : 'never';
+    if (volume)
+      await this.#act(project, 'volumes', volume.id, { 'os-retype': { new_type: newType, migration_policy: policy } });
+  }
+
+  async migrate(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available']);
+    const backend = this.#chance.among(this.#ours())?.name;
+    if (!volume) return;
+    const host = `${NODE}@${backend}#${backend}`;
+    const [force_host_copy, lock_volume] = [this.#chance.is(0.5), this.#chance.is(0.3)];
+    await this.#act(project, 'volumes', volume.id, { 'os-migrate_volume': { host, force_host_copy, lock_volume } });
+  }
+
+  /** To what it holds already, as far as anybody was told: then its row still says what it must hold. */
+  async revert(project: string): Promise<void> {
+    const snapshot = await this.#snapshotAmong(project, ['available']);
+    const volume = snapshot && (await this.#ask(project, 'volumes', snapshot.volume_id));
+    if (volume && contentOf(volume) === contentOf(snapshot))
+      await this.#act(project, 'volumes', volume.id, { revert: { snapshot_id: snapshot.id } });
+  }
+
+  /** The same. */
+  async reimage(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available', 'error']);
+    const image = volume && this.#site.images.good.find(({ content }) => content === contentOf(volume));
+    if (image) await this.#act(project, 'volumes', volume.id, { 'os-reimage': { image_id: image.id } });
+  }
+
   /** As the command line does: a wish in the flow's row. Those that write through the storm expect their extends to be done. */
   async cancel(projectId: string): Promise<void> {
     if (!this.#door.answers) return;
@@ -302,6 +351,10 @@ export class Load {
     return this.#site.backends.filter(({ iscsiPort }) => iscsiPort === undefined);
   }
 
+  async #ask(project: string, kind: 'volumes', id: string): Promise<Seen | undefined> {
+    return (await this.#door.ask(project, { method: 'GET', path: `/${kind}/${id}` }))?.body?.volume;
+  }
+
   #volumeAmong(project: string, statuses?: readonly string[]): Promise<Seen | undefined> {
     return this.#among(project, 'volumes', statuses);
   }
@@ -329,5 +382,9 @@ export class Load {
     return `n${this.#names}`;
   }
 }
+
+/** A type that says nothing of backends, and one that is good for one backend alone. */
+const OTHER_TYPE = 'other';
+const typeOf = ({ name }: Pick<SiteBackend, 'name'>): string => `on-${name}`;
 
 const contentOf = ({ metadata }: Seen): string => metadata.content ?? ZERO;

@@ -131,6 +131,7 @@ class Storm {
     const exporting = this.#site.backends.find(({ iscsiPort }) => iscsiPort !== undefined);
     this.#writers = new IscsiWriters(door);
     if (exporting) await this.#writers.start(exporting, new Door(somebody));
+    await this.#load.makeTypes();
     this.#load.start(clients);
     let struck: Served | undefined;
     for (let strikes = 0; strikes < kills; strikes += 1) struck = await this.#strike(struck);
