@@ -452,6 +452,29 @@ describe('cinder, the command line', { skip }, () => {
     assert.equal(level?.Level, 'ERROR');
   });
 
+  it('retypes a volume, by migration where its new type wants that, and migrates it', async (t) => {
+    const { service, ok, shown } = await start(t);
+    for (const backend of ['fast', 'large']) {
+      await ok('type-create', backend);
+      await ok('type-key', backend, 'set', `volume_backend_name=${backend}`);
+    }
+    const { id = '' } = await shown('create', '1', '--volume-type', 'fast', '--name', 'first');
+    await service.volume(id);
+    await ok('retype', 'first', 'large', '--migration-policy', 'never');
+    assert.equal((await service.volume(id)).volume_type, 'fast');
+    await ok('retype', 'first', 'large', '--migration-policy', 'on-demand');
+    const large = { volume_type: 'large', 'os-vol-host-attr:host': 'node@large#large', migration_status: 'success' };
+    assert.partialDeepStrictEqual(await service.volume(id), large);
+    await ok('retype', 'first', '__DEFAULT__');
+    await service.volume(id);
+    // It says so, and ends well all the same.
+    assert.match(await ok('migrate', 'first', 'node@large#large'), /HTTP 400/);
+    await ok('migrate', 'first', 'node@fast#fast', '--force-host-copy', 'True', '--lock-volume', 'True');
+    const fast = { volume_type: '__DEFAULT__', 'os-vol-host-attr:host': 'node@fast#fast', migration_status: 'success' };
+    assert.partialDeepStrictEqual(await service.volume(id), fast);
+    assert.deepEqual(propertiesOf(await ok('show', 'first')).migration_status, 'success');
+  });
+
   it('says what was refused, and changes nothing', async (t) => {
     const { service, rows, shown, fails } = await start(t);
     const { id = '' } = await shown('create', '2', '--name', 'only');

@@ -219,6 +219,28 @@ describe('openstack, the command line', { skip }, () => {
     assert.equal((await service.volume(volume)).status, 'available');
   });
 
+  it('migrates a volume, and retypes it by migration', async (t) => {
+    const { service, ok, json, fails } = await start(t);
+    await ok('volume', 'type', 'create', '--property', 'volume_backend_name=large', 'large');
+    const { id } = await json('volume', 'create', '--size', '1', 'mine');
+    const { 'os-vol-host-attr:host': from } = await service.volume(id);
+    const [here, there] = from === 'node@fast#fast' ? ['fast', 'large'] : ['large', 'fast'];
+    assert.match(await fails('volume', 'migrate', '--host', from, 'mine'), /HTTP 400/);
+    for (const to of [there, here, 'fast']) {
+      const host = `node@${to}#${to}`;
+      if ((await service.volume(id))['os-vol-host-attr:host'] === host) continue;
+      // It is available all the time that it moves, unless it is locked.
+      await ok('volume', 'migrate', '--host', host, '--lock-volume', 'mine');
+      const moved = { 'os-vol-host-attr:host': host, migration_status: 'success' };
+      assert.partialDeepStrictEqual(await service.volume(id), moved);
+    }
+    await ok('volume', 'set', '--type', 'large', '--retype-policy', 'on-demand', 'mine');
+    const retyped = { volume_type: 'large', 'os-vol-host-attr:host': 'node@large#large' };
+    assert.partialDeepStrictEqual(await service.volume(id), retyped);
+    await ok('volume', 'delete', 'mine');
+    await service.gone(`/volumes/${id}`);
+  });
+
   it('makes volumes of a snapshot and of a volume, which outlive both', async (t) => {
     const { service, ok, json } = await start(t, newest);
     const origin = await json('volume', 'create', '--size', '1', 'origin');
