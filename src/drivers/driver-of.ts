@@ -28,6 +28,7 @@ async function fileDriver(section: FileBackendConfig, config: Config): Promise<F
     reservedPercentage: section.reserved_percentage,
     maxOverSubscriptionRatio: section.max_over_subscription_ratio,
     copiesAtOnce: section.max_copies,
+    copyBytesPerSecond: Math.ceil(section.volume_copy_bps_limit / section.max_copies),
     conversion: {
       memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
       cpuSeconds: config.images.image_conversion_cpu_limit,

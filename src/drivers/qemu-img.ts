@@ -18,7 +18,7 @@ import { resolve } from 'node:path';
 import { errno } from '../lib/errno.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { ImageCopyFailure, ImageUnacceptable } from '../model/errors.ts';
-import type { DriverCall, ImageFile } from './driver.ts';
+import type { DriverCall, ImageFile, RawSource } from './driver.ts';
 import type { ImageFacts } from './images/read-image.ts';
 
 type Format = ImageFile['format'];
@@ -89,21 +89,33 @@ export async function convert(
 }
 
 /**
- * Writes what a raw file or device holds into `target`, a file of the same size without any data; holes and zeroes are left out.
+ * Writes what a raw file or device holds into `target`, a file of the same size without any data; holes and zeroes are left out,
+ * and no more is copied in a second than `bytesPerSecond` (0: no limit).
  * Neither goes through the page cache where the file systems can do without: what guests read stays in it.
  */
-export async function copyRaw(exec: Exec, source: string, target: string, call: DriverCall): Promise<void> {
+export async function copyRaw(
+  exec: Exec,
+  source: RawSource,
+  target: string,
+  bytesPerSecond: number,
+  call: DriverCall,
+): Promise<void> {
   const onOutput = (text: string): void => {
     const fraction = parseProgress(text);
     if (fraction !== null) call.progress(fraction);
   };
-  const direct = { source: await canBeDirect(source, constants.O_RDONLY), target: await canBeDirect(target) };
-  await exec(copyRawArgv(resolve(source), resolve(target), direct), {
-    timeoutMs: CONVERSION_LIMITS.timeoutMs,
+  const direct = { source: await canBeDirect(source.path, constants.O_RDONLY), target: await canBeDirect(target) };
+  // At its rate it may take longer than what has none.
+  const atRateMs = bytesPerSecond > 0 ? (source.bytes / bytesPerSecond) * 1000 : 0;
+  await exec(copyRawArgv(resolve(source.path), resolve(target), direct, bytesPerSecond), {
+    timeoutMs: Math.min(CONVERSION_LIMITS.timeoutMs + 2 * atRateMs, LONGEST_TIMER_MS),
     signal: call.signal,
     onOutput,
   });
 }
+
+/** Of what Node's timers can wait for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 type Argv = readonly [string, ...string[]];
 
@@ -128,11 +140,12 @@ export const convertArgv = (path: string, format: Format, target: string, direct
   ...source(path, format, target),
 ];
 
-/** `direct`: which of the two is opened past the page cache. */
+/** `direct`: which of the two is opened past the page cache. `bytesPerSecond`: 0 is no limit. */
 export const copyRawArgv = (
   path: string,
   target: string,
   direct: { readonly source: boolean; readonly target: boolean },
+  bytesPerSecond: number,
 ): Argv => [
   'qemu-img',
   'convert',
@@ -141,6 +154,7 @@ export const copyRawArgv = (
   '--target-is-zero',
   ...(direct.target ? ['-t', 'none'] : []),
   ...(direct.source ? ['-T', 'none'] : []),
+  ...(bytesPerSecond > 0 ? ['-r', String(bytesPerSecond)] : []),
   '-O',
   'raw',
   '-S',

@@ -62,13 +62,19 @@ describe('the commands for qemu-img', () => {
 
   it('of a copy leave the page cache out where they can, on either side', () => {
     const flags = (source: boolean, target: boolean): readonly string[] => {
-      const argv = copyRawArgv('/a', '/b', { source, target });
+      const argv = copyRawArgv('/a', '/b', { source, target }, 0);
       assert.deepEqual(argv.slice(-5), ['-f', 'raw', '--', '/a', '/b']);
       return argv.filter((_, at) => /^-[tT]$/.test(argv[at - 1] ?? '') || /^-[tT]$/.test(argv[at] ?? ''));
     };
     assert.deepEqual(flags(true, true), ['-t', 'none', '-T', 'none']);
     assert.deepEqual(flags(true, false), ['-T', 'none']);
     assert.deepEqual(flags(false, false), []);
+  });
+
+  it('of a copy name a rate, unless there is none', () => {
+    const argv = (bytesPerSecond: number) => copyRawArgv('/a', '/b', { source: true, target: true }, bytesPerSecond);
+    assert.ok(argv(1000).join(' ').includes('-r 1000 -O raw'));
+    assert.ok(!argv(0).includes('-r'));
   });
 });
 

@@ -70,6 +70,8 @@ export interface FileDriverOptions {
   readonly snapshotNameTemplate?: string;
   /** How many copies of data run at once. Default 2. */
   readonly copiesAtOnce?: number;
+  /** Of a copy of a volume that comes from another backend. Default 0: as fast as it goes. */
+  readonly copyBytesPerSecond?: number;
   readonly conversion?: ConversionLimits;
   /** Default: to this machine alone. */
   readonly exports?: Exporter;
@@ -192,7 +194,9 @@ export class FileDriver implements VolumeDriver {
   ): Promise<ModelUpdate> {
     return this.#store.doing(`receive volume ${volume.id}`, call.signal, async () => {
       const { sizeGiB } = volume;
-      await receive(this.#store, this.#exec, { full: this.#volume(volume), sizeGiB, source, copies }, call);
+      const bytesPerSecond = this.#options.copyBytesPerSecond ?? 0;
+      const receiving = { full: this.#volume(volume), sizeGiB, source, copies, bytesPerSecond };
+      await receive(this.#store, this.#exec, receiving, call);
       return {};
     });
   }

@@ -24,12 +24,14 @@ export interface Receiving {
   readonly source: RawSource;
   /** Nothing is shared with the source. */
   readonly copies: boolean;
+  /** Of a copy; 0 is no limit. */
+  readonly bytesPerSecond: number;
 }
 
 export async function receive(
   store: FileStore,
   exec: Exec,
-  { full, sizeGiB, source, copies }: Receiving,
+  { full, sizeGiB, source, copies, bytesPerSecond }: Receiving,
   call: DriverCall,
 ): Promise<void> {
   await store.make(full, sizeGiB, call.signal, async (path) => {
@@ -37,7 +39,7 @@ export async function receive(
     if (copies || !(await store.share(source.path, path, call.signal))) {
       await setLength(path, source.bytes);
       const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
-      await store.writing(needs, call.signal, () => copyRaw(exec, source.path, path, call));
+      await store.writing(needs, call.signal, () => copyRaw(exec, source, path, bytesPerSecond, call));
     }
     if ((await stat(path)).size !== source.bytes)
       throw new DriverFailed(`${source.path} changed its size while it was copied.`);

@@ -39,6 +39,12 @@ const FileBackend = Type.Object(
       default: 2,
       description: 'Copies of whole volumes that run at once, where the file system cannot share blocks.',
     }),
+    volume_copy_bps_limit: Type.Integer({
+      minimum: 0,
+      default: 128 * 1024 ** 2,
+      description:
+        'Bytes a second that copies of volumes which move here may write in all; each of `max_copies` has an equal part. Only a rate spares those who use the disk meanwhile. 0: as fast as it goes.',
+    }),
     target_protocol: Type.Enum(['local', 'iscsi'], {
       default: 'local',
       description:

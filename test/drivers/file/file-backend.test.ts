@@ -162,6 +162,30 @@ describe('failures of the system below the file driver', () => {
 });
 
 describe('copies of data', () => {
+  it('of volumes that come from elsewhere keep to the rate of the backend, however long that takes', async (t) => {
+    const directory = await temporaryDirectory(t);
+    const source = join(directory, 'source');
+    await writeFile(source, '');
+    await truncate(source, GIB);
+    const seen: { readonly argv: readonly string[]; readonly timeoutMs: number | undefined }[] = [];
+    const run: Exec = (argv, options) => {
+      if (argv[0] === 'qemu-img') seen.push({ argv, timeoutMs: options.timeoutMs });
+      return exec(argv, options);
+    };
+    const pool = join(directory, 'pool');
+    for (const copyBytesPerSecond of [0, 20_000, 1]) {
+      const options = { name: 'file', directory: pool, exec: run, create: true, copyBytesPerSecond };
+      const driver = new FileDriver(options);
+      await driver.start(signal);
+      await driver.receiveVolume({ id: uuid(), sizeGiB: 1 }, { path: source, bytes: GIB }, { copies: true }, calm());
+    }
+    const rates = seen.map(({ argv }) => (argv.includes('-r') ? argv[argv.indexOf('-r') + 1] : 'none'));
+    assert.deepEqual(rates, ['none', '20000', '1']);
+    const [plain = 0, slow = 0, slowest = 0] = seen.map(({ timeoutMs }) => timeoutMs);
+    assert.ok(slow > plain + (GIB / 20_000) * 1000, 'it may take as long as its rate wants');
+    assert.equal(slowest, 2 ** 31 - 1, 'no longer than a timer can wait for');
+  });
+
   it('run two at once, the others wait, and a waiting one can be aborted', async (t) => {
     let running = 0;
     let most = 0;
