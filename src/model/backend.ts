@@ -45,7 +45,7 @@ export function hostOf(pool: string): string {
   return hash < 0 ? pool : pool.slice(0, hash);
 }
 
-/** `node` of `node@backend#pool`: the machine, or its part, all backends of which one process serves. */
+/** `node` of `node@backend#pool`: the machine, whose backends one process serves, or several do. */
 export function nodeOf(pool: string): string {
   return pool.split('@')[0] ?? '';
 }
