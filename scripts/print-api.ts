@@ -31,7 +31,8 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/ \/backups/, 'not yet: backups'],
   [/action create-from-src/, 'not yet: groups are made empty'],
   [/ \/group_snapshots/, 'not yet: snapshots of groups'],
-  [/ \/(consistencygroups|cgsnapshots)/, 'not yet: consistency groups'],
+  [/ \/consistencygroups\/create_from_src/, 'not yet: groups are made empty'],
+  [/ \/cgsnapshots/, 'not yet: snapshots of groups'],
 ];
 
 export function apiMarkdown(): string {

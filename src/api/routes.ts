@@ -5,6 +5,7 @@ import { attachments } from './v3/attachments.ts';
 import { availabilityZones } from './v3/availability-zones.ts';
 import { capabilities } from './v3/capabilities.ts';
 import { clusters } from './v3/clusters.ts';
+import { consistencyGroups } from './v3/consistency-groups.ts';
 import { contentActions } from './v3/content-actions.ts';
 import { defaultTypes } from './v3/default-types.ts';
 import { extensions } from './v3/extensions.ts';
@@ -59,6 +60,7 @@ export const routes: readonly Route[] = [
   ...groupSpecs,
   ...groups,
   ...groupActions,
+  ...consistencyGroups,
   ...quotas,
   ...limits,
   ...messages,

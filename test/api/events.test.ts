@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { routes } from '../../src/api/routes.ts';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
+import { findGroupTypeByName, updateGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { updateSnapshot } from '../../src/db/snapshots.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
 import { type Answer, freshWorld, PROJECT, until, type World } from './world.ts';
 
 const GIB = 1024 ** 3;
@@ -92,6 +94,14 @@ const member = async (world: World, group_id: string): Promise<string> => {
   const body = { volume: { size: 1, volume_type: '__DEFAULT__', group_id } };
   return available(world, 'volume', await made(world, '/volumes', body));
 };
+
+/** Whatever the backends of this machine can do. */
+async function consistencyGroup(world: World): Promise<string> {
+  const { db } = world.service;
+  const { id } = (await findGroupTypeByName(db.read, CONSISTENCY_GROUP_TYPE)) ?? { id: '' };
+  await db.write((tx) => updateGroupType(tx, id, { groupSpecs: {} }));
+  return made(world, '/consistencygroups', { consistencygroup: { volume_types: '__DEFAULT__' } });
+}
 
 const onGroup = (action: string, value: unknown = {}) =>
   on(group, 'POST', (id) => `/groups/${id}/action`, { [action]: value });
@@ -428,6 +438,17 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /groups/:id/action disable_replication': onGroup('disable_replication'),
   'POST /groups/:id/action failover_replication': onGroup('failover_replication'),
   'POST /groups/:id/action list_replication_targets': onGroup('list_replication_targets'),
+  'POST /consistencygroups': async (world) => {
+    await consistencyGroup(world);
+    return () => send(world, 'POST', '/consistencygroups', { consistencygroup: { volume_types: '__DEFAULT__' } });
+  },
+  'PUT /consistencygroups/:id/update': async (world) => {
+    const [id, add_volumes] = [await consistencyGroup(world), await volume(world)];
+    return () => send(world, 'PUT', `/consistencygroups/${id}/update`, { consistencygroup: { add_volumes } });
+  },
+  'POST /consistencygroups/:id/delete': on(consistencyGroup, 'POST', (id) => `/consistencygroups/${id}/delete`, {
+    consistencygroup: { force: false },
+  }),
   'PUT /os-quota-sets/:id': plain('PUT', `/os-quota-sets/${PROJECT}`, { quota_set: { volumes: 5 } }),
   'DELETE /os-quota-sets/:id': plain('DELETE', `/os-quota-sets/${PROJECT}`),
   'PUT /os-quota-class-sets/:id': plain('PUT', '/os-quota-class-sets/default', { quota_class_set: { volumes: 5 } }),

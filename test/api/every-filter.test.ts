@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { FilteredResource, FilterTable, UnlistedResource } from '../../src/api/filters.ts';
 import { ATTACHMENT_FILTERS } from '../../src/api/v3/attachments.ts';
+import { GROUP_FILTERS } from '../../src/api/v3/group-list.ts';
 import { GROUP_TYPE_FILTERS } from '../../src/api/v3/group-types.ts';
-import { GROUP_FILTERS } from '../../src/api/v3/groups.ts';
 import { MESSAGE_FILTERS } from '../../src/api/v3/messages.ts';
 import { QOS_SPECS_FILTERS } from '../../src/api/v3/qos-specs.ts';
 import { snapshotKind } from '../../src/api/v3/snapshots.ts';

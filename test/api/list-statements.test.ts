@@ -8,7 +8,7 @@ import { NEWEST } from '../../src/api/microversion.ts';
 import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
-import { insertGroupType } from '../../src/db/group-types.ts';
+import { findGroupTypeByName, insertGroupType } from '../../src/db/group-types.ts';
 import { insertGroup } from '../../src/db/groups.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { insertQosSpecs } from '../../src/db/qos-specs.ts';
@@ -22,6 +22,7 @@ import { addVolumeTypeAccess, insertVolumeType, updateVolumeType } from '../../s
 import { insertVolume } from '../../src/db/volumes.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { newAuthKey } from '../../src/model/auth-key.ts';
+import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
 import { pool } from './heartbeats.ts';
 import { freshWorld, PROJECT, USER, type World } from './world.ts';
 
@@ -130,6 +131,8 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
     groupTypeId: groupType.id,
     volumeTypeIds: [type.id],
   });
+  const reserved = await findGroupTypeByName(tx.db, CONSISTENCY_GROUP_TYPE);
+  await insertGroup(tx, { ...group, id: uuid(), groupTypeId: reserved?.id ?? '' });
   const host = `node@backend${index}`;
   const binary = 'cinder-volume';
   const pools = [pool('pool')];

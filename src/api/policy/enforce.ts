@@ -20,6 +20,7 @@ const OWNED: Readonly<Record<string, OwnedTable>> = {
   'os-volume-transfer': 'transfer',
   'volume-transfers': 'transfer',
   groups: 'volume_group',
+  consistencygroups: 'volume_group',
 };
 
 const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;

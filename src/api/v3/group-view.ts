@@ -1,7 +1,14 @@
-/** The views of a group: in a list, and in detail, version by version. */
+/** The views of a group, and of one that is a consistency group: in a list, and in detail, version by version. */
 import { membersOf } from '../../db/groups.ts';
 import type { Group } from '../../model/group.ts';
-import { GROUP_REPLICATION, GROUP_SNAPSHOTS, GROUPS, MEMBERS_OF_GROUP, PROJECT_OF_GROUP } from '../microversion.ts';
+import {
+  GROUP_REPLICATION,
+  GROUP_SNAPSHOTS,
+  GROUPS,
+  MEMBERS_OF_GROUP,
+  OLDEST,
+  PROJECT_OF_GROUP,
+} from '../microversion.ts';
 import { queryBoolean } from '../query.ts';
 import type { ApiCall } from '../route.ts';
 import { Fields, only } from '../view.ts';
@@ -31,6 +38,21 @@ const detail = new Fields<Group, Viewer>([
   [MEMBERS_OF_GROUP, 'volumes', ({ id }, { members }) => members(id)],
   [GROUP_REPLICATION, 'replication_status', ({ replicationStatus }) => replicationStatus],
   [PROJECT_OF_GROUP, 'project_id', ({ projectId }, { seesProject }) => only(seesProject, projectId)],
+]);
+
+export const consistencyGroupSummary = new Fields<Group, unknown>([
+  [OLDEST, 'id', ({ id }) => id],
+  [OLDEST, 'name', ({ name }) => name],
+]);
+
+export const consistencyGroupDetail = new Fields<Group, unknown>([
+  [OLDEST, 'id', ({ id }) => id],
+  [OLDEST, 'status', ({ status }) => status],
+  [OLDEST, 'availability_zone', ({ availabilityZone }) => availabilityZone],
+  [OLDEST, 'created_at', ({ createdAt }) => createdAt],
+  [OLDEST, 'name', ({ name }) => name],
+  [OLDEST, 'description', ({ description }) => description],
+  [OLDEST, 'volume_types', ({ volumeTypeIds }) => volumeTypeIds],
 ]);
 
 /** With their members where `list_volume` asks for them. */

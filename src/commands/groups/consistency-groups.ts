@@ -4,16 +4,17 @@
 import { findGroupTypeByName } from '../../db/group-types.ts';
 import type { Db } from '../../db/sql/db.ts';
 import type { Caller } from '../../model/caller.ts';
-import { GroupTypeNotFound, InvalidGroup } from '../../model/errors.ts';
+import { GroupNotFound, InvalidGroup } from '../../model/errors.ts';
 import type { Group } from '../../model/group.ts';
 import { CONSISTENCY_GROUP_TYPE, type GroupType } from '../../model/group-type.ts';
 import { groupFor } from '../find.ts';
 
-/** Rejects with `GroupTypeNotFound` where an administrator has deleted it. */
-export async function consistencyGroupType(db: Db): Promise<GroupType> {
-  const type = await findGroupTypeByName(db, CONSISTENCY_GROUP_TYPE);
-  if (type === undefined) throw new GroupTypeNotFound(CONSISTENCY_GROUP_TYPE);
-  return type;
+/** A group that is one. Rejects with `GroupNotFound` for any other. */
+export async function consistencyGroupFor(db: Db, caller: Caller, id: string): Promise<Group> {
+  const group = await groupFor(db, caller, id);
+  const reserved = await findGroupTypeByName(db, CONSISTENCY_GROUP_TYPE);
+  if (reserved?.id !== group.groupTypeId) throw new GroupNotFound(id);
+  return group;
 }
 
 /** Throws `InvalidGroup`. */

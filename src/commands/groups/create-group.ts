@@ -18,7 +18,7 @@ import type { Caller } from '../../model/caller.ts';
 import { GroupTypeNotFound, NoValidBackend } from '../../model/errors.ts';
 import type { Group } from '../../model/group.ts';
 import { GROUP_TRANSITIONS } from '../../model/group-status.ts';
-import type { GroupType } from '../../model/group-type.ts';
+import { CONSISTENCY_GROUP_TYPE, type GroupType } from '../../model/group-type.ts';
 import { GROUP_QUOTA } from '../../model/quota.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import { scheduleGroup } from '../../scheduler/schedule-group.ts';
@@ -46,7 +46,20 @@ export async function createGroup(desk: Desk, caller: Caller, request: CreateGro
   });
 }
 
-export async function makeGroup(
+/** `POST /consistencygroups`. Rejects with `GroupTypeNotFound` where an administrator has deleted their type. */
+export async function createConsistencyGroup(
+  desk: Desk,
+  caller: Caller,
+  request: Omit<CreateGroupRequest, 'groupType'>,
+): Promise<Group> {
+  return desk.db.write(async (tx) => {
+    const groupType = await findGroupTypeByName(tx.db, CONSISTENCY_GROUP_TYPE);
+    if (groupType === undefined) throw new GroupTypeNotFound(CONSISTENCY_GROUP_TYPE);
+    return makeGroup(desk, tx, caller, groupType, request);
+  });
+}
+
+async function makeGroup(
   desk: Desk,
   tx: Tx,
   caller: Caller,
