@@ -30,7 +30,6 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
   [/ \/backups/, 'not yet: backups'],
   [/action create-from-src/, 'not yet: groups are made empty'],
-  [/ \/group_snapshots/, 'not yet: snapshots of groups'],
   [/ \/consistencygroups\/create_from_src/, 'not yet: groups are made empty'],
   [/ \/cgsnapshots/, 'not yet: snapshots of groups'],
 ];

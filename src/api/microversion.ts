@@ -26,6 +26,7 @@ export const METADATA_ETAG: Microversion = 15;
 export const MANAGE_ON_CLUSTER: Microversion = 16;
 export const MIGRATE_TO_CLUSTER: Microversion = 16;
 export const MANAGEABLE_LISTS_OF_CLUSTER: Microversion = 17;
+export const GROUP_SNAPSHOT_RESET_STATUS: Microversion = 19;
 export const GROUP_RESET_STATUS: Microversion = 20;
 export const PROVIDER_ID: Microversion = 21;
 export const SNAPSHOT_FILTER_BY_METADATA: Microversion = 22;

@@ -11,6 +11,7 @@ import { defaultTypes } from './v3/default-types.ts';
 import { extensions } from './v3/extensions.ts';
 import { extraSpecs } from './v3/extra-specs.ts';
 import { groupActions } from './v3/group-actions.ts';
+import { groupSnapshots } from './v3/group-snapshots.ts';
 import { groupSpecs } from './v3/group-specs.ts';
 import { groupTypes } from './v3/group-types.ts';
 import { groups } from './v3/groups.ts';
@@ -61,6 +62,7 @@ export const routes: readonly Route[] = [
   ...groups,
   ...groupActions,
   ...consistencyGroups,
+  ...groupSnapshots,
   ...quotas,
   ...limits,
   ...messages,

@@ -40,4 +40,5 @@ export const exclusive = (resource: string) => ({ resource, mode: 'exclusive' })
 export const shared = (resource: string) => ({ resource, mode: 'shared' }) as const;
 export const volumeResource = (id: string): string => `volume:${id}`;
 export const groupResource = (id: string): string => `group:${id}`;
+export const groupSnapshotResource = (id: string): string => `group_snapshot:${id}`;
 export const snapshotResource = (id: string): string => `snapshot:${id}`;

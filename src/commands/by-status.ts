@@ -2,9 +2,15 @@
  * Commands and the rules of statuses: asks whether an operation may begin, and refuses it in the words of the table
  * (`model/status.ts`, `model/group-status.ts`). Volume, snapshot and group are as their rows are under a lock.
  */
-import { InvalidGroup, InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import { InvalidGroup, InvalidGroupSnapshot, InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
 import type { Group } from '../model/group.ts';
-import { GROUP_TRANSITIONS, type RefusingGroup } from '../model/group-status.ts';
+import type { GroupSnapshot } from '../model/group-snapshot.ts';
+import {
+  GROUP_SNAPSHOT_TRANSITIONS,
+  GROUP_TRANSITIONS,
+  type RefusingGroup,
+  type RefusingGroupSnapshot,
+} from '../model/group-status.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import {
   type RefusingSnapshot,
@@ -47,4 +53,11 @@ export function refusedGroup({ id, status }: Group, operation: RefusingGroup): I
 /** Throws `InvalidGroup`. */
 export function checkGroupStatus(group: Group, operation: RefusingGroup): void {
   if (!leaves<string>(GROUP_TRANSITIONS[operation], group.status)) throw refusedGroup(group, operation);
+}
+
+/** Throws `InvalidGroupSnapshot`. */
+export function checkGroupSnapshotStatus({ id, status }: GroupSnapshot, operation: RefusingGroupSnapshot): void {
+  const rule = GROUP_SNAPSHOT_TRANSITIONS[operation];
+  if (!leaves<string>(rule, status))
+    throw new InvalidGroupSnapshot(`Group snapshot ${id} ${demand(rule)}; it is ${status}.`);
 }

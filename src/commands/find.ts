@@ -2,6 +2,7 @@
  * Finds a row by its id: the caller's own, or anybody's for an administrator. A row that the caller may not know of is not found.
  */
 import { getAttachment } from '../db/attachments.ts';
+import { getGroupSnapshot } from '../db/group-snapshots.ts';
 import { getGroupType } from '../db/group-types.ts';
 import { getGroup } from '../db/groups.ts';
 import { findMessage, type Message } from '../db/messages.ts';
@@ -15,6 +16,7 @@ import type { Caller } from '../model/caller.ts';
 import {
   AttachmentNotFound,
   GroupNotFound,
+  GroupSnapshotNotFound,
   GroupTypeNotFound,
   MessageNotFound,
   SnapshotNotFound,
@@ -23,6 +25,7 @@ import {
   VolumeTypeNotFound,
 } from '../model/errors.ts';
 import type { Group } from '../model/group.ts';
+import type { GroupSnapshot } from '../model/group-snapshot.ts';
 import type { GroupType } from '../model/group-type.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
@@ -66,6 +69,12 @@ export async function groupFor(db: Db, caller: Caller, id: string): Promise<Grou
   const group = await getGroup(db, id);
   if (!caller.isAdmin && group.projectId !== caller.projectId) throw new GroupNotFound(id);
   return group;
+}
+
+export async function groupSnapshotFor(db: Db, caller: Caller, id: string): Promise<GroupSnapshot> {
+  const groupSnapshot = await getGroupSnapshot(db, id);
+  if (!caller.isAdmin && groupSnapshot.projectId !== caller.projectId) throw new GroupSnapshotNotFound(id);
+  return groupSnapshot;
 }
 
 export async function messageFor(db: Db, caller: Caller, id: string): Promise<Message> {

@@ -2,6 +2,7 @@
  * Row locks: a caller's volume, snapshot or group, or a volume type, inside a transaction that reads it to change it. Nobody else changes
  * it before the transaction ends.
  */
+import { lockGroupSnapshotRow } from '../db/group-snapshots.ts';
 import { getGroupType } from '../db/group-types.ts';
 import { lockGroupRow } from '../db/groups.ts';
 import { getQosSpecs } from '../db/qos-specs.ts';
@@ -12,12 +13,13 @@ import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, lockVolumeRow } from '../db/volumes.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Group } from '../model/group.ts';
+import type { GroupSnapshot } from '../model/group-snapshot.ts';
 import type { GroupType } from '../model/group-type.ts';
 import type { QosSpecs } from '../model/qos-specs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
-import { groupFor, snapshotFor, volumeFor } from './find.ts';
+import { groupFor, groupSnapshotFor, snapshotFor, volumeFor } from './find.ts';
 
 export async function lockVolume(tx: Tx, caller: Caller, id: string): Promise<Volume> {
   await lockVolumeRow(tx, id);
@@ -38,6 +40,11 @@ export async function lockSnapshot(tx: Tx, caller: Caller, id: string): Promise<
 export async function lockGroup(tx: Tx, caller: Caller, id: string): Promise<Group> {
   await lockGroupRow(tx, id);
   return groupFor(tx.db, caller, id);
+}
+
+export async function lockGroupSnapshot(tx: Tx, caller: Caller, id: string): Promise<GroupSnapshot> {
+  await lockGroupSnapshotRow(tx, id);
+  return groupSnapshotFor(tx.db, caller, id);
 }
 
 /** Nor does anybody make a volume of the type before the transaction ends. */

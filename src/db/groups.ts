@@ -108,6 +108,18 @@ export async function listGroups(readers: Readers, query: ListQuery<GroupField>)
   return (await page(readers, listing, query)).map(toGroup);
 }
 
+/** Whether a group is being made from this group snapshot. */
+export async function isBeingCopied(db: Db, groupSnapshotId: string): Promise<boolean> {
+  const group = await db
+    .selectFrom('volume_group')
+    .select('id')
+    .where('group_snapshot_id', '=', groupSnapshotId)
+    .where('status', '=', 'creating')
+    .limit(1)
+    .executeTakeFirst();
+  return group !== undefined;
+}
+
 /** The ids of the members of each group, the oldest first. */
 export async function membersOf(
   db: Db,

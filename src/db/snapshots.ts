@@ -119,6 +119,11 @@ export async function snapshotsOf(db: Db, volumeId: string): Promise<Snapshot[]>
   return listSnapshots(onlyIn(db), { filters: [{ is: 'equal', field: 'volumeId', value: volumeId }] });
 }
 
+/** The parts of a group snapshot, newest first. */
+export async function snapshotsOfGroup(db: Db, groupSnapshotId: string): Promise<Snapshot[]> {
+  return listSnapshots(onlyIn(db), { filters: [{ is: 'equal', field: 'groupSnapshotId', value: groupSnapshotId }] });
+}
+
 /** False when there is no such snapshot, or it has changed since `revision`. */
 export async function updateSnapshot(
   { db }: Tx,

@@ -16,6 +16,7 @@ export interface AdminChange {
     | 'QoSSpecs'
     | 'groupType'
     | 'groupStatusUpdate'
+    | 'groupSnapshotStatusUpdate'
     | 'volumeTypeEncryption'
     | 'volumeTypeExtraSpecs'
     | 'volumeTypeProject';

@@ -34,6 +34,8 @@ export const ACTIONS = {
   createGroup: { code: '121', text: 'create the group' },
   updateGroup: { code: '122', text: 'update the group' },
   deleteGroup: { code: '123', text: 'delete the group' },
+  createGroupSnapshot: { code: '131', text: 'create the snapshot of the group' },
+  deleteGroupSnapshot: { code: '132', text: 'delete the snapshot of the group' },
 } as const;
 
 /** Why it was not done. */
@@ -83,6 +85,11 @@ export const DETAILS = {
   metadataFailed: { code: '113', text: 'The metadata could not be written.' },
   wrongConnector: { code: '114', text: 'The host cannot be connected to this storage backend.' },
   groupMembersLeft: { code: '121', text: 'Volumes of the group could not be deleted; the others are gone.' },
+  groupMemberFailed: { code: '131', text: 'It failed for one volume of the group, and was taken back for the others.' },
+  momentNotKept: {
+    code: '132',
+    text: 'The volumes cannot be snapshotted in one moment there; it may help to detach them.',
+  },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
   typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;

@@ -27,6 +27,9 @@ const OPERATIONS = {
   'unmanage-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'unmanageSnapshot', refused: 'driverFailed' },
   'create-group': { resourceType: 'VOLUME_GROUP', action: 'createGroup', refused: 'driverFailed' },
   'update-group': { resourceType: 'VOLUME_GROUP', action: 'updateGroup', refused: 'driverFailed' },
+  'create-group-snapshot': { resourceType: 'VOLUME_GROUP', action: 'createGroupSnapshot', refused: 'snapshotFailed' },
+  'delete-group-snapshot': { resourceType: 'VOLUME_GROUP', action: 'deleteGroupSnapshot', refused: 'driverFailed' },
+  'snapshot-group-member': { resourceType: 'VOLUME', action: 'createGroupSnapshot', refused: 'snapshotFailed' },
   'delete-group': { resourceType: 'VOLUME_GROUP', action: 'deleteGroup', refused: 'driverFailed' },
 } as const satisfies Record<
   string,
@@ -49,6 +52,8 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   VolumeNotFound: { detail: 'sourceGone' },
   SnapshotNotFound: { detail: 'sourceGone' },
   GroupSnapshotNotFound: { detail: 'sourceGone' },
+  GroupMemberFailed: { detail: 'groupMemberFailed' },
+  ConsistentSnapshotRefused: { detail: 'momentNotKept' },
   GroupMembersLeft: { detail: 'groupMembersLeft' },
   ManageExistingInvalidReference: { detail: 'wrongReference' },
   ManageExistingAlreadyManaged: { detail: 'alreadyManaged' },

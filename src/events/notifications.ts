@@ -9,6 +9,7 @@ import type { Json } from '../lib/json.ts';
 import { hostOf } from '../model/backend.ts';
 import type { NewEvent } from '../model/event.ts';
 import type { Group } from '../model/group.ts';
+import type { GroupSnapshot } from '../model/group-snapshot.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import { pythonDict } from './python-text.ts';
@@ -37,6 +38,8 @@ export type SnapshotEventSuffix =
   | 'exists';
 
 export type GroupEventSuffix = Span<'create' | 'update' | 'delete'>;
+
+export type GroupSnapshotEventSuffix = Span<'create' | 'delete'>;
 
 /** Whose request led to the event. Without a user or project it is told as the owner's of the resource. */
 export interface EventOrigin {
@@ -106,6 +109,33 @@ export function groupEvent(suffix: GroupEventSuffix, group: Group, origin: Event
       status: group.status,
     }),
     ...from(origin, group),
+  };
+}
+
+export function groupSnapshotEvent(
+  suffix: GroupSnapshotEventSuffix,
+  groupSnapshot: GroupSnapshot,
+  group: Pick<Group, 'host'>,
+  origin: EventOrigin,
+): NewEvent {
+  return {
+    messageId: uuid(),
+    resource: `group_snapshot:${groupSnapshot.id}`,
+    eventType: `group_snapshot.${suffix}`,
+    priority: 'INFO',
+    publisherId: `group_snapshot.${publisher(group)}`,
+    payload: JSON.stringify({
+      tenant_id: groupSnapshot.projectId,
+      user_id: groupSnapshot.userId,
+      group_snapshot_id: groupSnapshot.id,
+      name: groupSnapshot.name,
+      group_id: groupSnapshot.groupId,
+      group_type: groupSnapshot.groupTypeId,
+      created_at: zoned(groupSnapshot.createdAt),
+      status: groupSnapshot.status,
+      deleted: '',
+    }),
+    ...from(origin, groupSnapshot),
   };
 }
 

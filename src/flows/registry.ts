@@ -2,7 +2,9 @@
 import type { AnyFlow } from '../engine/flow.ts';
 import { initializeConnection } from './attachments/initialize-connection.ts';
 import { terminateConnection } from './attachments/terminate-connection.ts';
+import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
 import { deleteGroup } from './groups/delete-group.ts';
+import { deleteGroupSnapshot } from './groups/delete-group-snapshot.ts';
 import { updateGroup } from './groups/update-group.ts';
 import { createSnapshot } from './snapshots/create-snapshot.ts';
 import { deleteSnapshot } from './snapshots/delete-snapshot.ts';
@@ -37,4 +39,6 @@ export const FLOWS: readonly AnyFlow[] = [
   reimageVolume,
   updateGroup,
   deleteGroup,
+  createGroupSnapshot,
+  deleteGroupSnapshot,
 ];

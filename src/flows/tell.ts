@@ -1,5 +1,6 @@
 /** Notifications and user messages of a flow, written to the outbox in the transaction of the change they tell of. */
 import { attachmentsOf } from '../db/attachments.ts';
+import { getGroup } from '../db/groups.ts';
 import { insertMessage } from '../db/messages.ts';
 import { appendEvents } from '../db/outbox.ts';
 import type { Tx } from '../db/sql/tx.ts';
@@ -7,7 +8,9 @@ import type { Failure } from '../engine/failure.ts';
 import { type Operation, userMessage } from '../events/messages.ts';
 import {
   type GroupEventSuffix,
+  type GroupSnapshotEventSuffix,
   groupEvent,
+  groupSnapshotEvent,
   type SchedulingFailed,
   type SnapshotEventSuffix,
   schedulerEvent,
@@ -18,6 +21,7 @@ import {
 import type { Json } from '../lib/json.ts';
 import type { NewEvent } from '../model/event.ts';
 import type { Group } from '../model/group.ts';
+import type { GroupSnapshot } from '../model/group-snapshot.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { Tools } from './tools.ts';
@@ -72,6 +76,16 @@ export async function tellSnapshot(
 
 export async function tellGroup(tx: Tx, suffix: GroupEventSuffix, group: Group, requestId: string): Promise<void> {
   await tell(tx, groupEvent(suffix, group, { requestId }));
+}
+
+export async function tellGroupSnapshot(
+  tx: Tx,
+  suffix: GroupSnapshotEventSuffix,
+  groupSnapshot: GroupSnapshot,
+  requestId: string,
+): Promise<void> {
+  const group = await getGroup(tx.db, groupSnapshot.groupId);
+  await tell(tx, groupSnapshotEvent(suffix, groupSnapshot, group, { requestId }));
 }
 
 export async function tell(tx: Tx, event: NewEvent): Promise<void> {

@@ -54,6 +54,7 @@ export class InvalidVolume extends BadRequest {}
 export class InvalidSnapshot extends BadRequest {}
 export class InvalidVolumeType extends BadRequest {}
 export class InvalidGroup extends BadRequest {}
+export class InvalidGroupSnapshot extends BadRequest {}
 /** No backend does what the type of the group demands. */
 export class InvalidGroupType extends BadRequest {}
 /** Volumes or snapshots are of it, or may be in a group. */
@@ -189,6 +190,8 @@ export class DriverNotInitialized extends DriverFailed {}
 export class BackendFull extends DriverFailed {}
 /** What is there under this name is not what was asked for (S91: "already exists" must match). */
 export class BackendObjectMismatch extends DriverFailed {}
+/** A volume of a group could not be snapshotted or copied, so none was. */
+export class GroupMemberFailed extends PumiceError {}
 /** Volumes of a group could not be deleted with it; the others are gone. */
 export class GroupMembersLeft extends PumiceError {}
 /** The object is in use on the backend; nothing was destroyed. */

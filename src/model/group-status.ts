@@ -75,3 +75,6 @@ export const GROUP_SNAPSHOT_TRANSITIONS = {
 } as const satisfies Record<string, Transition<GroupSnapshotStatus>>;
 export type RefusingGroupSnapshot = Refusing<typeof GROUP_SNAPSHOT_TRANSITIONS>;
 export type MovingGroupSnapshot = Moving<typeof GROUP_SNAPSHOT_TRANSITIONS>;
+export const TRANSIENT_GROUP_SNAPSHOT_STATUSES: readonly GroupSnapshotStatus[] = Object.values(
+  GROUP_SNAPSHOT_TRANSITIONS,
+).flatMap(({ during }): readonly GroupSnapshotStatus[] => during);

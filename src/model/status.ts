@@ -293,6 +293,14 @@ export const SNAPSHOT_TRANSITIONS = {
     success: 'gone',
     failure: 'error_deleting',
   },
+  /** With the group snapshot it is a part of. */
+  delete_with_group_snapshot: {
+    from: ['available', 'error', 'error_deleting'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error_deleting',
+    must: '{from} to be deleted with its group snapshot',
+  },
   unmanage: {
     from: ['available', 'error'],
     during: ['unmanaging'],

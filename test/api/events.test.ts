@@ -32,9 +32,9 @@ async function made(world: World, path: string, body: object): Promise<string> {
   return (Object.values(answer.body)[0] as { readonly id: string }).id;
 }
 
-async function available(world: World, kind: 'volume' | 'snapshot', id: string): Promise<string> {
+async function available(world: World, kind: 'volume' | 'snapshot' | 'group_snapshot', id: string): Promise<string> {
   await until(
-    () => world.get(`/${kind}s/${id}`),
+    () => world.get(`/${kind}s/${id}`, { version }),
     ({ body }) => body[kind].status === 'available',
   );
   return id;
@@ -101,6 +101,12 @@ async function consistencyGroup(world: World): Promise<string> {
   const { id } = (await findGroupTypeByName(db.read, CONSISTENCY_GROUP_TYPE)) ?? { id: '' };
   await db.write((tx) => updateGroupType(tx, id, { groupSpecs: {} }));
   return made(world, '/consistencygroups', { consistencygroup: { volume_types: '__DEFAULT__' } });
+}
+
+async function groupSnapshot(world: World): Promise<string> {
+  const group_id = await group(world);
+  await member(world, group_id);
+  return available(world, 'group_snapshot', await made(world, '/group_snapshots', { group_snapshot: { group_id } }));
 }
 
 const onGroup = (action: string, value: unknown = {}) =>
@@ -448,6 +454,16 @@ const SCENES: Readonly<Record<string, Scene>> = {
   },
   'POST /consistencygroups/:id/delete': on(consistencyGroup, 'POST', (id) => `/consistencygroups/${id}/delete`, {
     consistencygroup: { force: false },
+  }),
+  'POST /group_snapshots': async (world) => {
+    const group_id = await group(world);
+    await member(world, group_id);
+    await member(world, group_id);
+    return () => send(world, 'POST', '/group_snapshots', { group_snapshot: { group_id } });
+  },
+  'DELETE /group_snapshots/:id': on(groupSnapshot, 'DELETE', (id) => `/group_snapshots/${id}`),
+  'POST /group_snapshots/:id/action reset_status': on(groupSnapshot, 'POST', (id) => `/group_snapshots/${id}/action`, {
+    reset_status: { status: 'error' },
   }),
   'PUT /os-quota-sets/:id': plain('PUT', `/os-quota-sets/${PROJECT}`, { quota_set: { volumes: 5 } }),
   'DELETE /os-quota-sets/:id': plain('DELETE', `/os-quota-sets/${PROJECT}`),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { FilteredResource, FilterTable, UnlistedResource } from '../../src/api/filters.ts';
 import { ATTACHMENT_FILTERS } from '../../src/api/v3/attachments.ts';
 import { GROUP_FILTERS } from '../../src/api/v3/group-list.ts';
+import { GROUP_SNAPSHOT_FILTERS } from '../../src/api/v3/group-snapshots.ts';
 import { GROUP_TYPE_FILTERS } from '../../src/api/v3/group-types.ts';
 import { MESSAGE_FILTERS } from '../../src/api/v3/messages.ts';
 import { QOS_SPECS_FILTERS } from '../../src/api/v3/qos-specs.ts';
@@ -11,6 +12,7 @@ import { TRANSFER_FILTERS } from '../../src/api/v3/transfers.ts';
 import { volumeKind } from '../../src/api/v3/volume-kind.ts';
 import { VOLUME_TYPE_FILTERS } from '../../src/api/v3/volume-types.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertGroup } from '../../src/db/groups.ts';
 import { insertMessage } from '../../src/db/messages.ts';
@@ -20,7 +22,7 @@ import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { freshWorld, onBoth, type World } from './world.ts';
 
-type Listed = Exclude<FilteredResource | UnlistedResource, 'backup' | 'group_snapshot' | 'pool'>;
+type Listed = Exclude<FilteredResource | UnlistedResource, 'backup' | 'pool'>;
 
 /** Where each is listed, and its filters. Pools have none of their own: a filter is any capability. */
 const LISTS: Readonly<Record<Listed, readonly [path: string, filters: FilterTable<string>]>> = {
@@ -31,6 +33,7 @@ const LISTS: Readonly<Record<Listed, readonly [path: string, filters: FilterTabl
   transfer: ['/volume-transfers', TRANSFER_FILTERS],
   volume_type: ['/types', VOLUME_TYPE_FILTERS],
   group: ['/groups', GROUP_FILTERS],
+  group_snapshot: ['/group_snapshots', GROUP_SNAPSHOT_FILTERS],
   group_type: ['/group_types', GROUP_TYPE_FILTERS],
   qos_specs: ['/qos-specs', QOS_SPECS_FILTERS],
 };
@@ -189,7 +192,21 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
       createdAt: created,
     }),
   );
+  const groupSnapshot = await db.write((tx) =>
+    insertGroupSnapshot(tx, {
+      id: uuid(),
+      projectId,
+      userId: named('user'),
+      name: named('group snapshot'),
+      description: named('of group snapshots'),
+      status: is ? 'available' : 'error',
+      groupId: group.id,
+      groupTypeId: groupType.id,
+      createdAt: created,
+    }),
+  );
   await db.write(async ({ db }) => {
+    await db.updateTable('group_snapshot').set({ updated_at: updated }).where('id', '=', groupSnapshot.id).execute();
     await db.updateTable('volume_group').set({ updated_at: updated }).where('id', '=', group.id).execute();
     await db.updateTable('volume').set({ updated_at: updated }).where('id', '=', volume.id).execute();
     await db.updateTable('snapshot').set({ updated_at: updated }).where('id', '=', snapshot.id).execute();
@@ -324,6 +341,20 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
         source_group_id: named('source'),
         group_snapshot_id: named('group snapshot'),
         replication_status: named('replicated'),
+        project_id: projectId,
+        user_id: named('user'),
+        ...times,
+      },
+    },
+    group_snapshot: {
+      id: groupSnapshot.id,
+      by: {
+        id: groupSnapshot.id,
+        name: named('group snapshot'),
+        description: named('of group snapshots'),
+        status: groupSnapshot.status,
+        group_id: group.id,
+        group_type_id: groupType.id,
         project_id: projectId,
         user_id: named('user'),
         ...times,

@@ -147,6 +147,20 @@ const DOORS: readonly Door[] = [
       return () => post(world, project, '/snapshots', { snapshot: { volume_id } });
     },
   },
+  {
+    route: 'POST /group_snapshots',
+    needs: SNAPSHOT,
+    prepare: async (world, project) => {
+      const volume_type = '__DEFAULT__';
+      const typed = await post(world, project, '/group_types', { group_type: { name: `of ${project}` } });
+      const group_type = typed.body.group_type.id;
+      const made = await post(world, project, '/groups', { group: { group_type, volume_types: [volume_type] } });
+      const group_id = made.body.group.id;
+      const { body } = await post(world, project, '/volumes', { volume: { size: 2, volume_type, group_id } });
+      await available(world, `/volumes/${body.volume.id}`, 'volume', project);
+      return () => post(world, project, '/group_snapshots', { group_snapshot: { group_id } });
+    },
+  },
   manageSnapshot('/os-snapshot-manage'),
   manageSnapshot('/manageable_snapshots'),
 ];
@@ -187,6 +201,8 @@ const NO_DOORS: readonly string[] = [
   ...['os-reset_status', 'os-force_delete', 'os-update_snapshot_status', 'os-unmanage'].map(
     (action) => `POST /snapshots/:id/action ${action}`,
   ),
+  'DELETE /group_snapshots/:id',
+  'POST /group_snapshots/:id/action reset_status',
   ...['/os-volume-transfer', '/volume-transfers'].flatMap((path) => [`POST ${path}`, `DELETE ${path}/:id`]),
 ];
 
@@ -232,7 +248,8 @@ describe('the limits of a project', () => {
 
   it('are asked at every door there is', () => {
     const about = routes.filter(
-      ({ method, path }) => method !== 'GET' && /^\/(volumes|snapshots|[a-z_-]*(transfer|manage))/.test(path),
+      ({ method, path }) =>
+        method !== 'GET' && /^\/(volumes|snapshots|group_snapshots|[a-z_-]*(transfer|manage))/.test(path),
     );
     const sorted = new Set([...DOORS.map(({ route }) => route), ...NO_DOORS]);
     assert.deepEqual(

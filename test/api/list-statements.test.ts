@@ -8,6 +8,7 @@ import { NEWEST } from '../../src/api/microversion.ts';
 import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
+import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroupTypeByName, insertGroupType } from '../../src/db/group-types.ts';
 import { insertGroup } from '../../src/db/groups.ts';
 import { insertMessage } from '../../src/db/messages.ts';
@@ -133,6 +134,14 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
   });
   const reserved = await findGroupTypeByName(tx.db, CONSISTENCY_GROUP_TYPE);
   await insertGroup(tx, { ...group, id: uuid(), groupTypeId: reserved?.id ?? '' });
+  await insertGroupSnapshot(tx, {
+    id: uuid(),
+    projectId: PROJECT,
+    userId: USER,
+    status: 'available',
+    groupId: group.id,
+    groupTypeId: groupType.id,
+  });
   const host = `node@backend${index}`;
   const binary = 'cinder-volume';
   const pools = [pool('pool')];

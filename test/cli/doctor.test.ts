@@ -11,6 +11,7 @@ import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
+import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup } from '../../src/db/groups.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
@@ -149,6 +150,10 @@ proveStore('the doctor', (test) => {
       const attaching = await makeVolume(database, { status: 'attaching' });
       const snapshot = await makeSnapshot(database, attaching, { status: 'creating' });
       const group = await makeGroup(database, { status: 'updating' });
+      const { id: groupId, groupTypeId, projectId, userId } = group;
+      const groupSnapshot = await database.write((tx) =>
+        insertGroupSnapshot(tx, { id: uuid(), projectId, userId, status: 'deleting', groupId, groupTypeId }),
+      );
       const begun = await makeGroup(database, { status: 'deleting' });
       await beginFlow(database, `group:${begun.id}`);
       await beginFlow(database, `volume:${extending.id}`);
@@ -161,6 +166,7 @@ proveStore('the doctor', (test) => {
           [`volume:${uploading.id}`, 'its status is set to error'],
           [`snapshot:${snapshot.id}`, 'its status is set to error'],
           [`group:${group.id}`, 'its status is set to error'],
+          [`group_snapshot:${groupSnapshot.id}`, 'its status is set to error_deleting'],
         ]),
       );
       const statuses = await Promise.all(

@@ -15,6 +15,8 @@ import { initializeConnection } from '../../src/commands/attachments/initialize-
 import { updateAttachment } from '../../src/commands/attachments/update-attachment.ts';
 import { reserveVolume, unreserveVolume } from '../../src/commands/attachments/volume-reservation.ts';
 import type { Desk } from '../../src/commands/desk.ts';
+import { createGroupSnapshot } from '../../src/commands/group-snapshots/create-group-snapshot.ts';
+import { deleteGroupSnapshot } from '../../src/commands/group-snapshots/delete-group-snapshot.ts';
 import { deleteGroup } from '../../src/commands/groups/delete-group.ts';
 import { updateGroup } from '../../src/commands/groups/update-group.ts';
 import { createSnapshot } from '../../src/commands/snapshots/create-snapshot.ts';
@@ -36,6 +38,7 @@ import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
+import { findGroupSnapshot, insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup, updateGroup as updateGroupRow } from '../../src/db/groups.ts';
 import { findSnapshot, updateSnapshot } from '../../src/db/snapshots.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
@@ -43,7 +46,12 @@ import { findVolume, getVolume, updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { NewAttachment } from '../../src/model/attachment.ts';
 import { PumiceError } from '../../src/model/errors.ts';
-import { GROUP_STATUSES, type GroupStatus } from '../../src/model/group-status.ts';
+import {
+  GROUP_SNAPSHOT_STATUSES,
+  GROUP_STATUSES,
+  type GroupSnapshotStatus,
+  type GroupStatus,
+} from '../../src/model/group-status.ts';
 import { SNAPSHOT_STATUSES, type SnapshotStatus, VOLUME_STATUSES, type VolumeStatus } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
 import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
@@ -196,17 +204,36 @@ const NO_CHANGE = { name: null, description: null, added: [], removed: [] };
 const WITH_GROUPS: readonly Command[] = [
   inGroup('join a group', (desk, id, group) => updateGroup(desk, caller, group, { ...NO_CHANGE, added: [id] }), false),
   inGroup('leave its group', (desk, id, group) => updateGroup(desk, caller, group, { ...NO_CHANGE, removed: [id] })),
+  inGroup('snapshot with its group', (desk, _id, group) =>
+    createGroupSnapshot(desk, caller, { groupId: group, name: null, description: null }),
+  ),
   inGroup('delete with its group', (desk, _id, group) => deleteGroup(desk, caller, group, { withVolumes: true })),
 ];
 
 /** Of a group; `prepared` is a volume that may join it. */
 const OF_GROUPS: readonly Command[] = [
   { name: 'delete', run: (desk, id) => deleteGroup(desk, caller, id, { withVolumes: false }) },
+  {
+    name: 'snapshot, with the volume in it',
+    run: async (desk, groupId, volume) => {
+      await desk.db.write((tx) => updateVolume(tx, volume, { groupId }));
+      await createGroupSnapshot(desk, caller, { groupId, name: null, description: null });
+    },
+  },
   { name: 'rename', run: (desk, id) => updateGroup(desk, caller, id, { ...NO_CHANGE, name: 'other' }) },
   { name: 'add a volume', run: (desk, id, volume) => updateGroup(desk, caller, id, { ...NO_CHANGE, added: [volume] }) },
   {
     name: 'make a volume for it',
     run: (desk, groupId) => createVolume(desk, caller, volumeRequest({ groupId, volumeType: '__DEFAULT__' })),
+  },
+];
+
+/** Of a group snapshot with a part. */
+const OF_GROUP_SNAPSHOTS: readonly Command[] = [
+  { name: 'delete', run: (desk, id) => deleteGroupSnapshot(desk, caller, id) },
+  {
+    name: 'delete its group',
+    run: (desk, _id, group) => deleteGroup(desk, caller, group, { withVolumes: true }),
   },
 ];
 
@@ -226,6 +253,19 @@ const OF_SNAPSHOTS: readonly Command[] = [
   {
     name: 'delete with its volume by force',
     run: (desk, _id, volume) => deleteVolume(desk, caller, volume, { cascade: true, force: true }),
+  },
+  {
+    name: 'delete with its group snapshot',
+    prepare: async ({ db }, id) => {
+      const { id: groupId, groupTypeId, projectId, userId } = await makeGroup(db as Database, { projectId: PROJECT });
+      const given = { id: uuid(), projectId, userId, status: 'available', groupId, groupTypeId } as const;
+      const made = await db.write((tx) => insertGroupSnapshot(tx, given));
+      await db.write(({ db }) =>
+        db.updateTable('snapshot').set({ group_snapshot_id: made.id }).where('id', '=', id).execute(),
+      );
+      return made.id;
+    },
+    run: (desk, _id, groupSnapshot) => deleteGroupSnapshot(desk, caller, groupSnapshot),
   },
   { name: 'unmanage', run: (desk, id) => unmanageSnapshot(desk, caller, id) },
   { name: 'make a volume', run: (desk, id) => createVolume(desk, caller, volumeRequest({ snapshotId: id })) },
@@ -251,6 +291,7 @@ async function outcome(ask: () => Promise<unknown>, ids: readonly string[], stat
 const statusOf = {
   volume: async (db: Database, id: string) => (await findVolume(db.read, id))?.status ?? 'gone',
   group: async (db: Database, id: string) => (await findGroup(db.read, id))?.status ?? 'gone',
+  group_snapshot: async (db: Database, id: string) => (await findGroupSnapshot(db.read, id))?.status ?? 'gone',
   snapshot: async (db: Database, id: string) => (await findSnapshot(db.read, id))?.status ?? 'gone',
 };
 
@@ -268,10 +309,11 @@ async function onVolume({ desk, database }: LiveSite, command: Command, status: 
 async function onSnapshot({ desk, database }: LiveSite, command: Command, status: SnapshotStatus): Promise<string> {
   const volume = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
   const { id } = await makeSnapshot(database, volume);
+  const prepared = (await command.prepare?.(desk, id)) ?? volume.id;
   await database.write((tx) => updateSnapshot(tx, id, { status }));
   return outcome(
-    () => command.run(desk, id, volume.id),
-    [id, volume.id],
+    () => command.run(desk, id, prepared),
+    [id, prepared],
     () => statusOf.snapshot(database, id),
   );
 }
@@ -284,6 +326,21 @@ async function onGroup({ desk, database }: LiveSite, command: Command, status: G
     () => command.run(desk, id, volume.id),
     [id, volume.id],
     () => statusOf.group(database, id),
+  );
+}
+
+async function onGroupSnapshot({ desk, database }: LiveSite, command: Command, status: GroupSnapshotStatus) {
+  const group = await makeGroup(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+  const { id: groupId, groupTypeId, projectId, userId } = group;
+  const { id } = await database.write((tx) =>
+    insertGroupSnapshot(tx, { id: uuid(), projectId, userId, status, groupId, groupTypeId }),
+  );
+  const volume = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+  await makeSnapshot(database, volume, { groupSnapshotId: id });
+  return outcome(
+    () => command.run(desk, id, groupId),
+    [id, groupId],
+    () => statusOf.group_snapshot(database, id),
   );
 }
 
@@ -320,6 +377,9 @@ describe('a command, by the status of what it is about,', () => {
     parts.push('GROUPS\n');
     for (const command of OF_GROUPS)
       parts.push(await seen(command.name, GROUP_STATUSES, (status) => onGroup(live, command, status)));
+    parts.push('GROUP SNAPSHOTS\n');
+    for (const command of OF_GROUP_SNAPSHOTS)
+      parts.push(await seen(command.name, GROUP_SNAPSHOT_STATUSES, (status) => onGroupSnapshot(live, command, status)));
     assertGolden('by-status.txt', parts.join('\n'));
   });
 

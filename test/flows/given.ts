@@ -5,14 +5,21 @@
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
+import { updateGroupType } from '../../src/db/group-types.ts';
 import { addPoolUsage } from '../../src/db/pool-usage.ts';
+import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { countQuota } from '../../src/db/quotas.ts';
+import { findService, recordHeartbeat } from '../../src/db/services.ts';
 import { insertSnapshot } from '../../src/db/snapshots.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
+import type { DriverCall, SnapshotRef } from '../../src/drivers/driver.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
 import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
 import type { Group, NewGroup } from '../../src/model/group.ts';
+import type { GroupSnapshot } from '../../src/model/group-snapshot.ts';
+import { ONE_MOMENT } from '../../src/model/group-type.ts';
 import { GROUP_QUOTA, snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
@@ -84,6 +91,41 @@ export async function givenGroup(site: Site, given: Partial<NewGroup> = {}): Pro
   const group = await makeGroup(site.database, { projectId, userId, host: 'node@alpha#alpha', ...given });
   await site.database.write((tx) => countQuota(tx, projectId, GROUP_QUOTA));
   return group;
+}
+
+/** The group's type demands one moment, and its backend says that it keeps it; the file system beneath may not. */
+export async function keepsMoments(site: Site, { groupTypeId }: Group): Promise<void> {
+  const { read } = site.database;
+  const service = await findService(read, 'node@alpha', VOLUME_BINARY);
+  if (service === undefined) throw new TypeError('The backend has not told of itself.');
+  const { host, binary, availabilityZone, failure } = service;
+  const pools = service.pools.map((pool) => ({ ...pool, [ONE_MOMENT]: true }));
+  await site.database.write(async (tx) => {
+    await updateGroupType(tx, groupTypeId, { groupSpecs: { [ONE_MOMENT]: '<is> True' } });
+    await recordHeartbeat(tx, { host, binary, availabilityZone, failure, pools });
+  });
+  site.interpose('alpha', 'createGroupSnapshot', async (_proceed, [snapshots, context]) => {
+    const driver = site.tools.driver('node@alpha');
+    const models = [];
+    for (const each of snapshots as readonly SnapshotRef[])
+      models.push(await driver.createSnapshot(each, context as DriverCall));
+    return models;
+  });
+}
+
+/** `available`, with a snapshot of each of these volumes. */
+export async function givenGroupSnapshot(
+  site: Site,
+  group: Group,
+  volumes: readonly Volume[],
+): Promise<{ readonly groupSnapshot: GroupSnapshot; readonly parts: readonly Snapshot[] }> {
+  const { id: groupId, projectId, userId, groupTypeId } = group;
+  const groupSnapshot = await site.database.write((tx) =>
+    insertGroupSnapshot(tx, { id: uuid(), projectId, userId, status: 'available', groupId, groupTypeId }),
+  );
+  const parts: Snapshot[] = [];
+  for (const volume of volumes) parts.push(await givenSnapshot(site, volume, { groupSnapshotId: groupSnapshot.id }));
+  return { groupSnapshot, parts };
 }
 
 /** One that is only reserved, or, where the row has connection info, exported. */

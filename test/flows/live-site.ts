@@ -5,6 +5,7 @@
 import type { TestContext } from 'node:test';
 import type { Desk } from '../../src/commands/desk.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
+import { findGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup } from '../../src/db/groups.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { findSnapshot, listSnapshots } from '../../src/db/snapshots.ts';
@@ -19,6 +20,7 @@ import { FLOWS } from '../../src/flows/registry.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import { pause } from '../../src/lib/clock.ts';
 import type { Group } from '../../src/model/group.ts';
+import type { GroupSnapshot } from '../../src/model/group-snapshot.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Volume } from '../../src/model/volume.ts';
 import { freshSqlite } from '../databases.ts';
@@ -132,6 +134,12 @@ export class LiveSite {
   async settledGroup({ id }: { readonly id: string }): Promise<Group | undefined> {
     await this.settled(`group:${id}`);
     return findGroup(this.database.read, id);
+  }
+
+  /** The group snapshot when its flow has ended; undefined when it is gone. */
+  async settledGroupSnapshot({ id }: { readonly id: string }): Promise<GroupSnapshot | undefined> {
+    await this.settled(`group_snapshot:${id}`);
+    return findGroupSnapshot(this.database.read, id);
   }
 
   volumes(): Promise<readonly Volume[]> {

@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import type { Desk } from '../../src/commands/desk.ts';
 import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
+import { listGroupSnapshots } from '../../src/db/group-snapshots.ts';
 import { listGroups } from '../../src/db/groups.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
@@ -36,7 +37,7 @@ import { silentLog } from '../../src/lib/logging.ts';
 import { backendOf, hostOf } from '../../src/model/backend.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DriverNotInitialized } from '../../src/model/errors.ts';
-import { TRANSIENT_GROUP_STATUSES } from '../../src/model/group-status.ts';
+import { TRANSIENT_GROUP_SNAPSHOT_STATUSES, TRANSIENT_GROUP_STATUSES } from '../../src/model/group-status.ts';
 import { isTransient } from '../../src/model/status.ts';
 import { DEFAULT_OPTIONS } from '../../src/scheduler/options.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
@@ -206,6 +207,9 @@ export class Site {
     const groups = (await listGroups(this.database, {})).filter(({ status }) =>
       TRANSIENT_GROUP_STATUSES.includes(status),
     );
+    const groupSnapshots = (await listGroupSnapshots(this.database, {})).filter(({ status }) =>
+      TRANSIENT_GROUP_SNAPSHOT_STATUSES.includes(status),
+    );
     const transient = [...(await listVolumes(this.database, {})), ...(await listSnapshots(this.database, {}))].filter(
       ({ status }) => isTransient(status),
     );
@@ -220,7 +224,7 @@ export class Site {
         ({ resource }) => `reservation of ${resource}`,
       ),
       ...(await read.selectFrom('hold').select('resource').execute()).map(({ resource }) => `hold on ${resource}`),
-      ...[...transient, ...groups].map(({ id, status }) => `${id} is ${status}`),
+      ...[...transient, ...groups, ...groupSnapshots].map(({ id, status }) => `${id} is ${status}`),
       ...this.objects()
         .filter((name) => !owned.has(name))
         .map((name) => `${name} on a backend`),

@@ -21,6 +21,7 @@ const OWNED: Readonly<Record<string, OwnedTable>> = {
   'volume-transfers': 'transfer',
   groups: 'volume_group',
   consistencygroups: 'volume_group',
+  group_snapshots: 'group_snapshot',
 };
 
 const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;

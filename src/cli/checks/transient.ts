@@ -7,11 +7,19 @@
  * step by step are not transient, and are left alone.
  */
 import { sql } from 'kysely';
+import { updateGroupSnapshot } from '../../db/group-snapshots.ts';
 import { updateGroup } from '../../db/groups.ts';
 import { updateSnapshot } from '../../db/snapshots.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { updateVolume } from '../../db/volumes.ts';
-import { GROUP_TRANSITIONS, type GroupStatus, TRANSIENT_GROUP_STATUSES } from '../../model/group-status.ts';
+import {
+  GROUP_SNAPSHOT_TRANSITIONS,
+  GROUP_TRANSITIONS,
+  type GroupSnapshotStatus,
+  type GroupStatus,
+  TRANSIENT_GROUP_SNAPSHOT_STATUSES,
+  TRANSIENT_GROUP_STATUSES,
+} from '../../model/group-status.ts';
 import {
   isTransient,
   SNAPSHOT_STATUSES,
@@ -49,11 +57,18 @@ export const transient: DoctorCheck = {
         return updateGroup(tx, id, { status: to }, revision);
       });
     }),
+    ...(await withoutFlow(db.read, 'group_snapshot')).map(({ id, status, revision }): Finding => {
+      const to = failedAs(GROUP_SNAPSHOT_TRANSITIONS, status as GroupSnapshotStatus);
+      return finding('group_snapshot', id, status, to, async (tx) => {
+        if (!(await withoutFlow(tx.db, 'group_snapshot')).some((each) => each.id === id)) return false;
+        return updateGroupSnapshot(tx, id, { status: to }, revision);
+      });
+    }),
   ],
 };
 
 function finding(
-  kind: 'volume' | 'snapshot' | 'group',
+  kind: 'volume' | 'snapshot' | 'group' | 'group_snapshot',
   id: string,
   status: string,
   to: string,
@@ -82,6 +97,7 @@ const KINDS = {
   volume: { named: 'volume', statuses: VOLUME_STATUSES.filter(isTransient) },
   snapshot: { named: 'snapshot', statuses: SNAPSHOT_STATUSES.filter(isTransient) },
   volume_group: { named: 'group', statuses: TRANSIENT_GROUP_STATUSES },
+  group_snapshot: { named: 'group_snapshot', statuses: TRANSIENT_GROUP_SNAPSHOT_STATUSES },
 } as const;
 
 async function withoutFlow(db: Db, kind: keyof typeof KINDS) {

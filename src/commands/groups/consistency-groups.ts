@@ -6,8 +6,9 @@ import type { Db } from '../../db/sql/db.ts';
 import type { Caller } from '../../model/caller.ts';
 import { GroupNotFound, InvalidGroup } from '../../model/errors.ts';
 import type { Group } from '../../model/group.ts';
+import type { GroupSnapshot } from '../../model/group-snapshot.ts';
 import { CONSISTENCY_GROUP_TYPE, type GroupType } from '../../model/group-type.ts';
-import { groupFor } from '../find.ts';
+import { groupFor, groupSnapshotFor } from '../find.ts';
 
 /** A group that is one. Rejects with `GroupNotFound` for any other. */
 export async function consistencyGroupFor(db: Db, caller: Caller, id: string): Promise<Group> {
@@ -25,8 +26,16 @@ export function refuseConsistencyGroupType({ name }: GroupType): void {
 
 /** A group that is no consistency group. Rejects with `InvalidGroup` for one that is. */
 export async function genericGroupFor(db: Db, caller: Caller, id: string): Promise<Group> {
-  const group = await groupFor(db, caller, id);
+  return generic(db, await groupFor(db, caller, id));
+}
+
+/** The snapshot of a group that is no consistency group. Rejects with `InvalidGroup` for one that is. */
+export async function genericGroupSnapshotFor(db: Db, caller: Caller, id: string): Promise<GroupSnapshot> {
+  return generic(db, await groupSnapshotFor(db, caller, id));
+}
+
+async function generic<Row extends Pick<Group, 'groupTypeId'>>(db: Db, row: Row): Promise<Row> {
   const reserved = await findGroupTypeByName(db, CONSISTENCY_GROUP_TYPE);
-  if (reserved !== undefined && reserved.id === group.groupTypeId) refuseConsistencyGroupType(reserved);
-  return group;
+  if (reserved !== undefined && reserved.id === row.groupTypeId) refuseConsistencyGroupType(reserved);
+  return row;
 }

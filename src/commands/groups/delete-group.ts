@@ -4,10 +4,10 @@
  * Everything is looked at before the first status changes. A group that never came to a backend needs no flow.
  */
 import { groupSnapshotsOf } from '../../db/group-snapshots.ts';
-import { membersOf, moveGroupStatus } from '../../db/groups.ts';
+import { moveGroupStatus } from '../../db/groups.ts';
 import { snapshotsOf } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
-import { lockVolumeRow, moveVolumeStatus } from '../../db/volumes.ts';
+import { moveVolumeStatus } from '../../db/volumes.ts';
 import { deleteGroup as flow, forgetGroup } from '../../flows/groups/delete-group.ts';
 import { tellGroup } from '../../flows/tell.ts';
 import { now } from '../../lib/clock.ts';
@@ -20,6 +20,7 @@ import { checkGroupStatus, refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockGroup } from '../lock.ts';
 import { isMigrating } from '../volumes/migrating.ts';
+import { lockMembers } from './lock-members.ts';
 
 export async function deleteGroup(
   desk: Desk,
@@ -56,17 +57,6 @@ export async function deleteGroup(
       holds: [exclusive(groupResource(id)), ...members.map((volume) => exclusive(volumeResource(volume.id)))],
     });
   });
-}
-
-/** In one order, so that two transactions do not wait for each other crosswise. */
-async function lockMembers(tx: Tx, groupId: string): Promise<readonly Volume[]> {
-  const ids = (await membersOf(tx.db, [groupId])).get(groupId) ?? [];
-  const members: Volume[] = [];
-  for (const id of [...ids].sort()) {
-    const volume = await lockVolumeRow(tx, id);
-    if (volume?.groupId === groupId) members.push(volume);
-  }
-  return members;
 }
 
 async function moveMember(tx: Tx, group: Group, volume: Volume): Promise<void> {

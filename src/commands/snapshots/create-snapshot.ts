@@ -56,7 +56,7 @@ export async function insertSnapshotOf(
   tx: Tx,
   caller: Caller,
   volume: Volume,
-  request: Pick<CreateSnapshotRequest, 'name' | 'description' | 'metadata'>,
+  request: Pick<CreateSnapshotRequest, 'name' | 'description' | 'metadata'> & { readonly groupSnapshotId?: string },
   operation: 'create' | 'manage',
 ): Promise<{ readonly snapshot: Snapshot; readonly pool: string }> {
   const { host: pool, sizeGiB, volumeTypeId } = volume;
@@ -79,6 +79,7 @@ export async function insertSnapshotOf(
     status: SNAPSHOT_TRANSITIONS[operation].during[0],
     usesQuota: volume.usesQuota,
     metadata: request.metadata,
+    groupSnapshotId: request.groupSnapshotId ?? null,
   });
   return { snapshot, pool };
 }

@@ -12,7 +12,7 @@ import { countQuota } from '../../db/quotas.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { VolumeRef } from '../../drivers/driver.ts';
-import { DriverFailed, DriverNotInitialized, GroupMembersLeft, VolumeIsBusy } from '../../model/errors.ts';
+import { GroupMembersLeft } from '../../model/errors.ts';
 import type { Group } from '../../model/group.ts';
 import { GROUP_TRANSITIONS, type GroupStatus } from '../../model/group-status.ts';
 import { GROUP_QUOTA, negated } from '../../model/quota.ts';
@@ -20,6 +20,7 @@ import { VOLUME_TRANSITIONS, type VolumeStatus } from '../../model/status.ts';
 import { tellGroup, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { DESTROYS, forgetVolume, mayBeDestroyed } from '../volumes/delete-volume.ts';
+import { isOfOneMember, type RefusedMember } from './members.ts';
 
 export interface DeleteGroup {
   readonly groupId: string;
@@ -32,12 +33,6 @@ export interface DeleteGroup {
     readonly pool: string | null;
     readonly previousStatus: VolumeStatus;
   }[];
-}
-
-/** A member that its backend did not delete, and the name of the failure. */
-interface Refused {
-  readonly id: string;
-  readonly failure: string;
 }
 
 const ErrorOut = obligation({
@@ -68,14 +63,14 @@ const NotifyStart = record({
 const DeleteMembers = world({
   name: 'delete_members_on_backend',
   ...DESTROYS,
-  execute: async ({ members }: DeleteGroup, call): Promise<{ refused: readonly Refused[] }> => {
-    const refused: Refused[] = [];
+  execute: async ({ members }: DeleteGroup, call): Promise<{ refused: readonly RefusedMember[] }> => {
+    const refused: RefusedMember[] = [];
     for (const [index, { ref, pool }] of members.entries()) {
       if (pool === null) continue;
       try {
         await call.tools.driver(pool).deleteVolume(ref, call);
       } catch (error) {
-        if (!isOfOneVolume(error)) throw error;
+        if (!isOfOneMember(error)) throw error;
         refused.push({ id: ref.id, failure: error.name });
       }
       call.progress((index + 1) / members.length);
@@ -84,14 +79,10 @@ const DeleteMembers = world({
   },
 });
 
-/** What a backend that works says of one volume. */
-const isOfOneVolume = (error: unknown): error is DriverFailed | VolumeIsBusy =>
-  error instanceof VolumeIsBusy || (error instanceof DriverFailed && !(error instanceof DriverNotInitialized));
-
 const ForgetMembers = record({
   name: 'forget_members;delete.end',
   execute: async (
-    { members, refused }: DeleteGroup & { refused: readonly Refused[] | undefined },
+    { members, refused }: DeleteGroup & { refused: readonly RefusedMember[] | undefined },
     { tx, ...context },
   ) => {
     for (const { ref } of members) {
@@ -105,7 +96,7 @@ const ForgetMembers = record({
 
 const RefuseToForget = record({
   name: 'refuse_to_forget',
-  execute: ({ refused }: { refused: readonly Refused[] | undefined }) => {
+  execute: ({ refused }: { refused: readonly RefusedMember[] | undefined }) => {
     if (refused !== undefined && refused.length > 0)
       throw new GroupMembersLeft(`These could not be deleted: ${refused.map(({ id }) => `volume ${id}`).join(', ')}.`);
   },

@@ -175,13 +175,23 @@ export async function forgetSnapshot(
   event: 'delete.end' | 'unmanage.end',
   { tools, requestId }: { readonly tools: Tools; readonly requestId: string },
 ): Promise<void> {
+  await uncountSnapshot(tx, snapshot, volume, tools);
+  await tellSnapshot(tx, event, snapshot, volume, requestId);
+}
+
+/** The row goes, and with it what it counts for. Nobody is told. */
+export async function uncountSnapshot(
+  tx: Tx,
+  snapshot: Snapshot,
+  volume: Pick<Volume, 'host'>,
+  tools: Pick<Tools, 'quota'>,
+): Promise<void> {
   const type = await getVolumeType(tx.db, snapshot.volumeTypeId);
   const deltas = snapshotQuota(snapshot.volumeSizeGiB, type.name, !tools.quota.no_snapshot_gb_quota);
   await deleteSnapshotRow(tx, snapshot.id);
   if (snapshot.usesQuota) await countQuota(tx, snapshot.projectId, negated(deltas));
   if (volume.host !== null)
     await addPoolUsage(tx, { pool: volume.host, allocatedGiB: 0, provisionedGiB: -snapshot.volumeSizeGiB, volumes: 0 });
-  await tellSnapshot(tx, event, snapshot, volume, requestId);
 }
 
 const withSnapshots = flow<DeleteVolume>('cascade')
