@@ -29,6 +29,7 @@ const OPERATIONS = {
   'update-group': { resourceType: 'VOLUME_GROUP', action: 'updateGroup', refused: 'driverFailed' },
   'create-group-snapshot': { resourceType: 'VOLUME_GROUP', action: 'createGroupSnapshot', refused: 'snapshotFailed' },
   'delete-group-snapshot': { resourceType: 'VOLUME_GROUP', action: 'deleteGroupSnapshot', refused: 'driverFailed' },
+  'copy-group-member': { resourceType: 'VOLUME', action: 'createGroup', refused: 'driverFailed' },
   'snapshot-group-member': { resourceType: 'VOLUME', action: 'createGroupSnapshot', refused: 'snapshotFailed' },
   'delete-group': { resourceType: 'VOLUME_GROUP', action: 'deleteGroup', refused: 'driverFailed' },
 } as const satisfies Record<

@@ -2,6 +2,7 @@
 import type { AnyFlow } from '../engine/flow.ts';
 import { initializeConnection } from './attachments/initialize-connection.ts';
 import { terminateConnection } from './attachments/terminate-connection.ts';
+import { createGroupFromSource } from './groups/create-group-from-source.ts';
 import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
 import { deleteGroup } from './groups/delete-group.ts';
 import { deleteGroupSnapshot } from './groups/delete-group-snapshot.ts';
@@ -41,4 +42,5 @@ export const FLOWS: readonly AnyFlow[] = [
   deleteGroup,
   createGroupSnapshot,
   deleteGroupSnapshot,
+  createGroupFromSource,
 ];

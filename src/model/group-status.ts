@@ -53,6 +53,7 @@ export const GROUP_TRANSITIONS = {
     must: '{from} to be deleted',
   },
   snapshot: { from: ['available'], ...STAYS, must: '{from} to take a snapshot of it' },
+  clone: { from: ['available'], ...STAYS, must: '{from} to make a group from it' },
 } as const satisfies Record<string, Transition<GroupStatus>>;
 /** A flow is at the group, and leads it out of these. */
 export const TRANSIENT_GROUP_STATUSES: readonly GroupStatus[] = Object.values(GROUP_TRANSITIONS).flatMap(
@@ -65,6 +66,7 @@ export type MovingGroup = Moving<typeof GROUP_TRANSITIONS>;
 
 export const GROUP_SNAPSHOT_TRANSITIONS = {
   create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  read: { from: ['available'], ...STAYS, must: '{from} to make a group from it' },
   delete: {
     from: ['available', 'error', 'error_deleting'],
     during: ['deleting'],

@@ -455,6 +455,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /consistencygroups/:id/delete': on(consistencyGroup, 'POST', (id) => `/consistencygroups/${id}/delete`, {
     consistencygroup: { force: false },
   }),
+  'POST /groups/action create-from-src': async (world) => {
+    const body = { 'create-from-src': { group_snapshot_id: await groupSnapshot(world) } };
+    return () => send(world, 'POST', '/groups/action', body);
+  },
   'POST /group_snapshots': async (world) => {
     const group_id = await group(world);
     await member(world, group_id);

@@ -177,3 +177,45 @@ describe('a group snapshot', () => {
     assert.equal((await reset(world, id, 'error', '3.18')).status, 404);
   });
 });
+
+describe('a group', () => {
+  it('is made from a group or from a group snapshot, from 3.14 on, and from one of them', async (context) => {
+    const world = await freshWorld(context, { running: true });
+    const group = await givenGroup(world);
+    const { id: group_snapshot_id } = await given(world, {}, group);
+    const act = (value: object, at = version): Promise<Answer> =>
+      world.ask('POST', '/groups/action', { version: at, body: { 'create-from-src': value } });
+    const source_group_id = group.id;
+    assert.equal((await act({ source_group_id }, '3.13')).status, 404);
+    for (const missing of [{ source_group_id: NOBODY }, { group_snapshot_id: NOBODY }])
+      assert.equal((await act(missing)).status, 404, JSON.stringify(missing));
+    for (const wrong of [
+      {},
+      { source_group_id: null, group_snapshot_id: null },
+      { source_group_id, group_snapshot_id },
+      { source_group_id: 'no-id' },
+      { source_group_id, more: 1 },
+      // Nothing is in them.
+      { source_group_id },
+      { group_snapshot_id },
+    ])
+      assert.equal((await act(wrong)).status, 400, JSON.stringify(wrong));
+    const volume = { size: 1, volume_type: '__DEFAULT__', group_id: group.id };
+    const { id } = (await world.ask('POST', '/volumes', { version, body: { volume } })).body.volume;
+    await until(
+      () => world.get(`/volumes/${id}`),
+      ({ body }) => body.volume.status === 'available',
+    );
+    const made = await act({ source_group_id, name: ' copy ' }, '3.14');
+    assert.equal(made.status, 202, made.text);
+    const copy = made.body.group.id;
+    assert.deepEqual(made.body, { group: { id: copy, name: 'copy' } });
+    const { body } = await until(
+      () => world.get(`/groups/${copy}?list_volume=True`, { version }),
+      (answer) => answer.body.group.status === 'available',
+    );
+    assert.equal(body.group.source_group_id, source_group_id);
+    assert.equal(body.group.volumes.length, 1);
+    assert.equal((await world.get(`/volumes/${body.group.volumes[0]}`)).body.volume.source_volid, id);
+  });
+});

@@ -43,6 +43,18 @@ async function had(world: World, project: string, sizeGiB = 2): Promise<string> 
   return id;
 }
 
+/** With a volume of 2 GiB in it. */
+async function hadGroup(world: World, project: string): Promise<string> {
+  const volume_type = '__DEFAULT__';
+  const typed = await post(world, project, '/group_types', { group_type: { name: `of ${project}` } });
+  const group_type = typed.body.group_type.id;
+  const made = await post(world, project, '/groups', { group: { group_type, volume_types: [volume_type] } });
+  const group_id = made.body.group.id;
+  const { body } = await post(world, project, '/volumes', { volume: { size: 2, volume_type, group_id } });
+  await available(world, `/volumes/${body.volume.id}`, 'volume', project);
+  return group_id;
+}
+
 async function available(world: World, path: string, kind: string, project: string): Promise<void> {
   await until(
     () => world.get(path, { project, version }),
@@ -151,14 +163,24 @@ const DOORS: readonly Door[] = [
     route: 'POST /group_snapshots',
     needs: SNAPSHOT,
     prepare: async (world, project) => {
-      const volume_type = '__DEFAULT__';
-      const typed = await post(world, project, '/group_types', { group_type: { name: `of ${project}` } });
-      const group_type = typed.body.group_type.id;
-      const made = await post(world, project, '/groups', { group: { group_type, volume_types: [volume_type] } });
-      const group_id = made.body.group.id;
-      const { body } = await post(world, project, '/volumes', { volume: { size: 2, volume_type, group_id } });
-      await available(world, `/volumes/${body.volume.id}`, 'volume', project);
+      const group_id = await hadGroup(world, project);
       return () => post(world, project, '/group_snapshots', { group_snapshot: { group_id } });
+    },
+  },
+  {
+    route: 'POST /groups/action create-from-src',
+    of: 'a group',
+    needs: {
+      volumes: 2,
+      volumes___DEFAULT__: 2,
+      gigabytes: 4,
+      gigabytes___DEFAULT__: 4,
+      groups: 2,
+      per_volume_gigabytes: 2,
+    },
+    prepare: async (world, project) => {
+      const source_group_id = await hadGroup(world, project);
+      return () => post(world, project, '/groups/action', { 'create-from-src': { source_group_id } });
     },
   },
   manageSnapshot('/os-snapshot-manage'),
@@ -249,7 +271,8 @@ describe('the limits of a project', () => {
   it('are asked at every door there is', () => {
     const about = routes.filter(
       ({ method, path }) =>
-        method !== 'GET' && /^\/(volumes|snapshots|group_snapshots|[a-z_-]*(transfer|manage))/.test(path),
+        method !== 'GET' &&
+        /^\/(volumes|snapshots|group_snapshots|groups\/action|[a-z_-]*(transfer|manage))/.test(path),
     );
     const sorted = new Set([...DOORS.map(({ route }) => route), ...NO_DOORS]);
     assert.deepEqual(

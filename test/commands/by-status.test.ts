@@ -17,6 +17,7 @@ import { reserveVolume, unreserveVolume } from '../../src/commands/attachments/v
 import type { Desk } from '../../src/commands/desk.ts';
 import { createGroupSnapshot } from '../../src/commands/group-snapshots/create-group-snapshot.ts';
 import { deleteGroupSnapshot } from '../../src/commands/group-snapshots/delete-group-snapshot.ts';
+import { createGroupFromSource } from '../../src/commands/groups/create-group-from-source.ts';
 import { deleteGroup } from '../../src/commands/groups/delete-group.ts';
 import { updateGroup } from '../../src/commands/groups/update-group.ts';
 import { createSnapshot } from '../../src/commands/snapshots/create-snapshot.ts';
@@ -220,6 +221,13 @@ const OF_GROUPS: readonly Command[] = [
       await createGroupSnapshot(desk, caller, { groupId, name: null, description: null });
     },
   },
+  {
+    name: 'copy, with the volume in it',
+    run: async (desk, groupId, volume) => {
+      await desk.db.write((tx) => updateVolume(tx, volume, { groupId }));
+      await copyOf(desk, { sourceGroupId: groupId, groupSnapshotId: null });
+    },
+  },
   { name: 'rename', run: (desk, id) => updateGroup(desk, caller, id, { ...NO_CHANGE, name: 'other' }) },
   { name: 'add a volume', run: (desk, id, volume) => updateGroup(desk, caller, id, { ...NO_CHANGE, added: [volume] }) },
   {
@@ -228,9 +236,15 @@ const OF_GROUPS: readonly Command[] = [
   },
 ];
 
+const copyOf = (
+  desk: Desk,
+  source: { readonly sourceGroupId: string | null; readonly groupSnapshotId: string | null },
+) => createGroupFromSource(desk, caller, { name: null, description: null, ...source });
+
 /** Of a group snapshot with a part. */
 const OF_GROUP_SNAPSHOTS: readonly Command[] = [
   { name: 'delete', run: (desk, id) => deleteGroupSnapshot(desk, caller, id) },
+  { name: 'make a group', run: (desk, id) => copyOf(desk, { sourceGroupId: null, groupSnapshotId: id }) },
   {
     name: 'delete its group',
     run: (desk, _id, group) => deleteGroup(desk, caller, group, { withVolumes: true }),

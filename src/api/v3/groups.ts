@@ -1,10 +1,12 @@
 /** `groups`: volumes that are managed together (3.13). Consistency groups are shown by calls of their own only. */
-import { genericGroupFor } from '../../commands/groups/consistency-groups.ts';
+import { genericGroupFor, genericGroupSnapshotFor } from '../../commands/groups/consistency-groups.ts';
 import { createGroup } from '../../commands/groups/create-group.ts';
+import { createGroupFromSource } from '../../commands/groups/create-group-from-source.ts';
 import { updateGroup } from '../../commands/groups/update-group.ts';
 import { Type } from '../../lib/schema.ts';
-import { CLOSED, Maybe, NotBlank255, Text255, trimmed } from '../body.ts';
-import { GROUPS } from '../microversion.ts';
+import type { Group } from '../../model/group.ts';
+import { CLOSED, Maybe, NotBlank255, Text255, trimmed, Uuid } from '../body.ts';
+import { GROUP_SNAPSHOTS, GROUPS } from '../microversion.ts';
 import { route } from '../route.ts';
 import { pageOfGroups } from './group-list.ts';
 import { groupDetails, groupSummary } from './group-view.ts';
@@ -22,6 +24,11 @@ const CreateBody = Type.Object(
       CLOSED,
     ),
   },
+  CLOSED,
+);
+
+const FromSourceBody = Type.Object(
+  { name: Maybe(Text255), description: Maybe(Text255), group_snapshot_id: Maybe(Uuid), source_group_id: Maybe(Uuid) },
   CLOSED,
 );
 
@@ -72,6 +79,29 @@ export const groups = [
         groupType: request.group_type,
         volumeTypes: request.volume_types,
         availabilityZone: trimmed(request.availability_zone) || null,
+      });
+      return { group: groupSummary.show(group, undefined, version) };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    path: '/groups/action',
+    action: 'create-from-src',
+    since: GROUP_SNAPSHOTS,
+    policy: 'group:create',
+    status: 202,
+    body: FromSourceBody,
+    async handle({ desk, caller, version, body }) {
+      const groupSnapshotId = body.group_snapshot_id ?? null;
+      const sourceGroupId = body.source_group_id ?? null;
+      if (groupSnapshotId !== null) await genericGroupSnapshotFor(desk.db.read, caller, groupSnapshotId);
+      if (sourceGroupId !== null) await genericGroupFor(desk.db.read, caller, sourceGroupId);
+      const group = await createGroupFromSource(desk, caller, {
+        name: trimmed(body.name),
+        description: trimmed(body.description),
+        groupSnapshotId,
+        sourceGroupId,
       });
       return { group: groupSummary.show(group, undefined, version) };
     },

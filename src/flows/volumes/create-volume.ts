@@ -179,7 +179,7 @@ const HandleBootableV1 = record({
 });
 
 /** Undefined when the source cannot be booted from. */
-async function inheritedMetadata(tx: Tx, spec: VolumeSpec): Promise<Metadata | null | undefined> {
+export async function inheritedMetadata(tx: Tx, spec: VolumeSpec): Promise<Metadata | null | undefined> {
   if (spec.type !== 'snap' && spec.type !== 'source_vol') return undefined;
   const originId = spec.type === 'snap' ? spec.snapshot.volumeId : spec.source.id;
   const origin = await findVolume(tx.db, originId);

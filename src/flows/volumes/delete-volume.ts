@@ -155,6 +155,12 @@ export async function forgetVolume(
   event: 'delete.end' | 'unmanage.end',
   requestId: string,
 ): Promise<void> {
+  await uncountVolume(tx, volume);
+  await tellVolume(tx, event, volume, requestId);
+}
+
+/** The row goes, and with it what it counts for. Nobody is told. */
+export async function uncountVolume(tx: Tx, volume: Volume): Promise<void> {
   const type = await getVolumeType(tx.db, volume.volumeTypeId);
   await deleteVolumeRow(tx, volume.id);
   if (volume.usesQuota) await countQuota(tx, volume.projectId, negated(volumeQuota(volume.sizeGiB, type.name)));
@@ -165,7 +171,6 @@ export async function forgetVolume(
       provisionedGiB: -volume.sizeGiB,
       volumes: -1,
     });
-  await tellVolume(tx, event, volume, requestId);
 }
 
 export async function forgetSnapshot(
