@@ -7,6 +7,7 @@
  */
 import { createHash, getHashes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import type { Content } from '../lib/file-content.ts';
 import type { Image } from '../model/image.ts';
 
 interface Expected {
@@ -24,6 +25,27 @@ export async function mismatch(file: FileHandle, image: Image, signal: AbortSign
   if (expected === null) return image.hash === null ? null : `its hash, ${image.hash.algorithm}, is not known here`;
   const value = await digest(file, expected.algorithm, signal);
   return value === expected.value.toLowerCase() ? null : `its ${expected.algorithm} is not the one it should have`;
+}
+
+/** Why an image is not what it was made of; null when it is. `sha512`: of the content, when it is known already. */
+export async function unlike(
+  image: Image,
+  content: Content,
+  sha512: string | undefined,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (image.sizeBytes !== content.bytes) return `it has ${image.sizeBytes} bytes instead of ${content.bytes}`;
+  const expected = expectedOf(image);
+  if (expected === null) return image.hash === null ? null : `its hash, ${image.hash.algorithm}, is not known here`;
+  const known = expected.algorithm.toLowerCase() === 'sha512' ? sha512 : undefined;
+  const value = known ?? (await digestOf(content, expected.algorithm, signal));
+  return value === expected.value.toLowerCase() ? null : `its ${expected.algorithm} is another`;
+}
+
+async function digestOf(content: Content, algorithm: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const piece of content.read(signal)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 function expectedOf({ hash, checksum }: Image): Expected | null {

@@ -5,7 +5,7 @@
  * heard for a while, however long the whole takes.
  */
 import type { Answer } from '../http/answer.ts';
-import { Peer } from '../http/peer.ts';
+import { Peer, type PeerRequest } from '../http/peer.ts';
 import { PeerFailure } from '../http/peer-failure.ts';
 import { pause } from '../lib/clock.ts';
 import { ImageServiceUnavailable, PumiceError } from '../model/errors.ts';
@@ -26,14 +26,6 @@ export interface GlanceHttpOptions {
   readonly ca?: string | undefined;
 }
 
-export interface Get {
-  readonly path: string;
-  readonly headers: Headers;
-  readonly signal: AbortSignal;
-  /** Longest time of the whole; without it, as long as something is heard. */
-  readonly wholeMs?: number;
-}
-
 export class GlanceHttp {
   readonly #peer: Peer;
   readonly #backoffMs: number;
@@ -44,9 +36,9 @@ export class GlanceHttp {
   }
 
   /** Hands the answer to `read`; the connection is let go when that ends, read or not. Rejects with `ImageServiceUnavailable`, or as `read` does. */
-  async get<T>(get: Get, read: (answer: Answer) => Promise<T>): Promise<T> {
+  async ask<T>(request: PeerRequest, read: (answer: Answer) => Promise<T>): Promise<T> {
     try {
-      return await this.#peer.ask({ ...get, redirects: REDIRECTS }, read);
+      return await this.#peer.ask({ ...request, redirects: REDIRECTS }, read);
     } catch (error) {
       throw error instanceof PeerFailure ? unavailable(error.does, error) : error;
     }

@@ -1,5 +1,5 @@
 /**
- * Images from an image service that speaks Glance's v2 API.
+ * Images from an image service that speaks Glance's v2 API; how they are sent there is in `glance-upload.ts`.
  *
  * The service is believed as little as can be: bytes are used only when there are as many as announced, with the digest that
  * was announced. A download that broke off goes on where it stopped, in this process or the next one, if the service can; as
@@ -13,13 +13,16 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Answer } from '../http/answer.ts';
+import type { PeerRequest } from '../http/peer.ts';
+import type { Content } from '../lib/file-content.ts';
 import { syncDirectory } from '../lib/sync-directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { ImageCopyFailure, ImageNotFound, ImageTooBig, type PumiceError } from '../model/errors.ts';
-import type { Image, ImageStore } from '../model/image.ts';
+import type { Image, ImageRecord, ImageStore } from '../model/image.ts';
 import { mismatch } from './digest.ts';
 import { byName, type Credentials } from './glance-credentials.ts';
-import { type Get, GlanceHttp, unavailable } from './glance-http.ts';
+import { GlanceHttp, unavailable } from './glance-http.ts';
+import { createImage, type OwnRequests, removeImage, uploadImage } from './glance-upload.ts';
 import { IMAGE_ID, readImage } from './image-metadata.ts';
 
 export interface GlanceOptions {
@@ -57,7 +60,7 @@ export class GlanceImages implements ImageStore {
     return this.#http.patiently(signal, async () => {
       signal.throwIfAborted();
       if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
-      return this.#get(caller, this.#metadataOf(`v2/images/${id}`, signal), async (answer) => {
+      return this.#ask(caller, this.#metadataOf(`v2/images/${id}`, signal), async (answer) => {
         // Who may not see it may not know of it.
         if (answer.status === 403) throw new ImageNotFound(id);
         if (answer.status !== 200) throw refusal(id, answer.status);
@@ -74,7 +77,7 @@ export class GlanceImages implements ImageStore {
     return this.#http.patiently(signal, async () => {
       // What comes before a colon is an operator to Glance: without one, `ubuntu:24.04` would be refused and `in:a,b` mean two others.
       const get = this.#metadataOf(`v2/images?limit=2&name=${encodeURIComponent(`eq:${name}`)}`, signal);
-      return this.#get(caller, get, async (answer) => {
+      return this.#ask(caller, get, async (answer) => {
         if (answer.status === 400 || answer.status === 403 || answer.status === 404) return [];
         if (answer.status !== 200) throw unavailable(`answers with status ${answer.status}`);
         const images = await list(answer);
@@ -117,6 +120,27 @@ export class GlanceImages implements ImageStore {
     return { path, temporary: true };
   }
 
+  create(image: ImageRecord, signal: AbortSignal): Promise<void> {
+    return this.#http.patiently(signal, () => createImage(this.#own, image, signal));
+  }
+
+  /** Not tried again here: each try sends all of it. */
+  upload(image: ImageRecord, content: Content, call: DownloadCall): Promise<void> {
+    return uploadImage(this.#own, image, content, call);
+  }
+
+  remove(id: string, signal: AbortSignal): Promise<void> {
+    return this.#http.patiently(signal, () => removeImage(this.#own, id, signal));
+  }
+
+  get #own(): OwnRequests {
+    return {
+      timeoutMs: this.#timeoutMs,
+      ask: (request, read) => this.#ask('service', request, read),
+      show: (id, signal) => this.show(id, 'service', signal),
+    };
+  }
+
   /** Fetches what the file lacks. */
   async #complete(file: FileHandle, path: string, image: Image, call: DownloadCall): Promise<void> {
     const total = image.sizeBytes;
@@ -146,7 +170,7 @@ export class GlanceImages implements ImageStore {
       ...(reach.bytes > 0 ? { range: `bytes=${reach.bytes}-` } : {}),
     };
     const get = { path: `v2/images/${image.id}/file`, headers: wanted, signal: call.signal };
-    await this.#get('service', get, async (answer) => {
+    await this.#ask('service', get, async (answer) => {
       const start = startOf(answer, reach, image.id);
       if (start === 0) await file.truncate(0);
       reach.bytes = start;
@@ -154,13 +178,13 @@ export class GlanceImages implements ImageStore {
     });
   }
 
-  #metadataOf(path: string, signal: AbortSignal): Get {
+  #metadataOf(path: string, signal: AbortSignal): PeerRequest {
     return { path, headers: { accept: 'application/json' }, signal, wholeMs: this.#timeoutMs };
   }
 
-  async #get<T>(who: Caller | 'service', get: Get, read: (answer: Answer) => Promise<T>): Promise<T> {
+  async #ask<T>(who: Caller | 'service', request: PeerRequest, read: (answer: Answer) => Promise<T>): Promise<T> {
     const credentials = await this.#credentials.headers(who);
-    return this.#http.get({ ...get, headers: { ...credentials, ...get.headers } }, (answer) => {
+    return this.#http.ask({ ...request, headers: { ...credentials, ...request.headers } }, (answer) => {
       if (answer.status === 401) this.#credentials.refused(credentials);
       return read(answer);
     });

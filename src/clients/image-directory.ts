@@ -13,17 +13,25 @@
  * what was found right is remembered for as long as the file's size and times (`ctime` too, which cannot be set back)
  * stay the same.
  */
-import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuid } from '../lib/clock.ts';
+import { type Content, contentOfFile } from '../lib/file-content.ts';
 import { syncDirectory } from '../lib/sync-directory.ts';
 import type { Caller } from '../model/caller.ts';
-import { Conflict, ImageCopyFailure, ImageNotFound, ImageServiceUnavailable, InvalidInput } from '../model/errors.ts';
-import type { DiskFormat, Image, ImageStore } from '../model/image.ts';
-import { mismatch } from './digest.ts';
-import { IMAGE_ID, readImage, writeImage } from './image-metadata.ts';
+import {
+  Conflict,
+  ImageCopyFailure,
+  ImageNotFound,
+  ImageServiceUnavailable,
+  InvalidInput,
+  UploadedImageWrong,
+} from '../model/errors.ts';
+import type { DiskFormat, Image, ImageRecord, ImageStore } from '../model/image.ts';
+import { mismatch, unlike } from './digest.ts';
+import { type Facts, type WriteCall, writeSparse, writeSynced } from './image-files.ts';
+import { IMAGE_ID, propertiesOf, readImage, writeImage } from './image-metadata.ts';
 
 /** What the one who adds an image says of it. Nothing is guessed from its bytes. */
 export interface NewImage {
@@ -43,7 +51,6 @@ export interface NewImage {
 }
 
 const METADATA_LIMIT = 1024 * 1024;
-const CHUNK = 1024 * 1024;
 /** What is not a file is refused, and must not block before that. */
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -92,7 +99,7 @@ export class DirectoryImages implements ImageStore {
   async fetch(
     image: Image,
     _path: string,
-    call: { readonly signal: AbortSignal; progress(fraction: number): void },
+    call: WriteCall,
   ): Promise<{ readonly path: string; readonly temporary: boolean }> {
     const path = await this.local(image, call.signal);
     call.progress(1);
@@ -105,16 +112,48 @@ export class DirectoryImages implements ImageStore {
     if (!IMAGE_ID.test(id)) throw new InvalidInput(`An image's id is a UUID, not "${id}".`);
     await mkdir(this.#directory, { recursive: true });
     if (await exists(this.#path(id, 'json'))) throw new Conflict(`Image ${id} exists already.`);
+    const path = await realpath(sourcePath);
+    const content = contentOfFile(path, (await stat(path)).size);
+    return this.#keep(described(id, wanted), content, { signal, progress: () => {} });
+  }
+
+  /** An image that has no bytes is none here. */
+  async create({ id }: ImageRecord): Promise<void> {
+    this.#path(id, 'json');
+  }
+
+  async upload(image: ImageRecord, content: Content, call: WriteCall): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    const there = await this.#read(image.id);
+    if (there === null) {
+      await this.#keep(recorded(image), content, call);
+      return;
+    }
+    // A call whose answer was lost.
+    const fault = await unlike(there, content, undefined, call.signal);
+    if (fault === null) return;
+    await this.remove(image.id);
+    throw new UploadedImageWrong(`Image ${image.id} is not what was sent: ${fault}. It was removed.`);
+  }
+
+  async remove(id: string): Promise<void> {
+    for (const kind of ['json', 'image'] as const) await rm(this.#path(id, kind), { force: true });
+    await syncDirectory(this.#directory).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    });
+  }
+
+  async #keep(about: Described, content: Content, call: WriteCall): Promise<Image> {
     const facts = await this.#withTemporary(async (path) => {
-      const found = await copySparse(sourcePath, path, signal);
+      const found = await writeSparse(path, content, call);
       // Without its metadata, what has this name is nobody's.
-      await rename(path, this.#path(id, 'image'));
+      await rename(path, this.#path(about.id, 'image'));
       return found;
     });
-    const image = imageOf(id, wanted, facts);
+    const image = imageOf(about, facts);
     await this.#withTemporary(async (path) => {
       await writeSynced(path, `${JSON.stringify(writeImage(image), null, 2)}\n`);
-      await link(path, this.#path(id, 'json'));
+      await link(path, this.#path(about.id, 'json'));
     });
     await syncDirectory(this.#directory);
     return image;
@@ -174,77 +213,40 @@ function mayUse(caller: Caller | 'service', { visibility, owner }: Image): boole
   );
 }
 
-interface Facts {
-  readonly sizeBytes: number;
-  readonly md5: string;
-  readonly sha512: string;
-}
+type Described = Omit<Image, 'status' | 'sizeBytes' | 'checksum' | 'hash'>;
 
-function imageOf(id: string, wanted: NewImage, { sizeBytes, md5, sha512 }: Facts): Image {
+const described = (id: string, wanted: NewImage): Described => ({
+  id,
+  name: wanted.name,
+  visibility: wanted.visibility ?? 'public',
+  owner: wanted.owner ?? null,
+  diskFormat: wanted.diskFormat,
+  containerFormat: wanted.containerFormat ?? 'bare',
+  virtualSizeBytes: wanted.virtualSizeBytes ?? null,
+  minDiskGiB: wanted.minDiskGiB ?? 0,
+  minRamMiB: wanted.minRamMiB ?? 0,
+  properties: wanted.properties ?? {},
+});
+
+/** Nobody else is asked whether an image may be removed here, so `protected` says nothing. */
+const recorded = ({ visibility, properties, protected: _protected, ...record }: ImageRecord): Described => ({
+  ...record,
+  visibility: visibility ?? 'shared',
+  virtualSizeBytes: null,
+  minDiskGiB: 0,
+  minRamMiB: 0,
+  properties: propertiesOf(properties),
+});
+
+function imageOf(about: Described, { sizeBytes, md5, sha512 }: Facts): Image {
   return {
-    id,
-    name: wanted.name,
+    ...about,
     status: 'active',
-    visibility: wanted.visibility ?? 'public',
-    owner: wanted.owner ?? null,
-    diskFormat: wanted.diskFormat,
-    containerFormat: wanted.containerFormat ?? 'bare',
     sizeBytes,
-    virtualSizeBytes: wanted.virtualSizeBytes ?? (wanted.diskFormat === 'raw' ? sizeBytes : null),
-    minDiskGiB: wanted.minDiskGiB ?? 0,
-    minRamMiB: wanted.minRamMiB ?? 0,
+    virtualSizeBytes: about.virtualSizeBytes ?? (about.diskFormat === 'raw' ? sizeBytes : null),
     checksum: md5,
     hash: { algorithm: 'sha512', value: sha512 },
-    properties: wanted.properties ?? {},
   };
-}
-
-/** Copies, with its holes, and digests on the way. */
-async function copySparse(source: string, target: string, signal: AbortSignal): Promise<Facts> {
-  const from = await open(source, constants.O_RDONLY);
-  try {
-    const to = await open(target, 'wx', 0o600);
-    try {
-      const [md5, sha512] = [createHash('md5'), createHash('sha512')];
-      const buffer = Buffer.alloc(CHUNK);
-      const zeroes = Buffer.alloc(CHUNK);
-      let sizeBytes = 0;
-      for (;;) {
-        signal.throwIfAborted();
-        const { bytesRead } = await from.read(buffer, 0, CHUNK, sizeBytes);
-        if (bytesRead === 0) break;
-        const bytes = buffer.subarray(0, bytesRead);
-        md5.update(bytes);
-        sha512.update(bytes);
-        if (!bytes.equals(zeroes.subarray(0, bytesRead))) await writeAll(to, bytes, sizeBytes);
-        sizeBytes += bytesRead;
-      }
-      await to.truncate(sizeBytes);
-      await to.sync();
-      return { sizeBytes, md5: md5.digest('hex'), sha512: sha512.digest('hex') };
-    } finally {
-      await to.close();
-    }
-  } finally {
-    await from.close();
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-async function writeSynced(path: string, content: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function readSmall(path: string): Promise<string> {

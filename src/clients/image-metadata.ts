@@ -4,7 +4,7 @@
  * Everything that is not one of Glance's own keys is a property. Where the bytes lie (`locations`, `direct_url`) may hold
  * credentials of the image store, so it is neither kept nor a property.
  */
-import type { Image } from '../model/image.ts';
+import type { Image, ImageRecord } from '../model/image.ts';
 
 /** Ids are nothing but UUIDs, so that one may stand in a path or a URL. Glance takes capitals from those who choose an id. */
 export const IMAGE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -68,6 +68,24 @@ export function readImage(json: unknown): Image {
     ),
   };
 }
+
+/** A record that is to be made. Glance's own keys are the record's, whatever a property of theirs is called. */
+export function writeRecord(image: ImageRecord): Readonly<Record<string, unknown>> {
+  const own = {
+    id: image.id,
+    name: image.name,
+    owner: image.owner,
+    disk_format: image.diskFormat,
+    container_format: image.containerFormat,
+    ...(image.visibility !== null && { visibility: image.visibility }),
+    protected: image.protected,
+  };
+  return { ...propertiesOf(image.properties), ...own };
+}
+
+/** Without those that would pass for one of Glance's own keys. */
+export const propertiesOf = (properties: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(properties).filter(([key]) => !BASE.has(key)));
 
 export function writeImage(image: Image): Readonly<Record<string, unknown>> {
   return {

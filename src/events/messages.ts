@@ -71,6 +71,8 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   ImageUnacceptable: { detail: 'imageUnacceptable', stage: 'copyImageToVolume' },
   ImageTooBig: { detail: 'imageTooBig', stage: 'copyImageToVolume' },
   ImageServiceUnavailable: { detail: 'imageServiceDown', stage: 'copyImageToVolume' },
+  ImageRefused: { detail: 'imageUploadFailed' },
+  UploadedImageWrong: { detail: 'imageUploadFailed' },
   MetadataCopyFailure: { detail: 'metadataFailed' },
   MetadataUpdateFailure: { detail: 'metadataFailed' },
   Cancelled: { detail: 'cancelled' },

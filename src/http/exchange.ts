@@ -10,7 +10,7 @@ export interface Sending {
   readonly agent: Agent;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
+  readonly body: string | AsyncIterable<Buffer> | undefined;
 }
 
 /** Longest head of an answer, bytes. */
@@ -25,6 +25,7 @@ export class Exchange {
   #response: IncomingMessage | undefined;
   #limit: NodeJS.Timeout | undefined;
   #isConnected = false;
+  #sourceFailure: unknown;
 
   /** Throws a `PeerFailure` for a request that cannot be sent at all. */
   constructor({ url, agent, method, headers, body }: Sending, terms: Terms) {
@@ -43,7 +44,8 @@ export class Exchange {
     this.#head = this.#answered(isTls);
     // It may be ended before anybody waits for it.
     this.#head.catch(() => {});
-    this.#request.end(body);
+    if (body === undefined || typeof body === 'string') this.#request.end(body);
+    else void this.#sendPieces(body);
   }
 
   /** The peer had been sent a request on this connection before, and may have closed it meanwhile. */
@@ -74,7 +76,7 @@ export class Exchange {
       );
       const connected = (): void => {
         this.#isConnected = true;
-        this.#within(silenceMs, (ms) => `${peer} did not begin to answer ${did} within ${ms / 1000} s.`);
+        this.#awaitAnswer();
       };
       request.on('socket', (connection) => {
         if (request.reusedSocket) return connected();
@@ -88,12 +90,53 @@ export class Exchange {
       });
       const failed = (error?: Error): void => {
         clearTimeout(this.#limit);
-        reject(error instanceof PeerFailure ? error : this.#explained(error));
+        if (this.#sourceFailure !== undefined) reject(this.#sourceFailure);
+        else reject(error instanceof PeerFailure ? error : this.#explained(error));
       };
       request.on('error', failed);
       // It may end without a word, as when it wants to speak another protocol.
       request.on('close', failed);
     });
+  }
+
+  /**
+   * No faster than the peer takes them, and no more once it has answered. The peer's time is counted and not that of whoever makes the
+   * pieces, whose failure is the request's.
+   */
+  async #sendPieces(pieces: AsyncIterable<Buffer>): Promise<void> {
+    const request = this.#request;
+    try {
+      for await (const piece of pieces) {
+        if (this.#response !== undefined || request.destroyed) return;
+        if (!request.write(piece)) await this.#taken();
+        if (this.#response === undefined) clearTimeout(this.#limit);
+      }
+      if (this.#response !== undefined || request.destroyed) return;
+      this.#awaitAnswer();
+      request.end();
+    } catch (error) {
+      this.#sourceFailure = error;
+      request.destroy();
+    }
+  }
+
+  /** Resolves when the peer has taken what was written, or takes no more. */
+  #taken(): Promise<void> {
+    const { peer, did, silenceMs } = this.#terms;
+    this.#within(silenceMs, (ms) => `${peer} took nothing more of ${did} within ${ms / 1000} s.`);
+    return new Promise((resolve) => {
+      const events = ['drain', 'close', 'response'] as const;
+      const done = (): void => {
+        for (const event of events) this.#request.off(event, done);
+        resolve();
+      };
+      for (const event of events) this.#request.on(event, done);
+    });
+  }
+
+  #awaitAnswer(): void {
+    const { peer, did, silenceMs } = this.#terms;
+    this.#within(silenceMs, (ms) => `${peer} did not begin to answer ${did} within ${ms / 1000} s.`);
   }
 
   #within(ms: number, message: (ms: number) => string): void {

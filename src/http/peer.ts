@@ -7,6 +7,7 @@
  * - a head has at most 16 KiB, an answer that is read whole as much as its reader says; others are read no faster than used;
  * - a redirect is followed when the request says so, on the same origin only, since requests carry tokens;
  * - a connection that was kept and had been closed by the peer costs one repetition, of a request that is safe to repeat;
+ * - a body that comes in pieces is sent no faster than it is taken, and the peer may be silent as long within it as before an answer;
  * - an answer comes as it is: compressed, it is refused, since nobody asked for that.
  *
  * Not bounded is how long a body may trickle that is read piece by piece: as long as it gets on. Its reader may abort.
@@ -32,9 +33,10 @@ export interface PeerRequest {
   /** Below the peer's URL, with the query. */
   readonly path: string;
   /** Default `GET`. */
-  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  /** Text, or pieces, which are made no faster than the peer takes them; their number of bytes is told in `content-length`. */
+  readonly body?: string | AsyncIterable<Buffer>;
   /** Longest time from the first try to the end of reading. Default: no limit but those of silence. */
   readonly wholeMs?: number;
   /** It does no harm to ask it twice. Default: for GET and HEAD. */
@@ -118,7 +120,9 @@ export class Peer {
     const { method = 'GET', headers = {}, body, repeatable = method === 'GET' || method === 'HEAD' } = request;
     const { kept, fresh } = this.#connections;
     const sending = { url, method, headers, body };
-    const first = course.begin(new Exchange({ ...sending, agent: kept }, terms));
+    // Pieces cannot be sent twice, and a connection that was kept may turn out to be closed.
+    const agent = typeof body === 'object' ? fresh : kept;
+    const first = course.begin(new Exchange({ ...sending, agent }, terms));
     try {
       return await first.head();
     } catch (error) {

@@ -221,6 +221,12 @@ export class ImageCopyFailure extends PumiceError {}
 /** What arrived is not what may be written: another format, a backing file, a wrong checksum. */
 export class ImageUnacceptable extends BadRequest {}
 export class ImageTooBig extends BadRequest {}
+/** The image service does not want an image of ours. */
+export class ImageRefused extends BadRequest {}
+/** The image service says that it has an image of ours, and has something else; it was removed. */
+export class UploadedImageWrong extends PumiceError {
+  override readonly transient = true;
+}
 export class MetadataCopyFailure extends PumiceError {}
 export class MetadataUpdateFailure extends PumiceError {}
 /** The image service does not answer. */

@@ -1,4 +1,5 @@
 /** An image, as its image service describes it, and the part of it that a volume remembers. */
+import type { Content } from '../lib/file-content.ts';
 import type { Caller } from './caller.ts';
 
 export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd' | 'iso';
@@ -29,7 +30,22 @@ export interface Image {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/** Where images come from. The right to an image is checked with the caller; flows read with the service's own. */
+/** An image that is to be made, with what its maker says of it. */
+export interface ImageRecord {
+  /** Chosen by us, so that it can be found whatever becomes of the request that makes it. */
+  readonly id: string;
+  readonly name: string;
+  /** The project it is to belong to. */
+  readonly owner: string;
+  readonly diskFormat: string;
+  readonly containerFormat: string;
+  /** Null: as the image service does by itself. */
+  readonly visibility: string | null;
+  readonly protected: boolean;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** Where images come from, and go. The right to an image is checked with the caller; flows read with the service's own. */
 export interface ImageStore {
   /** Rejects with `ImageNotFound` when there is none or the caller may not see it, `ImageServiceUnavailable` when nobody answers. */
   show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image>;
@@ -46,6 +62,38 @@ export interface ImageStore {
     path: string,
     call: { readonly signal: AbortSignal; progress(fraction: number): void },
   ): Promise<{ readonly path: string; readonly temporary: boolean }>;
+  /**
+   * Makes the image without its bytes, where the service knows such images; done when it is there. Rejects with `ImageRefused` when
+   * the service does not want it, or has had one of this id.
+   */
+  create(image: ImageRecord, signal: AbortSignal): Promise<void>;
+  /**
+   * Sends an image's bytes, from the first, and compares what the service says of them: size and hash. When it resolves the image is
+   * there and whole. Called again, after whatever became of the first call, it is made so. When the service has kept something else
+   * the image is removed, and `UploadedImageWrong`; `ImageNotFound` when somebody else has removed it.
+   */
+  upload(
+    image: ImageRecord,
+    content: Content,
+    call: { readonly signal: AbortSignal; progress(fraction: number): void },
+  ): Promise<void>;
+  /** Of an image that we made: whatever it is in, and done when there is none. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+}
+
+/** What Cinder takes for Glance's own of what a volume remembers of an image. */
+const REMEMBERED = new Set(
+  'checksum container_format disk_format image_id image_name min_disk min_ram name size'.split(' '),
+);
+
+/**
+ * Of what a volume remembers of its image, what an image that is made from the volume is to have: all that somebody has said of it. A
+ * signature is of other bytes, and what Glance keeps for itself it takes from nobody.
+ */
+export function uploadedProperties(remembered: Readonly<Record<string, string>> | null): Record<string, string> {
+  const wanted = ([key]: readonly [string, string]): boolean =>
+    !REMEMBERED.has(key) && !/^(os_glance|img_signature)/i.test(key);
+  return Object.fromEntries(Object.entries(remembered ?? {}).filter(wanted));
 }
 
 /** Its owner wants it to be used by those only who have verified it. A signature that is there in part counts, too. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import { contentOfFile } from '../../src/lib/file-content.ts';
 import type { Caller } from '../../src/model/caller.ts';
 
 const signal = new AbortController().signal;
@@ -217,5 +218,57 @@ describe('fetching an image of a directory', () => {
     const reading = images.local(added, stop.signal);
     stop.abort(new Error('enough'));
     await assert.rejects(reading, /enough/);
+  });
+});
+
+describe('an image that is sent to a directory', () => {
+  const record = (id: string) => ({
+    id,
+    name: 'mine',
+    owner: 'project-1',
+    diskFormat: 'raw',
+    containerFormat: 'bare',
+    visibility: null,
+    protected: true,
+    properties: { os_distro: 'pumice', owner: 'others' },
+  });
+
+  test('is there when all of it is, belongs to its project, and is kept with its holes', async (t) => {
+    const { directory, images, source, bytes } = await world(t);
+    const id = uuid();
+    await images.create(record(id));
+    await assert.rejects(images.show(id, 'service', signal), { name: 'ImageNotFound' });
+    const seen: number[] = [];
+    const content = contentOfFile(source, bytes.length);
+    await images.upload(record(id), content, { signal, progress: (fraction) => void seen.push(fraction) });
+    const image = await images.show(id, member('project-1'), signal);
+    assert.partialDeepStrictEqual(image, {
+      name: 'mine',
+      owner: 'project-1',
+      sizeBytes: bytes.length,
+      status: 'active',
+    });
+    assert.deepEqual(image.properties, { os_distro: 'pumice' });
+    await assert.rejects(images.show(id, member('project-2'), signal), { name: 'ImageNotFound' });
+    assert.ok((await readFile(await images.local(image, signal))).equals(bytes));
+    assert.equal(seen.at(-1), 1);
+    await images.upload(record(id), content, call);
+    assert.deepEqual((await readdir(directory)).sort(), [`${id}.image`, `${id}.json`]);
+  });
+
+  test('that is there and is another is removed; one that breaks off leaves nothing', async (t) => {
+    const { directory, images, source, bytes } = await world(t);
+    const id = uuid();
+    await images.upload(record(id), contentOfFile(source, 4), call);
+    const whole = contentOfFile(source, bytes.length);
+    await assert.rejects(images.upload(record(id), whole, call), { name: 'UploadedImageWrong' });
+    assert.deepEqual(await readdir(directory), []);
+    const longer = contentOfFile(source, bytes.length + 1);
+    await assert.rejects(images.upload(record(id), longer, call), RangeError);
+    assert.deepEqual(await readdir(directory), []);
+    await images.upload(record(id), whole, call);
+    await images.remove(id);
+    await images.remove(id);
+    assert.deepEqual(await readdir(directory), []);
   });
 });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DirectoryImages, type NewImage } from '../../src/clients/image-directory.ts';
 import { exec } from '../../src/lib/exec.ts';
-import type { Image, ImageStore } from '../../src/model/image.ts';
+import type { Image, ImageRecord, ImageStore } from '../../src/model/image.ts';
 
 const { signal } = new AbortController();
 
@@ -43,6 +43,38 @@ export class SiteImages implements ImageStore {
     call.progress(1);
     return { path, temporary: true };
   };
+
+  /** What was sent, without the work of hashing gigabytes: how it begins, and how much it was. */
+  readonly uploads = new Map<string, Upload>();
+
+  create: ImageStore['create'] = async (record) => {
+    const { head = Buffer.alloc(0), bytes = null } = this.uploads.get(record.id) ?? {};
+    this.uploads.set(record.id, { record, head, bytes });
+  };
+
+  upload: ImageStore['upload'] = async (record, content, { signal, progress }) => {
+    let head = Buffer.alloc(0);
+    let bytes = 0;
+    this.uploads.set(record.id, { record, head, bytes: null });
+    for await (const piece of content.read(signal)) {
+      if (bytes === 0) head = Buffer.from(piece.subarray(0, HEAD_BYTES));
+      bytes += piece.length;
+      progress(bytes / content.bytes);
+    }
+    this.uploads.set(record.id, { record, head, bytes });
+  };
+
+  remove: ImageStore['remove'] = async (id) => void this.uploads.delete(id);
+}
+
+const HEAD_BYTES = 512;
+
+interface Upload {
+  readonly record: ImageRecord;
+  /** The first of its bytes. */
+  readonly head: Buffer;
+  /** Null while it has none. */
+  readonly bytes: number | null;
 }
 
 let made: Promise<DiskImages> | undefined;

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Answer } from '../../src/http/answer.ts';
 import { Peer, type PeerRequest } from '../../src/http/peer.ts';
@@ -54,6 +54,51 @@ describe('a peer', () => {
     ]);
     assert.deepEqual(answer, [207, '1, 2', null, 'well']);
     assert.deepEqual(seen, ['GET /below/v2/a?b=c z identity']);
+  });
+
+  it('is sent pieces no faster than it takes them, and one of an own connection', async (t) => {
+    let made = 0;
+    const resumed = Promise.withResolvers<void>();
+    const url = await httpServer(t, async (request, response) => {
+      if (request.method === 'GET') return response.end('well');
+      await resumed.promise;
+      let bytes = 0;
+      for await (const piece of request as AsyncIterable<Buffer>) bytes += piece.length;
+      response.end(`${bytes} ${request.headers['content-length']}`);
+    });
+    const peer = new Peer({ name: 'The peer', url, silenceMs: 20_000 });
+    await peer.ask({ path: 'a' }, text);
+    const piece = Buffer.alloc(1024 * 1024);
+    const pieces = async function* (): AsyncGenerator<Buffer> {
+      for (made = 0; made < 64; made += 1) yield piece;
+    };
+    const headers = { 'content-length': String(64 * piece.length) };
+    const asked = peer.ask({ path: 'a', method: 'PUT', headers, body: pieces() }, text);
+    // Until it stands still.
+    for (let before = -1; before !== made; await pause(20)) before = made;
+    assert.ok(made < 32, `${made} pieces were made for one who takes none`);
+    resumed.resolve();
+    assert.equal(await asked, `${64 * piece.length} ${64 * piece.length}`);
+  });
+
+  it('that takes no more pieces is silent, one that answers before all are sent has answered, and their failure is told', async (t) => {
+    const endless = async function* (): AsyncGenerator<Buffer> {
+      for (;;) yield Buffer.alloc(1024 * 1024);
+    };
+    const silent = await to(t, (connection) => void connection.pause(), { silenceMs: SILENCE_MS });
+    const put = (body: AsyncIterable<Buffer>) => ({ method: 'PUT', body }) as const;
+    await assert.rejects(silent.get('a', put(endless())), failure('silent', /took nothing more of PUT/));
+    const early = await to(t, (connection) => connection.write(OK('no')));
+    assert.equal(await early.get('a', put(endless())), 'no');
+    const broken = await to(t, (connection) => connection.destroy());
+    await assert.rejects(broken.get('a', put(endless())), failure('broken'));
+    const reason = new Error('The disk is gone.');
+    const failing = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(10);
+      throw reason;
+    };
+    await assert.rejects(silent.get('a', put(failing())), reason);
+    await assert.rejects(silent.get('a', { ...put(endless()), signal: AbortSignal.abort(reason) }), reason);
   });
 
   it('is sent a body', async (t) => {

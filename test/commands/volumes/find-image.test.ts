@@ -95,7 +95,15 @@ describe('the image of a request', () => {
     const slow = async (): Promise<never> => {
       throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
     };
-    const images: ImageStore = { show: slow, named: slow, local: slow, fetch: slow };
+    const images: ImageStore = {
+      show: slow,
+      named: slow,
+      local: slow,
+      fetch: slow,
+      create: slow,
+      upload: slow,
+      remove: slow,
+    };
     await assert.rejects(findActiveImage(images, caller, uuid()), { name: 'ImageServiceUnavailable', status: 503 });
   });
 });
