@@ -6,10 +6,10 @@ import { type FlowQuery, type FlowRow, type FlowState, WAITING_LANE } from '../e
 import { now, type Timestamp } from '../lib/clock.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
+import { doingOf } from './doing.ts';
 import { EXIT } from './exit-codes.ts';
 import { shortId } from './find-flow.ts';
 import { flowFacts } from './flow-facts.ts';
-import { percent } from './progress.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
 import { age, between, roughly } from './times.ts';
@@ -113,12 +113,3 @@ export const STYLES: Readonly<Record<FlowState, Style>> = {
   success: 'green',
   reverted: 'yellow',
 };
-
-function doingOf({ doing, wish, wishReason, owner, endedAt }: FlowRow, [holder, ...others]: readonly Holder[]): string {
-  if (endedAt !== null) return '';
-  if (wish !== null) return `${wish} wished: ${wishReason}`;
-  if (doing !== null) return doing.progress === null ? doing.node : `${doing.node} ${percent(doing.progress)}`;
-  if (holder !== undefined)
-    return `waits for ${holder.name} ${shortId(holder.flowId)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
-  return owner === null ? 'waits' : '';
-}

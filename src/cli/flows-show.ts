@@ -45,7 +45,7 @@ export function storyLines(terminal: Terminal, story: Story, holders: readonly H
     ...head(terminal, story, at),
     '',
     ...story.steps.flatMap((step) => stepLines(terminal, step)),
-    ...end(terminal, story, holders, at),
+    ...standing(terminal, story, holders, at),
   ];
 }
 
@@ -111,7 +111,13 @@ function indented(terminal: Terminal, text: string): string[] {
   return wrap(printable(text), width).map((line) => `      ${terminal.paint('dim', line)}`);
 }
 
-function end(terminal: Terminal, { flow, now, next }: Story, holders: readonly Holder[], at: Timestamp): string[] {
+/** Where it stands, why it does not go on, and what comes next; nothing of one that has ended. */
+export function standing(
+  terminal: Terminal,
+  { flow, now, next }: Story,
+  holders: readonly Holder[],
+  at: Timestamp,
+): string[] {
   if (flow.endedAt !== null) return [];
   if (now === null) return ['', `  This version of Pumice does not know ${flow.name}@${flow.version}.`];
   const task = now.reverting ? `revert of ${now.node}` : now.node;

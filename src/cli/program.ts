@@ -55,6 +55,7 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
     .action(async (options) => exit(await (await import('./start.ts')).start(options, around)));
 
   addFlows(program, around, exit);
+  addResources(program, around, exit);
 
   withConfiguration(program.command('doctor'))
     .description('look for what must not be: wrong counts, leftovers, orphans, flows that do not move')
@@ -122,6 +123,38 @@ function addFlows(program: Command, around: CliContext, exit: (code: number) => 
       .option('--json', 'for programs')
       .action(async (id, options) =>
         exit(await (await import('./flows-wish.ts')).wishOfFlow(wish as Wish, id, options, around)),
+      );
+  }
+}
+
+/** What can be looked at like flows, each with what is at work on it. */
+const RESOURCES = {
+  volume: async () => (await import('./resources/volumes.ts')).volumes,
+} as const;
+
+function addResources(program: Command, around: CliContext, exit: (code: number) => void): void {
+  for (const [word, load] of Object.entries(RESOURCES)) {
+    const resources = program
+      .command(`${word}s`)
+      .description(`look at ${word}s and what is at work on them; works while a server runs, and without one`);
+
+    withConfiguration(resources.command('list'))
+      .description(`the ${word}s, newest first, with what each is doing and since when`)
+      .option('--status <status>', 'only these')
+      .option('--project <id>', 'only of this project')
+      .option('--host <host>', 'only on this host: node, node@backend or node@backend#pool')
+      .option('--limit <n>', 'at most so many', positiveNumber, 50)
+      .option('--json', 'for programs')
+      .action(async (options) =>
+        exit(await (await import('./resources/list-resources.ts')).listResources(await load(), options, around)),
+      );
+
+    withConfiguration(resources.command('show'))
+      .description(`what a ${word} is, what is at work on it, how far, and what that waits for`)
+      .argument('<id>', 'its id, the beginning of it, or its name')
+      .option('--json', 'for programs')
+      .action(async (id, options) =>
+        exit(await (await import('./resources/show-resource.ts')).showResource(await load(), id, options, around)),
       );
   }
 }

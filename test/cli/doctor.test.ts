@@ -13,7 +13,6 @@ import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup } from '../../src/db/groups.ts';
-import { DatabaseJournal } from '../../src/db/journal.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
 import { recountPoolUsage } from '../../src/db/pool-usage.ts';
 import { recountUsage, reserveQuota } from '../../src/db/quotas.ts';
@@ -30,6 +29,7 @@ import { freshSqlite } from '../databases.ts';
 import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
+import { beginFlow } from './begin-flow.ts';
 import { captured, capturedCommand } from './captured.ts';
 
 const HOST = 'n1@file';
@@ -482,29 +482,3 @@ describe('the doctor', () => {
     assertGolden('doctor.txt', out.text);
   });
 });
-
-async function beginFlow(database: Database, resource: string): Promise<string> {
-  const id = uuid();
-  const journal = new DatabaseJournal(database);
-  await database.write((tx) =>
-    journal.insert(
-      tx,
-      {
-        id,
-        name: 'create_volume',
-        version: 1,
-        lane: 'control',
-        input: {},
-        owner: null,
-        resource,
-        projectId: 'p',
-        requestId: 'r',
-        holds: [{ resource, mode: 'exclusive' }],
-      },
-      undefined,
-      () => {},
-      (held) => held,
-    ),
-  );
-  return id;
-}

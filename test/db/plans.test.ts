@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import type { Patient } from '../../src/cli/checks/check.ts';
 import { transient } from '../../src/cli/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
+import { flowsOn } from '../../src/db/flows-on.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
+import { whatKeeps } from '../../src/db/journal-holds.ts';
 import { listSnapshotKeys, listSnapshots } from '../../src/db/snapshots.ts';
 import { queriesOver } from '../../src/db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../src/db/sql/list-query.ts';
@@ -141,6 +143,24 @@ proveStore('plans', (test) => {
       assert.doesNotMatch(plan, wholeTable[database.dialect], `${sql}\n${plan}`);
     }
     assert.ok(asked.statements.length > 11);
+  });
+
+  test('what is at work on a page of volumes is found without a look at the flows of others', async ({ database }) => {
+    await fill(database);
+    await database.write(async ({ connection }) => {
+      await connection.run(`
+        INSERT INTO hold (resource, flow_id, mode) SELECT 'volume:v' || substr(id, 2), id, 'exclusive' FROM flow;`);
+      if (connection.dialect === 'postgresql') await connection.run('ANALYZE hold');
+    });
+    const asked = recording(database);
+    const flows = await flowsOn(asked.database.read, ['volume:v1', 'volume:v2', 'volume:v9']);
+    assert.deepEqual([...flows.keys()].sort(), ['volume:v1', 'volume:v2']);
+    await whatKeeps(asked.database.read, ['f1', 'f2']);
+    for (const { sql, params } of asked.statements) {
+      const plan = await explain(database, sql, params);
+      assert.doesNotMatch(plan, wholeTable[database.dialect], `${sql}\n${plan}`);
+    }
+    assert.equal(asked.statements.length, 2);
   });
 
   test('the doctor finds transient statuses without a look at the rows of others', async ({ database }) => {
