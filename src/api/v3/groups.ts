@@ -4,7 +4,6 @@ import { createGroup } from '../../commands/groups/create-group.ts';
 import { createGroupFromSource } from '../../commands/groups/create-group-from-source.ts';
 import { updateGroup } from '../../commands/groups/update-group.ts';
 import { Type } from '../../lib/schema.ts';
-import type { Group } from '../../model/group.ts';
 import { CLOSED, Maybe, NotBlank255, Text255, trimmed, Uuid } from '../body.ts';
 import { GROUP_SNAPSHOTS, GROUPS } from '../microversion.ts';
 import { route } from '../route.ts';
