@@ -89,7 +89,7 @@ export class Door {
 }
 
 /** Answered when its flow has ended, however that was: what it says is no promise, and what it did is looked at. A type is no flow's. */
-const isNoPromise = (path: string): boolean => /^\/(attachments|types)/.test(path);
+const isNoPromise = (path: string): boolean => /^\/(attachments|types|group_types)/.test(path);
 
 function neverSent(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;

@@ -6,7 +6,7 @@ import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { countUsage, quotaUsage } from '../../src/db/quotas.ts';
-import type { SnapshotTable, VolumeTable } from '../../src/db/sql/schema.ts';
+import type { GroupSnapshotTable, GroupTable, SnapshotTable, VolumeTable } from '../../src/db/sql/schema.ts';
 import { JournalMismatch, plan, replay } from '../../src/engine/cursor.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';
 import type { Step } from '../../src/engine/step.ts';
@@ -37,6 +37,7 @@ export interface Aftermath {
 export interface Rows {
   readonly volumes: readonly VolumeTable[];
   readonly snapshots: readonly SnapshotTable[];
+  readonly groups: readonly (GroupTable | GroupSnapshotTable)[];
   /** The oldest end first. */
   readonly flows: readonly FlowRow[];
   readonly events: readonly {
@@ -76,6 +77,10 @@ export async function findViolations(aftermath: Aftermath): Promise<{
   const rows: Rows = {
     volumes: await read.selectFrom('volume').selectAll().execute(),
     snapshots: await read.selectFrom('snapshot').selectAll().execute(),
+    groups: [
+      ...(await read.selectFrom('volume_group').selectAll().execute()),
+      ...(await read.selectFrom('group_snapshot').selectAll().execute()),
+    ],
     flows,
     events: await read
       .selectFrom('outbox')
@@ -107,8 +112,11 @@ function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violat
   const broken = (what: string): Violation => ({ promise: 'P1', what });
   const flowsOf = Map.groupBy(rows.flows, ({ requestId }) => requestId);
   const eventsOf = Map.groupBy(rows.events, ({ request_id }) => request_id);
-  const named = Map.groupBy([...rows.volumes, ...rows.snapshots], ({ name }) => name);
-  const ids = new Set([...rows.volumes, ...rows.snapshots].map(({ id }) => id));
+  // The parts of a group snapshot are called as it is.
+  const alone = rows.snapshots.filter(({ group_snapshot_id }) => group_snapshot_id === null);
+  const all = [...rows.volumes, ...alone, ...rows.groups];
+  const named = Map.groupBy(all, ({ name }) => name);
+  const ids = new Set(all.map(({ id }) => id));
   const forgotten = new Set(
     rows.events
       .filter(({ event_type }) => /\.(delete|unmanage)\.end$/.test(event_type))
@@ -125,26 +133,37 @@ function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violat
       if (name !== null && named.has(name)) yield broken(`${asked} was answered ${status}, and has made a row.`);
       continue;
     }
-    // What never came to a backend is forgotten at once, and a reset is what it says at once.
-    if (flows.length !== 1 && !events.some(({ event_type }) => /^volume\.(delete|reset_status)\.end$/.test(event_type)))
+    // What never came to a backend is forgotten at once, a reset is what it says at once, and so is an empty group.
+    if (
+      flows.length !== 1 &&
+      !events.some(({ event_type }) => AT_ONCE.test(event_type)) &&
+      !/^POST \/groups /.test(asked)
+    )
       yield broken(`${asked} was answered ${status}, and has ${flows.length} flows.`);
     if (made !== null && !ids.has(made) && !forgotten.has(made))
       yield broken(`${asked} made ${made}, which is gone, and nobody deleted it.`);
   }
   const wished = new Set(ledger.filter(({ status }) => status === null || status < 300).map(({ name }) => name));
-  for (const { id, name } of [...rows.volumes, ...rows.snapshots]) {
+  for (const { id, name } of all) {
     if (!wished.has(name)) yield broken(`${id} (${name}) is there, and nobody asked for it.`);
   }
 }
 
+const AT_ONCE = /^(volume\.(delete|reset_status)|group\.delete)\.end$/;
+
 /** P2, P6, P7: nothing is halfway, nothing is stuck, and a failure is told. */
-function* unfinishedWork({ volumes, snapshots, flows }: Rows, messages: ReadonlySet<string>): Generator<Violation> {
+function* unfinishedWork(
+  { volumes, snapshots, groups, flows }: Rows,
+  messages: ReadonlySet<string>,
+): Generator<Violation> {
   for (const { id, status } of [...volumes, ...snapshots]) {
     if (isTransient(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
   }
   for (const { id, migration_status: status } of volumes)
     if (status !== null && !/^(success|error)$/.test(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
-  const ids = new Set([...volumes, ...snapshots].map(({ id }) => id));
+  for (const { id, status } of groups)
+    if (!/^(available|error|error_deleting)$/.test(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
+  const ids = new Set([...volumes, ...snapshots, ...groups].map(({ id }) => id));
   for (const flow of flows) {
     if (flow.state === 'stuck') yield { promise: 'P7', what: `${told(flow)} is stuck.` };
     else if (flow.endedAt === null)

@@ -53,6 +53,14 @@ const WEIGHTS = {
   migrate: 4,
   revert: 4,
   reimage: 2,
+  createGroup: 2,
+  joinGroup: 4,
+  leaveGroup: 1,
+  snapshotGroup: 3,
+  deleteGroupSnapshot: 2,
+  groupFromGroupSnapshot: 1,
+  groupFromGroup: 1,
+  deleteGroup: 2,
   cancel: 3,
   vanish: 1,
 } as const;
@@ -63,6 +71,7 @@ interface Seen {
   readonly status: string;
   readonly size: number;
   readonly volume_id: string;
+  readonly group_id?: string | null;
   readonly metadata: { readonly content?: string };
   readonly 'os-vol-host-attr:host': string | null;
 }
@@ -87,7 +96,7 @@ export class Load {
     this.#chance = chance;
   }
 
-  /** The types that volumes are retyped to. */
+  /** Those that volumes are retyped to, and those of groups. */
   async makeTypes(): Promise<void> {
     const types = [
       { name: OTHER_TYPE },
@@ -96,8 +105,14 @@ export class Load {
         extra_specs: { volume_backend_name: backend.name },
       })),
     ];
+    const admin = PROJECTS[0] as string;
     for (const volume_type of types)
-      await this.#door.ask(PROJECTS[0] as string, { method: 'POST', path: '/types', body: { volume_type } });
+      await this.#door.ask(admin, { method: 'POST', path: '/types', body: { volume_type } });
+    for (const name of [TOGETHER, MOMENT]) {
+      const group_specs = name === MOMENT ? { consistent_group_snapshot_enabled: '<is> True' } : {};
+      const group_type = { name, group_specs };
+      await this.#door.ask(admin, { method: 'POST', path: '/group_types', body: { group_type } });
+    }
   }
 
   start(clients: number): void {
@@ -320,6 +335,63 @@ export class Load {
     if (image) await this.#act(project, 'volumes', volume.id, { 'os-reimage': { image_id: image.id } });
   }
 
+  async createGroup(project: string): Promise<void> {
+    const group = {
+      name: this.#name(),
+      group_type: this.#chance.is(0.5) ? MOMENT : TOGETHER,
+      volume_types: this.#chance.is(0.7) ? '__DEFAULT__' : `__DEFAULT__,${OTHER_TYPE}`,
+    };
+    await this.#door.ask(project, { method: 'POST', path: '/groups', body: { group } });
+  }
+
+  async joinGroup(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available', 'in-use']);
+    const group = await this.#groupAmong(project);
+    if (volume && group) await this.#updateGroup(project, group.id, { add_volumes: volume.id });
+  }
+
+  async leaveGroup(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available', 'in-use', 'error']);
+    if (volume?.group_id != null) await this.#updateGroup(project, volume.group_id, { remove_volumes: volume.id });
+  }
+
+  async #updateGroup(project: string, id: string, group: object): Promise<void> {
+    await this.#door.ask(project, { method: 'PUT', path: `/groups/${id}`, body: { group } });
+  }
+
+  async snapshotGroup(project: string): Promise<void> {
+    const group = await this.#groupAmong(project);
+    if (!group) return;
+    const group_snapshot = { group_id: group.id, name: this.#name() };
+    await this.#door.ask(project, { method: 'POST', path: '/group_snapshots', body: { group_snapshot } });
+  }
+
+  async deleteGroupSnapshot(project: string): Promise<void> {
+    const one = await this.#among(project, 'group_snapshots', undefined);
+    if (one) await this.#door.ask(project, { method: 'DELETE', path: `/group_snapshots/${one.id}` });
+  }
+
+  async groupFromGroupSnapshot(project: string): Promise<void> {
+    const one = await this.#among(project, 'group_snapshots', ['available']);
+    if (one) await this.#groupFrom(project, { group_snapshot_id: one.id });
+  }
+
+  async groupFromGroup(project: string): Promise<void> {
+    const group = await this.#groupAmong(project);
+    if (group) await this.#groupFrom(project, { source_group_id: group.id });
+  }
+
+  async #groupFrom(project: string, source: object): Promise<void> {
+    const body = { 'create-from-src': { name: this.#name(), ...source } };
+    await this.#door.ask(project, { method: 'POST', path: '/groups/action', body });
+  }
+
+  async deleteGroup(project: string): Promise<void> {
+    const group = await this.#among(project, 'groups', undefined);
+    const body = { delete: { 'delete-volumes': this.#chance.is(0.7) } };
+    if (group) await this.#door.ask(project, { method: 'POST', path: `/groups/${group.id}/action`, body });
+  }
+
   /** As the command line does: a wish in the flow's row. Those that write through the storm expect their extends to be done. */
   async cancel(projectId: string): Promise<void> {
     if (!this.#door.answers) return;
@@ -355,6 +427,10 @@ export class Load {
     return (await this.#door.ask(project, { method: 'GET', path: `/${kind}/${id}` }))?.body?.volume;
   }
 
+  #groupAmong(project: string): Promise<Seen | undefined> {
+    return this.#among(project, 'groups', ['available']);
+  }
+
   #volumeAmong(project: string, statuses?: readonly string[]): Promise<Seen | undefined> {
     return this.#among(project, 'volumes', statuses);
   }
@@ -365,12 +441,14 @@ export class Load {
 
   async #among(
     project: string,
-    kind: 'volumes' | 'snapshots',
+    kind: 'volumes' | 'snapshots' | 'groups' | 'group_snapshots',
     statuses: readonly string[] | undefined,
   ): Promise<Seen | undefined> {
     const answer = await this.#door.ask(project, { method: 'GET', path: `/${kind}/detail` });
     const all = (answer?.body?.[kind] ?? []) as readonly Seen[];
-    return this.#chance.among(all.filter(({ status }) => statuses === undefined || statuses.includes(status)));
+    // What a group was made of says of itself nothing that could be held against it, or its copies.
+    const known = /group/.test(kind) ? all : all.filter(({ metadata }) => metadata.content !== undefined);
+    return this.#chance.among(known.filter(({ status }) => statuses === undefined || statuses.includes(status)));
   }
 
   async #act(project: string, kind: 'volumes' | 'snapshots', id: string, body: object): Promise<void> {
@@ -385,6 +463,8 @@ export class Load {
 
 /** A type that says nothing of backends, and one that is good for one backend alone. */
 const OTHER_TYPE = 'other';
+/** Types of groups: the snapshots of one are of one moment. */
+const [TOGETHER, MOMENT] = ['together', 'moment'];
 const typeOf = ({ name }: Pick<SiteBackend, 'name'>): string => `on-${name}`;
 
 const contentOf = ({ metadata }: Seen): string => metadata.content ?? ZERO;
