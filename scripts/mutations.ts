@@ -57,6 +57,7 @@ const flows: Table = () =>
   });
 
 const STATUS = 'src/model/status.ts';
+const GROUP_STATUS = 'src/model/group-status.ts';
 /** No operation enters or leaves it. */
 const OTHER = "'maintenance'";
 const isStatus = (text: string): boolean => !/^'(previous|mended|gone|as attached)'$/.test(text);
@@ -73,10 +74,22 @@ const PROOFS: Readonly<Record<string, string>> = {
   'snapshot delete': 'test/flows/snapshots/delete-snapshot.test.ts',
   'snapshot delete_with_volume': 'test/commands/volumes/delete-volume.test.ts',
   'snapshot unmanage': 'test/flows/snapshots/unmanage-snapshot.test.ts',
+  'volume delete_with_group': 'test/flows/groups/delete-group.test.ts',
+  'group create': 'test/api/groups.test.ts',
+  'group update': 'test/flows/groups/update-group.test.ts',
+  'group delete': 'test/flows/groups/delete-group.test.ts',
 };
 
-function operations(table: string, resource: string): Mutation[] {
-  const text = read(STATUS);
+/** What makes a row shows how it begins. */
+const MADE: Readonly<Record<string, readonly string[]>> = {
+  [STATUS]: ['volumes/create-volume', 'volumes/manage-volume', 'snapshots/snapshots'].map(
+    (name) => `test/commands/${name}.test.ts`,
+  ),
+  [GROUP_STATUS]: ['test/api/groups.test.ts'],
+};
+
+function operations(table: string, resource: string, file = STATUS): Mutation[] {
+  const text = read(file);
   const begin = text.indexOf(`export const ${table} = {`);
   const end = text.indexOf('\n} as const satisfies', begin);
   const rows = [...text.slice(begin, end).matchAll(/^ {2}(\w+): \{(?:.*\},?$|\n(?: {4}.*\n)* {2}\},?$)/gm)];
@@ -85,10 +98,7 @@ function operations(table: string, resource: string): Mutation[] {
     if (whole.includes('planned: true')) return [];
     const range = [begin + row.index, begin + row.index + whole.length] as const;
     const proof = PROOFS[`${resource} ${operation}`];
-    const made = ['volumes/create-volume', 'volumes/manage-volume', 'snapshots/snapshots'].map(
-      (name) => `test/commands/${name}.test.ts`,
-    );
-    const shown = { tests: whole.includes('from: []') ? made : ['test/commands/by-status.test.ts'] };
+    const shown = { tests: whole.includes('from: []') ? (MADE[file] ?? []) : ['test/commands/by-status.test.ts'] };
     const proven =
       proof === undefined
         ? shown
@@ -99,7 +109,7 @@ function operations(table: string, resource: string): Mutation[] {
     const says = (what: string) => (part: string) => `${resource} ${operation}: ${what} is not ${part}`;
     return [
       ...each(
-        STATUS,
+        file,
         /\bfrom: (\[.*?\]|\w+|'any')[,\n ]/,
         (part, { input, index }) =>
           part === '[]' ||
@@ -113,15 +123,15 @@ function operations(table: string, resource: string): Mutation[] {
         range,
       ),
       ...each(
-        STATUS,
+        file,
         /\balso: (\{ from: .*?\}|\w+),/,
         () => `{ from: [${OTHER}], when: '' }`,
         { ...shown, name: says('also') },
         range,
       ),
-      ...each(STATUS, /\bduring: \[('[\w-]+')/, () => OTHER, { ...shown, name: says('the first during') }, range),
+      ...each(file, /\bduring: \[('[\w-]+')/, () => OTHER, { ...shown, name: says('the first during') }, range),
       ...each(
-        STATUS,
+        file,
         /\bduring: \['[\w-]+', ('[\w-]+')/,
         () => OTHER,
         { tests: ['test/flows/seeds.test.ts'], name: says('the second during') },
@@ -129,23 +139,24 @@ function operations(table: string, resource: string): Mutation[] {
       ),
       ...['success', 'failure'].flatMap((end) =>
         each(
-          STATUS,
+          file,
           new RegExp(`\\b${end}: ('[\\w -]+')`),
           (part) => (isStatus(part) ? OTHER : undefined),
           { ...(end === 'success' && whole.includes('during: []') ? shown : proven), name: says(end) },
           range,
         ),
       ),
-      ...each(STATUS, /\bmust: '([^']+)'/, (part) => `planted ${part}`, { ...shown, name: says('must') }, range),
+      ...each(file, /\bmust: '([^']+)'/, (part) => `planted ${part}`, { ...shown, name: says('must') }, range),
     ];
   });
 }
 const statuses: Table = () => [
   ...operations('VOLUME_TRANSITIONS', 'volume'),
   ...operations('SNAPSHOT_TRANSITIONS', 'snapshot'),
+  ...operations('GROUP_TRANSITIONS', 'group', GROUP_STATUS),
 ];
 
-const RESOURCES = ['volumes', 'snapshots', 'services', 'transfers'].map((name) => `test/api/${name}.test.ts`);
+const RESOURCES = ['volumes', 'snapshots', 'services', 'transfers', 'groups'].map((name) => `test/api/${name}.test.ts`);
 const views: Table = () =>
   below('src/api/v3').flatMap((file) =>
     each(file, /^\s+\[([A-Z_]+), '(\w+)'/, (since) => (since === 'OLDEST' ? undefined : `${since} + 1`), {
@@ -197,11 +208,15 @@ const events: Table = () =>
   ['src/flows', 'src/commands'].flatMap(below).flatMap((file) =>
     each(
       file,
-      /\b(?:tell(?:Volume|Snapshot|Attachments)\(\s*tx,\s*|(?:volume|snapshot)Started\(|forget(?:Volume|Snapshot)\(.*)'([a-z_.]+)'/,
+      /\b(?:tell(?:Volume|Snapshot|Attachments|Group)\(\s*tx,\s*|(?:volume|snapshot)Started\(|forget(?:Volume|Snapshot)\(.*)'([a-z_.]+)'/,
       () => 'planted',
       {
         name: (suffix) => `${file}: ${suffix} is not told`,
-        tests: ['test/api/events.test.ts', 'test/commands/volumes/delete-volume.test.ts'],
+        tests: [
+          'test/api/events.test.ts',
+          'test/commands/volumes/delete-volume.test.ts',
+          'test/commands/groups/groups.test.ts',
+        ],
       },
     ),
   );

@@ -74,6 +74,20 @@ describe('a group', () => {
       volumeTypeIds: [volumeType.id],
     });
     assert.equal((await quotaUsage(world.service.db.read, PROJECT)).groups?.inUse, 1);
+    const told = await world.service.db.read.selectFrom('outbox').select(['publisher_id', 'payload']).execute();
+    const payload = {
+      tenant_id: PROJECT,
+      user_id: USER,
+      availability_zone: 'nova',
+      group_id: id,
+      group_type: body.group.group_type,
+      name: 'mine',
+      created_at: `${(await getGroup(world.service.db.read, id)).createdAt}+00:00`,
+    };
+    assert.deepEqual(
+      told.map((event) => [event.publisher_id, JSON.parse(event.payload)]),
+      ['creating', 'available'].map((status) => ['group.n@b', { ...payload, status }]),
+    );
   });
 
   it('is shown with the keys of its version', async (context) => {
