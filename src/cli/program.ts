@@ -7,6 +7,7 @@ import type { Wish } from '../engine/journal.ts';
 import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import type { ResourceKind, ResourceRow } from './resources/kind.ts';
 
 /** Resolves with the exit code. */
 export async function run(argv: readonly string[], around: CliContext): Promise<number> {
@@ -128,9 +129,11 @@ function addFlows(program: Command, around: CliContext, exit: (code: number) => 
 }
 
 /** What can be looked at like flows, each with what is at work on it. */
-const RESOURCES = {
+const RESOURCES: Readonly<Record<string, () => Promise<ResourceKind<ResourceRow>>>> = {
   volume: async () => (await import('./resources/volumes.ts')).volumes,
-} as const;
+  snapshot: async () => (await import('./resources/snapshots.ts')).snapshots,
+  group: async () => (await import('./resources/groups.ts')).groups,
+};
 
 function addResources(program: Command, around: CliContext, exit: (code: number) => void): void {
   for (const [word, load] of Object.entries(RESOURCES)) {

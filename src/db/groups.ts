@@ -11,8 +11,8 @@ import type { Volume } from '../model/volume.ts';
 import { CachedRows } from './sql/cached-rows.ts';
 import { type Columns, is, json, maybe, whole } from './sql/columns.ts';
 import type { Db, Readers } from './sql/db.ts';
-import type { ListQuery } from './sql/list-query.ts';
-import { type Listing, page } from './sql/pages.ts';
+import type { ListFilter, ListQuery } from './sql/list-query.ts';
+import { count, type Listing, page } from './sql/pages.ts';
 import type { GroupTable } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
 import { keepVolumeType } from './volume-types.ts';
@@ -106,6 +106,10 @@ export async function deleteGroupRow({ db }: Tx, id: string): Promise<boolean> {
 /** Rejects with `GroupNotFound` when the marker names none. */
 export async function listGroups(readers: Readers, query: ListQuery<GroupField>): Promise<Group[]> {
   return (await page(readers, listing, query)).map(toGroup);
+}
+
+export function countGroups(readers: Readers, filters: readonly ListFilter<GroupField>[]): Promise<number> {
+  return count(readers, listing, filters);
 }
 
 /** Whether a group is being made from this group snapshot. */

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { groups } from '../../src/cli/resources/groups.ts';
 import type { ResourceKind, ResourceRow } from '../../src/cli/resources/kind.ts';
 import { type ListResourcesOptions, listResources, resourcesTable } from '../../src/cli/resources/list-resources.ts';
 import { resourceLines, showResource } from '../../src/cli/resources/show-resource.ts';
+import { snapshots } from '../../src/cli/resources/snapshots.ts';
 import { volumes } from '../../src/cli/resources/volumes.ts';
 import type { Database } from '../../src/db/database.ts';
+import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
 import { tellStory } from '../../src/engine/story.ts';
-import { fromNow } from '../../src/lib/clock.ts';
-import { makeVolume } from '../db/rows.ts';
+import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { beginFlow } from './begin-flow.ts';
@@ -164,6 +167,68 @@ proveStore('pumice volumes', (test) => {
         .execute(),
     );
     assert.match((await show(volumes, url, 'idle')).out, /Nothing works on it\. create_volume .* ago: reverted/);
+  });
+});
+
+proveStore('pumice snapshots', (test) => {
+  test('list and show say of which volume each is, and what is at work on it', async ({ database, url }) => {
+    const disk = await makeVolume(database, { name: 'disk', host: 'n@b#p' });
+    const other = await makeVolume(database, { name: 'other', host: 'n@c#p', projectId: 'q' });
+    const taken = await makeSnapshot(database, disk, { name: 'monday', status: 'creating', volumeSizeGiB: 3 });
+    const left = await makeSnapshot(database, other, { name: 'tuesday', status: 'error' });
+    await beginFlow(database, `snapshot:${taken.id}`, {
+      name: 'create_snapshot',
+      holds: [
+        { resource: `snapshot:${taken.id}`, mode: 'exclusive' },
+        { resource: `volume:${disk.id}`, mode: 'shared' },
+      ],
+    });
+    const [, newest, oldest] = (await list(snapshots, url)).out.split('\n');
+    assert.match(newest ?? '', new RegExp(`^${left.id} {2}tuesday +error +1 GiB {2}${other.id}$`));
+    assert.match(oldest ?? '', / monday +creating +3 GiB .* \d+ s {2}create_snapshot: waits$/);
+    // The volume is worked on as well.
+    assert.match((await list(volumes, url, { project: 'p' })).out, / disk .* create_snapshot: waits\n$/);
+    for (const options of [{ status: 'error' }, { project: 'q' }, { host: 'n@c' }, { host: 'n@c#p' }])
+      assert.deepEqual(namesOf(await list(snapshots, url, { json: true, ...options })), ['tuesday']);
+    assert.equal((await list(snapshots, url, { limit: 1 })).err, 'The newest 1 of 2; --limit shows more.\n');
+    await assert.rejects(list(snapshots, url, { status: 'in-use' }), { name: 'Complaint', exitCode: 2 });
+
+    const shown = (await show(snapshots, url, 'monday')).out;
+    assert.match(shown, new RegExp(`^monday {2}creating\n {2}snapshot +${taken.id}\n`));
+    assert.match(shown, new RegExp(`^ {2}of volume +${disk.id} \\(disk\\)\n {2}host +n@b#p$`, 'm'));
+    assert.match(shown, /^create_snapshot \S+ {2}pending for \d+ s$/m);
+    assert.equal(JSON.parse((await show(snapshots, url, taken.id.slice(0, 13), true)).out).volume_id, disk.id);
+  });
+});
+
+proveStore('pumice groups', (test) => {
+  test('list and show name the members, and what was taken of them', async ({ database, url }) => {
+    const empty = await makeGroup(database, { name: 'empty', status: 'updating', host: 'n@b#p' });
+    const full = await makeGroup(database, { name: 'full', host: 'n@c#p', projectId: 'q' });
+    const disks = [];
+    for (const name of ['a', 'b']) disks.push(await makeVolume(database, { name, groupId: full.id }));
+    const { id: groupId, groupTypeId, projectId, userId } = full;
+    const taken = { id: uuid(), groupId, groupTypeId, projectId, userId, status: 'available', name: 'noon' } as const;
+    await database.write((tx) => insertGroupSnapshot(tx, taken));
+    await beginFlow(database, `group:${empty.id}`, { name: 'update_group' });
+
+    const [, newest, oldest] = (await list(groups, url)).out.split('\n');
+    assert.match(newest ?? '', new RegExp(`^${full.id} {2}full +available +2 {2}n@c#p$`));
+    assert.match(oldest ?? '', / empty +updating +0 {2}n@b#p +\d+ s {2}update_group: waits$/);
+    for (const options of [{ status: 'available' }, { project: 'q' }, { host: 'n@c' }, { host: 'n@c#p' }])
+      assert.deepEqual(namesOf(await list(groups, url, { json: true, ...options })), ['full']);
+    assert.equal((await list(groups, url, { limit: 1 })).err, 'The newest 1 of 2; --limit shows more.\n');
+
+    const shown = (await show(groups, url, 'full')).out;
+    assert.match(shown, /^full {2}available\n/);
+    for (const [index, name] of ['a', 'b'].entries())
+      assert.match(shown, new RegExp(`^ {2}volume +${disks[index]?.id} \\(${name}\\) {2}available$`, 'm'));
+    assert.match(shown, new RegExp(`^ {2}snapshot +${taken.id} \\(noon\\) {2}available$`, 'm'));
+    assert.deepEqual(
+      JSON.parse((await show(groups, url, full.id, true)).out).volumes,
+      disks.map(({ id }) => id),
+    );
+    assert.match((await show(groups, url, 'empty')).out, /^update_group \S+ {2}pending for \d+ s$/m);
   });
 });
 

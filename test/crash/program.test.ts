@@ -245,11 +245,13 @@ describe('the command line', () => {
           ['flows', 'list', '--state', 'lost'],
           ['flows', 'list', '--data', directory],
           ['doctor', '--data', directory],
+          ['groups', 'list', '--status', 'lost', '--data', directory],
+          ['volumes', 'show', 'x', '--data', directory],
         ].map((args) => run(...args).ended()),
       );
       assert.deepEqual(
         results.map(({ code }) => code),
-        [0, 0, 2, 2, 2, 1, 1],
+        [0, 0, 2, 2, 2, 1, 1, 2, 1],
       );
       assert.match(results[2]?.err ?? '', /Did you mean serve\?/);
       assert.match(results[5]?.err ?? '', /^pumice: There is no database at .*pumice\.sqlite\.\n$/);
@@ -285,11 +287,21 @@ describe('the command line', () => {
       assert.match(shown.out, /^create_volume {2}success in /);
       assert.equal((await flows('show', 'ffff')).code, 1);
 
+      const resources = async (...args: string[]) => run(...args, '--data', directory).ended();
+      assert.match((await resources('volumes', 'list')).out, new RegExp(`^${volume?.id} +available +1 GiB `, 'm'));
+      assert.match(
+        (await resources('volumes', 'show', volume?.id.slice(0, 13) ?? '')).out,
+        new RegExp(`Nothing works on it\\. create_volume ${id.slice(0, 18)} ended .+ ago: success`),
+      );
+
       const late = await flows('cancel', id, '--wait');
       assert.deepEqual([late.code, late.err], [1, `pumice: Flow ${id} has ended: success.\n`]);
       server.signal('SIGINT');
       await server.ended();
       assert.equal((await flows('list', '--all')).code, 0);
+      assert.equal((await resources('volumes', 'list')).code, 0);
+      assert.deepEqual((await resources('snapshots', 'list')).out, 'There is no snapshot.\n');
+      assert.deepEqual((await resources('groups', 'list')).out, 'There is no group.\n');
       const resumed = await flows('resume', id);
       assert.deepEqual([resumed.code, resumed.err], [1, `pumice: Flow ${id} has ended: success.\n`]);
     }));

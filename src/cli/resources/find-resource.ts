@@ -1,7 +1,7 @@
 /** Finds a resource by its id, the beginning of it, or its name. */
-import type { Readers } from '../../db/sql/db.ts';
+import type { Database } from '../../db/database.ts';
 import { Complaint } from '../exit-codes.ts';
-import type { ResourceKind, ResourceRow } from './kind.ts';
+import { called, type ResourceKind, type ResourceRow } from './kind.ts';
 
 /** So many are named when several are meant. */
 const NAMED = 5;
@@ -9,23 +9,23 @@ const NAMED = 5;
 /** Rejects with `Complaint` unless it is one. An id that is whole is never another's name. */
 export async function findResource<Row extends ResourceRow>(
   kind: ResourceKind<Row>,
-  readers: Readers,
+  database: Database,
   typed: string,
 ): Promise<Row> {
   // As a narrow table shows it.
   const id = typed.toLowerCase().replace(/…$/, '');
-  const [exact] = await kind.list(readers, { filters: [{ is: 'equal', field: 'id', value: id }] });
+  const [exact] = await kind.list(database, { filters: [{ is: 'equal', field: 'id', value: id }] });
   if (exact !== undefined) return exact;
   const named = { is: 'equal', field: 'name', value: typed } as const;
   const begins = { is: 'starts-with', field: 'id', text: id } as const;
-  const [one, ...others] = await kind.list(readers, {
+  const [one, ...others] = await kind.list(database, {
     filters: [{ is: 'any-of', filters: id === '' ? [named] : [named, begins] }],
     limit: NAMED + 1,
   });
   if (one === undefined)
     throw new Complaint(`There is no ${kind.word} that is called ${JSON.stringify(typed)} or whose id begins so.`);
   if (others.length === 0) return one;
-  const shown = [one, ...others].slice(0, NAMED).map((row) => (row.name === null ? row.id : `${row.id} (${row.name})`));
+  const shown = [one, ...others].slice(0, NAMED).map(called);
   throw new Complaint(
     `More than one ${kind.word} is called ${typed} or begins so: ${shown.join(', ')}${others.length >= NAMED ? ', …' : ''}.`,
   );

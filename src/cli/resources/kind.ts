@@ -1,6 +1,5 @@
 /** A kind of resource that people look at: volumes, snapshots, groups. How each is listed, found and shown. */
 import type { Database } from '../../db/database.ts';
-import type { Readers } from '../../db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../db/sql/list-query.ts';
 import type { Json } from '../../lib/json.ts';
 import type { TableColumn } from '../table.ts';
@@ -22,8 +21,8 @@ export interface ResourceKind<Row extends ResourceRow> {
   readonly word: string;
   readonly statuses: readonly string[];
   /** Newest first. */
-  list(readers: Readers, query: ListQuery<ResourceField>): Promise<readonly Row[]>;
-  count(readers: Readers, filters: readonly ListFilter<ResourceField>[]): Promise<number>;
+  list(database: Database, query: ListQuery<ResourceField>): Promise<readonly Row[]>;
+  count(database: Database, filters: readonly ListFilter<ResourceField>[]): Promise<number>;
   /** Columns of its own, and what stands in them. */
   readonly columns: readonly TableColumn[];
   cells(row: Row): readonly string[];
@@ -32,3 +31,7 @@ export interface ResourceKind<Row extends ResourceRow> {
   /** For programs: the words of the API. */
   facts(row: Row): { readonly [key: string]: Json };
 }
+
+/** An id, with the name of what has one. */
+export const called = ({ id, name }: Pick<ResourceRow, 'id' | 'name'>): string =>
+  name === null ? id : `${id} (${name})`;

@@ -8,6 +8,7 @@ import { type Holder, whatKeeps } from '../../db/journal-holds.ts';
 import type { ListFilter } from '../../db/sql/list-query.ts';
 import type { FlowRow } from '../../engine/journal.ts';
 import { now, type Timestamp } from '../../lib/clock.ts';
+import { TRANSIENT_GROUP_STATUSES } from '../../model/group-status.ts';
 import { isTransient } from '../../model/status.ts';
 import { type ConfigFlags, configurationOf } from '../configuration.ts';
 import type { CliContext } from '../context.ts';
@@ -125,7 +126,8 @@ export function resourcesTable<Row extends ResourceRow>(
 
 export function statusCell({ status }: ResourceRow): Cell {
   if (status.startsWith('error')) return { text: status, style: 'red' };
-  return isTransient(status) ? { text: status, style: 'cyan' } : status;
+  const passes = isTransient(status) || TRANSIENT_GROUP_STATUSES.some((each) => each === status);
+  return passes ? { text: status, style: 'cyan' } : status;
 }
 
 function workOf(flow: FlowRow, holders: readonly Holder[]): string {
