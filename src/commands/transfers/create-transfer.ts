@@ -5,7 +5,7 @@ import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import { newAuthKey } from '../../model/auth-key.ts';
 import type { Caller } from '../../model/caller.ts';
-import { InvalidVolume } from '../../model/errors.ts';
+import { InvalidSnapshot, InvalidVolume } from '../../model/errors.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Volume } from '../../model/volume.ts';
 import { checkSnapshotStatus, refusedVolume } from '../by-status.ts';
@@ -46,7 +46,13 @@ function checkVolume(volume: Volume, encryptedAllowed: boolean): void {
     throw new InvalidVolume(`Volume ${volume.id} is encrypted; that can be transferred from version 3.70 on.`);
 }
 
-/** They go with it, so nothing may be at work on them. */
+/** They go with it, so nothing may be at work on them; and a group snapshot would be left with parts of another project. */
 export function checkSnapshots(snapshots: readonly Snapshot[]): void {
-  for (const snapshot of snapshots) checkSnapshotStatus(snapshot, 'transfer');
+  for (const snapshot of snapshots) {
+    checkSnapshotStatus(snapshot, 'transfer');
+    if (snapshot.groupSnapshotId === null) continue;
+    throw new InvalidSnapshot(
+      `Snapshot ${snapshot.id} is a part of group snapshot ${snapshot.groupSnapshotId}: transfer the volume without its snapshots, or delete the group snapshot first.`,
+    );
+  }
 }

@@ -4,6 +4,7 @@ import { createTransfer } from '../../../src/commands/transfers/create-transfer.
 import { deleteTransfer } from '../../../src/commands/transfers/delete-transfer.ts';
 import { insertAttachment } from '../../../src/db/attachments.ts';
 import type { Database } from '../../../src/db/database.ts';
+import { insertGroupSnapshot } from '../../../src/db/group-snapshots.ts';
 import { setProjectLimits } from '../../../src/db/quota-limits.ts';
 import { countUsage, quotaUsage, recountUsage } from '../../../src/db/quotas.ts';
 import { getSnapshot, updateSnapshot } from '../../../src/db/snapshots.ts';
@@ -14,7 +15,7 @@ import { parseConfig } from '../../../src/lib/config/read-config.ts';
 import type { Caller } from '../../../src/model/caller.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import type { Volume } from '../../../src/model/volume.ts';
-import { makeSnapshot, makeVolume } from '../../db/rows.ts';
+import { makeGroup, makeSnapshot, makeVolume } from '../../db/rows.ts';
 import { proveStore } from '../../prove-store.ts';
 
 const config = parseConfig({ directory: '/nowhere', set: [] });
@@ -101,6 +102,24 @@ proveStore('a transfer', (test) => {
     assert.equal((await getVolume(database.read, given.volume.id)).projectId, 'acceptor');
     assert.equal((await getSnapshot(database.read, given.snapshot.id)).projectId, 'donor');
     await countsAreRight(database);
+  });
+
+  test('leaves where they are, or is refused, snapshots that are parts of a group snapshot', async ({ database }) => {
+    const { id: groupId, groupTypeId } = await makeGroup(database);
+    const given = { id: uuid(), projectId: 'donor', userId: 'u', status: 'available', groupId, groupTypeId } as const;
+    const { id: groupSnapshotId } = await database.write((tx) => insertGroupSnapshot(tx, given));
+    const volume = await makeVolume(database, { projectId: 'donor' });
+    await makeSnapshot(database, volume, { projectId: 'donor', groupSnapshotId });
+    const offer = (noSnapshots: boolean) =>
+      createTransfer({ db: database }, donor, {
+        volumeId: volume.id,
+        name: null,
+        noSnapshots,
+        encryptedAllowed: false,
+      });
+    await assert.rejects(offer(false), { name: 'InvalidSnapshot', message: /group snapshot/ });
+    assert.equal((await getVolume(database.read, volume.id)).status, 'available');
+    await offer(true);
   });
 
   test('is accepted once, by whoever comes first', async ({ database, open }) => {
