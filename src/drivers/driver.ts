@@ -24,6 +24,8 @@ export interface DriverCall {
   readonly signal: AbortSignal;
   /** 0…1 of a long copy. Safe to call often; the engine thins it out. */
   progress(fraction: number): void;
+  /** For whom it is done. Calls of many projects have fair parts where they wait for each other. */
+  readonly projectId?: string;
 }
 
 /** Whom a volume is opened to, and how. */

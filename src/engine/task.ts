@@ -49,6 +49,8 @@ export interface Rejection {
 interface CommonContext<Tools> {
   readonly flowId: string;
   readonly requestId: string;
+  /** Whose flow it is. */
+  readonly projectId: string;
   readonly tools: Tools;
   /** From 1; which try of the span this is. 1 outside of a span. */
   readonly attempt: number;

@@ -17,7 +17,7 @@ import type { Rejection } from './task.ts';
 
 /** What a transaction needs to know of its runner. */
 export interface Surroundings<Tools> {
-  readonly row: Pick<FlowRow, 'id' | 'requestId'>;
+  readonly row: Pick<FlowRow, 'id' | 'requestId' | 'projectId'>;
   readonly tools: Tools;
   owns(lane: string): boolean;
   /** Storage trouble is not the record's failure. */
@@ -156,7 +156,8 @@ export function failedStep<Tools>(
 /** What every task is told, world or record. */
 export function contextOf<Tools>(cursor: Cursor, around: Surroundings<Tools>) {
   const { attempt, rejections, failures } = cursor;
-  return { flowId: around.row.id, requestId: around.row.requestId, tools: around.tools, attempt, rejections, failures };
+  const { id: flowId, requestId, projectId } = around.row;
+  return { flowId, requestId, projectId, tools: around.tools, attempt, rejections, failures };
 }
 
 export function inputOf(store: Store, node: TaskNode): Store {

@@ -228,7 +228,7 @@ export class FileDriver implements VolumeDriver {
       };
       await this.#store.refill(full, volume.sizeGiB, call.signal, async (path) => {
         await setLength(path, volume.sizeGiB * GIB);
-        await this.#store.writing(needs, call.signal, () =>
+        await this.#store.writing(needs, call, () =>
           convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
         );
         return true;

@@ -181,7 +181,7 @@ export class FileStore {
     if (!(await this.share(this.path(source), path, call.signal))) {
       const bytes = (await stat(this.path(source))).blocks * 512;
       const write = (): Promise<void> => sparseCopy(this.#exec, this.path(source), path, call);
-      await this.writing(() => bytes, call.signal, write);
+      await this.writing(() => bytes, call, write);
     }
     const copied = (await stat(path)).size;
     if (copied !== sourceBytes) throw new DriverFailed(`${source} changed its size while it was copied.`);
@@ -200,17 +200,18 @@ export class FileStore {
    */
   async writing(
     needs: (freeBytes: number) => number | Promise<number>,
-    signal: AbortSignal,
+    { signal, projectId }: DriverCall,
     write: () => Promise<void>,
   ): Promise<void> {
-    await this.#copies.run(signal, async () => {
+    const whenThereIsRoom = async (): Promise<void> => {
       const { freeBytes } = await this.space();
       const bytes = await needs(freeBytes);
       if (bytes > freeBytes) {
         throw new BackendFull(`The copy needs ${bytes} bytes or more, and the backend has ${freeBytes} left.`);
       }
       await write();
-    });
+    };
+    await this.#copies.run(signal, whenThereIsRoom, projectId);
   }
 
   /** Waits until the content of these files is on disk. */

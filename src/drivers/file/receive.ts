@@ -39,7 +39,7 @@ export async function receive(
     if (copies || !(await store.share(source.path, path, call.signal))) {
       await setLength(path, source.bytes);
       const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
-      await store.writing(needs, call.signal, () => copyRaw(exec, source, path, bytesPerSecond, call));
+      await store.writing(needs, call, () => copyRaw(exec, source, path, bytesPerSecond, call));
     }
     if ((await stat(path)).size !== source.bytes)
       throw new DriverFailed(`${source.path} changed its size while it was copied.`);

@@ -37,7 +37,8 @@ const FileBackend = Type.Object(
     max_copies: Type.Integer({
       ...positive,
       default: 2,
-      description: 'Copies of whole volumes that run at once, where the file system cannot share blocks.',
+      description:
+        'Copies of whole volumes that run at once, where the file system cannot share blocks. Projects whose copies wait take turns.',
     }),
     volume_copy_bps_limit: Type.Integer({
       minimum: 0,

@@ -249,6 +249,19 @@ describe('migrate_volume', () => {
     }
   });
 
+  it('tells the backend for which project it copies', async (context) => {
+    const live = await liveSite(context);
+    const { id, projectId } = await givenVolume(live.site);
+    let told: unknown;
+    live.site.interpose('beta', 'receiveVolume', async (proceed, args) => {
+      told = (args.at(-1) as { readonly projectId?: string }).projectId;
+      return proceed();
+    });
+    await command(live.desk, caller, id, request());
+    await live.settledVolume({ id });
+    assert.equal(told, projectId);
+  });
+
   it('lets nobody take the copy for left over', async (context) => {
     const live = await liveSite(context);
     const { id } = await givenVolume(live.site);
