@@ -29,8 +29,6 @@ const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-volume_upload_image/, 'not yet: images are read, not written'],
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
   [/ \/backups/, 'not yet: backups'],
-  [/ \/consistencygroups\/create_from_src/, 'not yet: consistency groups are made empty'],
-  [/ \/cgsnapshots/, 'not yet: snapshots of consistency groups'],
 ];
 
 export function apiMarkdown(): string {

@@ -4,6 +4,7 @@ import { attachActions } from './v3/attach-actions.ts';
 import { attachments } from './v3/attachments.ts';
 import { availabilityZones } from './v3/availability-zones.ts';
 import { capabilities } from './v3/capabilities.ts';
+import { cgsnapshots } from './v3/cgsnapshots.ts';
 import { clusters } from './v3/clusters.ts';
 import { consistencyGroups } from './v3/consistency-groups.ts';
 import { contentActions } from './v3/content-actions.ts';
@@ -62,6 +63,7 @@ export const routes: readonly Route[] = [
   ...groups,
   ...groupActions,
   ...consistencyGroups,
+  ...cgsnapshots,
   ...groupSnapshots,
   ...quotas,
   ...limits,

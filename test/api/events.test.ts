@@ -32,7 +32,11 @@ async function made(world: World, path: string, body: object): Promise<string> {
   return (Object.values(answer.body)[0] as { readonly id: string }).id;
 }
 
-async function available(world: World, kind: 'volume' | 'snapshot' | 'group_snapshot', id: string): Promise<string> {
+async function available(
+  world: World,
+  kind: 'volume' | 'snapshot' | 'group_snapshot' | 'cgsnapshot',
+  id: string,
+): Promise<string> {
   await until(
     () => world.get(`/${kind}s/${id}`, { version }),
     ({ body }) => body[kind].status === 'available',
@@ -101,6 +105,12 @@ async function consistencyGroup(world: World): Promise<string> {
   const { id } = (await findGroupTypeByName(db.read, CONSISTENCY_GROUP_TYPE)) ?? { id: '' };
   await db.write((tx) => updateGroupType(tx, id, { groupSpecs: {} }));
   return made(world, '/consistencygroups', { consistencygroup: { volume_types: '__DEFAULT__' } });
+}
+
+async function cgsnapshot(world: World): Promise<string> {
+  const consistencygroup_id = await consistencyGroup(world);
+  await member(world, consistencygroup_id);
+  return available(world, 'cgsnapshot', await made(world, '/cgsnapshots', { cgsnapshot: { consistencygroup_id } }));
 }
 
 async function groupSnapshot(world: World): Promise<string> {
@@ -455,6 +465,16 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /consistencygroups/:id/delete': on(consistencyGroup, 'POST', (id) => `/consistencygroups/${id}/delete`, {
     consistencygroup: { force: false },
   }),
+  'POST /consistencygroups/create_from_src': async (world) => {
+    const body = { 'consistencygroup-from-src': { cgsnapshot_id: await cgsnapshot(world) } };
+    return () => send(world, 'POST', '/consistencygroups/create_from_src', body);
+  },
+  'POST /cgsnapshots': async (world) => {
+    const consistencygroup_id = await consistencyGroup(world);
+    await member(world, consistencygroup_id);
+    return () => send(world, 'POST', '/cgsnapshots', { cgsnapshot: { consistencygroup_id } });
+  },
+  'DELETE /cgsnapshots/:id': on(cgsnapshot, 'DELETE', (id) => `/cgsnapshots/${id}`),
   'POST /groups/action create-from-src': async (world) => {
     const body = { 'create-from-src': { group_snapshot_id: await groupSnapshot(world) } };
     return () => send(world, 'POST', '/groups/action', body);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { FilteredResource, FilterTable, UnlistedResource } from '../../src/api/filters.ts';
 import { ATTACHMENT_FILTERS } from '../../src/api/v3/attachments.ts';
 import { GROUP_FILTERS } from '../../src/api/v3/group-list.ts';
-import { GROUP_SNAPSHOT_FILTERS } from '../../src/api/v3/group-snapshots.ts';
+import { GROUP_SNAPSHOT_FILTERS } from '../../src/api/v3/group-snapshot-list.ts';
 import { GROUP_TYPE_FILTERS } from '../../src/api/v3/group-types.ts';
 import { MESSAGE_FILTERS } from '../../src/api/v3/messages.ts';
 import { QOS_SPECS_FILTERS } from '../../src/api/v3/qos-specs.ts';

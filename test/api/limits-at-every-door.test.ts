@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
+import { findGroupTypeByName, updateGroupType } from '../../src/db/group-types.ts';
 import { setProjectLimits } from '../../src/db/quota-limits.ts';
 import { findVolumeTypeByName, insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
 import { type Answer, freshWorld, until, type World } from './world.ts';
 
 const GIB = 1024 ** 3;
@@ -29,6 +31,14 @@ interface Door {
 }
 
 const VOLUME = { volumes: 1, volumes___DEFAULT__: 1, gigabytes: 2, gigabytes___DEFAULT__: 2, per_volume_gigabytes: 2 };
+const COPIED_GROUP = {
+  ...VOLUME,
+  volumes: 2,
+  volumes___DEFAULT__: 2,
+  gigabytes: 4,
+  gigabytes___DEFAULT__: 4,
+  groups: 2,
+};
 const SNAPSHOT = { snapshots: 1, snapshots___DEFAULT__: 1, gigabytes: 4, gigabytes___DEFAULT__: 4 };
 
 const post = (world: World, project: string, path: string, body: object): Promise<Answer> =>
@@ -45,12 +55,24 @@ async function had(world: World, project: string, sizeGiB = 2): Promise<string> 
 
 /** With a volume of 2 GiB in it. */
 async function hadGroup(world: World, project: string): Promise<string> {
-  const volume_type = '__DEFAULT__';
   const typed = await post(world, project, '/group_types', { group_type: { name: `of ${project}` } });
   const group_type = typed.body.group_type.id;
-  const made = await post(world, project, '/groups', { group: { group_type, volume_types: [volume_type] } });
-  const group_id = made.body.group.id;
-  const { body } = await post(world, project, '/volumes', { volume: { size: 2, volume_type, group_id } });
+  const made = await post(world, project, '/groups', { group: { group_type, volume_types: ['__DEFAULT__'] } });
+  return withMember(world, project, made.body.group.id);
+}
+
+/** The same, whatever the backends of this machine can do. */
+async function hadConsistencyGroup(world: World, project: string): Promise<string> {
+  const { db } = world.service;
+  const type = await findGroupTypeByName(db.read, CONSISTENCY_GROUP_TYPE);
+  await db.write((tx) => updateGroupType(tx, type?.id ?? '', { groupSpecs: {} }));
+  const made = await post(world, project, '/consistencygroups', { consistencygroup: { volume_types: '__DEFAULT__' } });
+  return withMember(world, project, made.body.consistencygroup.id);
+}
+
+async function withMember(world: World, project: string, group_id: string): Promise<string> {
+  const volume = { size: 2, volume_type: '__DEFAULT__', group_id };
+  const { body } = await post(world, project, '/volumes', { volume });
   await available(world, `/volumes/${body.volume.id}`, 'volume', project);
   return group_id;
 }
@@ -170,17 +192,27 @@ const DOORS: readonly Door[] = [
   {
     route: 'POST /groups/action create-from-src',
     of: 'a group',
-    needs: {
-      volumes: 2,
-      volumes___DEFAULT__: 2,
-      gigabytes: 4,
-      gigabytes___DEFAULT__: 4,
-      groups: 2,
-      per_volume_gigabytes: 2,
-    },
+    needs: COPIED_GROUP,
     prepare: async (world, project) => {
       const source_group_id = await hadGroup(world, project);
       return () => post(world, project, '/groups/action', { 'create-from-src': { source_group_id } });
+    },
+  },
+  {
+    route: 'POST /cgsnapshots',
+    needs: SNAPSHOT,
+    prepare: async (world, project) => {
+      const consistencygroup_id = await hadConsistencyGroup(world, project);
+      return () => post(world, project, '/cgsnapshots', { cgsnapshot: { consistencygroup_id } });
+    },
+  },
+  {
+    route: 'POST /consistencygroups/create_from_src',
+    of: 'a consistency group',
+    needs: COPIED_GROUP,
+    prepare: async (world, project) => {
+      const copied = { 'consistencygroup-from-src': { source_cgid: await hadConsistencyGroup(world, project) } };
+      return () => post(world, project, '/consistencygroups/create_from_src', copied);
     },
   },
   manageSnapshot('/os-snapshot-manage'),
@@ -224,6 +256,7 @@ const NO_DOORS: readonly string[] = [
     (action) => `POST /snapshots/:id/action ${action}`,
   ),
   'DELETE /group_snapshots/:id',
+  'DELETE /cgsnapshots/:id',
   'POST /group_snapshots/:id/action reset_status',
   ...['/os-volume-transfer', '/volume-transfers'].flatMap((path) => [`POST ${path}`, `DELETE ${path}/:id`]),
 ];
@@ -272,7 +305,9 @@ describe('the limits of a project', () => {
     const about = routes.filter(
       ({ method, path }) =>
         method !== 'GET' &&
-        /^\/(volumes|snapshots|group_snapshots|groups\/action|[a-z_-]*(transfer|manage))/.test(path),
+        /^\/(volumes|snapshots|group_snapshots|groups\/action|cgsnapshots|consistencygroups\/create_from_src|[a-z_-]*(transfer|manage))/.test(
+          path,
+        ),
     );
     const sorted = new Set([...DOORS.map(({ route }) => route), ...NO_DOORS]);
     assert.deepEqual(

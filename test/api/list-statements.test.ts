@@ -133,8 +133,8 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
     volumeTypeIds: [type.id],
   });
   const reserved = await findGroupTypeByName(tx.db, CONSISTENCY_GROUP_TYPE);
-  await insertGroup(tx, { ...group, id: uuid(), groupTypeId: reserved?.id ?? '' });
-  await insertGroupSnapshot(tx, {
+  const { id: groupId, groupTypeId } = await insertGroup(tx, { ...group, id: uuid(), groupTypeId: reserved?.id ?? '' });
+  const groupSnapshot = await insertGroupSnapshot(tx, {
     id: uuid(),
     projectId: PROJECT,
     userId: USER,
@@ -142,6 +142,7 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
     groupId: group.id,
     groupTypeId: groupType.id,
   });
+  await insertGroupSnapshot(tx, { ...groupSnapshot, id: uuid(), groupId, groupTypeId });
   const host = `node@backend${index}`;
   const binary = 'cinder-volume';
   const pools = [pool('pool')];

@@ -22,6 +22,7 @@ const OWNED: Readonly<Record<string, OwnedTable>> = {
   groups: 'volume_group',
   consistencygroups: 'volume_group',
   group_snapshots: 'group_snapshot',
+  cgsnapshots: 'group_snapshot',
 };
 
 const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;

@@ -2,12 +2,13 @@
  * `consistencygroups`: the older calls for groups of volumes, any version. Each is a group of the one type that is theirs, which
  * demands snapshots of one moment; by the calls for groups it is neither shown nor changed.
  */
-import { consistencyGroupFor } from '../../commands/groups/consistency-groups.ts';
+import { cgsnapshotFor, consistencyGroupFor } from '../../commands/groups/consistency-groups.ts';
 import { createConsistencyGroup } from '../../commands/groups/create-group.ts';
+import { createGroupFromSource } from '../../commands/groups/create-group-from-source.ts';
 import { deleteGroup } from '../../commands/groups/delete-group.ts';
 import { updateGroup } from '../../commands/groups/update-group.ts';
 import { Type } from '../../lib/schema.ts';
-import { CLOSED, LooseBoolean, Maybe, Text255, trimmed } from '../body.ts';
+import { CLOSED, LooseBoolean, Maybe, Text255, trimmed, Uuid } from '../body.ts';
 import { readBoolean } from '../query.ts';
 import { route } from '../route.ts';
 import { pageOfGroups } from './group-list.ts';
@@ -24,6 +25,24 @@ const CreateBody = Type.Object(
         /** Ids or names, joined by commas. */
         volume_types: Type.String({ minLength: 1, maxLength: 50_000, pattern: '[^\\s,]' }),
         availability_zone: Maybe(Text255),
+        status: Maybe(Text255),
+        user_id: Maybe(Text255),
+        project_id: Maybe(Text255),
+      },
+      CLOSED,
+    ),
+  },
+  CLOSED,
+);
+
+const FromSourceBody = Type.Object(
+  {
+    'consistencygroup-from-src': Type.Object(
+      {
+        name: Maybe(Text255),
+        description: Maybe(Text255),
+        cgsnapshot_id: Maybe(Uuid),
+        source_cgid: Maybe(Uuid),
         status: Maybe(Text255),
         user_id: Maybe(Text255),
         project_id: Maybe(Text255),
@@ -83,6 +102,28 @@ export const consistencyGroups = [
         description: trimmed(request.description),
         volumeTypes: idsIn(request.volume_types),
         availabilityZone: trimmed(request.availability_zone) || null,
+      });
+      return { consistencygroup: consistencyGroupSummary.show(group, undefined, version) };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    path: '/consistencygroups/create_from_src',
+    policy: 'group:create',
+    status: 202,
+    body: FromSourceBody,
+    async handle({ desk, caller, version, body }) {
+      const { 'consistencygroup-from-src': request } = body;
+      const groupSnapshotId = request.cgsnapshot_id ?? null;
+      const sourceGroupId = request.source_cgid ?? null;
+      if (groupSnapshotId !== null) await cgsnapshotFor(desk.db.read, caller, groupSnapshotId);
+      if (sourceGroupId !== null) await consistencyGroupFor(desk.db.read, caller, sourceGroupId);
+      const group = await createGroupFromSource(desk, caller, {
+        name: trimmed(request.name),
+        description: trimmed(request.description),
+        groupSnapshotId,
+        sourceGroupId,
       });
       return { consistencygroup: consistencyGroupSummary.show(group, undefined, version) };
     },

@@ -3,48 +3,20 @@ import { createGroupSnapshot } from '../../commands/group-snapshots/create-group
 import { deleteGroupSnapshot } from '../../commands/group-snapshots/delete-group-snapshot.ts';
 import { resetGroupSnapshotStatus } from '../../commands/group-snapshots/reset-group-snapshot-status.ts';
 import { genericGroupFor, genericGroupSnapshotFor } from '../../commands/groups/consistency-groups.ts';
-import { type GroupSnapshotField, listGroupSnapshots } from '../../db/group-snapshots.ts';
-import { findGroupTypeByName } from '../../db/group-types.ts';
-import type { ListFilter } from '../../db/sql/list-query.ts';
 import { Type } from '../../lib/schema.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { GroupSnapshot } from '../../model/group-snapshot.ts';
 import { GROUP_SNAPSHOT_STATUSES } from '../../model/group-status.ts';
-import { CONSISTENCY_GROUP_TYPE } from '../../model/group-type.ts';
 import { CLOSED, Maybe, readWord, Text255, trimmed, Uuid, Word } from '../body.ts';
-import { type FilterTable, filtersOf } from '../filters.ts';
 import { GROUP_SNAPSHOT_RESET_STATUS, GROUP_SNAPSHOTS, PROJECT_OF_GROUP } from '../microversion.ts';
-import { nextLinks, pageOf, projectShown } from '../page.ts';
 import { type ApiCall, route } from '../route.ts';
 import { Fields, only } from '../view.ts';
+import { pageOfGroupSnapshots } from './group-snapshot-list.ts';
 
 const CreateBody = Type.Object(
   { group_snapshot: Type.Object({ name: Maybe(Text255), description: Maybe(Text255), group_id: Uuid }, CLOSED) },
   CLOSED,
 );
-
-export const GROUP_SNAPSHOT_FILTERS: FilterTable<GroupSnapshotField> = {
-  id: { field: 'id', as: 'word' },
-  name: { field: 'name', as: 'text' },
-  description: { field: 'description', as: 'text' },
-  status: { field: 'status', as: 'word' },
-  group_id: { field: 'groupId', as: 'word' },
-  group_type_id: { field: 'groupTypeId', as: 'word' },
-  project_id: { field: 'projectId', as: 'word' },
-  user_id: { field: 'userId', as: 'word' },
-  created_at: { field: 'createdAt', as: 'time' },
-  updated_at: { field: 'updatedAt', as: 'time' },
-};
-
-const SORT_KEYS: Readonly<Record<string, GroupSnapshotField>> = {
-  id: 'id',
-  name: 'name',
-  status: 'status',
-  group_id: 'groupId',
-  group_type_id: 'groupTypeId',
-  created_at: 'createdAt',
-  updated_at: 'updatedAt',
-};
 
 const summary = new Fields<GroupSnapshot, unknown>([
   [GROUP_SNAPSHOTS, 'id', ({ id }) => id],
@@ -71,7 +43,10 @@ export const groupSnapshots = [
     path: '/group_snapshots',
     since: GROUP_SNAPSHOTS,
     policy: 'group:get_all_group_snapshots',
-    handle: (call) => list(call, '/group_snapshots', (each) => summary.show(each, undefined, call.version)),
+    handle: (call) =>
+      pageOfGroupSnapshots(call, '/group_snapshots', 'group_snapshots', (each) =>
+        summary.show(each, undefined, call.version),
+      ),
   }),
 
   route({
@@ -79,7 +54,10 @@ export const groupSnapshots = [
     path: '/group_snapshots/detail',
     since: GROUP_SNAPSHOTS,
     policy: 'group:get_all_group_snapshots',
-    handle: (call) => list(call, '/group_snapshots/detail', (each) => detail.show(each, viewer(call), call.version)),
+    handle: (call) =>
+      pageOfGroupSnapshots(call, '/group_snapshots/detail', 'group_snapshots', (each) =>
+        detail.show(each, viewer(call), call.version),
+      ),
   }),
 
   route({
@@ -142,25 +120,3 @@ export const groupSnapshots = [
     },
   }),
 ];
-
-async function list(call: ApiCall, path: string, show: (groupSnapshot: GroupSnapshot) => object): Promise<object> {
-  const page = pageOf(call, SORT_KEYS);
-  const filters = await wanted(call);
-  const found =
-    filters === undefined || page.limit === 0 ? [] : await listGroupSnapshots(call.desk.db, { ...page, filters });
-  const links = nextLinks(call, path, page, { length: found.length, last: found.at(-1)?.id });
-  return { group_snapshots: found.map(show), ...(links.length > 0 && { group_snapshot_links: links }) };
-}
-
-/** Without those of consistency groups, so that a page is full of what is shown. */
-async function wanted(call: ApiCall): Promise<readonly ListFilter<GroupSnapshotField>[] | undefined> {
-  const filters = filtersOf(call, 'group_snapshot', GROUP_SNAPSHOT_FILTERS);
-  if (filters === undefined) return undefined;
-  const reserved = await findGroupTypeByName(call.desk.db.read, CONSISTENCY_GROUP_TYPE);
-  const projectId = projectShown(call);
-  return [
-    ...filters,
-    ...(reserved === undefined ? [] : [{ is: 'not-in', field: 'groupTypeId', values: [reserved.id] } as const]),
-    ...(projectId === undefined ? [] : [{ is: 'equal', field: 'projectId', value: projectId } as const]),
-  ];
-}
