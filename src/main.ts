@@ -68,6 +68,10 @@ function contextOfProcess(): CliContext {
     version: version(),
     out,
     err,
+    // To look at standard input is to open it, which a service does not need.
+    get keyboard() {
+      return process.stdin.isTTY ? process.stdin : undefined;
+    },
     signal: asked.signal,
     serve,
     driverOf: async (section, config) => (await import('./drivers/driver-of.ts')).driverOf(section, config),

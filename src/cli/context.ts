@@ -7,12 +7,15 @@ import type { VolumeDriver } from '../drivers/driver.ts';
 import type { EngineListener } from '../engine/events.ts';
 import type { BackendConfig, Config } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
+import type { Keyboard } from './keyboard.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface CliContext {
   readonly version: string;
   readonly out: Terminal;
   readonly err: Terminal;
+  /** Absent where nobody types. */
+  readonly keyboard: Keyboard | undefined;
   /** Aborted when the process is asked to end. */
   readonly signal: AbortSignal;
   /** Resolves when the service answers. Rejects with `Complaint` when it cannot listen. */

@@ -109,6 +109,16 @@ function addFlows(program: Command, around: CliContext, exit: (code: number) => 
     .option('--json', 'for programs')
     .action(async (id, options) => exit(await (await import('./flows-show.ts')).showFlow(id, options, around)));
 
+  withConfiguration(flows.command('watch'))
+    .description('flows as they go on, drawn again every second; lines where the output is no terminal')
+    .argument('[ids...]', 'only these, until they have ended: the id of each, or the beginning of it')
+    .option('--project <id>', 'of those in flight only the ones of this project')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all that were named have ended, however; 130 it was left before, with q or Ctrl-C.',
+    )
+    .action(async (ids, options) => exit(await (await import('./flows-watch.ts')).watchFlows(ids, options, around)));
+
   const wishes: Readonly<Record<Wish, string>> = {
     resume: 'try the failed revert of a stuck flow again',
     abandon: 'give up the revert a flow is stuck in, with what it has not undone, and go on with the others',

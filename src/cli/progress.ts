@@ -1,4 +1,7 @@
-/** A progress bar: a bar where there is room, else the percentage alone. */
+/** Progress: a bar where there is room, else the percentage alone; and what it tells of the time that is left. */
+import { millis, type Timestamp } from '../lib/clock.ts';
+import { duration } from './times.ts';
+
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 export const percent = (fraction: number): string => `${Math.floor(clamped(fraction) * 100)} %`;
@@ -12,3 +15,19 @@ export function bar(fraction: number, columns: number): string {
 }
 
 const clamped = (fraction: number): number => Math.min(1, Math.max(0, fraction));
+
+/** Less than this tells nothing of the rest. */
+const TELLING = 0.01;
+
+/**
+ * How long the rest takes when it goes on as it did from `since` until `at`, in whole seconds; null when that is not known. Whoever calls
+ * knows that somebody works at it.
+ */
+export function timeLeft(
+  { since, progress }: { readonly since: Timestamp; readonly progress: number | null },
+  at: Timestamp,
+): string | null {
+  if (progress === null || progress < TELLING || progress >= 1) return null;
+  const spent = Math.max(0, millis(at) - millis(since));
+  return duration(Math.max(1, Math.ceil((spent * (1 - progress)) / progress / 1_000)) * 1_000);
+}

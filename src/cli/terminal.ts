@@ -14,16 +14,22 @@ export interface Stream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** Lines are not made longer than this even where they could be. */
 const WIDEST = 140;
 const NARROWEST = 40;
+const LOWEST = 4;
+/** A line that is too long is cut and not wrapped, so that as many lines are replaced as were written. */
+const [CUTS, WRAPS] = ['\u001B[?7l', '\u001B[?7h'];
 
 export class Terminal {
   readonly #stream: Stream;
-  /** Something stands in the last line that `settle` or the next `live` replaces. */
+  /** Something stands in the last line that the next `live` or `line` replaces. */
   #live = '';
+  /** So many lines above the cursor are replaced by the next `picture` or `line`. */
+  #pictured = 0;
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -38,6 +44,11 @@ export class Terminal {
   get width(): number {
     if (!this.isLive) return Number.POSITIVE_INFINITY;
     return Math.max(NARROWEST, Math.min(WIDEST, this.#stream.columns ?? 80));
+  }
+
+  /** Lines of a picture, at most: one that is higher could not be replaced. */
+  get height(): number {
+    return this.isLive ? Math.max(LOWEST, (this.#stream.rows ?? 24) - 1) : Number.POSITIVE_INFINITY;
   }
 
   paint(style: Style, text: string): string {
@@ -62,10 +73,26 @@ export class Terminal {
     this.#live = fitting;
   }
 
-  /** Takes the live line away. */
+  /** Lines that the next picture replaces; nothing where that cannot be. */
+  picture(lines: readonly string[]): void {
+    if (!this.isLive) return;
+    const fitting = lines.slice(0, this.height);
+    this.#clear();
+    this.#stream.write(`${CUTS}${fitting.map((each) => `${each}\n`).join('')}${WRAPS}`);
+    this.#pictured = fitting.length;
+  }
+
+  /** The picture stays as it is. */
+  keepPicture(): void {
+    this.#pictured = 0;
+  }
+
+  /** Takes away what is to be replaced. */
   #clear(): void {
     if (this.#live !== '') this.#stream.write('\r\u001B[K');
+    if (this.#pictured > 0) this.#stream.write(`\u001B[${this.#pictured}A\r\u001B[J`);
     this.#live = '';
+    this.#pictured = 0;
   }
 }
 

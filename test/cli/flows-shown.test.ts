@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { storyFacts } from '../../src/cli/flow-facts.ts';
 import { flowsTable } from '../../src/cli/flows-list.ts';
+import { endedLine, flowLine, pictureLines } from '../../src/cli/flows-picture.ts';
 import { storyLines } from '../../src/cli/flows-show.ts';
 import type { Holder } from '../../src/db/journal-holds.ts';
 import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
@@ -88,6 +89,49 @@ describe('the table of flows', () => {
       assertGolden(name, out.text);
     });
   }
+});
+
+describe('the picture of flows in flight', () => {
+  const flows = [
+    flowRow({ id: KEPT, name: 'delete_volume', lane: WAITING_LANE, state: 'pending', owner: null, createdAt: ago(90) }),
+    flowRow({ state: 'stuck', owner: null, createdAt: ago(4_000) }),
+    flowRow({ state: 'reverting', doing: { node: 'make_on_backend', since: ago(2), progress: null } }),
+    flowRow({ wish: 'cancel', wishReason: 'not wanted\u001B[31m', doing: { node: 'x', since: ago(2), progress: 0.2 } }),
+    flowRow({ doing: { node: 'fill/fetch', since: ago(60), progress: 0.25 } }),
+    // Nobody works at it: how long it takes is not known.
+    flowRow({ owner: null, doing: { node: 'fill/copy', since: ago(60), progress: 0.25 } }),
+  ];
+  const holders = new Map([[KEPT, HOLDERS.slice(0, 2)]]);
+  const drawn = (columns: number, rows: number, more = false, trouble?: string): string => {
+    const out = captured(columns, rows);
+    out.terminal.lines(pictureLines(out.terminal, { flows, holders, more }, trouble, NOW));
+    return out.text;
+  };
+
+  for (const columns of [120, 80])
+    test(`is what it was: picture-${columns}.txt`, () => assertGolden(`picture-${columns}.txt`, drawn(columns, 24)));
+
+  test('is never higher than its terminal, and says what is left out', () => {
+    for (const columns of [120, 40])
+      for (let rows = 5; rows < 16; rows += 1) {
+        const text = drawn(columns, rows, true, 'The database does not answer.');
+        assert.ok(text.split('\n').length - 1 < rows, `${columns} columns, ${rows} rows:\n${text}`);
+      }
+    assert.match(drawn(120, 8), /^12:00:00 UTC {2}q ends this, and no flow\. {2}The newest 3 of 6\.$/m);
+    assert.match(drawn(120, 24, true), /The newest 6 of 6 and more\.$/m);
+    assert.match(drawn(120, 24, false, 'The database is away.'), /\nThe database is away\.\n$/);
+  });
+
+  test('is a line a change where nothing can be drawn again', () => {
+    const line = (given: Partial<FlowRow>): string => flowLine(flowRow(given), []);
+    const at = (progress: number) => line({ doing: { node: 'fill', since: ago(60), progress } });
+    assert.match(at(0.31), /^make_volume 3f2a91c0-5b7e-4f0e on volume:1b6c\S+ running: fill 30 %$/);
+    assert.equal(at(0.31), at(0.39));
+    assert.notEqual(at(0.39), at(0.4));
+    assert.match(line({ state: 'stuck', owner: null }), / stuck: waits$/);
+    const ended = endedLine(captured().terminal, flowRow({ state: 'reverted', endedAt: NOW }));
+    assert.match(ended, /^make_volume 3f2a91c0-5b7e-4f0e on volume:1b6c\S+ reverted in 12 s$/);
+  });
 });
 
 describe('the story of a flow', () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { bar, percent } from '../../src/cli/progress.ts';
+import { bar, percent, timeLeft } from '../../src/cli/progress.ts';
 import { tableLines } from '../../src/cli/table.ts';
 import { cut, printable, widthOf, wrap } from '../../src/cli/terminal.ts';
 import { age, between, duration } from '../../src/cli/times.ts';
 import { captured } from './captured.ts';
-import { NOW } from './stories.ts';
+import { ago, NOW } from './stories.ts';
 
 const COLUMNS = [
   { title: 'NAME', shrinksTo: 4 },
@@ -119,6 +119,30 @@ describe('a live line', () => {
   });
 });
 
+describe('a picture', () => {
+  test('is replaced by the next, stands below what is written meanwhile, and stays when it is kept', () => {
+    const out = captured(80);
+    out.terminal.picture(['a', 'b']);
+    out.terminal.picture(['c']);
+    out.terminal.line('for good');
+    out.terminal.picture(['d']);
+    out.terminal.keepPicture();
+    out.terminal.line('end');
+    const cut = (lines: string): string => `\u001B[?7l${lines}\u001B[?7h`;
+    const [first, second, third] = ['a\nb\n', 'c\n', 'd\n'].map(cut);
+    assert.equal(out.text, `${first}\u001B[2A\r\u001B[J${second}\u001B[1A\r\u001B[Jfor good\n${third}end\n`);
+  });
+
+  test('is no higher than can be replaced, and nothing where it could not be', () => {
+    const out = captured(80, 6);
+    out.terminal.picture(['1', '2', '3', '4', '5', '6', '7']);
+    assert.equal(out.text.split('\n').length - 1, 5);
+    const pipe = captured();
+    pipe.terminal.picture(['a']);
+    assert.equal(pipe.text, '');
+  });
+});
+
 describe('time and progress', () => {
   test('are said as people say them', () => {
     const said = [0.4, 12.4, 999, 1_240, 12_340, 200_000, 7_500_000, 273_600_000].map(duration);
@@ -133,5 +157,15 @@ describe('time and progress', () => {
     assert.equal(bar(0.54, 8), '████▍░░░  54 %');
     assert.equal(bar(1, 8), '████████ 100 %');
     assert.equal(percent(0.999), '99 %');
+  });
+
+  test('the time left is what the rest takes at the pace so far, and is not said when nothing tells it', () => {
+    const since = ago(60);
+    assert.equal(timeLeft({ since, progress: 0.25 }, NOW), '3 min');
+    assert.equal(timeLeft({ since, progress: 0.5 }, NOW), '1 min');
+    assert.equal(timeLeft({ since, progress: 0.999 }, NOW), '1 s');
+    for (const progress of [null, 0, 0.009, 1]) assert.equal(timeLeft({ since, progress }, NOW), null);
+    // Another process's clock may be ahead.
+    assert.equal(timeLeft({ since: NOW, progress: 0.5 }, since), '1 s');
   });
 });

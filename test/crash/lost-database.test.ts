@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import pg from 'pg';
+import { openDatabase } from '../../src/db/database.ts';
+import { beginFlow } from '../cli/begin-flow.ts';
 import { type Bench, type Pumice, withPumice } from '../cli/pumice-process.ts';
 import { startPostgresql } from '../postgresql-server.ts';
 import { condition } from './condition.ts';
@@ -66,5 +68,27 @@ describe('a site of two processes whose PostgreSQL is lost', { skip }, () => {
         assert.equal(code, 0, err);
         assert.doesNotMatch(err, /the last life/);
       }
+    }));
+
+  test('is waited for by who watches flows, and that is said', () =>
+    withPumice(async ({ directory, run }) => {
+      const url = new URL('watched', server.url).href;
+      const client = new pg.Client(server.url);
+      await client.connect();
+      await client.query('CREATE DATABASE watched');
+      await client.end();
+      await (await openDatabase(url, { as: 'server' })).close();
+      const watch = run('flows', 'watch', '--data', directory, '--set', `database.url=${url}`);
+      const database = await openDatabase(url, { as: 'tool' });
+      await beginFlow(database, 'volume:a');
+      await database.close();
+      await watch.says(/on volume:a pending/);
+      await server.stop();
+      await watch.says(/The database does not answer; it is waited for\.\n/);
+      await server.start();
+      await watch.says(/The database answers again\.\n/);
+      watch.signal('SIGINT');
+      const { code, err } = await watch.ended();
+      assert.deepEqual([code, err], [130, '']);
     }));
 });

@@ -1,0 +1,86 @@
+/** Flows in flight as `pumice flows watch` draws them: a line each, with how far it is and how long it may take. */
+import type { Holder } from '../db/journal-holds.ts';
+import type { FlowRow } from '../engine/journal.ts';
+import type { Timestamp } from '../lib/clock.ts';
+import { doingOf } from './doing.ts';
+import { shortId } from './find-flow.ts';
+import { STYLES } from './flows-list.ts';
+import { bar, timeLeft } from './progress.ts';
+import { type Cell, type TableColumn, tableLines } from './table.ts';
+import type { Terminal } from './terminal.ts';
+import { age, between, clockTime, roughly } from './times.ts';
+
+/** In flight, the newest last, and what keeps those that wait. */
+export interface Seen {
+  readonly flows: readonly FlowRow[];
+  readonly holders: ReadonlyMap<string, readonly Holder[]>;
+  /** There are more than were read. */
+  readonly more: boolean;
+}
+
+const COLUMNS: readonly TableColumn[] = [
+  { title: 'ID' },
+  { title: 'FLOW', shrinksTo: 10 },
+  { title: 'ON', shrinksTo: 8 },
+  { title: 'FOR', align: 'right' },
+  { title: 'DOING', shrinksTo: 8 },
+  { title: 'PROGRESS' },
+  { title: 'LEFT', align: 'right' },
+];
+
+/** Lines that are no flow: the titles, what else there is, and the line that the cursor stands in. */
+const AROUND = 4;
+const WIDE = 110;
+
+/** No more lines than the terminal has. `trouble`: why the newest is not known. */
+export function pictureLines(terminal: Terminal, seen: Seen, trouble: string | undefined, at: Timestamp): string[] {
+  const room = Math.max(1, terminal.height - AROUND);
+  const shown = seen.flows.slice(-room);
+  const rows = shown.map((flow) => cells(terminal, flow, seen.holders.get(flow.id) ?? [], at));
+  const table = shown.length === 0 ? ['Nothing is in flight.'] : tableLines(terminal, COLUMNS, rows).slice(0, room + 1);
+  const all = `${seen.flows.length}${seen.more ? ' and more' : ''}`;
+  const hidden = shown.length < seen.flows.length || seen.more ? `  The newest ${shown.length} of ${all}.` : '';
+  return [
+    ...table,
+    terminal.paint('dim', `${clockTime(at).slice(11, 19)} UTC  q ends this, and no flow.${hidden}`),
+    ...(trouble === undefined ? [] : [terminal.paint('yellow', trouble)]),
+  ];
+}
+
+function cells(terminal: Terminal, flow: FlowRow, holders: readonly Holder[], at: Timestamp): Cell[] {
+  const { id, name, resource, state, doing, createdAt } = flow;
+  const progress = doing?.progress ?? null;
+  const left = flow.owner === null || doing === null ? null : timeLeft(doing, at);
+  return [
+    shortId(id),
+    name,
+    resource,
+    roughly(age(createdAt, at)),
+    { text: stateOf(flow, holders), style: STYLES[state] },
+    progress === null ? '' : bar(progress, terminal.width < WIDE ? 6 : 16),
+    left === null ? '' : roughly(left),
+  ];
+}
+
+function stateOf(flow: FlowRow, holders: readonly Holder[]): string {
+  if (flow.state === 'stuck') return 'stuck';
+  // The bar tells how far: it need not be said twice.
+  const does = doingOf({ ...flow, doing: flow.doing && { ...flow.doing, progress: null } }, holders);
+  return flow.state === 'reverting' ? `reverting ${does}`.trim() : does;
+}
+
+/** One line, where nothing can be drawn again: another one when it says something else. */
+export function flowLine(flow: FlowRow, holders: readonly Holder[]): string {
+  const { id, name, resource, state, doing } = flow;
+  const coarse = doing === null || doing.progress === null ? doing : { ...doing, progress: tenths(doing.progress) };
+  const does = doingOf({ ...flow, doing: coarse }, holders);
+  return `${name} ${shortId(id)} on ${resource} ${state}${does === '' ? '' : `: ${does}`}`;
+}
+
+const tenths = (fraction: number): number => Math.floor(fraction * 10) / 10;
+
+/** The last line of a flow. */
+export function endedLine(terminal: Terminal, { id, name, resource, state, createdAt, endedAt }: FlowRow): string {
+  const took = between(createdAt, endedAt ?? createdAt);
+  return `${name} ${shortId(id)} on ${resource} ${terminal.paint(STYLES[state], state)} in ${took}`;
+}
