@@ -11,7 +11,7 @@ import type { Volume } from '../../model/volume.ts';
 import { checkSnapshotStatus, refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
-import { isMigrating } from '../volumes/migrating.ts';
+import { refuseMigratingOrMember } from '../volumes/migrating.ts';
 
 export interface CreateTransferRequest {
   readonly volumeId: string;
@@ -40,8 +40,7 @@ export async function createTransfer(
 }
 
 function checkVolume(volume: Volume, encryptedAllowed: boolean): void {
-  if (isMigrating(volume) || volume.groupId !== null)
-    throw new InvalidVolume(`Volume ${volume.id} is being migrated, or is in a group, and cannot be transferred.`);
+  refuseMigratingOrMember(volume, 'transferred');
   if (volume.encryptionKeyId !== null && !encryptedAllowed)
     throw new InvalidVolume(`Volume ${volume.id} is encrypted; that can be transferred from version 3.70 on.`);
 }

@@ -22,7 +22,7 @@ import type { Desk } from '../desk.ts';
 import { volumeFor } from '../find.ts';
 import { lockVolume } from '../lock.ts';
 import { stopFlowsOf } from '../stop-flows.ts';
-import { isMigrating } from './migrating.ts';
+import { refuseMigratingOrMember } from './migrating.ts';
 import { beginUnmanage } from './unmanage-volume.ts';
 
 export interface DeleteVolumeOptions {
@@ -45,8 +45,7 @@ export async function deleteVolume(
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const snapshots = await snapshotsOf(tx.db, id);
-    if (isMigrating(volume) || volume.groupId !== null)
-      throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be deleted.`);
+    refuseMigratingOrMember(volume, 'deleted');
     if (volume.host === null && snapshots.length === 0) return forgetUnplaced(tx, volume, force, caller);
     if (volume.status === 'error_managing') return beginUnmanage(desk, tx, caller, volume, 'delete');
     checkSnapshots(caller, volume, snapshots, { cascade, force });

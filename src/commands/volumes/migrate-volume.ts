@@ -17,7 +17,7 @@ import { begin, exclusive, volumeResource } from '../begin.ts';
 import { refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
-import { isMigrating } from './migrating.ts';
+import { refuseMigratingOrMember } from './migrating.ts';
 
 export interface MigrateVolumeRequest {
   /** `node@backend#pool`, or `node@backend`: any other pool of it. */
@@ -37,8 +37,7 @@ export async function migrateVolume(
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const { host: pool } = volume;
-    if (isMigrating(volume) || volume.groupId !== null)
-      throw new InvalidVolume(`Volume ${id} is being migrated already, or is in a group, and cannot be migrated.`);
+    refuseMigratingOrMember(volume, 'migrated');
     const moved = await moveVolumeStatus(tx, id, 'migrate', {
       attachStatusNot: 'attached',
       withoutExports: true,

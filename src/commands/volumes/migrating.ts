@@ -1,4 +1,4 @@
-/** Whether a migration works on a volume. One that has ended leaves its outcome in the row. */
+/** Whether a migration works on a volume: one that has ended leaves its outcome in the row. And what a volume on its way, or in a group, refuses. */
 import { InvalidVolume } from '../../model/errors.ts';
 import type { Volume } from '../../model/volume.ts';
 
@@ -8,7 +8,19 @@ export function isMigrating({ migrationStatus }: Pick<Volume, 'migrationStatus'>
   return migrationStatus !== null && !ENDED.has(migrationStatus);
 }
 
-/** It is copied as it is: throws `InvalidVolume` for what would be lost by the switch. */
-export function refuseMigrating(volume: Pick<Volume, 'id' | 'migrationStatus'>, done: 'extended' | 'attached'): void {
-  if (isMigrating(volume)) throw new InvalidVolume(`Volume ${volume.id} is being migrated and cannot be ${done}.`);
+type Refusing = Pick<Volume, 'id' | 'migrationStatus' | 'groupId'>;
+
+/** Throws `InvalidVolume`: it is copied as it is, and the switch would lose what is done to it meanwhile. */
+export function refuseMigrating({ id, migrationStatus }: Omit<Refusing, 'groupId'>, done: string): void {
+  if (isMigrating({ migrationStatus }))
+    throw new InvalidVolume(`Volume ${id} is being migrated and cannot be ${done}.`);
+}
+
+/** The same of a volume that is in a group, too: its group counts on it. */
+export function refuseMigratingOrMember(volume: Refusing, done: string): void {
+  refuseMigrating(volume, done);
+  if (volume.groupId !== null)
+    throw new InvalidVolume(
+      `Volume ${volume.id} is in group ${volume.groupId} and cannot be ${done}: remove it from the group first.`,
+    );
 }

@@ -14,14 +14,14 @@ import { retypeQuota } from '../../flows/volumes/retype-quota.ts';
 import { retypeVolume as flow } from '../../flows/volumes/retype-volume.ts';
 import { uuid } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
-import { InvalidInput, InvalidVolume } from '../../model/errors.ts';
+import { InvalidInput } from '../../model/errors.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
 import { isMultiattach, type VolumeType } from '../../model/volume-type.ts';
 import { begin, exclusive, volumeResource } from '../begin.ts';
 import { refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
-import { isMigrating } from './migrating.ts';
+import { refuseMigratingOrMember } from './migrating.ts';
 import { checkSizeForType, typeFor } from './volume-choices.ts';
 
 export interface RetypeVolumeRequest {
@@ -43,8 +43,7 @@ export async function retypeVolume(
     const volume = await lockVolume(tx, caller, id);
     const type = await typeFor(tx.db, caller, newType);
     const { status: previousStatus, host: pool } = volume;
-    if (isMigrating(volume) || volume.groupId !== null)
-      throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be retyped.`);
+    refuseMigratingOrMember(volume, 'retyped');
     if (type.id === volume.volumeTypeId) throw new InvalidInput(`Volume ${id} is of type ${type.name} already.`);
     const moved = await moveVolumeStatus(tx, id, 'retype');
     if (!moved || pool === null) throw refusedVolume(volume, 'retype');

@@ -11,7 +11,7 @@ import { begin, exclusive, volumeResource } from '../begin.ts';
 import { refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
-import { isMigrating } from './migrating.ts';
+import { refuseMigratingOrMember } from './migrating.ts';
 
 export async function unmanageVolume(desk: Desk, caller: Caller, id: string): Promise<void> {
   await desk.db.write(async (tx) => {
@@ -20,8 +20,7 @@ export async function unmanageVolume(desk: Desk, caller: Caller, id: string): Pr
     if (snapshots.length > 0)
       throw new InvalidVolume(`Volume ${id} has ${snapshots.length} snapshots and cannot be unmanaged.`);
     if (volume.encryptionKeyId !== null) throw new InvalidVolume(`Volume ${id} is encrypted and cannot be unmanaged.`);
-    if (isMigrating(volume) || volume.groupId !== null)
-      throw new InvalidVolume(`Volume ${id} is being migrated, or is in a group, and cannot be unmanaged.`);
+    refuseMigratingOrMember(volume, 'unmanaged');
     await beginUnmanage(desk, tx, caller, volume, 'unmanage');
   });
 }

@@ -104,8 +104,11 @@ describe('deleting a volume', () => {
       const live = await liveSite(context, resting);
       const moving = await givenVolume(live.site, { migrationStatus: 'migrating' });
       const grouped = await givenVolume(live.site, { groupId: uuid() });
-      for (const { id } of [moving, grouped])
-        await refused(live, () => deleteVolume(live.desk, caller, id, plainly), invalid(/migrated, or is in a group/));
+      for (const [{ id }, why] of [
+        [moving, /being migrated/],
+        [grouped, /is in group [-0-9a-f]+ .*remove it/],
+      ] as const)
+        await refused(live, () => deleteVolume(live.desk, caller, id, plainly), invalid(why));
       const moved = await givenVolume(live.site, { migrationStatus: 'success' });
       await deleteVolume(live.desk, caller, moved.id, plainly);
     });
