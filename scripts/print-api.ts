@@ -26,7 +26,6 @@ others than administrators may filter by; for administrators a name that means n
 
 /** Why a call is not served: the first pattern that it fits. */
 const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
-  [/action os-volume_upload_image/, 'not yet: images are read, not written'],
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
   [/ \/backups/, 'not yet: backups'],
 ];

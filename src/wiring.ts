@@ -132,8 +132,8 @@ export class PumiceService {
     );
     const tools: Tools = {
       driver: (host) => this.#driver(host),
-      volume: (id) => getVolume(db.read, id),
       attachment: (id) => getAttachment(db.read, id),
+      volume: (id) => getVolume(db.read, id),
       images,
       conversionDirectory: config.images.image_conversion_dir,
       conversionTimeoutMs: config.images.image_conversion_timeout_seconds * 1000,

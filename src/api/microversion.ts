@@ -11,6 +11,7 @@ export type Microversion = number;
 export const OLDEST: Microversion = 0;
 export const NEWEST: Microversion = 71;
 
+export const UPLOAD_IMAGE_PARAMS: Microversion = 1;
 export const STRICT_BOOTABLE_FILTER: Microversion = 2;
 export const MESSAGES: Microversion = 3;
 export const FILTER_BY_IMAGE_METADATA: Microversion = 4;

@@ -32,6 +32,7 @@ import { snapshots } from './v3/snapshots.ts';
 import { transfers } from './v3/transfers.ts';
 import { typeAccess } from './v3/type-access.ts';
 import { typeEncryption } from './v3/type-encryption.ts';
+import { uploadAction } from './v3/upload-action.ts';
 import { volumeActions } from './v3/volume-actions.ts';
 import { volumeEncryption } from './v3/volume-encryption.ts';
 import { volumeMetadata } from './v3/volume-metadata.ts';
@@ -45,6 +46,7 @@ export const routes: readonly Route[] = [
   ...volumeEncryption,
   ...volumeActions,
   ...contentActions,
+  ...uploadAction,
   ...attachActions,
   ...snapshots,
   ...snapshotMetadata,

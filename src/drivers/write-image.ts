@@ -55,6 +55,8 @@ export async function writeImage(
   try {
     await rm(path, { force: true });
     await exec(writeArgv(resolve(source.path), format, resolve(path)), { ...limits, signal: call.signal, onOutput });
+    // Whoever sends it later compares what arrives with what is read, and that may be nothing after a power cut.
+    await exec(['sync', '--', resolve(path)], { signal: call.signal, timeoutMs: limits.timeoutMs });
   } catch (error) {
     await rm(path, { force: true });
     if (!(error instanceof CommandFailed)) throw error;

@@ -20,6 +20,7 @@ const OPERATIONS = {
   'manage-existing': { resourceType: 'VOLUME', action: 'manageVolume', refused: 'driverFailed' },
   'unmanage-volume': { resourceType: 'VOLUME', action: 'unmanageVolume', refused: 'driverFailed' },
   'revert-volume': { resourceType: 'VOLUME', action: 'revertVolume', refused: 'driverFailed' },
+  'upload-volume': { resourceType: 'VOLUME', action: 'copyVolumeToImage', refused: 'driverFailed' },
   'reimage-volume': { resourceType: 'VOLUME', action: 'reimageVolume', refused: 'driverFailed' },
   'create-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'createSnapshot', refused: 'snapshotFailed' },
   'delete-snapshot': { resourceType: 'VOLUME_SNAPSHOT', action: 'deleteSnapshot', refused: 'snapshotDeleteFailed' },
@@ -81,11 +82,15 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   Poisonous: { detail: 'poisonous' },
 };
 
+/** Of an upload all that the image service did, or did not, has the one code that clients of Cinder know. */
+const NOT_TAKEN: ReadonlySet<string> = new Set(['ImageServiceUnavailable', 'ImageNotFound']);
+
 export function messageFor(
   failureName: string,
   operation: Operation,
 ): { readonly action: MessageAction; readonly detail: Detail } {
   const { action, refused } = OPERATIONS[operation];
+  if (operation === 'upload-volume' && NOT_TAKEN.has(failureName)) return { action, detail: 'imageUploadFailed' };
   const known = Object.hasOwn(FAILURES, failureName) ? FAILURES[failureName] : undefined;
   if (known === undefined) return { action, detail: 'unknown' };
   return {

@@ -20,6 +20,7 @@ import { reimageVolume } from './volumes/reimage-volume.ts';
 import { retypeVolume } from './volumes/retype-volume.ts';
 import { revertToSnapshot } from './volumes/revert-to-snapshot.ts';
 import { unmanageVolume } from './volumes/unmanage-volume.ts';
+import { uploadVolume } from './volumes/upload-volume.ts';
 
 export const FLOWS: readonly AnyFlow[] = [
   createVolume,
@@ -38,6 +39,7 @@ export const FLOWS: readonly AnyFlow[] = [
   terminateConnection,
   revertToSnapshot,
   reimageVolume,
+  uploadVolume,
   updateGroup,
   deleteGroup,
   createGroupSnapshot,

@@ -230,11 +230,12 @@ export const VOLUME_TRANSITIONS = {
     tellsAttachStatus: true,
   },
   upload: {
-    planned: true,
-    from: ['available', 'in-use'],
+    from: ['available'],
     during: ['uploading'],
     success: 'previous',
     failure: 'previous',
+    must: '{from} and neither attached nor connected to be uploaded to an image',
+    tellsAttachStatus: true,
   },
   retype: { from: ['available', 'in-use'], during: ['retyping'], ...RETURNS, must: '{from} to be retyped' },
   /** What fails leaves the content of before, unlike Cinder's, which is an error. */

@@ -31,6 +31,11 @@ export const UPKEEP = {
     often: 'every hour',
     advice: 'look at `image_conversion_dir`: is it there, and whose is it?',
   },
+  images: {
+    does: 'removes what uploads that failed have left in the image service',
+    often: 'every 5 s; after a failure pausing up to 10 min',
+    advice: 'look at the image service: is it there, and may our user remove an image of any project?',
+  },
   messages: {
     does: 'forgets user messages that have expired',
     often: 'every hour',

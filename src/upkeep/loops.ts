@@ -7,6 +7,7 @@ import type { Desk } from '../commands/desk.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
+import { removeDoomedImages } from '../flows/volumes/remove-doomed-images.ts';
 import { sweepDownloads } from '../flows/volumes/sweep-downloads.ts';
 import type { Loop } from '../lib/keep-up.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
@@ -89,6 +90,13 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
         const swept = await sweepDownloads(db.read, config.images.image_conversion_dir);
         if (swept.length > 0) log.warn({ swept }, 'images of flows that ended elsewhere were removed');
       },
+    },
+    {
+      upkeep: 'images',
+      about: node,
+      everyMs: 5 * SECOND_MS,
+      pace: { firstMs: 5 * SECOND_MS, longestMs: 10 * MINUTE_MS },
+      work: (signal) => removeDoomedImages(db, desk.tools.images, signal),
     },
     {
       upkeep: 'messages',

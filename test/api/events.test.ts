@@ -274,6 +274,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
     const [volumeId, image_id] = [await volume(world), await image(world)];
     return () => send(world, 'POST', `/volumes/${volumeId}/action`, { 'os-reimage': { image_id } });
   },
+  'POST /volumes/:id/action os-volume_upload_image': onAction('os-volume_upload_image', {
+    image_name: 'picture',
+    disk_format: 'qcow2',
+  }),
   'POST /volumes/:id/action os-reserve': onAction('os-reserve'),
   'POST /volumes/:id/action os-unreserve': onAction('os-unreserve', {}, ['os-reserve', {}]),
   'POST /volumes/:id/action os-begin_detaching': onAction('os-begin_detaching', {}, ['os-attach', TO_HOST]),

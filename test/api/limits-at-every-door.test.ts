@@ -238,6 +238,7 @@ const NO_DOORS: readonly string[] = [
     'os-unmanage',
     'revert',
     'os-reimage',
+    'os-volume_upload_image',
     'os-reserve',
     'os-unreserve',
     'os-begin_detaching',

@@ -37,6 +37,7 @@ import { retypeVolume } from '../../src/commands/volumes/retype-volume.ts';
 import { revertToSnapshot } from '../../src/commands/volumes/revert-to-snapshot.ts';
 import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
+import { uploadVolume } from '../../src/commands/volumes/upload-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { findGroupSnapshot, insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
@@ -58,7 +59,7 @@ import type { NewVolume } from '../../src/model/volume.ts';
 import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { givenAttachment, givenVolume, HERE } from '../flows/given.ts';
 import { type LiveSite, liveSite } from '../flows/live-site.ts';
-import { manageSnapshotRequest, snapshotRequest, volumeRequest } from '../flows/requests.ts';
+import { manageSnapshotRequest, snapshotRequest, uploadRequest, volumeRequest } from '../flows/requests.ts';
 import { caller, PROJECT } from '../flows/site.ts';
 import { diskImages } from '../flows/site-images.ts';
 import { assertGolden } from '../golden.ts';
@@ -135,6 +136,7 @@ const OF_VOLUMES: readonly Command[] = [
     name: 'reimage, reserved',
     run: (desk, id) => reimageVolume(desk, caller, id, { imageId: IMAGE, reserved: true }),
   },
+  { name: 'upload', run: (desk, id) => uploadVolume(desk, caller, id, uploadRequest()) },
   { name: 'set readonly', run: (desk, id) => setReadonly(desk, caller, id, true) },
   { name: 'offer a transfer', run: offer },
   {

@@ -3,6 +3,7 @@ import type { CreateSnapshotRequest } from '../../src/commands/snapshots/create-
 import type { ManageSnapshotRequest } from '../../src/commands/snapshots/manage-snapshot.ts';
 import type { CreateVolumeRequest } from '../../src/commands/volumes/create-volume.ts';
 import type { ManageVolumeRequest } from '../../src/commands/volumes/manage-volume.ts';
+import type { UploadRequest } from '../../src/commands/volumes/upload-volume.ts';
 
 export const volumeRequest = (request: Partial<CreateVolumeRequest> = {}): CreateVolumeRequest => ({
   name: 'rock',
@@ -51,4 +52,13 @@ export const manageSnapshotRequest = (volumeId: string, name: string): ManageSna
   name: 'found',
   description: null,
   metadata: {},
+});
+
+export const uploadRequest = (request: Partial<UploadRequest> = {}): UploadRequest => ({
+  name: 'picture',
+  diskFormat: 'raw',
+  containerFormat: 'bare',
+  visibility: null,
+  protected: false,
+  ...request,
 });

@@ -100,8 +100,8 @@ export class Site {
         if (driver === undefined || this.down.has(host)) throw new DriverNotInitialized(`${pool} is down.`);
         return interposed<VolumeDriver>(driver, (method) => this.#hooks.get(`${host}.${method}`));
       },
-      volume: (id) => getVolume(database.read, id),
       attachment: (id) => getAttachment(database.read, id),
+      volume: (id) => getVolume(database.read, id),
       images: this.images,
       conversionDirectory: join(this.directory, 'conversion'),
       conversionTimeoutMs: 600_000,

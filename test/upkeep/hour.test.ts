@@ -13,6 +13,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { doomImage } from '../../src/db/doomed-images.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
@@ -234,6 +235,19 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       tries: 1,
       about: /^node$/,
       reason: /ENOTDIR/,
+    },
+  ],
+  images: [
+    {
+      name: 'nobody answers',
+      set: () => ['images.store=glance', `images.glance_url=http://127.0.0.1:${port}`],
+      breaks: async ({ world, loop }) => {
+        await world.service.db.write((tx) => doomImage(tx, uuid()));
+        return () => loop('images', 'node');
+      },
+      tries: 5,
+      about: /^node$/,
+      reason: /cannot be reached/,
     },
   ],
   messages: [
@@ -467,6 +481,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'cli/doctor.ts': 'the second look',
   'cli/flows-wish.ts': 'a person waits',
   'clients/glance-http.ts': 'a few tries of one request',
+  'commands/volumes/upload-volume.ts': 'a request waits for the record of its image',
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
   'db/sql/sqlite.ts': 'a lock of another process; its caller waits',
   'db/sql/writer.ts': 'a commit is tried again; its callers wait',

@@ -17,6 +17,7 @@ import { noProcess } from './migrations/0009-no-process.ts';
 import { lists } from './migrations/0010-lists.ts';
 import { groups } from './migrations/0011-groups.ts';
 import { nextImage } from './migrations/0012-next-image.ts';
+import { doomedImages } from './migrations/0013-doomed-images.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -33,6 +34,7 @@ const MIGRATIONS: readonly Migration[] = [
   lists,
   groups,
   nextImage,
+  doomedImages,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

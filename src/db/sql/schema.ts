@@ -34,6 +34,7 @@ export interface Tables {
   flow_step: FlowStepTable;
   /** `waiting` 1: the flow does not have it yet. */
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared'; waiting: Generated<number> };
+  doomed_image: { id: string; since: Timestamp };
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }

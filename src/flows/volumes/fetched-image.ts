@@ -98,7 +98,7 @@ export async function discardImage(call: Where): Promise<void> {
   await rm(downloadPath(call), { force: true });
 }
 
-function downloadPath({ flowId, tools }: Where): string {
+export function downloadPath({ flowId, tools }: Where): string {
   return join(tools.conversionDirectory, downloadName(flowId));
 }
 

@@ -1,0 +1,101 @@
+/**
+ * `os-volume_upload_image`: makes an image of a volume.
+ *
+ * Everything is looked at before anything is changed, also whether the image service answers. Then the volume is `uploading`, and the
+ * request is answered when the image's record is there, since clients ask the image service for it at once. When the service refuses it after
+ * all, the request is refused, and the volume is what it was.
+ */
+import { DatabaseJournal } from '../../db/journal.ts';
+import { moveVolumeStatus } from '../../db/volumes.ts';
+import { WRITTEN_FORMATS } from '../../drivers/driver.ts';
+import { CREATE_IMAGE, uploadVolume as flow } from '../../flows/volumes/upload-volume.ts';
+import { pause, uuid } from '../../lib/clock.ts';
+import type { Caller } from '../../model/caller.ts';
+import {
+  ImageNotFound,
+  ImageRefused,
+  ImageServiceUnavailable,
+  InvalidInput,
+  OperationFailed,
+} from '../../model/errors.ts';
+import type { ImageRecord } from '../../model/image.ts';
+import { refOf, type Volume } from '../../model/volume.ts';
+import { begin, exclusive, volumeResource } from '../begin.ts';
+import { checkVolumeStatus, refusedVolume } from '../by-status.ts';
+import type { Desk } from '../desk.ts';
+import { volumeFor } from '../find.ts';
+import { lockVolume } from '../lock.ts';
+import { isMigrating } from './migrating.ts';
+
+export type UploadRequest = Pick<ImageRecord, 'name' | 'diskFormat' | 'containerFormat' | 'visibility' | 'protected'>;
+
+const FORMATS: readonly string[] = ['raw', ...WRITTEN_FORMATS];
+const PATIENCE_MS = 30_000;
+const LOOK_MS = 20;
+
+/** Resolves with the image's id, and the volume as it was. */
+export async function uploadVolume(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  request: UploadRequest,
+): Promise<{ readonly volume: Volume; readonly imageId: string }> {
+  checkVolumeStatus(await volumeFor(desk.db.read, caller, id), 'upload');
+  const { diskFormat, containerFormat } = request;
+  if (!FORMATS.includes(diskFormat))
+    throw new InvalidInput(
+      `A volume is uploaded as ${FORMATS.join(', ')}; it cannot be written well as ${diskFormat}.`,
+    );
+  if (containerFormat === 'compressed')
+    throw new InvalidInput('Volumes are not compressed when they are uploaded; use another container_format, as bare.');
+  const image = { ...request, id: uuid() };
+  await checkAnswers(desk, caller, image.id);
+  const { volume, flowId } = await desk.db.write(async (tx) => {
+    const volume = await lockVolume(tx, caller, id);
+    const { host: pool, status: previousStatus, projectId } = volume;
+    const unreached = { attachStatusNot: 'attached', withoutExports: true } as const;
+    if (pool === null || isMigrating(volume) || !(await moveVolumeStatus(tx, id, 'upload', unreached)))
+      throw refusedVolume(volume, 'upload');
+    const flowId = await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { volumeRef: refOf(volume), pool, image: { ...image, owner: caller.projectId }, previousStatus },
+      { resource: volumeResource(id), projectId, holds: [exclusive(volumeResource(id))] },
+    );
+    return { volume, flowId };
+  });
+  await recordMade(desk, flowId);
+  return { volume, imageId: image.id };
+}
+
+/** With the caller's own right. 503 when nobody can say. */
+async function checkAnswers({ tools }: Desk, caller: Caller, imageId: string): Promise<void> {
+  try {
+    await tools.images.show(imageId, caller, AbortSignal.timeout(PATIENCE_MS));
+  } catch (error) {
+    if (error instanceof ImageNotFound) return;
+    if (error instanceof DOMException && error.name === 'TimeoutError')
+      throw new ImageServiceUnavailable('The image service is too slow.', { cause: error });
+    throw error;
+  }
+}
+
+/** Or it takes too long: then it goes on, and the volume will say how it ended. */
+async function recordMade({ db, engine, config }: Desk, flowId: string): Promise<void> {
+  const patience = AbortSignal.timeout(config.api.rpc_response_timeout * 1000);
+  const journal = new DatabaseJournal(db);
+  while (!patience.aborted) {
+    for (const { node, ...step } of await journal.steps(flowId)) {
+      if (step.event === 'done' && node === CREATE_IMAGE) return;
+      if (step.event !== 'failed' && step.event !== 'cancelled') continue;
+      await engine.settled(flowId, patience).catch(() => {});
+      const { name, message } = step.data.failure;
+      if (name === 'ImageServiceUnavailable') throw new ImageServiceUnavailable(message);
+      if (name === 'ImageRefused') throw new ImageRefused(message);
+      throw new OperationFailed('It was not possible to make the image; a message of the volume says why.');
+    }
+    await pause(LOOK_MS, patience).catch(() => {});
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Upload a volume to the image service.
+ *
+ * The command has chosen the image's id, moved the volume to `uploading` and taken it for itself: nobody writes to it, so each try reads the
+ * same bytes. The image's record is made first, since clients ask for it as soon as they are answered; the flow knew its id before
+ * there was one. Raw is sent as it is read; what has tables is written into a file where images are converted, and the file is
+ * sent. When the image service has all of it, and says the size and the hash of what was sent, the volume is what it was before.
+ *
+ * Whatever fails, or is cancelled, the volume is free at once and the image is to be removed, by the record of an obligation: the image
+ * service may be away for long (`remove-doomed-images.ts`).
+ */
+import { stat } from 'node:fs/promises';
+import { doomImage } from '../../db/doomed-images.ts';
+import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
+import { type DriverCall, type VolumeRef, WRITTEN_FORMATS } from '../../drivers/driver.ts';
+import { type Content, contentOfFile } from '../../lib/file-content.ts';
+import { type ImageRecord, uploadedProperties } from '../../model/image.ts';
+import type { VolumeStatus } from '../../model/status.ts';
+import { tellUser } from '../tell.ts';
+import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
+import { discardImage, downloadPath, PATIENTLY } from './fetched-image.ts';
+
+export interface UploadVolume {
+  readonly volumeRef: VolumeRef;
+  readonly pool: string;
+  /** What is copied from the volume's row is read there: it may be long. */
+  readonly image: Omit<ImageRecord, 'properties'>;
+  readonly previousStatus: VolumeStatus;
+}
+
+const GiveBack = obligation({
+  name: 'give_back',
+  revert: async (
+    { volumeRef: { id }, image, previousStatus }: UploadVolume,
+    _outcome,
+    { tx, failures, ...context },
+  ) => {
+    await doomImage(tx, image.id);
+    const volume = await findVolume(tx.db, id);
+    if (volume === undefined) return;
+    await updateVolume(tx, id, { status: volume.previousStatus ?? previousStatus, previousStatus: null });
+    await tellUser(tx, 'upload-volume', failures[0], volume, context);
+  },
+});
+
+export const CREATE_IMAGE = 'create_image';
+
+const CreateImage = world({
+  name: CREATE_IMAGE,
+  execute: async (input: UploadVolume, { tools, signal }) => tools.images.create(await recordOf(input, tools), signal),
+});
+
+/** Null of a volume that is sent as it is. Two images of one volume need not be alike (vmdk and vdi have random names inside). */
+const WriteImage = world({
+  name: 'write_image',
+  execute: async (input: UploadVolume, call) => ({ imageBytes: await writtenImage(input, call) }),
+  revert: async (_input, _outcome, call) => discardImage(call),
+});
+
+const UploadImage = world({
+  name: 'upload_image',
+  retry: PATIENTLY,
+  execute: async (input: UploadVolume & { imageBytes: number | null }, call) => {
+    const { tools, signal } = call;
+    const content =
+      (await contentOfImage(input, call)) ?? (await tools.driver(input.pool).readVolume(input.volumeRef, signal));
+    await tools.images.upload(await recordOf(input, tools), content, call);
+  },
+});
+
+const DiscardImage = world({
+  name: 'discard_image',
+  execute: async (_input: UploadVolume, call) => discardImage(call),
+});
+
+const UploadOnFinish = record({
+  name: 'upload_on_finish',
+  execute: async ({ volumeRef: { id }, previousStatus }: UploadVolume, { tx }) => {
+    const volume = await getVolume(tx.db, id);
+    await updateVolume(tx, id, { status: volume.previousStatus ?? previousStatus, previousStatus: null });
+  },
+});
+
+export const uploadVolume = flow<UploadVolume>('upload_volume')
+  .add(GiveBack)
+  .add(CreateImage)
+  .lane(onHostOf)
+  .add(WriteImage)
+  .add(UploadImage)
+  .add(DiscardImage)
+  .add(UploadOnFinish)
+  .build({ version: 1 });
+
+interface Call extends DriverCall {
+  readonly flowId: string;
+  readonly tools: Tools;
+}
+
+/** Bytes of the file that was written. */
+async function writtenImage({ volumeRef, pool, image }: UploadVolume, call: Call): Promise<number | null> {
+  const format = WRITTEN_FORMATS.find((each) => each === image.diskFormat);
+  if (format === undefined) return null;
+  const path = downloadPath(call);
+  await call.tools.driver(pool).copyVolumeToImage(volumeRef, { path, format }, call);
+  return (await stat(path)).size;
+}
+
+/** Of the file that was written, on this host; one that is gone is written again. */
+async function contentOfImage(
+  input: UploadVolume & { readonly imageBytes: number | null },
+  call: Call,
+): Promise<Content | null> {
+  if (input.imageBytes === null) return null;
+  const path = downloadPath(call);
+  const there = await stat(path).catch(() => null);
+  const bytes = there?.size === input.imageBytes ? there.size : await writtenImage(input, call);
+  return bytes === null ? null : contentOfFile(path, bytes);
+}
+
+async function recordOf({ volumeRef, image }: UploadVolume, tools: Tools): Promise<ImageRecord> {
+  const { imageMetadata } = await tools.volume(volumeRef.id);
+  return { ...image, properties: uploadedProperties(imageMetadata) };
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { GlanceImages } from '../../../src/clients/glance.ts';
+import { uploadVolume as command } from '../../../src/commands/volumes/upload-volume.ts';
+import { doomedImages } from '../../../src/db/doomed-images.ts';
+import { getVolume } from '../../../src/db/volumes.ts';
+import { removeDoomedImages } from '../../../src/flows/volumes/remove-doomed-images.ts';
+import { uploadVolume } from '../../../src/flows/volumes/upload-volume.ts';
+import { contentOfFile } from '../../../src/lib/file-content.ts';
+import type { Volume } from '../../../src/model/volume.ts';
+import { type Taking, uploadServer } from '../../clients/upload-server.ts';
+import { proveFlow } from '../../prove-flow.ts';
+import { contentOf, givenVolume } from '../given.ts';
+import { liveSite } from '../live-site.ts';
+import { uploadRequest } from '../requests.ts';
+import { caller } from '../site.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
+
+const GIB = 1024 ** 3;
+const SOME = 12 * 1024 ** 2;
+const { signal } = new AbortController();
+const REMEMBERED = { image_id: 'i', image_name: 'n', min_disk: '5', size: '7', img_signature: 'x', os_glance_a: 'y' };
+
+const uploaded = (diskFormat: string) =>
+  onSite(async (site) => {
+    const imageMetadata = { ...REMEMBERED, long: 'y'.repeat(65_535), longer: '"'.repeat(65_535) };
+    const volume = await givenVolume(site, { imageMetadata, bootable: true });
+    const object = `alpha/volume-${volume.id}`;
+    const changed = ({ revision, updatedAt, ...rest }: Volume) => rest;
+    const isAsBefore = async (): Promise<void> => {
+      assert.deepEqual(changed(await getVolume(site.database.read, volume.id)), changed(volume));
+      assert.deepEqual(site.content(object, contentOf(volume).length), contentOf(volume));
+      assert.deepEqual(await site.events(), []);
+    };
+    return {
+      // Nobody waits for the record here: what is proved is the flow.
+      begin: (desk) => {
+        const config = { ...desk.config, api: { ...desk.config.api, rpc_response_timeout: 0 } };
+        return command({ ...desk, config }, caller, volume.id, uploadRequest({ diskFormat, protected: true }));
+      },
+      done: async () => {
+        await isAsBefore();
+        const [image, ...others] = [...site.images.uploads.values()];
+        assert.deepEqual(others, []);
+        assert.partialDeepStrictEqual(image?.record, { name: 'picture', owner: caller.projectId, protected: true });
+        assert.deepEqual(Object.keys(image?.record.properties ?? {}), ['long', 'longer']);
+        if (diskFormat === 'raw') assert.equal(image?.bytes, GIB);
+        if (diskFormat === 'raw') assert.ok(image?.head.subarray(0, 10).equals(contentOf(volume).subarray(0, 10)));
+        else assert.equal(image?.head.toString('latin1', 0, 4), 'QFI\xfb');
+        assert.deepEqual(await doomedImages(site.database.read, 9), []);
+        assert.deepEqual(await site.messages(), []);
+      },
+      undone: async () => {
+        await isAsBefore();
+        assert.equal((await site.messages()).length, 1);
+        await removeDoomedImages(site.database, site.images, signal);
+        assert.deepEqual([...site.images.uploads], []);
+        assert.deepEqual(await doomedImages(site.database.read, 9), []);
+      },
+    };
+  });
+
+proveFlow('upload_volume as it is', uploadVolume, uploaded('raw'));
+proveVariant('upload_volume as a qcow2', uploadVolume, uploaded('qcow2'));
+provesEveryTask(uploadVolume);
+
+/** A live site whose image service takes images as Glance does. */
+async function start(context: TestContext) {
+  const server = await uploadServer(context);
+  const live = await liveSite(context);
+  const images = new GlanceImages({ url: server.url, timeoutMs: 20_000, backoffMs: 1 });
+  Object.assign(live.site.tools, { images });
+  const volume = await givenVolume(live.site);
+  const upload = async (diskFormat = 'raw') =>
+    (await command(live.desk, caller, volume.id, uploadRequest({ diskFormat }))).imageId;
+  const free = async () => {
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'available', previousStatus: null });
+    assert.deepEqual(await live.site.leftovers(), []);
+  };
+  const sweep = () => removeDoomedImages(live.database, images, signal);
+  return { server, live, volume, upload, free, sweep };
+}
+
+describe('upload_volume to an image service', () => {
+  it('that is cut once in the data gives an image that equals the volume byte for byte', async (context) => {
+    const { server, live, volume, upload, free } = await start(context);
+    // A gigabyte is much to be sent in a test.
+    const content = contentOfFile(live.site.path('alpha', `volume-${volume.id}`), SOME);
+    live.site.interpose('alpha', 'readVolume', async () => content);
+    server.next.push({ is: 'cut', after: SOME / 2 });
+    const id = await upload();
+    await free();
+    const held = server.images.get(id);
+    assert.equal(held?.status, 'active');
+    assert.ok(held?.data.equals(live.site.content(`alpha/volume-${volume.id}`, SOME)));
+  });
+
+  for (const [what, how] of [
+    ['is cut at the first byte', { is: 'cut', after: 1 }],
+    ['takes all and does not answer', { is: 'unanswered' }],
+  ] as const satisfies readonly (readonly [string, Taking])[]) {
+    it(`that ${what} gives the image`, async (context) => {
+      const { server, live, upload, free } = await start(context);
+      server.next.push(how);
+      const id = await upload('qcow2');
+      await free();
+      assert.equal(server.images.get(id)?.status, 'active');
+      assert.deepEqual(await live.site.messages(), []);
+    });
+  }
+
+  it('that keeps less and says that all is well gives no image, and says so', async (context) => {
+    const { server, live, upload, free } = await start(context);
+    server.next.push({ is: 'kept', bytes: 1024 });
+    await upload('qcow2');
+    await free();
+    assert.deepEqual([...server.images], []);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_003_004']);
+  });
+
+  it('that keeps less, and gives an id again, gives the image in the next try', async (context) => {
+    const { server, live, upload, free } = await start(context);
+    server.forgets = true;
+    server.next.push({ is: 'kept', bytes: 1024 });
+    const id = await upload('vmdk');
+    await free();
+    assert.equal(server.images.get(id)?.status, 'active');
+    assert.deepEqual(await live.site.messages(), []);
+  });
+
+  it('that dies between record and data frees the volume, and leaves no image when it is back', async (context) => {
+    const { server, live, upload, free, sweep } = await start(context);
+    live.site.interpose('alpha', 'readVolume', async (proceed) => {
+      server.down = 503;
+      return proceed();
+    });
+    const id = await upload();
+    assert.equal(server.images.get(id)?.status, 'queued');
+    await free();
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_003_004']);
+    await assert.rejects(sweep(), { name: 'ImageServiceUnavailable' });
+    server.down = null;
+    await sweep();
+    assert.deepEqual([...server.images], []);
+  });
+
+  it('whose image is deleted in the middle frees the volume, and says so', async (context) => {
+    const { server, live, upload, free, sweep } = await start(context);
+    server.next.push({ is: 'refused', status: 410 });
+    await upload('vdi');
+    await free();
+    await sweep();
+    assert.deepEqual([...server.images], []);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_003_004']);
+  });
+
+  it('goes on in the next life of the process, and the image is whole', async (context) => {
+    const { server, live, volume, upload } = await start(context);
+    const reached = Promise.withResolvers<void>();
+    live.site.interpose('alpha', 'copyVolumeToImage', async (proceed) => {
+      reached.resolve();
+      return proceed();
+    });
+    const id = await upload('qcow2');
+    await reached.promise;
+    await live.restart();
+    assert.equal((await live.settledVolume(volume)).status, 'available');
+    assert.equal(server.images.get(id)?.status, 'active');
+    assert.deepEqual(await doomedImages(live.database.read, 9), []);
+  });
+});
