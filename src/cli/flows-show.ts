@@ -13,7 +13,7 @@ import { EXIT } from './exit-codes.ts';
 import { findFlow, shortId } from './find-flow.ts';
 import { storyFacts } from './flow-facts.ts';
 import { STYLES } from './flows-list.ts';
-import { bar, percent } from './progress.ts';
+import { bar, percent, timeLeft } from './progress.ts';
 import { cut, printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
 import { age, between, clockTime, duration } from './times.ts';
 
@@ -123,8 +123,10 @@ export function standing(
   const task = now.reverting ? `revert of ${now.node}` : now.node;
   const what = now.waitsFor === 'other flows' ? 'waits' : task;
   const progress = now.progress === null ? '' : `  ${terminal.isLive ? bar(now.progress, 20) : percent(now.progress)}`;
+  const left = now.waitsFor === null ? timeLeft(now, at) : null;
+  const rest = left === null ? '' : `  about ${left} left`;
   const lines = [
-    `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}`,
+    `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}${rest}`,
   ];
   if (flow.claims > 1)
     lines.push(...indented(terminal, `${flow.claims} of its processes have died while it stood here.`));

@@ -140,6 +140,13 @@ describe('the story of a flow', () => {
     assertGolden('story-rescheduled.txt', shown({ doing, lane: 'host:node1@west' }, RESCHEDULED));
   });
 
+  test('says how long the rest may take only while somebody works at it', () => {
+    const doing = { node: 'fill/fetch', since: ago(60), progress: 0.25 };
+    const of = (owner: string | null): string => shown({ doing, owner, lane: 'host:node1@west' }, RESCHEDULED);
+    assert.match(of('p1'), / ▸ fill\/fetch {2}for 1 min {2}25 % {2}about 3 min left\n/);
+    assert.match(of(null), / ▸ fill\/fetch {2}for 1 min {2}25 %\n/);
+  });
+
   test('fits a narrow terminal', () => {
     assertGolden('story-rescheduled-50.txt', shown({ lane: 'host:node1@west' }, RESCHEDULED, 50));
   });
