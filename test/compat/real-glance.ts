@@ -163,6 +163,38 @@ describe('images of a real Glance', { skip: noGlance }, () => {
       await beginsWith(id, await readFile(images.raw));
     });
 
+  for (const format of ['qcow2', 'vmdk', 'vdi'] as const)
+    it(`are made of volumes as ${format}, belong to who asked, and hold the same`, async (t) => {
+      const { service, created, beginsWith } = await start(t, glance);
+      const properties = { os_distro: 'pumice' };
+      const data = await readFile((await diskImages()).raw);
+      const id = await created(await upload(glance, OWNER, data, { properties }));
+      await service.volume(id);
+      const action = { 'os-volume_upload_image': { image_name: 'made', disk_format: format, protected: true } };
+      const answer = await fetch(`${service.endpoint}/volumes/${id}/action`, {
+        method: 'POST',
+        headers: {
+          'x-auth-token': 'test:demo',
+          'content-type': 'application/json',
+          'openstack-api-version': 'volume 3.1',
+        },
+        body: JSON.stringify(action),
+      });
+      assert.equal(answer.status, 202);
+      const { image_id } = ((await answer.json()) as { [action: string]: { image_id: string } })[
+        'os-volume_upload_image'
+      ] as { image_id: string };
+      const shown = async () =>
+        (await fetch(`${glance.url}/v2/images/${image_id}`, { headers: OWNER })).json() as Promise<object>;
+      const record = { name: 'made', owner: 'demo', disk_format: format, visibility: 'private', protected: true };
+      assert.partialDeepStrictEqual(await shown(), { ...record, ...properties });
+      await service.volume(id);
+      assert.partialDeepStrictEqual(await shown(), { status: 'active', min_disk: 0 });
+      const made = await created(image_id);
+      await service.volume(made);
+      await beginsWith(made, data);
+    });
+
   it('whose data is not what was uploaded make no volume, and leave nothing', async (t) => {
     const { service, created, nothingIsLeft } = await start(t, glance);
     const image = await upload(glance, OWNER, await readFile((await diskImages()).raw));
