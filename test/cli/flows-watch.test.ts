@@ -46,19 +46,24 @@ async function end(database: Database, id: string, state: FlowState): Promise<vo
 proveStore('pumice flows watch', (test) => {
   test('says each change of those that are named, and ends well when they have ended', async ({ database, url }) => {
     const [first, second] = [await beginFlow(database, 'volume:a'), await beginFlow(database, 'volume:b')];
-    await beginFlow(database, 'volume:c');
+    const still = await beginFlow(database, 'volume:still');
+    await beginFlow(database, 'volume:other');
     await end(database, second, 'success');
-    await watching(url, [first, second], async (watch) => {
+    await watching(url, [first, second, still], async (watch) => {
       await says(watch, /create_volume \S+ on volume:a pending: waits\n/);
       await says(watch, /create_volume \S+ on volume:b success in /);
-      const doing = { node: 'fill', since: fromNow(-1_000), progress: 0.31 };
-      await new DatabaseJournal(database).doing(first, doing);
-      await says(watch, / on volume:a pending: fill 30 %\n/);
+      for (const tenth of [1, 2, 3]) {
+        const doing = { node: 'fill', since: fromNow(-1_000), progress: tenth / 10 + 0.01 };
+        await new DatabaseJournal(database).doing(first, doing);
+        await says(watch, new RegExp(` on volume:a pending: fill ${tenth}0 %\\n`));
+      }
+      await end(database, still, 'success');
       await end(database, first, 'reverted');
       assert.equal(await watch.code, 0);
-      assert.match(watch.out.text, / on volume:a reverted in [^\n]*\n$/);
-      assert.doesNotMatch(watch.out.text, /volume:c/);
-      assert.equal(watch.out.text.match(/pending: waits/g)?.length, 1, watch.out.text);
+      assert.match(watch.out.text, / on volume:a reverted in /);
+      assert.doesNotMatch(watch.out.text, /volume:other/);
+      // What has not changed is not said again.
+      assert.equal(watch.out.text.match(/volume:still pending: waits/g)?.length, 1, watch.out.text);
     });
   });
 
