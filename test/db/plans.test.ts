@@ -167,10 +167,15 @@ proveStore('plans', (test) => {
     await fill(database);
     const asked = recording(database);
     await transient.examine({ db: asked.database } as Patient);
-    assert.equal(asked.statements.length, 2);
+    // Of volumes, snapshots, groups and group snapshots; of the last two this database has none.
+    assert.equal(asked.statements.length, 4);
     for (const { sql, params } of asked.statements) {
       const plan = await explain(database, sql, params);
-      assert.doesNotMatch(plan, /SCAN (volume|snapshot) USING INDEX|Seq Scan on (volume|snapshot)/, `${sql}\n${plan}`);
+      assert.doesNotMatch(
+        plan,
+        /SCAN (volume|snapshot) USING INDEX|Seq Scan on (volume|snapshot)\b/,
+        `${sql}\n${plan}`,
+      );
     }
   });
 
