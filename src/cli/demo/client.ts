@@ -24,6 +24,7 @@ export interface Resource {
 }
 
 export interface DemoAnswer {
+  readonly method: Method;
   readonly status: number;
   readonly requestId: string;
   readonly path: string;
@@ -89,6 +90,7 @@ export class Client {
       async (answer) => {
         const text = (await answer.whole(MOST_BYTES)).toString('utf8');
         return {
+          method,
           status: answer.status,
           requestId: answer.header('x-openstack-request-id') ?? '',
           path: full,

@@ -1,8 +1,8 @@
 /**
  * A flow as it happens: a line a task, with its time, drawn from the engine's events.
  *
- * The events of a flow begin before the request's answer names its resource; so events are kept from `expect` on, and
- * `follow` draws those that have come already and then the rest.
+ * The events of a flow begin before the request is answered, and a flow of records may have ended by then; so they are kept from
+ * the request on, and drawn when its answer says which of them are its own.
  */
 import type { EngineEvent } from '../../engine/events.ts';
 import { elapsed } from '../../lib/clock.ts';
@@ -24,8 +24,7 @@ const TICK_MS = 80;
 
 export class FlowPicture {
   readonly #terminal: Terminal;
-  #kept: EngineEvent[] | null = null;
-  #draw: ((event: EngineEvent) => void) | null = null;
+  #listens: ((event: EngineEvent) => void) | null = null;
   /** The world task that runs. */
   #running: { readonly task: string; readonly since: number; fraction: number | null } | null = null;
   #lastFlowId: string | undefined;
@@ -40,40 +39,50 @@ export class FlowPicture {
   }
 
   hear(event: EngineEvent): void {
-    if (this.#draw !== null) this.#draw(event);
-    else this.#kept?.push(event);
+    this.#listens?.(event);
   }
 
-  expect(): void {
-    this.#kept = [];
-  }
-
-  /** Draws the flow of that request until it has ended or is stuck. */
-  async follow(requestId: string, signal: AbortSignal, also: (event: EngineEvent) => void = () => {}): Promise<Ended> {
-    const kept = this.#kept ?? [];
-    this.#kept = null;
+  /** Draws the flow that the request begins, until it has ended or is stuck. Rejects as the request does, and keeps nothing of it. */
+  async follow<A extends { readonly requestId: string }>(
+    ask: () => Promise<A>,
+    signal: AbortSignal,
+    also: (event: EngineEvent) => void = () => {},
+  ): Promise<{ readonly answer: A; readonly ended: Ended }> {
+    const kept: EngineEvent[] = [];
+    this.#listens = (event) => kept.push(event);
     const ticker = this.#terminal.isLive ? setInterval(() => this.#tick(), TICK_MS) : undefined;
     try {
-      return await new Promise((resolve, reject) => {
-        const give = (): void => reject(signal.reason);
-        signal.addEventListener('abort', give, { once: true });
-        this.#draw = (event) => {
-          if (event.requestId !== requestId) return;
-          also(event);
-          this.#show(event);
-          if (event.is !== 'flow-ended' && event.is !== 'flow-stuck') return;
-          signal.removeEventListener('abort', give);
-          this.#lastFlowId = event.flowId;
-          resolve(event);
-        };
-        if (signal.aborted) give();
-        for (const event of kept) this.#draw(event);
-      });
+      const answer = await ask();
+      return { answer, ended: await this.#draw(answer.requestId, kept, signal, also) };
     } finally {
       clearInterval(ticker);
-      this.#draw = null;
+      this.#listens = null;
       this.#running = null;
     }
+  }
+
+  #draw(
+    requestId: string,
+    kept: readonly EngineEvent[],
+    signal: AbortSignal,
+    also: (event: EngineEvent) => void,
+  ): Promise<Ended> {
+    return new Promise((resolve, reject) => {
+      const give = (): void => reject(signal.reason);
+      signal.addEventListener('abort', give, { once: true });
+      const listen = (event: EngineEvent): void => {
+        if (event.requestId !== requestId) return;
+        also(event);
+        this.#show(event);
+        if (event.is !== 'flow-ended' && event.is !== 'flow-stuck') return;
+        signal.removeEventListener('abort', give);
+        this.#lastFlowId = event.flowId;
+        resolve(event);
+      };
+      this.#listens = listen;
+      if (signal.aborted) give();
+      for (const event of kept) listen(event);
+    });
   }
 
   #show(event: EngineEvent): void {

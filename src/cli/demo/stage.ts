@@ -109,16 +109,18 @@ export class Stage {
     return made;
   }
 
-  async #play(
+  #play(
     ask: () => Promise<DemoAnswer>,
     also?: (event: EngineEvent) => void,
   ): Promise<{ readonly answer: DemoAnswer; readonly ended: Ended }> {
-    const { out, picture, signal } = this.#options;
-    picture.expect();
-    const answer = await ask();
-    const method = answer.status === 202 && Object.keys(answer.body).length === 0 ? 'DELETE' : 'POST';
-    out.line(`     ${out.paint('dim', `${method} ${answer.path} → ${answer.status}`)}`);
-    return { answer, ended: await picture.follow(answer.requestId, signal, also) };
+    const { picture, signal } = this.#options;
+    return picture.follow(async () => this.#asked(await ask()), signal, also);
+  }
+
+  #asked(answer: DemoAnswer): DemoAnswer {
+    const { out } = this.#options;
+    out.line(`     ${out.paint('dim', `${answer.method} ${answer.path} → ${answer.status}`)}`);
+    return answer;
   }
 
   #title(title: string): void {
