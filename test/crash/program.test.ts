@@ -20,16 +20,24 @@ async function ask(
   body?: object,
 ): Promise<{
   volume?: { id: string };
-  volumes?: { id: string; name: string; status: string }[];
-  snapshots?: { name: string }[];
+  volumes?: { id: string; name: string; status: string; volume_type: string }[];
+  snapshots?: { id: string; name: string }[];
+  groups?: { id: string; name: string; status: string }[];
+  group_snapshots?: { id: string; name: string; status: string }[];
+  pools?: { capabilities: { consistent_group_snapshot_enabled: boolean } }[];
 }> {
   const response = await fetch(`${address}/v3/${PROJECT}${path}`, {
     method,
-    headers: { 'X-Auth-Token': `demo:${PROJECT}`, 'Content-Type': 'application/json' },
+    headers: {
+      'X-Auth-Token': `demo:${PROJECT}`,
+      'OpenStack-API-Version': 'volume 3.71',
+      'Content-Type': 'application/json',
+    },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   assert.ok(response.ok, `${method} ${path}: ${response.status}`);
-  return (await response.json()) as never;
+  const text = await response.text();
+  return (text === '' ? {} : JSON.parse(text)) as never;
 }
 
 async function waitFor(what: () => Promise<boolean>, why: string): Promise<void> {
@@ -337,6 +345,18 @@ describe('a flow that takes long', () => {
     }));
 });
 
+/** What a project has. */
+async function everything(address: string) {
+  const { volumes = [] } = await ask(address, 'GET', '/volumes/detail');
+  const { snapshots = [] } = await ask(address, 'GET', '/snapshots');
+  const { groups = [] } = await ask(address, 'GET', '/groups/detail');
+  const { group_snapshots: groupSnapshots = [] } = await ask(address, 'GET', '/group_snapshots/detail');
+  return { volumes, snapshots, groups, groupSnapshots };
+}
+
+const idsOf = (all: Readonly<Record<string, readonly { readonly id: string }[]>>): readonly string[] =>
+  Object.values(all).flatMap((each) => each.map(({ id }) => id));
+
 describe('pumice start', () => {
   const start = ({ directory, run }: Bench, ...args: readonly string[]) =>
     run('start', '--port', '0', '--data', directory, ...args);
@@ -345,64 +365,109 @@ describe('pumice start', () => {
     withPumice(async (bench) => {
       const first = start(bench);
       await first.says(/It stays up/);
-      const made = await ask(await first.address(), 'GET', '/volumes/detail');
+      const made = await everything(await first.address());
+      const { pools } = await ask(await first.address(), 'GET', '/scheduler-stats/get_pools?detail=true');
       first.signal('SIGINT');
       const { code, out, err } = await first.ended();
       assert.equal(code, 0, err);
-      const acts = [...out.matchAll(/^ (\d) {2}(.*)$/gm)].map(([, , title]) => title?.split(':')[0]);
+      const acts = [...out.matchAll(/^( \d|\d\d) {2}(.*)$/gm)].map(([, , title]) => title?.split(':')[0]);
       assert.deepEqual(acts, [
         'A blank volume',
         'A volume from an image',
         'A snapshot of from-image',
         'A volume from the snapshot',
         'A clone of from-image',
+        `A retype of clone to a type of backend ${out.includes('is of type on-east') ? 'east' : 'west'}`,
         'A file that was there already, brought in as a snapshot of blank',
+        'A group, for volumes that are snapshotted together',
+        'A volume in the group',
+        'Another volume in the group',
+        'A snapshot of the group',
         'A create whose backend fails',
       ]);
       assert.match(out, /copy_image_to_volume +\d+ ms|copy_image_to_volume +<1 ms|copy_image_to_volume +[\d.]+ s/);
+      assert.match(
+        out,
+        /· switch_volume\n +✓ remove_old .*\n(.*\n)+? {3}= volume \S+ is of type on-(\S+) on pumice@\2#\2/,
+      );
       assert.match(out, /✗ create_volume_from_spec +failed\n +DriverNotInitialized: /);
       assert.match(out, /attempt 1 on pumice@(east|west)#\1 is over/);
+      // As the pools say of themselves, and no more.
+      const oneMoment = pools?.some(({ capabilities }) => capabilities.consistent_group_snapshot_enabled);
+      assert.ok(
+        out.includes(oneMoment ? 'both volumes in one moment' : 'one volume after the other (no reflinks here)'),
+      );
       assert.ok(!out.includes('\u001B'), 'a pipe is not coloured');
-      assert.equal(out.match(/is available/g)?.length, 7);
+      assert.equal(out.match(/is available/g)?.length, 11);
 
       const second = start(bench);
       await second.says(/It stays up/);
       const address = await second.address();
-      const found = await ask(address, 'GET', '/volumes/detail');
-      assert.deepEqual(
-        found.volumes?.map(({ id }) => id),
-        made.volumes?.map(({ id }) => id),
-      );
+      assert.deepEqual(idsOf(await everything(address)), idsOf(made));
       const doctor = await bench.run('doctor', '--data', bench.directory).ended();
       assert.equal(doctor.code, 0, doctor.out);
       second.signal('SIGINT');
-      assert.match((await second.ended()).out, /Found again: 5 volumes and 2 snapshots[\s\S]* is gone after/);
+      assert.match(
+        (await second.ended()).out,
+        /Found again: 7 volumes, 4 snapshots, 1 group, 1 group snapshot\n[\s\S]* is gone after/,
+      );
     }));
 
-  test('goes on after SIGKILL in the middle, and gives back a directory that was taken away', () =>
+  for (const [act, said] of [
+    ['a snapshot', / 3 {2}A snapshot/],
+    ['a retype', /A retype of [\s\S]*action → 202/],
+    ['a group snapshot', /A snapshot of the group/],
+  ] as const)
+    test(`goes on after SIGKILL in the middle of ${act}, and gives back a directory that was taken away`, () =>
+      withPumice(async (bench) => {
+        const first = start(bench);
+        await first.says(said);
+        first.signal('SIGKILL');
+        await first.ended();
+        renameSync(join(bench.directory, 'east'), join(bench.directory, 'east.taken-away'));
+
+        const second = start(bench);
+        await second.says(/It stays up/);
+        const { volumes, snapshots, groups, groupSnapshots } = await everything(await second.address());
+        assert.deepEqual(volumes.map(({ name, status }) => `${name} ${status}`).sort(), [
+          'blank available',
+          'clone available',
+          'from-image available',
+          'from-snapshot available',
+          'pair-data available',
+          'pair-log available',
+          'rescheduled available',
+        ]);
+        assert.match(volumes.find(({ name }) => name === 'clone')?.volume_type ?? '', /^on-(east|west)$/);
+        const names = ['brought-along', 'pair-snapshot', 'pair-snapshot', 'snapshot'];
+        assert.deepEqual(snapshots.map(({ name }) => name).sort(), names);
+        assert.deepEqual(
+          [...groups, ...groupSnapshots].map(({ name, status }) => `${name} ${status}`),
+          ['pair available', 'pair-snapshot available'],
+        );
+        const doctor = await bench.run('doctor', '--data', bench.directory).ended();
+        assert.equal(doctor.code, 0, doctor.out);
+      }));
+
+  test('makes anew what has ended in error, in a group too', () =>
     withPumice(async (bench) => {
       const first = start(bench);
-      await first.says(/ 3 {2}A snapshot/);
-      first.signal('SIGKILL');
+      await first.says(/It stays up/);
+      const address = await first.address();
+      const made = await everything(address);
+      await ask(address, 'DELETE', `/group_snapshots/${made.groupSnapshots[0]?.id}`);
+      await waitFor(async () => (await everything(address)).groupSnapshots.length === 0, 'the group snapshot is gone');
+      const broken = made.volumes.find(({ name }) => name === 'pair-log')?.id;
+      await ask(address, 'POST', `/volumes/${broken}/action`, { 'os-reset_status': { status: 'error' } });
+      first.signal('SIGINT');
       await first.ended();
-      renameSync(join(bench.directory, 'east'), join(bench.directory, 'east.taken-away'));
 
       const second = start(bench);
       await second.says(/It stays up/);
-      const { volumes = [], snapshots = [] } = {
-        ...(await ask(await second.address(), 'GET', '/volumes/detail')),
-        ...(await ask(await second.address(), 'GET', '/snapshots')),
-      };
-      assert.deepEqual(volumes.map(({ name, status }) => `${name} ${status}`).sort(), [
-        'blank available',
-        'clone available',
-        'from-image available',
-        'from-snapshot available',
-        'rescheduled available',
-      ]);
-      assert.deepEqual(snapshots.map(({ name }) => name).sort(), ['brought-along', 'snapshot']);
-      const doctor = await bench.run('doctor', '--data', bench.directory).ended();
-      assert.equal(doctor.code, 0, doctor.out);
+      second.signal('SIGINT');
+      const { out } = await second.ended();
+      const acts = [...out.matchAll(/^ \d {2}(.*)$/gm)].map(([, title]) => title?.split(':')[0]);
+      assert.deepEqual(acts, ['Another volume in the group', 'A snapshot of the group']);
     }));
 
   test('says what it cannot show without qemu-img, and shows the rest', () =>
@@ -422,7 +487,7 @@ describe('pumice start', () => {
       const { code, out } = await pumice.ended();
       assert.equal(code, 0);
       assert.match(out, /A volume from an image\n +not shown: qemu-img is not installed/);
-      assert.equal(out.match(/is available/g)?.length, 6);
+      assert.equal(out.match(/is available/g)?.length, 10);
     }));
 
   test('only serves when it is told so, on a configuration that can be read and served', () =>

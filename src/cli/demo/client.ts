@@ -13,14 +13,18 @@ const MOST_BYTES = 16 * 1024 * 1024;
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** A volume or a snapshot, as far as the demonstration looks at it. */
+/** Any of the kinds, as far as the demonstration looks at it. */
 export interface Resource {
   readonly id: string;
   readonly name: string | null;
   readonly status: string;
-  readonly size: number;
+  /** GiB; of a volume or a snapshot. */
+  readonly size?: number;
   readonly 'os-vol-host-attr:host'?: string | null;
-  readonly volume_id?: string;
+  /** Its name. */
+  readonly volume_type?: string | null;
+  /** Of a volume that is in one. */
+  readonly group_id?: string | null;
 }
 
 export interface DemoAnswer {
@@ -31,7 +35,14 @@ export interface DemoAnswer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-export type DemoKind = 'volume' | 'snapshot';
+export const DEMO_KINDS = ['volume', 'snapshot', 'group', 'group_snapshot'] as const;
+export type DemoKind = (typeof DEMO_KINDS)[number];
+
+/** What an administrator calls a kind of volumes or of groups, and what the scheduler reads of it. */
+export interface DemoType {
+  readonly name: string;
+  readonly specs: Readonly<Record<string, string>>;
+}
 
 /** The service said no. */
 export class RequestRefused extends Error {

@@ -3,7 +3,15 @@ import type { EngineEvent } from '../../engine/events.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { duration } from '../times.ts';
-import { type Client, type DemoAnswer, type DemoKind, RequestRefused, type Resource } from './client.ts';
+import {
+  type Client,
+  DEMO_KINDS,
+  type DemoAnswer,
+  type DemoKind,
+  type DemoType,
+  RequestRefused,
+  type Resource,
+} from './client.ts';
 import type { Ended, FlowPicture } from './flow-picture.ts';
 
 export interface StageOptions {
@@ -13,26 +21,33 @@ export interface StageOptions {
   readonly signal: AbortSignal;
 }
 
+type Found = Readonly<Record<DemoKind, readonly Resource[]>>;
+
 export class Stage {
   readonly #options: StageOptions;
-  readonly #found: Readonly<Record<DemoKind, ReadonlyMap<string, Resource>>>;
+  readonly #found: Found;
   #acts = 0;
   #made = 0;
 
   /** What earlier runs left is found, and shown. */
   static async open(options: StageOptions): Promise<Stage> {
     const { client, out } = options;
-    const volumes = await settled(client, 'volume');
-    const snapshots = await settled(client, 'snapshot');
-    if (volumes.length + snapshots.length > 0) {
+    const found: Found = {
+      volume: await settled(client, 'volume'),
+      snapshot: await settled(client, 'snapshot'),
+      group: await settled(client, 'group'),
+      group_snapshot: await settled(client, 'group_snapshot'),
+    };
+    const kinds = DEMO_KINDS.filter((kind) => found[kind].length > 0);
+    if (kinds.length > 0) {
       out.line();
-      out.line(out.paint('bold', `Found again: ${volumes.length} volumes and ${snapshots.length} snapshots`));
-      out.lines(foundTable(out, volumes, snapshots).map((line) => `  ${line}`));
+      out.line(out.paint('bold', `Found again: ${kinds.map((kind) => counted(found[kind].length, kind)).join(', ')}`));
+      out.lines(foundTable(out, found).map((line) => `  ${line}`));
     }
-    return new Stage(options, { volume: byName(volumes), snapshot: byName(snapshots) });
+    return new Stage(options, found);
   }
 
-  private constructor(options: StageOptions, found: Readonly<Record<DemoKind, ReadonlyMap<string, Resource>>>) {
+  private constructor(options: StageOptions, found: Found) {
     this.#options = options;
     this.#found = found;
   }
@@ -43,7 +58,7 @@ export class Stage {
   }
 
   has(kind: DemoKind, name: string): boolean {
-    return this.#found[kind].get(name)?.status === 'available';
+    return this.#foundAs(kind, name)?.status === 'available';
   }
 
   volume(name: string, title: string, body: object, also?: (event: EngineEvent) => void): Promise<Resource> {
@@ -58,6 +73,32 @@ export class Stage {
     return this.#make('snapshot', name, title, '/manageable_snapshots', async () => ({
       snapshot: { name, volume_id: of.id, ref: { 'source-name': await prepare() } },
     }));
+  }
+
+  group(name: string, title: string, type: DemoType, of: Resource): Promise<Resource> {
+    return this.#make('group', name, title, '/groups', async () => {
+      await this.#type('group_type', type);
+      return { group: { name, group_type: type.name, volume_types: [of.volume_type] } };
+    });
+  }
+
+  groupSnapshot(name: string, title: string, groupId: string): Promise<Resource> {
+    return this.#make('group_snapshot', name, title, '/group_snapshots', async () => ({
+      group_snapshot: { name, group_id: groupId },
+    }));
+  }
+
+  /** To the type, wherever that leads. */
+  async retyped({ id }: Resource, title: string, type: DemoType): Promise<void> {
+    const { client } = this.#options;
+    this.#title(title);
+    this.#made += 1;
+    await this.#type('volume_type', type);
+    const body = { 'os-retype': { new_type: type.name, migration_policy: 'on-demand' } };
+    const { ended } = await this.#play(() => client.ask('POST', `/volumes/${id}/action`, body));
+    const volume = await client.settled('volume', id);
+    if (volume?.volume_type !== type.name) throw new RequestRefused(`Volume ${id} is not of type ${type.name}.`);
+    this.#told('green', `volume ${id} is of type ${type.name} on ${volume['os-vol-host-attr:host']}`, ended);
   }
 
   /** Makes a clone and deletes it. */
@@ -88,25 +129,52 @@ export class Stage {
     also?: (event: EngineEvent) => void,
   ): Promise<Resource> {
     const { client } = this.#options;
-    const found = this.#found[kind].get(name);
+    const found = this.#foundAs(kind, name);
     if (found?.status === 'available') return found;
     // One that ended in error is in the way of nothing, but would be left for ever.
-    if (found !== undefined) await client.ask('DELETE', `/${kind}s/${found.id}`);
+    if (found !== undefined) await this.#discard(kind, found);
     this.#title(title);
     this.#made += 1;
     const wanted = await body();
-    const { answer, ended } = await this.#play(() => client.ask('POST', path, wanted), also);
+    const ask = () => client.ask('POST', path, wanted);
+    // A group is made in its request, without a flow.
+    const { answer, ended } =
+      kind === 'group' ? { answer: this.#asked(await ask()), ended: null } : await this.#play(ask, also);
     const { id } = answer.body[kind] as Resource;
     const made = await client.settled(kind, id);
-    if (made === undefined) throw new RequestRefused(`${kind} ${id} is gone.`);
+    if (made === undefined) throw new RequestRefused(`${spoken(kind)} ${id} is gone.`);
     const host = made['os-vol-host-attr:host'];
     this.#told(
       made.status === 'available' ? 'green' : 'red',
-      `${kind} ${id} is ${made.status}${host ? ` on ${host}` : ''}`,
+      `${spoken(kind)} ${id} is ${made.status}${host ? ` on ${host}` : ''}`,
       ended,
     );
     if (made.status !== 'available') throw new RequestRefused(`${title} ended in ${made.status}.`);
     return made;
+  }
+
+  /** The oldest: lists begin with the newest. */
+  #foundAs(kind: DemoKind, name: string): Resource | undefined {
+    return this.#found[kind].findLast((each) => each.name === name);
+  }
+
+  async #discard(kind: DemoKind, { id, group_id }: Resource): Promise<void> {
+    const { client } = this.#options;
+    if (group_id != null) {
+      await client.ask('PUT', `/groups/${group_id}`, { group: { remove_volumes: id } });
+      await client.settled('group', group_id);
+    }
+    if (kind === 'group') await client.ask('POST', `/groups/${id}/action`, { delete: {} });
+    else await client.ask('DELETE', `/${kind}s/${id}`);
+  }
+
+  /** An earlier run's is found again. */
+  async #type(kind: 'volume_type' | 'group_type', { name, specs }: DemoType): Promise<void> {
+    const { client } = this.#options;
+    const [path, field] = kind === 'volume_type' ? ['/types', 'extra_specs'] : ['/group_types', 'group_specs'];
+    const { body } = await client.ask('GET', path);
+    if ((body[`${kind}s`] as readonly { readonly name: string }[]).some((each) => each.name === name)) return;
+    this.#asked(await client.ask('POST', path, { [kind]: { name, [field]: specs } }));
   }
 
   #play(
@@ -130,9 +198,9 @@ export class Stage {
     out.line(`${out.paint('bold', `${String(this.#acts).padStart(2)}  ${title}`)}`);
   }
 
-  #told(style: 'green' | 'red', text: string, ended: Ended): void {
+  #told(style: 'green' | 'red', text: string, ended: Ended | null): void {
     const { out } = this.#options;
-    const took = ended.is === 'flow-ended' ? ` after ${duration(ended.ms)}` : '';
+    const took = ended?.is === 'flow-ended' ? ` after ${duration(ended.ms)}` : '';
     out.line(`   ${out.paint(style, '=')} ${text}${took}`);
   }
 }
@@ -143,14 +211,15 @@ async function settled(client: Client, kind: DemoKind): Promise<readonly Resourc
   return all.filter((each) => each !== undefined);
 }
 
-const byName = (resources: readonly Resource[]): ReadonlyMap<string, Resource> =>
-  new Map(resources.flatMap((each) => (each.name === null ? [] : [[each.name, each] as const])));
+const spoken = (kind: DemoKind): string => kind.replace('_', ' ');
 
-function foundTable(terminal: Terminal, volumes: readonly Resource[], snapshots: readonly Resource[]): string[] {
+const counted = (count: number, kind: DemoKind): string => `${count} ${spoken(kind)}${count === 1 ? '' : 's'}`;
+
+function foundTable(terminal: Terminal, found: Found): string[] {
   const row = (kind: DemoKind, each: Resource): Cell[] => [
-    kind,
+    spoken(kind),
     each.name ?? '',
-    `${each.size} GiB`,
+    each.size === undefined ? '' : `${each.size} GiB`,
     { text: each.status, style: each.status === 'available' ? 'green' : 'yellow' },
     each['os-vol-host-attr:host'] ?? '',
     each.id,
@@ -165,6 +234,6 @@ function foundTable(terminal: Terminal, volumes: readonly Resource[], snapshots:
       { title: 'ON', shrinksTo: 8 },
       { title: 'ID', shrinksTo: 9 },
     ],
-    [...volumes.map((each) => row('volume', each)), ...snapshots.map((each) => row('snapshot', each))],
+    DEMO_KINDS.flatMap((kind) => found[kind].map((each) => row(kind, each))),
   );
 }
