@@ -1,7 +1,7 @@
 /** Where the acts of the demonstration happen: each is asked for over HTTP, drawn while its flow runs, and told at its end. */
 import type { EngineEvent } from '../../engine/events.ts';
 import { type Cell, tableLines } from '../table.ts';
-import type { Terminal } from '../terminal.ts';
+import { type Terminal, wrap } from '../terminal.ts';
 import { duration } from '../times.ts';
 import {
   type Client,
@@ -42,7 +42,7 @@ export class Stage {
     if (kinds.length > 0) {
       out.line();
       out.line(out.paint('bold', `Found again: ${kinds.map((kind) => counted(found[kind].length, kind)).join(', ')}`));
-      out.lines(foundTable(out, found).map((line) => `  ${line}`));
+      out.lines(foundTable(out, found));
     }
     return new Stage(options, found);
   }
@@ -109,9 +109,8 @@ export class Stage {
     const { ended } = await this.#play(() => client.ask('DELETE', `/volumes/${clone.id}`));
     await client.settled('volume', clone.id);
     this.#told('green', `volume ${clone.id} is gone`, ended);
-    out.line(
-      out.paint('dim', '     Everything else was there already: --no-demo only serves, --data DIR begins anew.'),
-    );
+    const all = wrap('Everything else was there already: --no-demo only serves, --data DIR begins anew.', this.#room);
+    out.lines(all.map((line) => out.paint('dim', `     ${line}`)));
   }
 
   /** An act that cannot be shown on this machine. */
@@ -195,13 +194,20 @@ export class Stage {
     const { out } = this.#options;
     this.#acts += 1;
     out.line();
-    out.line(`${out.paint('bold', `${String(this.#acts).padStart(2)}  ${title}`)}`);
+    for (const [index, line] of wrap(title, this.#room).entries())
+      out.line(out.paint('bold', `${(index === 0 ? String(this.#acts) : '').padStart(2)}  ${line}`));
   }
 
   #told(style: 'green' | 'red', text: string, ended: Ended | null): void {
     const { out } = this.#options;
     const took = ended?.is === 'flow-ended' ? ` after ${duration(ended.ms)}` : '';
-    out.line(`   ${out.paint(style, '=')} ${text}${took}`);
+    for (const [index, line] of wrap(`${text}${took}`, this.#room).entries())
+      out.line(`   ${index === 0 ? out.paint(style, '=') : ' '} ${line}`);
+  }
+
+  /** Columns beside the indentation. */
+  get #room(): number {
+    return this.#options.out.width - 5;
   }
 }
 
