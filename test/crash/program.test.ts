@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync, renameSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
@@ -20,6 +21,7 @@ async function ask(
   body?: object,
 ): Promise<{
   volume?: { id: string };
+  attachment?: { id: string };
   volumes?: { id: string; name: string; status: string; volume_type: string }[];
   snapshots?: { id: string; name: string }[];
   groups?: { id: string; name: string; status: string }[];
@@ -468,6 +470,26 @@ describe('pumice start', () => {
       const { out } = await second.ended();
       const acts = [...out.matchAll(/^ \d {2}(.*)$/gm)].map(([, title]) => title?.split(':')[0]);
       assert.deepEqual(acts, ['Another volume in the group', 'A snapshot of the group']);
+    }));
+
+  test('finds again what somebody has attached since, and waits for nobody', () =>
+    withPumice(async (bench) => {
+      const first = start(bench);
+      await first.says(/It stays up/);
+      const address = await first.address();
+      for (const { id } of (await everything(address)).volumes) {
+        const attachment = { volume_uuid: id, connector: { host: hostname() } };
+        const answer = await ask(address, 'POST', '/attachments', { attachment });
+        await ask(address, 'POST', `/attachments/${answer.attachment?.id}/action`, { 'os-complete': null });
+      }
+      first.signal('SIGINT');
+      await first.ended();
+
+      const second = start(bench);
+      await second.says(/It stays up/);
+      second.signal('SIGINT');
+      const { out } = await second.ended();
+      assert.match(out, /Found again: 7 volumes/);
     }));
 
   test('says what it cannot show without qemu-img, and shows the rest', () =>

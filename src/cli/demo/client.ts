@@ -1,6 +1,7 @@
 /** A client of the API like any other, over HTTP. */
 import { Peer } from '../../http/peer.ts';
 import { pause } from '../../lib/clock.ts';
+import { isTransient } from '../../model/status.ts';
 
 /** Under `noauth` a token is `user:project`; the project in a path has to be hexadecimal. */
 export const PROJECT = 'cafe';
@@ -73,7 +74,7 @@ export class Client {
   async settled(kind: DemoKind, id: string): Promise<Resource | undefined> {
     for (;;) {
       const found = await this.find(kind, id);
-      if (found === undefined || found.status === 'available' || found.status.startsWith('error')) return found;
+      if (found === undefined || !isTransient(found.status)) return found;
       await pause(POLL_MS, this.#signal);
     }
   }

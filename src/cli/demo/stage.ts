@@ -58,7 +58,7 @@ export class Stage {
   }
 
   has(kind: DemoKind, name: string): boolean {
-    return this.#foundAs(kind, name)?.status === 'available';
+    return isWell(this.#foundAs(kind, name));
   }
 
   volume(name: string, title: string, body: object, also?: (event: EngineEvent) => void): Promise<Resource> {
@@ -129,7 +129,7 @@ export class Stage {
   ): Promise<Resource> {
     const { client } = this.#options;
     const found = this.#foundAs(kind, name);
-    if (found?.status === 'available') return found;
+    if (found !== undefined && isWell(found)) return found;
     // One that ended in error is in the way of nothing, but would be left for ever.
     if (found !== undefined) await this.#discard(kind, found);
     this.#title(title);
@@ -243,3 +243,6 @@ function foundTable(terminal: Terminal, found: Found): string[] {
     DEMO_KINDS.flatMap((kind) => found[kind].map((each) => row(kind, each))),
   );
 }
+
+/** Somebody may have attached it since. */
+const isWell = (found: Resource | undefined): boolean => found !== undefined && !found.status.startsWith('error');

@@ -84,7 +84,7 @@ describe('a member of a group', () => {
     const group = await givenGroup(live.site);
     const { id } = await givenVolume(live.site, { groupId: group.id });
     const { desk } = live;
-    const inGroup = invalid('InvalidVolume', /is in a group/);
+    const inGroup = invalid('InvalidVolume', /is in group .*remove it from the group/);
     for (const force of [false, true])
       await refused(live, () => deleteVolume(desk, caller, id, { cascade: force, force }), inGroup);
     await refused(live, () => unmanageVolume(desk, caller, id), inGroup);
