@@ -4,7 +4,7 @@
  * real one once for each image content, and given again.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Exec, type ExecOptions, exec } from '../../src/lib/exec.ts';
 
@@ -87,7 +87,8 @@ async function qemuImg(argv: Parameters<Exec>[0], options: ExecOptions): Promise
     answered.set(key, { output, path, ...(converts && { written: await headOf(target) }) });
     return output;
   }
-  if (known.written) await write(target, known.written);
+  // It is written into a file that has its size, which stays.
+  if (known.written) await write(target, { ...known.written, length: (await stat(target)).size });
   options.onOutput?.('    (100.00/100%)\r');
   return known.output.replaceAll(known.path, path).replaceAll(basename(known.path), basename(path));
 }

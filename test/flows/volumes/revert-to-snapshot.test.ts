@@ -63,7 +63,7 @@ describe('revert_to_snapshot', () => {
     assert.equal((await getSnapshot(live.database.read, snapshot.id)).status, 'available');
     const object = Site.objectOf('volume', volume.id, volume.host);
     assert.deepEqual(live.site.content(object, contentOf(volume).length), contentOf(volume));
-    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_106_101']);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_107_101']);
     assert.deepEqual(await live.site.leftovers(), []);
   });
 
