@@ -99,7 +99,7 @@ describe('an image that is sent to the image service', () => {
     assert.equal(server.asked.filter((each) => each.startsWith('PUT')).length, 1);
     const other = content(BYTES - 1);
     await assert.rejects(images.upload(record, other, call), { name: 'UploadedImageWrong' });
-    assert.deepEqual([...server.images], []);
+    assert.deepEqual([...server.images.keys()], []);
   });
 
   it('is removed when the service has kept less and says that all is well, and may be sent again', async (t) => {
@@ -109,7 +109,7 @@ describe('an image that is sent to the image service', () => {
       server.next.push({ is: 'kept', bytes });
       const wrong = { name: 'UploadedImageWrong', transient: true, message: /bytes instead of/ };
       await assert.rejects(images.upload(record, content(), call), wrong);
-      assert.deepEqual([...server.images], []);
+      assert.deepEqual([...server.images.keys()], []);
     }
     await images.upload(record, content(), call);
     assert.ok(server.images.get(record.id)?.data.equals(DATA));

@@ -103,7 +103,11 @@ async function take(
 ): Promise<void> {
   const how = server.next.shift();
   if (image.status !== 'queued') return end(request, response, 409);
-  if (how?.is === 'refused') return end(request, response, how.status);
+  if (how?.is === 'refused') {
+    // Closed with something unread in it, a connection may lose the answer that it was sent, and the try would be made again.
+    await whole(request);
+    return end(request, response, how.status);
+  }
   image.status = 'saving';
   const pieces: Buffer[] = [];
   let bytes = 0;

@@ -54,7 +54,7 @@ const uploaded = (diskFormat: string) =>
         await isAsBefore();
         assert.equal((await site.messages()).length, 1);
         await removeDoomedImages(site.database, site.images, signal);
-        assert.deepEqual([...site.images.uploads], []);
+        assert.deepEqual([...site.images.uploads.keys()], []);
         assert.deepEqual(await doomedImages(site.database.read, 9), []);
       },
     };
@@ -114,7 +114,7 @@ describe('upload_volume to an image service', () => {
     server.next.push({ is: 'kept', bytes: 1024 });
     await upload('qcow2');
     await free();
-    assert.deepEqual([...server.images], []);
+    assert.deepEqual([...server.images.keys()], []);
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_003_004']);
   });
 
@@ -141,7 +141,7 @@ describe('upload_volume to an image service', () => {
     await assert.rejects(sweep(), { name: 'ImageServiceUnavailable' });
     server.down = null;
     await sweep();
-    assert.deepEqual([...server.images], []);
+    assert.deepEqual([...server.images.keys()], []);
   });
 
   it('whose image is deleted in the middle frees the volume, and says so', async (context) => {
@@ -150,7 +150,7 @@ describe('upload_volume to an image service', () => {
     await upload('vdi');
     await free();
     await sweep();
-    assert.deepEqual([...server.images], []);
+    assert.deepEqual([...server.images.keys()], []);
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_003_004']);
   });
 
