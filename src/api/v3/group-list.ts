@@ -1,12 +1,10 @@
-/** The list of groups, and that of consistency groups: the same table, parted before a page is cut, so that each page is full. */
-import { findGroupTypeByName } from '../../db/group-types.ts';
+/** The list of groups, and that of consistency groups. */
 import { type GroupField, listGroups } from '../../db/groups.ts';
-import type { ListFilter } from '../../db/sql/list-query.ts';
 import type { Group } from '../../model/group.ts';
-import { CONSISTENCY_GROUP_TYPE } from '../../model/group-type.ts';
 import { type FilterTable, filtersOf, hostFilter } from '../filters.ts';
-import { nextLinks, pageOf, projectShown } from '../page.ts';
+import { nextLinks, pageOf } from '../page.ts';
 import type { ApiCall } from '../route.ts';
+import { ofKind } from './group-kind.ts';
 
 export const GROUP_FILTERS: FilterTable<GroupField> = {
   id: { field: 'id', as: 'word' },
@@ -48,21 +46,9 @@ export async function pageOfGroups(
   show: (groups: readonly Group[]) => Promise<readonly object[]> | readonly object[],
 ): Promise<object> {
   const page = pageOf(call, SORT_KEYS);
-  const filters = await wanted(call, kind);
+  const asked = filtersOf(call, 'group', GROUP_FILTERS);
+  const filters = asked && [...asked, ...(await ofKind(call, kind === 'groups' ? 'generic' : 'consistency'))];
   const found = filters === undefined || page.limit === 0 ? [] : await listGroups(call.desk.db, { ...page, filters });
   const links = nextLinks(call, path, page, { length: found.length, last: found.at(-1)?.id });
   return { [kind]: await show(found), ...(links.length > 0 && { [`${kind.slice(0, -1)}_links`]: links }) };
-}
-
-async function wanted(call: ApiCall, kind: Kind): Promise<readonly ListFilter<GroupField>[] | undefined> {
-  const filters = filtersOf(call, 'group', GROUP_FILTERS);
-  if (filters === undefined) return undefined;
-  const reserved = await findGroupTypeByName(call.desk.db.read, CONSISTENCY_GROUP_TYPE);
-  const is = kind === 'groups' ? 'not-in' : 'in';
-  const projectId = projectShown(call);
-  return [
-    ...filters,
-    { is, field: 'groupTypeId', values: reserved === undefined ? [] : [reserved.id] },
-    ...(projectId === undefined ? [] : [{ is: 'equal', field: 'projectId', value: projectId } as const]),
-  ];
 }

@@ -1,15 +1,10 @@
-/**
- * The list of group snapshots, and that of the snapshots of consistency groups: the same table, parted before a page is cut, so that each
- * page is full.
- */
+/** The list of group snapshots, and that of the snapshots of consistency groups. */
 import { type GroupSnapshotField, listGroupSnapshots } from '../../db/group-snapshots.ts';
-import { findGroupTypeByName } from '../../db/group-types.ts';
-import type { ListFilter } from '../../db/sql/list-query.ts';
 import type { GroupSnapshot } from '../../model/group-snapshot.ts';
-import { CONSISTENCY_GROUP_TYPE } from '../../model/group-type.ts';
 import { type FilterTable, filtersOf } from '../filters.ts';
-import { nextLinks, pageOf, projectShown } from '../page.ts';
+import { nextLinks, pageOf } from '../page.ts';
 import type { ApiCall } from '../route.ts';
+import { ofKind } from './group-kind.ts';
 
 export const GROUP_SNAPSHOT_FILTERS: FilterTable<GroupSnapshotField> = {
   id: { field: 'id', as: 'word' },
@@ -44,22 +39,10 @@ export async function pageOfGroupSnapshots(
   show: (groupSnapshot: GroupSnapshot) => object,
 ): Promise<object> {
   const page = pageOf(call, SORT_KEYS);
-  const filters = await wanted(call, kind);
+  const asked = filtersOf(call, 'group_snapshot', GROUP_SNAPSHOT_FILTERS);
+  const filters = asked && [...asked, ...(await ofKind(call, kind === 'group_snapshots' ? 'generic' : 'consistency'))];
   const found =
     filters === undefined || page.limit === 0 ? [] : await listGroupSnapshots(call.desk.db, { ...page, filters });
   const links = nextLinks(call, path, page, { length: found.length, last: found.at(-1)?.id });
   return { [kind]: found.map(show), ...(links.length > 0 && { [`${kind.slice(0, -1)}_links`]: links }) };
-}
-
-async function wanted(call: ApiCall, kind: Kind): Promise<readonly ListFilter<GroupSnapshotField>[] | undefined> {
-  const filters = filtersOf(call, 'group_snapshot', GROUP_SNAPSHOT_FILTERS);
-  if (filters === undefined) return undefined;
-  const reserved = await findGroupTypeByName(call.desk.db.read, CONSISTENCY_GROUP_TYPE);
-  const is = kind === 'group_snapshots' ? 'not-in' : 'in';
-  const projectId = projectShown(call);
-  return [
-    ...filters,
-    { is, field: 'groupTypeId', values: reserved === undefined ? [] : [reserved.id] },
-    ...(projectId === undefined ? [] : [{ is: 'equal', field: 'projectId', value: projectId } as const]),
-  ];
 }

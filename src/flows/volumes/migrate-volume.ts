@@ -24,7 +24,6 @@ import {
   onDestination,
   ReceiveVolume,
   RemoveOld,
-  SWITCH,
   type Switching,
   switchVolume,
 } from './move-volume.ts';
@@ -69,7 +68,7 @@ const ScheduleMigration = record({
 });
 
 const SwitchVolume = record({
-  name: SWITCH,
+  name: 'switch_volume',
   execute: async (input: Switching, { tx }) => switchVolume(tx, input),
 });
 

@@ -75,9 +75,6 @@ async function isSwitched(tools: Tools, { id }: VolumeRef, copyId: string): Prom
   return (await tools.volume(id)).nameId === copyId;
 }
 
-/** The name of the record that switches. */
-export const SWITCH = 'switch_volume';
-
 export type Switching = MoveVolume & Destined & { readonly model: ModelUpdate };
 
 /** From here on the volume is where it was to go. It was taken over where it came from, if it was, and nothing there is to be given back. */

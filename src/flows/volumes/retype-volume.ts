@@ -35,7 +35,6 @@ import {
   onDestination,
   ReceiveVolume,
   RemoveOld,
-  SWITCH,
   type Switching,
   switchVolume,
 } from './move-volume.ts';
@@ -98,7 +97,7 @@ async function checkMovable(tx: Tx, id: string): Promise<void> {
 }
 
 const SwitchVolume = record({
-  name: SWITCH,
+  name: 'switch_volume',
   execute: async (input: RetypeVolume & Switching, { tx, tools, flowId }) => {
     await switchVolume(tx, input);
     await changeType(tx, input, { tools, flowId });

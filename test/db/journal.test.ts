@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { DatabaseJournal, FLOWS_CHANNEL } from '../../src/db/journal.ts';
+import type { NewFlow, Write } from '../../src/engine/journal.ts';
+import { proveStore } from '../prove-store.ts';
+
+const LEAVES: Write = { steps: [], state: 'running', lane: 'host:far', ended: false, released: true };
+
+proveStore('the journal', (test) => {
+  test('tells all processes of a flow that leaves for another lane, from where it began or later', async ({
+    database,
+  }) => {
+    const journal = new DatabaseJournal(database);
+    let heard = Promise.withResolvers<void>();
+    await database.ownership.listen(FLOWS_CHANNEL, () => heard.resolve());
+    const insert = (id: string, ahead: Write | undefined): Promise<void> =>
+      database.write((tx) =>
+        journal.insert(
+          tx,
+          aFlow(id),
+          ahead,
+          () => {},
+          (held) => held,
+        ),
+      );
+
+    await insert('a', LEAVES);
+    await soon(heard.promise);
+    heard = Promise.withResolvers();
+    await insert('b', undefined);
+    await journal.append({ id: 'b', epoch: 1, seq: 0 }, LEAVES);
+    await soon(heard.promise);
+  });
+});
+
+const aFlow = (id: string): NewFlow => ({
+  id,
+  name: 'f',
+  version: 1,
+  lane: 'control',
+  input: {},
+  owner: 'p',
+  resource: `r:${id}`,
+  projectId: 'p',
+  requestId: 'r',
+  holds: [],
+});
+
+async function soon(told: Promise<void>): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  const never = new Promise<never>((_, reject) => {
+    late = setTimeout(() => reject(new assert.AssertionError({ message: 'Nobody was told.' })), 10_000);
+  });
+  await Promise.race([told, never]).finally(() => clearTimeout(late));
+}
