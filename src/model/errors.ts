@@ -236,6 +236,28 @@ export class ImageServiceUnavailable extends PumiceError {
   override readonly transient = true;
 }
 
+// Backups: the source is never harmed
+/** What a backup needs could not be read, written or started. */
+export class BackupFailed extends PumiceError {}
+/** No room in the store. Somebody may make some. */
+export class BackupStoreFull extends BackupFailed {
+  override readonly transient = true;
+}
+/** The store does not answer, or is busy. */
+export class BackupStoreUnavailable extends BackupFailed {
+  override readonly transient = true;
+}
+/** The store is not there, is another one, or refuses our credentials: an operator has to act. */
+export class BackupStoreRefused extends BackupFailed {}
+/** It is not in the store. */
+export class BackupMissing extends BackupFailed {}
+/** It is in the store, and is not what was put there. */
+export class BackupDamaged extends BackupFailed {}
+/** It is encrypted with a key that this host does not have. */
+export class BackupKeyMissing extends BackupFailed {}
+/** A newer release has written it. */
+export class BackupFormatTooNew extends BackupFailed {}
+
 /** What was asked for has failed, after all that a request is checked for. */
 export class OperationFailed extends PumiceError {}
 /** It goes on, and nobody waits for it any more. */
