@@ -70,6 +70,9 @@ export interface StartOptions {
   readonly refusal?: (held: Held) => Error;
 }
 
+/** Flows that wait aside are in memory, some KiB each. */
+const MOST_ASIDE = 4096;
+
 /** Flows forgotten in one transaction. */
 const PRUNE_BITE = 20;
 const PRUNE_REST_MS = 25;
@@ -105,6 +108,8 @@ export class Engine<Tools, Tx extends EngineTx> {
   #lookAgain = false;
   /** Some flow waits for its holds, as far as is known here: each end of a flow may be what it waits for. */
   #othersWait = false;
+  /** Flows that wait for what others have (`WorldContext.aside`). */
+  #aside = 0;
   /** The last look ended for want of room. */
   #full = false;
   readonly #failing = new Set<Chore>();
@@ -168,7 +173,7 @@ export class Engine<Tools, Tx extends EngineTx> {
     if (!this.#registry.has(flow))
       throw new UnknownFlow(`Flow ${flow.name}@${flow.version} is not registered and cannot begin.`);
     const id = options.id ?? orderedUuid();
-    const mine = this.#lanes.has(FIRST_LANE) && this.#running.size < this.#concurrency && !this.#quarantine.closed;
+    const mine = this.#lanes.has(FIRST_LANE) && this.#busy < this.#concurrency && !this.#quarantine.closed;
     const fresh: NewFlow = {
       id,
       name: flow.name,
@@ -293,6 +298,7 @@ export class Engine<Tools, Tx extends EngineTx> {
         owns: (lane) => this.#lanes.has(lane),
         emit: (event) => this.#heard(event),
         progressed: () => this.#cleared(row.id),
+        aside: (wait) => this.#setAside(wait),
         revertRetry: this.#options.revertRetry ?? { tries: 8, when: () => true, backoffMs: 250, maxBackoffMs: 30_000 },
         troubleBackoffMs: this.#options.troubleBackoffMs ?? 250,
       },
@@ -310,9 +316,29 @@ export class Engine<Tools, Tx extends EngineTx> {
         for (const heard of this.#waiting.get(row.id) ?? []) heard();
         this.#cleared(row.id);
         if (this.#othersWait) this.wake();
-        if (this.#full ? this.#running.size <= this.#concurrency / 2 : this.#quarantine.turnedAway) this.wake();
+        if (this.#full ? this.#hasRoom : this.#quarantine.turnedAway) this.wake();
       });
     this.#running.set(row.id, { runner, done });
+  }
+
+  /** What counts among the flows that run at once. */
+  get #busy(): number {
+    return this.#running.size - Math.min(this.#aside, MOST_ASIDE);
+  }
+
+  /** Enough for a look at the queue to be worth it. */
+  get #hasRoom(): boolean {
+    return this.#busy <= this.#concurrency / 2;
+  }
+
+  async #setAside<Result>(wait: Promise<Result>): Promise<Result> {
+    this.#aside += 1;
+    if (this.#full && this.#hasRoom) this.wake();
+    try {
+      return await wait;
+    } finally {
+      this.#aside -= 1;
+    }
   }
 
   /** It is no suspect any more, and whoever had to wait for it need not. */
@@ -349,7 +375,7 @@ export class Engine<Tools, Tx extends EngineTx> {
       const dropped = new Set(this.#dropped);
       for (;;) {
         if (!this.#quarantine.closed) for (const fresh of this.#postponed.splice(0)) this.#runFresh(fresh);
-        this.#full = this.#running.size >= this.#concurrency;
+        this.#full = this.#busy >= this.#concurrency;
         if (this.#full || this.#stop.signal.aborted) return;
         let waited = false;
         let limit = 0;
@@ -361,7 +387,7 @@ export class Engine<Tools, Tx extends EngineTx> {
             if (this.#stop.signal.aborted) return undefined;
             waited = waiting.length > 0;
             const running = this.#running.size;
-            const admission = this.#quarantine.admit(waiting, { running, room: this.#concurrency - running });
+            const admission = this.#quarantine.admit(waiting, { running, room: this.#concurrency - this.#busy });
             limit = admission?.limit ?? 0;
             return admission;
           },

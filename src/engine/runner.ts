@@ -40,6 +40,8 @@ export interface RunnerOptions<Tools, Tx extends EngineTx> {
   emit(event: EngineEvent): void;
   /** A node of it has ended, and that is durable. */
   progressed(): void;
+  /** It waits for others, and counts for nothing meanwhile. */
+  aside<Result>(wait: Promise<Result>): Promise<Result>;
   readonly revertRetry: RetryPolicy;
   /** Milliseconds between two tries of a journal write. */
   readonly troubleBackoffMs: number;
@@ -95,6 +97,7 @@ export class Runner<Tools, Tx extends EngineTx> {
       context: () => contextOf(this.#cursor, this.#around),
       progress: (task, fraction) => this.#emit({ is: 'task-progress', task, fraction }),
       retried: (node, failure, tries) => this.#tellRetry(node, failure, tries),
+      aside: (wait) => this.#options.aside(wait),
       doing: (doing) => this.#say(doing),
     });
     this.#wish = row.wish === null ? null : { wish: row.wish, reason: row.wishReason ?? '' };

@@ -64,6 +64,11 @@ export interface WorldContext<Tools> extends CommonContext<Tools> {
   readonly signal: AbortSignal;
   /** 0…1; thinned out by the engine, so it may be called often. */
   progress(fraction: number): void;
+  /**
+   * Waits for what others have, such as a turn. Meanwhile the flow does not count among those that run at once: others run in its place,
+   * and when its wait is over it goes on beside them. So nothing that is let in by turns may let in many.
+   */
+  aside<Result>(wait: Promise<Result>): Promise<Result>;
 }
 
 export interface RecordContext<Tools, Tx> extends CommonContext<Tools> {

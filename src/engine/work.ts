@@ -18,6 +18,7 @@ interface Surrounding {
   context(): object;
   progress(task: string, fraction: number): void;
   retried(node: TaskNode, failure: Failure, tries: number): Promise<void>;
+  aside<Result>(wait: Promise<Result>): Promise<Result>;
   /** For people and other processes. */
   doing(doing: Doing | null): void;
 }
@@ -135,6 +136,7 @@ export class Work {
       progress: (fraction: number): void => {
         if (call.tells(fraction)) this.#around.progress(node.path, fraction);
       },
+      aside: this.#around.aside,
     };
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { type Life, proveEngine, until, type World } from './journals.ts';
-import { flow, makes, record } from './tasks.ts';
+import { flow, looks, makes, record } from './tasks.ts';
 
 const FLOWS = 60;
 /** A row of its own, so that flows do not wait for each other's. */
@@ -50,6 +51,43 @@ proveEngine('two processes on one database', (test) => {
     assert.ok(ids.length >= FLOWS / 2);
     for (const id of ids) assert.equal((await w.settled(two, id)).state, 'success');
     await assertOnce(w, (await w.ground.journal.list({})).length);
+  });
+});
+
+proveEngine('flows that wait aside', (test) => {
+  const copying = flow<object>('copying').add(looks('copy')).build({ version: 1 });
+  const blank = flow<object>('blank').add(looks('make')).build({ version: 1 });
+
+  test('let others run in their place, and go on when they are let', async (w) => {
+    const life = await w.live([copying, blank], { concurrency: 2, pollMs: 100_000 });
+    const turn = new Gate();
+    w.tools.on.copy = ({ context }) => context.aside?.(turn.opened);
+    const waiting = await Promise.all(Array.from({ length: 7 }, () => w.begin(life, copying, {})));
+    await until(() => w.tools.did.length === waiting.length, 'all of them wait');
+    for (let n = 0; n < 3; n += 1) {
+      const id = await w.begin(life, blank, {});
+      assert.equal((await w.settled(life, id)).state, 'success');
+    }
+    turn.open();
+    for (const id of waiting) assert.equal((await w.settled(life, id)).state, 'success');
+  });
+
+  test('end like any other when they are cancelled, and leave no place too many', async (w) => {
+    const life = await w.live([copying, blank], { concurrency: 1, pollMs: 100_000 });
+    const turn = new Gate();
+    w.tools.on.copy = ({ context }) => context.aside?.(turn.pass({ context }));
+    const waiting = await w.begin(life, copying, {});
+    await turn.arrived;
+    await life.engine.wish(waiting, 'cancel', 'no need');
+    assert.equal((await w.settled(life, waiting)).state, 'reverted');
+    const work = new Gate();
+    w.tools.on.make = work.pass;
+    const first = await w.begin(life, blank, {});
+    await work.arrived;
+    const others = await Promise.all([w.begin(life, blank, {}), w.begin(life, blank, {})]);
+    assert.deepEqual(life.engine.running(), [first]);
+    work.open();
+    for (const id of [first, ...others]) assert.equal((await w.settled(life, id)).state, 'success');
   });
 });
 
