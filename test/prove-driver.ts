@@ -492,6 +492,38 @@ export function proveDriver(proof: DriverUnderProof): void {
       }
     });
 
+    it('makes no volume of a cached image that is not there, or is larger, and keeps volumes when it is dropped', async (t) => {
+      const { world, source, target } = await enter(t);
+      const { driver } = world;
+      const nothing = { made: false, model: {} };
+      assert.deepEqual(await driver.createVolumeFromCachedImage(target, source.id, calm()), nothing);
+      await driver.cacheImage(source.id, images.qcow2, 1, calm());
+      const small = { ...target, sizeGiB: 0 };
+      assert.deepEqual(await driver.createVolumeFromCachedImage(small, source.id, calm()), nothing);
+      await isGone(world, 'volume', target.id);
+      await driver.createVolumeFromCachedImage(target, source.id, calm());
+      await driver.dropCachedImage(source.id, calm());
+      await holds(world, 'volume', target.id, 2 * GIB, 'image');
+      await assert.rejects(driver.cacheImage(source.id, images.tooBig, 1, calm()), errors.ImageTooBig);
+      await isGone(world, 'image', source.id);
+      assert.deepEqual(await world.leftovers(), []);
+    });
+
+    it('lists a cached image as one, and offers it to nobody as what could be managed', async (t) => {
+      const { world, source } = await enter(t);
+      const { driver } = world;
+      await driver.cacheImage(source.id, images.qcow2, 1, calm());
+      const listed = await driver.list(calm().signal);
+      assert.deepEqual(
+        listed.map(({ owner, bytes }) => ({ owner, bytes })),
+        [{ owner: { kind: 'image', id: source.id }, bytes: GIB }],
+      );
+      for (const kind of ['volume', 'snapshot'] as const)
+        assert.deepEqual(await driver.listManageable(kind, new Set(), calm().signal), []);
+      const ref = { 'source-name': listed[0]?.name ?? '' };
+      await assert.rejects(driver.manageExistingGetSize(ref, calm().signal), errors.ManageExistingAlreadyManaged);
+    });
+
     it('refuses images that point to other files or are not what they claim, and leaves the volume as it was', async (t) => {
       const faulty = new FaultyExec('before');
       const scene = await enter(t, faulty.exec);

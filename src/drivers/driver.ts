@@ -81,12 +81,15 @@ export type Probe =
   | { readonly is: 'partial' }
   | { readonly is: 'present'; readonly bytes: number };
 
+/** What backends hold under names of ours. An `image` is a cached one. */
+export type ObjectKind = 'volume' | 'snapshot' | 'image';
+
 /** One thing on the backend, by its full name or a foreign one. Temporaries are not listed. */
 export interface BackendObject {
   readonly name: string;
   readonly bytes: number;
   /** Which row it would belong to; null for a name that is not ours. */
-  readonly owner: { readonly kind: 'volume' | 'snapshot'; readonly id: string } | null;
+  readonly owner: { readonly kind: ObjectKind; readonly id: string } | null;
   /** Since when it belongs to its operator under this name (`unmanage`); null when it was not given back. */
   readonly unmanagedAt: Timestamp | null;
 }
@@ -172,6 +175,20 @@ export interface VolumeDriver {
    * `ImageCopyFailure`.
    */
   copyImageToVolume(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<void>;
+  /**
+   * Keeps an image to make volumes of, raw and of its own size in whole GiB, unless it is there: `id` says which image it is, in which
+   * version. Of use where clones cost no copy (`capabilities.fastClone`). Rejects as `copyImageToVolume` does, with `ImageTooBig` for
+   * more than `mostGiB`.
+   */
+  cacheImage(id: string, image: ImageFile, mostGiB: number, call: DriverCall): Promise<void>;
+  /** A volume with a cached image's content, then zeroes. False, and nothing was made: the image is not there, or larger than the volume. */
+  createVolumeFromCachedImage(
+    volume: VolumeRef,
+    id: string,
+    call: DriverCall,
+  ): Promise<{ readonly made: boolean; readonly model: ModelUpdate }>;
+  /** Volumes that were made of it keep what they hold. */
+  dropCachedImage(id: string, call: DriverCall): Promise<void>;
   /** Rejects with `VolumeIsBusy` before anything was destroyed. */
   deleteVolume(volume: VolumeRef, call: DriverCall): Promise<void>;
   /** Only ever grows; equal is done. Who has it attached sees the new size. */
@@ -237,7 +254,7 @@ export interface VolumeDriver {
     signal: AbortSignal,
   ): Promise<readonly ManageableObject[]>;
 
-  probe(kind: 'volume' | 'snapshot', id: string, signal: AbortSignal): Promise<Probe>;
+  probe(kind: ObjectKind, id: string, signal: AbortSignal): Promise<Probe>;
   list(signal: AbortSignal): Promise<readonly BackendObject[]>;
   /**
    * Removes temporaries of ids not in `busy`: the resources of unfinished flows, a volume by its `nameId` where it has

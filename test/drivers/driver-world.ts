@@ -5,7 +5,7 @@ import type { DriverCall, ExportRef, ManageRef, VolumeDriver, VolumeRef } from '
 import type { ConnectionInfo } from '../../src/model/attachment.ts';
 import type { VolumeClient } from './exports/checking-writer.ts';
 
-export type Kind = 'volume' | 'snapshot';
+export type Kind = 'volume' | 'snapshot' | 'image';
 
 export interface DriverWorld {
   /** Started. */
@@ -39,6 +39,9 @@ type Method =
   | 'receiveVolume'
   | 'cloneImage'
   | 'copyImageToVolume'
+  | 'cacheImage'
+  | 'createVolumeFromCachedImage'
+  | 'dropCachedImage'
   | 'deleteVolume'
   | 'extendVolume'
   | 'revertToSnapshot'

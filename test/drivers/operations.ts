@@ -149,6 +149,31 @@ export const OPERATIONS: readonly Operation[] = [
     slow: true,
   },
   {
+    title: 'caching an image',
+    prepare: async () => {},
+    request: ({ target, images }) => ['cacheImage', target.id, images.qcow2, 1],
+    makes: ({ target }) => ({ kind: 'image', id: target.id }),
+    done: ({ world, target }) => holds(world, 'image', target.id, GIB, 'image'),
+    slow: true,
+  },
+  {
+    title: 'creating a larger volume from a cached image',
+    prepare: cachedImage,
+    request: ({ target, source }) => ['createVolumeFromCachedImage', target, source.id],
+    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    done: async ({ world, target, source }) => {
+      await holds(world, 'volume', target.id, 2 * GIB, 'image');
+      await holds(world, 'image', source.id, GIB, 'image');
+    },
+    slow: true,
+  },
+  {
+    title: 'dropping a cached image',
+    prepare: cachedImage,
+    request: ({ source }) => ['dropCachedImage', source.id],
+    done: ({ world, source }) => isGone(world, 'image', source.id),
+  },
+  {
     title: 'reverting a volume to a snapshot',
     prepare: async (scene) => {
       await writtenSource(scene);
@@ -267,6 +292,11 @@ export const together = ({ source, target, snapshot }: Scene): readonly Snapshot
   snapshot,
   { id: source.id, volumeId: target.id, sizeGiB: 2 },
 ];
+
+/** An id of the scene serves as well as any. */
+async function cachedImage({ world, source, images }: Scene): Promise<void> {
+  await world.driver.cacheImage(source.id, images.qcow2, 1, calm());
+}
 
 /** An id of the scene serves as well as any. */
 const exportOf = ({ source, target }: Scene): ExportRef => ({

@@ -66,7 +66,7 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
 }
 
 const named = (object: BackendObject): (readonly [string, BackendObject])[] =>
-  object.owner === null ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
+  object.owner === null || object.owner.kind === 'image' ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
 
 const orphan = (pool: string, object: BackendObject): Finding => ({
   ...stray(hostOf(pool), object, 'no row knows it'),

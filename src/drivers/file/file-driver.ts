@@ -42,9 +42,11 @@ import type {
 } from '../driver.ts';
 import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
+import type { ImageFacts } from '../images/read-image.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
 import { dataExtents, writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
+import { syncFiles } from './file-copy.ts';
 import { FileStore } from './file-store.ts';
 import { GroupSnapshots, type Member } from './group-snapshots.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
@@ -208,7 +210,7 @@ export class FileDriver implements VolumeDriver {
       const sharable =
         image.format === 'raw' && (await this.#store.learnReflinks()) && (await this.#store.sameFileSystem(path));
       if (!sharable) return { cloned: false, model: {} };
-      await inspect(this.#exec, image, call.signal, fitting(volume));
+      await inspect(this.#exec, image, call.signal, fitting(`volume ${volume.id}`, volume.sizeGiB));
       const cloned = await this.#store.refill(this.#volume(volume), volume.sizeGiB, call.signal, (temporary) =>
         this.#store.share(path, temporary, call.signal),
       );
@@ -220,20 +222,50 @@ export class FileDriver implements VolumeDriver {
     return this.#store.doing(`copy an image to volume ${volume.id}`, call.signal, async () => {
       const full = this.#volume(volume);
       await this.#store.demand(full, volume.sizeGiB);
-      const { allocatedBytes } = await inspect(this.#exec, image, call.signal, fitting(volume));
-      const needs = async (free: number): Promise<number> => {
-        if (allocatedBytes <= free) return allocatedBytes;
-        const { countData } = await import('../images/read-image.ts');
-        return countData(image, call.signal, free);
-      };
+      const facts = await inspect(this.#exec, image, call.signal, fitting(`volume ${volume.id}`, volume.sizeGiB));
       await this.#store.refill(full, volume.sizeGiB, call.signal, async (path) => {
-        await setLength(path, volume.sizeGiB * GIB);
-        await this.#store.writing(needs, call, () =>
-          convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
-        );
+        await this.#convert(image, facts, path, volume.sizeGiB, call);
         return true;
       });
     });
+  }
+
+  cacheImage(id: string, image: ImageFile, mostGiB: number, call: DriverCall): Promise<void> {
+    return this.#store.doing(`cache image ${id}`, call.signal, async () => {
+      const full = this.#names.of('image', id);
+      if ((await this.#store.look(full)) !== null) return;
+      const facts = await inspect(this.#exec, image, call.signal, fitting('a cached image', mostGiB));
+      const sizeGiB = inGiB(facts.virtualBytes);
+      await this.#store.make(full, sizeGiB, call.signal, async (path) => {
+        await this.#convert(image, facts, path, sizeGiB, call);
+        await syncFiles(this.#exec, [path], call.signal);
+      });
+    });
+  }
+
+  createVolumeFromCachedImage(
+    volume: VolumeRef,
+    id: string,
+    call: DriverCall,
+  ): Promise<{ made: boolean; model: ModelUpdate }> {
+    return this.#store.doing(`create volume ${volume.id} from a cached image`, call.signal, async () => {
+      const cached = this.#names.of('image', id);
+      const bytes = await this.#store.look(cached);
+      if (bytes === null || bytes > volume.sizeGiB * GIB) return { made: false, model: {} };
+      try {
+        return { made: true, model: await this.#copyToVolume(volume, cached, inGiB(bytes), call) };
+      } catch (error) {
+        // It was dropped just then.
+        if ((await this.#store.look(cached)) !== null) throw error;
+        return { made: false, model: {} };
+      }
+    });
+  }
+
+  dropCachedImage(id: string, { signal }: DriverCall): Promise<void> {
+    return this.#store.doing(`drop cached image ${id}`, signal, () =>
+      this.#store.remove(this.#names.of('image', id), signal),
+    );
   }
 
   deleteVolume(volume: VolumeRef, { signal }: DriverCall): Promise<void> {
@@ -418,6 +450,19 @@ export class FileDriver implements VolumeDriver {
     return {};
   }
 
+  /** The image into the empty file at `path`, which gets this size. */
+  async #convert(image: ImageFile, facts: ImageFacts, path: string, sizeGiB: number, call: DriverCall): Promise<void> {
+    const needs = async (free: number): Promise<number> => {
+      if (facts.allocatedBytes <= free) return facts.allocatedBytes;
+      const { countData } = await import('../images/read-image.ts');
+      return countData(image, call.signal, free);
+    };
+    await setLength(path, sizeGiB * GIB);
+    await this.#store.writing(needs, call, () =>
+      convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
+    );
+  }
+
   /** An export keeps the file that it has opened, whichever has its name. */
   async #demandUnexported(volume: VolumeRef, signal: AbortSignal): Promise<void> {
     await this.#store.demand(this.#volume(volume), volume.sizeGiB);
@@ -443,9 +488,9 @@ export class FileDriver implements VolumeDriver {
   }
 }
 
-function fitting({ id, sizeGiB }: VolumeRef): (imageBytes: number) => void {
+function fitting(what: string, sizeGiB: number): (imageBytes: number) => void {
   return (imageBytes) => {
     if (imageBytes <= sizeGiB * GIB) return;
-    throw new ImageTooBig(`The image of ${imageBytes} bytes does not fit volume ${id} of ${sizeGiB} GiB.`);
+    throw new ImageTooBig(`The image of ${imageBytes} bytes does not fit ${what} of ${sizeGiB} GiB.`);
   };
 }

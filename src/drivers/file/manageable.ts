@@ -20,7 +20,7 @@ import { type Owner, unmanagedMark } from './names.ts';
 import { isSameFile, moveAside, removeIfThere, touch } from './publish.ts';
 import { inGiB, requireSize } from './sizes.ts';
 
-const OURS = 'it has a name of a volume or snapshot of ours, and was not unmanaged';
+const OURS = 'it has a name of ours, and was not unmanaged';
 
 const SECTOR = 512;
 

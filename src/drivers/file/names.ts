@@ -2,6 +2,7 @@
  * Names of files in a backend's directory: a function of the id alone, and back again.
  *
  *   volume-<id>, snapshot-<id>                 whole and durable
+ *   cached-image-<id>                          the same, of an image that is kept to make volumes of
  *   .tmp-volume-<id>.<unique>                  being made; means nothing, may be removed
  *   .del-volume-<id>                           given up for deletion, as good as gone
  *   .moment-snapshot-<id>                      snapshots of one moment, of which <id> is the first, may be published
@@ -14,7 +15,7 @@ import { uuid } from '../../lib/clock.ts';
 import { DriverFailed } from '../../model/errors.ts';
 
 export interface Owner {
-  readonly kind: 'volume' | 'snapshot';
+  readonly kind: 'volume' | 'snapshot' | 'image';
   readonly id: string;
 }
 
@@ -24,10 +25,13 @@ export interface NameTemplates {
   readonly snapshot: string;
 }
 
+/** No client names them, so nobody configures it. */
+const IMAGE_TEMPLATE = 'cached-image-%s';
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export class Names {
-  readonly #templates: NameTemplates;
+  readonly #templates: Readonly<Record<Owner['kind'], string>>;
 
   constructor(templates: NameTemplates) {
     for (const template of Object.values(templates)) {
@@ -35,7 +39,7 @@ export class Names {
         throw new TypeError(`A name template holds %s once and no separators or leading dot: "${template}".`);
       }
     }
-    this.#templates = templates;
+    this.#templates = { ...templates, image: IMAGE_TEMPLATE };
   }
 
   of(kind: Owner['kind'], id: string): string {
@@ -45,7 +49,7 @@ export class Names {
 
   /** Whose full name this is; null for a name that is not ours. */
   owner(name: string): Owner | null {
-    for (const kind of ['volume', 'snapshot'] as const) {
+    for (const kind of ['volume', 'snapshot', 'image'] as const) {
       const [before = '', after = ''] = this.#templates[kind].split('%s');
       if (!name.startsWith(before) || !name.endsWith(after)) continue;
       const id = name.slice(before.length, name.length - after.length);
