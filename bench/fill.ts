@@ -4,7 +4,7 @@
  */
 import { openDatabase } from '../src/db/database.ts';
 import { recountPoolUsage } from '../src/db/pool-usage.ts';
-import { recountUsage } from '../src/db/quotas.ts';
+import { recountUsage } from '../src/db/quota-recount.ts';
 import { fromNow } from '../src/lib/clock.ts';
 import { HOST, PROJECT, USER } from './subject.ts';
 

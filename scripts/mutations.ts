@@ -156,7 +156,9 @@ const statuses: Table = () => [
   ...operations('GROUP_TRANSITIONS', 'group', GROUP_STATUS),
 ];
 
-const RESOURCES = ['volumes', 'snapshots', 'services', 'transfers', 'groups'].map((name) => `test/api/${name}.test.ts`);
+const RESOURCES = ['volumes', 'snapshots', 'services', 'transfers', 'groups', 'backups'].map(
+  (name) => `test/api/${name}.test.ts`,
+);
 const views: Table = () =>
   below('src/api/v3').flatMap((file) =>
     each(file, /^\s+\[([A-Z_]+), '(\w+)'/, (since) => (since === 'OLDEST' ? undefined : `${since} + 1`), {

@@ -27,7 +27,10 @@ others than administrators may filter by; for administrators a name that means n
 /** Why a call is not served: the first pattern that it fits. */
 const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
   [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
-  [/ \/backups/, 'not yet: backups'],
+  [
+    /^(POST \/backups|DELETE \/backups\/:id|\w+ \/backups\/.*(restore|_record|os-force_delete))$/,
+    'not yet: backups are only shown',
+  ],
 ];
 
 export function apiMarkdown(): string {

@@ -1,4 +1,5 @@
-/** Prints `docs/states.md` from the life cycles of `src/model/status.ts` and `src/model/group-status.ts`. A test fails when the two differ. */
+/** Prints `docs/states.md` from the life cycles in `src/model`. A test fails when the two differ. */
+import { BACKUP_RESET_STATUSES, BACKUP_STATUSES, BACKUP_TRANSITIONS } from '../src/model/backup-status.ts';
 import {
   GROUP_SNAPSHOT_STATUSES,
   GROUP_SNAPSHOT_TRANSITIONS,
@@ -17,7 +18,7 @@ import type { Transition } from '../src/model/transition.ts';
 
 const PREFACE = `# States
 
-Printed from \`src/model/status.ts\` and \`src/model/group-status.ts\` by \`npm run docs\`; edit them there.
+Printed from \`src/model/status.ts\`, \`src/model/group-status.ts\` and \`src/model/backup-status.ts\` by \`npm run docs\`; edit them there.
 
 Each arrow is one conditional update of the row, made in the transaction of the request (into *during*) or of the last step
 of the flow (into *success* or *failure*). Two requests therefore never both leave the same status; the one that comes second
@@ -50,6 +51,10 @@ export function statesMarkdown(): string {
     '## Group snapshot\n',
     table(GROUP_SNAPSHOT_TRANSITIONS),
     `All statuses: ${list(GROUP_SNAPSHOT_STATUSES)}.\n`,
+    '## Backup\n',
+    PLANNED,
+    planned(BACKUP_TRANSITIONS),
+    `All statuses: ${list(BACKUP_STATUSES)}. An administrator may say ${list(BACKUP_RESET_STATUSES)} (\`os-reset_status\`).\n`,
     '## Flow\n',
     FLOW,
   ].join('\n');

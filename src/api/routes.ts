@@ -3,6 +3,8 @@ import type { Route } from './route.ts';
 import { attachActions } from './v3/attach-actions.ts';
 import { attachments } from './v3/attachments.ts';
 import { availabilityZones } from './v3/availability-zones.ts';
+import { backupActions } from './v3/backup-actions.ts';
+import { backups } from './v3/backups.ts';
 import { capabilities } from './v3/capabilities.ts';
 import { cgsnapshots } from './v3/cgsnapshots.ts';
 import { clusters } from './v3/clusters.ts';
@@ -67,6 +69,8 @@ export const routes: readonly Route[] = [
   ...consistencyGroups,
   ...cgsnapshots,
   ...groupSnapshots,
+  ...backups,
+  ...backupActions,
   ...quotas,
   ...limits,
   ...messages,

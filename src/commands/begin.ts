@@ -41,4 +41,5 @@ export const shared = (resource: string) => ({ resource, mode: 'shared' }) as co
 export const volumeResource = (id: string): string => `volume:${id}`;
 export const groupResource = (id: string): string => `group:${id}`;
 export const groupSnapshotResource = (id: string): string => `group_snapshot:${id}`;
+export const backupResource = (id: string): string => `backup:${id}`;
 export const snapshotResource = (id: string): string => `snapshot:${id}`;

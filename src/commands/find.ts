@@ -2,6 +2,7 @@
  * Finds a row by its id: the caller's own, or anybody's for an administrator. A row that the caller may not know of is not found.
  */
 import { getAttachment } from '../db/attachments.ts';
+import { getBackup } from '../db/backups.ts';
 import { getGroupSnapshot } from '../db/group-snapshots.ts';
 import { getGroupType } from '../db/group-types.ts';
 import { getGroup } from '../db/groups.ts';
@@ -12,9 +13,11 @@ import { getTransfer, type Transfer } from '../db/transfers.ts';
 import { getVolumeType, mayUseVolumeType } from '../db/volume-types.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { Attachment } from '../model/attachment.ts';
+import type { Backup } from '../model/backup.ts';
 import type { Caller } from '../model/caller.ts';
 import {
   AttachmentNotFound,
+  BackupNotFound,
   GroupNotFound,
   GroupSnapshotNotFound,
   GroupTypeNotFound,
@@ -75,6 +78,12 @@ export async function groupSnapshotFor(db: Db, caller: Caller, id: string): Prom
   const groupSnapshot = await getGroupSnapshot(db, id);
   if (!caller.isAdmin && groupSnapshot.projectId !== caller.projectId) throw new GroupSnapshotNotFound(id);
   return groupSnapshot;
+}
+
+export async function backupFor(db: Db, caller: Caller, id: string): Promise<Backup> {
+  const backup = await getBackup(db, id);
+  if (!caller.isAdmin && backup.projectId !== caller.projectId) throw new BackupNotFound(id);
+  return backup;
 }
 
 export async function messageFor(db: Db, caller: Caller, id: string): Promise<Message> {

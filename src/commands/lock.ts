@@ -1,7 +1,8 @@
 /**
- * Row locks: a caller's volume, snapshot or group, or a volume type, inside a transaction that reads it to change it. Nobody else changes
+ * Row locks: a caller's volume, snapshot, group or backup, or a volume type, inside a transaction that reads it to change it. Nobody else changes
  * it before the transaction ends.
  */
+import { lockBackupRow } from '../db/backups.ts';
 import { lockGroupSnapshotRow } from '../db/group-snapshots.ts';
 import { getGroupType } from '../db/group-types.ts';
 import { lockGroupRow } from '../db/groups.ts';
@@ -11,6 +12,7 @@ import { lockRow } from '../db/sql/lock-row.ts';
 import type { Tx } from '../db/sql/tx.ts';
 import { getVolumeType } from '../db/volume-types.ts';
 import { getVolume, lockVolumeRow } from '../db/volumes.ts';
+import type { Backup } from '../model/backup.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Group } from '../model/group.ts';
 import type { GroupSnapshot } from '../model/group-snapshot.ts';
@@ -19,7 +21,7 @@ import type { QosSpecs } from '../model/qos-specs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
 import type { VolumeType } from '../model/volume-type.ts';
-import { groupFor, groupSnapshotFor, snapshotFor, volumeFor } from './find.ts';
+import { backupFor, groupFor, groupSnapshotFor, snapshotFor, volumeFor } from './find.ts';
 
 export async function lockVolume(tx: Tx, caller: Caller, id: string): Promise<Volume> {
   await lockVolumeRow(tx, id);
@@ -45,6 +47,11 @@ export async function lockGroup(tx: Tx, caller: Caller, id: string): Promise<Gro
 export async function lockGroupSnapshot(tx: Tx, caller: Caller, id: string): Promise<GroupSnapshot> {
   await lockGroupSnapshotRow(tx, id);
   return groupSnapshotFor(tx.db, caller, id);
+}
+
+export async function lockBackup(tx: Tx, caller: Caller, id: string): Promise<Backup> {
+  await lockBackupRow(tx, id);
+  return backupFor(tx.db, caller, id);
 }
 
 /** Nor does anybody make a volume of the type before the transaction ends. */

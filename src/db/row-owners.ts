@@ -15,6 +15,7 @@ const OWNERS = {
   transfer: { project: 'source_project_id', user: null },
   volume_group: { project: 'project_id', user: 'user_id' },
   group_snapshot: { project: 'project_id', user: 'user_id' },
+  backup: { project: 'project_id', user: 'user_id' },
   message: { project: 'project_id', user: null },
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * Notifications of administrators' changes: QoS specs, group types, the status of groups, and the encryption, access
+ * Notifications of administrators' changes: QoS specs, group types, the status of groups and of backups, and the encryption, access
  * and specs of volume types.
  */
 import { uuid } from '../lib/clock.ts';
@@ -17,6 +17,7 @@ export interface AdminChange {
     | 'groupType'
     | 'groupStatusUpdate'
     | 'groupSnapshotStatusUpdate'
+    | 'backupStatusUpdate'
     | 'volumeTypeEncryption'
     | 'volumeTypeExtraSpecs'
     | 'volumeTypeProject';

@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { routes } from '../../src/api/routes.ts';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
+import { insertBackup } from '../../src/db/backups.ts';
 import { findGroupTypeByName, updateGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { updateSnapshot } from '../../src/db/snapshots.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
-import { type Answer, freshWorld, PROJECT, until, type World } from './world.ts';
+import { type Answer, freshWorld, PROJECT, USER, until, type World } from './world.ts';
 
 const GIB = 1024 ** 3;
 const version = '3.71';
@@ -117,6 +118,18 @@ async function groupSnapshot(world: World): Promise<string> {
   const group_id = await group(world);
   await member(world, group_id);
   return available(world, 'group_snapshot', await made(world, '/group_snapshots', { group_snapshot: { group_id } }));
+}
+
+async function backup(world: World): Promise<string> {
+  const row = {
+    id: uuid(),
+    projectId: PROJECT,
+    userId: USER,
+    volumeId: uuid(),
+    status: 'available',
+    sizeGiB: 1,
+  } as const;
+  return (await world.service.db.write((tx) => insertBackup(tx, row))).id;
 }
 
 const onGroup = (action: string, value: unknown = {}) =>
@@ -492,6 +505,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'DELETE /group_snapshots/:id': on(groupSnapshot, 'DELETE', (id) => `/group_snapshots/${id}`),
   'POST /group_snapshots/:id/action reset_status': on(groupSnapshot, 'POST', (id) => `/group_snapshots/${id}/action`, {
     reset_status: { status: 'error' },
+  }),
+  'PUT /backups/:id': on(backup, 'PUT', (id) => `/backups/${id}`, { backup: { name: 'other' } }),
+  'POST /backups/:id/action os-reset_status': on(backup, 'POST', (id) => `/backups/${id}/action`, {
+    'os-reset_status': { status: 'error' },
   }),
   'PUT /os-quota-sets/:id': plain('PUT', `/os-quota-sets/${PROJECT}`, { quota_set: { volumes: 5 } }),
   'DELETE /os-quota-sets/:id': plain('DELETE', `/os-quota-sets/${PROJECT}`),

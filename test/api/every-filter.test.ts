@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { FilteredResource, FilterTable, UnlistedResource } from '../../src/api/filters.ts';
 import { ATTACHMENT_FILTERS } from '../../src/api/v3/attachments.ts';
+import { BACKUP_FILTERS } from '../../src/api/v3/backup-list.ts';
 import { GROUP_FILTERS } from '../../src/api/v3/group-list.ts';
 import { GROUP_SNAPSHOT_FILTERS } from '../../src/api/v3/group-snapshot-list.ts';
 import { GROUP_TYPE_FILTERS } from '../../src/api/v3/group-types.ts';
@@ -12,6 +13,7 @@ import { TRANSFER_FILTERS } from '../../src/api/v3/transfers.ts';
 import { volumeKind } from '../../src/api/v3/volume-kind.ts';
 import { VOLUME_TYPE_FILTERS } from '../../src/api/v3/volume-types.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertBackup } from '../../src/db/backups.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertGroup } from '../../src/db/groups.ts';
@@ -22,7 +24,7 @@ import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { freshWorld, onBoth, type World } from './world.ts';
 
-type Listed = Exclude<FilteredResource | UnlistedResource, 'backup' | 'pool'>;
+type Listed = Exclude<FilteredResource | UnlistedResource, 'pool'>;
 
 /** Where each is listed, and its filters. Pools have none of their own: a filter is any capability. */
 const LISTS: Readonly<Record<Listed, readonly [path: string, filters: FilterTable<string>]>> = {
@@ -35,6 +37,7 @@ const LISTS: Readonly<Record<Listed, readonly [path: string, filters: FilterTabl
   group: ['/groups', GROUP_FILTERS],
   group_snapshot: ['/group_snapshots', GROUP_SNAPSHOT_FILTERS],
   group_type: ['/group_types', GROUP_TYPE_FILTERS],
+  backup: ['/backups', BACKUP_FILTERS],
   qos_specs: ['/qos-specs', QOS_SPECS_FILTERS],
 };
 
@@ -205,7 +208,32 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
       createdAt: created,
     }),
   );
+  const backup = await db.write((tx) =>
+    insertBackup(tx, {
+      id: uuid(),
+      projectId,
+      userId: named('user'),
+      volumeId: volume.id,
+      snapshotId: snapshot.id,
+      parentId: named('parent'),
+      name: named('backup'),
+      description: named('of backups'),
+      status: is ? 'available' : 'error',
+      sizeGiB: n,
+      container: named('container'),
+      availabilityZone: named('zone'),
+      host: named('node'),
+      service: named('service'),
+      objectCount: n,
+      dataTimestamp: day(3),
+      restoreVolumeId: origin.id,
+      encryptionKeyId: named('key of backups'),
+      metadata,
+      createdAt: created,
+    }),
+  );
   await db.write(async ({ db }) => {
+    await db.updateTable('backup').set({ updated_at: updated }).where('id', '=', backup.id).execute();
     await db.updateTable('group_snapshot').set({ updated_at: updated }).where('id', '=', groupSnapshot.id).execute();
     await db.updateTable('volume_group').set({ updated_at: updated }).where('id', '=', group.id).execute();
     await db.updateTable('volume').set({ updated_at: updated }).where('id', '=', volume.id).execute();
@@ -363,6 +391,32 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
     group_type: {
       id: groupType.id,
       by: { id: groupType.id, name: named('group type'), description: named('of groups'), is_public: `${is}` },
+    },
+    backup: {
+      id: backup.id,
+      by: {
+        id: backup.id,
+        name: named('backup'),
+        display_name: named('backup'),
+        display_description: named('of backups'),
+        status: backup.status,
+        volume_id: volume.id,
+        snapshot_id: snapshot.id,
+        parent_id: named('parent'),
+        size: `${n}`,
+        object_count: `${n}`,
+        container: named('container'),
+        availability_zone: named('zone'),
+        host: named('node'),
+        service: named('service'),
+        restore_volume_id: origin.id,
+        encryption_key_id: named('key of backups'),
+        project_id: projectId,
+        user_id: named('user'),
+        metadata: entries,
+        data_timestamp: day(3),
+        ...times,
+      },
     },
     qos_specs: {
       id: qosSpecs.id,

@@ -13,6 +13,7 @@ import { NEWEST } from '../../src/api/microversion.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertBackup } from '../../src/db/backups.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
@@ -313,12 +314,24 @@ async function seed(world: World): Promise<Hints> {
       expiresAt: fromNow(3_600_000),
     }),
   );
+  const backup = await world.service.db.write((tx) =>
+    insertBackup(tx, {
+      id: uuid(),
+      projectId: PROJECT,
+      userId: USER,
+      volumeId: volume.id,
+      status: 'available',
+      sizeGiB: 1,
+      metadata: { key: 'value' },
+    }),
+  );
   const id = [volume.id, busy.id, failed.id, snapshot.id, volume.volumeTypeId, spare.id, message, PROJECT];
   const types = [volume.volumeTypeId, '__DEFAULT__', 'spare', 'sealed', null];
   return {
     id,
     volumes: [volume.id, failed.id, busy.id],
     snapshots: [snapshot.id],
+    backups: [backup.id],
     attachments: [attachment.id, reservation.id],
     attachment_id: [attachment.id, reservation.id, null],
     volume_uuid: [volume.id, busy.id],

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { NEWEST } from '../../src/api/microversion.ts';
 import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertBackup } from '../../src/db/backups.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroupTypeByName, insertGroupType } from '../../src/db/group-types.ts';
@@ -41,6 +42,7 @@ const LISTS = [
   '/volumes/detail?all_tenants=1&with_count=True&sort=name',
   '/snapshots/detail?all_tenants=1&with_count=True&sort=name',
   '/groups/detail?list_volume=True',
+  '/backups/detail?all_tenants=1&with_count=True&sort=name',
   `/types/${SHARED_TYPE}/os-volume-type-access`,
   `/qos-specs/${SHARED_QOS}/associations`,
 ];
@@ -170,6 +172,9 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
     volumeSizeGiB: 1,
     status: 'available',
   });
+  const backup = { projectId: PROJECT, userId: USER, volumeId: volume.id, status: 'available', sizeGiB: 1 } as const;
+  const { id: parentId } = await insertBackup(tx, { ...backup, id: uuid() });
+  await insertBackup(tx, { ...backup, id: uuid(), parentId });
   await insertMessage(tx, {
     projectId: PROJECT,
     requestId: 'req-1',

@@ -15,7 +15,8 @@ import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup } from '../../src/db/groups.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
 import { recountPoolUsage } from '../../src/db/pool-usage.ts';
-import { recountUsage, reserveQuota } from '../../src/db/quotas.ts';
+import { recountUsage } from '../../src/db/quota-recount.ts';
+import { reserveQuota } from '../../src/db/quotas.ts';
 import { findSnapshot } from '../../src/db/snapshots.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
 import { putTrouble } from '../../src/db/troubles.ts';
@@ -26,7 +27,7 @@ import { exec } from '../../src/lib/exec.ts';
 import { SNAPSHOT_STATUSES, VOLUME_STATUSES } from '../../src/model/status.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';
 import { freshSqlite } from '../databases.ts';
-import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeBackup, makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { beginFlow } from './begin-flow.ts';
@@ -118,6 +119,15 @@ proveStore('the doctor', (test) => {
       const repaired = await visit({ repair: true });
       assert.deepEqual([repaired.code, repaired.findings.every((each) => each.repaired)], [0, true]);
       assert.deepEqual(said(await visit()), []);
+    }));
+
+  test('counts the usage of a project that has nothing but backups', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      await makeBackup(database, { projectId: 'b', sizeGiB: 5 });
+      assert.deepEqual(said(await visit()), [
+        'quota: project b backup_gigabytes is kept as 0, counted 5; backups is kept as 0, counted 1',
+      ]);
+      assert.equal((await visit({ repair: true })).code, 0);
     }));
 
   test('drops the reservations and holds of flows that have ended', ({ database, url }) =>

@@ -5,7 +5,8 @@
 import type { Database } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
-import { countUsage, quotaUsage } from '../../src/db/quotas.ts';
+import { countUsage } from '../../src/db/quota-recount.ts';
+import { quotaUsage } from '../../src/db/quotas.ts';
 import type { GroupSnapshotTable, GroupTable, SnapshotTable, VolumeTable } from '../../src/db/sql/schema.ts';
 import { JournalMismatch, plan, replay } from '../../src/engine/cursor.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';

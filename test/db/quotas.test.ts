@@ -10,13 +10,12 @@ import {
   setClassLimits,
   setProjectLimits,
 } from '../../src/db/quota-limits.ts';
+import { countUsage, recountUsage } from '../../src/db/quota-recount.ts';
 import {
   commitReservations,
   countQuota,
-  countUsage,
   QuotaExceeded,
   quotaUsage,
-  recountUsage,
   reserveQuota,
   rollbackReservations,
   takeQuota,

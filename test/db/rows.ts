@@ -1,5 +1,6 @@
 /** Rows for the store tests. */
 
+import { insertBackup } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
 import { insertGroup } from '../../src/db/groups.ts';
@@ -7,6 +8,7 @@ import { insertSnapshot } from '../../src/db/snapshots.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import type { Backup, NewBackup } from '../../src/model/backup.ts';
 import type { Group, NewGroup } from '../../src/model/group.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
@@ -39,6 +41,18 @@ export async function makeSnapshot(
     status: 'available',
   };
   return database.write((tx) => insertSnapshot(tx, { ...base, ...given }));
+}
+
+export async function makeBackup(database: Database, given: Partial<NewBackup> = {}): Promise<Backup> {
+  const base: NewBackup = {
+    id: uuid(),
+    projectId: 'p',
+    userId: 'u',
+    volumeId: uuid(),
+    sizeGiB: 1,
+    status: 'available',
+  };
+  return database.write((tx) => insertBackup(tx, { ...base, ...given }));
 }
 
 /** Of a type of its own, for volumes of the default type. */

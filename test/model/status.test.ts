@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { BACKUP_STATUSES, BACKUP_TRANSITIONS } from '../../src/model/backup-status.ts';
 import {
   GROUP_SNAPSHOT_STATUSES,
   GROUP_SNAPSHOT_TRANSITIONS,
@@ -20,6 +21,7 @@ const lifeCycles: readonly (readonly [string, readonly string[], Readonly<Record
   ['snapshot', SNAPSHOT_STATUSES, SNAPSHOT_TRANSITIONS],
   ['group', GROUP_STATUSES, GROUP_TRANSITIONS],
   ['group snapshot', GROUP_SNAPSHOT_STATUSES, GROUP_SNAPSHOT_TRANSITIONS],
+  ['backup', BACKUP_STATUSES, BACKUP_TRANSITIONS],
 ];
 
 for (const [resource, statuses, transitions] of lifeCycles) {

@@ -23,6 +23,7 @@ const OWNED: Readonly<Record<string, OwnedTable>> = {
   consistencygroups: 'volume_group',
   group_snapshots: 'group_snapshot',
   cgsnapshots: 'group_snapshot',
+  backups: 'backup',
 };
 
 const OBJECT = /^\/([a-z_-]+)\/:id(?:\/|$)/;

@@ -1,7 +1,8 @@
 /** Check: quota usage is the sum of the rows and reservations. */
 import { sql } from 'kysely';
 import type { Database } from '../../db/database.ts';
-import { countUsage, quotaUsage, type RecountOptions, recountUsage, type Usage } from '../../db/quotas.ts';
+import { countUsage, type RecountOptions, recountUsage } from '../../db/quota-recount.ts';
+import { quotaUsage, type Usage } from '../../db/quotas.ts';
 import { alone, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
 export const quota: DoctorCheck = {
@@ -49,8 +50,7 @@ const shown = ({ inUse, reserved }: Usage): string => (reserved === 0 ? `${inUse
 async function projects(db: Database): Promise<string[]> {
   const { rows } = await sql<{ project_id: string }>`
     SELECT project_id FROM quota_usage UNION SELECT project_id FROM volume
-    UNION SELECT project_id FROM snapshot UNION SELECT project_id FROM volume_group UNION SELECT project_id FROM reservation ORDER BY project_id`.execute(
-    db.read,
-  );
+    UNION SELECT project_id FROM snapshot UNION SELECT project_id FROM volume_group
+    UNION SELECT project_id FROM backup UNION SELECT project_id FROM reservation ORDER BY project_id`.execute(db.read);
   return rows.map((row) => row.project_id);
 }

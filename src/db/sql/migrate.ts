@@ -18,6 +18,7 @@ import { lists } from './migrations/0010-lists.ts';
 import { groups } from './migrations/0011-groups.ts';
 import { nextImage } from './migrations/0012-next-image.ts';
 import { doomedImages } from './migrations/0013-doomed-images.ts';
+import { backups } from './migrations/0014-backups.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -35,6 +36,7 @@ const MIGRATIONS: readonly Migration[] = [
   groups,
   nextImage,
   doomedImages,
+  backups,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -18,6 +18,7 @@ export interface Tables {
   group_type: GroupTypeTable;
   volume_group: GroupTable;
   group_snapshot: GroupSnapshotTable;
+  backup: BackupTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -196,6 +197,34 @@ export interface GroupSnapshotTable {
   group_id: string;
   /** That of the group. */
   group_type_id: string;
+  created_at: Timestamp;
+  updated_at: Timestamp | null;
+  revision: number;
+}
+
+export interface BackupTable {
+  id: string;
+  project_id: string;
+  user_id: string;
+  volume_id: string;
+  snapshot_id: string | null;
+  parent_id: string | null;
+  name: string | null;
+  description: string | null;
+  status: string;
+  fail_reason: string | null;
+  size_gib: number;
+  container: string | null;
+  availability_zone: string | null;
+  host: string | null;
+  service: string | null;
+  service_metadata: string | null;
+  object_count: number;
+  data_timestamp: Timestamp | null;
+  restore_volume_id: string | null;
+  encryption_key_id: string | null;
+  /** JSON object of text. */
+  metadata: string;
   created_at: Timestamp;
   updated_at: Timestamp | null;
   revision: number;

@@ -1,0 +1,31 @@
+/**
+ * `os-reset_status` of a backup: an administrator overwrites its status. No store is asked. Refused while a flow holds the backup
+ * exclusively: the status is that flow's to set.
+ */
+import { updateBackup } from '../../db/backups.ts';
+import type { Tx } from '../../db/sql/tx.ts';
+import { adminEvent } from '../../events/admin-notifications.ts';
+import { tell } from '../../flows/tell.ts';
+import type { BackupStatus } from '../../model/backup-status.ts';
+import type { Caller } from '../../model/caller.ts';
+import { backupResource } from '../begin.ts';
+import type { Desk } from '../desk.ts';
+import { backupFor } from '../find.ts';
+import { lockBackup } from '../lock.ts';
+import { whileUnheld } from '../unheld.ts';
+
+export async function resetBackupStatus(desk: Desk, caller: Caller, id: string, status: BackupStatus): Promise<void> {
+  const resource = backupResource(id);
+  const unheld = {
+    resource,
+    find: (db: Desk['db']['read']) => backupFor(db, caller, id),
+    lock: (tx: Tx) => lockBackup(tx, caller, id),
+  };
+  const event = (eventType: string) =>
+    adminEvent({ resource, eventType, publisherId: 'backupStatusUpdate', payload: { id, update: { status } } }, caller);
+  await whileUnheld(desk, unheld, async (tx) => {
+    await tell(tx, event('backups.reset_status.start'));
+    await updateBackup(tx, id, { status });
+    await tell(tx, event('backups.reset_status.end'));
+  });
+}

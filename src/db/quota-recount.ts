@@ -1,0 +1,100 @@
+/** What the usage of a project must be, counted from its rows; and the counters put right where they are not. */
+import { quotaUsage, type Usage } from './quotas.ts';
+import type { Db } from './sql/db.ts';
+import type { Tx } from './sql/tx.ts';
+
+export interface RecountOptions {
+  /** Whether snapshots count as gigabytes (`no_snapshot_gb_quota` turns it off). */
+  readonly snapshotGigabytes: boolean;
+}
+
+/** What the project's rows and reservations add up to. `quotaUsage` must equal it, but for resources that are zero. */
+export async function countUsage(db: Db, projectId: string, options: RecountOptions): Promise<Record<string, Usage>> {
+  const volumes = await db
+    .selectFrom('volume')
+    .innerJoin('volume_type', 'volume_type.id', 'volume.volume_type_id')
+    .select(({ fn }) => ['volume_type.name', fn.countAll<number>().as('count'), fn.sum<number>('size_gib').as('gib')])
+    .where('project_id', '=', projectId)
+    .where('use_quota', '=', 1)
+    .groupBy('volume_type.name')
+    .execute();
+  const snapshots = await db
+    .selectFrom('snapshot')
+    .innerJoin('volume_type', 'volume_type.id', 'snapshot.volume_type_id')
+    .select(({ fn }) => [
+      'volume_type.name',
+      fn.countAll<number>().as('count'),
+      fn.sum<number>('volume_size_gib').as('gib'),
+    ])
+    .where('project_id', '=', projectId)
+    .where('use_quota', '=', 1)
+    .groupBy('volume_type.name')
+    .execute();
+  const groups = await db
+    .selectFrom('volume_group')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('project_id', '=', projectId)
+    .executeTakeFirstOrThrow();
+  const backups = await db
+    .selectFrom('backup')
+    .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('size_gib').as('gib')])
+    .where('project_id', '=', projectId)
+    .executeTakeFirstOrThrow();
+  const reservations = await db
+    .selectFrom('reservation')
+    .select(['resource', 'delta'])
+    .where('project_id', '=', projectId)
+    .where('delta', '>', 0)
+    .execute();
+
+  const usage: Record<string, { inUse: number; reserved: number }> = {};
+  const of = (resource: string) => {
+    usage[resource] ??= { inUse: 0, reserved: 0 };
+    return usage[resource];
+  };
+  const use = (kind: string, type: string, amount: number): void => {
+    of(kind).inUse += amount;
+    of(`${kind}_${type}`).inUse += amount;
+  };
+  for (const { name, count, gib } of volumes) {
+    use('volumes', name, count);
+    use('gigabytes', name, gib);
+  }
+  for (const { name, count, gib } of snapshots) {
+    use('snapshots', name, count);
+    if (options.snapshotGigabytes) use('gigabytes', name, gib);
+  }
+  if (groups.count > 0) of('groups').inUse += groups.count;
+  if (backups.count > 0) {
+    of('backups').inUse += backups.count;
+    of('backup_gigabytes').inUse += backups.gib ?? 0;
+  }
+  for (const { resource, delta } of reservations) of(resource).reserved += delta;
+  return usage;
+}
+
+/** Makes the counters what the rows say. Returns what was wrong, for people. */
+export async function recountUsage(
+  { db }: Tx,
+  projectId: string,
+  options: RecountOptions,
+): Promise<Record<string, { readonly was: Usage; readonly is: Usage }>> {
+  const counted = await countUsage(db, projectId, options);
+  const kept = await quotaUsage(db, projectId);
+  const none: Usage = { inUse: 0, reserved: 0 };
+  const wrong: Record<string, { was: Usage; is: Usage }> = {};
+  for (const resource of new Set([...Object.keys(kept), ...Object.keys(counted)])) {
+    const was = kept[resource] ?? none;
+    const is = counted[resource] ?? none;
+    if (was.inUse === is.inUse && was.reserved === is.reserved) continue;
+    wrong[resource] = { was, is };
+    await db
+      .insertInto('quota_usage')
+      .values({ project_id: projectId, resource, in_use: is.inUse, reserved: is.reserved })
+      .onConflict((conflict) =>
+        conflict.columns(['project_id', 'resource']).doUpdateSet({ in_use: is.inUse, reserved: is.reserved }),
+      )
+      .execute();
+  }
+  return wrong;
+}

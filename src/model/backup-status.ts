@@ -1,0 +1,31 @@
+/**
+ * The state machine of backups, as `status.ts` has those of volumes and snapshots: a command moves a status by the operation's name,
+ * a flow ends in the status that its operation says. `docs/states.md` is printed from here.
+ */
+import type { Transition } from './transition.ts';
+
+export const BACKUP_STATUSES = ['creating', 'available', 'restoring', 'deleting', 'error', 'error_deleting'] as const;
+export type BackupStatus = (typeof BACKUP_STATUSES)[number];
+
+/** The statuses that an administrator may give a backup, as in Cinder. */
+export const BACKUP_RESET_STATUSES = ['available', 'error'] as const satisfies readonly BackupStatus[];
+
+export const BACKUP_TRANSITIONS = {
+  create: { planned: true, from: [], during: ['creating'], success: 'available', failure: 'error' },
+  restore: {
+    planned: true,
+    from: ['available'],
+    during: ['restoring'],
+    success: 'available',
+    failure: 'available',
+    must: '{from} to be restored',
+  },
+  delete: {
+    planned: true,
+    from: ['available', 'error'],
+    during: ['deleting'],
+    success: 'gone',
+    failure: 'error_deleting',
+    must: '{from} to be deleted',
+  },
+} as const satisfies Record<string, Transition<BackupStatus>>;
