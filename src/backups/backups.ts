@@ -28,8 +28,11 @@ import type { Content } from '../lib/file-content.ts';
 import type { Json } from '../lib/json.ts';
 
 export interface Backups {
-  /** Makes the store and the scope unless they are there. `keyId`: which key a scope that is made is encrypted with; null: with none. */
-  openScope(scope: BackupScope, keyId: string | null, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes the store and the scope unless they are there. `keyId`: which key a scope that is made is encrypted with; null: with none.
+   * Resolves with the store's id, by which whoever knows it sees that another one has been put in its place.
+   */
+  openScope(scope: BackupScope, keyId: string | null, signal: AbortSignal): Promise<string>;
   /** Resolves when all of the source is in the store, in recorded and newly told bites together. */
   copy(order: CopyOrder, watch: CopyWatch): Promise<CopyOutcome>;
   /** After all of the copy. Done again with the same order it writes the same bytes under the same name. */
