@@ -7,8 +7,8 @@
  */
 import { rm, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { dataExtents } from '../lib/data-extents.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
-import type { DataExtent } from '../lib/file-content.ts';
 import { ImageCopyFailure, ImageTooBig } from '../model/errors.ts';
 import type { DriverCall, RawSource, WrittenImage } from './driver.ts';
 import { type ConversionLimits, parseProgress } from './qemu-img.ts';
@@ -16,23 +16,6 @@ import { type ConversionLimits, parseProgress } from './qemu-img.ts';
 /** Of what an image takes, above its data: 2 % of it, and what an empty one has. */
 const TABLES = 0.02;
 const EMPTY_BYTES = 8 * 1024 ** 2;
-
-/** Where a raw file has data, in order; undefined of one in more pieces than can be told. */
-export async function dataExtents(
-  exec: Exec,
-  path: string,
-  signal: AbortSignal,
-): Promise<readonly DataExtent[] | undefined> {
-  try {
-    return parseMap(await exec(mapArgv(resolve(path)), { signal }));
-  } catch (error) {
-    if (error instanceof CommandFailed && isTooLong(error)) return undefined;
-    throw error;
-  }
-}
-
-/** As `exec` words it. */
-const isTooLong = ({ stderr }: CommandFailed): boolean => stderr.startsWith('It printed more than');
 
 /** Rejects with `ImageTooBig` or `ImageCopyFailure`; nothing is left then. */
 export async function writeImage(
@@ -68,8 +51,6 @@ export async function writeImage(
 
 type Argv = readonly [string, ...string[]];
 
-export const mapArgv = (path: string): Argv => ['qemu-img', 'map', '--output=json', '-f', 'raw', '--', path];
-
 export const writeArgv = (source: string, format: WrittenImage['format'], target: string): Argv => [
   'qemu-img',
   'convert',
@@ -82,18 +63,3 @@ export const writeArgv = (source: string, format: WrittenImage['format'], target
   source,
   target,
 ];
-
-/** Throws for what is no map: data that is not told of would be sent as zeroes. */
-export function parseMap(output: string): readonly DataExtent[] {
-  const parts: unknown = JSON.parse(output);
-  if (!Array.isArray(parts)) throw new TypeError('The map of a file is no list.');
-  let end = 0;
-  const extents: DataExtent[] = [];
-  for (const { start, length, data } of parts as readonly Readonly<Record<string, unknown>>[]) {
-    if (start !== end || typeof length !== 'number' || typeof data !== 'boolean')
-      throw new TypeError('The map of a file has a gap, or lacks a part.');
-    if (data) extents.push({ at: start, bytes: length });
-    end = start + length;
-  }
-  return extents;
-}

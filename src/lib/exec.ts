@@ -1,6 +1,6 @@
 /**
- * The only place that starts a program: argv arrays, no shell, `LC_ALL=C`, no standard input, its own process group, a
- * deadline, an abort signal, bounded output, and optional limits on memory and CPU.
+ * The only place that starts a program: argv arrays, no shell, `LC_ALL=C`, no standard input but what it is given, its own process
+ * group, a deadline, an abort signal, bounded output, and optional limits on memory and CPU.
  *
  * The end of the wait also ends the whole process group with SIGKILL: some block tools ignore SIGTERM while they retry, and
  * a copy that outlives its flow would write into a volume that has been given away.
@@ -15,6 +15,10 @@ export interface ExecOptions {
   readonly memoryBytes?: number;
   /** CPU seconds (`prlimit --cpu`). */
   readonly cpuSeconds?: number;
+  /** All of its standard input. What others may not see goes here: they see arguments and environments. */
+  readonly input?: string;
+  /** Beside what this process has. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Called with each piece of standard output, which is then not kept. */
   readonly onOutput?: (text: string) => void;
 }
@@ -66,9 +70,15 @@ export const exec: Exec = (argv, options) =>
     if (options.signal.aborted) return reject(options.signal.reason);
     const [program, ...args] = limited(argv, options);
     const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       detached: true,
-      env: { ...process.env, LC_ALL: 'C', LANGUAGE: 'C', ...(options.memoryBytes !== undefined && ONE_ARENA) },
+      env: {
+        ...process.env,
+        LC_ALL: 'C',
+        LANGUAGE: 'C',
+        ...(options.memoryBytes !== undefined && ONE_ARENA),
+        ...options.environment,
+      },
     });
     let stdout = '';
     let stderr = '';
@@ -99,6 +109,8 @@ export const exec: Exec = (argv, options) =>
       settle();
       reject(error.code === 'ENOENT' ? new CommandMissing(`${argv[0]} is not installed.`) : error);
     });
+    // It need not read what it is given.
+    child.stdin?.on('error', () => {}).end(options.input);
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       pieces += 1;
       if (options.onOutput === undefined) {

@@ -45,6 +45,23 @@ describe('a program', () => {
     assert.equal(await sh('echo "$MALLOC_ARENA_MAX"'), `${process.env.MALLOC_ARENA_MAX ?? ''}\n`);
   });
 
+  test('gets what it is given on its standard input and in its environment, and nothing else', async () => {
+    const input = 'secret ä\n'.repeat(100_000);
+    assert.equal(await sh('cat; echo "$COLOUR"', { input, environment: { COLOUR: 'red' } }), `${input}red\n`);
+    assert.equal(await sh('cat; echo "$COLOUR"', { input: '' }), '\n');
+    assert.equal(await sh('readlink /proc/self/fd/0'), '/dev/null\n');
+  });
+
+  test('that does not read what it is given ends as it likes', async () => {
+    const input = 'x'.repeat(4 * 1024 ** 2);
+    const errors = await escaped(async () => {
+      assert.equal(await sh('exec 0<&-; echo done', { input }), 'done\n');
+      await assert.rejects(sh('exit 3', { input }), CommandFailed);
+      await assert.rejects(inTime('none', exec(['/nowhere/at-all'], { signal: NEVER, input })), CommandMissing);
+    });
+    assert.deepEqual(errors, []);
+  });
+
   test('that prints nonsense and ends as it likes gives its output or CommandFailed, and nothing else', () =>
     withDirectory(async (directory) => {
       const [out, err] = [join(directory, 'out'), join(directory, 'err')];

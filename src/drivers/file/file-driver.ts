@@ -18,6 +18,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { timestampOf } from '../../lib/clock.ts';
+import { dataExtents } from '../../lib/data-extents.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { type Content, contentOfFile } from '../../lib/file-content.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
@@ -44,7 +45,7 @@ import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
 import type { ImageFacts } from '../images/read-image.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
-import { dataExtents, writeImage } from '../write-image.ts';
+import { writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
 import { syncFiles } from './file-copy.ts';
 import { FileStore } from './file-store.ts';
