@@ -182,6 +182,21 @@ export function proveDriver(proof: DriverUnderProof): void {
       await holds(scene.world, 'volume', third.id, GIB, 'source');
     });
 
+    it('keeps for a backup whole GiB, also of what was taken over, whatever becomes of that', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      const { id } = scene.snapshot;
+      await existing(scene);
+      await driver.manageExisting(scene.source, scene.ref, calm());
+      const kept = await driver.keepForBackup(id, { volume: scene.source }, calm());
+      assert.equal(kept.bytes, GIB);
+      await scene.world.write(scene.source, 0, block('overwritten', 0));
+      assert.deepEqual(await driver.keepForBackup(id, { volume: scene.source }, calm()), kept);
+      await driver.deleteVolume(scene.source, calm());
+      assert.deepEqual(await driver.probe('backup', id, calm().signal), { is: 'present', bytes: GIB });
+      same(await scene.world.read('backup', id, 0, BLOCK_BYTES), block('foreign', 0));
+    });
+
     it('never lets a call that was thought dead undo what the call after it made', async (t) => {
       const faulty = new FaultyExec('before');
       const scene = await enter(t, faulty.exec);

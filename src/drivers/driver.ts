@@ -81,8 +81,11 @@ export type Probe =
   | { readonly is: 'partial' }
   | { readonly is: 'present'; readonly bytes: number };
 
-/** What backends hold under names of ours. An `image` is a cached one. */
-export type ObjectKind = 'volume' | 'snapshot' | 'image';
+/** What a backup is made from. */
+export type BackupOrigin = { readonly volume: VolumeRef } | { readonly snapshot: SnapshotRef };
+
+/** What backends hold under names of ours. An `image` is a cached one, a `backup` is what `keepForBackup` has kept. */
+export type ObjectKind = 'volume' | 'snapshot' | 'image' | 'backup';
 
 /** One thing on the backend, by its full name or a foreign one. Temporaries are not listed. */
 export interface BackendObject {
@@ -223,6 +226,13 @@ export interface VolumeDriver {
    */
   createGroupSnapshot(snapshots: readonly SnapshotRef[], call: DriverCall): Promise<readonly ModelUpdate[]>;
   deleteSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<void>;
+
+  /**
+   * What the volume or the snapshot holds now, kept as it is for one backup until `dropForBackup`: whole GiB, which nobody writes to. It is
+   * nobody's snapshot. Of a volume that is being written it is one moment where `fastClone` says so.
+   */
+  keepForBackup(backupId: string, of: BackupOrigin, call: DriverCall): Promise<RawSource>;
+  dropForBackup(backupId: string, call: DriverCall): Promise<void>;
 
   /**
    * Opens the volume to one attachment's connector, and says how it is reached. What is there and not as wanted is made

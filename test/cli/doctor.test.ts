@@ -121,6 +121,20 @@ proveStore('the doctor', (test) => {
       assert.deepEqual(said(await visit()), []);
     }));
 
+  test('tells of what was kept for a backup that has ended, and not while one is being made', ({ database, url }) =>
+    withPractice(url, async ({ driver, visit }) => {
+      const volume = await makeVolume(database, { host: POOL });
+      await driver.createVolume(volume, CALL);
+      await counted(database);
+      const [ended, made] = [uuid(), uuid()];
+      for (const id of [ended, made]) await driver.keepForBackup(id, { volume }, CALL);
+      await beginFlow(database, `backup:${made}`);
+      const [found, ...others] = (await visit()).findings;
+      assert.deepEqual(others, []);
+      assert.match(found?.says ?? '', new RegExp(`^backup-${ended} .* the backup that was made from it has ended$`));
+      assert.match(found?.advice ?? '', new RegExp(`rm backup-${ended}`));
+    }));
+
   test('counts the usage of a project that has nothing but backups', ({ database, url }) =>
     withPractice(url, async ({ visit }) => {
       await makeBackup(database, { projectId: 'b', sizeGiB: 5 });

@@ -1,11 +1,18 @@
 /** A fresh backend with a driver on it, and ways to its bytes that are not the driver's own. */
 import type { ChildProcess } from 'node:child_process';
 import type { FileHandle } from 'node:fs/promises';
-import type { DriverCall, ExportRef, ManageRef, VolumeDriver, VolumeRef } from '../../src/drivers/driver.ts';
+import type {
+  DriverCall,
+  ExportRef,
+  ManageRef,
+  ObjectKind,
+  VolumeDriver,
+  VolumeRef,
+} from '../../src/drivers/driver.ts';
 import type { ConnectionInfo } from '../../src/model/attachment.ts';
 import type { VolumeClient } from './exports/checking-writer.ts';
 
-export type Kind = 'volume' | 'snapshot' | 'image';
+export type Kind = ObjectKind;
 
 export interface DriverWorld {
   /** Started. */
@@ -52,6 +59,8 @@ type Method =
   | 'createSnapshot'
   | 'createGroupSnapshot'
   | 'deleteSnapshot'
+  | 'keepForBackup'
+  | 'dropForBackup'
   | 'manageExisting'
   | 'unmanage'
   | 'manageExistingSnapshot'

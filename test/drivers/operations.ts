@@ -225,6 +225,35 @@ export const OPERATIONS: readonly Operation[] = [
     done: ({ world, snapshot }) => isGone(world, 'snapshot', snapshot.id),
   },
   {
+    title: 'keeping for a backup what a volume holds',
+    prepare: writtenSource,
+    request: ({ source, snapshot }) => ['keepForBackup', snapshot.id, { volume: source }],
+    makes: ({ snapshot }) => ({ kind: 'backup', id: snapshot.id }),
+    done: ({ world, snapshot }) => holds(world, 'backup', snapshot.id, GIB, 'source'),
+    slow: true,
+  },
+  {
+    title: 'keeping for a backup what a snapshot holds',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await scene.world.driver.createSnapshot(scene.snapshot, calm());
+      await overwrittenSource(scene);
+    },
+    request: ({ target, snapshot }) => ['keepForBackup', target.id, { snapshot }],
+    makes: ({ target }) => ({ kind: 'backup', id: target.id }),
+    done: ({ world, target }) => holds(world, 'backup', target.id, GIB, 'source'),
+    slow: true,
+  },
+  {
+    title: 'dropping what was kept for a backup',
+    prepare: async (scene) => {
+      await writtenSource(scene);
+      await scene.world.driver.keepForBackup(scene.snapshot.id, { volume: scene.source }, calm());
+    },
+    request: ({ snapshot }) => ['dropForBackup', snapshot.id],
+    done: ({ world, snapshot }) => isGone(world, 'backup', snapshot.id),
+  },
+  {
     title: 'extending a volume',
     prepare: writtenSource,
     request: ({ source }) => ['extendVolume', source, 3],

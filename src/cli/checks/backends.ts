@@ -6,7 +6,7 @@
  */
 import type { Db } from '../../db/sql/db.ts';
 import { resourcesInWork } from '../../db/unended-flows.ts';
-import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
+import type { BackendObject, ObjectKind, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
 import { clockTime } from '../times.ts';
@@ -38,7 +38,7 @@ interface Expected {
   readonly status: string;
 }
 
-const nameOf = (kind: Kind, id: string): string => `${kind}:${id}`;
+const nameOf = (kind: ObjectKind, id: string): string => `${kind}:${id}`;
 
 async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal: AbortSignal): Promise<Finding[]> {
   // Before the rows: an object that comes later is not missed, one that goes is seen by the second look.
@@ -68,17 +68,25 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
 const named = (object: BackendObject): (readonly [string, BackendObject])[] =>
   object.owner === null || object.owner.kind === 'image' ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
 
-const orphan = (pool: string, object: BackendObject): Finding => ({
+const orphan = (pool: string, object: BackendObject): Finding =>
+  object.owner?.kind === 'backup'
+    ? stray(hostOf(pool), object, 'the backup that was made from it has ended')
+    : unknown(pool, object);
+
+const unknown = (pool: string, object: BackendObject): Finding => ({
   ...stray(hostOf(pool), object, 'no row knows it'),
   advice: `Pumice never deletes it. If it is wanted, name it anew there (mv ${object.name} found-${object.name}), then: ${manage(pool, object, `found-${object.name}`)}`,
 });
 
 /** Of a row that is elsewhere. */
-const stray = (host: string, { name, bytes }: BackendObject, why: string): Finding => ({
+const stray = (host: string, { name, bytes, owner }: BackendObject, why: string): Finding => ({
   key: `orphan ${host} ${name}`,
   about: host,
   says: `${name} (${bytes} bytes) lies here, and ${why}`,
-  advice: `Pumice never deletes it: compare it with the other, then remove it (rm ${name})`,
+  advice:
+    owner?.kind === 'backup'
+      ? `nothing needs it: remove it (rm ${name})`
+      : `Pumice never deletes it: compare it with the other, then remove it (rm ${name})`,
 });
 
 const unmanaged = (pool: string, object: BackendObject): Finding => ({

@@ -26,6 +26,7 @@ import type { PoolStats } from '../../model/backend.ts';
 import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
 import type {
   BackendObject,
+  BackupOrigin,
   DriverCall,
   DriverCapabilities,
   Exported,
@@ -363,6 +364,25 @@ export class FileDriver implements VolumeDriver {
   deleteSnapshot(snapshot: SnapshotRef, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`delete snapshot ${snapshot.id}`, signal, () =>
       this.#store.remove(this.#snapshot(snapshot), signal),
+    );
+  }
+
+  keepForBackup(backupId: string, of: BackupOrigin, call: DriverCall): Promise<RawSource> {
+    return this.#store.doing(`keep what backup ${backupId} is made from`, call.signal, async () => {
+      const full = this.#names.of('backup', backupId);
+      const { sizeGiB } = 'volume' in of ? of.volume : of.snapshot;
+      const source = 'volume' in of ? this.#volume(of.volume) : this.#snapshot(of.snapshot);
+      // What was taken over may have less than whole GiB.
+      await this.#store.make(full, sizeGiB, call.signal, (path) =>
+        this.#store.copy(source, sizeGiB, path, sizeGiB * GIB, call),
+      );
+      return { path: this.#store.path(full), bytes: sizeGiB * GIB };
+    });
+  }
+
+  dropForBackup(backupId: string, { signal }: DriverCall): Promise<void> {
+    return this.#store.doing(`drop what backup ${backupId} was made from`, signal, () =>
+      this.#store.remove(this.#names.of('backup', backupId), signal),
     );
   }
 

@@ -3,6 +3,7 @@
  *
  *   volume-<id>, snapshot-<id>                 whole and durable
  *   cached-image-<id>                          the same, of an image that is kept to make volumes of
+ *   backup-<id>                                the same, of what a backup is read from
  *   .tmp-volume-<id>.<unique>                  being made; means nothing, may be removed
  *   .del-volume-<id>                           given up for deletion, as good as gone
  *   .moment-snapshot-<id>                      snapshots of one moment, of which <id> is the first, may be published
@@ -13,9 +14,10 @@
  */
 import { uuid } from '../../lib/clock.ts';
 import { DriverFailed } from '../../model/errors.ts';
+import type { ObjectKind } from '../driver.ts';
 
 export interface Owner {
-  readonly kind: 'volume' | 'snapshot' | 'image';
+  readonly kind: ObjectKind;
   readonly id: string;
 }
 
@@ -25,13 +27,13 @@ export interface NameTemplates {
   readonly snapshot: string;
 }
 
-/** No client names them, so nobody configures it. */
-const IMAGE_TEMPLATE = 'cached-image-%s';
+/** No client names them, so nobody configures these. */
+const OWN_TEMPLATES = { image: 'cached-image-%s', backup: 'backup-%s' } as const;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export class Names {
-  readonly #templates: Readonly<Record<Owner['kind'], string>>;
+  readonly #templates: Readonly<Record<ObjectKind, string>>;
 
   constructor(templates: NameTemplates) {
     for (const template of Object.values(templates)) {
@@ -39,7 +41,7 @@ export class Names {
         throw new TypeError(`A name template holds %s once and no separators or leading dot: "${template}".`);
       }
     }
-    this.#templates = { ...templates, image: IMAGE_TEMPLATE };
+    this.#templates = { ...templates, ...OWN_TEMPLATES };
   }
 
   of(kind: Owner['kind'], id: string): string {
@@ -49,7 +51,7 @@ export class Names {
 
   /** Whose full name this is; null for a name that is not ours. */
   owner(name: string): Owner | null {
-    for (const kind of ['volume', 'snapshot', 'image'] as const) {
+    for (const kind of ['volume', 'snapshot', 'image', 'backup'] as const) {
       const [before = '', after = ''] = this.#templates[kind].split('%s');
       if (!name.startsWith(before) || !name.endsWith(after)) continue;
       const id = name.slice(before.length, name.length - after.length);
