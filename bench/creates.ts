@@ -176,7 +176,8 @@ export function ask(agent: Agent, method: string, url: string, body?: string): P
         text += part;
       });
       response.once('error', reject).once('end', () => {
-        if (response.statusCode === (method === 'GET' ? 200 : 202)) resolve(text === '' ? undefined : JSON.parse(text));
+        if (response.statusCode !== undefined && response.statusCode < 300)
+          resolve(text === '' ? undefined : JSON.parse(text));
         else reject(new Error(`${method} ${url} was answered ${response.statusCode}: ${text}`));
       });
     });

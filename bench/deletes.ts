@@ -4,24 +4,17 @@
  */
 import { Agent } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.ts';
+import { type Asked, allGone, byClients, CLIENTS } from './clients.ts';
 import { allAvailable, ask } from './creates.ts';
 import { type Server, startServer } from './processes.ts';
-import { median, quantity, type Result, type Row, ratios } from './report.ts';
+import { quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import { path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, type World } from './world.ts';
 
-const CLIENTS = 8;
 const VOLUMES = 400;
 const MIB = 300;
-
-interface Asked {
-  readonly perSecond: number;
-  /** The median of the answers. */
-  readonly waitMs: number;
-}
 
 export interface DeleteFigures {
   readonly creates: Asked;
@@ -124,35 +117,8 @@ async function deleted(server: Server, agent: Agent, { ids }: { readonly ids: re
   const deletes = await byClients(ids.length, async (at) => {
     await ask(agent, 'DELETE', `${server.address}${path(`/volumes/${ids[at]}`)}`);
   });
-  await allGone(server, agent);
+  await allGone(server, agent, 'volumes');
   const goneSeconds = (performance.now() - begun) / 1000;
   const after = await server.usage();
   return { deletes, goneSeconds, cpuMs: (after.cpuMs - before.cpuMs) / ids.length };
-}
-
-async function byClients(requests: number, one: (at: number) => Promise<void>): Promise<Asked> {
-  const waits: number[] = [];
-  let next = 0;
-  const client = async (): Promise<void> => {
-    for (let at = next++; at < requests; at = next++) {
-      const begun = performance.now();
-      await one(at);
-      waits.push(performance.now() - begun);
-    }
-  };
-  const begun = performance.now();
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  return { perSecond: (requests / (performance.now() - begun)) * 1000, waitMs: median(waits) };
-}
-
-const DEADLINE_MS = 120_000;
-const BETWEEN_LOOKS_MS = 5;
-
-async function allGone(server: Server, agent: Agent): Promise<void> {
-  const until = performance.now() + DEADLINE_MS;
-  const all = `${server.address}${path('/volumes?limit=1')}`;
-  while (((await ask(agent, 'GET', all)) as { volumes: readonly unknown[] }).volumes.length > 0) {
-    if (performance.now() > until) throw new Error(`Volumes are not gone after ${DEADLINE_MS} ms.`);
-    await delay(BETWEEN_LOOKS_MS);
-  }
 }

@@ -14,6 +14,7 @@
 import { parseArgs } from 'node:util';
 import { creates } from './creates.ts';
 import { deletes } from './deletes.ts';
+import { dependents } from './dependents.ts';
 import { exports } from './exports.ts';
 import { flows } from './flows.ts';
 import { fullBackend } from './full-backend.ts';
@@ -29,6 +30,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   flows,
   creates,
   deletes,
+  dependents,
   'full-backend': fullBackend,
   reads,
   startup,
