@@ -26,6 +26,7 @@ import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubl
 import { getVolume } from './db/volumes.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import { driverOf } from './drivers/driver-of.ts';
+import { HostCopies } from './drivers/host-copies.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
@@ -65,7 +66,8 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   const scheduler = schedulerOptions(config);
   checkOptions(scheduler);
   const policy = policyOf(config);
-  const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config)));
+  const copies = new HostCopies({ atOnce: config.max_copies, bytesPerSecond: config.volume_copy_bps_limit });
+  const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config, copies)));
   const sinks = await sinksOf(config);
   const db = await openDatabase(config.database.url, {
     as: 'server',
@@ -246,10 +248,10 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
   };
 }
 
-async function backendOf(name: string, config: Config): Promise<ServedBackend> {
+async function backendOf(name: string, config: Config, copies: HostCopies): Promise<ServedBackend> {
   const section = config.backends[name] as BackendConfig;
   const { backend_availability_zone: availabilityZone } = section;
-  return { host: `${config.node_name}@${name}`, availabilityZone, driver: await driverOf(section, config) };
+  return { host: `${config.node_name}@${name}`, availabilityZone, driver: await driverOf(section, config, copies) };
 }
 
 /** Throws when a rule is wrong. */

@@ -815,7 +815,7 @@ async function digestOfWhole(world: DriverWorld, volume: VolumeRef): Promise<str
   return hash.digest('hex');
 }
 
-const isCopy = ([program, verb]: readonly string[]): boolean => program === 'cp' || verb === 'convert';
+export const isCopy = ([program, verb]: readonly string[]): boolean => program === 'cp' || verb === 'convert';
 
 async function settled<Result>(promise: Promise<Result>): Promise<PromiseSettledResult<Result>> {
   const [outcome] = await Promise.allSettled([promise]);

@@ -8,18 +8,19 @@ import type { VolumeDriver } from './driver.ts';
 import type { Exporter } from './exports/exporter.ts';
 import { LocalExports } from './exports/local-exports.ts';
 import { FileDriver } from './file/file-driver.ts';
+import type { HostCopies } from './host-copies.ts';
 
-/** Not started. The command line looks at backends with it, too. */
-export async function driverOf(section: BackendConfig, config: Config): Promise<VolumeDriver> {
+/** Not started. The command line looks at backends with it, too, which copies nothing. */
+export async function driverOf(section: BackendConfig, config: Config, copies?: HostCopies): Promise<VolumeDriver> {
   switch (section.driver) {
     case 'file':
-      return fileDriver(section, config);
+      return fileDriver(section, config, copies);
     default:
       return unhandled(section.driver);
   }
 }
 
-async function fileDriver(section: FileBackendConfig, config: Config): Promise<FileDriver> {
+async function fileDriver(section: FileBackendConfig, config: Config, copies?: HostCopies): Promise<FileDriver> {
   return new FileDriver({
     name: section.volume_backend_name,
     directory: section.path,
@@ -27,8 +28,7 @@ async function fileDriver(section: FileBackendConfig, config: Config): Promise<F
     create: section.create,
     reservedPercentage: section.reserved_percentage,
     maxOverSubscriptionRatio: section.max_over_subscription_ratio,
-    copiesAtOnce: section.max_copies,
-    copyBytesPerSecond: Math.ceil(section.volume_copy_bps_limit / section.max_copies),
+    ...(copies && { copies }),
     conversion: {
       memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
       cpuSeconds: config.images.image_conversion_cpu_limit,

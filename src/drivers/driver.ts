@@ -26,6 +26,8 @@ export interface DriverCall {
   progress(fraction: number): void;
   /** For whom it is done. Calls of many projects have fair parts where they wait for each other. */
   readonly projectId?: string;
+  /** Waits for what others have. Whoever calls may let something else be done meanwhile in its place. */
+  aside?<Result>(wait: Promise<Result>): Promise<Result>;
 }
 
 /** Whom a volume is opened to, and how. */

@@ -59,6 +59,23 @@ export interface ConversionLimits {
   readonly timeoutMs: number;
 }
 
+/** How quickly it is written. */
+export interface Rate {
+  /** 0: no limit. */
+  readonly bytesPerSecond: number;
+  /** Written in all, at most. */
+  readonly bytes: number;
+}
+
+/** At its rate a copy may take longer than what has none. */
+export function withinMs(timeoutMs: number, { bytesPerSecond, bytes }: Rate): number {
+  const atRateMs = bytesPerSecond > 0 ? (bytes / bytesPerSecond) * 1000 : 0;
+  return Math.min(timeoutMs + 2 * atRateMs, LONGEST_TIMER_MS);
+}
+
+/** Of what Node's timers can wait for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const CONVERSION_LIMITS: ConversionLimits = {
   memoryBytes: MEMORY_BYTES,
   cpuSeconds: 3_600,
@@ -70,7 +87,7 @@ export async function convert(
   exec: Exec,
   image: ImageFile,
   target: string,
-  limits: ConversionLimits,
+  { limits, rate }: { readonly limits: ConversionLimits; readonly rate: Rate },
   call: DriverCall,
 ): Promise<void> {
   const onOutput = (text: string): void => {
@@ -78,8 +95,9 @@ export async function convert(
     if (fraction !== null) call.progress(fraction);
   };
   const direct = await canBeDirect(target);
-  await exec(convertArgv(resolve(image.path), image.format, target, direct), {
+  await exec(convertArgv(resolve(image.path), image.format, target, { direct, bytesPerSecond: rate.bytesPerSecond }), {
     ...limits,
+    timeoutMs: withinMs(limits.timeoutMs, rate),
     signal: call.signal,
     onOutput,
   }).catch((error: unknown) => {
@@ -89,7 +107,7 @@ export async function convert(
 }
 
 /**
- * Writes what a raw file or device holds into `target`, a file of the same size without any data; holes and zeroes are left out,
+ * Writes what a raw file or device holds, which may be open elsewhere, into `target`, a file of the same size without any data; holes and zeroes are left out,
  * and no more is copied in a second than `bytesPerSecond` (0: no limit).
  * Neither goes through the page cache where the file systems can do without: what guests read stays in it.
  */
@@ -105,17 +123,12 @@ export async function copyRaw(
     if (fraction !== null) call.progress(fraction);
   };
   const direct = { source: await canBeDirect(source.path, constants.O_RDONLY), target: await canBeDirect(target) };
-  // At its rate it may take longer than what has none.
-  const atRateMs = bytesPerSecond > 0 ? (source.bytes / bytesPerSecond) * 1000 : 0;
   await exec(copyRawArgv(resolve(source.path), resolve(target), direct, bytesPerSecond), {
-    timeoutMs: Math.min(CONVERSION_LIMITS.timeoutMs + 2 * atRateMs, LONGEST_TIMER_MS),
+    timeoutMs: withinMs(CONVERSION_LIMITS.timeoutMs, { bytesPerSecond, bytes: source.bytes }),
     signal: call.signal,
     onOutput,
   });
 }
-
-/** Of what Node's timers can wait for. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 type Argv = readonly [string, ...string[]];
 
@@ -126,13 +139,20 @@ export const infoArgv = (path: string, format: Format): Argv => [
   ...source(path, format),
 ];
 
-export const convertArgv = (path: string, format: Format, target: string, direct: boolean): Argv => [
+/** `direct`: whether the target is opened past the page cache. `bytesPerSecond`: 0 is no limit. */
+export const convertArgv = (
+  path: string,
+  format: Format,
+  target: string,
+  { direct, bytesPerSecond }: { readonly direct: boolean; readonly bytesPerSecond: number },
+): Argv => [
   'qemu-img',
   'convert',
   '-p',
   '-n',
   '--target-is-zero',
   ...(direct ? ['-t', 'none'] : []),
+  ...atRate(bytesPerSecond),
   '-O',
   'raw',
   '-S',
@@ -150,17 +170,21 @@ export const copyRawArgv = (
   'qemu-img',
   'convert',
   '-p',
+  '-U',
   '-n',
   '--target-is-zero',
   ...(direct.target ? ['-t', 'none'] : []),
   ...(direct.source ? ['-T', 'none'] : []),
-  ...(bytesPerSecond > 0 ? ['-r', String(bytesPerSecond)] : []),
+  ...atRate(bytesPerSecond),
   '-O',
   'raw',
   '-S',
   '4k',
   ...source(path, 'raw', target),
 ];
+
+/** Holes and zeroes cost nothing of it. */
+export const atRate = (bytesPerSecond: number): string[] => (bytesPerSecond > 0 ? ['-r', String(bytesPerSecond)] : []);
 
 /** Of a VHD, which of its two sizes counts must be said, and can be said in this way only. A comma is doubled in it. */
 function source(path: string, format: Format, ...target: readonly string[]): string[] {

@@ -5,13 +5,14 @@
  * tells it, of vmdk and vdi nobody. So the data is counted, with a little for tables, and what does not fit is refused before a byte
  * is written.
  */
-import { rm, statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { dataExtents } from '../lib/data-extents.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
-import { ImageCopyFailure, ImageTooBig } from '../model/errors.ts';
+import { BackendFull, ImageCopyFailure, ImageTooBig } from '../model/errors.ts';
 import type { DriverCall, RawSource, WrittenImage } from './driver.ts';
-import { type ConversionLimits, parseProgress } from './qemu-img.ts';
+import type { HostCopies } from './host-copies.ts';
+import { atRate, type ConversionLimits, parseProgress, withinMs } from './qemu-img.ts';
 
 /** Of what an image takes, above its data: 2 % of it, and what an empty one has. */
 const TABLES = 0.02;
@@ -22,26 +23,29 @@ export async function writeImage(
   exec: Exec,
   source: RawSource,
   { path, format }: WrittenImage,
-  limits: ConversionLimits,
+  { limits, copies }: { readonly limits: ConversionLimits; readonly copies: HostCopies },
   call: DriverCall,
 ): Promise<void> {
   const extents = (await dataExtents(exec, source.path, call.signal)) ?? [{ at: 0, bytes: source.bytes }];
   const data = extents.reduce((sum, { bytes }) => sum + bytes, 0);
-  const { bavail, bsize } = await statfs(dirname(path));
-  const needed = Math.ceil(data * (1 + TABLES)) + EMPTY_BYTES;
-  if (needed > bavail * bsize)
-    throw new ImageTooBig(`The image needs ${needed} bytes where images are converted; there is less.`);
+  const needs = (): number => Math.ceil(data * (1 + TABLES)) + EMPTY_BYTES;
   const onOutput = (text: string): void => {
     const fraction = parseProgress(text);
     if (fraction !== null) call.progress(fraction);
   };
   try {
     await rm(path, { force: true });
-    await exec(writeArgv(resolve(source.path), format, resolve(path)), { ...limits, signal: call.signal, onOutput });
+    await copies.run({ path: resolve(path), needs }, call, async (bytesPerSecond) => {
+      const timeoutMs = withinMs(limits.timeoutMs, { bytesPerSecond, bytes: source.bytes });
+      const argv = writeArgv(resolve(source.path), format, resolve(path), bytesPerSecond);
+      await exec(argv, { ...limits, timeoutMs, signal: call.signal, onOutput });
+    });
     // Whoever sends it later compares what arrives with what is read, and that may be nothing after a power cut.
     await exec(['sync', '--', resolve(path)], { signal: call.signal, timeoutMs: limits.timeoutMs });
   } catch (error) {
     await rm(path, { force: true });
+    if (error instanceof BackendFull)
+      throw new ImageTooBig(`There is no room where images are converted: ${error.message}`, { cause: error });
     if (!(error instanceof CommandFailed)) throw error;
     if (/No space left on device|Disk quota/.test(error.stderr))
       throw new ImageTooBig('There is no room left where images are converted.', { cause: error });
@@ -51,15 +55,10 @@ export async function writeImage(
 
 type Argv = readonly [string, ...string[]];
 
-export const writeArgv = (source: string, format: WrittenImage['format'], target: string): Argv => [
-  'qemu-img',
-  'convert',
-  '-p',
-  '-f',
-  'raw',
-  '-O',
-  format,
-  '--',
-  source,
-  target,
-];
+/** `bytesPerSecond`: 0 is no limit. */
+export const writeArgv = (
+  source: string,
+  format: WrittenImage['format'],
+  target: string,
+  bytesPerSecond: number,
+): Argv => ['qemu-img', 'convert', '-p', ...atRate(bytesPerSecond), '-f', 'raw', '-O', format, '--', source, target];

@@ -322,7 +322,8 @@ describe('a flow that takes long', () => {
     withPumice(async ({ directory, run, runWith }) => {
       const programs = join(directory, 'programs');
       await mkdir(programs);
-      await writeFile(join(programs, 'cp'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+      for (const name of ['cp', 'qemu-img'])
+        await writeFile(join(programs, name), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
       const data = join(directory, 'data');
       const env = { PATH: `${programs}${delimiter}${process.env.PATH}` };
       const server = runWith(env, 'serve', '--data', data, '--set', 'api.port=0', '--set', 'log.level=warn');

@@ -52,10 +52,13 @@ const VMDK = {
 
 describe('the commands for qemu-img', () => {
   it('always name the format of the image', () => {
-    for (const argv of [infoArgv('/a', 'vdi'), convertArgv('/a', 'vdi', '/b', true)]) {
+    for (const argv of [infoArgv('/a', 'vdi'), convertArgv('/a', 'vdi', '/b', { direct: true, bytesPerSecond: 0 })]) {
       assert.equal(argv[argv.indexOf('-f') + 1], 'vdi');
     }
-    for (const argv of [infoArgv('/a,b', 'vhd'), convertArgv('/a,b', 'vhd', '/c', false)]) {
+    for (const argv of [
+      infoArgv('/a,b', 'vhd'),
+      convertArgv('/a,b', 'vhd', '/c', { direct: false, bytesPerSecond: 0 }),
+    ]) {
       assert.ok(argv.includes('driver=vpc,force_size_calc=current_size,file.driver=file,file.filename=/a,,b'));
     }
   });
@@ -72,9 +75,12 @@ describe('the commands for qemu-img', () => {
   });
 
   it('of a copy name a rate, unless there is none', () => {
-    const argv = (bytesPerSecond: number) => copyRawArgv('/a', '/b', { source: true, target: true }, bytesPerSecond);
-    assert.ok(argv(1000).join(' ').includes('-r 1000 -O raw'));
-    assert.ok(!argv(0).includes('-r'));
+    const argvs = (bytesPerSecond: number) => [
+      copyRawArgv('/a', '/b', { source: true, target: true }, bytesPerSecond),
+      convertArgv('/a', 'qcow2', '/b', { direct: true, bytesPerSecond }),
+    ];
+    for (const argv of argvs(1000)) assert.ok(argv.join(' ').includes('-r 1000 -O raw'));
+    for (const argv of argvs(0)) assert.ok(!argv.includes('-r'));
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { HostCopies } from '../../src/drivers/host-copies.ts';
 import { CONVERSION_LIMITS } from '../../src/drivers/qemu-img.ts';
 import { writeArgv, writeImage } from '../../src/drivers/write-image.ts';
 import { dataExtents, parseMap } from '../../src/lib/data-extents.ts';
@@ -11,6 +12,7 @@ import { ImageCopyFailure, ImageTooBig } from '../../src/model/errors.ts';
 import { calm } from './driver-world.ts';
 
 const GIB = 1024 ** 3;
+const writing = { limits: CONVERSION_LIMITS, copies: new HostCopies() };
 
 /** A disk with data at its begin, and a place for the image. */
 async function place(t: TestContext) {
@@ -55,8 +57,10 @@ describe('the map of a file', () => {
 
 describe('a volume that is written as an image', () => {
   test('is told to qemu-img with every format, and nothing it could take for an option', () => {
-    const argv = writeArgv('/a', 'vmdk', '/b');
+    const argv = writeArgv('/a', 'vmdk', '/b', 0);
     assert.equal(argv.join(' '), 'qemu-img convert -p -f raw -O vmdk -- /a /b');
+    const slowly = writeArgv('/a', 'vmdk', '/b', 1000);
+    assert.equal(slowly.join(' '), 'qemu-img convert -p -r 1000 -f raw -O vmdk -- /a /b');
   });
 
   test('needs room for its data, which is looked at before a byte is written', async (t) => {
@@ -66,7 +70,7 @@ describe('a volume that is written as an image', () => {
       await exec(['true', ...rest], options);
       return JSON.stringify([{ start: 0, length: Number.MAX_SAFE_INTEGER, data: true }]);
     };
-    await assert.rejects(writeImage(full, source, image, CONVERSION_LIMITS, calm()), ImageTooBig);
+    await assert.rejects(writeImage(full, source, image, writing, calm()), ImageTooBig);
     assert.deepEqual(await readdir(directory), ['disk']);
   });
 
@@ -77,7 +81,7 @@ describe('a volume that is written as an image', () => {
       ['error while writing: No space left on device', ImageTooBig],
       ['Could not open', ImageCopyFailure],
     ] as const) {
-      await assert.rejects(writeImage(failing(stderr, half), source, image, CONVERSION_LIMITS, calm()), error);
+      await assert.rejects(writeImage(failing(stderr, half), source, image, writing, calm()), error);
       assert.deepEqual(await readdir(directory), ['disk']);
     }
   });
@@ -85,7 +89,7 @@ describe('a volume that is written as an image', () => {
   test('takes the place of what was left there', async (t) => {
     const { source, image } = await place(t);
     await writeFile(image.path, Buffer.alloc(1024 ** 2, 'left'));
-    await writeImage(exec, source, image, CONVERSION_LIMITS, calm());
+    await writeImage(exec, source, image, writing, calm());
     const info = JSON.parse(await exec(['qemu-img', 'info', '--output=json', '-f', 'qcow2', image.path], calm()));
     assert.equal(info['virtual-size'], GIB);
   });

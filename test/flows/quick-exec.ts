@@ -16,10 +16,10 @@ export const quickExec: Exec = async (argv, options) => {
   const [first = '', second = ''] = argv.slice(argv.indexOf('--') + 1);
   // Of a volume that is written as an image: it is a GiB to be hashed, and little to be written.
   if (program === 'qemu-img' && readsVolume(argv)) return exec(argv, options);
+  if (program === 'qemu-img' && argv.includes('-U')) return copyHead(first, second, options);
   if (program === 'qemu-img') return qemuImg(argv, options);
   if (program === 'sync') await sync(first);
   else if (program === 'rm') await rm(first, { force: true });
-  else if (program === 'cp' && argv.includes('--reflink=never')) await copyHead(first, second);
   else return exec(argv, options);
   return '';
 };
@@ -33,10 +33,11 @@ async function sync(path: string): Promise<void> {
   await file.close();
 }
 
-/** Of files whose data is in their first block. */
-async function copyHead(source: string, target: string): Promise<void> {
-  const head = await headOf(source);
-  await write(target, head);
+/** A copy of a volume whose data is in its first block. */
+async function copyHead(source: string, target: string, { onOutput }: ExecOptions): Promise<string> {
+  await write(target, await headOf(source));
+  onOutput?.('    (100.00/100%)\r');
+  return '';
 }
 
 interface Head {

@@ -1,25 +1,25 @@
 /**
- * Copies of whole files inside one backend: a reflink where the file system can share blocks, else a sparse copy.
+ * Copies of whole files: a reflink where the file system can share blocks, else a copy of the data.
  *
  * Which of the two is found out by trying, never by the name of the file system. Neither is left to Node's own copy:
  * `COPYFILE_FICLONE` falls back to a copy that fills every hole (10 GiB written for an empty volume on ext4), and even a
  * true clone holds one of the process's few file threads for as long as the kernel takes (10 s for a volume in 260,000
  * extents). A child process holds nothing and can be killed.
  *
- * A reflink is a point in time even while the source is being written; a sparse copy is not.
+ * A reflink is a point in time even while the source is being written; a copy of the data is not.
  */
 import { constants } from 'node:fs';
-import { copyFile, open, readFile, stat } from 'node:fs/promises';
+import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pause, uuid } from '../../lib/clock.ts';
+import { uuid } from '../../lib/clock.ts';
 import { errno } from '../../lib/errno.ts';
-import { CommandFailed, type Exec } from '../../lib/exec.ts';
-import type { DriverCall } from '../driver.ts';
+import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
+import type { DriverCall, RawSource } from '../driver.ts';
+import { copyRaw } from '../qemu-img.ts';
 import { removeIfThere } from './publish.ts';
 
 /** A copy may take long, but not for ever. */
 export const COPY_LIMIT_MS = 12 * 3600 * 1000;
-const POLL_MS = 250;
 
 const PROBE = /^\.tmp-reflink-[0-9a-f-]{36}(\.clone)?$/;
 export const isReflinkProbe = (name: string): boolean => PROBE.test(name);
@@ -56,30 +56,23 @@ export async function reflink(exec: Exec, source: string, target: string, signal
   }
 }
 
-/** Copies data and leaves out holes and zeroes. Progress is what the target has come to occupy. */
-export async function sparseCopy(exec: Exec, source: string, target: string, call: DriverCall): Promise<void> {
-  const total = (await stat(source)).blocks;
-  const ended = new AbortController();
-  const watching = watchBlocks(target, total, call, ended.signal);
+/**
+ * Copies data into a file of the same size without any, and leaves out holes and zeroes. Where `qemu-img` is not installed `cp` does it:
+ * through the page cache, at no rate, and without progress.
+ */
+export async function copyData(
+  exec: Exec,
+  source: RawSource,
+  target: string,
+  bytesPerSecond: number,
+  call: DriverCall,
+): Promise<void> {
   try {
-    await exec(['cp', '--reflink=never', '--sparse=always', '--', source, target], {
-      signal: call.signal,
-      timeoutMs: COPY_LIMIT_MS,
-    });
-  } finally {
-    ended.abort();
-    await watching;
-  }
-}
-
-async function watchBlocks(target: string, total: number, call: DriverCall, ended: AbortSignal): Promise<void> {
-  while (!ended.aborted) {
-    await pause(POLL_MS, ended).catch(() => {});
-    const blocks = await stat(target).then(
-      (found) => found.blocks,
-      () => 0,
-    );
-    if (!ended.aborted && total > 0) call.progress(Math.min(0.99, blocks / total));
+    await copyRaw(exec, source, target, bytesPerSecond, call);
+  } catch (error) {
+    if (!(error instanceof CommandMissing)) throw error;
+    const argv = ['cp', '--reflink=never', '--sparse=always', '--', source.path, target] as const;
+    await exec(argv, { signal: call.signal, timeoutMs: COPY_LIMIT_MS });
   }
 }
 

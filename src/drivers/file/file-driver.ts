@@ -44,6 +44,7 @@ import type {
 } from '../driver.ts';
 import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
+import { HostCopies } from '../host-copies.ts';
 import type { ImageFacts } from '../images/read-image.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
 import { writeImage } from '../write-image.ts';
@@ -72,10 +73,8 @@ export interface FileDriverOptions {
   readonly maxOverSubscriptionRatio?: number | 'auto';
   readonly volumeNameTemplate?: string;
   readonly snapshotNameTemplate?: string;
-  /** How many copies of data run at once. Default 2. */
-  readonly copiesAtOnce?: number;
-  /** Of a copy of a volume that comes from another backend. Default 0: as fast as it goes. */
-  readonly copyBytesPerSecond?: number;
+  /** Of the host. Default: its own, at no rate. */
+  readonly copies?: HostCopies;
   readonly conversion?: ConversionLimits;
   /** Default: to this machine alone. */
   readonly exports?: Exporter;
@@ -84,12 +83,14 @@ export interface FileDriverOptions {
 export class FileDriver implements VolumeDriver {
   readonly #options: FileDriverOptions;
   readonly #exec: Exec;
+  readonly #copies: HostCopies;
   readonly #store: FileStore;
   readonly #exports: Exporter;
   readonly #groupSnapshots: GroupSnapshots;
 
   constructor(options: FileDriverOptions) {
     this.#options = options;
+    this.#copies = options.copies ?? new HostCopies();
     this.#exec = options.exec;
     this.#store = new FileStore({
       directory: new BackendDirectory(resolve(options.directory), options.create ?? false),
@@ -98,7 +99,7 @@ export class FileDriver implements VolumeDriver {
         snapshot: options.snapshotNameTemplate ?? 'snapshot-%s',
       }),
       exec: options.exec,
-      copiesAtOnce: options.copiesAtOnce ?? 2,
+      copies: this.#copies,
     });
     this.#exports = options.exports ?? new LocalExports({ directory: resolve(options.directory), hosts: [hostname()] });
     this.#groupSnapshots = new GroupSnapshots({ store: this.#store, exports: this.#exports, exec: options.exec });
@@ -197,10 +198,7 @@ export class FileDriver implements VolumeDriver {
     call: DriverCall,
   ): Promise<ModelUpdate> {
     return this.#store.doing(`receive volume ${volume.id}`, call.signal, async () => {
-      const { sizeGiB } = volume;
-      const bytesPerSecond = this.#options.copyBytesPerSecond ?? 0;
-      const receiving = { full: this.#volume(volume), sizeGiB, source, copies, bytesPerSecond };
-      await receive(this.#store, this.#exec, receiving, call);
+      await receive(this.#store, { full: this.#volume(volume), sizeGiB: volume.sizeGiB, source, copies }, call);
       return {};
     });
   }
@@ -313,9 +311,9 @@ export class FileDriver implements VolumeDriver {
 
   async copyVolumeToImage(volume: VolumeRef, image: WrittenImage, call: DriverCall): Promise<void> {
     const source = await this.locateVolume(volume, call.signal);
-    const limits = this.#options.conversion ?? CONVERSION_LIMITS;
+    const writing = { limits: this.#conversion, copies: this.#copies };
     await this.#store.doing(`copy volume ${volume.id} to an image`, call.signal, () =>
-      writeImage(this.#exec, source, image, limits, call),
+      writeImage(this.#exec, source, image, writing, call),
     );
   }
 
@@ -479,9 +477,10 @@ export class FileDriver implements VolumeDriver {
       return countData(image, call.signal, free);
     };
     await setLength(path, sizeGiB * GIB);
-    await this.#store.writing(needs, call, () =>
-      convert(this.#exec, image, path, this.#options.conversion ?? CONVERSION_LIMITS, call),
-    );
+    await this.#store.writing({ path, needs }, call, (bytesPerSecond) => {
+      const rate = { bytesPerSecond, bytes: facts.virtualBytes };
+      return convert(this.#exec, image, path, { limits: this.#conversion, rate }, call);
+    });
   }
 
   /** An export keeps the file that it has opened, whichever has its name. */
@@ -489,6 +488,10 @@ export class FileDriver implements VolumeDriver {
     await this.#store.demand(this.#volume(volume), volume.sizeGiB);
     if (await this.#exports.serves(this.localPath(volume), signal))
       throw new VolumeIsBusy(`Volume ${volume.id} is exported, and its content cannot be replaced.`);
+  }
+
+  get #conversion(): ConversionLimits {
+    return this.#options.conversion ?? CONVERSION_LIMITS;
   }
 
   get #names(): Names {

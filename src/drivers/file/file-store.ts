@@ -13,15 +13,15 @@ import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
-import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
-import type { DriverCall } from '../driver.ts';
+import { BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
+import type { DriverCall, RawSource } from '../driver.ts';
+import type { HostCopies, Writing } from '../host-copies.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import { canReflink, reflink, sparseCopy, syncFiles } from './file-copy.ts';
+import { canReflink, copyData, reflink, syncFiles } from './file-copy.ts';
 import { translated } from './file-errors.ts';
 import { free, isSoonFreed } from './freeing.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
-import { Semaphore } from './semaphore.ts';
 import { GIB, mismatch, requireSize } from './sizes.ts';
 import { Temporaries } from './temporaries.ts';
 
@@ -29,7 +29,7 @@ export interface FileStoreOptions {
   readonly directory: BackendDirectory;
   readonly names: Names;
   readonly exec: Exec;
-  readonly copiesAtOnce: number;
+  readonly copies: HostCopies;
 }
 
 export class FileStore {
@@ -37,15 +37,15 @@ export class FileStore {
   readonly temporaries: Temporaries;
   readonly #directory: BackendDirectory;
   readonly #exec: Exec;
-  readonly #copies: Semaphore;
+  readonly #copies: HostCopies;
   /** Undefined until it could be tried: on a full disk it cannot. */
   #reflinks: boolean | undefined;
 
-  constructor({ directory, names, exec, copiesAtOnce }: FileStoreOptions) {
+  constructor({ directory, names, exec, copies }: FileStoreOptions) {
     this.names = names;
     this.#directory = directory;
     this.#exec = exec;
-    this.#copies = new Semaphore(copiesAtOnce);
+    this.#copies = copies;
     this.temporaries = new Temporaries(directory.path, names);
   }
 
@@ -178,15 +178,21 @@ export class FileStore {
   /** The content of the file `source` into the empty one at `path`, synced, then zeroes up to `bytes`. */
   async copy(source: string, sourceGiB: number, path: string, bytes: number, call: DriverCall): Promise<void> {
     const sourceBytes = await this.demand(source, sourceGiB);
-    if (!(await this.share(this.path(source), path, call.signal))) {
-      const bytes = (await stat(this.path(source))).blocks * 512;
-      const write = (): Promise<void> => sparseCopy(this.#exec, this.path(source), path, call);
-      await this.writing(() => bytes, call, write);
+    await this.fill({ path: this.path(source), bytes: sourceBytes }, path, call);
+    await setLength(path, Math.max(bytes, sourceBytes));
+  }
+
+  /** The content of `source` into the empty file at `path`, synced: shared where it can be, unless it `copies` in any case. */
+  async fill(source: RawSource, path: string, call: DriverCall, copies = false): Promise<void> {
+    if (copies || !(await this.share(source.path, path, call.signal))) {
+      await setLength(path, source.bytes);
+      const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
+      await this.writing({ path, needs }, call, (rate) => copyData(this.#exec, source, path, rate, call));
     }
-    const copied = (await stat(path)).size;
-    if (copied !== sourceBytes) throw new DriverFailed(`${source} changed its size while it was copied.`);
+    const sizes = await Promise.all([stat(source.path), stat(path)]);
+    if (sizes.some(({ size }) => size !== source.bytes))
+      throw new DriverFailed(`${source.path} changed its size while it was copied.`);
     await syncFiles(this.#exec, [path], call.signal);
-    await setLength(path, Math.max(bytes, copied));
   }
 
   /** The content of a file into the empty one at `path` without copying it. False: it cannot be shared. */
@@ -194,24 +200,9 @@ export class FileStore {
     return (await this.learnReflinks()) && (await reflink(this.#exec, source, path, signal));
   }
 
-  /**
-   * Runs `write` when its turn has come and there is room for what it `needs`. That is asked with the bytes that are free:
-   * an estimate will do where it fits, and is made exact where it does not.
-   */
-  async writing(
-    needs: (freeBytes: number) => number | Promise<number>,
-    { signal, projectId }: DriverCall,
-    write: () => Promise<void>,
-  ): Promise<void> {
-    const whenThereIsRoom = async (): Promise<void> => {
-      const { freeBytes } = await this.space();
-      const bytes = await needs(freeBytes);
-      if (bytes > freeBytes) {
-        throw new BackendFull(`The copy needs ${bytes} bytes or more, and the backend has ${freeBytes} left.`);
-      }
-      await write();
-    };
-    await this.#copies.run(signal, whenThereIsRoom, projectId);
+  /** A copy into a file of this backend, when its turn has come. */
+  writing(writing: Writing, call: DriverCall, write: (bytesPerSecond: number) => Promise<void>): Promise<void> {
+    return this.#copies.run(writing, call, write);
   }
 
   /** Waits until the content of these files is on disk. */

@@ -24,12 +24,12 @@ import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { BackendObjectMismatch, ConsistentSnapshotRefused, DriverFailed } from '../../model/errors.ts';
 import type { Exporter } from '../exports/exporter.ts';
+import { Semaphore } from '../semaphore.ts';
 import { countExtents } from './extents.ts';
 import { COPY_LIMIT_MS } from './file-copy.ts';
 import type { FileStore } from './file-store.ts';
 import { momentMark, temporary } from './names.ts';
 import { createEmpty, publish } from './publish.ts';
-import { Semaphore } from './semaphore.ts';
 import { requireSize } from './sizes.ts';
 
 /** A snapshot by its full name, and the full name of the volume that it is of. */
@@ -64,7 +64,7 @@ export class GroupSnapshots {
   }
 
   create(members: readonly Member[], signal: AbortSignal): Promise<void> {
-    return this.#turns.run(signal, async () => {
+    return this.#turns.run({ signal }, async () => {
       const moment = (await this.#marked(members)) ?? (await this.#unlessThere(members, signal));
       for (const { full, sizeGiB } of members) await this.#publish(full, sizeGiB, moment);
       await this.#store.syncNames();

@@ -8,15 +8,11 @@
  *
  * The file keeps the bytes it has, to the last odd sector of one that was taken over.
  */
-import { link, stat } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { errno } from '../../lib/errno.ts';
-import type { Exec } from '../../lib/exec.ts';
-import { DriverFailed } from '../../model/errors.ts';
 import type { DriverCall, RawSource } from '../driver.ts';
-import { copyRaw } from '../qemu-img.ts';
-import { syncFiles } from './file-copy.ts';
 import type { FileStore } from './file-store.ts';
-import { createEmpty, removeIfThere, setLength } from './publish.ts';
+import { createEmpty, removeIfThere } from './publish.ts';
 
 export interface Receiving {
   readonly full: string;
@@ -24,26 +20,16 @@ export interface Receiving {
   readonly source: RawSource;
   /** Nothing is shared with the source. */
   readonly copies: boolean;
-  /** Of a copy; 0 is no limit. */
-  readonly bytesPerSecond: number;
 }
 
 export async function receive(
   store: FileStore,
-  exec: Exec,
-  { full, sizeGiB, source, copies, bytesPerSecond }: Receiving,
+  { full, sizeGiB, source, copies }: Receiving,
   call: DriverCall,
 ): Promise<void> {
   await store.make(full, sizeGiB, call.signal, async (path) => {
     if (!copies && (await isNamedAlso(store, source.path, path))) return;
-    if (copies || !(await store.share(source.path, path, call.signal))) {
-      await setLength(path, source.bytes);
-      const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
-      await store.writing(needs, call, () => copyRaw(exec, source, path, bytesPerSecond, call));
-    }
-    if ((await stat(path)).size !== source.bytes)
-      throw new DriverFailed(`${source.path} changed its size while it was copied.`);
-    await syncFiles(exec, [path], call.signal);
+    await store.fill(source, path, call, copies);
   });
 }
 

@@ -30,7 +30,7 @@ interface Fetched {
   readonly imagePath: string;
 }
 
-interface Call extends Where, DriverCall {}
+interface Call extends Where, Required<DriverCall> {}
 
 /** Where it lies then, whole: what of it has arrived before is not fetched again. */
 export async function fetchImage(image: Image | null, call: Call): Promise<string> {
@@ -48,13 +48,13 @@ export async function withDiskImage(
   // Only under this very name is it known to be whole, and here.
   const file = imagePath === path ? { path } : await call.tools.images.fetch(wanted, path, call);
   if (!packed) return use({ path: file.path, format }, call);
-  const { signal, tools } = call;
+  const { signal, tools, projectId, aside } = call;
   const unpacked = unpackedPath(call);
   const limits = { most: mostUnpacked(volumeRef, format), timeoutMs: tools.conversionTimeoutMs };
   const { unpackImage } = await import('../../clients/unpack-image.ts');
   await unpackImage(file.path, unpacked, limits, { signal, progress: (done) => call.progress(done * UNPACKING) });
   const rest = (done: number): void => call.progress(UNPACKING + done * (1 - UNPACKING));
-  await use({ path: unpacked, format }, { signal, progress: rest });
+  await use({ path: unpacked, format }, { signal, progress: rest, projectId, aside });
 }
 
 const FORMATS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const;

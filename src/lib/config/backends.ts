@@ -1,6 +1,5 @@
 /** `[backends.NAME]`: what every kind of backend has, and what each kind has besides. */
 import { Type } from '../schema.ts';
-import { positive } from './forms.ts';
 
 /** The same for every driver. */
 const anyBackend = {
@@ -33,18 +32,6 @@ const FileBackend = Type.Object(
     create: Type.Boolean({
       default: false,
       description: 'Make the directory when it is missing. Not for a mount point: it may just not be mounted yet.',
-    }),
-    max_copies: Type.Integer({
-      ...positive,
-      default: 2,
-      description:
-        'Copies of whole volumes that run at once, where the file system cannot share blocks. Projects whose copies wait take turns.',
-    }),
-    volume_copy_bps_limit: Type.Integer({
-      minimum: 0,
-      default: 128 * 1024 ** 2,
-      description:
-        'Bytes a second that copies of volumes which move here may write in all; each of `max_copies` has an equal part. Only a rate spares those who use the disk meanwhile. 0: as fast as it goes.',
     }),
     target_protocol: Type.Enum(['local', 'iscsi'], {
       default: 'local',

@@ -81,6 +81,18 @@ export const configSchema = Type.Object({
   ),
   volume_name_template: nameTemplate('volume'),
   snapshot_name_template: nameTemplate('snapshot'),
+  max_copies: Type.Integer({
+    ...positive,
+    default: 2,
+    description:
+      'Copies of whole volumes and images that run here at once, whichever backends they are for. Projects whose copies wait take turns.',
+  }),
+  volume_copy_bps_limit: Type.Integer({
+    minimum: 0,
+    default: 128 * 1024 ** 2,
+    description:
+      'Bytes a second that these copies may write in all; each of `max_copies` has an equal part. Only a rate spares those who use the disks meanwhile. 0: as fast as it goes.',
+  }),
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
   api: Api,
   keystone: KeystoneService,

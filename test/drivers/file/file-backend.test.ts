@@ -23,6 +23,7 @@ import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec, exec } from '../../../src/lib/exec.ts';
 import * as errors from '../../../src/model/errors.ts';
+import { isCopy } from '../../prove-driver.ts';
 import { calm } from '../driver-world.ts';
 import { cannotMount, mountFileSystem } from './file-systems.ts';
 import { fileWorld } from './file-world.ts';
@@ -114,7 +115,7 @@ describe('failures of the system below the file driver', () => {
   for (const [text, kind] of texts) {
     it(`come out as ${kind.name} when a program says "${text}"`, async (t) => {
       const failing: Exec = async (argv, options) => {
-        if (argv[0] === 'cp') throw new CommandFailed(argv, 1, `cp: cannot do it: ${text}`, false);
+        if (isCopy(argv)) throw new CommandFailed(argv, 1, `cannot do it: ${text}`, false);
         return exec(argv, options);
       };
       const { driver, leftovers } = await plainWorld(t, failing);
@@ -133,13 +134,30 @@ describe('failures of the system below the file driver', () => {
     };
     const { driver } = await plainWorld(t, bare);
     await driver.createVolume(volume, calm());
-    await assert.rejects(driver.createClonedVolume({ id: uuid(), sizeGiB: 1 }, volume, calm()), /cp is not installed/);
+    await assert.rejects(
+      driver.createClonedVolume({ id: uuid(), sizeGiB: 1 }, volume, calm()),
+      /(cp|qemu-img) is not installed/,
+    );
+  });
+
+  it('are spared the copy by qemu-img that is not installed: cp makes it', async (t) => {
+    const bare: Exec = async (argv, options) => {
+      if (argv[0] === 'qemu-img') throw new CommandMissing('qemu-img is not installed.');
+      return exec(argv, options);
+    };
+    const { driver, write, read } = await plainWorld(t, bare);
+    await driver.createVolume(volume, calm());
+    await write(volume, 8192, Buffer.from('kept'));
+    const clone = { id: uuid(), sizeGiB: 1 };
+    await driver.createClonedVolume(clone, volume, calm());
+    assert.equal((await read('volume', clone.id, 8192, 4)).toString(), 'kept');
   });
 
   it('are told when a source shrinks while it is copied', async (t) => {
     const shrinking: Exec = async (argv, options) => {
-      if (argv[0] === 'cp') await truncate(argv.at(-2) ?? '', GIB / 2);
-      return exec(argv, options);
+      const answer = await exec(argv, options);
+      if (isCopy(argv)) await truncate(argv.at(-2) ?? '', GIB / 2);
+      return answer;
     };
     const { driver, leftovers } = await plainWorld(t, shrinking);
     await driver.createVolume(volume, calm());
@@ -158,63 +176,6 @@ describe('failures of the system below the file driver', () => {
   it('refuse an id that could be a path', async (t) => {
     const { driver } = await plainWorld(t);
     await assert.rejects(driver.createVolume({ id: '../escape', sizeGiB: 1 }, calm()), errors.DriverFailed);
-  });
-});
-
-describe('copies of data', () => {
-  it('of volumes that come from elsewhere keep to the rate of the backend, however long that takes', async (t) => {
-    const directory = await temporaryDirectory(t);
-    const source = join(directory, 'source');
-    await writeFile(source, '');
-    await truncate(source, GIB);
-    const seen: { readonly argv: readonly string[]; readonly timeoutMs: number | undefined }[] = [];
-    const run: Exec = (argv, options) => {
-      if (argv[0] === 'qemu-img') seen.push({ argv, timeoutMs: options.timeoutMs });
-      return exec(argv, options);
-    };
-    const pool = join(directory, 'pool');
-    for (const copyBytesPerSecond of [0, 20_000, 1]) {
-      const options = { name: 'file', directory: pool, exec: run, create: true, copyBytesPerSecond };
-      const driver = new FileDriver(options);
-      await driver.start(signal);
-      await driver.receiveVolume({ id: uuid(), sizeGiB: 1 }, { path: source, bytes: GIB }, { copies: true }, calm());
-    }
-    const rates = seen.map(({ argv }) => (argv.includes('-r') ? argv[argv.indexOf('-r') + 1] : 'none'));
-    assert.deepEqual(rates, ['none', '20000', '1']);
-    const [plain = 0, slow = 0, slowest = 0] = seen.map(({ timeoutMs }) => timeoutMs);
-    assert.ok(slow > plain + (GIB / 20_000) * 1000, 'it may take as long as its rate wants');
-    assert.equal(slowest, 2 ** 31 - 1, 'no longer than a timer can wait for');
-  });
-
-  it('run two at once, the others wait, and a waiting one can be aborted', async (t) => {
-    let running = 0;
-    let most = 0;
-    const gates: (() => void)[] = [];
-    const gated: Exec = async (argv, options) => {
-      if (argv[0] !== 'cp' || argv[1] !== '--reflink=never') return exec(argv, options);
-      most = Math.max(most, ++running);
-      await new Promise<void>((open) => gates.push(open));
-      running--;
-      return exec(argv, options);
-    };
-    const { driver } = await plainWorld(t, gated);
-    if (driver.capabilities.fastClone) return t.skip('this directory can share blocks, so nothing is copied');
-    const source = { id: uuid(), sizeGiB: 1 };
-    await driver.createVolume(source, calm());
-    const aborter = new AbortController();
-    const clone = (call = calm()) => driver.createClonedVolume({ id: uuid(), sizeGiB: 1 }, source, call);
-    const clones = [clone(), clone()];
-    while (gates.length < 2) await new Promise(setImmediate);
-    const waiting = clone({ signal: aborter.signal, progress: () => {} });
-    clones.push(clone());
-    aborter.abort(new Error('no longer'));
-    await assert.rejects(waiting, /no longer/);
-    while (clones.length > gates.length || running > 0) {
-      for (const open of gates) open();
-      await new Promise(setImmediate);
-    }
-    await Promise.all(clones);
-    assert.equal(most, 2);
   });
 });
 

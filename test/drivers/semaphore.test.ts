@@ -1,24 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Semaphore } from '../../../src/drivers/file/semaphore.ts';
+import { Semaphore } from '../../src/drivers/semaphore.ts';
 
 /** One place, which somebody has; what waits for it is written down when it runs. `next` lets the next one run. */
 function crowded() {
   const semaphore = new Semaphore(1);
   const ran: string[] = [];
   let release = (): void => {};
-  const wait = (party: string, name: string, signal = new AbortController().signal): Promise<void> =>
-    semaphore.run(
-      signal,
-      async () => {
-        ran.push(name);
-        await new Promise<void>((resolve) => {
-          release = resolve;
-        });
-      },
-      party,
-    );
+  const wait = (projectId: string, name: string, signal = new AbortController().signal): Promise<void> =>
+    semaphore.run({ signal, projectId }, async () => {
+      ran.push(name);
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    });
   const next = async (): Promise<void> => {
     await turn();
     release();
@@ -27,7 +23,7 @@ function crowded() {
 }
 
 describe('a semaphore', () => {
-  it('lets parties take turns, each in the order that its own came, however many one asks for', async () => {
+  it('lets projects take turns, each in the order that its own came, however many one asks for', async () => {
     const { ran, wait, next } = crowded();
     const all = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'].map((name) => wait(name.charAt(0), name));
     for (let turns = 0; turns < all.length; turns += 1) await next();

@@ -1,0 +1,99 @@
+/**
+ * The copies of a host: whole volumes and images that programs write here, whichever backend they are for.
+ *
+ * Any number may be asked for. So many run at once, the others wait, and projects take turns (`semaphore.ts`). Each is written at an
+ * equal part of the host's rate, since only a rate spares those who use the disks meanwhile: neither priorities nor fewer
+ * requests at once did. A program is told its rate when it starts, so that a copy which is alone has no more than its part.
+ *
+ * Space is looked for when the turn has come, and is the copy's from then on: what those that run have yet to write is there for
+ * nobody else, whichever backends share the file system. What guests write into sparse files is not foreseen.
+ */
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errno } from '../lib/errno.ts';
+import { BackendFull } from '../model/errors.ts';
+import type { DriverCall } from './driver.ts';
+import { Semaphore } from './semaphore.ts';
+
+export interface HostCopiesOptions {
+  /** How many run at once. Default 2. */
+  readonly atOnce?: number;
+  /** Of all together. Default 0: as fast as it goes. */
+  readonly bytesPerSecond?: number;
+}
+
+/** What a copy writes. */
+export interface Writing {
+  /** The file, which need not be there yet; its directory is. */
+  readonly path: string;
+  /**
+   * Bytes that it takes in all, asked when its turn has come, with those that are free: an estimate will do where it fits, and is made
+   * exact where it does not.
+   */
+  needs(freeBytes: number): number | Promise<number>;
+}
+
+/** A copy that runs. */
+interface Reserved {
+  readonly path: string;
+  readonly device: number;
+  readonly bytes: number;
+}
+
+export class HostCopies {
+  readonly #turns: Semaphore;
+  /** Two that look at the same time would both find the room of one. */
+  readonly #looks = new Semaphore(1);
+  readonly #partOfEach: number;
+  readonly #reserved = new Set<Reserved>();
+
+  constructor({ atOnce = 2, bytesPerSecond = 0 }: HostCopiesOptions = {}) {
+    this.#turns = new Semaphore(atOnce);
+    this.#partOfEach = Math.ceil(bytesPerSecond / atOnce);
+  }
+
+  /** Runs `write` when its turn has come, with the rate of it (0: no limit). Rejects with `BackendFull` when there is no room for it. */
+  run(writing: Writing, call: DriverCall, write: (bytesPerSecond: number) => Promise<void>): Promise<void> {
+    return this.#turns.run(call, async () => {
+      const reserved = await this.#reserve(writing, call.signal);
+      try {
+        await write(this.#partOfEach);
+      } finally {
+        this.#reserved.delete(reserved);
+      }
+    });
+  }
+
+  async #reserve({ path, needs }: Writing, signal: AbortSignal): Promise<Reserved> {
+    const { dev: device } = await stat(dirname(path));
+    const bytes = await needs(await this.#free(path, device));
+    return this.#looks.run({ signal }, async () => {
+      const free = await this.#free(path, device);
+      if (bytes > free)
+        throw new BackendFull(`The copy needs ${bytes} bytes or more, and ${free} are left where it is written.`);
+      const reserved = { path, device, bytes };
+      this.#reserved.add(reserved);
+      return reserved;
+    });
+  }
+
+  /** What nobody has, and no copy that runs is going to have. */
+  async #free(path: string, device: number): Promise<number> {
+    const { bavail, bsize } = await statfs(dirname(path));
+    const others = [...this.#reserved].filter((each) => each.device === device);
+    const unwritten = await Promise.all(
+      others.map(async (each) => Math.max(0, each.bytes - (await written(each.path)))),
+    );
+    return Math.max(0, bavail * bsize - unwritten.reduce((sum, each) => sum + each, 0));
+  }
+}
+
+/** Bytes that a file has on the disk. */
+async function written(path: string): Promise<number> {
+  try {
+    return (await stat(path)).blocks * 512;
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}
