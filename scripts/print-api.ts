@@ -26,10 +26,17 @@ others than administrators may filter by; for administrators a name that means n
 
 /** Why a call is not served: the first pattern that it fits. */
 const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
-  [/action os-extend_volume_completion/, 'no backend of ours waits for Nova when it extends'],
   [
     /^(POST \/backups|DELETE \/backups\/:id|\w+ \/backups\/.*(restore|_record|os-force_delete))$/,
     'not yet: backups are only shown',
+  ],
+];
+
+/** What else is to be known of a call that is served. */
+const REMARKS: readonly (readonly [call: RegExp, remark: string])[] = [
+  [
+    /action os-extend_volume_completion/,
+    'no backend here waits for compute to extend a volume, attached or not, so that there is never one to complete: 400',
   ],
 ];
 
@@ -46,9 +53,16 @@ export function apiMarkdown(): string {
 }
 
 /** A call that is neither served nor has a reason not to be has none. */
-export function reasonOf(endpoint: Endpoint): string | undefined {
-  const call = [endpoint.method, endpoint.path, endpoint.action ?? []].flat().join(' ');
-  return REASONS.find(([pattern]) => pattern.test(call))?.[1];
+export const reasonOf = (endpoint: Endpoint): string | undefined => fitting(REASONS, endpoint);
+
+function fitting(texts: typeof REASONS, { method, path, action }: Endpoint): string | undefined {
+  const call = [method, path, action ?? []].flat().join(' ');
+  return texts.find(([pattern]) => pattern.test(call))?.[1];
+}
+
+function stateOf(endpoint: Endpoint): string {
+  const remark = fitting(REMARKS, endpoint);
+  return remark === undefined ? 'done' : `done; ${remark}`;
 }
 
 export const isServed = (endpoint: Endpoint): boolean => endpoint.open === true || routeOf(endpoint) !== undefined;
@@ -68,7 +82,7 @@ function section(resource: string, calls: readonly Endpoint[]): string[] {
     const route = routeOf(endpoint);
     const call = shownCall(method, path, action);
     if (endpoint.open) return `| ${id} | ${call} | | | ${status} | done |`;
-    if (route !== undefined) return `| ${id} | ${call} | ${cellsOf(route)} | done |`;
+    if (route !== undefined) return `| ${id} | ${call} | ${cellsOf(route)} | ${stateOf(endpoint)} |`;
     return `| ${id} | ${call} | ${versionOf(since)} | | ${status} | ${reasonOf(endpoint) ?? '**nobody knows why**'} |`;
   });
   return [

@@ -76,6 +76,7 @@ export const CONSUMES_QUOTA: Microversion = 65;
 export const SNAPSHOT_IN_USE: Microversion = 66;
 export const REIMAGE: Microversion = 68;
 export const ENCRYPTED_TRANSFERS: Microversion = 70;
+export const EXTEND_COMPLETION: Microversion = 71;
 
 export class VersionNotAcceptable extends PumiceError {
   override readonly status = 406;

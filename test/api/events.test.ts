@@ -251,6 +251,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   ...metadataOf('volumes', volume),
   'POST /volumes/:id/action os-extend': onAction('os-extend', { new_size: 2 }),
   'POST /volumes/:id/action os-extend, and its pool has no room': onAction('os-extend', { new_size: 1_000_000 }),
+  'POST /volumes/:id/action os-extend_volume_completion': onAction('os-extend_volume_completion', { error: false }),
   'POST /volumes/:id/action os-retype': retyped(),
   'POST /volumes/:id/action os-retype, to a type of another backend': retyped({ volume_backend_name: 'other' }),
   'POST /volumes/:id/action os-retype, and no backend is good for it': retyped({ volume_backend_name: 'none' }),
@@ -557,6 +558,7 @@ const REFUSED: ReadonlySet<string> = new Set([
   'PUT /os-services/failover',
   'PUT /clusters/enable',
   'PUT /clusters/disable',
+  'POST /volumes/:id/action os-extend_volume_completion',
   ...['enable_replication', 'disable_replication', 'failover_replication', 'list_replication_targets'].map(
     (action) => `POST /groups/:id/action ${action}`,
   ),

@@ -228,6 +228,7 @@ const NO_DOORS: readonly string[] = [
   ...[
     'os-migrate_volume',
     'os-migrate_volume_completion',
+    'os-extend_volume_completion',
     'os-set_bootable',
     'os-update_readonly_flag',
     'os-reset_status',

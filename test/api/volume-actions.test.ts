@@ -149,6 +149,29 @@ describe('os-migrate_volume', () => {
   });
 });
 
+describe('os-extend_volume_completion', () => {
+  it('is refused in each status, for a volume that waits for nobody, and changes nothing', async (context) => {
+    const world = await freshWorld(context);
+    const at = (version: string, id: string, request: unknown) =>
+      world.ask('POST', `/volumes/${id}/action`, { version, body: { 'os-extend_volume_completion': request } });
+    for (const status of ['available', 'in-use', 'extending', 'error_extending'] as const) {
+      const { id } = await volumeAnd(world, { status });
+      const before = await dump(world);
+      for (const request of [{}, { error: false }, { error: 'True' }]) {
+        const answer = await at('3.71', id, request);
+        assert.equal(answer.status, 400, JSON.stringify(request));
+        assert.match(answer.body.badRequest.message, /waits for nobody to complete an extension/);
+      }
+      assert.deepEqual(await dump(world), before);
+    }
+    const { id } = await volumeAnd(world);
+    assert.equal((await at('3.71', uuid(), { error: false })).status, 404);
+    assert.equal((await at('3.70', id, { error: false })).status, 404);
+    for (const request of [{ error: 'perhaps' }, { error: null }, { more: 1 }, null])
+      assert.equal((await at('3.71', id, request)).status, 400, JSON.stringify(request));
+  });
+});
+
 describe('os-migrate_volume_completion', () => {
   it('of two volumes that do not migrate keeps the new one, and changes nothing', async (context) => {
     const world = await freshWorld(context);

@@ -1,6 +1,7 @@
 /** `POST volumes/{id}/action`: from the name of an action to the command that does it. */
 
 import { volumeFor } from '../../commands/find.ts';
+import { completeExtend } from '../../commands/volumes/complete-extend.ts';
 import { completeMigration } from '../../commands/volumes/complete-migration.ts';
 import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../commands/volumes/extend-volume.ts';
@@ -17,7 +18,7 @@ import { VOLUME_RESET_STATUSES } from '../../model/status.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { CLOSED, LooseBoolean, LooseSize, Maybe, readSize, readWord, Uuid, Word } from '../body.ts';
 import { ImageMetadataBody } from '../metadata-bodies.ts';
-import { EXTEND_IN_USE, MIGRATE_TO_CLUSTER, OLDEST } from '../microversion.ts';
+import { EXTEND_COMPLETION, EXTEND_IN_USE, MIGRATE_TO_CLUSTER, OLDEST } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
 import { route } from '../route.ts';
 
@@ -55,6 +56,19 @@ export const volumeActions = [
       const inUseAllowed = version >= EXTEND_IN_USE && may('volume:extend_attached_volume');
       await extendVolume(desk, caller, params.id, newSizeGiB, { inUseAllowed });
       return undefined;
+    },
+  }),
+
+  route({
+    ...action,
+    action: 'os-extend_volume_completion',
+    since: EXTEND_COMPLETION,
+    policy: 'volume_extension:volume_admin_actions:extend_volume_completion',
+    status: 202,
+    body: Type.Object({ error: Type.Optional(LooseBoolean) }, CLOSED),
+    async handle({ desk, caller, params, body }) {
+      readBoolean(body.error ?? false, 'error');
+      return completeExtend(desk, caller, params.id);
     },
   }),
 
