@@ -12,6 +12,8 @@
  *     NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench -- --quick --only reads
  */
 import { parseArgs } from 'node:util';
+import { busyHost } from './busy-host.ts';
+import { copies } from './copies.ts';
 import { creates } from './creates.ts';
 import { deletes } from './deletes.ts';
 import { dependents } from './dependents.ts';
@@ -35,6 +37,8 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   reads,
   startup,
   exports,
+  copies,
+  'busy-host': busyHost,
   scale,
   large,
 };

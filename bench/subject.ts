@@ -14,12 +14,13 @@ export const HEADERS = {
   'openstack-api-version': 'volume 3.66',
 } as const;
 
-/** As it comes, but with room for many volumes, on a free port, and without heartbeats among what is counted. */
+/** As it comes, but with room for many volumes and two copies more at once, on a free port, and without heartbeats among what is counted. */
 export const configToml = (database: string, directory: string): string => `
 data_directory = ${JSON.stringify(directory)}
 node_name = "bench"
 api.port = 0
 database.url = ${JSON.stringify(database)}
+max_copies = 4
 quota.quota_volumes = -1
 quota.quota_gigabytes = -1
 services.report_interval = 3600
