@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { decodeDocument, encodeDocument, FORMAT } from '../../src/backups/format/document.ts';
 import { decodeManifest, encodeManifest, manifestOf } from '../../src/backups/format/manifest.ts';
 import { manifestFile, packFile, packOf, partsOf, scopeFile } from '../../src/backups/format/names.ts';
-import { PACK_BYTES, PackBuffer } from '../../src/backups/format/pack.ts';
+import { PackBuffer } from '../../src/backups/format/pack.ts';
 import { decodeRecord, encodeRecord, type RecordRef } from '../../src/backups/format/record.ts';
 import { UNENCRYPTED } from '../../src/backups/format/sealing.ts';
 import {
@@ -33,7 +33,7 @@ const ref: fc.Arbitrary<RecordRef> = fc.record(
   {
     id: hex,
     pack: fc.constantFrom('b/1-0', 'b/2-17', 'c/1-3'),
-    at: fc.nat(PACK_BYTES),
+    at: fc.nat(32 * CHUNK_BYTES),
     bytes: fc.nat(CHUNK_BYTES),
     raw: fc.boolean(),
   },
@@ -105,13 +105,17 @@ describe('the layout of backups', () => {
   });
 
   test('a pack says what is in it', () => {
-    const buffer = new PackBuffer(UNENCRYPTED);
+    const buffer = new PackBuffer(UNENCRYPTED, 8 * CHUNK_BYTES);
     for (const name of [packOf('b', 1, 0), packOf('b', 1, 1)]) {
       buffer.begin(name);
       const plain = [randomBytes(5000), Buffer.alloc(CHUNK_BYTES, 'text'), randomBytes(1)];
       const refs = plain.map((each) => buffer.add(each));
       const changes = refs.map((each, index) => [index * 7, each] as const);
-      const { body } = buffer.close({ changes: [...changes, [99, null]], segments: [[0, refs[1] ?? null]] });
+      const { body } = buffer.close({
+        readsAll: true,
+        changes: [...changes, [99, null]],
+        segments: [[0, refs[1] ?? null]],
+      });
       const trailer = decodeTrailer(UNENCRYPTED, name, body);
       assert.deepEqual(trailer.records, refs);
       assert.deepEqual(trailer.changes, [...changes, [99, null]]);

@@ -11,10 +11,8 @@ import { decodeRecord, encodeRecord, type RecordRef } from './record.ts';
 import { type Sealing, sha256 } from './sealing.ts';
 import { decodeTrailer, encodeTrailer, type Trailer } from './trailer.ts';
 
-/** Records of chunks stop here. */
-export const PACK_BYTES = 32 * 1024 ** 2;
-/** Above it: the records of segments that end in it, and the trailer. */
-const SPARE_BYTES = 8 * 1024 ** 2;
+/** Above what is for the records of chunks: the records of segments that end in it, and the trailer. */
+const SPARE_BYTES = 4 * 1024 ** 2;
 
 /** To be sent. */
 export interface FilledPack {
@@ -25,14 +23,18 @@ export interface FilledPack {
 }
 
 export class PackBuffer {
-  readonly #buffer = Buffer.allocUnsafeSlow(PACK_BYTES + SPARE_BYTES);
+  readonly #buffer: Buffer;
+  readonly #packBytes: number;
   readonly #sealing: Sealing;
   #name = '';
   #used = 0;
   #records: RecordRef[] = [];
 
-  constructor(sealing: Sealing) {
+  /** `packBytes`: where records of chunks stop, but for the first. */
+  constructor(sealing: Sealing, packBytes: number) {
     this.#sealing = sealing;
+    this.#packBytes = packBytes;
+    this.#buffer = Buffer.allocUnsafeSlow(packBytes + SPARE_BYTES);
   }
 
   begin(name: string): void {
@@ -43,7 +45,7 @@ export class PackBuffer {
 
   /** Whether the record of a chunk fits, however little it can be compressed. */
   hasRoomFor(plainBytes: number): boolean {
-    return this.#used + plainBytes + this.#sealing.overhead <= PACK_BYTES;
+    return this.#used === 0 || this.#used + plainBytes + this.#sealing.overhead <= this.#packBytes;
   }
 
   /** `id`: of `plain`, where it is known. */

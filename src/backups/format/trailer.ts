@@ -9,6 +9,8 @@ import type { Sealing } from './sealing.ts';
 import { type Chunk, chunkFromJson, chunksToJson, packsOf } from './segment.ts';
 
 export interface Trailer {
+  /** Nothing was taken for unchanged without being read. */
+  readonly readsAll: boolean;
   /** All of the pack's, in their order. */
   readonly records: readonly RecordRef[];
   /** Chunks that are not what they are in the parent (zeroes, where there is none), by their place in the volume. */
@@ -19,12 +21,17 @@ export interface Trailer {
 
 const trailerOf = (pack: string): string => `trailer of ${pack}`;
 
-export function encodeTrailer(sealing: Sealing, pack: string, { records, changes, segments }: Trailer): Buffer {
+export function encodeTrailer(
+  sealing: Sealing,
+  pack: string,
+  { readsAll, records, changes, segments }: Trailer,
+): Buffer {
   const chunks = changes.map(([, chunk]) => chunk);
   const packs = [pack, ...packsOf(chunks).filter((other) => other !== pack)];
   const json = chunksToJson(chunks, packs);
   return encodeDocument(sealing, trailerOf(pack), {
     format: FORMAT,
+    reads_all: readsAll,
     packs,
     records: chunksToJson(records, packs),
     changes: changes.map(([index], at): Json => [index, json[at] ?? null]),
@@ -39,6 +46,7 @@ export function decodeTrailer(sealing: Sealing, pack: string, end: Buffer): Trai
   const chunk = (json: Json): Chunk => chunkFromJson(json, packs);
   const placed = (json: Json): [number, Json] => json as [number, Json];
   return {
+    readsAll: document.reads_all as boolean,
     records: (document.records as Json[]).map(chunk) as RecordRef[],
     changes: (document.changes as Json[]).map(placed).map(([index, json]) => [index, chunk(json)]),
     segments: (document.segments as Json[])

@@ -22,14 +22,17 @@ import {
 } from '../../model/errors.ts';
 import type { BackupStore, StoredObject, StoreRange } from './store.ts';
 
+const PACK_BYTES = 32 * 1024 ** 2;
 const TEMPORARIES = 'tmp';
 const ABANDONED_MS = 24 * 3600 * 1000;
 
 export class DirectoryStore implements BackupStore {
+  readonly packBytes: number;
   readonly #root: string;
 
-  constructor(path: string) {
+  constructor(path: string, packBytes = PACK_BYTES) {
     this.#root = path;
+    this.packBytes = packBytes;
   }
 
   get(name: string, signal: AbortSignal, range?: StoreRange): Promise<Buffer> {

@@ -10,6 +10,8 @@
  * is aborted, with the signal's reason. A call that failed may have done its work all the same, and may be made again.
  */
 export interface BackupStore {
+  /** Up to which size it likes packs: each is sent from memory, in one call. */
+  readonly packBytes: number;
   /**
    * All bytes of an object, or those of a range. Rejects with `BackupMissing` when there is none, with `BackupDamaged` when it has fewer
    * bytes than the range wants: never resolves with less than was asked for.

@@ -1,0 +1,119 @@
+/**
+ * A copy: the chunks of a source into packs, each of which ends with what became known with it.
+ *
+ * Where the source may differ from the parent can be told by whoever took the snapshots. That is believed, but not blindly: of some
+ * chunks that are said to be the same the content is compared with the parent's digest, and a base is compared with it before pages are
+ * laid over it. One difference, and everything is read and compared, from the first chunk on and by every later attempt.
+ */
+import { randomInt } from 'node:crypto';
+import type { Exec } from '../../lib/exec.ts';
+import type { CopyOrder, CopyOutcome, CopyWatch } from '../backups.ts';
+import { standing } from '../bites.ts';
+import type { Manifest } from '../format/manifest.ts';
+import { CHUNK_BYTES, SEGMENT_CHUNKS } from '../format/segment.ts';
+import { readManifest, readSegment, readTrailer } from '../read.ts';
+import type { OpenScope } from '../scope.ts';
+import { Packer } from './packer.ts';
+import { Distrusted, Passage } from './passage.ts';
+import { type Plan, planOf, SAME } from './plan.ts';
+import { FileSource } from './source.ts';
+
+/** Of what is said to be the same so many chunks are looked at, each in a segment of its own. */
+const SAMPLES = 16;
+
+export async function copy(scope: OpenScope, order: CopyOrder, watch: CopyWatch, exec: Exec): Promise<CopyOutcome> {
+  const source = await FileSource.open(order.source);
+  try {
+    const base = order.base === null ? null : await FileSource.open(order.base);
+    try {
+      return await copyFrom({ source, base }, scope, order, watch, exec);
+    } finally {
+      await base?.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+/** What a passage is told: where to look, what for pages are laid over, what is done already. */
+type Belief = Pick<CopyOrder, 'changed' | 'bites'> & { readonly base: FileSource | null };
+
+async function copyFrom(
+  { source, base }: { readonly source: FileSource; readonly base: FileSource | null },
+  scope: OpenScope,
+  { place, attempt, parentId, changed, bites: recorded }: CopyOrder,
+  watch: CopyWatch,
+  exec: Exec,
+): Promise<CopyOutcome> {
+  const { signal } = watch;
+  const bites = standing(recorded);
+  const parent = parentId === null ? null : await readManifest(scope, parentId, signal);
+  const extents = await source.extents(exec, signal);
+  const packer = new Packer({ scope, backupId: place.backupId, attempt, signal, bite: (bite) => watch.bite(bite) });
+  let readBytes = 0;
+
+  async function pass(belief: Belief): Promise<void> {
+    const believes = parent !== null && belief.changed !== null;
+    const parentChunks = parent === null ? 0 : parent.bytes / CHUNK_BYTES;
+    const plan = planOf({ chunks: source.chunks, extents, changed: believes ? belief.changed : null, parentChunks });
+    if (believes && belief.bites.length === 0) await sample(scope, source, parent, plan, signal);
+    const passage = new Passage({ scope, source, parent, plan, believes, packer, watch, ...belief });
+    packer.begin(passage.start, { readsAll: !believes });
+    try {
+      await passage.run();
+    } finally {
+      readBytes += passage.readBytes;
+      await packer.settle();
+    }
+  }
+  const ended = (way: CopyOutcome['way'], distrusted = false): CopyOutcome => {
+    return { way, distrusted, readBytes, storedBytes: packer.storedBytes };
+  };
+
+  const nothing = { changed: null, base: null };
+  if (parent === null) {
+    await pass({ ...nothing, bites });
+    return ended('full');
+  }
+  if (changed !== null && (await hasReadAll(scope, bites, signal))) {
+    await pass({ ...nothing, bites });
+    return ended('digests', true);
+  }
+  try {
+    await pass({ changed, base, bites });
+    return ended(changed === null ? 'digests' : 'map');
+  } catch (error) {
+    if (!(error instanceof Distrusted)) throw error;
+  }
+  await pass({ ...nothing, bites: [] });
+  return ended('digests', true);
+}
+
+/** Whether an earlier attempt has found that it cannot believe what it was told. */
+async function hasReadAll(scope: OpenScope, bites: CopyOrder['bites'], signal: AbortSignal): Promise<boolean> {
+  const last = bites.at(-1);
+  return last !== undefined && (await readTrailer(scope, last, signal)).readsAll;
+}
+
+/** Rejects with `Distrusted` when one of some chunks that are said to be as in the parent is not. */
+async function sample(
+  scope: OpenScope,
+  source: FileSource,
+  parent: Manifest,
+  { actions }: Plan,
+  signal: AbortSignal,
+): Promise<void> {
+  const stored = parent.segments.flatMap((segment, index) => (segment === null ? [] : [index]));
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (let samples = Math.min(SAMPLES, stored.length); samples > 0; samples -= 1) {
+    const [index = 0] = stored.splice(randomInt(stored.length), 1);
+    const chunks = await readSegment(scope, parent, index, signal);
+    const same = chunks.flatMap((chunk, at) => {
+      const place = index * SEGMENT_CHUNKS + at;
+      return chunk !== null && actions[place] === SAME ? [{ place, chunk }] : [];
+    });
+    if (same.length === 0) continue;
+    const { place, chunk } = same[randomInt(same.length)] as (typeof same)[number];
+    if (scope.sealing.idOf(await source.read(place, buffer)) !== chunk.id) throw new Distrusted();
+  }
+}

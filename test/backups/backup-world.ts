@@ -1,0 +1,100 @@
+/** A directory with a store and files to back up, and copies as a flow orders them, in this process. */
+import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BackupPlace, Bite, CopyOrder, CopyOutcome } from '../../src/backups/backups.ts';
+import { copy } from '../../src/backups/copy/copy.ts';
+import type { Manifest } from '../../src/backups/format/manifest.ts';
+import { makeScope, openScope } from '../../src/backups/scope.ts';
+import { DirectoryStore } from '../../src/backups/stores/directory-store.ts';
+import type { BackupStore } from '../../src/backups/stores/store.ts';
+import { writeManifest } from '../../src/backups/write-manifest.ts';
+import { exec } from '../../src/lib/exec.ts';
+
+export const MIB = 1024 ** 2;
+export const NEVER = new AbortController().signal;
+export const SCOPE = 'scope';
+const CREATED_AT = '2026-01-31T12:00:00.000000';
+
+export interface BackupWorld {
+  readonly path: string;
+  readonly storePath: string;
+  readonly store: BackupStore;
+  place(backupId: string): BackupPlace;
+  /** A sparse file with these bytes at these places. */
+  file(name: string, bytes: number, writes: readonly (readonly [at: number, data: Buffer])[]): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** `packBytes`: small, so that little makes many packs. */
+export async function backupWorld(packBytes = 4 * MIB): Promise<BackupWorld> {
+  const path = await mkdtemp(join(tmpdir(), 'pumice-backups-'));
+  const storePath = await mkdtemp(join(path, 'store-'));
+  const store = new DirectoryStore(storePath, packBytes);
+  await makeScope({ scope: SCOPE }, store, NEVER);
+  return {
+    path,
+    storePath,
+    store,
+    place: (backupId) => ({ store: { kind: 'directory', path: storePath }, scope: SCOPE, keys: [], backupId }),
+    file: async (name, bytes, writes) => {
+      const file = join(path, name);
+      await writeFile(file, '');
+      await truncate(file, bytes);
+      const handle = await open(file, 'r+');
+      for (const [at, data] of writes) await handle.write(data, 0, data.length, at);
+      await handle.close();
+      return file;
+    },
+    remove: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+export type Wanted = { readonly file: string; readonly bytes: number } & Partial<
+  Omit<CopyOrder, 'source' | 'place' | 'base'>
+> & { readonly base?: string | null };
+
+/** One attempt. Bites are added to `bites`, as a flow records them. */
+export async function attemptCopy(
+  world: BackupWorld,
+  backupId: string,
+  { file, bytes, base = null, parentId = null, changed = null, attempt = 1, patienceMs = 0 }: Wanted,
+  bites: Bite[],
+  store: BackupStore = world.store,
+): Promise<CopyOutcome> {
+  const order: CopyOrder = {
+    place: world.place(backupId),
+    attempt,
+    source: { uri: `file:${file}`, bytes },
+    parentId,
+    changed,
+    base: base === null ? null : { uri: `file:${base}`, bytes },
+    bites: [...bites],
+    patienceMs,
+  };
+  const watch = {
+    signal: NEVER,
+    bite: (bite: Bite) => void bites.push(bite),
+    progress: () => {},
+    waiting: () => {},
+  };
+  return copy(await openScope(order.place, store, NEVER), order, watch, exec);
+}
+
+export async function finish(
+  world: BackupWorld,
+  backupId: string,
+  { bytes, parentId = null }: Wanted,
+  bites: readonly Bite[],
+): Promise<Manifest> {
+  const place = world.place(backupId);
+  const order = { place, parentId, bytes, bites, createdAt: CREATED_AT, metadata: { volume: 'v' } };
+  return writeManifest(await openScope(place, world.store, NEVER), order, NEVER);
+}
+
+/** A whole backup in one attempt. */
+export async function backUp(world: BackupWorld, backupId: string, wanted: Wanted) {
+  const bites: Bite[] = [];
+  const outcome = await attemptCopy(world, backupId, wanted, bites);
+  return { outcome, bites, manifest: await finish(world, backupId, wanted, bites) };
+}
