@@ -34,12 +34,13 @@ import { FlowsInFlight } from './events/flows-in-flight.ts';
 import { logEvent } from './events/log-of-flows.ts';
 import { FLOWS } from './flows/registry.ts';
 import type { Tools } from './flows/tools.ts';
+import { cacheLimitsOf, ImageCache } from './flows/volumes/image-cache.ts';
 import { type Clock, pause, uuid } from './lib/clock.ts';
 import type { BackendConfig, Config } from './lib/config/config.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
 import { Troubles } from './lib/troubles.ts';
-import { hostOf, laneOfHost } from './model/backend.ts';
+import { hostOf, laneOfHost, backendOf as nameOf } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
 import type { ImageStore } from './model/image.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
@@ -137,6 +138,14 @@ export class PumiceService {
       attachment: (id) => getAttachment(db.read, id),
       volume: (id) => getVolume(db.read, id),
       images,
+      imageCache: new ImageCache({
+        db,
+        driver: (host) => this.#driver(host),
+        limits: (host) => {
+          const section = config.backends[nameOf(host) ?? ''];
+          return section && this.#driver(host).capabilities.fastClone ? cacheLimitsOf(section) : null;
+        },
+      }),
       conversionDirectory: config.images.image_conversion_dir,
       conversionTimeoutMs: config.images.image_conversion_timeout_seconds * 1000,
       scheduler,

@@ -213,7 +213,7 @@ function mayUse(caller: Caller | 'service', { visibility, owner }: Image): boole
   );
 }
 
-type Described = Omit<Image, 'status' | 'sizeBytes' | 'checksum' | 'hash'>;
+type Described = Omit<Image, 'status' | 'sizeBytes' | 'updatedAt' | 'checksum' | 'hash'>;
 
 const described = (id: string, wanted: NewImage): Described => ({
   id,
@@ -243,6 +243,7 @@ function imageOf(about: Described, { sizeBytes, md5, sha512 }: Facts): Image {
     ...about,
     status: 'active',
     sizeBytes,
+    updatedAt: null,
     virtualSizeBytes: about.virtualSizeBytes ?? (about.diskFormat === 'raw' ? sizeBytes : null),
     checksum: md5,
     hash: { algorithm: 'sha512', value: sha512 },

@@ -59,6 +59,7 @@ export function readImage(json: unknown): Image {
     virtualSizeBytes: count(from, 'virtual_size'),
     minDiskGiB: count(from, 'min_disk') ?? 0,
     minRamMiB: count(from, 'min_ram') ?? 0,
+    updatedAt: text(from, 'updated_at'),
     checksum: text(from, 'checksum'),
     hash: algorithm === null || value === null ? null : { algorithm, value },
     properties: Object.fromEntries(
@@ -101,6 +102,7 @@ export function writeImage(image: Image): Readonly<Record<string, unknown>> {
     virtual_size: image.virtualSizeBytes,
     min_disk: image.minDiskGiB,
     min_ram: image.minRamMiB,
+    updated_at: image.updatedAt,
     checksum: image.checksum,
     os_hash_algo: image.hash?.algorithm ?? null,
     os_hash_value: image.hash?.value ?? null,

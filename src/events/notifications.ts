@@ -139,6 +139,28 @@ export function groupSnapshotEvent(
   };
 }
 
+export type ImageCacheEventAction = 'hit' | 'miss' | 'evict';
+
+/** Of the image cache of a pool. */
+export function imageCacheEvent(
+  action: ImageCacheEventAction,
+  imageId: string,
+  pool: string,
+  { requestId, projectId, userId }: Required<EventOrigin>,
+): NewEvent {
+  return {
+    messageId: uuid(),
+    resource: `image:${imageId}`,
+    eventType: `image_volume_cache.${action}`,
+    priority: 'INFO',
+    publisherId: `volume.${hostOf(pool)}`,
+    payload: JSON.stringify({ image_id: imageId, host: pool }),
+    requestId,
+    projectId,
+    userId,
+  };
+}
+
 export interface SchedulingFailed {
   readonly method:
     | 'create_volume'

@@ -11,7 +11,7 @@ import { createSnapshot } from './snapshots/create-snapshot.ts';
 import { deleteSnapshot } from './snapshots/delete-snapshot.ts';
 import { manageExistingSnapshot } from './snapshots/manage-snapshot.ts';
 import { unmanageSnapshot } from './snapshots/unmanage-snapshot.ts';
-import { createVolume, createVolumeV1 } from './volumes/create-volume.ts';
+import { createVolume, createVolumeV1, createVolumeV2 } from './volumes/create-volume.ts';
 import { deleteVolume } from './volumes/delete-volume.ts';
 import { extendVolume } from './volumes/extend-volume.ts';
 import { manageExisting } from './volumes/manage-volume.ts';
@@ -24,6 +24,7 @@ import { uploadVolume } from './volumes/upload-volume.ts';
 
 export const FLOWS: readonly AnyFlow[] = [
   createVolume,
+  createVolumeV2,
   createVolumeV1,
   deleteVolume,
   extendVolume,

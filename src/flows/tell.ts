@@ -11,6 +11,8 @@ import {
   type GroupSnapshotEventSuffix,
   groupEvent,
   groupSnapshotEvent,
+  type ImageCacheEventAction,
+  imageCacheEvent,
   type SchedulingFailed,
   type SnapshotEventSuffix,
   schedulerEvent,
@@ -86,6 +88,17 @@ export async function tellGroupSnapshot(
 ): Promise<void> {
   const group = await getGroup(tx.db, groupSnapshot.groupId);
   await tell(tx, groupSnapshotEvent(suffix, groupSnapshot, group, { requestId }));
+}
+
+/** What the image cache of a pool did, for the volume that was asked for. */
+export async function tellImageCache(
+  tx: Tx,
+  action: ImageCacheEventAction,
+  { pool, imageId }: { readonly pool: string; readonly imageId: string },
+  volume: Volume,
+  requestId: string,
+): Promise<void> {
+  await tell(tx, imageCacheEvent(action, imageId, pool, { ...volume, requestId }));
 }
 
 export async function tell(tx: Tx, event: NewEvent): Promise<void> {

@@ -12,6 +12,7 @@ import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { Volume } from '../model/volume.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
+import type { ImageCache } from './volumes/image-cache.ts';
 
 export interface Tools {
   /** The driver that serves `node@backend` or one of its pools, here. Throws `DriverNotInitialized` when it has not come up. */
@@ -21,6 +22,7 @@ export interface Tools {
   /** As its row is now, with the secret that nothing journals. Rejects with `AttachmentNotFound`. */
   attachment(id: string): Promise<Attachment>;
   readonly images: ImageStore;
+  readonly imageCache: ImageCache;
   /** Where images lie while they are converted. */
   readonly conversionDirectory: string;
   /** Milliseconds that unpacking or converting one may take. */

@@ -1,4 +1,5 @@
 /** An image, as its image service describes it, and the part of it that a volume remembers. */
+import { createHash } from 'node:crypto';
 import type { Content } from '../lib/file-content.ts';
 import type { Caller } from './caller.ts';
 
@@ -22,6 +23,8 @@ export interface Image {
   readonly minDiskGiB: number;
   /** MiB. */
   readonly minRamMiB: number;
+  /** When something was last said of it, as the service writes it; null when it does not. */
+  readonly updatedAt: string | null;
   /** MD5, hexadecimal. */
   readonly checksum: string | null;
   /** `sha512` and its value, when the service says. */
@@ -102,6 +105,17 @@ export const isSigned = ({ properties }: Image): boolean =>
 
 /** The image without what is only remembered of it, which may be long: enough to read it, at most a few kilobytes. */
 export const factsOf = (image: Image): Image => ({ ...image, name: null, properties: {} });
+
+/**
+ * What an image is called where it is cached: another name when anything was said of it since, or its bytes are others. Null when
+ * nobody could tell.
+ */
+export function cachedImageId({ id, updatedAt, checksum, hash, sizeBytes }: Image): string | null {
+  if (checksum === null && hash === null) return null;
+  const version = JSON.stringify([id, updatedAt, checksum, hash?.algorithm, hash?.value, sizeBytes]);
+  const hex = createHash('sha256').update(version).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
 
 /** Base keys win over properties of the same name (S67, S68). Null values are left out; all values are text. */
 export function capturedMetadata(image: Image): Record<string, string> {

@@ -31,6 +31,11 @@ export const UPKEEP = {
     often: 'every hour',
     advice: 'look at `image_conversion_dir`: is it there, and whose is it?',
   },
+  image_cache: {
+    does: 'removes images that were evicted from the cache of a backend',
+    often: 'every 5 s; after a failure pausing up to 10 min',
+    advice: 'put right what the reason says: the directory of the backend, and its rights',
+  },
   images: {
     does: 'removes what uploads that failed have left in the image service',
     often: 'every 5 s; after a failure pausing up to 10 min',

@@ -80,6 +80,19 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
         },
       };
     }),
+    ...backends.map(
+      (backend): UpkeepLoop => ({
+        upkeep: 'image_cache',
+        about: backend.host,
+        everyMs: 5 * SECOND_MS,
+        pace: { firstMs: 5 * SECOND_MS, longestMs: 10 * MINUTE_MS },
+        backend,
+        work: async (signal) => {
+          if (backend.driver === undefined) return;
+          await desk.tools.imageCache.dropEvicted(backend.host, { signal, progress: () => {} });
+        },
+      }),
+    ),
     {
       upkeep: 'downloads',
       about: node,

@@ -1,7 +1,7 @@
 /** Walks the table of `docs/events.md`: makes each request, and compares what is told with what the table says, in order. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -232,10 +232,42 @@ const transfers = (path: string): Record<string, Scene> => {
   };
 };
 
+/** An image whose backend may keep it, whatever its file system can do. */
+async function cacheable(world: World): Promise<string> {
+  for (const { driver } of world.service.backends)
+    if (driver) Object.defineProperty(driver, 'capabilities', { value: { ...driver.capabilities, fastClone: true } });
+  return image(world);
+}
+
+async function changeImage({ config: { images } }: World, id: string): Promise<void> {
+  assert.equal(images.store, 'directory');
+  const path = join(images.directory, `${id}.json`);
+  const said: object = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...said, updated_at: '2026-01-31T12:00:00Z' }));
+}
+
+const create = (world: World, imageRef: string) => send(world, 'POST', '/volumes', { volume: { size: 1, imageRef } });
+
 /** By what the table says was asked. */
 const SCENES: Readonly<Record<string, Scene>> = {
   'POST /volumes': plain('POST', '/volumes', { volume: { size: 1 } }),
   'POST /volumes, and no backend takes it': plain('POST', '/volumes', { volume: { size: 1_000_000 } }),
+  'POST /volumes, of an image that the cache has not': async (world) => {
+    const id = await cacheable(world);
+    return () => create(world, id);
+  },
+  'POST /volumes, of an image that the cache has': async (world) => {
+    const id = await cacheable(world);
+    await create(world, id);
+    return () => create(world, id);
+  },
+  'POST /volumes, of an image that has changed since': async (world) => {
+    const id = await cacheable(world);
+    await create(world, id);
+    await still(world);
+    await changeImage(world, id);
+    return () => create(world, id);
+  },
   'PUT /volumes/:id': on(volume, 'PUT', (id) => `/volumes/${id}`, { volume: { name: 'other' } }),
   'DELETE /volumes/:id': on(volume, 'DELETE', (id) => `/volumes/${id}`),
   'DELETE /volumes/:id, with a snapshot (cascade)': async (world) => {
@@ -565,10 +597,12 @@ const REFUSED: ReadonlySet<string> = new Set([
 ]);
 
 /** For what moves from one to the other. */
-const twoBackends = (directory: string): readonly string[] =>
-  ['file', 'other'].flatMap((name) =>
-    ['driver=file', `path=${join(directory, name)}`, 'create=true'].map((option) => `backends.${name}.${option}`),
+const backend = (directory: string, name: string, ...options: readonly string[]): readonly string[] =>
+  ['driver=file', `path=${join(directory, name)}`, 'create=true', ...options].map(
+    (option) => `backends.${name}.${option}`,
   );
+const twoBackends = (directory: string) => ['file', 'other'].flatMap((name) => backend(directory, name));
+const withCache = (directory: string) => backend(directory, 'file', 'image_volume_cache_enabled=true');
 
 /** What the table says: asked → told. */
 const TABLE = new Map(
@@ -611,6 +645,7 @@ describe('what is told of', () => {
       const directory = await mkdtemp(join(tmpdir(), `pumice-events-${process.pid}-`));
       const set = [
         'quota.quota_gigabytes=-1',
+        ...(/of an image/.test(asked) ? withCache(directory) : []),
         ...(/another backend|os-migrate_volume/.test(asked) ? twoBackends(directory) : []),
       ];
       const world = await freshWorld(context, { running: true, set });

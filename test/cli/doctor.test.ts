@@ -13,6 +13,7 @@ import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup } from '../../src/db/groups.ts';
+import { evictCachedImage, putCachedImage } from '../../src/db/image-cache.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
 import { recountPoolUsage } from '../../src/db/pool-usage.ts';
 import { recountUsage } from '../../src/db/quota-recount.ts';
@@ -100,6 +101,27 @@ proveStore('the doctor', (test) => {
       const found = await visit();
       assert.deepEqual(said(found), []);
       assert.equal(found.code, 0);
+    }));
+
+  test('finds a cached image that no row knows, and drops the row of one that is lost', ({ database, url }) =>
+    withPractice(url, async ({ visit, volumes }) => {
+      const [unknown, lost] = [uuid(), uuid()];
+      await writeFile(join(volumes, `cached-image-${unknown}`), 'x');
+      const cached = { pool: POOL, imageId: uuid(), sizeGiB: 1 };
+      await database.write((tx) => putCachedImage(tx, { ...cached, id: lost }));
+      await database.write(async (tx) => {
+        const going = { ...cached, id: uuid() };
+        await putCachedImage(tx, going);
+        await evictCachedImage(tx, going);
+      });
+      assert.deepEqual(said(await visit()), [
+        `backends: ${HOST} cached-image-${unknown} (1 bytes) lies here, a cached image that no row knows`,
+        `backends: image:${lost} is in the cache of ${POOL}, and is not there`,
+      ]);
+      await visit({ repair: true });
+      assert.deepEqual(said(await visit()).length, 1);
+      await rm(join(volumes, `cached-image-${unknown}`));
+      assert.deepEqual(said(await visit()), []);
     }));
 
   test('counts usage again, of projects and of pools', ({ database, url }) =>

@@ -95,6 +95,7 @@ describe('a false Glance', { concurrency: true }, () => {
     virtualSizeBytes: null,
     minDiskGiB: 0,
     minRamMiB: 0,
+    updatedAt: null,
     checksum: null,
     hash: null,
     properties: {},

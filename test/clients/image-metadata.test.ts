@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readImage, writeImage } from '../../src/clients/image-metadata.ts';
-import { capturedMetadata } from '../../src/model/image.ts';
+import { cachedImageId, capturedMetadata } from '../../src/model/image.ts';
 
 const glance = {
   id: '11111111-2222-3333-4444-555555555555',
@@ -15,6 +15,7 @@ const glance = {
   virtual_size: 200,
   min_disk: 1,
   min_ram: 0,
+  updated_at: '2026-01-31T12:00:00Z',
   checksum: 'abc',
   os_hash_algo: 'sha512',
   os_hash_value: 'def',
@@ -61,5 +62,30 @@ describe('what a volume remembers of its image', () => {
 
   test('does not let a property pass for a base key', () => {
     assert.equal(capturedMetadata(readImage({ ...glance, image_id: 'forged' })).image_id, glance.id);
+  });
+});
+
+describe('what an image is called in a cache', () => {
+  const idOf = (said: Readonly<Record<string, unknown>>): string | null =>
+    cachedImageId(readImage({ ...glance, ...said }));
+
+  test('is an id, the same however often it is asked', () => {
+    assert.match(idOf({}) ?? '', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    assert.equal(idOf({}), idOf({ os_distro: 'only remembered' }));
+  });
+
+  test('is another one of another image, of other bytes, and when something was said of it since', () => {
+    const others = [
+      { id: '21111111-2222-3333-4444-555555555555' },
+      { updated_at: '2026-01-31T12:00:01Z' },
+      { checksum: 'abd' },
+      { os_hash_value: 'dee' },
+      { size: 101 },
+    ];
+    assert.equal(new Set([{}, ...others].map(idOf)).size, 1 + others.length);
+  });
+
+  test('is nothing where nobody says which bytes it has', () => {
+    assert.equal(idOf({ checksum: null, os_hash_value: null }), null);
   });
 });

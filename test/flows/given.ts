@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { updateGroupType } from '../../src/db/group-types.ts';
+import { putCachedImage } from '../../src/db/image-cache.ts';
 import { addPoolUsage } from '../../src/db/pool-usage.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { countQuota } from '../../src/db/quotas.ts';
@@ -14,12 +15,13 @@ import { findService, recordHeartbeat } from '../../src/db/services.ts';
 import { insertSnapshot } from '../../src/db/snapshots.ts';
 import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
-import type { DriverCall, SnapshotRef } from '../../src/drivers/driver.ts';
+import type { DriverCall, ImageFile, SnapshotRef } from '../../src/drivers/driver.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
 import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
 import type { Group, NewGroup } from '../../src/model/group.ts';
 import type { GroupSnapshot } from '../../src/model/group-snapshot.ts';
 import { ONE_MOMENT } from '../../src/model/group-type.ts';
+import { cachedImageId, type Image } from '../../src/model/image.ts';
 import { GROUP_QUOTA, snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
@@ -58,6 +60,16 @@ export async function givenVolume(site: Site, given: Partial<NewVolume> = {}): P
   await site.tools.driver(volume.host).createVolume(volume, call);
   await write(site, volume.host, `volume-${volume.nameId ?? volume.id}`, contentOf(volume));
   return volume;
+}
+
+/** Kept where volumes are made, of a GiB. */
+export async function givenCachedImage(site: Site, backend: BackendName, image: Image): Promise<void> {
+  const pool = `node@${backend}#${backend}`;
+  const id = cachedImageId(image) ?? '';
+  const path = await site.images.whereItLies(image);
+  const format = image.diskFormat as ImageFile['format'];
+  await site.tools.driver(pool).cacheImage(id, { path, format }, 1, call);
+  await site.database.write((tx) => putCachedImage(tx, { pool, id, imageId: image.id, sizeGiB: 1 }));
 }
 
 export async function givenSnapshot(site: Site, volume: Volume, given: Partial<NewSnapshot> = {}): Promise<Snapshot> {

@@ -21,14 +21,29 @@ export class SiteImages implements ImageStore {
   /** Whether flows may read an image where it lies. */
   near = false;
   readonly #directory: DirectoryImages;
+  readonly #path: string;
 
   constructor(directory: string) {
+    this.#path = directory;
     this.#directory = new DirectoryImages({ directory });
   }
 
   add(wanted: Omit<NewImage, 'name'> & { readonly name?: string }, path: string): Promise<Image> {
     return this.#directory.add({ name: 'cirros', ...wanted }, path, signal);
   }
+
+  whereItLies(image: Image): Promise<string> {
+    return this.#directory.local(image, signal);
+  }
+
+  /** Something else is said of it from now on. */
+  async change({ id }: Image, said: Readonly<Record<string, string>>): Promise<void> {
+    const path = join(this.#path, `${id}.json`);
+    await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...said }));
+  }
+
+  /** Ids, as they were fetched. */
+  readonly fetched: string[] = [];
 
   show: ImageStore['show'] = (...asked) => this.#directory.show(...asked);
 
@@ -38,6 +53,7 @@ export class SiteImages implements ImageStore {
 
   fetch: ImageStore['fetch'] = async (image, path, call) => {
     const lies = await this.#directory.local(image, call.signal);
+    this.fetched.push(image.id);
     call.progress(0.5);
     await copyFile(lies, path);
     call.progress(1);

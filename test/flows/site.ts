@@ -21,6 +21,7 @@ import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
 import { listGroupSnapshots } from '../../src/db/group-snapshots.ts';
 import { listGroups } from '../../src/db/groups.ts';
+import { cachedImages } from '../../src/db/image-cache.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { countUsage } from '../../src/db/quota-recount.ts';
@@ -31,7 +32,8 @@ import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import type { Tools } from '../../src/flows/tools.ts';
-import type { Config } from '../../src/lib/config/config.ts';
+import { cacheLimitsOf, ImageCache } from '../../src/flows/volumes/image-cache.ts';
+import type { BackendConfig, Config } from '../../src/lib/config/config.ts';
 import { parseConfig } from '../../src/lib/config/read-config.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
 import { silentLog } from '../../src/lib/logging.ts';
@@ -104,6 +106,12 @@ export class Site {
       attachment: (id) => getAttachment(database.read, id),
       volume: (id) => getVolume(database.read, id),
       images: this.images,
+      // Whatever the file system of the tests can do.
+      imageCache: new ImageCache({
+        db: database,
+        driver: (host) => this.tools.driver(host),
+        limits: (host) => cacheLimitsOf(this.config.backends[backendOf(host) ?? ''] as BackendConfig),
+      }),
       conversionDirectory: join(this.directory, 'conversion'),
       conversionTimeoutMs: 600_000,
       scheduler: DEFAULT_OPTIONS,
@@ -189,7 +197,9 @@ export class Site {
       this.database.read,
       volumes.map(({ id }) => id),
     );
+    const cached = await cachedImages(this.database.read);
     return [
+      ...cached.map(({ id, pool }) => `${hostOf(pool).slice('node@'.length)}/cached-image-${id}`),
       ...attachments
         .filter(({ connectionInfo }) => connectionInfo !== null)
         .map(({ id, volumeId }) => `${backendOf.get(volumeId)}/.export-${id}`),

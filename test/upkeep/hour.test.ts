@@ -14,6 +14,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { doomImage } from '../../src/db/doomed-images.ts';
+import { evictCachedImage, putCachedImage } from '../../src/db/image-cache.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { appendEvents } from '../../src/db/outbox.ts';
@@ -235,6 +236,25 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       tries: 1,
       about: /^node$/,
       reason: /ENOTDIR/,
+    },
+  ],
+  image_cache: [
+    {
+      name: 'what was evicted cannot be removed',
+      breaks: async ({ world, path, loop }) => {
+        const { db, backends } = world.service;
+        const cached = { pool: `${HOST}#file`, id: uuid(), imageId: uuid(), sizeGiB: 1 };
+        await db.write(async (tx) => {
+          await putCachedImage(tx, cached);
+          await evictCachedImage(tx, cached);
+        });
+        await backends[0]?.start(NEVER);
+        mkdirSync(path(`cached-image-${cached.id}`));
+        return () => loop('image_cache', HOST);
+      },
+      tries: 5,
+      about: /^node@file$/,
+      reason: /not a regular file/,
     },
   ],
   images: [

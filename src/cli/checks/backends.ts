@@ -3,7 +3,10 @@
  *
  * An object with a name of ours and no row (an orphan) is told of, and never deleted: only its owner knows whether it can go. One
  * that was given back on purpose under such a name (`unmanage`) is no fault, and noted.
+ *
+ * Cached images are nobody's: one that no row knows takes room for nothing, and a row without one is made good by the next volume of it.
  */
+import { cachedImages, forgetCachedImage } from '../../db/image-cache.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { resourcesInWork } from '../../db/unended-flows.ts';
 import type { BackendObject, ObjectKind, VolumeDriver } from '../../drivers/driver.ts';
@@ -26,11 +29,9 @@ export const backends: DoctorCheck = {
   },
 };
 
-type Kind = 'volume' | 'snapshot';
-
 /** A row as the backend should know it. */
 interface Expected {
-  readonly kind: Kind;
+  readonly kind: ObjectKind;
   readonly id: string;
   /** The id in the name on the backend. */
   readonly nameId: string;
@@ -50,7 +51,11 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
   for (const [name, object] of objects) {
     const row = rows.get(name);
     if (busy.has(row === undefined ? name : nameOf(row.kind, row.id))) continue;
-    if (row === undefined) findings.push(object.unmanagedAt === null ? orphan(pool, object) : unmanaged(pool, object));
+    if (object.owner?.kind === 'image') {
+      // Whoever makes one gives it a row when it is made.
+      if (row === undefined && busy.size === 0) findings.push(uselessImage(host, object));
+    } else if (row === undefined)
+      findings.push(object.unmanagedAt === null ? orphan(pool, object) : unmanaged(pool, object));
     else if (row.host === null || hostOf(row.host) !== host)
       findings.push(
         stray(host, object, `${nameOf(row.kind, row.id)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`),
@@ -60,13 +65,13 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
     if (row.host === null || hostOf(row.host) !== host || objects.has(name)) continue;
     if (inDoubt.has(row.status) || busy.has(nameOf(row.kind, row.id))) continue;
     const found = await driver.probe(row.kind, row.nameId, signal);
-    if (found.is !== 'present') findings.push(missing(host, row));
+    if (found.is !== 'present') findings.push(row.kind === 'image' ? lostImage(row) : missing(host, row));
   }
   return findings;
 }
 
 const named = (object: BackendObject): (readonly [string, BackendObject])[] =>
-  object.owner === null || object.owner.kind === 'image' ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
+  object.owner === null ? [] : [[nameOf(object.owner.kind, object.owner.id), object]];
 
 const orphan = (pool: string, object: BackendObject): Finding =>
   object.owner?.kind === 'backup'
@@ -107,6 +112,27 @@ const missing = (host: string, { kind, id, status }: Expected): Finding => ({
   advice: `bring its file back, or: openstack volume ${kind === 'snapshot' ? 'snapshot ' : ''}delete ${id}`,
 });
 
+const uselessImage = (host: string, { name, bytes }: BackendObject): Finding => ({
+  key: `orphan ${host} ${name}`,
+  about: host,
+  says: `${name} (${bytes} bytes) lies here, a cached image that no row knows`,
+  advice: `nothing needs it (rm ${name})`,
+});
+
+const lostImage = ({ id, host: pool }: Expected): Finding => ({
+  key: `missing image ${id}`,
+  about: `image:${id}`,
+  says: `is in the cache of ${pool}, and is not there`,
+  remedy: {
+    says: 'its row is dropped',
+    apply: async (tx) => {
+      const lost = (await cachedImages(tx.db)).find((each) => each.pool === pool && each.id === id && !each.evictedAt);
+      if (lost !== undefined) await forgetCachedImage(tx, lost);
+      return lost !== undefined;
+    },
+  },
+});
+
 /** Statuses of a row whose object may be there or not: an operation makes it or removes it, or failed to. */
 const inDoubt: ReadonlySet<string> = new Set([
   ...[...Object.values(VOLUME_TRANSITIONS), ...Object.values(SNAPSHOT_TRANSITIONS)]
@@ -124,7 +150,12 @@ async function expectedRows(db: Db): Promise<Expected[]> {
     .innerJoin('volume', 'volume.id', 'snapshot.volume_id')
     .select(['snapshot.id', 'volume.host', 'snapshot.status'])
     .execute();
+  // One that was evicted goes: object and row, one after the other.
+  const images = (await cachedImages(db)).map(({ id, pool, evictedAt }) => {
+    return { kind: 'image', id, nameId: id, host: pool, status: evictedAt === null ? 'cached' : 'deleting' } as const;
+  });
   return [
+    ...images,
     ...volumes.map(
       ({ id, name_id, host, status }) => ({ kind: 'volume', id, nameId: name_id ?? id, host, status }) as const,
     ),

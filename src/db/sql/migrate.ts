@@ -19,6 +19,7 @@ import { groups } from './migrations/0011-groups.ts';
 import { nextImage } from './migrations/0012-next-image.ts';
 import { doomedImages } from './migrations/0013-doomed-images.ts';
 import { backups } from './migrations/0014-backups.ts';
+import { imageCache } from './migrations/0015-image-cache.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -37,6 +38,7 @@ const MIGRATIONS: readonly Migration[] = [
   nextImage,
   doomedImages,
   backups,
+  imageCache,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -36,8 +36,21 @@ export interface Tables {
   /** `waiting` 1: the flow does not have it yet. */
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared'; waiting: Generated<number> };
   doomed_image: { id: string; since: Timestamp };
+  image_cache: ImageCacheTable;
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
+}
+
+/** `evicted_at`: it is to be removed from its backend, and then from here. */
+export interface ImageCacheTable {
+  /** `node@backend#pool` */
+  pool: string;
+  id: string;
+  image_id: string;
+  size_gib: number;
+  created_at: Timestamp;
+  last_used_at: Timestamp;
+  evicted_at: Timestamp | null;
 }
 
 export interface TokenTable {

@@ -10,7 +10,7 @@
 import { getGroup, updateGroup } from '../../db/groups.ts';
 import { listPools } from '../../db/pools.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
-import type { ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
+import type { ModelUpdate, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
 import { now } from '../../lib/clock.ts';
 import { GroupMemberFailed } from '../../model/errors.ts';
 import { GROUP_TRANSITIONS } from '../../model/group-status.ts';
@@ -21,6 +21,7 @@ import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { inheritedMetadata, type VolumeSpec } from '../volumes/create-volume.ts';
 import { uncountVolume } from '../volumes/delete-volume.ts';
+import { withRoom } from '../volumes/image-cache.ts';
 import { isOfOneMember, type RefusedMember } from './members.ts';
 
 export interface CopiedVolume {
@@ -81,15 +82,14 @@ const CreateMembers = world({
     { members, pool }: CreateGroupFromSource,
     call,
   ): Promise<{ models: readonly ModelUpdate[]; refused: RefusedMember | null }> => {
-    const driver = call.tools.driver(pool);
     const models: ModelUpdate[] = [];
     for (const [index, { volumeRef, spec }] of members.entries()) {
+      const make = (driver: VolumeDriver): Promise<ModelUpdate> =>
+        spec.type === 'snap'
+          ? driver.createVolumeFromSnapshot(volumeRef, spec.snapshot, call)
+          : driver.createClonedVolume(volumeRef, spec.source, call);
       try {
-        models.push(
-          spec.type === 'snap'
-            ? await driver.createVolumeFromSnapshot(volumeRef, spec.snapshot, call)
-            : await driver.createClonedVolume(volumeRef, spec.source, call),
-        );
+        models.push(await withRoom(pool, volumeRef.id, call, make));
       } catch (error) {
         // What may pass is tried again, with those that are there already.
         if (!isOfOneMember(error) || error.transient) throw error;

@@ -22,6 +22,7 @@ import { tellGroupSnapshot, tellSnapshot, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { uncountSnapshot } from '../volumes/delete-volume.ts';
+import { withRoom } from '../volumes/image-cache.ts';
 import { isOfOneMember, type RefusedMember } from './members.ts';
 
 export interface CreateGroupSnapshot {
@@ -78,12 +79,15 @@ const CreateOnBackend = world({
     { snapshotRefs, pool, oneMoment }: CreateGroupSnapshot,
     call,
   ): Promise<{ models: readonly ModelUpdate[]; refused: RefusedMember | null }> => {
-    const driver = call.tools.driver(pool);
-    if (oneMoment) return { models: await driver.createGroupSnapshot(snapshotRefs, call), refused: null };
+    const [first] = snapshotRefs;
+    if (oneMoment && first !== undefined) {
+      const together = withRoom(pool, first.volumeId, call, (driver) => driver.createGroupSnapshot(snapshotRefs, call));
+      return { models: await together, refused: null };
+    }
     const models: ModelUpdate[] = [];
     for (const [index, ref] of snapshotRefs.entries()) {
       try {
-        models.push(await driver.createSnapshot(ref, call));
+        models.push(await withRoom(pool, ref.volumeId, call, (driver) => driver.createSnapshot(ref, call)));
       } catch (error) {
         // What may pass is tried again, with those that are there already.
         if (!isOfOneMember(error) || error.transient) throw error;

@@ -16,6 +16,7 @@ import { snapshotStarted } from '../started.ts';
 import { tellSnapshot, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
+import { withRoom } from '../volumes/image-cache.ts';
 
 export interface CreateSnapshot {
   readonly snapshotRef: SnapshotRef;
@@ -46,7 +47,7 @@ const ScheduleCreateSnapshot = record({
 const CreateOnBackend = world({
   name: 'create_snapshot_on_backend',
   execute: async ({ snapshotRef, pool }: CreateSnapshot, call): Promise<{ model: ModelUpdate }> => ({
-    model: await call.tools.driver(pool).createSnapshot(snapshotRef, call),
+    model: await withRoom(pool, snapshotRef.volumeId, call, (driver) => driver.createSnapshot(snapshotRef, call)),
   }),
   revert: async ({ snapshotRef, pool }, outcome, call) => {
     if (!neverAsked(outcome)) await call.tools.driver(pool).deleteSnapshot(snapshotRef, call);

@@ -1,8 +1,8 @@
 /**
  * Fill a volume from an image: the part of `create_volume` that is many steps, each resumable and revertable.
  *
- * The backend may take the image as it lies, without a copy. If it does not, the volume is made blank and says
- * `downloading`; the image is fetched into a file of its own, named by the flow so that a download that was cut off goes
+ * The backend may take the image as it lies, without a copy, or have it in its cache (`create-through-cache.ts`). If it does not, the
+ * volume is made blank and says `downloading`; the image is fetched into a file of its own, named by the flow so that a download that was cut off goes
  * on where it stopped; the backend converts it into the volume; the file is removed. Which way was taken is journaled:
  * after a crash the flow goes on with it, not with another. A process that takes the flow over on another host has not
  * got the file and fetches it again; what it left is swept where it lies (`sweep-downloads.ts`).
@@ -11,13 +11,13 @@
  *
  * When the image cannot be used the failure is final: no other backend could help (S27, S28).
  */
-import { updateVolume } from '../../db/volumes.ts';
 import type { ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
 import type { Image } from '../../model/image.ts';
-import { VOLUME_TRANSITIONS } from '../../model/status.ts';
 import { flow, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
-import { discardImage, diskImageOf, FetchImage, withDiskImage } from './fetched-image.ts';
+import { FindInImageCache, throughCache } from './create-through-cache.ts';
+import { discardImage, diskImageOf, FetchImage, MarkDownloading, withDiskImage } from './fetched-image.ts';
+import { withRoom } from './image-cache.ts';
 
 interface FromImage {
   readonly volumeId: string;
@@ -53,18 +53,13 @@ const AllocateVolume = world({
   },
 });
 
-const MarkDownloading = record({
-  name: 'mark_downloading',
-  execute: async ({ volumeId }: FromImage, { tx }) => {
-    await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.during[1] });
-  },
-});
-
 const CopyImageToVolume = world({
   name: 'copy_image_to_volume',
   execute: async (input: FromImage & { imagePath: string }, call) =>
     withDiskImage(input, call, (image, part) =>
-      call.tools.driver(input.pool).copyImageToVolume(input.volumeRef, image, part),
+      withRoom(input.pool, input.volumeRef.id, call, (driver) =>
+        driver.copyImageToVolume(input.volumeRef, image, part),
+      ),
     ),
 });
 
@@ -73,16 +68,18 @@ const DiscardImage = world({
   execute: async (_input: { imagePath: string }, call) => discardImage(call),
 });
 
+interface Models {
+  readonly clonedModel: ModelUpdate;
+  /** The volume was made of what the cache had; one that could not be was made without. */
+  readonly fromCache?: boolean | undefined;
+  readonly cachedModel?: ModelUpdate | undefined;
+  readonly allocatedModel: ModelUpdate | undefined;
+}
+
 const ChooseModel = record({
   name: 'save_model_update',
-  execute: ({
-    clonedModel,
-    allocatedModel,
-  }: {
-    clonedModel: ModelUpdate;
-    allocatedModel: ModelUpdate | undefined;
-  }): { imageModel: ModelUpdate } => ({
-    imageModel: allocatedModel ?? clonedModel,
+  execute: ({ clonedModel, fromCache, cachedModel, allocatedModel }: Models): { imageModel: ModelUpdate } => ({
+    imageModel: (fromCache ? cachedModel : allocatedModel) ?? clonedModel,
   }),
 });
 
@@ -95,6 +92,15 @@ const download = flow<FromImage>('download')
   .build({ version: 1 });
 
 export const createFromImage = flow<FromImage>('create_from_image')
+  .add(CloneImage)
+  .add(FindInImageCache)
+  .when('cache', ({ cachedId }) => cachedId !== null, throughCache)
+  .when('not_cloned', ({ cloned, fromCache }) => !cloned && !fromCache, download)
+  .add(ChooseModel)
+  .build({ version: 2 });
+
+/** Without a cache. */
+export const createFromImageV1 = flow<FromImage>('create_from_image')
   .add(CloneImage)
   .when('not_cloned', ({ cloned }) => !cloned, download)
   .add(ChooseModel)

@@ -16,7 +16,7 @@ import { getSnapshot } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
-import type { ModelUpdate, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
+import type { ModelUpdate, SnapshotRef, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
 import { now } from '../../lib/clock.ts';
 import { hostOf } from '../../model/backend.ts';
 import { MetadataUpdateFailure } from '../../model/errors.ts';
@@ -28,7 +28,8 @@ import { volumeStarted } from '../started.ts';
 import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
-import { createFromImage } from './create-from-image.ts';
+import { createFromImage, createFromImageV1 } from './create-from-image.ts';
+import { withRoom } from './image-cache.ts';
 
 export interface CreateVolume {
   readonly volumeId: string;
@@ -136,17 +137,19 @@ const CreateVolumeFromSpec = world({
     { volumeRef, volumeSpec, pool }: { volumeRef: VolumeRef; volumeSpec: VolumeSpec; pool: string },
     call,
   ): Promise<{ model: ModelUpdate }> => {
-    const driver = call.tools.driver(pool);
-    switch (volumeSpec.type) {
-      case 'raw':
-        return { model: await driver.createVolume(volumeRef, call) };
-      case 'snap':
-        return { model: await driver.createVolumeFromSnapshot(volumeRef, volumeSpec.snapshot, call) };
-      case 'source_vol':
-        return { model: await driver.createClonedVolume(volumeRef, volumeSpec.source, call) };
-      case 'image':
-        throw new TypeError('An image is made into a volume by create_from_image.');
-    }
+    const make = (driver: VolumeDriver): Promise<ModelUpdate> => {
+      switch (volumeSpec.type) {
+        case 'raw':
+          return driver.createVolume(volumeRef, call);
+        case 'snap':
+          return driver.createVolumeFromSnapshot(volumeRef, volumeSpec.snapshot, call);
+        case 'source_vol':
+          return driver.createClonedVolume(volumeRef, volumeSpec.source, call);
+        case 'image':
+          throw new TypeError('An image is made into a volume by create_from_image.');
+      }
+    };
+    return { model: await withRoom(pool, volumeRef.id, call, make) };
   },
   revert: async ({ volumeRef, pool }, outcome, call) => {
     if (!neverAsked(outcome)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
@@ -212,7 +215,11 @@ const fromSpec = flow<{ volumeRef: VolumeRef; volumeSpec: VolumeSpec; pool: stri
   .add(CreateVolumeFromSpec)
   .build({ version: 1 });
 
-const create = (handleBootable: typeof HandleBootable, version: number) =>
+const create = (
+  fromImage: typeof createFromImage | typeof createFromImageV1,
+  handleBootable: typeof HandleBootable,
+  version: number,
+) =>
   flow<CreateVolume>('create_volume')
     .add(ErrorOut)
     .add(ExtractVolumeRef)
@@ -232,13 +239,16 @@ const create = (handleBootable: typeof HandleBootable, version: number) =>
           .add(ExtractVolumeSpec)
           .add(volumeStarted('create.start'))
           .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
-          .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', createFromImage),
+          .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', fromImage),
     )
     .add(handleBootable)
     .add(CreateVolumeOnFinish)
     .build({ version });
 
-export const createVolume = create(HandleBootable, 2);
+export const createVolume = create(createFromImage, HandleBootable, 3);
+
+/** Knew of no cache of images. */
+export const createVolumeV2 = create(createFromImageV1, HandleBootable, 2);
 
 /** Its input carried the image with all its metadata, which may be longer than a journal takes. */
-export const createVolumeV1 = create(HandleBootableV1, 1);
+export const createVolumeV1 = create(createFromImageV1, HandleBootableV1, 1);

@@ -4,14 +4,23 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { updateVolume } from '../../db/volumes.ts';
 import type { DriverCall, ImageFile, VolumeRef } from '../../drivers/driver.ts';
 import { ImageUnacceptable } from '../../model/errors.ts';
 import type { Image } from '../../model/image.ts';
-import { type Tools, world } from '../tools.ts';
+import { VOLUME_TRANSITIONS } from '../../model/status.ts';
+import { record, type Tools, world } from '../tools.ts';
 import { downloadName, unpackedName } from './sweep-downloads.ts';
 
 /** Together half a minute: the image service may be restarted meanwhile. */
 export const PATIENTLY = { tries: 7 };
+
+export const MarkDownloading = record({
+  name: 'mark_downloading',
+  execute: async ({ volumeId }: { readonly volumeId: string }, { tx }) => {
+    await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.during[1] });
+  },
+});
 
 /** The download is most of the work, the conversion the rest; each shows its own progress. */
 export const FetchImage = world({

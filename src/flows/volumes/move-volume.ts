@@ -20,6 +20,7 @@ import { hostOf, laneOfHost } from '../../model/backend.ts';
 import { record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
+import { withRoom } from './image-cache.ts';
 
 export interface MoveVolume {
   /** As it is where it comes from. */
@@ -62,8 +63,10 @@ export const ReceiveVolume = world({
     { volumeRef, copyId, copies, destination, source }: MoveVolume & Destined & { readonly source: RawSource },
     call,
   ): Promise<{ model: ModelUpdate }> => {
-    const driver = call.tools.driver(destination);
-    return { model: await driver.receiveVolume({ ...volumeRef, nameId: copyId }, source, { copies }, call) };
+    const model = await withRoom(destination, volumeRef.id, call, (driver) =>
+      driver.receiveVolume({ ...volumeRef, nameId: copyId }, source, { copies }, call),
+    );
+    return { model };
   },
   revert: async ({ volumeRef, copyId, destination }, outcome, call) => {
     if (neverAsked(outcome) || (await isSwitched(call.tools, volumeRef, copyId))) return;

@@ -17,6 +17,7 @@ import type { VolumeStatus } from '../../model/status.ts';
 import { tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { discardImage, fetchImage, PATIENTLY, withDiskImage } from './fetched-image.ts';
+import { withRoom } from './image-cache.ts';
 
 export interface ReimageVolume {
   readonly volumeRef: VolumeRef;
@@ -53,7 +54,7 @@ const ReimageOnBackend = world({
     const imagePath = await fetchImage(image, { ...call, progress: (done) => progress(done * FETCHING) });
     const rest = { ...call, progress: (done: number) => progress(FETCHING + done * (1 - FETCHING)) };
     await withDiskImage({ volumeRef, image, imagePath }, rest, (disk, part) =>
-      call.tools.driver(pool).reimageVolume(volumeRef, disk, part),
+      withRoom(pool, volumeRef.id, call, (driver) => driver.reimageVolume(volumeRef, disk, part)),
     );
     await discardImage(call);
   },

@@ -14,6 +14,7 @@ import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts'
 import { snapshotStarted, volumeStarted } from '../started.ts';
 import { tellSnapshot, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { withRoom } from './image-cache.ts';
 
 export interface RevertToSnapshot {
   readonly volumeRef: VolumeRef;
@@ -34,7 +35,7 @@ const GiveBack = obligation({
 const RevertOnBackend = world({
   name: 'revert_on_backend',
   execute: async ({ volumeRef, snapshotRef, pool }: RevertToSnapshot, call) =>
-    call.tools.driver(pool).revertToSnapshot(volumeRef, snapshotRef, call),
+    withRoom(pool, volumeRef.id, call, (driver) => driver.revertToSnapshot(volumeRef, snapshotRef, call)),
 });
 
 const RevertOnFinish = record({

@@ -23,6 +23,21 @@ const anyBackend = {
     default: 20.0,
     description: 'How many times its space may be promised to thin volumes.',
   }),
+  image_volume_cache_enabled: Type.Boolean({
+    default: false,
+    description:
+      'Keep images that volumes were made of, so that the next volume of one is a clone. Where blocks can be shared (XFS, Btrfs); elsewhere it does nothing.',
+  }),
+  image_volume_cache_max_size_gb: Type.Integer({
+    minimum: 0,
+    default: 0,
+    description: 'GiB that these images may have in all, as disks. What was not used for longest goes. 0: no limit.',
+  }),
+  image_volume_cache_max_count: Type.Integer({
+    minimum: 0,
+    default: 0,
+    description: 'How many images are kept. What was not used for longest goes. 0: no limit.',
+  }),
 } as const;
 
 const FileBackend = Type.Object(

@@ -68,6 +68,7 @@ const SERVER_IMAGE: Image = {
   virtualSizeBytes: null,
   minDiskGiB: 0,
   minRamMiB: 0,
+  updatedAt: null,
   checksum: null,
   hash: null,
   properties: {},

@@ -6,17 +6,23 @@ import type { Desk } from '../../../src/commands/desk.ts';
 import { type CreateVolumeRequest, createVolume as command } from '../../../src/commands/volumes/create-volume.ts';
 import { getVolume, listVolumes, updateVolume } from '../../../src/db/volumes.ts';
 import type { DriverCall, ImageFile, VolumeRef } from '../../../src/drivers/driver.ts';
-import { type CreateVolume, createVolume, createVolumeV1 } from '../../../src/flows/volumes/create-volume.ts';
-import { BackendFull } from '../../../src/model/errors.ts';
-import { capturedMetadata } from '../../../src/model/image.ts';
+import {
+  type CreateVolume,
+  createVolume,
+  createVolumeV1,
+  createVolumeV2,
+} from '../../../src/flows/volumes/create-volume.ts';
+import { backendOf } from '../../../src/model/backend.ts';
+import { BackendFull, DriverFailed } from '../../../src/model/errors.ts';
+import { cachedImageId, capturedMetadata, type Image } from '../../../src/model/image.ts';
 import { Gate } from '../../engine/gate.ts';
 import { proveFlow } from '../../prove-flow.ts';
-import { contentOf, givenSnapshot, givenVolume } from '../given.ts';
+import { contentOf, givenCachedImage, givenSnapshot, givenVolume } from '../given.ts';
 import { refuses } from '../interposed.ts';
 import { liveSite } from '../live-site.ts';
 import { quickExec } from '../quick-exec.ts';
 import { volumeRequest } from '../requests.ts';
-import { BACKENDS, caller, Site } from '../site.ts';
+import { BACKENDS, caller, Site, type SiteOptions } from '../site.ts';
 import { BOOT_SECTOR, diskImages } from '../site-images.ts';
 import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
@@ -29,12 +35,20 @@ interface Origin {
   readonly imageMetadata?: Readonly<Record<string, string>>;
   /** Where it must be; default anywhere. */
   readonly host?: string;
+  /** It is cached where the volume is. */
+  readonly cached?: Image;
 }
 
-const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: Site) => Desk = (desk) => desk) =>
+const created = (
+  given: (site: Site) => Promise<Origin>,
+  as: (desk: Desk, site: Site) => Desk = (desk) => desk,
+  options: SiteOptions = {},
+) =>
   onSite(async (site) => {
     const origin = await given(site);
-    const before = { objects: site.objects(), volumes: await listVolumes(site.database, {}) };
+    // Those that are cached have rows, or are left behind.
+    const objects = () => site.objects().filter((name) => !name.includes('/cached-image-'));
+    const before = { objects: objects(), volumes: await listVolumes(site.database, {}) };
     let id = '';
     const volume = () => getVolume(site.database.read, id);
     const told = async () => (await site.events()).filter((event) => event.startsWith('volume.'));
@@ -58,7 +72,8 @@ const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: 
         );
         assert.equal(site.sizeGiB(object), 2);
         if (origin.content) assert.deepEqual(site.content(object, origin.content.length), origin.content);
-        assert.deepEqual(site.objects(), [...before.objects, object].sort());
+        assert.deepEqual(objects(), [...before.objects, object].sort());
+        if (origin.cached) assert.ok(site.objects().includes(cachedAt(origin.cached, made.host)));
         const events = await told();
         assert.deepEqual([...new Set(events)], ['volume.create.start', 'volume.create.end']);
         assert.equal(events.filter((event) => event === 'volume.create.end').length, 1);
@@ -71,13 +86,16 @@ const created = (given: (site: Site) => Promise<Origin>, as: (desk: Desk, site: 
           launchedAt: null,
           imageMetadata: null,
         });
-        assert.deepEqual(site.objects(), before.objects);
+        assert.deepEqual(objects(), before.objects);
         assert.ok(!(await told()).includes('volume.create.end'));
         assert.equal((await site.messages()).length, 1);
         for (const source of before.volumes) assert.deepEqual(await getVolume(site.database.read, source.id), source);
       },
     };
-  });
+  }, options);
+
+const cachedAt = (image: Image, pool: string | null): string =>
+  `${backendOf(pool ?? '')}/cached-image-${cachedImageId(image)}`;
 
 proveFlow(
   'create_volume of a blank volume',
@@ -142,6 +160,52 @@ proveVariant(
   }),
 );
 
+const CACHING = { set: BACKENDS.map((backend) => `backends.${backend}.image_volume_cache_enabled=true`) };
+
+proveVariant(
+  'create_volume from an image that its backend does not keep yet',
+  createVolume,
+  created(
+    async (site) => {
+      const image = await site.images.add({ diskFormat: 'qcow2' }, (await diskImages()).qcow2);
+      const imageMetadata = capturedMetadata(image);
+      return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata, cached: image };
+    },
+    undefined,
+    CACHING,
+  ),
+);
+
+proveVariant(
+  'create_volume from an image that its backend keeps',
+  createVolume,
+  created(
+    async (site) => {
+      const image = await site.images.add({ diskFormat: 'qcow2' }, (await diskImages()).qcow2);
+      for (const backend of BACKENDS) await givenCachedImage(site, backend, image);
+      const imageMetadata = capturedMetadata(image);
+      return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata, cached: image };
+    },
+    undefined,
+    CACHING,
+  ),
+);
+
+proveVariant(
+  'create_volume from an image that its backend cannot keep',
+  createVolume,
+  created(
+    async (site) => {
+      const image = await site.images.add({ diskFormat: 'qcow2' }, (await diskImages()).qcow2);
+      for (const backend of BACKENDS)
+        site.interpose(backend, 'cacheImage', refuses(new DriverFailed('It cannot be kept.')));
+      return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+    },
+    undefined,
+    CACHING,
+  ),
+);
+
 proveVariant(
   'create_volume when the first backend refuses',
   createVolume,
@@ -157,6 +221,22 @@ proveVariant(
     const image = await site.images.add({ diskFormat: 'raw', properties: { os: 'x' } }, (await diskImages()).raw);
     return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
   }, asVersion1),
+);
+proveVariant(
+  'create_volume as version 2 began it, without a cache',
+  createVolumeV2,
+  created(
+    async (site) => {
+      const image = await site.images.add({ diskFormat: 'raw' }, (await diskImages()).raw);
+      return { request: { imageId: image.id }, content: BOOT_SECTOR, imageMetadata: capturedMetadata(image) };
+    },
+    (desk) => {
+      const begin: Desk['engine']['begin'] = (tx, _flow, input, options) =>
+        desk.engine.begin(tx, createVolumeV2, input as unknown as CreateVolume, options);
+      return { ...desk, engine: { begin } as Desk['engine'] };
+    },
+    CACHING,
+  ),
 );
 provesEveryTask(createVolume);
 
