@@ -507,7 +507,6 @@ const WAITING: Readonly<Record<string, string>> = {
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
   'db/sql/sqlite.ts': 'a lock of another process; its caller waits',
   'db/sql/writer.ts': 'a commit is tried again; its callers wait',
-  'drivers/file/file-copy.ts': 'the progress of one copy',
   'drivers/exports/iscsi-exports.ts': 'has a deadline',
   'drivers/exports/tgtd.ts': 'has a deadline',
   'engine/engine.ts': 'upkeep: `journal`',
