@@ -1,8 +1,10 @@
 /**
- * What hangs on volumes, by eight clients: snapshots, from the first request until all are available and all are gone again; and
+ * What hangs on volumes, which are files on XFS, by eight clients: snapshots, from the first request until all are available and all are gone again; and
  * attachments, each made with a connector, completed and deleted. Beside: another build.
  */
 import { Agent } from 'node:http';
+import { join } from 'node:path';
+import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.ts';
 import { type Build, THIS_BUILD } from './build.ts';
 import { allGone, byClients, CLIENTS } from './clients.ts';
 import { allAvailable, ask } from './creates.ts';
@@ -10,9 +12,10 @@ import { type Server, startServer } from './processes.ts';
 import { besideBuild, quantity, type Result, type Row } from './report.ts';
 import { rounds } from './rounds.ts';
 import { PROJECT, path } from './subject.ts';
-import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
+import { DIALECTS, type Dialect, dropDatabase, newDatabase, type World } from './world.ts';
 
 const VOLUMES = 200;
+const MIB = 300;
 
 interface Figures {
   readonly snapshotsPerSecond: number;
@@ -24,9 +27,11 @@ interface Figures {
 export async function dependents(world: World): Promise<Result[]> {
   const results: Result[] = [];
   for (const dialect of ['sqlite', 'postgresql'] as const) {
-    if (dialect === 'postgresql' && 'missing' in world.postgresql)
-      results.push({ figure: `snapshots and attachments, ${DIALECTS[dialect]}`, skipped: world.postgresql.missing });
-    else results.push(...(await dependentsOn(world, dialect)));
+    const missing =
+      cannotMount('xfs') ??
+      (dialect === 'postgresql' && 'missing' in world.postgresql ? world.postgresql.missing : null);
+    if (missing === null) results.push(...(await dependentsOn(world, dialect)));
+    else results.push({ figure: `snapshots and attachments, ${DIALECTS[dialect]}`, skipped: missing });
   }
   return results;
 }
@@ -61,7 +66,8 @@ async function dependentsOn(world: World, dialect: Dialect): Promise<Result[]> {
 }
 
 async function measure(world: World, database: string, { root }: Build): Promise<Figures> {
-  const server = await startServer('service.ts', [database, newDirectory(world)], root);
+  const mounted = mountFileSystem('xfs', MIB);
+  const server = await startServer('service.ts', [database, join(mounted.path, 'data')], root);
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const count = VOLUMES / world.haste;
   try {
@@ -84,6 +90,7 @@ async function measure(world: World, database: string, { root }: Build): Promise
   } finally {
     agent.destroy();
     await server.stop();
+    mounted.remove();
   }
 }
 
