@@ -1,13 +1,14 @@
 /**
  * The attachments of volumes. A volume's view shows them, so every change of one raises the volume's revision, here and
- * nowhere else.
+ * nowhere else; in a transaction rows are found and changed in its cache (`sql/cached-rows.ts`).
  */
 import { now } from '../lib/clock.ts';
 import { newSecret } from '../lib/secret.ts';
 import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attachment.ts';
 import { hostOf } from '../model/backend.ts';
 import { AttachmentNotFound } from '../model/errors.ts';
-import { type Columns, is, maybe, maybeJson, toRow } from './sql/columns.ts';
+import { CachedRows } from './sql/cached-rows.ts';
+import { type Columns, is, maybe, maybeJson, whole } from './sql/columns.ts';
 import type { Db, Readers } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -32,7 +33,10 @@ const columns: Columns<Attachment, AttachmentTable> = {
   attachedAt: maybe('attached_at'),
   createdAt: is('created_at'),
   updatedAt: maybe('updated_at'),
+  revision: whole('revision'),
 };
+
+const attachmentRows = new CachedRows<Attachment, AttachmentTable>('volume_attachment', 2, columns, toAttachment);
 
 const listing: Listing<Attachment, AttachmentTable> = {
   table: 'volume_attachment',
@@ -52,18 +56,15 @@ export async function insertAttachment(tx: Tx, given: NewAttachment): Promise<At
     createdAt: now(),
     ...given,
     updatedAt: null,
+    revision: 1,
   };
-  await tx.db
-    .insertInto('volume_attachment')
-    .values(toRow(columns, attachment) as AttachmentTable)
-    .execute();
+  await attachmentRows.insert(tx.db, attachment);
   await touchVolume(tx, attachment.volumeId);
   return attachment;
 }
 
 export async function findAttachment(db: Db, id: string): Promise<Attachment | undefined> {
-  const row = await db.selectFrom('volume_attachment').selectAll().where('id', '=', id).executeTakeFirst();
-  return row && toAttachment(row);
+  return attachmentRows.find(db, id);
 }
 
 /** Rejects with `AttachmentNotFound`. */
@@ -73,11 +74,22 @@ export async function getAttachment(db: Db, id: string): Promise<Attachment> {
   return attachment;
 }
 
-/** Of one volume, the oldest first; connections without an attachment too. */
-export async function attachmentsOf(db: Db, volumeId: string): Promise<Attachment[]> {
-  return attachmentsOfAll(db, [volumeId]);
+/** As it is now; nobody else changes it before the transaction ends. Rejects with `AttachmentNotFound`. */
+export async function lockAttachment({ db }: Tx, id: string): Promise<Attachment> {
+  const attachment = await attachmentRows.lock(db, id);
+  if (attachment === undefined) throw new AttachmentNotFound(id);
+  return attachment;
 }
 
+/** Of one volume, the oldest first; connections without an attachment too. */
+export async function attachmentsOf(db: Db, volumeId: string): Promise<Attachment[]> {
+  const all = await attachmentRows.where(db, 'volumeId', volumeId);
+  return all.sort((a, b) => (a.createdAt === b.createdAt ? compare(a.id, b.id) : compare(a.createdAt, b.createdAt)));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : 1);
+
+/** Of committed rows; otherwise as `attachmentsOf`. */
 export async function attachmentsOfAll(db: Db, volumeIds: readonly string[]): Promise<Attachment[]> {
   if (volumeIds.length === 0) return [];
   const rows = await db
@@ -106,25 +118,20 @@ export async function exportedBy(db: Db, host: string): Promise<Attachment[]> {
 
 /** False when there is none. */
 export async function updateAttachment(tx: Tx, id: string, patch: AttachmentPatch): Promise<boolean> {
-  const row = await tx.db
-    .updateTable('volume_attachment')
-    .set({ ...toRow(columns, patch), updated_at: now() })
-    .where('id', '=', id)
-    .returning('volume_id')
-    .executeTakeFirst();
-  if (row !== undefined) await touchVolume(tx, row.volume_id);
-  return row !== undefined;
+  const attachment = await attachmentRows.lock(tx.db, id);
+  if (attachment === undefined) return false;
+  await attachmentRows.update(tx.db, id, patch);
+  await touchVolume(tx, attachment.volumeId);
+  return true;
 }
 
 /** False when there was none. */
 export async function deleteAttachmentRow(tx: Tx, id: string): Promise<boolean> {
-  const row = await tx.db
-    .deleteFrom('volume_attachment')
-    .where('id', '=', id)
-    .returning('volume_id')
-    .executeTakeFirst();
-  if (row !== undefined) await touchVolume(tx, row.volume_id);
-  return row !== undefined;
+  const attachment = await attachmentRows.lock(tx.db, id);
+  if (attachment === undefined) return false;
+  await attachmentRows.delete(tx.db, id);
+  await touchVolume(tx, attachment.volumeId);
+  return true;
 }
 
 /** Rejects with `AttachmentNotFound` when the marker names none. */
@@ -149,5 +156,6 @@ function toAttachment(row: AttachmentTable): Attachment {
     attachedAt: row.attached_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    revision: row.revision,
   };
 }

@@ -45,12 +45,16 @@ export interface Attachment {
   readonly attachedAt: Timestamp | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
+  /** Rises with every change. */
+  readonly revision: number;
 }
 
 export type NewAttachment = Pick<Attachment, 'id' | 'projectId' | 'volumeId' | 'attachMode' | 'attachStatus'> &
-  Partial<Omit<Attachment, 'updatedAt'>>;
+  Partial<Omit<Attachment, 'updatedAt' | 'revision'>>;
 
-export type AttachmentPatch = Partial<Omit<Attachment, 'id' | 'volumeId' | 'secret' | 'createdAt' | 'updatedAt'>>;
+export type AttachmentPatch = Partial<
+  Omit<Attachment, 'id' | 'volumeId' | 'secret' | 'createdAt' | 'updatedAt' | 'revision'>
+>;
 
 /** Which of a volume's attachments says what the volume is, the strongest first. */
 const STRENGTHS: readonly (readonly [AttachStatus, VolumeStatus])[] = [

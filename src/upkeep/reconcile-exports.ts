@@ -15,7 +15,7 @@
 import { attachmentResource, beginConnection } from '../commands/attachments/connect.ts';
 import type { Desk } from '../commands/desk.ts';
 import { lockAnyVolume } from '../commands/lock.ts';
-import { exportedBy, getAttachment } from '../db/attachments.ts';
+import { exportedBy, lockAttachment } from '../db/attachments.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import { insertMessage } from '../db/messages.ts';
 import { getVolume } from '../db/volumes.ts';
@@ -239,7 +239,7 @@ export class ExportReconciler {
     try {
       const flowId = await this.#desk.db.write(async (tx) => {
         const volume = await lockAnyVolume(tx, volumeId);
-        const attachment = await getAttachment(tx.db, id);
+        const attachment = await lockAttachment(tx, id);
         if (attachment.connectionInfo === null) return undefined;
         return await beginConnection(this.#desk, tx, caller, volume, attachment, {
           attaching: false,

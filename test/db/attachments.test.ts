@@ -54,6 +54,37 @@ proveStore('attachments', (test) => {
     await assert.rejects(getAttachment(database.read, made.id), AttachmentNotFound);
   });
 
+  test('those of a volume are, within a transaction, what it has made, changed and taken away of them', async ({
+    database,
+  }) => {
+    const volume = await makeVolume(database);
+    const other = await makeVolume(database);
+    const [kept, changed, gone] = [
+      await make(database, volume),
+      await make(database, volume),
+      await make(database, volume),
+    ];
+    await make(database, other);
+    const seen = await database.write(async (tx) => {
+      const look = async () =>
+        (await attachmentsOf(tx.db, volume.id)).map(({ id, attachStatus }) => `${id} ${attachStatus}`);
+      await updateAttachment(tx, changed.id, { attachStatus: 'attached' });
+      await deleteAttachmentRow(tx, gone.id);
+      const fresh = { id: uuid(), projectId: volume.projectId, attachMode: 'rw', attachStatus: 'attaching' } as const;
+      await insertAttachment(tx, { ...fresh, volumeId: volume.id });
+      await insertAttachment(tx, { ...fresh, id: uuid(), volumeId: other.id });
+      const putOff = await look();
+      await tx.db.selectFrom('volume').select('id').execute();
+      return {
+        expected: [`${kept.id} reserved`, `${changed.id} attached`, `${fresh.id} attaching`],
+        putOff,
+        written: await look(),
+      };
+    });
+    assert.deepEqual(seen.putOff, seen.expected);
+    assert.deepEqual(seen.written, seen.expected);
+  });
+
   test('each has a secret of its own', async ({ database }) => {
     const volume = await makeVolume(database);
     const secrets = [await make(database, volume), await make(database, volume)].map(({ secret }) => secret);

@@ -1,5 +1,5 @@
 /** `PUT /attachments/{id}`: says to what a reserved volume is to be connected, and connects it. */
-import { attachmentsOf, getAttachment, updateAttachment as patch } from '../../db/attachments.ts';
+import { attachmentsOf, getAttachment, lockAttachment, updateAttachment as patch } from '../../db/attachments.ts';
 import {
   type AttachMode,
   type Attachment,
@@ -32,7 +32,7 @@ export async function updateAttachment(
     const volume = await lockVolume(tx, caller, volumeId);
     if (volume.status.startsWith('error'))
       throw new VolumeInError(`Attachment ${id} cannot be connected: its volume ${volumeId} is ${volume.status}.`);
-    const attachment = await getAttachment(tx.db, id);
+    const attachment = await lockAttachment(tx, id);
     const { attachStatus, connector: before } = attachment;
     const same = before !== null && isSameConnector(before, connector);
     if (attachStatus === 'detaching' || (attachStatus === 'attached' && !same))

@@ -3,7 +3,8 @@
  * one statement for all of them. Every change raises a row's `revision` and sets its `updatedAt`.
  *
  * A row that was only found may be another by the time it is changed, so it is locked, and read again, before its first change.
- * Outside of a transaction, and for whatever is asked otherwise than by the id, there is nothing here but a `SELECT`.
+ * Outside of a transaction there is nothing here but a `SELECT`. What is asked otherwise than by the id, or one field (`where`), comes
+ * after what was put off.
  */
 import { now } from '../../lib/clock.ts';
 import { byHand, transposed, type Values } from './by-hand.ts';
@@ -66,6 +67,23 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     const kept = db.cache?.get(this, id);
     if (kept?.locked) return kept.change.is === 'gone' ? undefined : kept.model;
     return this.#read(db, id, this.#lock, true);
+  }
+
+  /** Those whose field is this text, as the transaction leaves them, in no order. They are read anew by each call. */
+  async where(db: Db, field: keyof Model & string, value: string): Promise<Model[]> {
+    const text = byHand(`SELECT * FROM ${this.#table} WHERE ${String(this.#columns[field].name)} = ?`);
+    const { cache, direct } = db;
+    const rows =
+      direct.dialect === 'sqlite'
+        ? (direct.statement(text.sqlite).all(value) as Row[])
+        : await direct.query<Row>(text.postgresql, [value]);
+    const found = new Map(rows.map(this.#model).map((model) => [model.id, model]));
+    for (const { model, change } of cache?.all<Kept<Model>>(this) ?? []) {
+      if (change.is === 'none') continue;
+      if (change.is !== 'gone' && model[field] === value) found.set(model.id, model);
+      else found.delete(model.id);
+    }
+    return [...found.values()];
   }
 
   /**

@@ -20,6 +20,7 @@ import { nextImage } from './migrations/0012-next-image.ts';
 import { doomedImages } from './migrations/0013-doomed-images.ts';
 import { backups } from './migrations/0014-backups.ts';
 import { imageCache } from './migrations/0015-image-cache.ts';
+import { attachmentRevision } from './migrations/0016-attachment-revision.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -39,6 +40,7 @@ const MIGRATIONS: readonly Migration[] = [
   doomedImages,
   backups,
   imageCache,
+  attachmentRevision,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -260,6 +260,7 @@ export interface AttachmentTable {
   attached_at: Timestamp | null;
   created_at: Timestamp;
   updated_at: Timestamp | null;
+  revision: number;
 }
 
 /** What a flow has promised itself and not yet counted. It ends with its flow, never by a clock. */

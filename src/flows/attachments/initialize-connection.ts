@@ -6,7 +6,7 @@
  * removed before the row says so; one that was there before, and is only made again, is left as it is, and tried again by
  * whoever keeps exports (`upkeep/reconcile-exports.ts`).
  */
-import { deleteAttachmentRow, findAttachment, getAttachment, updateAttachment } from '../../db/attachments.ts';
+import { deleteAttachmentRow, findAttachment, lockAttachment, updateAttachment } from '../../db/attachments.ts';
 import { getQosSpecs } from '../../db/qos-specs.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { getVolume, moveVolumeStatus } from '../../db/volumes.ts';
@@ -70,7 +70,7 @@ const KeepConnection = record({
     { attachmentId, volumeRef: { id }, attaching, reached }: InitializeConnection & { reached: ConnectionInfo },
     { tx },
   ) => {
-    const { attachMode, connector } = await getAttachment(tx.db, attachmentId);
+    const { attachMode, connector } = await lockAttachment(tx, attachmentId);
     const { encryptionKeyId, volumeTypeId, multiattach, sizeGiB } = await getVolume(tx.db, id);
     const { extraSpecs, qosSpecsId } = await getVolumeType(tx.db, volumeTypeId);
     const qos = qosSpecsId === null ? null : await getQosSpecs(tx.db, qosSpecsId);

@@ -77,6 +77,7 @@ for (const [dialect, fresh] of [
             DROP TABLE group_snapshot; DROP TABLE volume_group; DROP INDEX volume_of_group;
             CREATE INDEX volume_group ON volume (group_id) WHERE group_id IS NOT NULL`);
           await connection.run('ALTER TABLE volume DROP COLUMN next_image_metadata');
+          await connection.run('ALTER TABLE volume_attachment DROP COLUMN revision');
           await connection.run('DROP TABLE doomed_image; DROP TABLE backup; DROP TABLE image_cache');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
@@ -92,7 +93,15 @@ for (const [dialect, fresh] of [
         await (await openDatabase(url, { as: 'server', migrating })).close();
         await (await openDatabase(url, { as: 'server', migrating })).close();
         assert.deepEqual(begun, [
-          ['0010-lists', '0011-groups', '0012-next-image', '0013-doomed-images', '0014-backups', '0015-image-cache'],
+          [
+            '0010-lists',
+            '0011-groups',
+            '0012-next-image',
+            '0013-doomed-images',
+            '0014-backups',
+            '0015-image-cache',
+            '0016-attachment-revision',
+          ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
       }),
