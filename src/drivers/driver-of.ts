@@ -1,12 +1,9 @@
 /** The driver that a section of `[backends]` names, with its exports. No other is loaded. */
-import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
 import type { BackendConfig, Config, FileBackendConfig } from '../lib/config/config.ts';
 import { exec } from '../lib/exec.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import type { VolumeDriver } from './driver.ts';
-import type { Exporter } from './exports/exporter.ts';
-import { LocalExports } from './exports/local-exports.ts';
+import { exportsOf } from './exports/exports-of.ts';
 import { FileDriver } from './file/file-driver.ts';
 import type { HostCopies } from './host-copies.ts';
 
@@ -38,14 +35,4 @@ async function fileDriver(section: FileBackendConfig, config: Config, copies?: H
     volumeNameTemplate: config.volume_name_template,
     snapshotNameTemplate: config.snapshot_name_template,
   });
-}
-
-async function exportsOf(section: FileBackendConfig, { node_name }: Config): Promise<Exporter> {
-  const directory = resolve(section.path);
-  if (section.target_protocol === 'local') return new LocalExports({ directory, hosts: [hostname(), node_name] });
-  const portal = `${section.target_ip_address}:${section.target_port}`;
-  const own = section.target_daemon === 'own' ? join(directory, '.tgtd') : null;
-  const { IscsiExports } = await import('./exports/iscsi-exports.ts');
-  const { Tgtd } = await import('./exports/tgtd.ts');
-  return new IscsiExports({ daemon: new Tgtd({ exec, own, portal }), prefix: section.target_prefix, portal });
 }

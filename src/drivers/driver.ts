@@ -38,6 +38,8 @@ export interface ExportRef {
   readonly readOnly: boolean;
   /** What the client proves itself with. In no answer, no error and no log. */
   readonly secret: string;
+  /** How it was reached before; null when it was not. It is to be reached so again, where that can be. */
+  readonly reached?: ConnectionInfo | null;
 }
 
 /** An export that is there. */
@@ -75,6 +77,17 @@ export interface ModelUpdate {
 export interface RawSource {
   readonly path: string;
   readonly bytes: number;
+}
+
+/** Whether a volume that is received may share nothing with what it comes from. */
+export type CopyHow = { readonly copies: boolean };
+
+/** A volume that is attached and written to, until those who have it open are made to wait. */
+export interface LiveSource extends RawSource {
+  /** What it holds at one moment, in a file that is there until the next but one is asked for. Null where blocks cannot be shared. */
+  moment(): Promise<string | null>;
+  /** They wait: when it resolves, the file holds all that was ever answered. Rejects with `LiveMoveRefused`. */
+  hold(): Promise<void>;
 }
 
 /** What exists for an id: `partial` is a temporary of that id and nothing else. */
@@ -161,12 +174,24 @@ export interface VolumeDriver {
    * A volume with the bytes of another backend's, of the same size, which that backend has until it is told to delete it. Neither is written
    * to before: the two may share all they hold, but where `copies` says that they may not.
    */
-  receiveVolume(
-    volume: VolumeRef,
-    source: RawSource,
-    how: { readonly copies: boolean },
-    call: DriverCall,
-  ): Promise<ModelUpdate>;
+  receiveVolume(volume: VolumeRef, source: RawSource, how: CopyHow, call: DriverCall): Promise<ModelUpdate>;
+  /**
+   * Gives a volume that is attached, and written to meanwhile, to another backend of this process: `receive` is `receiveLive` of that one, and
+   * has called `hold` when it resolves. Then they who have it open wait for `goOn`, and nobody writes to it before; what ends this
+   * process ends what serves them. When it rejects they have gone on with this volume. Rejects with `LiveMoveRefused` where they cannot
+   * be made to wait.
+   */
+  giveLive<R>(volume: VolumeRef, receive: (source: LiveSource) => Promise<R>, call: DriverCall): Promise<R>;
+  /**
+   * `receiveVolume` of a volume that is attached: made anew by each call, and whole when it resolves. Rejects with `LiveMoveRefused` where
+   * what is written meanwhile cannot be followed.
+   */
+  receiveLive(volume: VolumeRef, source: LiveSource, how: CopyHow, call: DriverCall): Promise<ModelUpdate>;
+  /**
+   * Those who wait since `giveLive` go on with the volume at `path`, this one or the one that was received. Whoever did not get so far, or
+   * does not wait, has no export any more, or the one of before: `ensureExport` afterwards makes it right.
+   */
+  goOn(volume: VolumeRef, path: string): Promise<void>;
   /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
   cloneImage(
     volume: VolumeRef,

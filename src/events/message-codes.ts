@@ -90,6 +90,10 @@ export const DETAILS = {
     code: '132',
     text: 'The volumes cannot be snapshotted in one moment there; it may help to detach them.',
   },
+  notMovedLive: {
+    code: '141',
+    text: 'The volume cannot move while it is attached; it may help to detach it.',
+  },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
   typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;

@@ -56,6 +56,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   GroupSnapshotNotFound: { detail: 'sourceGone' },
   GroupMemberFailed: { detail: 'groupMemberFailed' },
   ConsistentSnapshotRefused: { detail: 'momentNotKept' },
+  LiveMoveRefused: { detail: 'notMovedLive' },
   GroupMembersLeft: { detail: 'groupMembersLeft' },
   ManageExistingInvalidReference: { detail: 'wrongReference' },
   ManageExistingAlreadyManaged: { detail: 'alreadyManaged' },

@@ -6,6 +6,7 @@
  * a copy that outlives its flow would write into a volume that has been given away.
  */
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 
 export interface ExecOptions {
   readonly signal: AbortSignal;
@@ -15,8 +16,11 @@ export interface ExecOptions {
   readonly memoryBytes?: number;
   /** CPU seconds (`prlimit --cpu`). */
   readonly cpuSeconds?: number;
-  /** All of its standard input. What others may not see goes here: they see arguments and environments. */
-  readonly input?: string;
+  /**
+   * All of its standard input, or what is said to it bit by bit, which ends with this process at the latest. What others may not see goes
+   * here: they see arguments and environments.
+   */
+  readonly input?: string | Readable;
   /** Beside what this process has. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Called with each piece of standard output, which is then not kept. */
@@ -110,7 +114,9 @@ export const exec: Exec = (argv, options) =>
       reject(error.code === 'ENOENT' ? new CommandMissing(`${argv[0]} is not installed.`) : error);
     });
     // It need not read what it is given.
-    child.stdin?.on('error', () => {}).end(options.input);
+    child.stdin?.on('error', () => {});
+    if (typeof options.input === 'string') child.stdin?.end(options.input);
+    else if (child.stdin) options.input?.pipe(child.stdin);
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       pieces += 1;
       if (options.onOutput === undefined) {

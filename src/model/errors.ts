@@ -202,6 +202,8 @@ export class VolumeIsBusy extends PumiceError {
 export class SnapshotIsBusy extends VolumeIsBusy {}
 /** Several volumes cannot be snapshotted in one moment there: why, and what would help. */
 export class ConsistentSnapshotRefused extends BadRequest {}
+/** A volume cannot move while it is attached: why, and what would help. */
+export class LiveMoveRefused extends BadRequest {}
 /** The reference given to "manage existing" names nothing usable. */
 export class ManageExistingInvalidReference extends BadRequest {}
 export class ManageExistingAlreadyManaged extends BadRequest {}

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -131,6 +132,25 @@ describe('a program', () => {
       }),
       [],
     );
+  });
+
+  test('is told bit by bit, and may end before it has read all', async () => {
+    const input = new PassThrough();
+    const heard: string[] = [];
+    const repeats = sh('while read -r line; do echo "$line"; done', {
+      input,
+      onOutput: (text) => {
+        heard.push(text);
+        if (heard.length === 1) input.write('two\n');
+        else input.end();
+      },
+    });
+    input.write('one\n');
+    await repeats;
+    assert.deepEqual(heard, ['one\n', 'two\n']);
+    const unread = Readable.from(Array.from({ length: 64 }, () => Buffer.alloc(65_536)));
+    const escapes = await escaped(async () => void (await sh('exit 0', { input: unread })));
+    assert.deepEqual(escapes, []);
   });
 
   test('that is not there, or is none, fails the call alone', async () => {

@@ -12,9 +12,10 @@
  */
 import { elapsed, pause } from '../../lib/clock.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
-import { DriverFailed, InvalidConnector } from '../../model/errors.ts';
-import type { Exported, ExportRef } from '../driver.ts';
-import type { Exporter } from './exporter.ts';
+import { ConsistentSnapshotRefused, DriverFailed, InvalidConnector, LiveMoveRefused } from '../../model/errors.ts';
+import type { ExportRef } from '../driver.ts';
+import { type ExportedFile, type Exporter, type FileToHold, type HeldClients, NOBODY } from './exporter.ts';
+import { HeldUnits } from './held-units.ts';
 import { parseAccounts, parseTargets, type Target } from './tgt-show.ts';
 import {
   bindAccount,
@@ -32,7 +33,8 @@ import {
   showTargets,
   unbindInitiator,
 } from './tgtadm.ts';
-import { TargetDaemonFailed, type Tgtd, type Worker } from './tgtd.ts';
+import { isSame, TargetDaemonFailed, type Tgtd, type Worker } from './tgtd.ts';
+import { isAsWanted, isOnline, unitOf, type WantedTarget } from './wanted-target.ts';
 
 export interface IscsiExportsOptions {
   readonly daemon: Tgtd;
@@ -40,16 +42,6 @@ export interface IscsiExportsOptions {
   readonly prefix: string;
   /** Where clients find it. */
   readonly portal: string;
-}
-
-/** A target as it should be. */
-interface Wanted {
-  readonly name: string;
-  readonly path: string;
-  readonly scsiId: string;
-  readonly readOnly: boolean;
-  readonly user: string;
-  readonly initiator: string;
 }
 
 export class IscsiExports implements Exporter {
@@ -62,6 +54,11 @@ export class IscsiExports implements Exporter {
   constructor(options: IscsiExportsOptions) {
     this.#options = options;
     this.#daemon = options.daemon;
+  }
+
+  /** Where clients find it: `127.0.0.1:3260`. */
+  get portal(): string {
+    return this.#options.portal;
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -99,10 +96,11 @@ export class IscsiExports implements Exporter {
     };
   }
 
-  remove(attachmentId: string, signal: AbortSignal): Promise<void> {
+  remove(attachmentId: string, signal: AbortSignal, unless?: (path: string) => boolean): Promise<void> {
     return this.#daemon.exclusively(async () => {
       if (!(await this.#daemon.isRunning(signal))) return;
       const target = await this.#find(attachmentId, signal);
+      if (unless?.((target && unitOf(target)?.path) ?? '')) return;
       if (target !== undefined) await this.#removeTarget(target, signal);
       await this.#removeAccount(userOf(attachmentId), signal);
       const left = await this.#targets(signal);
@@ -112,13 +110,15 @@ export class IscsiExports implements Exporter {
     });
   }
 
-  list(signal: AbortSignal): Promise<readonly Exported[]> {
+  list(signal: AbortSignal): Promise<readonly ExportedFile[]> {
     return this.#daemon.exclusively(async () => {
       if (!(await this.#daemon.isRunning(signal))) return [];
       // One that lets nobody in is half made, or half removed.
       const open = (await this.#targets(signal)).filter(({ initiators }) => initiators.length > 0);
-      const ids = open.map(({ name }) => this.#attachmentOf(name));
-      return ids.filter((id) => id !== null).map((attachmentId) => ({ attachmentId }));
+      return open.flatMap((target) => {
+        const attachmentId = this.#attachmentOf(target.name);
+        return attachmentId === null ? [] : [{ attachmentId, path: unitOf(target)?.path ?? '' }];
+      });
     });
   }
 
@@ -134,10 +134,7 @@ export class IscsiExports implements Exporter {
 
   grown(path: string, signal: AbortSignal): Promise<void> {
     return this.#daemon.exclusively(async () => {
-      if (!(await this.#daemon.isRunning(signal))) return;
-      for (const target of await this.#targets(signal)) {
-        if (unitOf(target)?.path === path) await this.#reopen(target, path, signal);
-      }
+      for (const target of (await this.#opened([path], signal)).targets) await this.#reopen(target, path, signal);
     });
   }
 
@@ -148,16 +145,44 @@ export class IscsiExports implements Exporter {
   ): Promise<Result> {
     // Nobody is let in meanwhile, either.
     return this.#daemon.exclusively(async () => {
-      if (!(await this.#daemon.isRunning(signal))) return body([]);
-      const opened = (await this.#targets(signal)).filter((target) => paths.includes(unitOf(target)?.path ?? ''));
-      if (opened.length === 0) return body([]);
-      const workers: Worker[] = [];
-      for (const target of opened) workers.push(...(await this.#workersOf(target, signal)));
+      const { targets, workers } = await this.#opened(paths, signal);
+      if (targets.length === 0) return body([]);
       return this.#daemon.whileHeld({ workers, limitMs }, body, signal);
     });
   }
 
-  #wanted(path: string, { attachmentId, volume, connector, readOnly }: ExportRef): Wanted {
+  hold({ path, limitMs }: FileToHold, signal: AbortSignal): Promise<HeldClients> {
+    const answer = Promise.withResolvers<HeldClients>();
+    // Nobody else speaks to the daemon before they go on.
+    void this.#daemon.exclusively(async () => {
+      try {
+        const { targets, workers } = await this.#opened([path], signal);
+        if (targets.length === 0) return answer.resolve(NOBODY);
+        const held = new HeldUnits(this.#daemon, await this.#daemon.hold(workers, limitMs, signal), targets);
+        answer.resolve(held);
+        await held.ended;
+      } catch (error) {
+        const refused = error instanceof ConsistentSnapshotRefused;
+        answer.reject(refused ? new LiveMoveRefused(error.message, { cause: error }) : error);
+      }
+    });
+    return answer.promise;
+  }
+
+  /** The targets that have one of these files open, and all threads that write for them. */
+  async #opened(
+    paths: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly targets: readonly Target[]; readonly workers: readonly Worker[] }> {
+    const running = await this.#daemon.isRunning(signal);
+    const all = running ? await this.#targets(signal) : [];
+    const targets = all.filter((target) => paths.includes(unitOf(target)?.path ?? ''));
+    const workers: Worker[] = [];
+    for (const target of targets) workers.push(...(await this.#workersOf(target, signal)));
+    return { targets, workers };
+  }
+
+  #wanted(path: string, { attachmentId, volume, connector, readOnly }: ExportRef): WantedTarget {
     const { initiator } = connector;
     if (typeof initiator !== 'string' || initiator.length > 223 || !INITIATOR.test(initiator)) {
       throw new InvalidConnector(
@@ -176,7 +201,7 @@ export class IscsiExports implements Exporter {
     };
   }
 
-  async #make(wanted: Wanted, { secret }: ExportRef, signal: AbortSignal) {
+  async #make(wanted: WantedTarget, { secret }: ExportRef, signal: AbortSignal) {
     const { name, path, scsiId, readOnly, user, initiator } = wanted;
     const taken = new Set((await this.#targets(signal)).map((each) => each.tid));
     let tid = 1;
@@ -270,31 +295,6 @@ const INITIATOR = /^(iqn|eui|naa)\.[A-Za-z0-9.:_-]+$/;
 
 const userOf = (attachmentId: string): string => attachmentId.replaceAll('-', '');
 
-const unitOf = (target: Target) => target.units.find(({ lun }) => lun === LUN);
-
-const isOnline = (target: Target): boolean => unitOf(target)?.online ?? true;
-
-function isAsWanted(target: Target, wanted: Wanted): boolean {
-  const unit = unitOf(target);
-  const { name, path, scsiId, readOnly, user, initiator } = wanted;
-  return (
-    target.name === name &&
-    unit !== undefined &&
-    unit.path === path &&
-    unit.scsiId === scsiId &&
-    unit.readOnly === readOnly &&
-    isOnly(target.accounts, user) &&
-    isOnly(target.initiators, initiator)
-  );
-}
-
-const isSame =
-  (one: Worker) =>
-  (other: Worker): boolean =>
-    one.daemon === other.daemon && one.thread === other.thread;
-
 function unlessFailed(error: unknown): void {
   if (!(error instanceof TargetDaemonFailed)) throw error;
 }
-
-const isOnly = (all: readonly string[], one: string): boolean => all.length === 1 && all[0] === one;

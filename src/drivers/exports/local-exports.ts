@@ -12,11 +12,11 @@ import { errno } from '../../lib/errno.ts';
 import { SharedCall } from '../../lib/shared-call.ts';
 import { syncDirectory } from '../../lib/sync-directory.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
-import { ConsistentSnapshotRefused, InvalidConnector } from '../../model/errors.ts';
-import type { Exported, ExportRef } from '../driver.ts';
+import { ConsistentSnapshotRefused, InvalidConnector, LiveMoveRefused } from '../../model/errors.ts';
+import type { ExportRef } from '../driver.ts';
 import { removeIfThere } from '../file/publish.ts';
 import { hiddenNames } from '../hidden-names.ts';
-import type { Exporter } from './exporter.ts';
+import { type ExportedFile, type Exporter, type HeldClients, NOBODY } from './exporter.ts';
 
 export interface LocalExportsOptions {
   readonly directory: string;
@@ -71,9 +71,9 @@ export class LocalExports implements Exporter {
     return (await this.#served([path])) !== null;
   }
 
-  async list(): Promise<readonly Exported[]> {
+  async list(): Promise<readonly ExportedFile[]> {
     const ids = (await this.#links()).map((name) => name.slice(PREFIX.length).slice(0, 36));
-    return [...new Set(ids)].map((attachmentId) => ({ attachmentId }));
+    return [...new Set(ids)].map((attachmentId) => ({ attachmentId, path: null }));
   }
 
   async grown(): Promise<void> {}
@@ -88,6 +88,13 @@ export class LocalExports implements Exporter {
     // One that was opened meanwhile may have been written to.
     await this.#refuseServed(paths);
     return result;
+  }
+
+  async hold({ path }: { readonly path: string }): Promise<HeldClients> {
+    if (!(await this.serves(path))) return NOBODY;
+    throw new LiveMoveRefused(
+      `${basename(path)} is attached by its path on this machine, and nobody can be kept from writing to it: detach it first, or use a backend with target_protocol = "iscsi".`,
+    );
   }
 
   async #refuseServed(paths: readonly string[]): Promise<void> {

@@ -8,7 +8,7 @@
  *
  * **No order of tgtd's stops a write.** A logical unit that is told `online=0` goes on writing, and while `path=` takes effect its
  * workers write to descriptor 0. So the own one is started with a descriptor 0 that cannot be written, where a write is
- * answered as an error and never as done, and with one worker thread a unit, which `runHeld` can hold meanwhile.
+ * answered as an error and never as done, and with one worker thread a unit, which `runHeld` and `hold` can hold meanwhile.
  *
  * Every `tgtadm` has a time limit, since one whose daemon dies may wait for ever, and runs alone, under a mutex. No error
  * holds its arguments: one of them may be a secret.
@@ -19,6 +19,7 @@ import { elapsed, pause } from '../../lib/clock.ts';
 import { errno } from '../../lib/errno.ts';
 import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
 import { ConsistentSnapshotRefused, DriverFailed, DriverNotInitialized } from '../../model/errors.ts';
+import { HeldWorkers } from './held-workers.ts';
 import { parsePortals, parseTargets } from './tgt-show.ts';
 import { endDaemon, showPortals, showTargets } from './tgtadm.ts';
 
@@ -35,6 +36,11 @@ export interface Worker {
   readonly daemon: number;
   readonly thread: number;
 }
+
+export const isSame =
+  (one: Worker) =>
+  (other: Worker): boolean =>
+    one.daemon === other.daemon && one.thread === other.thread;
 
 /** The daemon did not do it. It may the next time: it is restarted when it is gone. */
 export class TargetDaemonFailed extends DriverFailed {
@@ -124,13 +130,25 @@ export class Tgtd {
     body: (holding: readonly string[]) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
+    return await body(await this.#demandHolding(workers, limitMs, signal)).catch(explainHold);
+  }
+
+  /** Holds these worker threads until it is told otherwise, or for so long at most. Rejects as `whileHeld` does. */
+  async hold(workers: readonly Worker[], limitMs: number, signal: AbortSignal): Promise<HeldWorkers> {
+    const holding = await this.#demandHolding(workers, limitMs, signal);
+    return await HeldWorkers.hold(this.#options.exec, [...holding, '-'], limitMs).catch(explainHold);
+  }
+
+  async #demandHolding(
+    workers: readonly Worker[],
+    limitMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly [string, ...string[]]> {
     const holding = await this.#holding(workers, limitMs, signal);
-    if (holding === null) {
-      throw new ConsistentSnapshotRefused(
-        'Who writes to the volumes cannot be made to wait: they are attached through the tgtd of the system, or through one that an earlier release has started. Detach them first; with target_daemon = "own" they are attached so that it can be done.',
-      );
-    }
-    return await body(holding).catch(explainHold);
+    if (holding !== null) return holding;
+    throw new ConsistentSnapshotRefused(
+      'Who writes to the volumes cannot be made to wait: they are attached through the tgtd of the system, or through one that an earlier release has started. Detach them first; with target_daemon = "own" they are attached so that it can be done.',
+    );
   }
 
   /** What an argv is to come behind, to run while these threads are held, for so long at most. Null: they cannot be held. */

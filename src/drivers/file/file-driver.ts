@@ -27,11 +27,13 @@ import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput, VolumeIs
 import type {
   BackendObject,
   BackupOrigin,
+  CopyHow,
   DriverCall,
   DriverCapabilities,
   Exported,
   ExportRef,
   ImageFile,
+  LiveSource,
   ManageableObject,
   ManageRef,
   ModelUpdate,
@@ -51,12 +53,14 @@ import { writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
 import { syncFiles } from './file-copy.ts';
 import { FileStore } from './file-store.ts';
+import { GivingLive } from './giving-live.ts';
 import { GroupSnapshots, type Member } from './group-snapshots.ts';
 import { giveBack, listManageable, manageableBytes, takeOver } from './manageable.ts';
 import { Names, type Owner, unmanagedMark } from './names.ts';
 import { setLength } from './publish.ts';
 import { readingFrom } from './reading.ts';
 import { receive } from './receive.ts';
+import { receiveLive } from './receive-live.ts';
 import { GIB, inGiB } from './sizes.ts';
 
 export interface FileDriverOptions {
@@ -87,6 +91,7 @@ export class FileDriver implements VolumeDriver {
   readonly #store: FileStore;
   readonly #exports: Exporter;
   readonly #groupSnapshots: GroupSnapshots;
+  readonly #givingLive: GivingLive;
 
   constructor(options: FileDriverOptions) {
     this.#options = options;
@@ -102,7 +107,9 @@ export class FileDriver implements VolumeDriver {
       copies: this.#copies,
     });
     this.#exports = options.exports ?? new LocalExports({ directory: resolve(options.directory), hosts: [hostname()] });
-    this.#groupSnapshots = new GroupSnapshots({ store: this.#store, exports: this.#exports, exec: options.exec });
+    const parts = { store: this.#store, exports: this.#exports, exec: options.exec };
+    this.#groupSnapshots = new GroupSnapshots(parts);
+    this.#givingLive = new GivingLive(parts);
   }
 
   get capabilities(): DriverCapabilities {
@@ -191,16 +198,28 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  receiveVolume(
-    volume: VolumeRef,
-    source: RawSource,
-    { copies }: { readonly copies: boolean },
-    call: DriverCall,
-  ): Promise<ModelUpdate> {
+  receiveVolume(volume: VolumeRef, source: RawSource, { copies }: CopyHow, call: DriverCall): Promise<ModelUpdate> {
     return this.#store.doing(`receive volume ${volume.id}`, call.signal, async () => {
       await receive(this.#store, { full: this.#volume(volume), sizeGiB: volume.sizeGiB, source, copies }, call);
       return {};
     });
+  }
+
+  giveLive<R>(volume: VolumeRef, receive: (source: LiveSource) => Promise<R>, call: DriverCall): Promise<R> {
+    return this.#store.doing(`give volume ${volume.id}`, call.signal, () =>
+      this.#givingLive.give({ full: this.#volume(volume), sizeGiB: volume.sizeGiB }, receive, call),
+    );
+  }
+
+  receiveLive(volume: VolumeRef, source: LiveSource, { copies }: CopyHow, call: DriverCall): Promise<ModelUpdate> {
+    return this.#store.doing(`receive volume ${volume.id}`, call.signal, async () => {
+      await receiveLive(this.#store, this.#exec, { full: this.#volume(volume), source, copies }, call);
+      return {};
+    });
+  }
+
+  goOn(volume: VolumeRef, path: string): Promise<void> {
+    return this.#givingLive.goOn(this.#volume(volume), path);
   }
 
   /** Only a raw image on the backend's own file system can be shared instead of copied. */
@@ -333,7 +352,9 @@ export class FileDriver implements VolumeDriver {
   }
 
   listExports(signal: AbortSignal): Promise<readonly Exported[]> {
-    return this.#store.doing('list exports', signal, () => this.#exports.list(signal));
+    return this.#store.doing('list exports', signal, async () =>
+      (await this.#exports.list(signal)).map(({ attachmentId }) => ({ attachmentId })),
+    );
   }
 
   createSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate> {

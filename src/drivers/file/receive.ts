@@ -34,7 +34,7 @@ export async function receive(
 }
 
 /** In place of the empty file at `path` there is the source, under another name. False: it cannot be; the file is empty. */
-async function isNamedAlso(store: FileStore, source: string, path: string): Promise<boolean> {
+export async function isNamedAlso(store: FileStore, source: string, path: string): Promise<boolean> {
   if (!(await store.sameFileSystem(source))) return false;
   await removeIfThere(path);
   try {

@@ -12,7 +12,7 @@ import { IscsiExports } from '../../../src/drivers/exports/iscsi-exports.ts';
 import { UnreadableAnswer } from '../../../src/drivers/exports/tgt-show.ts';
 import { TargetDaemonFailed, Tgtd } from '../../../src/drivers/exports/tgtd.ts';
 import { CommandFailed, type Exec, exec } from '../../../src/lib/exec.ts';
-import { ConsistentSnapshotRefused, DriverFailed } from '../../../src/model/errors.ts';
+import { ConsistentSnapshotRefused, DriverFailed, LiveMoveRefused } from '../../../src/model/errors.ts';
 import { inTime } from '../../in-time.ts';
 import { escaped } from '../../uncaught.ts';
 
@@ -76,7 +76,7 @@ const reply = fc.oneof(
   { weight: 5, arbitrary: printed.map((text) => ({ text })) },
   { weight: 1, arbitrary: fc.record({ code: fc.integer({ min: 1, max: 255 }), stderr: fc.string() }) },
 );
-const CALLS = ['ensure', 'remove', 'list', 'grown', 'quiesce'] as const;
+const CALLS = ['ensure', 'remove', 'list', 'grown', 'quiesce', 'hold'] as const;
 const call = fc.constantFrom(...CALLS);
 
 const asked = (exports: IscsiExports, what: (typeof CALLS)[number], signal: AbortSignal) =>
@@ -86,6 +86,7 @@ const asked = (exports: IscsiExports, what: (typeof CALLS)[number], signal: Abor
     list: () => exports.list(signal),
     grown: () => exports.grown('/v', signal),
     quiesce: () => exports.quiesce({ paths: ['/v'], limitMs: 1 }, async () => {}, signal),
+    hold: () => exports.hold({ path: '/v', limitMs: 1 }, signal),
   })[what]();
 
 describe('exports beside a false tgtadm', () => {
@@ -106,7 +107,8 @@ describe('exports beside a false tgtadm', () => {
           await inTime(what, asked(exportsWith(run), what, patience.signal) as Promise<unknown>).catch(
             (error: unknown) => {
               if (error === patience.signal.reason) return;
-              assert.ok(error instanceof DriverFailed || error instanceof ConsistentSnapshotRefused, String(error));
+              const refused = error instanceof ConsistentSnapshotRefused || error instanceof LiveMoveRefused;
+              assert.ok(error instanceof DriverFailed || refused, String(error));
               assert.doesNotMatch(error.message, /a-secret/);
             },
           );
