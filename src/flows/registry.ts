@@ -15,7 +15,7 @@ import { createVolume, createVolumeV1, createVolumeV2 } from './volumes/create-v
 import { deleteVolume } from './volumes/delete-volume.ts';
 import { extendVolume } from './volumes/extend-volume.ts';
 import { manageExisting } from './volumes/manage-volume.ts';
-import { migrateVolume } from './volumes/migrate-volume.ts';
+import { migrateAttachedVolume, migrateVolume } from './volumes/migrate-volume.ts';
 import { reimageVolume } from './volumes/reimage-volume.ts';
 import { retypeVolume } from './volumes/retype-volume.ts';
 import { revertToSnapshot } from './volumes/revert-to-snapshot.ts';
@@ -31,6 +31,7 @@ export const FLOWS: readonly AnyFlow[] = [
   manageExisting,
   retypeVolume,
   migrateVolume,
+  migrateAttachedVolume,
   unmanageVolume,
   createSnapshot,
   deleteSnapshot,

@@ -112,7 +112,7 @@ export const VOLUME_TRANSITIONS = {
   },
   manage_snapshot: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be given a snapshot' },
   /** Its migration status says more. */
-  migrate: { from: ['available'], ...STAYS, must: '{from} and neither attached nor connected to be migrated' },
+  migrate: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be migrated' },
   clone: { from: ['available', 'in-use'], ...STAYS, must: '{from} to be cloned' },
   set_readonly: { from: ['available'], ...STAYS, must: '{from} to be made readonly or not' },
   transfer: {

@@ -166,6 +166,7 @@ export async function givenAttachment(
 
 /** This machine, to which every backend of a site can be connected. */
 export const HERE = { host: hostname(), initiator: 'iqn.2004-10.test:here' } as const;
+export const OVER_NETWORK = { connector: HERE, connectionInfo: { driver_volume_type: 'iscsi', data: {} } } as const;
 export const CONNECTED = { connector: HERE, connectionInfo: { driver_volume_type: 'local', data: {} } } as const;
 
 async function write(site: Site, pool: string, name: string, content: Buffer): Promise<void> {

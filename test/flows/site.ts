@@ -45,6 +45,7 @@ import { isTransient } from '../../src/model/status.ts';
 import { DEFAULT_OPTIONS } from '../../src/scheduler/options.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
 import { type Hook, interposed } from './interposed.ts';
+import { MemoryExports } from './memory-exports.ts';
 import { SiteImages } from './site-images.ts';
 
 export const PROJECT = 'a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3';
@@ -69,6 +70,8 @@ export interface SiteOptions {
   readonly set?: readonly string[];
   /** What starts the programs of the drivers. Default: the real one. */
   readonly exec?: Exec;
+  /** Volumes are reached as over iSCSI; default: by a path. */
+  readonly overNetwork?: boolean;
 }
 
 export class Site {
@@ -81,6 +84,8 @@ export class Site {
   readonly #hooks = new Map<string, Hook>();
   /** Backends that do not answer. */
   readonly down = new Set<string>();
+  /** Where volumes are reached as over iSCSI: the file that each attachment has open. */
+  readonly opened = new Map<string, string>();
 
   static async open(database: Database, options: SiteOptions = {}): Promise<Site> {
     abandoned ??= removeAbandoned(/^pumice-flows-(\d+)-/);
@@ -90,12 +95,12 @@ export class Site {
     return site;
   }
 
-  private constructor(database: Database, { set = [], exec: run = exec }: SiteOptions) {
+  private constructor(database: Database, { set = [], exec: run = exec, overNetwork = false }: SiteOptions) {
     this.database = database;
     for (const name of [...BACKENDS, 'images', 'conversion']) mkdirSync(join(this.directory, name));
     const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
     this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
-    this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name, run)]));
+    this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name, run, overNetwork)]));
     this.tools = {
       driver: (pool) => {
         const host = hostOf(pool);
@@ -122,8 +127,10 @@ export class Site {
     };
   }
 
-  #driver(name: BackendName, run: Exec): FileDriver {
-    return new FileDriver({ name, directory: this.path(name), exec: run, create: true });
+  #driver(name: BackendName, run: Exec, overNetwork: boolean): FileDriver {
+    const directory = this.path(name);
+    const exports = overNetwork && { exports: new MemoryExports(this.opened, directory) };
+    return new FileDriver({ name, directory, exec: run, create: true, ...exports });
   }
 
   async #report(): Promise<void> {

@@ -504,6 +504,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'cli/keyboard.ts': 'a person presses a key',
   'clients/glance-http.ts': 'a few tries of one request',
   'commands/volumes/upload-volume.ts': 'a request waits for the record of its image',
+  'flows/volumes/move-attached.ts': 'a flow looks after the exports of what it moves, for as long as it copies',
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
   'db/sql/sqlite.ts': 'a lock of another process; its caller waits',
   'db/sql/writer.ts': 'a commit is tried again; its callers wait',

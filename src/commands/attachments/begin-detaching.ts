@@ -6,10 +6,12 @@ import type { Caller } from '../../model/caller.ts';
 import { checkVolumeStatus, refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
+import { refuseMigrating } from '../volumes/migrating.ts';
 
 export async function beginDetaching({ db }: Desk, caller: Caller, id: string): Promise<void> {
   await db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
+    refuseMigrating(volume, 'detached');
     const attached = [{ is: 'equal', field: 'attachStatus', value: 'attached' }] as const;
     if (!(await moveVolumeStatus(tx, id, 'begin_detaching', { if: attached })))
       throw refusedVolume(volume, 'begin_detaching');

@@ -1,12 +1,19 @@
 /**
- * `os-migrate_volume`: moves a volume to another backend of its host, as an administrator says. What cannot move, or has nowhere to go,
- * is refused; whether the backend is good for the volume's type and has room is the scheduler's to say, in the flow.
+ * `os-migrate_volume`: moves a volume to another backend of its host, as an administrator says, also while clients reach it over iSCSI. What
+ * cannot move, or has nowhere to go, is refused; whether the backend is good for the volume's type and has room is the scheduler's to say, in the flow.
  */
+import { attachmentsOf } from '../../db/attachments.ts';
 import { listPools } from '../../db/pools.ts';
 import { snapshotsOf } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { moveVolumeStatus, updateVolume } from '../../db/volumes.ts';
-import { migrateVolume as flow } from '../../flows/volumes/migrate-volume.ts';
+import type { Flow } from '../../engine/flow.ts';
+import {
+  type MigrateVolume,
+  migrateVolume as migrateAtRest,
+  migrateAttachedVolume,
+} from '../../flows/volumes/migrate-volume.ts';
+import { checkMovable } from '../../flows/volumes/move-attached.ts';
 import { uuid } from '../../lib/clock.ts';
 import { hostOf, nodeOf } from '../../model/backend.ts';
 import type { Caller } from '../../model/caller.ts';
@@ -38,17 +45,16 @@ export async function migrateVolume(
     const volume = await lockVolume(tx, caller, id);
     const { host: pool } = volume;
     refuseMigratingOrMember(volume, 'migrated');
-    const moved = await moveVolumeStatus(tx, id, 'migrate', {
-      attachStatusNot: 'attached',
-      withoutExports: true,
-      set: { migrationStatus: 'starting' },
-    });
+    const moved = await moveVolumeStatus(tx, id, 'migrate', { set: { migrationStatus: 'starting' } });
     if (!moved || pool === null) throw refusedVolume(volume, 'migrate');
+    const attachments = await attachmentsOf(tx.db, id);
+    checkMovable(attachments);
     if ((await snapshotsOf(tx.db, id)).length > 0)
       throw new InvalidVolume(`Volume ${id} has snapshots, which cannot go with it: delete them first.`);
     await checkDestination(desk, tx, volume, host);
     if (locks) await updateVolume(tx, id, { status: 'maintenance', previousStatus: volume.status });
     const copyId = uuid();
+    const flow: Flow<MigrateVolume, object> = attachments.length > 0 ? migrateAttachedVolume : migrateAtRest;
     await begin(
       desk,
       tx,

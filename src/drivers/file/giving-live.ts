@@ -38,6 +38,8 @@ export class GivingLive {
     const bytes = await this.#store.demand(full, sizeGiB);
     const path = this.#store.path(full);
     const file = { path, limitMs: HELD_MS };
+    // Of a call whose answer was lost: nobody has said that another file counts.
+    await this.goOn(full, path);
     await this.#dropMoments(full, signal);
     // Who cannot be made to wait is not to be told so after hours of copying.
     await (await this.#exports.hold(file, signal)).goOn(path);

@@ -53,8 +53,10 @@ const ErrorAttaching = obligation({
 const EnsureExport = world({
   name: 'ensure_export',
   execute: async ({ attachmentId, volumeRef: volume, pool }: InitializeConnection, call) => {
-    const { connector, attachMode, secret } = await call.tools.attachment(attachmentId);
-    const wanted = { attachmentId, volume, connector: connector ?? {}, readOnly: attachMode === 'ro', secret };
+    const { connectionInfo, ...row } = await call.tools.attachment(attachmentId);
+    const { connector, attachMode, secret } = row;
+    const access = { connector: connector ?? {}, readOnly: attachMode === 'ro', secret };
+    const wanted = { attachmentId, volume, ...access, reached: connectionInfo };
     const reached: ConnectionInfo = await call.tools.driver(pool).ensureExport(wanted, call);
     return { reached };
   },

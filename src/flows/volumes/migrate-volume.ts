@@ -1,12 +1,12 @@
 /**
- * Migrate a volume to another backend of its host.
+ * Migrate a volume to another backend of its host; one that clients reach, while they write to it.
  *
  * The command has refused what cannot be carried over, set the migration status to `starting` (and the status to `maintenance`, when
  * it was asked to lock), and taken the holds. The backend must be good for the volume's type and have room. Name, metadata and flags
  * that change meanwhile are kept: the switch writes only where the volume is.
  *
  * The migration status ends in the last commit: `success`, or `error` with a message, and with nothing else changed. How a volume moves,
- * and what is left of it when, is told in `move-volume.ts`.
+ * and what is left of it when, is told in `move-volume.ts` and `move-attached.ts`.
  */
 import { listPools } from '../../db/pools.ts';
 import type { Tx } from '../../db/sql/tx.ts';
@@ -16,6 +16,7 @@ import type { Volume } from '../../model/volume.ts';
 import { schedule } from '../../scheduler/schedule.ts';
 import { tellNoBackend, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record } from '../tools.ts';
+import { FindAttached, MoveLive, ServeMoved } from './move-attached.ts';
 import {
   type Destined,
   LocateVolume,
@@ -98,6 +99,19 @@ export const migrateVolume = flow<MigrateVolume>('migrate_volume')
   .add(ReceiveVolume)
   .add(SwitchVolume)
   .lane(onHostOf)
+  .add(RemoveOld)
+  .add(MigrateOnFinish)
+  .build({ version: 1 });
+
+export const migrateAttachedVolume = flow<MigrateVolume>('migrate_attached_volume')
+  .add(ErrorMigrating)
+  .add(ScheduleMigration)
+  .lane(onHostOf)
+  .add(MarkMigrating)
+  .add(FindAttached)
+  .add(MoveLive)
+  .add(SwitchVolume, { rebind: { model: 'received' } })
+  .add(ServeMoved)
   .add(RemoveOld)
   .add(MigrateOnFinish)
   .build({ version: 1 });

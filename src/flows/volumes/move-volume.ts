@@ -1,5 +1,6 @@
 /**
- * A volume moves to another backend of its host: what migrating it and retyping it by migration share.
+ * A volume moves to another backend of its host: what migrating it and retyping it by migration share. One that is attached does so in
+ * tasks of its own (`move-attached.ts`).
  *
  * The copy under way is no volume. It has the name of an id of the flow's own (`copyId`), which the flow holds as it holds the volume,
  * so that nobody takes it for left over. The volume itself is held from the first commit to the last, whatever its status says: nobody
@@ -74,7 +75,7 @@ export const ReceiveVolume = world({
   },
 });
 
-async function isSwitched(tools: Tools, { id }: VolumeRef, copyId: string): Promise<boolean> {
+export async function isSwitched(tools: Tools, { id }: VolumeRef, copyId: string): Promise<boolean> {
   return (await tools.volume(id)).nameId === copyId;
 }
 

@@ -4,11 +4,11 @@
  *
  * The command has moved the status to `retyping`, taken the holds, and promised this flow the quota of the new type. When no backend is
  * good for the new type the volume is as before, and a message says why; so also when it would have to move and cannot, since it
- * has snapshots or somebody has it. Its status of before stands in its row (`previousStatus`), since a client may detach it while the
+ * has snapshots, or somebody has it by its path. Its status of before stands in its row (`previousStatus`), since a client may detach it while the
  * flow waits for a copy of it.
  *
  * Types, the flag `multiattach` and the quotas of both types are one commit, which is the switch where the volume moves
- * (`move-volume.ts`), else the last. What moves between the quotas is counted by the rows as they are in it: a snapshot that was
+ * (`move-volume.ts`, `move-attached.ts`), else the last. What moves between the quotas is counted by the rows as they are in it: a snapshot that was
  * being deleted when the command counted may be gone. The type may be deleted or get an encryption until a row is of it; then
  * the volume keeps the one it had, where it was. Status and event are the last commit.
  */
@@ -27,6 +27,7 @@ import { schedule, sift } from '../../scheduler/schedule.ts';
 import { checkNotEncrypted } from '../encryption.ts';
 import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools } from '../tools.ts';
+import { checkMovable, FindAttached, MoveLive, ServeMoved } from './move-attached.ts';
 import {
   type Destined,
   LocateVolume,
@@ -65,13 +66,18 @@ const RestoreStatus = obligation({
   },
 });
 
+interface Scheduled extends Destined {
+  /** It moves while clients reach it. */
+  readonly live: boolean;
+}
+
 /** The destination is where it is, if that will do. */
 const ScheduleRetype = record({
   name: 'schedule_retype',
   execute: async (
     { volumeRef: { id, sizeGiB }, pool, newTypeId, mayMove }: RetypeVolume,
     { tx, tools },
-  ): Promise<Destined> => {
+  ): Promise<Scheduled> => {
     const { availabilityZone } = await getVolume(tx.db, id);
     const request = {
       sizeGiB,
@@ -80,21 +86,18 @@ const ScheduleRetype = record({
     };
     const pools = await listPools(tx.db, tools.serviceDownSeconds);
     const toStay = { ...request, resourceBackend: pool, existingPool: pool };
-    if (!mayMove) return { destination: schedule(pools, toStay, tools.scheduler).name };
-    if (sift(pools, toStay, tools.scheduler).passed.length > 0) return { destination: pool };
-    await checkMovable(tx, id);
+    if (!mayMove) return { destination: schedule(pools, toStay, tools.scheduler).name, live: false };
+    if (sift(pools, toStay, tools.scheduler).passed.length > 0) return { destination: pool, live: false };
+    if ((await snapshotsOf(tx.db, id)).length > 0)
+      throw new InvalidVolume(
+        `Volume ${id} has snapshots, which keep it from moving to a backend that is good for the type.`,
+      );
+    const attachments = await attachmentsOf(tx.db, id);
+    checkMovable(attachments);
     const ofHost = pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
-    return { destination: schedule(ofHost, request, tools.scheduler).name };
+    return { destination: schedule(ofHost, request, tools.scheduler).name, live: attachments.length > 0 };
   },
 });
-
-/** Throws `InvalidVolume`. */
-async function checkMovable(tx: Tx, id: string): Promise<void> {
-  const why = 'which keeps it from moving to a backend that is good for the type';
-  if ((await snapshotsOf(tx.db, id)).length > 0) throw new InvalidVolume(`Volume ${id} has snapshots, ${why}.`);
-  if ((await attachmentsOf(tx.db, id)).length > 0)
-    throw new InvalidVolume(`Volume ${id} is attached or connected, ${why}.`);
-}
 
 const SwitchVolume = record({
   name: 'switch_volume',
@@ -153,9 +156,20 @@ const byMigration = flow<RetypeVolume & Destined>('by_migration')
   .add(RemoveOld)
   .build({ version: 1 });
 
+const whileAttached = flow<RetypeVolume & Destined>('while_attached')
+  .lane(onHostOf)
+  .add(MarkMigrating)
+  .add(FindAttached)
+  .add(MoveLive)
+  .add(SwitchVolume, { rebind: { model: 'received' } })
+  .add(ServeMoved)
+  .add(RemoveOld)
+  .build({ version: 1 });
+
 export const retypeVolume = flow<RetypeVolume>('retype_volume')
   .add(RestoreStatus)
   .add(ScheduleRetype)
-  .when('moves', ({ pool, destination }) => destination !== pool, byMigration)
+  .when('moves', ({ pool, destination, live }) => destination !== pool && !live, byMigration)
+  .when('moves_live', ({ pool, destination, live }) => destination !== pool && live, whileAttached)
   .add(RetypeOnFinish)
   .build({ version: 1 });

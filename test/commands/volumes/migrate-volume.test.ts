@@ -16,7 +16,7 @@ import { recordHeartbeat, updateService } from '../../../src/db/services.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { VOLUME_STATUSES } from '../../../src/model/status.ts';
-import { CONNECTED, givenAttachment, givenSnapshot, givenVolume, HERE } from '../../flows/given.ts';
+import { CONNECTED, givenAttachment, givenSnapshot, givenVolume, HERE, OVER_NETWORK } from '../../flows/given.ts';
 import { type LiveSite, type LiveSiteOptions, liveSite } from '../../flows/live-site.ts';
 import { volumeRequest } from '../../flows/requests.ts';
 import { caller } from '../../flows/site.ts';
@@ -41,6 +41,21 @@ describe('migrating a volume', () => {
     }
   });
 
+  it('begins while it is attached, when it is reached over the network', async (context) => {
+    const live = await liveSite(context, { ...resting, overNetwork: true });
+    for (const [lockVolume, status] of [
+      [false, 'in-use'],
+      [true, 'maintenance'],
+    ] as const) {
+      const volume = await givenVolume(live.site, { status: 'in-use' });
+      await givenAttachment(live.site, volume, { ...OVER_NETWORK, attachStatus: 'attached' });
+      await migrate(live, volume.id, { lockVolume });
+      const after = { status, migrationStatus: 'starting' };
+      assert.partialDeepStrictEqual(await getVolume(live.database.read, volume.id), after);
+      assert.equal((await live.flowOf(`volume:${volume.id}`)).name, 'migrate_attached_volume');
+    }
+  });
+
   it('may begin again after one has ended, and goes to a host of which any other pool will do', async (context) => {
     const live = await liveSite(context, resting);
     for (const migrationStatus of ['success', 'error', 'none'])
@@ -51,13 +66,10 @@ describe('migrating a volume', () => {
     it('in each status that is not one to migrate from, without a backend, in a group or while it is migrated', async (context) => {
       const live = await liveSite(context, resting);
       for (const status of VOLUME_STATUSES) {
-        if (status === 'available') continue;
+        if (status === 'available' || status === 'in-use') continue;
         const { id } = await givenVolume(live.site, { status });
-        await refused(
-          live,
-          () => migrate(live, id),
-          invalid('InvalidVolume', new RegExp(`available .*; it is ${status}`)),
-        );
+        const message = new RegExp(`available or in-use .*; it is ${status}`);
+        await refused(live, () => migrate(live, id), invalid('InvalidVolume', message));
       }
       for (const given of [{ host: null }, { groupId: uuid() }, { migrationStatus: 'starting' }]) {
         const { id } = await givenVolume(live.site, given);
@@ -65,14 +77,20 @@ describe('migrating a volume', () => {
       }
     });
 
-    it('while it has snapshots, or is attached or connected', async (context) => {
+    it('while it has snapshots, or is attached or connected by its path', async (context) => {
       const live = await liveSite(context, resting);
       const volume = await givenVolume(live.site);
       await givenSnapshot(live.site, volume);
       await refused(live, () => migrate(live, volume.id), invalid('InvalidVolume', /snapshots.*delete them first/));
-      const connected = await givenVolume(live.site);
-      await givenAttachment(live.site, connected, { ...CONNECTED, attachStatus: 'detached' });
-      await refused(live, () => migrate(live, connected.id), invalid('InvalidVolume', /nor connected/));
+      for (const [status, attachStatus] of [
+        ['available', 'detached'],
+        ['in-use', 'attached'],
+      ] as const) {
+        const reached = await givenVolume(live.site, { status });
+        await givenAttachment(live.site, reached, { ...CONNECTED, attachStatus });
+        const message = /attached by its path .*: detach it first/;
+        await refused(live, () => migrate(live, reached.id), invalid('InvalidVolume', message));
+      }
     });
 
     it('to where it is, to nothing, to what is down or disabled, and to another host', async (context) => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { backends } from '../../../src/cli/checks/backends.ts';
+import { beginDetaching } from '../../../src/commands/attachments/begin-detaching.ts';
+import { terminateConnection } from '../../../src/commands/attachments/terminate-connection.ts';
 import { createSnapshot } from '../../../src/commands/snapshots/create-snapshot.ts';
 import { deleteVolume } from '../../../src/commands/volumes/delete-volume.ts';
 import { extendVolume } from '../../../src/commands/volumes/extend-volume.ts';
@@ -16,12 +19,14 @@ import { getVolume, updateVolume as updateRow } from '../../../src/db/volumes.ts
 import { Engine } from '../../../src/engine/engine.ts';
 import { FLOWS } from '../../../src/flows/registry.ts';
 import type { Tools } from '../../../src/flows/tools.ts';
-import { migrateVolume } from '../../../src/flows/volumes/migrate-volume.ts';
+import { migrateAttachedVolume, migrateVolume } from '../../../src/flows/volumes/migrate-volume.ts';
 import { uuid } from '../../../src/lib/clock.ts';
-import { BackendFull, DriverFailed, DriverNotInitialized } from '../../../src/model/errors.ts';
-import { refOf } from '../../../src/model/volume.ts';
+import { backendOf } from '../../../src/model/backend.ts';
+import { BackendFull, DriverFailed, DriverNotInitialized, LiveMoveRefused } from '../../../src/model/errors.ts';
+import { refOf, type Volume } from '../../../src/model/volume.ts';
+import { condition } from '../../crash/condition.ts';
 import { proveFlow } from '../../prove-flow.ts';
-import { contentOf, givenVolume } from '../given.ts';
+import { contentOf, givenAttachment, givenVolume, HERE, OVER_NETWORK } from '../given.ts';
 import { losesAnswer, refuses } from '../interposed.ts';
 import { type LiveSite, liveSite } from '../live-site.ts';
 import { snapshotRequest } from '../requests.ts';
@@ -81,6 +86,53 @@ proveFlow(
   }),
 );
 provesEveryTask(migrateVolume);
+
+/** Attached twice, as a volume of a multiattach type may be. */
+async function givenAttached(site: Site): Promise<Volume> {
+  const volume = await givenVolume(site, { status: 'in-use', attachStatus: 'attached' });
+  for (const attachStatus of ['attached', 'attaching'] as const)
+    await givenAttachment(site, volume, { ...OVER_NETWORK, attachStatus });
+  return volume;
+}
+
+/** Its clients have the file open that its row says. */
+async function isServed(site: Site, { id }: Volume): Promise<void> {
+  const { host, nameId } = await getVolume(site.database.read, id);
+  const path = site.path(backendOf(host ?? '') ?? '', `volume-${nameId ?? id}`);
+  assert.deepEqual([...site.opened.values()], [path, path]);
+}
+
+proveFlow(
+  'migrate_attached_volume',
+  migrateAttachedVolume,
+  onSite(
+    async (site) => {
+      const volume = await givenAttached(site);
+      const now = () => getVolume(site.database.read, volume.id);
+      const inUse = { status: 'in-use', attachStatus: 'attached', previousStatus: null } as const;
+      return {
+        begin: (desk) => command(desk, caller, volume.id, request({ lockVolume: true })),
+        done: async () => {
+          assert.partialDeepStrictEqual(await now(), { ...inUse, migrationStatus: 'success' });
+          await isWhole(site, volume, 'beta');
+          await isServed(site, volume);
+          assert.deepEqual(await site.events(), []);
+          assert.deepEqual(await site.messages(), []);
+        },
+        undone: async () => {
+          const moved = (await now()).nameId !== volume.nameId;
+          const migrationStatus = moved ? 'success' : 'error';
+          assert.partialDeepStrictEqual(await now(), { ...inUse, migrationStatus });
+          await isWhole(site, volume, moved ? 'beta' : 'alpha');
+          await isServed(site, volume);
+          assert.equal((await site.messages()).length, moved ? 0 : 1);
+        },
+      };
+    },
+    { overNetwork: true },
+  ),
+);
+provesEveryTask(migrateAttachedVolume);
 
 /** Begins to migrate, and stops where the backend is to receive the volume. `go` lets it go on; resolves when it is there. */
 async function underWay(live: LiveSite, id: string, more: Partial<MigrateVolumeRequest> = {}): Promise<() => void> {
@@ -247,6 +299,63 @@ describe('migrate_volume', () => {
         progress: () => {},
       });
     }
+  });
+
+  it('of an attached volume that fails leaves it in use, and its clients with the file that it had', async (context) => {
+    const live = await liveSite(context, { overNetwork: true });
+    const volume = await givenAttached(live.site);
+    const [full, refused] = [new BackendFull('No.'), new LiveMoveRefused('No.')];
+    for (const hook of [refuses(full), refuses(refused), losesAnswer(new DriverFailed('No.'))]) {
+      live.site.interpose('beta', 'receiveLive', hook);
+      await command(live.desk, caller, volume.id, request());
+      const after = { status: 'in-use', attachStatus: 'attached', migrationStatus: 'error' } as const;
+      assert.partialDeepStrictEqual(await live.settledVolume(volume), after);
+      await isWhole(live.site, volume, 'alpha');
+      await isServed(live.site, volume);
+      assert.deepEqual(await live.site.leftovers(), []);
+    }
+    const codes = ['101', '141', '112'].map((code) => `VOLUME_VOLUME_108_${code}`);
+    assert.deepEqual(await live.site.messages(), codes);
+  });
+
+  it('of an attached volume to a backend that this process does not serve changes nothing', async (context) => {
+    const live = await liveSite(context, { overNetwork: true });
+    const volume = await givenAttached(live.site);
+    live.site.down.add('node@beta');
+    await command(live.desk, caller, volume.id, request());
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'in-use', migrationStatus: 'error' });
+    await isServed(live.site, volume);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_108_002']);
+  });
+
+  it('of an attached volume exports it again where its exports are gone, also while it copies, and is cancelled as any other', async (context) => {
+    const live = await liveSite(context, { overNetwork: true });
+    const volume = await givenAttached(live.site);
+    live.site.opened.clear();
+    const there = Promise.withResolvers<void>();
+    live.site.interpose('beta', 'receiveLive', async (_proceed, args) => {
+      await isServed(live.site, volume);
+      live.site.opened.clear();
+      await condition('they are exported again', 60_000, async () => live.site.opened.size === 2);
+      const { signal } = args.at(-1) as { readonly signal: AbortSignal };
+      const ended = once(signal, 'abort');
+      there.resolve();
+      await ended;
+      throw signal.reason;
+    });
+    await command(live.desk, caller, volume.id, request({ lockVolume: true }));
+    await there.promise;
+    for (const ask of [
+      () => beginDetaching(live.desk, caller, volume.id),
+      () => terminateConnection(live.desk, caller, volume.id, HERE),
+    ])
+      await assert.rejects(ask, { status: 400 });
+    await live.engine.wish((await live.flowOf(`volume:${volume.id}`)).id, 'cancel', 'Enough.');
+    const after = { status: 'in-use', previousStatus: null, migrationStatus: 'error' } as const;
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), after);
+    await isServed(live.site, volume);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_108_102']);
+    assert.deepEqual(await live.site.leftovers(), []);
   });
 
   it('tells the backend for which project it copies', async (context) => {

@@ -15,7 +15,7 @@ import { BackendFull } from '../../../src/model/errors.ts';
 import type { Specs } from '../../../src/model/specs.ts';
 import type { Volume } from '../../../src/model/volume.ts';
 import { proveFlow } from '../../prove-flow.ts';
-import { CONNECTED, contentOf, givenAttachment, givenSnapshot, givenVolume } from '../given.ts';
+import { CONNECTED, contentOf, givenAttachment, givenSnapshot, givenVolume, OVER_NETWORK } from '../given.ts';
 import { refuses } from '../interposed.ts';
 import { type LiveSite, liveSite } from '../live-site.ts';
 import { caller, PROJECT, type Site } from '../site.ts';
@@ -125,6 +125,45 @@ proveFlow(
       },
     };
   }),
+);
+
+proveFlow(
+  'retype_volume by migration of a volume that is attached',
+  retypeVolume,
+  onSite(
+    async (site) => {
+      const { database } = site;
+      const volume = await givenVolume(site, { status: 'in-use', attachStatus: 'attached' });
+      const { id: attachmentId } = await givenAttachment(site, volume, { ...OVER_NETWORK, attachStatus: 'attached' });
+      const type = await givenType(database, ON_BETA);
+      const now = () => getVolume(database.read, volume.id);
+      const isAs = async (backend: 'alpha' | 'beta', volumeTypeId: string) => {
+        const { nameId, ...row } = await now();
+        assert.partialDeepStrictEqual(row, { status: 'in-use', previousStatus: null, volumeTypeId });
+        await isWhole(site, volume, backend);
+        const path = site.path(backend, `volume-${nameId ?? volume.id}`);
+        assert.deepEqual([...site.opened], [[attachmentId, path]]);
+      };
+      const moved = async () => {
+        await isAs('beta', type.id);
+        assert.equal((await now()).migrationStatus, 'success');
+        assert.deepEqual(await site.events(), ['volume.retype']);
+        assert.deepEqual(await site.messages(), []);
+      };
+      return {
+        begin: (desk) => command(desk, caller, volume.id, { newType: 'fast', mayMove: true, demand }),
+        done: moved,
+        undone: async () => {
+          if ((await now()).nameId !== volume.nameId) return moved();
+          await isAs('alpha', volume.volumeTypeId);
+          assert.notEqual((await now()).migrationStatus, 'migrating');
+          assert.deepEqual(await site.events(), []);
+          assert.equal((await site.messages()).length, 1);
+        },
+      };
+    },
+    { overNetwork: true },
+  ),
 );
 provesEveryTask(retypeVolume);
 
