@@ -106,7 +106,11 @@ describe('a copy', () => {
   test('of what has not changed stores nothing, and is the same volume', () =>
     inWorld(async (world) => {
       const bytes = 4 * MIB;
-      const file = await world.file('v', bytes, [[0, randomBytes(2 * MIB)]]);
+      const noise = randomBytes(MIB);
+      const file = await world.file('v', bytes, [
+        [0, noise],
+        [2 * MIB, noise],
+      ]);
       const { manifest } = await backUp(world, 'a', { file, bytes });
       for (const [id, changed] of [
         ['b', null],
@@ -179,6 +183,24 @@ describe('a copy', () => {
       await assertHolds(world, 'd', file);
     }));
 
+  test('that finds late what it cannot believe begins anew, and what it has stored counts no more', () =>
+    inWorld(async (world) => {
+      const bytes = 9 * MIB;
+      const noise = randomBytes(9 * MIB);
+      const file = await world.file('v', bytes, [[0, noise]]);
+      const base = await world.file('base', bytes, [[0, noise]]);
+      await backUp(world, 'a', { file, bytes });
+      await write(file, 0, randomBytes(8 * MIB));
+      await write(file, 8 * MIB + 9000, randomBytes(10));
+      await write(base, 8 * MIB, randomBytes(10));
+      const wanted = { file, bytes, base, parentId: 'a', changed: [{ at: 0, bytes }] };
+      const { bites, manifest } = await backUp(world, 'b', wanted);
+      assert.equal(bites.filter(({ first }) => first === 0).length, 2);
+      assert.equal(new Set(bites.map(({ pack }) => pack)).size, bites.length);
+      assert.ok(manifest.packs.length < bites.length);
+      await assertHolds(world, 'b', file);
+    }));
+
   test('goes on believing nothing when an attempt has found that it cannot', () =>
     inWorld(async (world) => {
       const bytes = 6 * MIB;
@@ -211,6 +233,9 @@ describe('a copy', () => {
         assert.ok(grown.outcome.storedBytes < 1.1 * MIB);
         await assertHolds(world, id, large);
       }
+      const blank = await world.file('blank', 9 * MIB, []);
+      await backUp(world, 'blank', { file: blank, bytes: 9 * MIB, parentId: 'a' });
+      await assertHolds(world, 'blank', blank);
       const shrunk = await backUp(world, 'd', { file: small, bytes: 4 * MIB, parentId: 'b' });
       assert.ok(shrunk.outcome.storedBytes < 0.1 * MIB);
       await assertHolds(world, 'd', small);

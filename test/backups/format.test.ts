@@ -117,6 +117,7 @@ describe('the layout of backups', () => {
         segments: [[0, refs[1] ?? null]],
       });
       const trailer = decodeTrailer(UNENCRYPTED, name, body);
+      assert.equal(refs[0]?.at, 0);
       assert.deepEqual(trailer.records, refs);
       assert.deepEqual(trailer.changes, [...changes, [99, null]]);
       assert.deepEqual(trailer.segments, [[0, refs[1]]]);

@@ -1,0 +1,82 @@
+/**
+ * A restore: the chunks of a backup into a target, window after window. A window is told to be done when it is on the disk; what is
+ * done again is the same write.
+ */
+import type { Exec } from '../../lib/exec.ts';
+import { BackupDamaged, BackupFailed } from '../../model/errors.ts';
+import type { RestoreOrder, RestoreWatch } from '../backups.ts';
+import type { Manifest } from '../format/manifest.ts';
+import { CHUNK_BYTES, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
+import { readManifest, readSegment } from '../read.ts';
+import type { OpenScope } from '../scope.ts';
+import { sizeInWords } from '../size-in-words.ts';
+import { type ChunkTaker, type PlacedChunk, readChunks, stored } from './chunk-reader.ts';
+import { FileTarget } from './target.ts';
+
+/** Chunks of a window: within it they are read in the order in which they lie. */
+const WINDOW = 128;
+
+export async function restore(
+  scope: OpenScope,
+  { place, target, doneBytes }: RestoreOrder,
+  watch: RestoreWatch,
+  exec: Exec,
+): Promise<void> {
+  const { signal } = watch;
+  const manifest = await readManifest(scope, place.backupId, signal);
+  if (manifest.bytes > target.bytes)
+    throw new BackupFailed(
+      `The backup has ${sizeInWords(manifest.bytes)}, and the volume ${sizeInWords(target.bytes)}.`,
+    );
+  const file = await FileTarget.open(target);
+  try {
+    await file.makeBlank(exec, target, doneBytes, signal);
+    for await (const { first, chunks } of windows(scope, manifest, doneBytes / CHUNK_BYTES, WINDOW, signal)) {
+      const there = stored(first, chunks);
+      const end = first + chunks.length;
+      if (!file.isBlank)
+        for (const [at, chunk] of chunks.entries()) if (chunk === null) await file.writeZeroes(first + at);
+      await readChunks(scope, there, into(file), signal);
+      if (there.length > 0 || !file.isBlank) {
+        await file.sync();
+        watch.done(end * CHUNK_BYTES);
+      }
+      watch.progress((end * CHUNK_BYTES) / manifest.bytes);
+    }
+    if (!file.isBlank) await file.writeTail(Math.max(manifest.bytes, doneBytes), signal);
+    await file.sync();
+    watch.done(target.bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+const into = (file: FileTarget): ChunkTaker => ({
+  take: (place, data) => file.write(place, data),
+  miss: async (chunks, damage, pack) => {
+    throw isDamaged(chunks, damage, pack);
+  },
+});
+
+/** What a reader of a backup is told of a chunk that is damaged. */
+export function isDamaged(chunks: readonly PlacedChunk[], damage: BackupDamaged, pack: string): BackupDamaged {
+  const at = sizeInWords((chunks[0]?.place ?? 0) * CHUNK_BYTES);
+  const message = `The chunk at ${at} is damaged in pack ${pack}. Restore an older backup, or a newer one.`;
+  return new BackupDamaged(message, { cause: damage });
+}
+
+/** The chunks of a backup in order, some at once, from `start` on; those of segments without any in one window each. */
+export async function* windows(scope: OpenScope, manifest: Manifest, start: number, size: number, signal: AbortSignal) {
+  const all = manifest.bytes / CHUNK_BYTES;
+  for (let index = 0; index < manifest.segments.length; index += 1) {
+    const first = index * SEGMENT_CHUNKS;
+    const count = chunksIn(index, all);
+    if (first + count <= start) continue;
+    const chunks = await readSegment(scope, manifest, index, signal);
+    const step = manifest.segments[index] === null ? count : size;
+    for (let at = Math.max(0, start - first); at < count; at += step) {
+      signal.throwIfAborted();
+      yield { first: first + at, chunks: chunks.slice(at, at + step) };
+    }
+  }
+}
