@@ -33,6 +33,8 @@ export interface Backups {
    * Resolves with the store's id, by which whoever knows it sees that another one has been put in its place.
    */
   openScope(scope: BackupScope, keyId: string | null, signal: AbortSignal): Promise<string>;
+  /** Wraps the key of an encrypted scope with another one. What is stored stays as it is. */
+  changeKey(scope: BackupScope, keyId: string, signal: AbortSignal): Promise<void>;
   /** Resolves when all of the source is in the store, in recorded and newly told bites together. */
   copy(order: CopyOrder, watch: CopyWatch): Promise<CopyOutcome>;
   /** After all of the copy. Done again with the same order it writes the same bytes under the same name. */
@@ -207,8 +209,7 @@ export interface RestoreWatch extends WorkWatch {
 export interface VerifyOrder {
   readonly place: BackupPlace;
   /**
-   * `present`: its packs are there with their sizes. `packs`: each of their bytes is as it was sent, which needs no key.
-   * `chunks`: each chunk can be read and is what it was.
+   * `present`: its packs are there with their sizes. `packs`: each of their bytes is as it was sent. `chunks`: each chunk can be read and is what it was.
    */
   readonly depth: 'present' | 'packs' | 'chunks';
   /** As of a copy. */

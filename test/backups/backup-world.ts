@@ -2,7 +2,7 @@
 import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BackupPlace, Bite, CopyOrder, CopyOutcome } from '../../src/backups/backups.ts';
+import type { BackupKey, BackupPlace, Bite, CopyOrder, CopyOutcome } from '../../src/backups/backups.ts';
 import { copy } from '../../src/backups/copy/copy.ts';
 import type { Manifest } from '../../src/backups/format/manifest.ts';
 import { makeScope, openScope } from '../../src/backups/scope.ts';
@@ -26,17 +26,17 @@ export interface BackupWorld {
   remove(): Promise<void>;
 }
 
-/** `packBytes`: small, so that little makes many packs. */
-export async function backupWorld(packBytes = 4 * MIB): Promise<BackupWorld> {
+/** `packBytes`: small, so that little makes many packs. With keys the scope is encrypted with the first. */
+export async function backupWorld(packBytes = 4 * MIB, keys: readonly BackupKey[] = []): Promise<BackupWorld> {
   const path = await mkdtemp(join(tmpdir(), 'pumice-backups-'));
   const storePath = await mkdtemp(join(path, 'store-'));
   const store = new DirectoryStore(storePath, packBytes);
-  await makeScope({ scope: SCOPE }, store, NEVER);
+  await makeScope({ scope: SCOPE, keys }, keys[0]?.id ?? null, store, NEVER);
   return {
     path,
     storePath,
     store,
-    place: (backupId) => ({ store: { kind: 'directory', path: storePath }, scope: SCOPE, keys: [], backupId }),
+    place: (backupId) => ({ store: { kind: 'directory', path: storePath }, scope: SCOPE, keys, backupId }),
     file: async (name, bytes, writes) => {
       const file = join(path, name);
       await writeFile(file, '');

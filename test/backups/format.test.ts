@@ -177,7 +177,7 @@ describe('a store that is opened', () => {
   test('is made once, by whoever comes first', () =>
     withStore(async (store) => {
       await assert.rejects(openScope({ scope: 's', keys: [] }, store, NEVER), errors.BackupStoreRefused);
-      const ids = await Promise.all(['s', 's', 't'].map((scope) => makeScope({ scope }, store, NEVER)));
+      const ids = await Promise.all(['s', 's', 't'].map((scope) => makeScope({ scope, keys: [] }, null, store, NEVER)));
       assert.equal(new Set(ids).size, 1);
       assert.equal((await openScope({ scope: 's', keys: [] }, store, NEVER)).name, 's');
       await assert.rejects(openScope({ scope: 'u', keys: [] }, store, NEVER), errors.BackupMissing);
@@ -186,11 +186,11 @@ describe('a store that is opened', () => {
   for (const file of ['pumice-store.json', 'scopes/s/scope.json']) {
     test(`is left alone when ${file} is of a newer format, or damaged`, () =>
       withStore(async (store, path) => {
-        await makeScope({ scope: 's' }, store, NEVER);
+        await makeScope({ scope: 's', keys: [] }, null, store, NEVER);
         const text = await readFile(join(path, file), 'utf8');
         const calls = [
           () => openScope({ scope: 's', keys: [] }, store, NEVER),
-          () => makeScope({ scope: 's' }, store, NEVER),
+          () => makeScope({ scope: 's', keys: [] }, null, store, NEVER),
         ];
         for (const [changed, refusal] of [
           [text.replace('"format": 1', '"format": 2'), errors.BackupFormatTooNew],

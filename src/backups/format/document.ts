@@ -23,9 +23,9 @@ const MOST_BYTES = 512 * 1024 ** 2;
 
 export type Document = { readonly format: number } & { readonly [key: string]: Json };
 
-/** `what`: `manifest ID`, `trailer of PACK`. */
+/** The same bytes for the same document. `what`: `manifest of ID`, `trailer of PACK`. */
 export function encodeDocument(sealing: Sealing, what: string, document: Document): Buffer {
-  const body = sealing.seal(compressed(Buffer.from(JSON.stringify(document))), what);
+  const body = sealing.seal(compressed(Buffer.from(JSON.stringify(document))), what, { repeatable: true });
   const length = Buffer.alloc(4);
   length.writeUInt32LE(body.length);
   return Buffer.concat([body, Buffer.from(sha256(body), 'hex'), length, MAGIC]);

@@ -49,7 +49,7 @@ const zeroesOf = (chunks: number): string => sha256(Buffer.from(ZEROES_ID.repeat
 
 const manifestOfBackup = (backupId: string): string => `manifest of ${backupId}`;
 
-/** The same bytes for the same manifest, but where it is encrypted. */
+/** The same bytes for the same manifest. */
 export function encodeManifest(sealing: Sealing, manifest: Manifest): Buffer {
   const { backupId, scope, bytes, root, createdAt, metadata, packs, segments } = manifest;
   const names = packs.map(({ name }) => name);

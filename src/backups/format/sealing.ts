@@ -7,8 +7,8 @@ import { hash } from 'node:crypto';
 export interface Sealing {
   /** Of plain bytes: 32 bytes in hex. Equal within the scope only for equal bytes. */
   idOf(plain: Uint8Array): string;
-  /** As they lie on the store. `what`: what they are, which `open` must be told alike. */
-  seal(bytes: Buffer, what: string): Buffer;
+  /** As they lie on the store. `what`: what they are, which `open` must be told alike. `repeatable`: alike each time. */
+  seal(bytes: Buffer, what: string, how?: { readonly repeatable: boolean }): Buffer;
   /** The inverse. Throws `BackupDamaged` for what was not sealed as this. */
   open(bytes: Buffer, what: string): Buffer;
   /** Bytes that sealing adds. */
