@@ -52,14 +52,17 @@ const mapsOfOurs: Plugin = {
   },
 };
 
-const programs = (): readonly string[] => ['src/main.ts', ...globSync('src/**/*-thread.ts', { cwd: ROOT })];
+const programs = (): readonly string[] => [
+  'src/main.ts',
+  ...globSync(['src/**/*-thread.ts', 'src/**/*-child.ts'], { cwd: ROOT }),
+];
 
 /** Resolves with the directory of the bundle. Rejects when it cannot be made, and leaves what was there. */
 export async function bundle(directory: string): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const made = mkdtempSync(join(directory, 'making-'));
   try {
-    // Threads are programs of their own, and stand beside the chunk that begins them, as does whatever is no module.
+    // Threads and children are programs of their own, and stand beside the chunk that begins them, as does whatever is no module.
     const { metafile } = await build({
       absWorkingDir: ROOT,
       entryPoints: Object.fromEntries(programs().map((file) => [basename(file, '.ts'), file])),

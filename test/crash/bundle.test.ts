@@ -19,7 +19,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { bundle } from '../../scripts/bundle.ts';
+import type { Bite } from '../../src/backups/backups.ts';
+import { makeBackups } from '../../src/backups/make-backups.ts';
+import { exec } from '../../src/lib/exec.ts';
 import * as errors from '../../src/model/errors.ts';
+import { backupWorld, MIB, NEVER } from '../backups/backup-world.ts';
 import { MAIN, withPumice } from '../cli/pumice-process.ts';
 import { condition } from './condition.ts';
 
@@ -185,6 +189,29 @@ describe('the bundle', () => {
       late.filter((text) => !/\bdefault\b/.test(text)),
       [],
     );
+  });
+
+  test('has beside it the process that copies backups', async () => {
+    const world = await backupWorld();
+    try {
+      const backups = makeBackups({ exec, child: join(made, 'backup-child.js') });
+      const file = await world.file('volume', MIB, [[4096, Buffer.from('content')]]);
+      const order = { place: world.place('a'), source: { uri: `file:${file}`, bytes: MIB }, bites: [], patienceMs: 0 };
+      const told: Bite[] = [];
+      const watch = {
+        signal: NEVER,
+        progress: () => {},
+        waiting: () => {},
+        bite: (bite: Bite) => void told.push(bite),
+      };
+      await backups.copy({ ...order, attempt: 1, parentId: null, changed: null, base: null }, watch);
+      assert.deepEqual(
+        told.map(({ pack, first, chunks }) => [pack, first, chunks]),
+        [['a/1-0', 0, 1]],
+      );
+    } finally {
+      await world.remove();
+    }
   });
 
   test('has beside it the program that holds threads of tgtd', () => {

@@ -1,0 +1,121 @@
+/**
+ * Backups, with their long works in child processes: of low priority, with memory of their own, and killed when they are cancelled.
+ *
+ * glibc gives memory back to the kernel after each chunk, and takes it again for the next, unless it is told not to: that was a third of
+ * a copy's time.
+ */
+import { getCompileCacheDir } from 'node:module';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CommandFailed, type Exec } from '../lib/exec.ts';
+import * as errors from '../model/errors.ts';
+import type { BackupDamage, Backups, CopyOutcome, CopyWatch, RestoreWatch, WorkWatch } from './backups.ts';
+import { readManifest } from './read.ts';
+import { deleteManifest, deletePacks, deleteUnrecorded } from './remove.ts';
+import { contentOfBackup } from './restore/content.ts';
+import { changeKey, makeScope, openScope, storeAt } from './scope.ts';
+import type { BackupWork, Told, WorkFailure } from './work.ts';
+import { writeManifest } from './write-manifest.ts';
+
+/** A source beside sources, a part of the bundle beside its others. */
+const CHILD = fileURLToPath(new URL(`./backup-child${extname(import.meta.filename)}`, import.meta.url));
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: '268435456', MALLOC_TRIM_THRESHOLD_: '268435456' };
+/** The longest that a timer takes, 24 days: a work ends when it is done, or when nobody waits for it. */
+const LIMIT_MS = 2 ** 31 - 1;
+
+export interface BackupsOptions {
+  readonly exec: Exec;
+  /** The program in place of `backup-child.ts`. */
+  readonly child?: string;
+}
+
+export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
+  const run = (work: BackupWork, watch: Partial<CopyWatch & RestoreWatch> & WorkWatch) =>
+    runChild(exec, child, work, watch);
+  return {
+    openScope: (scope, keyId, signal) => makeScope(scope, keyId, storeAt(scope.store), signal),
+    changeKey: (scope, keyId, signal) => changeKey(scope, keyId, storeAt(scope.store), signal),
+    copy: async (order, watch) => (await run({ work: 'copy', order }, watch)) as CopyOutcome,
+    restore: async (order, watch) => {
+      await run({ work: 'restore', order }, watch);
+    },
+    verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as readonly BackupDamage[],
+    writeManifest: async (order, signal) =>
+      writeManifest(await openScope(order.place, storeAt(order.place.store), signal), order, signal),
+    readManifest: async (place, signal) =>
+      readManifest(await openScope(place, storeAt(place.store), signal), place.backupId, signal),
+    content: async (place, signal) =>
+      contentOfBackup(await openScope(place, storeAt(place.store), signal), place.backupId, signal),
+    deleteManifest: ({ scope, store, backupId }, signal) =>
+      deleteManifest({ name: scope, store: storeAt(store) }, backupId, signal),
+    deletePacks: ({ scope, store }, packs, signal) =>
+      deletePacks({ name: scope, store: storeAt(store) }, packs, signal),
+    deleteUnrecorded: ({ scope, store, backupId }, attempts, bites, signal) =>
+      deleteUnrecorded({ name: scope, store: storeAt(store) }, backupId, attempts, bites, signal),
+    freeBytes: (store, signal) => storeAt(store).freeBytes(signal),
+  };
+}
+
+async function runChild(
+  exec: Exec,
+  child: string,
+  work: BackupWork,
+  watch: Partial<CopyWatch & RestoreWatch> & WorkWatch,
+): Promise<unknown> {
+  const lines = new Lines();
+  let last: Extract<Told, { ended: unknown } | { failed: unknown }> | undefined;
+  const hear = (told: Told): void => {
+    if ('bite' in told) watch.bite?.(told.bite);
+    else if ('done' in told) watch.done?.(told.done);
+    else if ('progress' in told) watch.progress(told.progress);
+    else if ('waiting' in told) watch.waiting(told.waiting);
+    else last = told;
+  };
+  const cache = getCompileCacheDir();
+  try {
+    await exec(['nice', '-n', '10', process.execPath, child], {
+      signal: watch.signal,
+      timeoutMs: LIMIT_MS,
+      input: JSON.stringify(work),
+      environment: { ...MALLOC, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
+      onOutput: (text) => {
+        for (const line of lines.of(text)) hear(JSON.parse(line) as Told);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new errors.BackupFailed(`The process that was to ${work.work} was ended.`, { cause: error });
+  }
+  if (last === undefined) throw new errors.BackupFailed(`The process that was to ${work.work} ended without a word.`);
+  if ('failed' in last) throw errorOf(last.failed);
+  return last.ended;
+}
+
+/** Whole lines out of pieces of text. */
+class Lines {
+  #rest = '';
+
+  of(text: string): string[] {
+    const lines = `${this.#rest}${text}`.split('\n');
+    this.#rest = lines.pop() ?? '';
+    return lines;
+  }
+}
+
+/** Of the catalogue's by its name; what the catalogue does not have is an error of ours. */
+function errorOf({ name, message, reason }: WorkFailure): Error {
+  const kinds: Readonly<Record<string, new (message: string, options: ErrorOptions) => errors.PumiceError>> = {
+    BackendFull: errors.BackendFull,
+    BackupDamaged: errors.BackupDamaged,
+    BackupFailed: errors.BackupFailed,
+    BackupFormatTooNew: errors.BackupFormatTooNew,
+    BackupKeyMissing: errors.BackupKeyMissing,
+    BackupMissing: errors.BackupMissing,
+    BackupStoreFull: errors.BackupStoreFull,
+    BackupStoreRefused: errors.BackupStoreRefused,
+    BackupStoreUnavailable: errors.BackupStoreUnavailable,
+  };
+  const Kind = kinds[name];
+  const cause = reason === null ? undefined : new Error(reason);
+  return Kind === undefined ? new Error(`${name}: ${message}`, { cause }) : new Kind(message, { cause });
+}

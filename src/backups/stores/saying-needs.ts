@@ -1,0 +1,24 @@
+/** A store that says when it is full how much more is needed: whoever makes room wants to know, and the store knows one object. */
+import { BackupStoreFull } from '../../model/errors.ts';
+import { sizeInWords } from '../size-in-words.ts';
+import type { BackupStore } from './store.ts';
+
+/** `needs`: bytes that are still to be stored, with the object of this size that has no room. */
+export function sayingNeeds(store: BackupStore, needs: (bytes: number) => number): BackupStore {
+  return {
+    packBytes: store.packBytes,
+    get: (...call) => store.get(...call),
+    put: (name, body, signal) =>
+      store.put(name, body, signal).catch((error: unknown) => {
+        if (!(error instanceof BackupStoreFull)) throw error;
+        const message = `The backup store is full: about ${sizeInWords(needs(body.length))} more are needed.`;
+        throw new BackupStoreFull(`${message} Delete backups, or make room.`, { cause: error });
+      }),
+    putNew: (...call) => store.putNew(...call),
+    head: (...call) => store.head(...call),
+    delete: (...call) => store.delete(...call),
+    list: (...call) => store.list(...call),
+    tidy: (...call) => store.tidy(...call),
+    freeBytes: (...call) => store.freeBytes(...call),
+  };
+}

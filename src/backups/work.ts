@@ -1,0 +1,99 @@
+/**
+ * The long works, as their child process does them: an order comes in as JSON on its standard input, a line of JSON goes out for each
+ * thing to tell, and the last says how it ended.
+ */
+import { CLOCK } from '../lib/clock.ts';
+import type { Exec } from '../lib/exec.ts';
+import { PumiceError } from '../model/errors.ts';
+import type {
+  BackupDamage,
+  Bite,
+  CopyOrder,
+  CopyOutcome,
+  CopyWatch,
+  RestoreOrder,
+  RestoreWatch,
+  VerifyOrder,
+} from './backups.ts';
+import { copy } from './copy/copy.ts';
+import { restore } from './restore/restore.ts';
+import { openScope, type StoreOpener } from './scope.ts';
+import { patient } from './stores/patient-store.ts';
+import { sayingNeeds } from './stores/saying-needs.ts';
+import { verify } from './verify.ts';
+
+export type BackupWork =
+  | { readonly work: 'copy'; readonly order: CopyOrder }
+  | { readonly work: 'restore'; readonly order: RestoreOrder }
+  | { readonly work: 'verify'; readonly order: VerifyOrder };
+
+export type Told =
+  | { readonly bite: Bite }
+  | { readonly done: number }
+  | { readonly progress: number }
+  | { readonly waiting: string | null }
+  | { readonly ended: CopyOutcome | readonly BackupDamage[] | null }
+  | { readonly failed: WorkFailure };
+
+export interface WorkFailure {
+  readonly name: string;
+  readonly message: string;
+  /** Its cause in words; of what is no error of the catalogue, where it comes from. */
+  readonly reason: string | null;
+}
+
+/** How often it is told that it lives. */
+const BEAT_MS = 1_000;
+
+/** Tells of everything, at last of its end; resolves after that. */
+export async function doWork(
+  { work, order }: BackupWork,
+  tell: (told: Told) => void,
+  around: { readonly exec: Exec; readonly storeAt: StoreOpener; readonly signal: AbortSignal },
+): Promise<void> {
+  const { exec, storeAt, signal } = around;
+  let progress = 0;
+  let storedBytes = 0;
+  const beat = setInterval(() => tell({ progress }), BEAT_MS);
+  const watch: CopyWatch & RestoreWatch = {
+    signal,
+    progress: (fraction) => {
+      progress = fraction;
+    },
+    waiting: (waiting) => tell({ waiting }),
+    bite: (bite) => {
+      storedBytes += bite.bytes;
+      tell({ bite });
+    },
+    done: (done) => tell({ done }),
+  };
+  try {
+    // Of what was stored until now the rest is guessed.
+    const needs = (bytes: number): number =>
+      Math.max(bytes, (storedBytes + bytes) / Math.max(progress, 0.01) - storedBytes);
+    const store = patient(sayingNeeds(storeAt(order.place.store), needs), {
+      clock: CLOCK,
+      patienceMs: order.patienceMs,
+      waiting: (why) => watch.waiting(why === null ? null : why.message),
+    });
+    const scope = await openScope(order.place, store, signal);
+    switch (work) {
+      case 'copy':
+        tell({ ended: await copy(scope, order, watch, exec) });
+        break;
+      case 'restore':
+        await restore(scope, order, watch, exec);
+        tell({ ended: null });
+        break;
+      case 'verify':
+        tell({ ended: await verify(scope, order, watch) });
+        break;
+    }
+  } catch (error) {
+    const { name, message, stack, cause } = error instanceof Error ? error : new Error(String(error));
+    const reason = cause instanceof Error ? cause.message : null;
+    tell({ failed: { name, message, reason: error instanceof PumiceError ? reason : (stack ?? null) } });
+  } finally {
+    clearInterval(beat);
+  }
+}
