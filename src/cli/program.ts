@@ -57,6 +57,7 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
 
   addFlows(program, around, exit);
   addResources(program, around, exit);
+  addBackupStore(program, around, exit);
 
   withConfiguration(program.command('doctor'))
     .description('look for what must not be: wrong counts, leftovers, orphans, flows that do not move')
@@ -144,6 +145,27 @@ const RESOURCES: Readonly<Record<string, () => Promise<ResourceKind<ResourceRow>
   snapshot: async () => (await import('./resources/snapshots.ts')).snapshots,
   group: async () => (await import('./resources/groups.ts')).groups,
 };
+
+function addBackupStore(program: Command, around: CliContext, exit: (code: number) => void): void {
+  const store = program
+    .command('backup-store')
+    .description('look into a store of backups, without a service, a database or a configuration');
+
+  store
+    .command('cat')
+    .description('write the bytes of a backup to standard output')
+    .argument('<manifest>', 'its manifest in the directory of the store: STORE/scopes/SCOPE/manifests/BACKUP')
+    .option('-k, --key <id=file>', 'a key of encrypted backups; may be said more than once', gathered, [])
+    .addHelpText(
+      'after',
+      '\nZeroes are written, too: pipe it into `dd of=DISK bs=1M iflag=fullblock conv=sparse` to leave them out.',
+    )
+    .action(async (manifest, options) =>
+      exit(await (await import('./backup-store-cat.ts')).backupStoreCat(manifest, options, around)),
+    );
+}
+
+const gathered = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 function addResources(program: Command, around: CliContext, exit: (code: number) => void): void {
   for (const [word, load] of Object.entries(RESOURCES)) {

@@ -1,0 +1,50 @@
+/** A backup on standard output, on a machine that has nothing but the store. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer, text } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { type BackupWorld, backUp, backupWorld, MIB, SCOPE } from '../backups/backup-world.ts';
+import { packsThere } from '../backups/plain-reader.ts';
+import { MAIN } from './pumice-process.ts';
+
+const key = randomBytes(32);
+
+async function run(world: BackupWorld, ...args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, 'backup-store', 'cat', ...args], {
+    cwd: world.path,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [out, err, code] = await Promise.all([buffer(child.stdout), text(child.stderr), ended]);
+  return { out, err, code };
+}
+
+describe('pumice backup-store cat', () => {
+  test('writes the bytes of a backup, with its key, and fails in a line', async () => {
+    const world = await backupWorld(2 * MIB, [{ id: 'k', hex: key.toString('hex') }]);
+    try {
+      const file = await world.file('v', 4 * MIB, [[MIB + 5, randomBytes(MIB)]]);
+      await backUp(world, 'a', { file, bytes: 4 * MIB });
+      const manifest = join(world.storePath, 'scopes', SCOPE, 'manifests', 'a');
+      await writeFile(join(world.path, 'key'), key, { mode: 0o600 });
+      const good = await run(world, manifest, '--key', `k=${join(world.path, 'key')}`);
+      assert.equal(good.code, 0, good.err);
+      assert.ok(good.out.equals(await readFile(file)));
+
+      const without = await run(world, manifest);
+      assert.deepEqual([without.code, without.out.length], [1, 0]);
+      assert.match(without.err, /^pumice: The backups of scope scope are encrypted with key k, which .*\n$/);
+      const elsewhere = await run(world, join(world.path, 'v'));
+      assert.deepEqual([elsewhere.code, elsewhere.out.length], [2, 0]);
+      await rm(join(world.storePath, 'scopes', SCOPE, 'packs', packsThere(world.storePath, SCOPE)[0] ?? ''));
+      const damaged = await run(world, manifest, '--key', 'k=key');
+      assert.equal(damaged.code, 1);
+      assert.match(damaged.err, /^pumice: The chunk at 1 MiB is damaged in pack a\/1-0\. .*\n$/);
+    } finally {
+      await world.remove();
+    }
+  });
+});
