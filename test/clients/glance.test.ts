@@ -75,6 +75,7 @@ describe('showing an image of Glance', () => {
       virtualSizeBytes: null,
       minDiskGiB: 1,
       minRamMiB: 64,
+      updatedAt: null,
       checksum: server.metadata.checksum,
       hash: { algorithm: 'sha512', value: server.metadata.os_hash_value },
       properties: { os_distro: 'cirros', hw_boot_menu: 'true' },

@@ -56,6 +56,7 @@ describe('adding an image to a directory', () => {
       virtualSizeBytes: null,
       minDiskGiB: 1,
       minRamMiB: 0,
+      updatedAt: null,
       checksum: createHash('md5').update(bytes).digest('hex'),
       hash: { algorithm: 'sha512', value: createHash('sha512').update(bytes).digest('hex') },
       properties: { os_distro: 'cirros' },
