@@ -10,6 +10,13 @@ interface Flight<Result> {
   readonly signal: AbortSignal;
 }
 
+interface Caller {
+  readonly signal: AbortSignal;
+  aside?<Result>(wait: Promise<Result>): Promise<Result>;
+}
+
+const itself = <Result>(wait: Promise<Result>): Promise<Result> => wait;
+
 export class SingleFlight<Result> {
   readonly #flights = new Map<string, Flight<Result>>();
 
@@ -17,14 +24,17 @@ export class SingleFlight<Result> {
     return this.#flights.has(key);
   }
 
-  /** Rejects with the signal's reason soon after it is aborted, when somebody else does the work; `work` sees to that itself. */
-  async run(key: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  /**
+   * Rejects with the signal's reason soon after it is aborted, when somebody else does the work; `work` sees to that itself. `aside` is told of
+   * a wait for somebody else.
+   */
+  async run(key: string, { signal, aside = itself }: Caller, work: () => Promise<Result>): Promise<Result> {
     for (;;) {
       signal.throwIfAborted();
       const flight = this.#flights.get(key);
       if (flight === undefined) return this.#lead(key, signal, work);
       try {
-        return await until(signal, flight.ends);
+        return await aside(until(signal, flight.ends));
       } catch (error) {
         if (signal.aborted || !flight.signal.aborted) throw error;
       }

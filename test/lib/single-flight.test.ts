@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SingleFlight } from '../../src/lib/single-flight.ts';
 
-const NEVER = new AbortController().signal;
+const NEVER = { signal: new AbortController().signal };
 
 describe('work that many want at once', () => {
   it('is done once, for all of them', async () => {
@@ -40,7 +40,7 @@ describe('work that many want at once', () => {
     const stop = new AbortController();
     const led = flights.run(
       'a',
-      stop.signal,
+      stop,
       () => new Promise((_, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason))),
     );
     let begun = 0;
@@ -54,12 +54,25 @@ describe('work that many want at once', () => {
     assert.deepEqual([await others, begun], [['anew', 'anew'], 1]);
   });
 
+  it('has those who wait for it wait aside', async () => {
+    const flights = new SingleFlight<number>();
+    const done = Promise.withResolvers<number>();
+    let waiting = 0;
+    const aside = async <Result>(wait: Promise<Result>): Promise<Result> => {
+      waiting += 1;
+      return wait;
+    };
+    const all = [1, 2, 3].map(() => flights.run('a', { ...NEVER, aside }, () => done.promise));
+    done.resolve(7);
+    assert.deepEqual([await Promise.all(all), waiting], [[7, 7, 7], 2]);
+  });
+
   it('goes on when one who waits for it is stopped, who is told at once', async () => {
     const flights = new SingleFlight<number>();
     const done = Promise.withResolvers<number>();
     const led = flights.run('a', NEVER, () => done.promise);
     const stop = new AbortController();
-    const waits = flights.run('a', stop.signal, () => Promise.reject(new Error('It leads.')));
+    const waits = flights.run('a', stop, () => Promise.reject(new Error('It leads.')));
     stop.abort(new Error('not wanted'));
     await assert.rejects(waits, /not wanted/);
     done.resolve(7);

@@ -66,8 +66,8 @@ const CreateThroughCache = world({
     if (cachedId === null) return nothing;
     const cachedGiB = await tools.imageCache.have(pool, cachedId, call, () => cache(input, cachedId, call));
     if (cachedGiB === null) return nothing;
-    const { made, model } = await withRoom(pool, volumeRef.id, call, (driver) =>
-      driver.createVolumeFromCachedImage(volumeRef, cachedId, call),
+    const { made, model } = await tools.imageCache.turns.run(call, () =>
+      withRoom(pool, volumeRef.id, call, (driver) => driver.createVolumeFromCachedImage(volumeRef, cachedId, call)),
     );
     return { fromCache: made, cachedModel: model, cachedGiB };
   },

@@ -17,6 +17,7 @@ import { type CachedImage, cachedImages, evictCachedImage, forgetCachedImage } f
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume } from '../../db/volumes.ts';
 import type { DriverCall, VolumeDriver } from '../../drivers/driver.ts';
+import { Semaphore } from '../../drivers/semaphore.ts';
 import type { BackendConfig } from '../../lib/config/config.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import { hostOf } from '../../model/backend.ts';
@@ -52,7 +53,11 @@ export interface Cause {
 /** GiB of what is there; null: it could not be made. */
 type Had = number | null | 'dropped';
 
+/** Of clones. Whoever waited for an image goes on as soon as it is there, and that may be hundreds at once. */
+const AT_ONCE = 4;
+
 export class ImageCache {
+  readonly turns = new Semaphore(AT_ONCE);
   readonly #options: ImageCacheOptions;
   readonly #flights = new SingleFlight<Had>();
 
@@ -73,7 +78,7 @@ export class ImageCache {
       return there === null && (await make()) ? sizeOf(driver, id, call.signal) : there;
     };
     for (;;) {
-      const had = await this.#flights.run(keyOf(pool, id), call.signal, find);
+      const had = await this.#flights.run(keyOf(pool, id), call, find);
       if (had !== 'dropped') return had;
     }
   }
@@ -121,7 +126,7 @@ export class ImageCache {
   ): Promise<void> {
     const key = keyOf(pool, id);
     if (this.#flights.isUnderWay(key)) return;
-    await this.#flights.run(key, call.signal, async () => {
+    await this.#flights.run(key, call, async () => {
       const dropped = await wanted();
       if (dropped === undefined) return 'dropped';
       await this.#options.driver(pool).dropCachedImage(id, call);
