@@ -13,10 +13,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { type VolumeRef, WRITTEN_FORMATS } from '../src/drivers/driver.ts';
+import { type DriverCall, type VolumeRef, WRITTEN_FORMATS } from '../src/drivers/driver.ts';
 import { elapsed, pause, uuid } from '../src/lib/clock.ts';
 import { type Exec, exec } from '../src/lib/exec.ts';
 import type { Content } from '../src/lib/file-content.ts';
+import type { Copied } from '../src/lib/progress.ts';
 import * as errors from '../src/model/errors.ts';
 import {
   BLOCK_BYTES,
@@ -359,11 +360,10 @@ export function proveDriver(proof: DriverUnderProof): void {
 
     it('tells how far it is with a copy of a volume that it receives', async (t) => {
       const { world, target } = await enter(t);
-      const seen: number[] = [];
-      const call = { signal: calm().signal, progress: (fraction: number) => void seen.push(fraction) };
+      const { seen, call } = watched();
       const from = { path: images.raw.path, bytes: GIB };
       await world.driver.receiveVolume({ ...target, sizeGiB: 1 }, from, { copies: true }, call);
-      assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
+      tellsHowFar(seen);
     });
 
     it('lists what it holds with its owners, what is foreign without, and no temporaries', async (t) => {
@@ -401,12 +401,11 @@ export function proveDriver(proof: DriverUnderProof): void {
     for (const format of ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const) {
       it(`writes the content of a ${format} image, and zeroes after it, with progress`, async (t) => {
         const { world, target } = await enter(t);
-        const seen: number[] = [];
+        const { seen, call } = watched();
         await world.driver.createVolume(target, calm());
-        const call = { signal: calm().signal, progress: (fraction: number) => void seen.push(fraction) };
         await world.driver.copyImageToVolume(target, images[format], call);
         await holds(world, 'volume', target.id, 2 * GIB, 'image');
-        assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
+        tellsHowFar(seen);
       });
     }
 
@@ -486,14 +485,13 @@ export function proveDriver(proof: DriverUnderProof): void {
         const scene = await enter(t);
         const { driver } = scene.world;
         await writtenSource(scene);
-        const seen: number[] = [];
+        const { seen, call } = watched();
         const image = written(scene, format);
-        const call = { signal: calm().signal, progress: (fraction: number) => void seen.push(fraction) };
         await driver.copyVolumeToImage(scene.source, image, call);
         await driver.createVolume(scene.target, calm());
         await driver.copyImageToVolume(scene.target, image, calm());
         await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
-        assert.ok(seen.length > 0 && seen.every((fraction) => fraction >= 0 && fraction <= 1), `progress: ${seen}`);
+        tellsHowFar(seen);
       });
     }
 
@@ -743,6 +741,27 @@ export function proveDriver(proof: DriverUnderProof): void {
       if (proof.copies) await holds(scene.world, 'volume', clone.id, GIB, 'source');
     });
   });
+}
+
+/** What was told, in its order. */
+interface Told {
+  readonly fraction: number;
+  readonly copied: Copied | undefined;
+}
+
+function watched(): { readonly seen: readonly Told[]; readonly call: DriverCall } {
+  const seen: Told[] = [];
+  return { seen, call: { ...calm(), progress: (fraction, copied) => void seen.push({ fraction, copied }) } };
+}
+
+/** Of the bytes that there are to be copied, which are fewer than the disk has. */
+function tellsHowFar(seen: readonly Told[]): void {
+  assert.ok(seen.length > 0);
+  for (const { fraction, copied } of seen) {
+    assert.ok(fraction >= 0 && fraction <= 1, `${fraction}`);
+    assert.ok(copied !== undefined && copied.bytes >= 0 && copied.bytes <= copied.of, JSON.stringify(copied));
+    assert.ok(copied.of > 0 && copied.of < GIB / 2, JSON.stringify(copied));
+  }
 }
 
 function assertFailedWell(outcome: PromiseSettledResult<unknown>, faulty: FaultyExec): void {

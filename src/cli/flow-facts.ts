@@ -1,8 +1,9 @@
 /** Flows and their stories as programs read them (`--json`): the words of the API, times in UTC. */
 import type { Holder } from '../db/journal-holds.ts';
-import type { FlowRow } from '../engine/journal.ts';
+import type { Copying, FlowRow } from '../engine/journal.ts';
 import type { Story } from '../engine/story.ts';
 import type { Json } from '../lib/json.ts';
+import { rateOf } from './progress.ts';
 
 export function flowFacts(flow: FlowRow, holders: readonly Holder[]): { readonly [key: string]: Json } {
   return {
@@ -19,7 +20,7 @@ export function flowFacts(flow: FlowRow, holders: readonly Holder[]): { readonly
     claims: flow.claims,
     wish: flow.wish,
     wish_reason: flow.wishReason,
-    doing: flow.doing === null ? null : { ...flow.doing },
+    doing: flow.doing && { ...flow.doing, copying: copyingFacts(flow.doing.copying) },
     kept_by: holders.map(({ resource, flowId, name, state }) => ({ resource, flow_id: flowId, name, state })),
     created_at: flow.createdAt,
     updated_at: flow.updatedAt,
@@ -49,8 +50,13 @@ export function storyFacts(
       reverting: now.reverting,
       since: now.since,
       progress: now.progress,
+      copying: copyingFacts(now.copying),
       waits_for: now.waitsFor,
     },
     next: next.map((coming) => ({ ...coming })),
   };
 }
+
+/** Bytes, and a second's. */
+const copyingFacts = (copying: Copying | null | undefined): Json =>
+  copying ? { bytes: copying.bytes, of: copying.of, rate: rateOf(copying), at: copying.at } : null;

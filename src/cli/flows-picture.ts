@@ -5,7 +5,7 @@ import type { Timestamp } from '../lib/clock.ts';
 import { doingOf } from './doing.ts';
 import { shortId } from './find-flow.ts';
 import { STYLES } from './flows-list.ts';
-import { bar, timeLeft } from './progress.ts';
+import { bar, copiedText, timeLeft } from './progress.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { age, between, clockTime, roughly } from './times.ts';
@@ -25,19 +25,22 @@ const COLUMNS: readonly TableColumn[] = [
   { title: 'FOR', align: 'right' },
   { title: 'DOING', shrinksTo: 8 },
   { title: 'PROGRESS' },
-  { title: 'LEFT', align: 'right' },
 ];
+/** Where there is room for it. */
+const COPIED: TableColumn = { title: 'COPIED' };
+const LEFT: TableColumn = { title: 'LEFT', align: 'right' };
 
 /** Lines that are no flow: the titles, what else there is, and the line that the cursor stands in. */
 const AROUND = 4;
-const WIDE = 110;
+const isWide = ({ width }: Terminal): boolean => width >= 110;
 
 /** No more lines than the terminal has. `trouble`: why the newest is not known. */
 export function pictureLines(terminal: Terminal, seen: Seen, trouble: string | undefined, at: Timestamp): string[] {
   const room = Math.max(1, terminal.height - AROUND);
   const shown = seen.flows.slice(-room);
   const rows = shown.map((flow) => cells(terminal, flow, seen.holders.get(flow.id) ?? [], at));
-  const table = shown.length === 0 ? ['Nothing is in flight.'] : tableLines(terminal, COLUMNS, rows).slice(0, room + 1);
+  const columns = [...COLUMNS, ...(isWide(terminal) ? [COPIED] : []), LEFT];
+  const table = shown.length === 0 ? ['Nothing is in flight.'] : tableLines(terminal, columns, rows).slice(0, room + 1);
   const all = `${seen.flows.length}${seen.more ? ' and more' : ''}`;
   const hidden = shown.length < seen.flows.length || seen.more ? `  The newest ${shown.length} of ${all}.` : '';
   return [
@@ -57,7 +60,8 @@ function cells(terminal: Terminal, flow: FlowRow, holders: readonly Holder[], at
     resource,
     roughly(age(createdAt, at)),
     { text: stateOf(flow, holders), style: STYLES[state] },
-    progress === null ? '' : bar(progress, terminal.width < WIDE ? 6 : 16),
+    progress === null ? '' : bar(progress, terminal.width >= 140 ? 16 : 6),
+    ...(isWide(terminal) ? [doing?.copying === undefined ? '' : copiedText(doing.copying)] : []),
     left === null ? '' : roughly(left),
   ];
 }

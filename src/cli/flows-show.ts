@@ -13,7 +13,7 @@ import { EXIT } from './exit-codes.ts';
 import { findFlow, shortId } from './find-flow.ts';
 import { storyFacts } from './flow-facts.ts';
 import { STYLES } from './flows-list.ts';
-import { bar, percent, timeLeft } from './progress.ts';
+import { bar, copiedText, percent, timeLeft } from './progress.ts';
 import { cut, printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
 import { age, between, clockTime, duration } from './times.ts';
 
@@ -128,6 +128,7 @@ export function standing(
   const lines = [
     `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}${rest}`,
   ];
+  if (now.copying !== null) lines.push(...indented(terminal, copiedText(now.copying)));
   if (flow.claims > 1)
     lines.push(...indented(terminal, `${flow.claims} of its processes have died while it stood here.`));
   if (now.waitsFor === 'a process')

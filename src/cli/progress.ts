@@ -1,4 +1,5 @@
-/** Progress: a bar where there is room, else the percentage alone; and what it tells of the time that is left. */
+/** Progress: a bar where there is room, else the percentage alone; what is copied, and what it tells of the time that is left. */
+import type { Copying } from '../engine/journal.ts';
 import { millis, type Timestamp } from '../lib/clock.ts';
 import { duration } from './times.ts';
 
@@ -31,3 +32,30 @@ export function timeLeft(
   const spent = Math.max(0, millis(at) - millis(since));
   return duration(Math.max(1, Math.ceil((spent * (1 - progress)) / progress / 1_000)) * 1_000);
 }
+
+/** `540 MiB of 1.5 GiB, 45 MiB/s`. */
+export function copiedText(copying: Copying): string {
+  const rate = rateOf(copying);
+  return `${sizeText(copying.bytes)} of ${sizeText(copying.of)}${rate === null ? '' : `, ${sizeText(rate)}/s`}`;
+}
+
+/** Shorter tells nothing of the rate. */
+const TELLING_MS = 1_000;
+
+/** Bytes a second since the copy began; null when that is too short a time. */
+export function rateOf({ bytes, from, since, at }: Copying): number | null {
+  const ms = millis(at) - millis(since);
+  return ms < TELLING_MS ? null : Math.round(((bytes - from) / ms) * 1_000);
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** `0 B`, `9.5 MiB`, `540 MiB`. */
+export function sizeText(bytes: number): string {
+  const at = UNITS.findIndex((_, index) => bytes < 1024 ** (index + 1) * ROUNDED || index === UNITS.length - 1);
+  const size = bytes / 1024 ** at;
+  return `${at === 0 || size >= 9.95 ? Math.round(size) : Number(size.toFixed(1))} ${UNITS[at]}`;
+}
+
+/** What would be rounded up to 1024 is one of the next unit. */
+const ROUNDED = 1023.5 / 1024;

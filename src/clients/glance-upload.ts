@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import type { Answer } from '../http/answer.ts';
 import type { PeerRequest } from '../http/peer.ts';
 import type { Content } from '../lib/file-content.ts';
+import type { Progress } from '../lib/progress.ts';
 import { ImageNotFound, ImageRefused, type PumiceError, UploadedImageWrong } from '../model/errors.ts';
 import type { Image, ImageRecord } from '../model/image.ts';
 import { unlike } from './digest.ts';
@@ -28,7 +29,7 @@ export interface OwnRequests {
 
 interface UploadCall {
   readonly signal: AbortSignal;
-  progress(fraction: number): void;
+  readonly progress: Progress;
 }
 
 /** Of the text of a refusal that is told. */
@@ -117,7 +118,8 @@ class Sent {
       this.#hash.update(piece);
       yield piece;
       sent += piece.length;
-      this.#call.progress(sent / this.#content.bytes);
+      const of = this.#content.bytes;
+      this.#call.progress(sent / of, { bytes: sent, of });
     }
   }
 

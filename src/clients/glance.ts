@@ -15,6 +15,7 @@ import { dirname } from 'node:path';
 import type { Answer } from '../http/answer.ts';
 import type { PeerRequest } from '../http/peer.ts';
 import type { Content } from '../lib/file-content.ts';
+import type { Progress } from '../lib/progress.ts';
 import { syncDirectory } from '../lib/sync-directory.ts';
 import type { Caller } from '../model/caller.ts';
 import { ImageCopyFailure, ImageNotFound, ImageTooBig, type PumiceError } from '../model/errors.ts';
@@ -40,7 +41,7 @@ export interface GlanceOptions {
 
 interface DownloadCall {
   readonly signal: AbortSignal;
-  progress(fraction: number): void;
+  readonly progress: Progress;
 }
 
 const METADATA_LIMIT = 1024 * 1024;
@@ -236,7 +237,7 @@ async function writeBody(
       done += written.bytesWritten;
       reach.bytes += written.bytesWritten;
     }
-    call.progress(reach.bytes / reach.total);
+    call.progress(reach.bytes / reach.total, { bytes: reach.bytes, of: reach.total });
   }
   if (reach.bytes < reach.total) throw unavailable('ended its answer early');
 }

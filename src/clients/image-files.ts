@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Content } from '../lib/file-content.ts';
+import type { Progress } from '../lib/progress.ts';
 
 export interface WriteCall {
   readonly signal: AbortSignal;
-  progress(fraction: number): void;
+  readonly progress: Progress;
 }
 
 /** What was written. Hexadecimal. */
@@ -26,7 +27,7 @@ export async function writeSparse(target: string, content: Content, { signal, pr
       sha512.update(piece);
       if (!piece.equals(ZEROES.subarray(0, piece.length))) await writeAll(to, piece, sizeBytes);
       sizeBytes += piece.length;
-      progress(sizeBytes / content.bytes);
+      progress(sizeBytes / content.bytes, { bytes: sizeBytes, of: content.bytes });
     }
     await to.truncate(sizeBytes);
     await to.sync();

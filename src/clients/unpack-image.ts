@@ -8,6 +8,7 @@
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import type { Progress } from '../lib/progress.ts';
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable } from '../model/errors.ts';
 
 export interface UnpackLimits {
@@ -19,7 +20,7 @@ export interface UnpackLimits {
 
 interface UnpackCall {
   readonly signal: AbortSignal;
-  progress(fraction: number): void;
+  readonly progress: Progress;
 }
 
 const MAGIC = Buffer.from([0x1f, 0x8b]);
@@ -84,7 +85,7 @@ async function unpack(
         await writeAll(file, chunk, at);
       }
       at += chunk.length;
-      progress(Math.min(1, gunzip.bytesWritten / size));
+      progress(Math.min(1, gunzip.bytesWritten / size), { bytes: gunzip.bytesWritten, of: size });
     }
   } catch (error) {
     throw isGzipFault(error)

@@ -13,7 +13,7 @@
  * compared with its hash a moment before.
  */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { errno } from '../lib/errno.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
@@ -87,19 +87,15 @@ export async function convert(
   exec: Exec,
   image: ImageFile,
   target: string,
-  { limits, rate }: { readonly limits: ConversionLimits; readonly rate: Rate },
+  { limits, rate, dataBytes }: { readonly limits: ConversionLimits; readonly rate: Rate; readonly dataBytes: number },
   call: DriverCall,
 ): Promise<void> {
-  const onOutput = (text: string): void => {
-    const fraction = parseProgress(text);
-    if (fraction !== null) call.progress(fraction);
-  };
   const direct = await canBeDirect(target);
   await exec(convertArgv(resolve(image.path), image.format, target, { direct, bytesPerSecond: rate.bytesPerSecond }), {
     ...limits,
     timeoutMs: withinMs(limits.timeoutMs, rate),
     signal: call.signal,
-    onOutput,
+    onOutput: progressOf(dataBytes, call),
   }).catch((error: unknown) => {
     if (!(error instanceof CommandFailed) || /No space left on device|Disk quota/.test(error.stderr)) throw error;
     throw new ImageCopyFailure('The image could not be converted.', { cause: error });
@@ -118,15 +114,12 @@ export async function copyRaw(
   bytesPerSecond: number,
   call: DriverCall,
 ): Promise<void> {
-  const onOutput = (text: string): void => {
-    const fraction = parseProgress(text);
-    if (fraction !== null) call.progress(fraction);
-  };
+  const dataBytes = (await stat(source.path)).blocks * 512;
   const direct = { source: await canBeDirect(source.path, constants.O_RDONLY), target: await canBeDirect(target) };
   await exec(copyRawArgv(resolve(source.path), resolve(target), direct, bytesPerSecond), {
     timeoutMs: withinMs(CONVERSION_LIMITS.timeoutMs, { bytesPerSecond, bytes: source.bytes }),
     signal: call.signal,
-    onOutput,
+    onOutput: progressOf(dataBytes, call),
   });
 }
 
@@ -215,6 +208,14 @@ export function parseInfo(output: string): Report {
   if (typeof report !== 'object' || report === null) throw new ImageUnacceptable('The image is not described.');
   return report;
 }
+
+/** What reads the output of a program that copies so much data, and tells how far it is. */
+export const progressOf =
+  (dataBytes: number, { progress }: Pick<DriverCall, 'progress'>) =>
+  (text: string): void => {
+    const fraction = parseProgress(text);
+    if (fraction !== null) progress(fraction, { bytes: Math.round(fraction * dataBytes), of: dataBytes });
+  };
 
 /** 0…1 from the last `(12.34/100%)` in a piece of output; null when there is none. */
 export function parseProgress(text: string): number | null {

@@ -12,7 +12,7 @@ import { CommandFailed, type Exec } from '../lib/exec.ts';
 import { BackendFull, ImageCopyFailure, ImageTooBig } from '../model/errors.ts';
 import type { DriverCall, RawSource, WrittenImage } from './driver.ts';
 import type { HostCopies } from './host-copies.ts';
-import { atRate, type ConversionLimits, parseProgress, withinMs } from './qemu-img.ts';
+import { atRate, type ConversionLimits, progressOf, withinMs } from './qemu-img.ts';
 
 /** Of what an image takes, above its data: 2 % of it, and what an empty one has. */
 const TABLES = 0.02;
@@ -29,16 +29,12 @@ export async function writeImage(
   const extents = (await dataExtents(exec, source.path, call.signal)) ?? [{ at: 0, bytes: source.bytes }];
   const data = extents.reduce((sum, { bytes }) => sum + bytes, 0);
   const needs = (): number => Math.ceil(data * (1 + TABLES)) + EMPTY_BYTES;
-  const onOutput = (text: string): void => {
-    const fraction = parseProgress(text);
-    if (fraction !== null) call.progress(fraction);
-  };
   try {
     await rm(path, { force: true });
     await copies.run({ path: resolve(path), needs }, call, async (bytesPerSecond) => {
       const timeoutMs = withinMs(limits.timeoutMs, { bytesPerSecond, bytes: source.bytes });
       const argv = writeArgv(resolve(source.path), format, resolve(path), bytesPerSecond);
-      await exec(argv, { ...limits, timeoutMs, signal: call.signal, onOutput });
+      await exec(argv, { ...limits, timeoutMs, signal: call.signal, onOutput: progressOf(data, call) });
     });
     // Whoever sends it later compares what arrives with what is read, and that may be nothing after a power cut.
     await exec(['sync', '--', resolve(path)], { signal: call.signal, timeoutMs: limits.timeoutMs });

@@ -2,8 +2,9 @@
  * One call of a world task, as the runner holds it: its abort signal and its progress. The signal is made lazily, when the
  * task looks at it, which most tasks never do.
  */
-import { elapsed } from '../lib/clock.ts';
-import type { Doing } from './journal.ts';
+import { elapsed, now } from '../lib/clock.ts';
+import type { Copied } from '../lib/progress.ts';
+import type { Copying, Doing } from './journal.ts';
 
 /** Milliseconds between two tellings of progress. */
 const THINNED_MS = 100;
@@ -38,10 +39,18 @@ export class Call {
   }
 
   /** Keeps the progress; true when listeners should hear of it. */
-  tells(fraction: number): boolean {
-    this.doing = { ...this.doing, progress: fraction };
+  tells(fraction: number, copied?: Copied): boolean {
+    const { copying, ...doing } = this.doing;
+    this.doing = { ...doing, progress: fraction, ...(copied && { copying: continued(copying, copied) }) };
     if (elapsed() - this.#told < THINNED_MS && fraction < 1) return false;
     this.#told = elapsed();
     return true;
   }
+}
+
+/** Another copy has begun when there is something else to copy, or less of it is there. */
+function continued(before: Copying | undefined, { bytes, of }: Copied): Copying {
+  const at = now();
+  const goesOn = before !== undefined && before.of === of && bytes >= before.bytes;
+  return goesOn ? { ...before, bytes, at } : { bytes, of, since: at, from: bytes, at };
 }

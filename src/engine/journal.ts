@@ -11,6 +11,7 @@
  * its commit is durable, never before.
  */
 import type { Timestamp } from '../lib/clock.ts';
+import type { Copied } from '../lib/progress.ts';
 import type { Store } from './flow.ts';
 import type { Admission } from './quarantine.ts';
 import type { Step } from './step.ts';
@@ -91,11 +92,22 @@ export type NewFlow = Pick<
   readonly holds: readonly Hold[];
 };
 
+/** A copy under way. What was there of it before it began is not its own work. */
+export interface Copying extends Copied {
+  readonly since: Timestamp;
+  /** Bytes that were there then. */
+  readonly from: number;
+  /** When it had `bytes`. */
+  readonly at: Timestamp;
+}
+
 export interface Doing {
   readonly node: string;
   readonly since: Timestamp;
   /** 0…1, or null when the task does not say. */
   readonly progress: number | null;
+  /** Absent when it copies nothing, or does not say. */
+  readonly copying?: Copying;
 }
 
 /**

@@ -15,6 +15,7 @@
  * JSON, or they do not compile.
  */
 import type { Json } from '../lib/json.ts';
+import type { Copied } from '../lib/progress.ts';
 import type { Failure, FlowFailures } from './failure.ts';
 
 /** `T` when JSON carries it unchanged, else a type that nothing is assignable to. */
@@ -63,7 +64,7 @@ export interface WorldContext<Tools> extends CommonContext<Tools> {
   /** Aborted by cancel, time-out or shutdown. */
   readonly signal: AbortSignal;
   /** 0…1; thinned out by the engine, so it may be called often. */
-  progress(fraction: number): void;
+  progress(fraction: number, copied?: Copied): void;
   /**
    * Waits for what others have, such as a turn. Meanwhile the flow does not count among those that run at once: others run in its place,
    * and when its wait is over it goes on beside them. So nothing that is let in by turns may let in many.

@@ -6,6 +6,7 @@
  * waits for it.
  */
 import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
+import type { Copied } from '../lib/progress.ts';
 import { Call } from './call.ts';
 import { type Failure, failureOf, TaskTimeout } from './failure.ts';
 import type { TaskNode } from './flow.ts';
@@ -74,7 +75,7 @@ export class Work {
   note(afterMs: number): void {
     const [first] = this.#calls;
     const doing = first !== undefined && millis(now()) - millis(first.doing.since) >= afterMs ? first.doing : null;
-    if (doing?.node !== this.#noted?.node || doing?.progress !== this.#noted?.progress) this.#say(doing);
+    if (doing?.node !== this.#noted?.node || isFurther(doing, this.#noted)) this.#say(doing);
   }
 
   async tried(
@@ -133,8 +134,8 @@ export class Work {
       get signal(): AbortSignal {
         return call.signal;
       },
-      progress: (fraction: number): void => {
-        if (call.tells(fraction)) this.#around.progress(node.path, fraction);
+      progress: (fraction: number, copied?: Copied): void => {
+        if (call.tells(fraction, copied)) this.#around.progress(node.path, fraction);
       },
       aside: this.#around.aside,
     };
@@ -145,3 +146,6 @@ export class Work {
     this.#around.doing(doing);
   }
 }
+
+const isFurther = (doing: Doing | null, before: Doing | null): boolean =>
+  doing?.progress !== before?.progress || doing?.copying?.at !== before?.copying?.at;

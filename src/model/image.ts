@@ -1,6 +1,7 @@
 /** An image, as its image service describes it, and the part of it that a volume remembers. */
 import { createHash } from 'node:crypto';
 import type { Content } from '../lib/file-content.ts';
+import type { Progress } from '../lib/progress.ts';
 import type { Caller } from './caller.ts';
 
 export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd' | 'iso';
@@ -63,7 +64,7 @@ export interface ImageStore {
   fetch(
     image: Image,
     path: string,
-    call: { readonly signal: AbortSignal; progress(fraction: number): void },
+    call: { readonly signal: AbortSignal; readonly progress: Progress },
   ): Promise<{ readonly path: string; readonly temporary: boolean }>;
   /**
    * Makes the image without its bytes, where the service knows such images; done when it is there. Rejects with `ImageRefused` when
@@ -78,7 +79,7 @@ export interface ImageStore {
   upload(
     image: ImageRecord,
     content: Content,
-    call: { readonly signal: AbortSignal; progress(fraction: number): void },
+    call: { readonly signal: AbortSignal; readonly progress: Progress },
   ): Promise<void>;
   /** Of an image that we made: whatever it is in, and done when there is none. */
   remove(id: string, signal: AbortSignal): Promise<void>;

@@ -91,13 +91,16 @@ describe('the table of flows', () => {
   }
 });
 
+/** It began a minute ago. */
+const COPYING = { bytes: 540 * 1024 ** 2, of: 2160 * 1024 ** 2, from: 0, since: ago(60), at: NOW };
+
 describe('the picture of flows in flight', () => {
   const flows = [
     flowRow({ id: KEPT, name: 'delete_volume', lane: WAITING_LANE, state: 'pending', owner: null, createdAt: ago(90) }),
     flowRow({ state: 'stuck', owner: null, createdAt: ago(4_000) }),
     flowRow({ state: 'reverting', doing: { node: 'make_on_backend', since: ago(2), progress: null } }),
     flowRow({ wish: 'cancel', wishReason: 'not wanted\u001B[31m', doing: { node: 'x', since: ago(2), progress: 0.2 } }),
-    flowRow({ doing: { node: 'fill/fetch', since: ago(60), progress: 0.25 } }),
+    flowRow({ doing: { node: 'fill/fetch', since: ago(60), progress: 0.25, copying: COPYING } }),
     // Nobody works at it: how long it takes is not known.
     flowRow({ owner: null, doing: { node: 'fill/copy', since: ago(60), progress: 0.25 } }),
   ];
@@ -145,6 +148,12 @@ describe('the story of a flow', () => {
     const of = (owner: string | null): string => shown({ doing, owner, lane: 'host:node1@west' }, RESCHEDULED);
     assert.match(of('p1'), / ▸ fill\/fetch {2}for 1 min {2}25 % {2}about 3 min left\n/);
     assert.match(of(null), / ▸ fill\/fetch {2}for 1 min {2}25 %\n/);
+  });
+
+  test('says how much is copied, and how fast', () => {
+    const doing = { node: 'fill/fetch', since: ago(60), progress: 0.25, copying: COPYING };
+    const text = shown({ doing, lane: 'host:node1@west' }, RESCHEDULED);
+    assert.match(text, / about 3 min left\n {6}540 MiB of 2\.1 GiB, 9 MiB\/s\n/);
   });
 
   test('fits a narrow terminal', () => {

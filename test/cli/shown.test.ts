@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { bar, percent, timeLeft } from '../../src/cli/progress.ts';
+import { bar, copiedText, percent, sizeText, timeLeft } from '../../src/cli/progress.ts';
 import { tableLines } from '../../src/cli/table.ts';
 import { cut, printable, widthOf, wrap } from '../../src/cli/terminal.ts';
 import { age, between, duration } from '../../src/cli/times.ts';
@@ -143,6 +143,8 @@ describe('a picture', () => {
   });
 });
 
+const MIB = 1024 ** 2;
+
 describe('time and progress', () => {
   test('are said as people say them', () => {
     const said = [0.4, 12.4, 999, 1_240, 12_340, 200_000, 7_500_000, 273_600_000].map(duration);
@@ -157,6 +159,17 @@ describe('time and progress', () => {
     assert.equal(bar(0.54, 8), '████▍░░░  54 %');
     assert.equal(bar(1, 8), '████████ 100 %');
     assert.equal(percent(0.999), '99 %');
+  });
+
+  test('sizes are said in the unit that needs no thousands', () => {
+    const said = [0, 1023, 1024, 1536, 10_000, 1023.6 * 1024, 540 * MIB, 1.5 * 1024 * MIB, 5 * 1024 ** 5].map(sizeText);
+    assert.deepEqual(said, ['0 B', '1023 B', '1 KiB', '1.5 KiB', '9.8 KiB', '1 MiB', '540 MiB', '1.5 GiB', '5120 TiB']);
+  });
+
+  test('of a copy are the bytes, and how many a second once that tells anything', () => {
+    const copying = { bytes: 540 * MIB, of: 1536 * MIB, from: 90 * MIB, since: ago(10), at: NOW };
+    assert.equal(copiedText(copying), '540 MiB of 1.5 GiB, 45 MiB/s');
+    assert.equal(copiedText({ ...copying, since: ago(0.5) }), '540 MiB of 1.5 GiB');
   });
 
   test('the time left is what the rest takes at the pace so far, and is not said when nothing tells it', () => {

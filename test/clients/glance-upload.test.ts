@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { GlanceImages } from '../../src/clients/glance.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Content } from '../../src/lib/file-content.ts';
+import type { Copied } from '../../src/lib/progress.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import { type Taking, uploadServer } from './upload-server.ts';
 
@@ -40,7 +41,13 @@ async function start(t: TestContext) {
     properties: { os_distro: 'pumice' },
   };
   const seen: number[] = [];
-  const call = { signal, progress: (fraction: number) => void seen.push(fraction) };
+  const call = {
+    signal,
+    progress: (fraction: number, copied?: Copied) => {
+      assert.equal(copied && copied.bytes / copied.of, fraction);
+      seen.push(fraction);
+    },
+  };
   return { server, images, record, call, seen };
 }
 

@@ -9,6 +9,7 @@ import { inspect } from 'node:util';
 import { GlanceImages, type GlanceOptions } from '../../src/clients/glance.ts';
 import { byTokens } from '../../src/clients/glance-credentials.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import type { Copied, Progress } from '../../src/lib/progress.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { Image } from '../../src/model/image.ts';
 import { IdentityUnavailable, type OwnToken, TokenText } from '../../src/model/token.ts';
@@ -255,7 +256,13 @@ describe('fetching an image of Glance', () => {
   test('makes a file of it and tells how far it is', async (t) => {
     const { server, images, image, path } = await world(t);
     const seen: number[] = [];
-    const fetched = await images.fetch(image, path, { signal, progress: (fraction) => seen.push(fraction) });
+    let last: Copied | undefined;
+    const progress: Progress = (fraction, copied) => {
+      seen.push(fraction);
+      last = copied;
+    };
+    const fetched = await images.fetch(image, path, { signal, progress });
+    assert.deepEqual(last, { bytes: server.data.length, of: server.data.length });
     assert.deepEqual(fetched, { path, temporary: true });
     assert.deepEqual(await readFile(path), server.data);
     assert.equal(seen.at(-1), 1);

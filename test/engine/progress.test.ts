@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { Copying } from '../../src/engine/journal.ts';
+import type { Copied } from '../../src/lib/progress.ts';
 import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
 import { type Call, flow, looks, makes } from './tasks.ts';
@@ -37,6 +39,39 @@ proveEngine('progress', (test) => {
     second.open();
     await w.settled(life, id);
     await until(async () => (await w.ground.journal.find(id))?.doing === null, 'its end');
+  });
+
+  test('tells how much is copied, since when, and of what; what was there before is not its work', async (w) => {
+    const told = Promise.withResolvers<(fraction: number, copied?: Copied) => void>();
+    const gate = new Gate();
+    w.tools.on.a = (call: Call) => {
+      told.resolve((...how) => call.context.progress?.(...how));
+      return gate.pass(call);
+    };
+    const life = await w.live([two], { doingIntervalMs: 5 });
+    const id = await w.begin(life, two, {});
+    const tell = await told.promise;
+    const copying = async (bytes: number, of: number) => {
+      let seen: Copying | undefined;
+      tell(0.5, { bytes, of });
+      await until(async () => {
+        seen = (await w.ground.journal.find(id))?.doing?.copying;
+        return seen?.bytes === bytes && seen.of === of;
+      }, 'the note');
+      return seen as Copying;
+    };
+    const first = await copying(30, 100);
+    assert.deepEqual([first.from, first.since], [30, first.at]);
+    const later = await copying(70, 100);
+    assert.partialDeepStrictEqual(later, { from: 30, since: first.since });
+    assert.ok(later.at > later.since);
+    for (const another of [await copying(70, 90), await copying(10, 90)])
+      assert.deepEqual([another.from, another.since], [another.bytes, another.at]);
+    tell(0.9);
+    await until(async () => (await w.ground.journal.find(id))?.doing?.progress === 0.9, 'the note');
+    assert.equal((await w.ground.journal.find(id))?.doing?.copying, undefined);
+    gate.open();
+    await w.settled(life, id);
   });
 
   test('of what is short costs no write', async (w) => {

@@ -500,7 +500,8 @@ export class FileDriver implements VolumeDriver {
     await setLength(path, sizeGiB * GIB);
     await this.#store.writing({ path, needs }, call, (bytesPerSecond) => {
       const rate = { bytesPerSecond, bytes: facts.virtualBytes };
-      return convert(this.#exec, image, path, { limits: this.#conversion, rate }, call);
+      const dataBytes = facts.allocatedBytes;
+      return convert(this.#exec, image, path, { limits: this.#conversion, rate, dataBytes }, call);
     });
   }
 

@@ -8,6 +8,7 @@
 import { cachedImages, putCachedImage } from '../../db/image-cache.ts';
 import { getVolume } from '../../db/volumes.ts';
 import type { DriverCall, ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
+import { partOf } from '../../lib/progress.ts';
 import { cachedImageId, type Image } from '../../model/image.ts';
 import { tellImageCache } from '../tell.ts';
 import { flow, record, type Tools, world } from '../tools.ts';
@@ -89,8 +90,8 @@ interface Call extends Required<DriverCall> {
 /** False when it could not be kept, for whatever reason: the volume is then filled without, of what was fetched, and says what is wrong. */
 async function cache({ volumeRef, pool, image }: Cached, cachedId: string, call: Call): Promise<boolean> {
   const { tools, signal, progress } = call;
-  const imagePath = await fetchImage(image, { ...call, progress: (done) => progress(done * FETCHING) });
-  const rest = { ...call, progress: (done: number) => progress(FETCHING + done * (1 - FETCHING)) };
+  const imagePath = await fetchImage(image, { ...call, progress: partOf(progress, 0, FETCHING) });
+  const rest = { ...call, progress: partOf(progress, FETCHING, 1 - FETCHING) };
   const maxSizeGiB = tools.imageCache.limits(pool)?.maxSizeGiB || Number.POSITIVE_INFINITY;
   const mostGiB = Math.min(volumeRef.sizeGiB, maxSizeGiB);
   try {

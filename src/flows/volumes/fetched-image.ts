@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { updateVolume } from '../../db/volumes.ts';
 import type { DriverCall, ImageFile, VolumeRef } from '../../drivers/driver.ts';
+import { partOf } from '../../lib/progress.ts';
 import { ImageUnacceptable } from '../../model/errors.ts';
 import type { Image } from '../../model/image.ts';
 import { VOLUME_TRANSITIONS } from '../../model/status.ts';
@@ -61,8 +62,8 @@ export async function withDiskImage(
   const unpacked = unpackedPath(call);
   const limits = { most: mostUnpacked(volumeRef, format), timeoutMs: tools.conversionTimeoutMs };
   const { unpackImage } = await import('../../clients/unpack-image.ts');
-  await unpackImage(file.path, unpacked, limits, { signal, progress: (done) => call.progress(done * UNPACKING) });
-  const rest = (done: number): void => call.progress(UNPACKING + done * (1 - UNPACKING));
+  await unpackImage(file.path, unpacked, limits, { signal, progress: partOf(call.progress, 0, UNPACKING) });
+  const rest = partOf(call.progress, UNPACKING, 1 - UNPACKING);
   await use({ path: unpacked, format }, { signal, progress: rest, projectId, aside });
 }
 

@@ -12,6 +12,7 @@
  */
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { VolumeRef } from '../../drivers/driver.ts';
+import { partOf } from '../../lib/progress.ts';
 import type { Image } from '../../model/image.ts';
 import type { VolumeStatus } from '../../model/status.ts';
 import { tellUser } from '../tell.ts';
@@ -51,8 +52,8 @@ const ReimageOnBackend = world({
   retry: PATIENTLY,
   execute: async ({ volumeRef, pool, image }: ReimageVolume, call) => {
     const { progress } = call;
-    const imagePath = await fetchImage(image, { ...call, progress: (done) => progress(done * FETCHING) });
-    const rest = { ...call, progress: (done: number) => progress(FETCHING + done * (1 - FETCHING)) };
+    const imagePath = await fetchImage(image, { ...call, progress: partOf(progress, 0, FETCHING) });
+    const rest = { ...call, progress: partOf(progress, FETCHING, 1 - FETCHING) };
     await withDiskImage({ volumeRef, image, imagePath }, rest, (disk, part) =>
       withRoom(pool, volumeRef.id, call, (driver) => driver.reimageVolume(volumeRef, disk, part)),
     );

@@ -141,7 +141,8 @@ describe('an image', { skip: missing('qemu-img', 'prlimit') ?? false }, () => {
     const file = await open(target, 'w');
     await file.truncate(Math.ceil(bytes / MIB) * MIB);
     await file.close();
-    await convert(exec, image, target, { limits: CONVERSION_LIMITS, rate: { bytesPerSecond: 0, bytes } }, calm());
+    const rate = { bytesPerSecond: 0, bytes };
+    await convert(exec, image, target, { limits: CONVERSION_LIMITS, rate, dataBytes: bytes }, calm());
     return (await readFile(target)).subarray(0, disk.length);
   };
 
