@@ -12,7 +12,7 @@ export async function exportsOf(section: FileBackendConfig, config: Config): Pro
   const directory = resolve(section.path);
   const neighbours: Neighbour[] = [];
   for (const other of Object.values(config.backends)) {
-    if (resolve(other.path) === directory) continue;
+    if (other.driver !== 'file' || resolve(other.path) === directory) continue;
     const exports = hasOwnDaemon(other) ? await iscsiExports(other, config) : null;
     neighbours.push({ directory: resolve(other.path), exports });
   }
