@@ -9,6 +9,13 @@
  * Wherever the process dies, nobody writes to the file that does not count: whoever waits for the switch goes on when he is told to, or has
  * lost his daemon. Nobody but this flow makes the exports of the volume meanwhile, as it holds it. So it makes them anew where they are
  * gone, while it copies; and each end looks at the row and makes them as it says.
+ *
+ * Killed (`test/crash/live-move.test.ts`) …
+ *
+ * - before its clients wait, and while they do: they go on with the old file at once, and the task is done again from its beginning;
+ * - when they are bound, before the commit: tgtd is dead; the task exports the old file, which counts, and is done again;
+ * - after the commit, and until all units have the new file: tgtd is dead; `ServeMoved` exports the new file, which counts;
+ * - later: the clients have the new file, and the old one goes.
  */
 import { attachmentsOf } from '../../db/attachments.ts';
 import type { LiveSource, ModelUpdate, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
