@@ -86,10 +86,11 @@ export async function finish(
   backupId: string,
   { bytes, parentId = null }: Wanted,
   bites: readonly Bite[],
+  store: BackupStore = world.store,
 ): Promise<Manifest> {
   const place = world.place(backupId);
   const order = { place, parentId, bytes, bites, createdAt: CREATED_AT, metadata: { volume: 'v' } };
-  return writeManifest(await openScope(place, world.store, NEVER), order, NEVER);
+  return writeManifest(await openScope(place, store, NEVER), order, NEVER);
 }
 
 /** A whole backup in one attempt. */
