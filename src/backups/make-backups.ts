@@ -73,7 +73,7 @@ async function runChild(
   };
   const cache = getCompileCacheDir();
   try {
-    await exec(['nice', '-n', '10', process.execPath, child], {
+    await exec(['nice', '-n', '10', process.execPath, '--expose-gc', child], {
       signal: watch.signal,
       timeoutMs: LIMIT_MS,
       input: JSON.stringify(work),

@@ -2,20 +2,21 @@
  * Whether a backup could be restored: its packs are there with their sizes; each of their bytes is as it was sent; each chunk can be read
  * and is what it was. What is damaged is local: it is told with the ranges of the volume that it takes, and the rest is looked at.
  */
+import { createHash } from 'node:crypto';
 import { BackupDamaged, BackupMissing } from '../model/errors.ts';
 import { ahead } from './ahead.ts';
 import type { BackupDamage, ByteRange, ListedPack, VerifyOrder, WorkWatch } from './backups.ts';
 import type { Manifest } from './format/manifest.ts';
 import { packFile } from './format/names.ts';
-import { sha256 } from './format/sealing.ts';
 import { CHUNK_BYTES, type Chunk, chunksIn, contentOf, recordsOf, SEGMENT_CHUNKS } from './format/segment.ts';
 import { readManifest, readSegment } from './read.ts';
 import { type PlacedChunk, readChunks, stored } from './restore/chunk-reader.ts';
 import type { OpenScope } from './scope.ts';
 
 const HEADS_AT_ONCE = 8;
-/** Whole packs are in memory. */
-const PACKS_AT_ONCE = 2;
+/** Of a pack that is read through. */
+const PIECE_BYTES = 2 * CHUNK_BYTES;
+const PIECES_AHEAD = 2;
 const WINDOW = 128;
 
 export async function verify(
@@ -48,7 +49,7 @@ class Verification {
 
   async run(depth: VerifyOrder['depth']): Promise<readonly BackupDamage[]> {
     await this.#packs(HEADS_AT_ONCE, (pack) => this.#isPresent(pack));
-    if (depth !== 'present') await this.#packs(PACKS_AT_ONCE, (pack) => this.#isAsSent(pack));
+    if (depth !== 'present') await this.#packs(1, (pack) => this.#isAsSent(pack));
     const isBad = (chunk: Chunk): boolean => recordsOf(chunk).some(({ pack }) => this.#found.has(pack));
     if (depth === 'chunks') await this.#segments((first, chunks) => this.#chunks(first, chunks));
     else if (this.#found.size > 0)
@@ -70,10 +71,16 @@ class Verification {
     return there === bytes ? null : `Pack ${name} has ${there} bytes in place of ${bytes}.`;
   }
 
-  async #isAsSent({ name, sha256: digest }: ListedPack): Promise<string | null> {
+  async #isAsSent({ name, bytes, sha256 }: ListedPack): Promise<string | null> {
+    const file = packFile(this.#scope.name, name);
+    const pieces = Array.from({ length: Math.ceil(bytes / PIECE_BYTES) }, (_, index) => index * PIECE_BYTES);
+    const digest = createHash('sha256');
     try {
-      const pack = await this.#scope.store.get(packFile(this.#scope.name, name), this.#watch.signal);
-      return sha256(pack) === digest ? null : `Pack ${name} has been changed.`;
+      const read = ahead(pieces, PIECES_AHEAD, (at) => {
+        return this.#scope.store.get(file, this.#watch.signal, { at, bytes: Math.min(PIECE_BYTES, bytes - at) });
+      });
+      for await (const piece of read) digest.update(piece);
+      return digest.digest('hex') === sha256 ? null : `Pack ${name} has been changed.`;
     } catch (error) {
       if (error instanceof BackupDamaged || error instanceof BackupMissing) return error.message;
       throw error;

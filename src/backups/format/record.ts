@@ -6,6 +6,7 @@
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { BackupDamaged } from '../../model/errors.ts';
+import { madeOutside } from '../outside-heap.ts';
 import type { Sealing } from './sealing.ts';
 
 /** Where a record lies. */
@@ -32,8 +33,10 @@ const SPARE = 65_536;
 /** The most that `plain` bytes take as a record. */
 export const mostStored = (plain: number, { overhead }: Sealing): number => plain + overhead;
 
-export const compressed = (plain: Buffer): Buffer =>
-  zstdCompressSync(plain, { chunkSize: plain.length + SPARE, params: LEVEL });
+export function compressed(plain: Buffer): Buffer {
+  madeOutside(plain.length + SPARE);
+  return zstdCompressSync(plain, { chunkSize: plain.length + SPARE, params: LEVEL });
+}
 
 /** Throws `BackupDamaged`. `most`: the most that it may come to. */
 export function decompressed(bytes: Buffer, most: number): Buffer {

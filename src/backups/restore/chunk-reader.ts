@@ -26,7 +26,7 @@ export interface ChunkTaker {
 }
 
 /** Of one call. */
-const MOST_BYTES = 8 * CHUNK_BYTES;
+const MOST_BYTES = 4 * CHUNK_BYTES;
 /** What is read and thrown away is cheaper than another call. */
 const MOST_GAP = 64 * 1024;
 /** Calls that are begun before their turn. */
