@@ -26,10 +26,7 @@ others than administrators may filter by; for administrators a name that means n
 
 /** Why a call is not served: the first pattern that it fits. */
 const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
-  [
-    /^(POST \/backups|DELETE \/backups\/:id|\w+ \/backups\/.*(restore|_record|os-force_delete))$/,
-    'not yet: backups are only shown',
-  ],
+  [/ \/backups\/.*_record$/, 'not yet: records of backups'],
 ];
 
 /** What else is to be known of a call that is served. */

@@ -35,15 +35,11 @@ export function statesMarkdown(): string {
     PREFACE,
     '## Volume\n',
     table(VOLUME_TRANSITIONS),
-    PLANNED,
-    planned(VOLUME_TRANSITIONS),
     `All statuses: ${list(VOLUME_STATUSES)}. An administrator may say any of them (\`os-reset_status\`), but for ${list(VOLUME_STATUSES.filter((each) => !VOLUME_RESET_STATUSES.includes(each)))}; what is then done or refused is in [attach.md](attach.md#when-a-status-is-reset).\n`,
     `\`attach_status\`: ${list(ATTACH_STATUSES)}.\n`,
     '`managing` is shown as `creating`, `error_managing` as `error`, as Cinder shows them.\n',
     '## Snapshot\n',
     table(SNAPSHOT_TRANSITIONS),
-    PLANNED,
-    planned(SNAPSHOT_TRANSITIONS),
     `All statuses: ${list(SNAPSHOT_STATUSES)}.\n`,
     '## Group\n',
     table(GROUP_TRANSITIONS),
@@ -52,8 +48,7 @@ export function statesMarkdown(): string {
     table(GROUP_SNAPSHOT_TRANSITIONS),
     `All statuses: ${list(GROUP_SNAPSHOT_STATUSES)}.\n`,
     '## Backup\n',
-    PLANNED,
-    planned(BACKUP_TRANSITIONS),
+    table(BACKUP_TRANSITIONS),
     `All statuses: ${list(BACKUP_STATUSES)}. An administrator may say ${list(BACKUP_RESET_STATUSES)} (\`os-reset_status\`).\n`,
     '## Flow\n',
     FLOW,
@@ -70,18 +65,12 @@ const FLOW = `| state | means | goes on by |
 | reverted | every task that had started was reverted; its holds are released | – |
 `;
 
-const PLANNED = 'Not built yet; so would they lead:\n';
-
 type Table = Readonly<Record<string, Transition<string>>>;
 
-const table = (transitions: Table): string => rows(transitions, (rule) => !rule.planned);
-const planned = (transitions: Table): string => rows(transitions, (rule) => rule.planned === true);
-
-function rows(transitions: Table, wanted: (rule: Transition<string>) => boolean): string {
-  const lines = Object.entries(transitions).flatMap(([name, rule]) => {
-    const { from, also, during, success, failure } = rule;
+function table(transitions: Table): string {
+  const lines = Object.entries(transitions).map(([name, { from, also, during, success, failure }]) => {
     const more = also === undefined ? '' : `; ${also.when}: ${list(also.from)}`;
-    return wanted(rule) ? [`| ${name} | ${list(from)}${more} | ${list(during)} | ${success} | ${failure} |`] : [];
+    return `| ${name} | ${list(from)}${more} | ${list(during)} | ${success} | ${failure} |`;
   });
   return `| operation | from | during | success | failure |\n|---|---|---|---|---|\n${lines.join('\n')}\n`;
 }

@@ -59,6 +59,7 @@ export const SERVER_IMAGES: Microversion = 46;
 export const CREATE_FROM_BACKUP: Microversion = 47;
 export const SHARED_TARGETS: Microversion = 48;
 export const BACKEND_STATE: Microversion = 49;
+export const BACKUP_ZONE: Microversion = 51;
 export const TYPES_BY_EXTRA_SPECS: Microversion = 52;
 export const STRICT_BODIES: Microversion = 53;
 export const TRANSFERS_WITH_SNAPSHOTS: Microversion = 55;

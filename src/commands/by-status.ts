@@ -1,8 +1,10 @@
 /**
  * Commands and the rules of statuses: asks whether an operation may begin, and refuses it in the words of the table
- * (`model/status.ts`, `model/group-status.ts`). Volume, snapshot and group are as their rows are under a lock.
+ * (`model/status.ts` and its neighbours). Volume, snapshot, group and backup are as their rows are under a lock.
  */
-import { InvalidGroup, InvalidGroupSnapshot, InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
+import type { Backup } from '../model/backup.ts';
+import { BACKUP_TRANSITIONS, type RefusingBackup } from '../model/backup-status.ts';
+import { InvalidBackup, InvalidGroup, InvalidGroupSnapshot, InvalidSnapshot, InvalidVolume } from '../model/errors.ts';
 import type { Group } from '../model/group.ts';
 import type { GroupSnapshot } from '../model/group-snapshot.ts';
 import {
@@ -44,6 +46,15 @@ export function refusedSnapshot({ id, status }: Snapshot, operation: RefusingSna
 /** Throws `InvalidSnapshot`. */
 export function checkSnapshotStatus(snapshot: Snapshot, operation: RefusingSnapshot): void {
   if (!leaves<string>(SNAPSHOT_TRANSITIONS[operation], snapshot.status)) throw refusedSnapshot(snapshot, operation);
+}
+
+export function refusedBackup({ id, status }: Backup, operation: RefusingBackup): InvalidBackup {
+  return new InvalidBackup(`Backup ${id} ${demand(BACKUP_TRANSITIONS[operation])}; it is ${status}.`);
+}
+
+/** Throws `InvalidBackup`. */
+export function checkBackupStatus(backup: Backup, operation: RefusingBackup): void {
+  if (!leaves<string>(BACKUP_TRANSITIONS[operation], backup.status)) throw refusedBackup(backup, operation);
 }
 
 export function refusedGroup({ id, status }: Group, operation: RefusingGroup): InvalidGroup {

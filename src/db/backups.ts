@@ -4,13 +4,14 @@
  *
  * Which backups depend on which is asked of the rows, by the parent that each names, and kept nowhere else.
  */
-import { now } from '../lib/clock.ts';
+import { now, type Timestamp } from '../lib/clock.ts';
 import type { Backup, BackupPatch, NewBackup } from '../model/backup.ts';
-import type { BackupStatus } from '../model/backup-status.ts';
+import { BACKUP_TRANSITIONS, type BackupStatus, type MovingBackup } from '../model/backup-status.ts';
 import { BackupNotFound } from '../model/errors.ts';
+import { entered, leaving, type Transition } from '../model/transition.ts';
 import { CachedRows } from './sql/cached-rows.ts';
-import { type Columns, is, json, maybe, textMap, whole } from './sql/columns.ts';
-import type { Db, Readers } from './sql/db.ts';
+import { type Columns, is, json, maybe, maybeJson, maybeTextMap, textMap, whole } from './sql/columns.ts';
+import { type Db, onlyIn, type Readers } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { count, type Listing, page } from './sql/pages.ts';
 import type { BackupTable } from './sql/schema.ts';
@@ -40,6 +41,9 @@ const columns: Columns<Backup, BackupTable> = {
   restoreVolumeId: maybe('restore_volume_id'),
   encryptionKeyId: maybe('encryption_key_id'),
   metadata: json('metadata'),
+  imageMetadata: maybeJson('image_metadata'),
+  scopeId: maybe('scope_id'),
+  epoch: whole('epoch'),
   createdAt: is('created_at'),
   updatedAt: maybe('updated_at'),
   revision: whole('revision'),
@@ -71,6 +75,9 @@ export async function insertBackup({ db }: Tx, given: NewBackup): Promise<Backup
     restoreVolumeId: null,
     encryptionKeyId: null,
     metadata: {},
+    imageMetadata: null,
+    scopeId: null,
+    epoch: 0,
     createdAt: now(),
     ...given,
     updatedAt: null,
@@ -101,6 +108,34 @@ export async function updateBackup({ db }: Tx, id: string, patch: BackupPatch, r
   return backupRows.update(db, id, patch, revision);
 }
 
+export interface BackupMove {
+  /** Whatever status it is in. */
+  readonly force?: boolean;
+  /** Also written, when it moves. */
+  readonly set?: Omit<BackupPatch, 'status'>;
+}
+
+/** A conditional update, as the operation's rule says (`model/backup-status.ts`): whether it was as asked, and has moved. */
+export async function moveBackupStatus(
+  { db }: Tx,
+  id: string,
+  operation: MovingBackup,
+  { force = false, set = {} }: BackupMove = {},
+): Promise<boolean> {
+  const rule: Transition<BackupStatus> = BACKUP_TRANSITIONS[operation];
+  const from = force ? 'any' : leaving(rule, false);
+  const status = entered(rule);
+  const backup = await backupRows.lock(db, id);
+  if (backup === undefined || (from !== 'any' && !from.includes(backup.status))) return false;
+  await backupRows.update(db, id, { ...set, ...(status && { status }) });
+  return true;
+}
+
+/** False when there was none. */
+export async function deleteBackupRow({ db }: Tx, id: string): Promise<boolean> {
+  return backupRows.delete(db, id);
+}
+
 /** Rejects with `BackupNotFound` when the marker names none. */
 export async function listBackups(readers: Readers, query: ListQuery<BackupField>): Promise<Backup[]> {
   return (await page(readers, listing, query)).map(toBackup);
@@ -108,6 +143,20 @@ export async function listBackups(readers: Readers, query: ListQuery<BackupField
 
 export function countBackups(readers: Readers, filters: readonly ListFilter<BackupField>[]): Promise<number> {
   return count(readers, listing, filters);
+}
+
+/** The available one of a scope whose data is the newest, and older than `before`. */
+export async function newestAvailable(db: Db, scopeId: string, before: Timestamp | null): Promise<Backup | undefined> {
+  const [newest] = await listBackups(onlyIn(db), {
+    filters: [
+      { is: 'equal', field: 'scopeId', value: scopeId },
+      { is: 'equal', field: 'status', value: 'available' },
+      ...(before === null ? [] : [{ is: 'compare', field: 'dataTimestamp', op: 'lt', value: before } as const]),
+    ],
+    sort: [{ field: 'dataTimestamp', direction: 'desc' }],
+    limit: 1,
+  });
+  return newest;
 }
 
 /** How many backups are increments to each of these; one that has none is absent. */
@@ -145,6 +194,9 @@ function toBackup(row: BackupTable): Backup {
     restoreVolumeId: row.restore_volume_id,
     encryptionKeyId: row.encryption_key_id,
     metadata: textMap(row.metadata),
+    imageMetadata: maybeTextMap(row.image_metadata),
+    scopeId: row.scope_id,
+    epoch: row.epoch,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     revision: row.revision,

@@ -94,6 +94,12 @@ export const DETAILS = {
     code: '141',
     text: 'The volume cannot move while it is attached; it may help to detach it.',
   },
+  backupStoreFull: { code: '151', text: 'The backup store has no room left.' },
+  backupStoreRefused: { code: '152', text: 'The backup store cannot be used; an operator has to look at it.' },
+  backupMissing: { code: '153', text: 'The backup is not in its store.' },
+  backupDamaged: { code: '154', text: 'The backup is damaged in its store.' },
+  backupKeyMissing: { code: '155', text: 'The backup is encrypted with a key that the service does not have.' },
+  backupTooNew: { code: '156', text: 'A newer release has written the backup.' },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
   typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;

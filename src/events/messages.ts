@@ -32,6 +32,9 @@ const OPERATIONS = {
   'delete-group-snapshot': { resourceType: 'VOLUME_GROUP', action: 'deleteGroupSnapshot', refused: 'driverFailed' },
   'copy-group-member': { resourceType: 'VOLUME', action: 'createGroup', refused: 'driverFailed' },
   'snapshot-group-member': { resourceType: 'VOLUME', action: 'createGroupSnapshot', refused: 'snapshotFailed' },
+  'create-backup': { resourceType: 'VOLUME_BACKUP', action: 'createBackup', refused: 'backupDriverFailed' },
+  'restore-backup': { resourceType: 'VOLUME_BACKUP', action: 'restoreBackup', refused: 'restoreFailed' },
+  'delete-backup': { resourceType: 'VOLUME_BACKUP', action: 'deleteBackup', refused: 'backupDeleteFailed' },
   'delete-group': { resourceType: 'VOLUME_GROUP', action: 'deleteGroup', refused: 'driverFailed' },
 } as const satisfies Record<
   string,
@@ -60,6 +63,9 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   GroupMembersLeft: { detail: 'groupMembersLeft' },
   ManageExistingInvalidReference: { detail: 'wrongReference' },
   ManageExistingAlreadyManaged: { detail: 'alreadyManaged' },
+  BackupLimitExceeded: { detail: 'overQuota' },
+  VolumeBackupSizeExceedsAvailableQuota: { detail: 'overQuota' },
+  BackupNotFound: { detail: 'sourceGone' },
   VolumeLimitExceeded: { detail: 'overQuota' },
   SnapshotLimitExceeded: { detail: 'overQuota' },
   VolumeSizeExceedsAvailableQuota: { detail: 'overQuota' },
@@ -75,6 +81,14 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   ImageServiceUnavailable: { detail: 'imageServiceDown', stage: 'copyImageToVolume' },
   ImageRefused: { detail: 'imageUploadFailed' },
   UploadedImageWrong: { detail: 'imageUploadFailed' },
+  BackupFailed: { detail: 'refused' },
+  BackupStoreFull: { detail: 'backupStoreFull' },
+  BackupStoreUnavailable: { detail: 'backupServiceDown' },
+  BackupStoreRefused: { detail: 'backupStoreRefused' },
+  BackupMissing: { detail: 'backupMissing' },
+  BackupDamaged: { detail: 'backupDamaged' },
+  BackupKeyMissing: { detail: 'backupKeyMissing' },
+  BackupFormatTooNew: { detail: 'backupTooNew' },
   MetadataCopyFailure: { detail: 'metadataFailed' },
   MetadataUpdateFailure: { detail: 'metadataFailed' },
   Cancelled: { detail: 'cancelled' },
@@ -111,6 +125,12 @@ export interface FailedOperation {
   readonly ttlSeconds: number;
 }
 
+/** What a user reads. */
+export function messageText(failureName: string, operation: Operation): string {
+  const { action, detail } = messageFor(failureName, operation);
+  return `${ACTIONS[action].text}: ${DETAILS[detail].text}`;
+}
+
 export function userMessage(failed: FailedOperation): NewMessage {
   const { resourceType } = OPERATIONS[failed.operation];
   const { action, detail } = messageFor(failed.failure.name, failed.operation);
@@ -121,7 +141,7 @@ export function userMessage(failed: FailedOperation): NewMessage {
     resourceId: failed.resourceId,
     eventId: `VOLUME_${resourceType}_${ACTIONS[action].code}_${DETAILS[detail].code}`,
     level: 'ERROR',
-    text: `${ACTIONS[action].text}: ${DETAILS[detail].text}`,
+    text: messageText(failed.failure.name, failed.operation),
     expiresAt: fromNow(failed.ttlSeconds * 1000),
   };
 }

@@ -7,6 +7,7 @@
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import { hostOf } from '../model/backend.ts';
+import type { Backup } from '../model/backup.ts';
 import type { NewEvent } from '../model/event.ts';
 import type { Group } from '../model/group.ts';
 import type { GroupSnapshot } from '../model/group-snapshot.ts';
@@ -38,6 +39,8 @@ export type SnapshotEventSuffix =
   | 'exists';
 
 export type GroupEventSuffix = Span<'create' | 'update' | 'delete'>;
+
+export type BackupEventSuffix = Span<'create' | 'restore' | 'delete'> | 'createprogress';
 
 export type GroupSnapshotEventSuffix = Span<'create' | 'delete'>;
 
@@ -158,6 +161,43 @@ export function imageCacheEvent(
     requestId,
     projectId,
     userId,
+  };
+}
+
+/** `dependents`: how many backups are increments to it. */
+export function backupEvent(
+  suffix: BackupEventSuffix,
+  backup: Backup,
+  dependents: number,
+  origin: EventOrigin,
+  extra: Payload = {},
+): NewEvent {
+  return {
+    messageId: uuid(),
+    resource: `backup:${backup.id}`,
+    eventType: `backup.${suffix}`,
+    priority: 'INFO',
+    publisherId: `backup.${backup.host ?? UNPLACED}`,
+    payload: JSON.stringify({
+      tenant_id: backup.projectId,
+      user_id: backup.userId,
+      availability_zone: backup.availabilityZone,
+      backup_id: backup.id,
+      host: backup.host,
+      display_name: backup.name,
+      created_at: zoned(backup.createdAt),
+      status: isEnd(suffix) ? 'deleted' : backup.status,
+      volume_id: backup.volumeId,
+      size: backup.sizeGiB,
+      service_metadata: backup.serviceMetadata,
+      service: backup.service,
+      fail_reason: backup.failReason,
+      parent_id: backup.parentId,
+      num_dependent_backups: dependents,
+      snapshot_id: backup.snapshotId,
+      ...extra,
+    }),
+    ...from(origin, backup),
   };
 }
 

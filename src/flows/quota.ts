@@ -8,9 +8,11 @@ import { type Amounts, QuotaExceeded, reserveQuota, type Shortage, takeQuota } f
 import type { Tx } from '../db/sql/tx.ts';
 import type { QuotaConfig } from '../lib/config/config.ts';
 import {
+  BackupLimitExceeded,
   GroupLimitExceeded,
   type PumiceError,
   SnapshotLimitExceeded,
+  VolumeBackupSizeExceedsAvailableQuota,
   VolumeLimitExceeded,
   VolumeSizeExceedsAvailableQuota,
   VolumeSizeExceedsLimit,
@@ -79,6 +81,17 @@ function overLimit(error: QuotaExceeded): PumiceError {
       options,
     );
   }
+  const backupGiB = of('backup_gigabytes');
+  if (backupGiB) {
+    const { requested, limit, inUse, reserved } = backupGiB;
+    return new VolumeBackupSizeExceedsAvailableQuota(
+      `VolumeBackupSizeExceedsAvailableQuota: the request for ${requested}G was refused: it would have exceeded backup_gigabytes, of which ${inUse + reserved}G of ${limit}G are used.`,
+      options,
+    );
+  }
+  const backups = of('backups');
+  if (backups)
+    return new BackupLimitExceeded(`BackupLimitExceeded: the limit of ${backups.limit} backups is exceeded.`, options);
   const snapshots = of('snapshots');
   if (snapshots)
     return new SnapshotLimitExceeded(

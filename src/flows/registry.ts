@@ -2,6 +2,10 @@
 import type { AnyFlow } from '../engine/flow.ts';
 import { initializeConnection } from './attachments/initialize-connection.ts';
 import { terminateConnection } from './attachments/terminate-connection.ts';
+import { createBackup } from './backups/create-backup.ts';
+import { createVolumeFromBackup } from './backups/create-volume-from-backup.ts';
+import { deleteBackup } from './backups/delete-backup.ts';
+import { restoreBackup } from './backups/restore-backup.ts';
 import { createGroupFromSource } from './groups/create-group-from-source.ts';
 import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
 import { deleteGroup } from './groups/delete-group.ts';
@@ -47,4 +51,8 @@ export const FLOWS: readonly AnyFlow[] = [
   createGroupSnapshot,
   deleteGroupSnapshot,
   createGroupFromSource,
+  createBackup,
+  deleteBackup,
+  restoreBackup,
+  createVolumeFromBackup,
 ];

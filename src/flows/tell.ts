@@ -1,5 +1,6 @@
 /** Notifications and user messages of a flow, written to the outbox in the transaction of the change they tell of. */
 import { attachmentsOf } from '../db/attachments.ts';
+import { dependentsOf } from '../db/backups.ts';
 import { getGroup } from '../db/groups.ts';
 import { insertMessage } from '../db/messages.ts';
 import { appendEvents } from '../db/outbox.ts';
@@ -7,6 +8,8 @@ import type { Tx } from '../db/sql/tx.ts';
 import type { Failure } from '../engine/failure.ts';
 import { type Operation, userMessage } from '../events/messages.ts';
 import {
+  type BackupEventSuffix,
+  backupEvent,
   type GroupEventSuffix,
   type GroupSnapshotEventSuffix,
   groupEvent,
@@ -21,6 +24,7 @@ import {
   volumeEvent,
 } from '../events/notifications.ts';
 import type { Json } from '../lib/json.ts';
+import type { Backup } from '../model/backup.ts';
 import type { NewEvent } from '../model/event.ts';
 import type { Group } from '../model/group.ts';
 import type { GroupSnapshot } from '../model/group-snapshot.ts';
@@ -99,6 +103,17 @@ export async function tellImageCache(
   requestId: string,
 ): Promise<void> {
   await tell(tx, imageCacheEvent(action, imageId, pool, { ...volume, requestId }));
+}
+
+export async function tellBackup(
+  tx: Tx,
+  suffix: BackupEventSuffix,
+  backup: Backup,
+  requestId: string,
+  extra: { readonly [key: string]: Json } = {},
+): Promise<void> {
+  const dependents = (await dependentsOf(tx.db, [backup.id])).get(backup.id) ?? 0;
+  await tell(tx, backupEvent(suffix, backup, dependents, { requestId }, extra));
 }
 
 export async function tell(tx: Tx, event: NewEvent): Promise<void> {

@@ -2,6 +2,8 @@
  * The dependencies of a task: everything it may touch, and no more. Tools are made once a process (`wiring.ts`) and are never
  * results: a flow's results are facts, its tools are what it finds where it runs.
  */
+import type { Backups, StoreAddress } from '../backups/backups.ts';
+import type { Database } from '../db/database.ts';
 import type { Tx } from '../db/sql/tx.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import { flowsOver } from '../engine/flow.ts';
@@ -14,6 +16,20 @@ import type { Volume } from '../model/volume.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
 import type { ImageCache } from './volumes/image-cache.ts';
 
+export interface ConfiguredStore {
+  readonly address: StoreAddress;
+  /** How long one that is full, busy or silent is asked again. */
+  readonly patienceMs: number;
+}
+
+/** What copies to backup stores, the stores of this host, and the books that are kept while it does. */
+export interface BackupTools {
+  readonly ground: Backups;
+  /** As the configuration calls it. Throws `BackupStoreRefused` when this host has none of the name. */
+  store(name: string): ConfiguredStore;
+  readonly db: Pick<Database, 'read' | 'write'>;
+}
+
 export interface Tools {
   /** The driver that serves `node@backend` or one of its pools, here. Throws `DriverNotInitialized` when it has not come up. */
   driver(host: string): VolumeDriver;
@@ -23,6 +39,7 @@ export interface Tools {
   attachment(id: string): Promise<Attachment>;
   readonly images: ImageStore;
   readonly imageCache: ImageCache;
+  readonly backups: BackupTools;
   /** Where images lie while they are converted. */
   readonly conversionDirectory: string;
   /** Milliseconds that unpacking or converting one may take. */

@@ -2,7 +2,7 @@
  * The state machine of backups, as `status.ts` has those of volumes and snapshots: a command moves a status by the operation's name,
  * a flow ends in the status that its operation says. `docs/states.md` is printed from here.
  */
-import type { Transition } from './transition.ts';
+import type { Moving, Refusing, Transition } from './transition.ts';
 
 export const BACKUP_STATUSES = ['creating', 'available', 'restoring', 'deleting', 'error', 'error_deleting'] as const;
 export type BackupStatus = (typeof BACKUP_STATUSES)[number];
@@ -11,9 +11,8 @@ export type BackupStatus = (typeof BACKUP_STATUSES)[number];
 export const BACKUP_RESET_STATUSES = ['available', 'error'] as const satisfies readonly BackupStatus[];
 
 export const BACKUP_TRANSITIONS = {
-  create: { planned: true, from: [], during: ['creating'], success: 'available', failure: 'error' },
+  create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
   restore: {
-    planned: true,
     from: ['available'],
     during: ['restoring'],
     success: 'available',
@@ -21,7 +20,6 @@ export const BACKUP_TRANSITIONS = {
     must: '{from} to be restored',
   },
   delete: {
-    planned: true,
     from: ['available', 'error'],
     during: ['deleting'],
     success: 'gone',
@@ -29,3 +27,9 @@ export const BACKUP_TRANSITIONS = {
     must: '{from} to be deleted',
   },
 } as const satisfies Record<string, Transition<BackupStatus>>;
+export type RefusingBackup = Refusing<typeof BACKUP_TRANSITIONS>;
+export type MovingBackup = Moving<typeof BACKUP_TRANSITIONS>;
+/** A flow is at the backup, and leads it out of these. */
+export const TRANSIENT_BACKUP_STATUSES: readonly BackupStatus[] = Object.values(BACKUP_TRANSITIONS).flatMap(
+  ({ during }): readonly BackupStatus[] => during,
+);

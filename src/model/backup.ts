@@ -3,6 +3,9 @@ import type { Timestamp } from '../lib/clock.ts';
 import type { BackupStatus } from './backup-status.ts';
 import type { Metadata } from './volume.ts';
 
+/** What can read a backup of ours, as an export of its record names it. */
+export const BACKUP_SERVICE = 'pumice.backup.v1';
+
 export interface Backup {
   readonly id: string;
   readonly projectId: string;
@@ -35,6 +38,12 @@ export interface Backup {
   readonly restoreVolumeId: string | null;
   readonly encryptionKeyId: string | null;
   readonly metadata: Metadata;
+  /** What its volume remembered of its image; null when that could not be booted from. */
+  readonly imageMetadata: Metadata | null;
+  /** Null until something of it may be in a store. */
+  readonly scopeId: string | null;
+  /** Of the scope, when it began. */
+  readonly epoch: number;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
   /** Rises with every change. */

@@ -53,6 +53,7 @@ export class InvalidInput extends BadRequest {}
 export class InvalidVolume extends BadRequest {}
 export class InvalidSnapshot extends BadRequest {}
 export class InvalidVolumeType extends BadRequest {}
+export class InvalidBackup extends BadRequest {}
 export class InvalidGroup extends BadRequest {}
 export class InvalidGroupSnapshot extends BadRequest {}
 /** No backend does what the type of the group demands. */
@@ -176,6 +177,8 @@ export class MetadataKeyNotFound extends NotFound {}
 export class VolumeLimitExceeded extends OverLimit {}
 export class SnapshotLimitExceeded extends OverLimit {}
 export class GroupLimitExceeded extends OverLimit {}
+export class BackupLimitExceeded extends OverLimit {}
+export class VolumeBackupSizeExceedsAvailableQuota extends OverLimit {}
 export class VolumeSizeExceedsAvailableQuota extends OverLimit {}
 export class VolumeSizeExceedsLimit extends OverLimit {}
 

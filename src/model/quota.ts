@@ -22,6 +22,9 @@ export function gigabytesQuota(sizeGiB: number, type: string): QuotaDeltas {
   return { gigabytes: sizeGiB, [`gigabytes_${type}`]: sizeGiB };
 }
 
+/** Of a backup of a volume of this size, whatever it stores. */
+export const backupQuota = (sizeGiB: number): QuotaDeltas => ({ backups: 1, backup_gigabytes: sizeGiB });
+
 /** Of a group, whatever is in it. */
 export const GROUP_QUOTA: QuotaDeltas = { groups: 1 };
 

@@ -258,18 +258,20 @@ export const VOLUME_TRANSITIONS = {
     tellsAttachStatus: true,
   },
   backup: {
-    planned: true,
-    from: ['available', 'in-use'],
+    from: ['available'],
+    also: { from: ['in-use'], when: 'by force' },
     during: ['backing-up'],
-    success: 'previous',
-    failure: 'previous',
+    ...RETURNS,
+    must: '{from} to be backed up',
   },
+  /** What was not begun leaves it available. */
   restore: {
-    planned: true,
     from: ['available'],
     during: ['restoring-backup'],
     success: 'available',
     failure: 'error_restoring',
+    must: '{from} and neither attached nor connected to be restored to',
+    tellsAttachStatus: true,
   },
 } as const satisfies Record<string, Transition<VolumeStatus>>;
 export type RefusingVolume = Refusing<typeof VOLUME_TRANSITIONS>;
@@ -315,6 +317,13 @@ export const SNAPSHOT_TRANSITIONS = {
     success: 'available',
     failure: 'available',
     must: '{from} for its volume to be reverted to it',
+  },
+  backup: {
+    from: ['available'],
+    during: ['backing-up'],
+    success: 'available',
+    failure: 'available',
+    must: '{from} to be backed up',
   },
 } as const satisfies Record<string, Transition<SnapshotStatus>>;
 export type RefusingSnapshot = Refusing<typeof SNAPSHOT_TRANSITIONS>;

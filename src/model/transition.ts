@@ -22,8 +22,6 @@ export interface Transition<Status extends string> {
   readonly must?: string;
   /** The refusal says `attach_status` too. */
   readonly tellsAttachStatus?: true;
-  /** Not built yet. */
-  readonly planned?: true;
 }
 
 /** Operations of a table with words for who is refused. */
@@ -34,7 +32,6 @@ export type Refusing<Table> = {
 /** Operations of a table that one conditional update begins. */
 export type Moving<Table> = {
   [O in keyof Table]: Table[O] extends
-    | { readonly planned: true }
     | { readonly from: readonly [] }
     | { readonly during: readonly []; readonly success: 'as attached' }
     ? never

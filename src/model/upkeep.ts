@@ -41,6 +41,11 @@ export const UPKEEP = {
     often: 'every 5 s; after a failure pausing up to 10 min',
     advice: 'look at the image service: is it there, and may our user remove an image of any project?',
   },
+  backups: {
+    does: 'removes from backup stores what is left of backups that are gone',
+    often: 'every 5 s; after a failure pausing up to 10 min',
+    advice: 'look at the store that the reason names: is it mounted, and may we write there?',
+  },
   messages: {
     does: 'forgets user messages that have expired',
     often: 'every hour',

@@ -4,9 +4,11 @@
  * `model/upkeep.ts` with these.
  */
 import type { Desk } from '../commands/desk.ts';
+import { BACKUP_BINARY } from '../db/backup-service.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
+import { removeRemains } from '../flows/backups/remove-remains.ts';
 import { removeDoomedImages } from '../flows/volumes/remove-doomed-images.ts';
 import { sweepDownloads } from '../flows/volumes/sweep-downloads.ts';
 import type { Loop } from '../lib/keep-up.ts';
@@ -52,8 +54,11 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
       pace: steady(reportMs),
       atStart: true,
       work: () => {
-        const beat = { host: node, binary: SCHEDULER_BINARY, availabilityZone, pools: [], failure: null };
-        return db.write((tx) => recordHeartbeat(tx, beat));
+        const beat = { host: node, availabilityZone, pools: [], failure: null };
+        return db.write(async (tx) => {
+          await recordHeartbeat(tx, { ...beat, binary: SCHEDULER_BINARY });
+          if (config.default_backup_store !== undefined) await recordHeartbeat(tx, { ...beat, binary: BACKUP_BINARY });
+        });
       },
     },
     ...backends.map(
@@ -110,6 +115,13 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
       everyMs: 5 * SECOND_MS,
       pace: { firstMs: 5 * SECOND_MS, longestMs: 10 * MINUTE_MS },
       work: (signal) => removeDoomedImages(db, desk.tools.images, signal),
+    },
+    {
+      upkeep: 'backups',
+      about: node,
+      everyMs: 5 * SECOND_MS,
+      pace: { firstMs: 5 * SECOND_MS, longestMs: 10 * MINUTE_MS },
+      work: (signal) => removeRemains(desk.tools.backups, signal),
     },
     {
       upkeep: 'messages',

@@ -1,14 +1,18 @@
 /** `backups`, version by version: what is shown, what may be asked, and what is refused. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdir, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { keepContent } from '../../src/db/backup-contents.ts';
 import { getBackup } from '../../src/db/backups.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
 import type { Backup, NewBackup } from '../../src/model/backup.ts';
 import { BACKUP_STATUSES } from '../../src/model/backup-status.ts';
 import { beginFlow } from '../cli/begin-flow.ts';
 import { makeBackup } from '../db/rows.ts';
+import { beat } from './heartbeats.ts';
 import { getAsMember } from './member.ts';
-import { type Answer, freshWorld, PROJECT, USER, type World } from './world.ts';
+import { type Answer, dump, freshWorld, PROJECT, USER, until, type World } from './world.ts';
 
 const version = '3.71';
 
@@ -21,6 +25,244 @@ const put = (world: World, id: string, body: unknown, at = version): Promise<Ans
 const reset = (world: World, id: string, status: unknown): Promise<Answer> =>
   world.ask('POST', `/backups/${id}/action`, { version, body: { 'os-reset_status': { status } } });
 const names = ({ body }: Answer): string[] => body.backups.map(({ name }: { name: string }) => name);
+
+/** In a directory of its own; the one of a mount that is not there would not be made either. */
+const STORE = [
+  'backup_stores.main.backup_driver=posix',
+  'backup_stores.main.backup_posix_path=$data_directory/backups',
+];
+
+async function withStore(context: TestContext, running = true): Promise<World> {
+  const world = await freshWorld(context, { running, set: STORE });
+  await mkdir(join(world.config.data_directory, 'backups'));
+  if (!running) await beat(world, { host: 'node', binary: 'cinder-backup', pools: [] });
+  return world;
+}
+
+const settled = (world: World, kind: 'volume' | 'backup', id: string) =>
+  until(
+    () => world.get(`/${kind}s/${id}`, { version }),
+    ({ body }) => !/ing$|ing-backup$/.test(body[kind].status) && body[kind].status !== 'backing-up',
+  ).then(({ body }) => body[kind]);
+
+const volumeOf = async (world: World, given: object = { size: 1 }) => {
+  const made = await world.ask('POST', '/volumes', { version, body: { volume: given } });
+  assert.equal(made.status, 202, made.text);
+  return settled(world, 'volume', made.body.volume.id);
+};
+const create = (world: World, backup: object, at = version): Promise<Answer> =>
+  world.ask('POST', '/backups', { version: at, body: { backup } });
+const restore = (world: World, id: string, given: object | null): Promise<Answer> =>
+  world.ask('POST', `/backups/${id}/restore`, { version, body: { restore: given } });
+
+/** The first bytes of a volume, and the same near its end. */
+const PLACES = [0, 900 * 1024 ** 2];
+const fileOf = (world: World, id: string): string => join(world.config.data_directory, 'volumes', `volume-${id}`);
+async function writeTo(world: World, id: string, text: string): Promise<void> {
+  const file = await open(fileOf(world, id), 'r+');
+  for (const at of PLACES) await file.write(Buffer.from(text.padEnd(100)), 0, 100, at);
+  await file.close();
+}
+async function readFrom(world: World, id: string): Promise<string[]> {
+  const file = await open(fileOf(world, id), 'r');
+  const read = async (at: number) => (await file.read(Buffer.alloc(100), 0, 100, at)).buffer.toString().trim();
+  const texts = [];
+  for (const at of PLACES) texts.push(await read(at));
+  await file.close();
+  return texts;
+}
+
+describe('a volume', () => {
+  it('is backed up, and restored into itself, into a new volume and by a create', async (context) => {
+    const world = await withStore(context);
+    const { id: volume_id } = await volumeOf(world);
+    await writeTo(world, volume_id, 'first');
+    const made = await create(world, { volume_id, name: ' nightly ', container: 'box', metadata: { key: 'value' } });
+    assert.equal(made.status, 202, made.text);
+    assert.deepEqual(Object.keys(made.body.backup), ['id', 'name', 'links']);
+    const { id } = made.body.backup;
+    const backup = await settled(world, 'backup', id);
+    assert.partialDeepStrictEqual(backup, {
+      status: 'available',
+      name: 'nightly',
+      container: 'box',
+      size: 1,
+      availability_zone: 'nova',
+      metadata: { key: 'value' },
+      is_incremental: false,
+      fail_reason: null,
+      object_count: 1,
+    });
+    assert.equal(backup.data_timestamp, backup.created_at);
+    await writeTo(world, volume_id, 'second');
+
+    const again = await restore(world, id, { volume_id, name: null });
+    assert.deepEqual([again.status, again.body], [202, { restore: { backup_id: id, volume_id, volume_name: null } }]);
+    assert.equal((await settled(world, 'volume', volume_id)).status, 'available');
+    assert.deepEqual(await readFrom(world, volume_id), ['first', 'first']);
+    assert.equal((await settled(world, 'backup', id)).status, 'available');
+
+    const named = await restore(world, id, null);
+    assert.equal(named.status, 202, named.text);
+    const { volume_id: fresh, volume_name } = named.body.restore;
+    assert.equal(volume_name, `restore_backup_${id}`);
+    assert.partialDeepStrictEqual(await settled(world, 'volume', fresh), { status: 'available', size: 1 });
+    assert.deepEqual(await readFrom(world, fresh), ['first', 'first']);
+    await settled(world, 'backup', id);
+
+    const larger = await volumeOf(world, { size: 2, backup_id: id });
+    assert.deepEqual([larger.status, larger.size], ['available', 2]);
+    assert.deepEqual(await readFrom(world, larger.id), ['first', 'first']);
+
+    const { absolute } = (await world.get('/limits')).body.limits;
+    assert.deepEqual([absolute.totalBackupsUsed, absolute.totalBackupGigabytesUsed], [1, 1]);
+    assert.equal((await world.ask('DELETE', `/backups/${id}`)).status, 202);
+    await until(
+      () => world.ask('GET', `/backups/${id}`),
+      ({ status }) => status === 404,
+    );
+    await until(
+      async () => ({ ...made, status: (await everyFile(world)).filter((name) => name.includes(id)).length }),
+      ({ status }) => status === 0,
+    );
+  });
+
+  it('is backed up by increments, each of which can be restored, and the first of which stays', async (context) => {
+    const world = await withStore(context);
+    const { id: volume_id } = await volumeOf(world);
+    const none = await create(world, { volume_id, incremental: true });
+    assert.equal(none.status, 400);
+    assert.match(none.text, /No backups available to do an incremental backup\./);
+    const ids: string[] = [];
+    for (const [index, text] of ['one', 'two', 'three'].entries()) {
+      await writeTo(world, volume_id, text);
+      const { body } = await create(world, { volume_id, incremental: index > 0 });
+      assert.equal((await settled(world, 'backup', body.backup.id)).status, 'available');
+      ids.push(body.backup.id);
+    }
+    const told = await Promise.all(
+      ids.map(async (id) => {
+        const { is_incremental, has_dependent_backups } = await settled(world, 'backup', id);
+        return [is_incremental, has_dependent_backups];
+      }),
+    );
+    assert.deepEqual(told, [
+      [false, true],
+      [true, true],
+      [true, false],
+    ]);
+    const [first = '', second = ''] = ids;
+    const refused = await world.ask('DELETE', `/backups/${first}`);
+    assert.equal(refused.status, 400);
+    assert.match(refused.text, new RegExp(`Incremental backups exist for this backup: ${second}`));
+    const forced = await world.ask('POST', `/backups/${first}/action`, { version, body: { 'os-force_delete': {} } });
+    assert.equal(forced.status, 400);
+    for (const [index, text] of ['one', 'two', 'three'].entries()) {
+      await restore(world, ids[index] ?? '', { volume_id });
+      assert.equal((await settled(world, 'volume', volume_id)).status, 'available');
+      assert.deepEqual(await readFrom(world, volume_id), [text, text]);
+    }
+  });
+
+  it('is backed up from a snapshot, as it was then', async (context) => {
+    const world = await withStore(context);
+    const { id: volume_id } = await volumeOf(world);
+    await writeTo(world, volume_id, 'then');
+    const { body } = await world.ask('POST', '/snapshots', { version, body: { snapshot: { volume_id } } });
+    const { id: snapshot_id } = body.snapshot;
+    const { snapshot } = (
+      await until(
+        () => world.get(`/snapshots/${snapshot_id}`),
+        ({ body }) => body.snapshot.status === 'available',
+      )
+    ).body;
+    await writeTo(world, volume_id, 'now');
+    const made = await create(world, { volume_id, snapshot_id });
+    const backup = await settled(world, 'backup', made.body.backup.id);
+    assert.deepEqual([backup.snapshot_id, backup.data_timestamp], [snapshot_id, snapshot.created_at]);
+    await restore(world, backup.id, { volume_id });
+    await settled(world, 'volume', volume_id);
+    assert.deepEqual(await readFrom(world, volume_id), ['then', 'then']);
+    // What was backed up after the snapshot is nothing that it could be an increment to.
+    await settled(world, 'backup', (await create(world, { volume_id })).body.backup.id);
+    const child = await create(world, { volume_id, snapshot_id, incremental: true });
+    assert.equal(child.status, 400, 'the data of the first is as old as the snapshot');
+  });
+
+  it('is not backed up or restored as it may not be, and nothing is left of that', async (context) => {
+    const world = await withStore(context, false);
+    const volume = await world.volume({ host: 'node@file#file' });
+    const used = await world.volume({ host: 'node@file#file', status: 'in-use', attachStatus: 'attached' });
+    const backup = await given(world, { sizeGiB: 2, volumeId: volume.id });
+    const before = await dump(world);
+    const unplaced = await world.volume();
+    const after = { ...(await dump(world)) };
+    const cases: readonly (readonly [string, Promise<Answer>, number, RegExp])[] = [
+      ['in use', create(world, { volume_id: used.id }), 400, /must be available to be backed up; it is in-use/],
+      ['on no backend', create(world, { volume_id: unplaced.id }), 400, /is not on a backend/],
+      ['nobody', create(world, { volume_id: uuid() }), 404, /Volume .* could not be found/],
+      ['no snapshot', create(world, { volume_id: volume.id, snapshot_id: uuid() }), 404, /Snapshot .* could not be/],
+      ['nothing', create(world, {}), 400, /volume_id/],
+      [
+        'of no zone',
+        create(world, { volume_id: volume.id, availability_zone: 'moon' }),
+        503,
+        /in availability zone moon/,
+      ],
+      [
+        'a zone too early',
+        create(world, { volume_id: volume.id, availability_zone: 'nova' }, '3.50'),
+        400,
+        /additional/,
+      ],
+      ['metadata too early', create(world, { volume_id: volume.id, metadata: {} }, '3.42'), 400, /additional/],
+      ['too small', restore(world, backup.id, { volume_id: volume.id }), 400, /is too small for a backup of 2GiB/],
+      ['no such target', restore(world, backup.id, { volume_id: uuid() }), 404, /Volume/],
+      ['no such backup', restore(world, uuid(), { volume_id: volume.id }), 404, /Backup/],
+      ['nobody’s backup', world.ask('DELETE', `/backups/${uuid()}`), 404, /Backup/],
+    ];
+    for (const [what, asked, status, words] of cases) {
+      const answer = await asked;
+      assert.equal(answer.status, status, `${what}: ${answer.text}`);
+      assert.match(answer.text, words, what);
+    }
+    assert.deepEqual(await dump(world), after);
+    assert.notDeepEqual(before, after);
+  });
+
+  it('is not backed up where there is no store, or its service is disabled', async (context) => {
+    const without = await freshWorld(context);
+    const { id: volume_id } = await without.volume({ host: 'node@file#file' });
+    const none = await create(without, { volume_id });
+    assert.deepEqual([none.status, /no backup store is configured/.test(none.text)], [503, true]);
+    const world = await withStore(context, false);
+    const body = { host: 'node', binary: 'cinder-backup' };
+    assert.equal((await world.ask('PUT', '/os-services/disable', { body })).status, 200);
+    const volume = await world.volume({ host: 'node@file#file' });
+    assert.equal((await create(world, { volume_id: volume.id })).status, 503);
+  });
+
+  it('is backed up within the quota of who asks', async (context) => {
+    const world = await withStore(context, false);
+    const { id: volume_id } = await world.volume({ host: 'node@file#file', sizeGiB: 3 });
+    for (const [resource, words] of [
+      ['backups', /BackupLimitExceeded/],
+      ['backup_gigabytes', /VolumeBackupSizeExceedsAvailableQuota/],
+    ] as const) {
+      const limits = { backups: 1, backup_gigabytes: 3 };
+      const short = { ...limits, [resource]: limits[resource] - 1 };
+      await world.ask('PUT', `/os-quota-sets/${PROJECT}`, { body: { quota_set: short } });
+      const answer = await create(world, { volume_id });
+      assert.deepEqual([answer.status, words.test(answer.text)], [413, true], answer.text);
+      await world.ask('PUT', `/os-quota-sets/${PROJECT}`, { body: { quota_set: limits } });
+    }
+    assert.equal((await create(world, { volume_id })).status, 202);
+  });
+});
+
+async function everyFile(world: World): Promise<string[]> {
+  return readdir(join(world.config.data_directory, 'backups'), { recursive: true });
+}
 
 describe('a backup', () => {
   it('is shown with the keys of its version', async (context) => {
@@ -147,6 +389,10 @@ describe('a backup', () => {
   it('is given another status by an administrator, unless a flow works on it', async (context) => {
     const world = await freshWorld(context);
     const { id } = await given(world, { status: 'creating' });
+    const unfinished = await reset(world, id, 'available');
+    assert.deepEqual([unfinished.status, /was never whole/.test(unfinished.text)], [400, true]);
+    const content = { backupId: id, scopeId: uuid(), root: '', packs: [] };
+    await world.service.db.write((tx) => keepContent(tx, content));
     for (const status of BACKUP_STATUSES) {
       const answer = await reset(world, id, status);
       assert.equal(answer.status, status === 'available' || status === 'error' ? 202 : 400, status);

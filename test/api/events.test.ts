@@ -1,19 +1,18 @@
 /** Walks the table of `docs/events.md`: makes each request, and compares what is told with what the table says, in order. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { routes } from '../../src/api/routes.ts';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
-import { insertBackup } from '../../src/db/backups.ts';
 import { findGroupTypeByName, updateGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { updateSnapshot } from '../../src/db/snapshots.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
-import { type Answer, freshWorld, PROJECT, USER, until, type World } from './world.ts';
+import { type Answer, freshWorld, PROJECT, until, type World } from './world.ts';
 
 const GIB = 1024 ** 3;
 const version = '3.71';
@@ -35,7 +34,7 @@ async function made(world: World, path: string, body: object): Promise<string> {
 
 async function available(
   world: World,
-  kind: 'volume' | 'snapshot' | 'group_snapshot' | 'cgsnapshot',
+  kind: 'volume' | 'snapshot' | 'group_snapshot' | 'cgsnapshot' | 'backup',
   id: string,
 ): Promise<string> {
   await until(
@@ -121,15 +120,8 @@ async function groupSnapshot(world: World): Promise<string> {
 }
 
 async function backup(world: World): Promise<string> {
-  const row = {
-    id: uuid(),
-    projectId: PROJECT,
-    userId: USER,
-    volumeId: uuid(),
-    status: 'available',
-    sizeGiB: 1,
-  } as const;
-  return (await world.service.db.write((tx) => insertBackup(tx, row))).id;
+  const volume_id = await volume(world);
+  return available(world, 'backup', await made(world, '/backups', { backup: { volume_id } }));
 }
 
 const onGroup = (action: string, value: unknown = {}) =>
@@ -539,6 +531,30 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /group_snapshots/:id/action reset_status': on(groupSnapshot, 'POST', (id) => `/group_snapshots/${id}/action`, {
     reset_status: { status: 'error' },
   }),
+  'POST /volumes, of a backup': async (world) => {
+    const backup_id = await backup(world);
+    return () => send(world, 'POST', '/volumes', { volume: { backup_id } });
+  },
+  'POST /backups': async (world) => {
+    const volume_id = await volume(world);
+    return () => send(world, 'POST', '/backups', { backup: { volume_id } });
+  },
+  'POST /backups, and its store is not there': async (world) => {
+    const volume_id = await volume(world);
+    await rm(join(world.config.data_directory, 'backups'), { recursive: true });
+    return () => send(world, 'POST', '/backups', { backup: { volume_id } });
+  },
+  'DELETE /backups/:id': on(backup, 'DELETE', (id) => `/backups/${id}`),
+  'POST /backups/:id/restore': async (world) => {
+    const [id, volume_id] = [await backup(world), await volume(world)];
+    return () => send(world, 'POST', `/backups/${id}/restore`, { restore: { volume_id } });
+  },
+  'POST /backups/:id/restore, into a new volume': on(backup, 'POST', (id) => `/backups/${id}/restore`, {
+    restore: { name: 'again' },
+  }),
+  'POST /backups/:id/action os-force_delete': on(backup, 'POST', (id) => `/backups/${id}/action`, {
+    'os-force_delete': {},
+  }),
   'PUT /backups/:id': on(backup, 'PUT', (id) => `/backups/${id}`, { backup: { name: 'other' } }),
   'POST /backups/:id/action os-reset_status': on(backup, 'POST', (id) => `/backups/${id}/action`, {
     'os-reset_status': { status: 'error' },
@@ -647,9 +663,12 @@ describe('what is told of', () => {
         'quota.quota_gigabytes=-1',
         ...(/of an image/.test(asked) ? withCache(directory) : []),
         ...(/another backend|os-migrate_volume/.test(asked) ? twoBackends(directory) : []),
+        'backup_stores.main.backup_driver=posix',
+        'backup_stores.main.backup_posix_path=$data_directory/backups',
       ];
       const world = await freshWorld(context, { running: true, set });
       context.after(() => rm(directory, { recursive: true }));
+      await mkdir(join(world.config.data_directory, 'backups'));
       const request = await scene(world);
       await still(world);
       const before = await last(world);

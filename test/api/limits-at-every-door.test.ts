@@ -1,9 +1,9 @@
 /**
- * Every door by which a volume or a snapshot comes to a project, or grows, asks the limits of that project: each door is
+ * Every door by which a volume, a snapshot or a backup comes to a project, or grows, asks the limits of that project: each door is
  * tried with each limit one below what is needed, and just at it.
  */
 import assert from 'node:assert/strict';
-import { truncate, writeFile } from 'node:fs/promises';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Route } from '../../src/api/route.ts';
@@ -16,6 +16,10 @@ import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
 import { type Answer, freshWorld, until, type World } from './world.ts';
 
 const GIB = 1024 ** 3;
+const STORE = [
+  'backup_stores.main.backup_driver=posix',
+  'backup_stores.main.backup_posix_path=$data_directory/backups',
+];
 const version = '3.71';
 
 interface Door {
@@ -122,6 +126,16 @@ const manageSnapshot = (path: string): Door => ({
   },
 });
 
+const TWO_VOLUMES = { ...VOLUME, volumes: 2, volumes___DEFAULT__: 2, gigabytes: 4, gigabytes___DEFAULT__: 4 };
+
+/** Of a volume of 2 GiB, which is there. */
+async function hadBackup(world: World, project: string): Promise<string> {
+  const { body } = await post(world, project, '/backups', { backup: { volume_id: await had(world, project) } });
+  const { id } = body.backup;
+  await available(world, `/backups/${id}`, 'backup', project);
+  return id;
+}
+
 const DOORS: readonly Door[] = [
   {
     route: 'POST /volumes',
@@ -132,7 +146,7 @@ const DOORS: readonly Door[] = [
   {
     route: 'POST /volumes',
     of: 'a volume, the size of which it gets',
-    needs: { ...VOLUME, volumes: 2, volumes___DEFAULT__: 2, gigabytes: 4, gigabytes___DEFAULT__: 4 },
+    needs: TWO_VOLUMES,
     prepare: async (world, project) => {
       const source_volid = await had(world, project);
       return () => post(world, project, '/volumes', { volume: { source_volid } });
@@ -215,11 +229,37 @@ const DOORS: readonly Door[] = [
       return () => post(world, project, '/consistencygroups/create_from_src', copied);
     },
   },
+  {
+    route: 'POST /volumes',
+    of: 'a backup, the size of which it gets',
+    needs: TWO_VOLUMES,
+    prepare: async (world, project) => {
+      const backup_id = await hadBackup(world, project);
+      return () => post(world, project, '/volumes', { volume: { backup_id } });
+    },
+  },
+  {
+    route: 'POST /backups',
+    needs: { backups: 1, backup_gigabytes: 2 },
+    prepare: async (world, project) => {
+      const volume_id = await had(world, project);
+      return () => post(world, project, '/backups', { backup: { volume_id } });
+    },
+  },
+  {
+    route: 'POST /backups/:id/restore',
+    of: 'into a new volume',
+    needs: TWO_VOLUMES,
+    prepare: async (world, project) => {
+      const id = await hadBackup(world, project);
+      return () => post(world, project, `/backups/${id}/restore`, { restore: {} });
+    },
+  },
   manageSnapshot('/os-snapshot-manage'),
   manageSnapshot('/manageable_snapshots'),
 ];
 
-/** What changes volumes or snapshots, and gives nobody more than he had. */
+/** What changes volumes, snapshots or backups, and gives nobody more than he had. */
 const NO_DOORS: readonly string[] = [
   'PUT /volumes/:id',
   'DELETE /volumes/:id',
@@ -257,6 +297,9 @@ const NO_DOORS: readonly string[] = [
   ...['os-reset_status', 'os-force_delete', 'os-update_snapshot_status', 'os-unmanage'].map(
     (action) => `POST /snapshots/:id/action ${action}`,
   ),
+  'PUT /backups/:id',
+  'DELETE /backups/:id',
+  ...['os-reset_status', 'os-force_delete'].map((action) => `POST /backups/:id/action ${action}`),
   'DELETE /group_snapshots/:id',
   'DELETE /cgsnapshots/:id',
   'POST /group_snapshots/:id/action reset_status',
@@ -283,7 +326,7 @@ async function tryDoor(world: World, door: Door, short: string | null): Promise<
   assert.equal(answer.status, 202, what);
   // An extend and an accepted transfer are answered when the limits were asked.
   const [kind, given] = Object.entries(answer.body ?? {})[0] ?? [];
-  if (kind !== 'volume' && kind !== 'snapshot') return;
+  if (kind !== 'volume' && kind !== 'snapshot' && kind !== 'backup') return;
   const { id } = given as { readonly id: string };
   await until(
     () => world.get(`/${kind}s/${id}`, { project, version }),
@@ -298,7 +341,8 @@ describe('the limits of a project', () => {
   for (const door of DOORS) {
     const name = `${door.route}${door.of === undefined ? '' : ` of ${door.of}`}`;
     it(`are asked by ${name}`, async (context: TestContext) => {
-      const world = await freshWorld(context, { running: true });
+      const world = await freshWorld(context, { running: true, set: STORE });
+      await mkdir(join(world.config.data_directory, 'backups'));
       for (const short of [...Object.keys(door.needs), null]) await tryDoor(world, door, short);
     });
   }
@@ -307,7 +351,7 @@ describe('the limits of a project', () => {
     const about = routes.filter(
       ({ method, path }) =>
         method !== 'GET' &&
-        /^\/(volumes|snapshots|group_snapshots|groups\/action|cgsnapshots|consistencygroups\/create_from_src|[a-z_-]*(transfer|manage))/.test(
+        /^\/(volumes|snapshots|backups|group_snapshots|groups\/action|cgsnapshots|consistencygroups\/create_from_src|[a-z_-]*(transfer|manage))/.test(
           path,
         ),
     );

@@ -200,6 +200,7 @@ proveStore('the doctor', (test) => {
       const groupSnapshot = await database.write((tx) =>
         insertGroupSnapshot(tx, { id: uuid(), projectId, userId, status: 'deleting', groupId, groupTypeId }),
       );
+      const backup = await makeBackup(database, { status: 'deleting' });
       const begun = await makeGroup(database, { status: 'deleting' });
       await beginFlow(database, `group:${begun.id}`);
       await beginFlow(database, `volume:${extending.id}`);
@@ -213,6 +214,7 @@ proveStore('the doctor', (test) => {
           [`snapshot:${snapshot.id}`, 'its status is set to error'],
           [`group:${group.id}`, 'its status is set to error'],
           [`group_snapshot:${groupSnapshot.id}`, 'its status is set to error_deleting'],
+          [`backup:${backup.id}`, 'its status is set to error_deleting'],
         ]),
       );
       const statuses = await Promise.all(

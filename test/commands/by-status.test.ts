@@ -14,6 +14,9 @@ import { detachVolume, forceDetachVolume } from '../../src/commands/attachments/
 import { initializeConnection } from '../../src/commands/attachments/initialize-connection.ts';
 import { updateAttachment } from '../../src/commands/attachments/update-attachment.ts';
 import { reserveVolume, unreserveVolume } from '../../src/commands/attachments/volume-reservation.ts';
+import { createBackup } from '../../src/commands/backups/create-backup.ts';
+import { deleteBackup } from '../../src/commands/backups/delete-backup.ts';
+import { restoreBackup } from '../../src/commands/backups/restore-backup.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { createGroupSnapshot } from '../../src/commands/group-snapshots/create-group-snapshot.ts';
 import { deleteGroupSnapshot } from '../../src/commands/group-snapshots/delete-group-snapshot.ts';
@@ -39,6 +42,8 @@ import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
 import { uploadVolume } from '../../src/commands/volumes/upload-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
+import { findBackup } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
 import { findGroupSnapshot, insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { findGroup, updateGroup as updateGroupRow } from '../../src/db/groups.ts';
@@ -47,6 +52,7 @@ import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { NewAttachment } from '../../src/model/attachment.ts';
+import { BACKUP_STATUSES, type BackupStatus } from '../../src/model/backup-status.ts';
 import { PumiceError } from '../../src/model/errors.ts';
 import {
   GROUP_SNAPSHOT_STATUSES,
@@ -56,10 +62,16 @@ import {
 } from '../../src/model/group-status.ts';
 import { SNAPSHOT_STATUSES, type SnapshotStatus, VOLUME_STATUSES, type VolumeStatus } from '../../src/model/status.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
-import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeBackup, makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { givenAttachment, givenVolume, HERE } from '../flows/given.ts';
 import { type LiveSite, liveSite } from '../flows/live-site.ts';
-import { manageSnapshotRequest, snapshotRequest, uploadRequest, volumeRequest } from '../flows/requests.ts';
+import {
+  backupRequest,
+  manageSnapshotRequest,
+  snapshotRequest,
+  uploadRequest,
+  volumeRequest,
+} from '../flows/requests.ts';
 import { caller, PROJECT } from '../flows/site.ts';
 import { diskImages } from '../flows/site-images.ts';
 import { assertGolden } from '../golden.ts';
@@ -67,7 +79,9 @@ import { assertGolden } from '../golden.ts';
 /** Nobody waits for the end of a flow, and no quota runs out. */
 const SET = [
   'api.rpc_response_timeout=0',
-  ...['volumes', 'snapshots', 'gigabytes'].map((resource) => `quota.quota_${resource}=-1`),
+  ...['volumes', 'snapshots', 'gigabytes', 'backups', 'backup_gigabytes'].map(
+    (resource) => `quota.quota_${resource}=-1`,
+  ),
 ];
 
 interface Command {
@@ -137,6 +151,13 @@ const OF_VOLUMES: readonly Command[] = [
     run: (desk, id) => reimageVolume(desk, caller, id, { imageId: IMAGE, reserved: true }),
   },
   { name: 'upload', run: (desk, id) => uploadVolume(desk, caller, id, uploadRequest()) },
+  { name: 'back up', run: (desk, id) => createBackup(desk, caller, backupRequest(id)) },
+  { name: 'back up by force', run: (desk, id) => createBackup(desk, caller, backupRequest(id, { force: true })) },
+  {
+    name: 'restore a backup to it',
+    prepare: async ({ db }, volumeId) => (await makeBackup(db, { projectId: PROJECT, volumeId })).id,
+    run: (desk, id, backup) => restoreBackup(desk, caller, backup, id),
+  },
   { name: 'set readonly', run: (desk, id) => setReadonly(desk, caller, id, true) },
   { name: 'offer a transfer', run: offer },
   {
@@ -253,6 +274,21 @@ const OF_GROUP_SNAPSHOTS: readonly Command[] = [
   },
 ];
 
+/** Of a backup; `prepared` is its volume. */
+const OF_BACKUPS: readonly Command[] = [
+  { name: 'delete', run: (desk, id) => deleteBackup(desk, caller, id, { force: false }) },
+  { name: 'delete by force', run: (desk, id) => deleteBackup(desk, caller, id, { force: true }) },
+  { name: 'restore', run: (desk, id, volume) => restoreBackup(desk, caller, id, volume) },
+  { name: 'make a volume', run: (desk, backupId) => createVolume(desk, caller, volumeRequest({ backupId })) },
+  {
+    name: 'make an increment',
+    run: async (desk, id, volume) => {
+      const made = await createBackup(desk, caller, backupRequest(volume, { incremental: true }));
+      assert.equal(made.parentId, id);
+    },
+  },
+];
+
 /** Of a snapshot; `prepared` is its volume. */
 const told = (status: SnapshotStatus): Command => ({
   name: `say that it is ${status}`,
@@ -284,6 +320,10 @@ const OF_SNAPSHOTS: readonly Command[] = [
     run: (desk, _id, groupSnapshot) => deleteGroupSnapshot(desk, caller, groupSnapshot),
   },
   { name: 'unmanage', run: (desk, id) => unmanageSnapshot(desk, caller, id) },
+  {
+    name: 'back up',
+    run: (desk, id, volume) => createBackup(desk, caller, backupRequest(volume, { snapshotId: id })),
+  },
   { name: 'make a volume', run: (desk, id) => createVolume(desk, caller, volumeRequest({ snapshotId: id })) },
   { name: 'revert its volume to it', run: (desk, id, volume) => revertToSnapshot(desk, caller, volume, id) },
   { name: 'offer with its volume', run: (desk, _id, volume) => offer(desk, volume) },
@@ -308,6 +348,7 @@ const statusOf = {
   volume: async (db: Database, id: string) => (await findVolume(db.read, id))?.status ?? 'gone',
   group: async (db: Database, id: string) => (await findGroup(db.read, id))?.status ?? 'gone',
   group_snapshot: async (db: Database, id: string) => (await findGroupSnapshot(db.read, id))?.status ?? 'gone',
+  backup: async (db: Database, id: string) => (await findBackup(db.read, id))?.status ?? 'gone',
   snapshot: async (db: Database, id: string) => (await findSnapshot(db.read, id))?.status ?? 'gone',
 };
 
@@ -360,6 +401,17 @@ async function onGroupSnapshot({ desk, database }: LiveSite, command: Command, s
   );
 }
 
+async function onBackup({ desk, database }: LiveSite, command: Command, status: BackupStatus): Promise<string> {
+  const { id: volumeId } = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
+  const scope = await database.write((tx) => scopeOfVolume(tx, 'main', PROJECT, volumeId));
+  const { id } = await makeBackup(database, { projectId: PROJECT, volumeId, scopeId: scope.id, status });
+  return outcome(
+    () => command.run(desk, id, volumeId),
+    [id, volumeId],
+    () => statusOf.backup(database, id),
+  );
+}
+
 /** One line for each thing that happens: what it became, from which statuses; then what was said of the others. */
 async function seen<Status extends string>(
   name: string,
@@ -396,6 +448,9 @@ describe('a command, by the status of what it is about,', () => {
     parts.push('GROUP SNAPSHOTS\n');
     for (const command of OF_GROUP_SNAPSHOTS)
       parts.push(await seen(command.name, GROUP_SNAPSHOT_STATUSES, (status) => onGroupSnapshot(live, command, status)));
+    parts.push('BACKUPS\n');
+    for (const command of OF_BACKUPS)
+      parts.push(await seen(command.name, BACKUP_STATUSES, (status) => onBackup(live, command, status)));
     assertGolden('by-status.txt', parts.join('\n'));
   });
 

@@ -17,7 +17,7 @@ const failed = (name: string, operation: Operation = 'create-volume') => ({
 
 /** What a flow may end with: what a backend, the scheduler, an image or a quota may answer. The rest ends requests. */
 const ENDS_FLOWS =
-  /^(Driver|Backend|Image|Metadata(Copy|Update)|ManageExisting|NoValid)|(Volume|Snapshot)(NotFound|IsBusy)$|Exceed/;
+  /^(Driver|Backend|Image|Backup(Failed|Store|Missing|Damaged|Key|Format)|Metadata(Copy|Update)|ManageExisting|NoValid)|(Volume|Snapshot)(NotFound|IsBusy)$|Exceed/;
 
 describe('user messages', () => {
   const cases: readonly [failure: string, operation: Operation, eventId: string][] = [
@@ -32,6 +32,11 @@ describe('user messages', () => {
     ['ImageUnacceptable', 'create-volume', 'VOLUME_VOLUME_005_029'],
     ['ImageTooBig', 'create-volume', 'VOLUME_VOLUME_005_007'],
     ['VolumeSizeExceedsAvailableQuota', 'manage-existing-snapshot', 'VOLUME_VOLUME_SNAPSHOT_103_006'],
+    ['BackupStoreFull', 'create-backup', 'VOLUME_VOLUME_BACKUP_013_151'],
+    ['BackupFailed', 'create-backup', 'VOLUME_VOLUME_BACKUP_013_020'],
+    ['BackupFailed', 'delete-backup', 'VOLUME_VOLUME_BACKUP_014_025'],
+    ['BackupFailed', 'restore-backup', 'VOLUME_VOLUME_BACKUP_015_026'],
+    ['BackupDamaged', 'create-volume', 'VOLUME_VOLUME_008_154'],
     ['Cancelled', 'delete-volume', 'VOLUME_VOLUME_101_102'],
     ['TaskTimeout', 'create-volume', 'VOLUME_VOLUME_008_103'],
   ];

@@ -5,6 +5,9 @@
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { keepContent } from '../../src/db/backup-contents.ts';
+import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
+import { insertBackup } from '../../src/db/backups.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { updateGroupType } from '../../src/db/group-types.ts';
 import { putCachedImage } from '../../src/db/image-cache.ts';
@@ -18,11 +21,12 @@ import { insertVolume } from '../../src/db/volumes.ts';
 import type { DriverCall, ImageFile, SnapshotRef } from '../../src/drivers/driver.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
 import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
+import type { Backup, NewBackup } from '../../src/model/backup.ts';
 import type { Group, NewGroup } from '../../src/model/group.ts';
 import type { GroupSnapshot } from '../../src/model/group-snapshot.ts';
 import { ONE_MOMENT } from '../../src/model/group-type.ts';
 import { cachedImageId, type Image } from '../../src/model/image.ts';
-import { GROUP_QUOTA, snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
+import { backupQuota, GROUP_QUOTA, snapshotQuota, volumeQuota } from '../../src/model/quota.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
 import { makeGroup } from '../db/rows.ts';
@@ -95,6 +99,32 @@ export async function givenSnapshot(site: Site, volume: Volume, given: Partial<N
     .createSnapshot({ id: snapshot.id, volumeId: volume.id, volumeNameId: volume.nameId, sizeGiB }, call);
   await write(site, pool, `snapshot-${snapshot.id}`, contentOf(snapshot));
   return snapshot;
+}
+
+/** `available`, of what the volume holds now. */
+export async function givenBackup(site: Site, volume: Volume, given: Partial<NewBackup> = {}): Promise<Backup> {
+  const { projectId, userId } = caller;
+  const backup = await site.database.write(async (tx) => {
+    const scope = await scopeOfVolume(tx, 'main', projectId, volume.id);
+    const made = await insertBackup(tx, {
+      id: uuid(),
+      projectId,
+      userId,
+      volumeId: volume.id,
+      sizeGiB: volume.sizeGiB,
+      status: 'available',
+      host: 'node',
+      dataTimestamp: now(),
+      scopeId: scope.id,
+      epoch: scope.epoch,
+      ...given,
+    });
+    await countQuota(tx, projectId, backupQuota(made.sizeGiB));
+    await keepContent(tx, { backupId: made.id, scopeId: scope.id, root: '', packs: [`${made.id}/1-0`] });
+    return made;
+  });
+  site.backups.hold(backup.id, volume.sizeGiB, contentOf(volume));
+  return backup;
 }
 
 /** `available` on alpha, of a type of its own, unless the row says otherwise. */

@@ -1,4 +1,5 @@
 /** What callers ask for when a test does not say more. */
+import type { CreateBackupRequest } from '../../src/commands/backups/create-backup.ts';
 import type { CreateSnapshotRequest } from '../../src/commands/snapshots/create-snapshot.ts';
 import type { ManageSnapshotRequest } from '../../src/commands/snapshots/manage-snapshot.ts';
 import type { CreateVolumeRequest } from '../../src/commands/volumes/create-volume.ts';
@@ -14,6 +15,7 @@ export const volumeRequest = (request: Partial<CreateVolumeRequest> = {}): Creat
   sourceVolumeId: null,
   snapshotId: null,
   groupId: null,
+  backupId: null,
   imageId: null,
   serverImages: false,
   metadata: {},
@@ -60,5 +62,18 @@ export const uploadRequest = (request: Partial<UploadRequest> = {}): UploadReque
   containerFormat: 'bare',
   visibility: null,
   protected: false,
+  ...request,
+});
+
+export const backupRequest = (volumeId: string, request: Partial<CreateBackupRequest> = {}): CreateBackupRequest => ({
+  volumeId,
+  snapshotId: null,
+  name: 'nightly',
+  description: null,
+  container: null,
+  incremental: false,
+  force: false,
+  metadata: {},
+  availabilityZone: null,
   ...request,
 });

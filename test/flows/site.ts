@@ -16,8 +16,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Backups } from '../../src/backups/backups.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
+import { BACKUP_BINARY } from '../../src/db/backup-service.ts';
+import { listBackups } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
 import { listGroupSnapshots } from '../../src/db/group-snapshots.ts';
 import { listGroups } from '../../src/db/groups.ts';
@@ -38,6 +41,7 @@ import { parseConfig } from '../../src/lib/config/read-config.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { backendOf, hostOf } from '../../src/model/backend.ts';
+import { TRANSIENT_BACKUP_STATUSES } from '../../src/model/backup-status.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import { DriverNotInitialized } from '../../src/model/errors.ts';
 import { TRANSIENT_GROUP_SNAPSHOT_STATUSES, TRANSIENT_GROUP_STATUSES } from '../../src/model/group-status.ts';
@@ -46,6 +50,7 @@ import { DEFAULT_OPTIONS } from '../../src/scheduler/options.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
 import { type Hook, interposed } from './interposed.ts';
 import { MemoryExports } from './memory-exports.ts';
+import { SiteBackups } from './site-backups.ts';
 import { SiteImages } from './site-images.ts';
 
 export const PROJECT = 'a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3';
@@ -80,6 +85,7 @@ export class Site {
   readonly tools: Tools;
   readonly config: Config;
   readonly images = new SiteImages(join(this.directory, 'images'));
+  readonly backups = new SiteBackups();
   readonly #drivers: ReadonlyMap<string, FileDriver>;
   readonly #hooks = new Map<string, Hook>();
   /** Backends that do not answer. */
@@ -99,6 +105,7 @@ export class Site {
     this.database = database;
     for (const name of [...BACKENDS, 'images', 'conversion']) mkdirSync(join(this.directory, name));
     const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
+    sections.push('[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "backups"\n');
     this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
     this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name, run, overNetwork)]));
     this.tools = {
@@ -117,6 +124,11 @@ export class Site {
         driver: (host) => this.tools.driver(host),
         limits: (host) => cacheLimitsOf(this.config.backends[backendOf(host) ?? ''] as BackendConfig),
       }),
+      backups: {
+        ground: interposed<Backups>(this.backups, (method) => this.#hooks.get(`backups.${method}`)),
+        store: () => ({ address: { kind: 'directory', path: this.path('backups') }, patienceMs: 0 }),
+        db: database,
+      },
       conversionDirectory: join(this.directory, 'conversion'),
       conversionTimeoutMs: 600_000,
       scheduler: DEFAULT_OPTIONS,
@@ -143,6 +155,8 @@ export class Site {
       await this.database.write((tx) => recordHeartbeat(tx, heartbeat));
     });
     await Promise.all(reports);
+    const beat = { host: 'node', binary: BACKUP_BINARY, availabilityZone: 'nova', pools: [], failure: null };
+    await this.database.write((tx) => recordHeartbeat(tx, beat));
   }
 
   path(...parts: readonly string[]): string {
@@ -156,6 +170,13 @@ export class Site {
   /** From now on this goes in place of the call; nothing does when it is null. */
   interpose(backend: BackendName, method: keyof VolumeDriver, hook: Hook | null): void {
     const key = `node@${backend}.${method}`;
+    if (hook === null) this.#hooks.delete(key);
+    else this.#hooks.set(key, hook);
+  }
+
+  /** The same of the ground of backups. */
+  interposeBackups(method: keyof Backups, hook: Hook | null): void {
+    const key = `backups.${method}`;
     if (hook === null) this.#hooks.delete(key);
     else this.#hooks.set(key, hook);
   }
@@ -228,6 +249,9 @@ export class Site {
     const groupSnapshots = (await listGroupSnapshots(this.database, {})).filter(({ status }) =>
       TRANSIENT_GROUP_SNAPSHOT_STATUSES.includes(status),
     );
+    const backups = (await listBackups(this.database, {})).filter(({ status }) =>
+      TRANSIENT_BACKUP_STATUSES.includes(status),
+    );
     const transient = [...(await listVolumes(this.database, {})), ...(await listSnapshots(this.database, {}))].filter(
       ({ status }) => isTransient(status),
     );
@@ -242,11 +266,33 @@ export class Site {
         ({ resource }) => `reservation of ${resource}`,
       ),
       ...(await read.selectFrom('hold').select('resource').execute()).map(({ resource }) => `hold on ${resource}`),
-      ...[...transient, ...groups, ...groupSnapshots].map(({ id, status }) => `${id} is ${status}`),
+      ...(await this.#leftInBooks()),
+      ...[...transient, ...backups, ...groups, ...groupSnapshots].map(({ id, status }) => `${id} is ${status}`),
       ...this.objects()
         .filter((name) => !owned.has(name))
         .map((name) => `${name} on a backend`),
       ...readdirSync(this.tools.conversionDirectory).map((name) => `download ${name}`),
+    ];
+  }
+
+  /** Of work on backups that has ended, and what is in the store and in no book. */
+  async #leftInBooks(): Promise<string[]> {
+    const { read } = this.database;
+    const contents = await read.selectFrom('backup_content').select(['backup_id', 'packs']).execute();
+    const remains = await read.selectFrom('backup_remains').select(['backup_id', 'packs']).execute();
+    const known = new Set([...contents, ...remains].flatMap(({ packs }) => JSON.parse(packs) as readonly string[]));
+    const gone = new Set(remains.map(({ backup_id }) => backup_id));
+    return [
+      ...(await read.selectFrom('backup_work').select('backup_id').execute()).map(
+        ({ backup_id }) => `work on ${backup_id}`,
+      ),
+      ...(await read.selectFrom('backup_bite').select('pack').execute()).map(({ pack }) => `bite ${pack}`),
+      ...[...this.backups.packs]
+        .filter((pack) => !known.has(pack) && !gone.has(pack.split('/')[0] ?? ''))
+        .map((pack) => `pack ${pack} in the store`),
+      ...[...this.backups.manifests.keys()]
+        .filter((id) => !gone.has(id) && !contents.some(({ backup_id }) => backup_id === id))
+        .map((id) => `manifest ${id} in the store`),
     ];
   }
 

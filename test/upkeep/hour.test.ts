@@ -13,6 +13,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { giveUpContent, keepContent } from '../../src/db/backup-contents.ts';
+import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { doomImage } from '../../src/db/doomed-images.ts';
 import { evictCachedImage, putCachedImage } from '../../src/db/image-cache.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
@@ -268,6 +270,24 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       tries: 5,
       about: /^node$/,
       reason: /cannot be reached/,
+    },
+  ],
+  backups: [
+    {
+      name: 'their store is not there',
+      set: () => ['backup_stores.main.backup_driver=posix', 'backup_stores.main.backup_posix_path=/nowhere/at/all'],
+      breaks: async ({ world, loop }) => {
+        const { db } = world.service;
+        await db.write(async (tx) => {
+          const { id } = await scopeOfVolume(tx, 'main', PROJECT, uuid());
+          await keepContent(tx, { backupId: 'gone', scopeId: id, root: '', packs: ['gone/1-0'] });
+          await giveUpContent(tx, 'gone', id);
+        });
+        return () => loop('backups', 'node');
+      },
+      tries: 5,
+      about: /^node$/,
+      reason: /nowhere/,
     },
   ],
   messages: [

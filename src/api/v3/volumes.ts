@@ -5,7 +5,7 @@ import { deleteVolume } from '../../commands/volumes/delete-volume.ts';
 import { type UpdateVolumePatch, updateVolume } from '../../commands/volumes/update-volume.ts';
 import { summarizeVolumes } from '../../db/volumes.ts';
 import { Type } from '../../lib/schema.ts';
-import { BackupNotFound, InvalidInput } from '../../model/errors.ts';
+import { InvalidInput } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
 import { CLOSED, LooseBoolean, LooseSize, Maybe, NAMED, named, readSize, Text255, trimmed, Uuid } from '../body.ts';
 import { MetadataBody } from '../metadata-bodies.ts';
@@ -107,7 +107,7 @@ export const volumes = [
     ],
     async handle(call) {
       const { volume: request, 'OS-SCH-HNT:scheduler_hints': hints } = call.body;
-      refuseUnsupported(request, call.version);
+      refuseUnsupported(request);
       // An empty text names none.
       const imageId = (request.imageRef ?? request.image_id) || null;
       if (imageId !== null) call.demand('volume:create_from_image');
@@ -120,6 +120,7 @@ export const volumes = [
         sourceVolumeId: request.source_volid ?? null,
         snapshotId: request.snapshot_id ?? null,
         groupId: groupIn(request, call.version),
+        backupId: backupIn(request, call.version),
         imageId,
         serverImages: call.version >= SERVER_IMAGES,
         metadata: (request.metadata ?? {}) as Metadata,
@@ -177,17 +178,13 @@ export const volumes = [
 
 interface Unsupported {
   readonly multiattach?: boolean | string | null;
-  readonly backup_id?: string | null;
   readonly [name: string]: unknown;
 }
 
-function refuseUnsupported(request: Unsupported, version: Microversion): void {
-  const { multiattach } = request;
+function refuseUnsupported({ multiattach }: Unsupported): void {
   if (multiattach != null && readBoolean(multiattach, 'multiattach')) {
     throw new InvalidInput('multiattach is not asked for when a volume is made; it comes from the volume type.');
   }
-  // There are no backups here, so none is found.
-  if (version >= CREATE_FROM_BACKUP && request.backup_id != null) throw new BackupNotFound(request.backup_id);
 }
 
 /** A consistency group is a group. */
@@ -197,4 +194,8 @@ function groupIn(
 ): string | null {
   const group = version >= GROUPS ? request.group_id : null;
   return group ?? request.consistencygroup_id ?? null;
+}
+
+function backupIn(request: { readonly [name: string]: unknown }, version: Microversion): string | null {
+  return version >= CREATE_FROM_BACKUP ? ((request.backup_id ?? null) as string | null) : null;
 }

@@ -7,11 +7,13 @@
  * step by step are not transient, and are left alone.
  */
 import { sql } from 'kysely';
+import { updateBackup } from '../../db/backups.ts';
 import { updateGroupSnapshot } from '../../db/group-snapshots.ts';
 import { updateGroup } from '../../db/groups.ts';
 import { updateSnapshot } from '../../db/snapshots.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { updateVolume } from '../../db/volumes.ts';
+import { BACKUP_TRANSITIONS, type BackupStatus, TRANSIENT_BACKUP_STATUSES } from '../../model/backup-status.ts';
 import {
   GROUP_SNAPSHOT_TRANSITIONS,
   GROUP_TRANSITIONS,
@@ -64,11 +66,18 @@ export const transient: DoctorCheck = {
         return updateGroupSnapshot(tx, id, { status: to }, revision);
       });
     }),
+    ...(await withoutFlow(db.read, 'backup')).map(({ id, status, revision }): Finding => {
+      const to = failedAs(BACKUP_TRANSITIONS, status as BackupStatus);
+      return finding('backup', id, status, to, async (tx) => {
+        if (!(await withoutFlow(tx.db, 'backup')).some((each) => each.id === id)) return false;
+        return updateBackup(tx, id, { status: to }, revision);
+      });
+    }),
   ],
 };
 
 function finding(
-  kind: 'volume' | 'snapshot' | 'group' | 'group_snapshot',
+  kind: 'volume' | 'snapshot' | 'group' | 'group_snapshot' | 'backup',
   id: string,
   status: string,
   to: string,
@@ -98,6 +107,7 @@ const KINDS = {
   snapshot: { named: 'snapshot', statuses: SNAPSHOT_STATUSES.filter(isTransient) },
   volume_group: { named: 'group', statuses: TRANSIENT_GROUP_STATUSES },
   group_snapshot: { named: 'group_snapshot', statuses: TRANSIENT_GROUP_SNAPSHOT_STATUSES },
+  backup: { named: 'backup', statuses: TRANSIENT_BACKUP_STATUSES },
 } as const;
 
 async function withoutFlow(db: Db, kind: keyof typeof KINDS) {

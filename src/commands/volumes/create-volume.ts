@@ -1,8 +1,10 @@
-/** `POST /volumes`: blank, or from a snapshot, a volume or an image. */
+/** `POST /volumes`: blank, or from a snapshot, a volume, an image or a backup. */
 
+import { moveBackupStatus } from '../../db/backups.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolumes, insertVolume } from '../../db/volumes.ts';
+import { createVolumeFromBackup } from '../../flows/backups/create-volume-from-backup.ts';
 import { checkNotEncrypted } from '../../flows/encryption.ts';
 import { checkVolumeSize, take } from '../../flows/quota.ts';
 import { createVolume as flow } from '../../flows/volumes/create-volume.ts';
@@ -17,7 +19,7 @@ import { VOLUME_TRANSITIONS } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import { isMultiattach } from '../../model/volume-type.ts';
 import { readHints } from '../../scheduler/hints.ts';
-import { begin, exclusive, groupResource, shared, snapshotResource, volumeResource } from '../begin.ts';
+import { backupResource, begin, exclusive, groupResource, shared, snapshotResource, volumeResource } from '../begin.ts';
 import type { Desk } from '../desk.ts';
 import { checkFits, groupOfVolume } from '../groups/group-of-volume.ts';
 import { checkReadable, findActiveImage } from './find-image.ts';
@@ -35,6 +37,7 @@ export interface CreateVolumeRequest {
   readonly sourceVolumeId: string | null;
   readonly snapshotId: string | null;
   readonly groupId: string | null;
+  readonly backupId: string | null;
   /** Its id, its URL, or a name that it alone has. */
   readonly imageId: string | null;
   /** An image of a server that boots from a volume stands for the snapshot that it names. */
@@ -47,8 +50,11 @@ export interface CreateVolumeRequest {
 }
 
 export async function createVolume(desk: Desk, caller: Caller, request: CreateVolumeRequest): Promise<Volume> {
-  const sources = [request.sourceVolumeId, request.snapshotId, request.imageId].filter((each) => each !== null);
-  if (sources.length > 1) throw new InvalidInput('A volume is made from one thing: a snapshot, a volume or an image.');
+  const sources = [request.sourceVolumeId, request.snapshotId, request.imageId, request.backupId].filter(
+    (each) => each !== null,
+  );
+  if (sources.length > 1)
+    throw new InvalidInput('A volume is made from one thing: a snapshot, a volume, an image or a backup.');
   const hints = readHints(request.hints);
   const image = request.imageId === null ? null : await findActiveImage(desk.tools.images, caller, request.imageId);
   const bootSnapshotId = image !== null && request.serverImages ? bootSnapshotOf(image) : null;
@@ -103,7 +109,7 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
       sameAs: await poolsOf(tx, hints.sameHost),
       image: source.is === 'image' ? factsOf(source.image) : null,
     };
-    await begin(desk, tx, caller, flow, input, {
+    const options = {
       resource: volumeResource(volume.id),
       projectId: volume.projectId,
       holds: [
@@ -111,7 +117,12 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
         ...holdsOf(source),
         ...(group === null ? [] : [shared(groupResource(group.id))]),
       ],
-    });
+    };
+    if (source.is === 'backup') {
+      const { id: backupId } = source.backup;
+      await moveBackupStatus(tx, backupId, 'restore', { set: { restoreVolumeId: volume.id } });
+      await begin(desk, tx, caller, createVolumeFromBackup, { ...input, backupId }, options);
+    } else await begin(desk, tx, caller, flow, input, options);
     return volume;
   });
 }
@@ -120,6 +131,7 @@ export async function createVolume(desk: Desk, caller: Caller, request: CreateVo
 function holdsOf(source: Source) {
   if (source.is === 'snapshot')
     return [shared(snapshotResource(source.snapshot.id)), shared(volumeResource(source.origin.id))];
+  if (source.is === 'backup') return [exclusive(backupResource(source.backup.id))];
   return source.is === 'volume' ? [shared(volumeResource(source.origin.id))] : [];
 }
 

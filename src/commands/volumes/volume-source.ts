@@ -4,26 +4,29 @@ import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume } from '../../db/volumes.ts';
+import type { Backup } from '../../model/backup.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import type { Image } from '../../model/image.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Volume } from '../../model/volume.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
-import { checkSnapshotStatus, checkVolumeStatus } from '../by-status.ts';
-import { lockSnapshot, lockVolume } from '../lock.ts';
+import { checkBackupStatus, checkSnapshotStatus, checkVolumeStatus } from '../by-status.ts';
+import { lockBackup, lockSnapshot, lockVolume } from '../lock.ts';
 
 /** `origin` is the volume it comes from in the end: the source itself, or the volume of the snapshot. */
 export type Source =
   | { readonly is: 'nothing' }
   | { readonly is: 'snapshot'; readonly snapshot: Snapshot; readonly origin: Volume }
   | { readonly is: 'volume'; readonly origin: Volume }
-  | { readonly is: 'image'; readonly image: Image };
+  | { readonly is: 'image'; readonly image: Image }
+  | { readonly is: 'backup'; readonly backup: Backup };
 
 export interface SourceRequest {
   readonly snapshotId: string | null;
   readonly sourceVolumeId: string | null;
   readonly image: Image | null;
+  readonly backupId: string | null;
 }
 
 const BYTES_PER_GIB = 1024 ** 3;
@@ -32,7 +35,7 @@ const BYTES_PER_GIB = 1024 ** 3;
 export async function findSource(
   tx: Tx,
   caller: Caller,
-  { snapshotId, sourceVolumeId, image }: SourceRequest,
+  { snapshotId, sourceVolumeId, backupId, image }: SourceRequest,
 ): Promise<Source> {
   if (snapshotId !== null) {
     const snapshot = await lockSnapshot(tx, caller, snapshotId);
@@ -43,6 +46,11 @@ export async function findSource(
     const origin = await lockVolume(tx, caller, sourceVolumeId);
     checkVolumeStatus(origin, 'clone');
     return { is: 'volume', origin };
+  }
+  if (backupId !== null) {
+    const backup = await lockBackup(tx, caller, backupId);
+    checkBackupStatus(backup, 'restore');
+    return { is: 'backup', backup };
   }
   return image === null ? { is: 'nothing' } : { is: 'image', image };
 }
@@ -65,6 +73,8 @@ function leastSizeGiB(source: Source): number {
       return source.origin.sizeGiB;
     case 'image':
       return leastSizeOf(source.image);
+    case 'backup':
+      return source.backup.sizeGiB;
     case 'nothing':
       return 0;
   }

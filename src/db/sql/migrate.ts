@@ -21,6 +21,7 @@ import { doomedImages } from './migrations/0013-doomed-images.ts';
 import { backups } from './migrations/0014-backups.ts';
 import { imageCache } from './migrations/0015-image-cache.ts';
 import { attachmentRevision } from './migrations/0016-attachment-revision.ts';
+import { backupBooks } from './migrations/0017-backup-books.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -41,6 +42,7 @@ const MIGRATIONS: readonly Migration[] = [
   backups,
   imageCache,
   attachmentRevision,
+  backupBooks,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

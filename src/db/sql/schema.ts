@@ -19,6 +19,12 @@ export interface Tables {
   volume_group: GroupTable;
   group_snapshot: GroupSnapshotTable;
   backup: BackupTable;
+  backup_scope: BackupScopeTable;
+  /** Of a backup whose manifest is in the store: `packs` is a JSON list of their names. */
+  backup_content: { backup_id: string; scope_id: string; root: string; packs: string };
+  backup_work: { backup_id: string; attempts: number; restored_bytes: number };
+  backup_bite: BackupBiteTable;
+  backup_remains: BackupRemainsTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -241,6 +247,44 @@ export interface BackupTable {
   created_at: Timestamp;
   updated_at: Timestamp | null;
   revision: number;
+  scope_id: string | null;
+  /** Of the scope, when it began. */
+  epoch: number;
+  /** JSON object of text. Null when its volume could not be booted from. */
+  image_metadata: string | null;
+}
+
+/** Backups that share what is equal in them. */
+export interface BackupScopeTable {
+  id: string;
+  store: string;
+  /** What the store calls itself; null until it was asked. */
+  store_id: string | null;
+  project_id: string;
+  volume_id: string;
+  epoch: number;
+}
+
+/** A part of a volume that is in the store, while the rest of it is copied. */
+export interface BackupBiteTable {
+  backup_id: string;
+  /** 0, 1, 2 … */
+  number: number;
+  pack: string;
+  first: number;
+  chunks: number;
+  bytes: number;
+  sha256: string;
+}
+
+/** What is to be removed from a store of a backup that is gone, or was never finished. */
+export interface BackupRemainsTable {
+  backup_id: string;
+  scope_id: string;
+  epoch: number;
+  attempts: number;
+  /** JSON list of text. */
+  packs: string;
 }
 
 export interface AttachmentTable {

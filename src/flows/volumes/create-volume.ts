@@ -17,6 +17,8 @@ import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { ModelUpdate, SnapshotRef, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
+import type { AttemptsOptions } from '../../engine/flow.ts';
+import type { RecordContext, Reverting } from '../../engine/task.ts';
 import { now } from '../../lib/clock.ts';
 import { hostOf } from '../../model/backend.ts';
 import { MetadataUpdateFailure } from '../../model/errors.ts';
@@ -26,7 +28,7 @@ import { type Metadata, refOf } from '../../model/volume.ts';
 import { schedule } from '../../scheduler/schedule.ts';
 import { volumeStarted } from '../started.ts';
 import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
-import { flow, obligation, onHostOf, record, world } from '../tools.ts';
+import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { createFromImage, createFromImageV1 } from './create-from-image.ts';
 import { withRoom } from './image-cache.ts';
@@ -51,20 +53,25 @@ export type VolumeSpec =
   | { readonly type: 'source_vol'; readonly source: VolumeRef }
   | { readonly type: 'image'; readonly imageId: string };
 
-/** The one place that decides how a failed create ends. It is reverted last. */
+/** The one place that decides how a failed create ends, whatever the volume was to be made from. It is reverted last. */
+export async function errorOut(
+  { volumeId }: Pick<CreateVolume, 'volumeId'>,
+  { tx, failures, ...context }: Reverting<RecordContext<Tools, Tx>>,
+): Promise<void> {
+  // It has nothing of the image it was to be made from.
+  if (!(await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.failure, imageMetadata: null }))) return;
+  const volume = await getVolume(tx.db, volumeId);
+  const { sizeGiB } = volume;
+  await tellUser(tx, 'create-volume', failures[0], volume, context);
+  await tellNoBackend(tx, 'create_volume', failures[0], { volume, sizeGiB, ...context });
+}
+
 const ErrorOut = obligation({
   name: 'error_out',
-  revert: async ({ volumeId }: CreateVolume, _outcome, { tx, failures, ...context }) => {
-    // It has nothing of the image it was to be made from.
-    if (!(await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.failure, imageMetadata: null }))) return;
-    const volume = await getVolume(tx.db, volumeId);
-    const { sizeGiB } = volume;
-    await tellUser(tx, 'create-volume', failures[0], volume, context);
-    await tellNoBackend(tx, 'create_volume', failures[0], { volume, sizeGiB, ...context });
-  },
+  revert: (input: CreateVolume, _outcome, context) => errorOut(input, context),
 });
 
-const ExtractVolumeRef = record({
+export const ExtractVolumeRef = record({
   name: 'extract_volume_ref',
   execute: async ({ volumeId }: CreateVolume, { tx }) => {
     return { volumeRef: refOf(await getVolume(tx.db, volumeId)) satisfies VolumeRef };
@@ -72,7 +79,7 @@ const ExtractVolumeRef = record({
 });
 
 /** Chooses a pool and counts the volume on it, so that the next choice of this transaction sees it. */
-const ScheduleCreateVolume = record({
+export const ScheduleCreateVolume = record({
   name: 'schedule_create_volume',
   execute: async (input: CreateVolume & { volumeRef: VolumeRef }, { tx, tools, rejections }) => {
     const { volumeTypeId, sizeGiB } = await getVolume(tx.db, input.volumeId);
@@ -211,6 +218,15 @@ const CreateVolumeOnFinish = record({
   },
 });
 
+/** Another backend is tried, and the row says that it is being made all the same. */
+export const RESCHEDULED: AttemptsOptions<CreateVolume, Tools, Tx> = {
+  limit: ({ maxAttempts }) => maxAttempts,
+  remember: ({ pool }) => pool ?? null,
+  rejected: async ({ volumeId }, _rejection, { tx }) => {
+    await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.during[0], scheduledAt: now() });
+  },
+};
+
 const fromSpec = flow<{ volumeRef: VolumeRef; volumeSpec: VolumeSpec; pool: string }>('make')
   .add(CreateVolumeFromSpec)
   .build({ version: 1 });
@@ -223,23 +239,14 @@ const create = (
   flow<CreateVolume>('create_volume')
     .add(ErrorOut)
     .add(ExtractVolumeRef)
-    .attempts(
-      'on_failure_reschedule',
-      {
-        limit: ({ maxAttempts }) => maxAttempts,
-        remember: ({ pool }) => pool ?? null,
-        rejected: async ({ volumeId }, _rejection, { tx }) => {
-          await updateVolume(tx, volumeId, { status: VOLUME_TRANSITIONS.create.during[0], scheduledAt: now() });
-        },
-      },
-      (attempt) =>
-        attempt
-          .add(ScheduleCreateVolume)
-          .lane(onHostOf)
-          .add(ExtractVolumeSpec)
-          .add(volumeStarted('create.start'))
-          .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
-          .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', fromImage),
+    .attempts('on_failure_reschedule', RESCHEDULED, (attempt) =>
+      attempt
+        .add(ScheduleCreateVolume)
+        .lane(onHostOf)
+        .add(ExtractVolumeSpec)
+        .add(volumeStarted('create.start'))
+        .when('whole', ({ volumeSpec }) => volumeSpec.type !== 'image', fromSpec)
+        .when('from_image', ({ volumeSpec }) => volumeSpec.type === 'image', fromImage),
     )
     .add(handleBootable)
     .add(CreateVolumeOnFinish)

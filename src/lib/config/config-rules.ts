@@ -22,10 +22,12 @@ export function completed(draft: ConfigDraft): Config {
     name,
     { volume_backend_name: name, backend_availability_zone: draft.storage_availability_zone, ...backend },
   ]);
+  const [onlyStore, ...otherStores] = Object.keys(draft.backup_stores);
   return {
     node_name: hostname().replaceAll(/[^A-Za-z0-9.-]+/g, '-'),
     enabled_backends: Object.keys(draft.backends),
     default_availability_zone: draft.storage_availability_zone,
+    ...(onlyStore !== undefined && otherStores.length === 0 && { default_backup_store: onlyStore }),
     ...draft,
     backends: Object.fromEntries(backends),
   };
@@ -71,6 +73,7 @@ export function contradictions(config: Config): string[] {
       `enabled_backends: there is no section [backends.${name}]${near === undefined ? '.' : `; did you mean ${near}?`}`,
     );
   }
+  found.push(...wrongStores(config));
   const portals = new Map<string, string>();
   for (const name of config.enabled_backends) {
     const backend = config.backends[name];
@@ -93,6 +96,17 @@ export function contradictions(config: Config): string[] {
     found.push(`api.project_id_regex must be a regular expression; it is ${JSON.stringify(api.project_id_regex)}.`);
   }
   return found;
+}
+
+function wrongStores({ backup_stores: stores, default_backup_store: chosen }: Config): string[] {
+  const names = Object.keys(stores);
+  if (chosen === undefined)
+    return names.length === 0 ? [] : [`default_backup_store is missing; it must be one of ${names.join(', ')}.`];
+  if (Object.hasOwn(stores, chosen)) return [];
+  const near = nearest(chosen, names);
+  return [
+    `default_backup_store: there is no section [backup_stores.${chosen}]${near === undefined ? '.' : `; did you mean ${near}?`}`,
+  ];
 }
 
 /** Projects and users that are named in [identity] and are not there. */

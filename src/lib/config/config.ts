@@ -14,6 +14,7 @@
 import { type Static, Type } from '../schema.ts';
 import { Api } from './api.ts';
 import { Backend } from './backends.ts';
+import { BackupStore } from './backup-stores.ts';
 import { Database } from './database.ts';
 import { Flows } from './flows.ts';
 import { positive } from './forms.ts';
@@ -79,6 +80,13 @@ export const configSchema = Type.Object({
       description: 'The type of groups that is called `default`. Without it there is none.',
     }),
   ),
+  default_backup_store: Type.Optional(
+    Type.String({
+      minLength: 1,
+      computed: 'the section of `[backup_stores.*]`, where there is one',
+      description: 'Where backups go. Those that are in other stores are still read there.',
+    }),
+  ),
   volume_name_template: nameTemplate('volume'),
   snapshot_name_template: nameTemplate('snapshot'),
   max_copies: Type.Integer({
@@ -110,6 +118,10 @@ export const configSchema = Type.Object({
     form: 'letters, digits, hyphens and underscores',
     default: { file: { driver: 'file', path: '$data_directory/volumes', create: true } },
   }),
+  backup_stores: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), BackupStore, {
+    form: 'letters, digits, hyphens and underscores',
+    default: {},
+  }),
 });
 
 type Deep<T> = T extends readonly (infer Item)[]
@@ -134,4 +146,6 @@ export type FlowsConfig = Config['flows'];
 export type LogConfig = Config['log'];
 /** A section of `[backends.*]`; `driver` says which. */
 export type BackendConfig = Config['backends'][string];
+/** A section of `[backup_stores.*]`; `backup_driver` says which. */
+export type BackupStoreConfig = Config['backup_stores'][string];
 export type FileBackendConfig = Extract<BackendConfig, { readonly driver: 'file' }>;

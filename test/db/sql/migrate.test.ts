@@ -79,6 +79,8 @@ for (const [dialect, fresh] of [
           await connection.run('ALTER TABLE volume DROP COLUMN next_image_metadata');
           await connection.run('ALTER TABLE volume_attachment DROP COLUMN revision');
           await connection.run('DROP TABLE doomed_image; DROP TABLE backup; DROP TABLE image_cache');
+          for (const table of ['scope', 'content', 'work', 'bite', 'remains'])
+            await connection.run(`DROP TABLE backup_${table}`);
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -101,6 +103,7 @@ for (const [dialect, fresh] of [
             '0014-backups',
             '0015-image-cache',
             '0016-attachment-revision',
+            '0017-backup-books',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();

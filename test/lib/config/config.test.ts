@@ -173,6 +173,18 @@ describe('configuration', () => {
       'backends.two.target_port: 127.0.0.1:3260 is that of backends.one, and each has a tgtd of its own.',
     ],
     [
+      'a store of backups that is not there',
+      'default_backup_store = "mian"\n[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "/b"',
+      'default_backup_store: there is no section [backup_stores.mian]; did you mean main?',
+    ],
+    [
+      'which of two stores backups go to',
+      ['one', 'two']
+        .map((name) => `[backup_stores.${name}]\nbackup_driver = "posix"\nbackup_posix_path = "/b"`)
+        .join('\n'),
+      'default_backup_store is missing; it must be one of one, two.',
+    ],
+    [
       'services that are always down',
       '[services]\nservice_down_time = 10',
       'services.service_down_time must be more than services.report_interval, or every service is down.',

@@ -1,0 +1,28 @@
+/** Whether anybody can make a backup: a store is configured, and a backup service of the zone is enabled. */
+import { BACKUP_BINARY } from '../../db/backup-service.ts';
+import { listServices } from '../../db/services.ts';
+import type { Db } from '../../db/sql/db.ts';
+import { ServiceUnavailable } from '../../model/errors.ts';
+import type { Desk } from '../desk.ts';
+
+export interface BackupService {
+  /** As the configuration calls it. */
+  readonly store: string;
+  readonly availabilityZone: string;
+}
+
+/** Rejects with `ServiceUnavailable`, as Cinder answers. `zone`: null is any. */
+export async function demandBackupService({ config }: Desk, db: Db, zone: string | null): Promise<BackupService> {
+  const store = config.default_backup_store;
+  if (store === undefined)
+    throw new ServiceUnavailable('There is no backup service here: no backup store is configured.');
+  const services = await listServices(db, { binary: BACKUP_BINARY });
+  const [service] = services.filter(
+    ({ disabled, availabilityZone }) => !disabled && (zone === null || availabilityZone === zone),
+  );
+  if (service === undefined)
+    throw new ServiceUnavailable(
+      zone === null ? 'No backup service is enabled.' : `No backup service is enabled in availability zone ${zone}.`,
+    );
+  return { store, availabilityZone: service.availabilityZone };
+}

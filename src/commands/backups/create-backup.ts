@@ -1,0 +1,127 @@
+/**
+ * `POST /backups`: of a volume that is available, by force of one in use, or of a snapshot, whose volume may be in whatever status.
+ *
+ * An increment points to the available backup of the volume, in the caller's project, whose data is the newest; of a snapshot to one that is
+ * older than that. It belongs to the project that asks, and only what that has backed up before can be its parent.
+ */
+
+import { scopeOfVolume } from '../../db/backup-scopes.ts';
+import { insertBackup, lockBackupRow, newestAvailable } from '../../db/backups.ts';
+import { moveSnapshotStatus } from '../../db/snapshots.ts';
+import type { Tx } from '../../db/sql/tx.ts';
+import { moveVolumeStatus } from '../../db/volumes.ts';
+import { createBackup as flow } from '../../flows/backups/create-backup.ts';
+import { take } from '../../flows/quota.ts';
+import { now, type Timestamp, uuid } from '../../lib/clock.ts';
+import { nodeOf } from '../../model/backend.ts';
+import { BACKUP_SERVICE, type Backup } from '../../model/backup.ts';
+import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
+import type { Caller } from '../../model/caller.ts';
+import { InvalidBackup, InvalidVolume } from '../../model/errors.ts';
+import { backupQuota } from '../../model/quota.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { type Metadata, refOf, type Volume } from '../../model/volume.ts';
+import { backupResource, begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
+import { refusedSnapshot, refusedVolume } from '../by-status.ts';
+import type { Desk } from '../desk.ts';
+import { lockSnapshot, lockVolume } from '../lock.ts';
+import { isMigrating } from '../volumes/migrating.ts';
+import { demandBackupService } from './backup-service.ts';
+
+export interface CreateBackupRequest {
+  readonly volumeId: string;
+  readonly snapshotId: string | null;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly container: string | null;
+  readonly incremental: boolean;
+  /** Of a volume in use too. */
+  readonly force: boolean;
+  readonly metadata: Metadata;
+  readonly availabilityZone: string | null;
+}
+
+export async function createBackup(desk: Desk, caller: Caller, request: CreateBackupRequest): Promise<Backup> {
+  return desk.db.write(async (tx) => {
+    const { store, availabilityZone } = await demandBackupService(desk, tx.db, request.availabilityZone);
+    const volume = await lockVolume(tx, caller, request.volumeId);
+    const snapshot = request.snapshotId === null ? null : await lockSnapshot(tx, caller, request.snapshotId);
+    if (snapshot !== null && snapshot.volumeId !== volume.id)
+      throw new InvalidVolume(`Snapshot ${snapshot.id} is not of volume ${volume.id}.`);
+    const { host: pool } = volume;
+    if (pool === null || isMigrating(volume))
+      throw new InvalidVolume(`Volume ${volume.id} is not on a backend, or on its way to another.`);
+    await moveToBackingUp(tx, volume, snapshot, request.force);
+    const scope = await scopeOfVolume(tx, store, caller.projectId, volume.id);
+    const parentId = request.incremental ? await parentIn(tx, scope.id, snapshot?.createdAt ?? null) : null;
+    const sizeGiB = snapshot?.volumeSizeGiB ?? volume.sizeGiB;
+    await take(tx, caller.projectId, backupQuota(sizeGiB), desk.config.quota);
+    const createdAt = now();
+    const backup = await insertBackup(tx, {
+      id: uuid(),
+      projectId: caller.projectId,
+      userId: caller.userId,
+      volumeId: volume.id,
+      snapshotId: request.snapshotId,
+      parentId,
+      name: request.name,
+      description: request.description,
+      status: BACKUP_TRANSITIONS.create.during[0],
+      sizeGiB,
+      container: request.container ?? scope.id,
+      availabilityZone,
+      host: nodeOf(pool),
+      service: BACKUP_SERVICE,
+      dataTimestamp: snapshot?.createdAt ?? createdAt,
+      metadata: request.metadata,
+      imageMetadata: bootableMetadata(volume, snapshot),
+      scopeId: scope.id,
+      epoch: scope.epoch,
+      createdAt,
+    });
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      {
+        backupId: backup.id,
+        volumeRef: refOf(volume),
+        snapshotRef: snapshot && { id: snapshot.id, volumeId: volume.id, sizeGiB: snapshot.volumeSizeGiB },
+        pool,
+        parentId,
+      },
+      {
+        resource: backupResource(backup.id),
+        projectId: backup.projectId,
+        holds: [
+          exclusive(backupResource(backup.id)),
+          shared(volumeResource(volume.id)),
+          ...(snapshot === null ? [] : [shared(snapshotResource(snapshot.id))]),
+        ],
+      },
+    );
+    return backup;
+  });
+}
+
+async function moveToBackingUp(tx: Tx, volume: Volume, snapshot: Snapshot | null, force: boolean): Promise<void> {
+  if (snapshot !== null) {
+    if (!(await moveSnapshotStatus(tx, snapshot.id, 'backup'))) throw refusedSnapshot(snapshot, 'backup');
+  } else if (!(await moveVolumeStatus(tx, volume.id, 'backup', { also: force })))
+    throw refusedVolume(volume, 'backup', force);
+}
+
+/** It stays as long as it has increments. */
+async function parentIn(tx: Tx, scopeId: string, before: Timestamp | null): Promise<string> {
+  const found = await newestAvailable(tx.db, scopeId, before);
+  const parent = found && (await lockBackupRow(tx, found.id));
+  if (parent?.status !== 'available') throw new InvalidBackup('No backups available to do an incremental backup.');
+  return parent.id;
+}
+
+/** What is restored can be booted from if this could. */
+function bootableMetadata({ bootable, imageMetadata }: Volume, snapshot: Snapshot | null): Metadata | null {
+  if (!bootable) return null;
+  return (snapshot === null ? imageMetadata : snapshot.imageMetadata) ?? {};
+}

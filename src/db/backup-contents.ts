@@ -1,0 +1,112 @@
+/**
+ * What each backup is made of, and what is still to be removed of those that are gone (*remains*).
+ *
+ * A pack may be removed when no backup of its scope is made of it, and none can still come to be: one that is being made takes only packs of its
+ * parent, which stays as long as it has increments; and what is given up waits for those that began in an earlier epoch.
+ * Both are asked when a pack is given up, and again when it is removed.
+ */
+import { nextEpoch } from './backup-scopes.ts';
+import { endWork } from './backup-work.ts';
+import type { Db } from './sql/db.ts';
+import type { BackupRemainsTable } from './sql/schema.ts';
+import type { Tx } from './sql/tx.ts';
+
+/** A backup that can be read: its manifest is in the store. */
+export interface BackupContent {
+  readonly backupId: string;
+  readonly scopeId: string;
+  /** Of the manifest: equal ones within a scope are equal bytes. */
+  readonly root: string;
+  readonly packs: readonly string[];
+}
+
+/** Once is as good as twice. */
+export async function keepContent({ db }: Tx, { backupId, scopeId, root, packs }: BackupContent): Promise<void> {
+  const row = { scope_id: scopeId, root, packs: JSON.stringify(packs) };
+  await db
+    .insertInto('backup_content')
+    .values({ backup_id: backupId, ...row })
+    .onConflict((conflict) => conflict.column('backup_id').doUpdateSet(row))
+    .execute();
+}
+
+export async function findContent(db: Db, backupId: string): Promise<BackupContent | undefined> {
+  const row = await db.selectFrom('backup_content').selectAll().where('backup_id', '=', backupId).executeTakeFirst();
+  return row && { backupId, scopeId: row.scope_id, root: row.root, packs: JSON.parse(row.packs) };
+}
+
+/** What a store may still hold of a backup that is gone, or was never finished. */
+export interface BackupRemains {
+  readonly backupId: string;
+  readonly scopeId: string;
+  /** Whoever began in an earlier one may have seen it. */
+  readonly epoch: number;
+  /** Not 0: packs of these attempts that were never recorded may be there, too. */
+  readonly attempts: number;
+  /** Its own, and those of others that only it was made of. */
+  readonly packs: readonly string[];
+}
+
+/** The backup is gone, or will never be whole: what it was made of, and others are not, is to be removed. Ends its work. */
+export async function giveUpContent(tx: Tx, backupId: string, scopeId: string): Promise<void> {
+  const attempts = await endWork(tx, backupId);
+  const content = await findContent(tx.db, backupId);
+  await tx.db.deleteFrom('backup_content').where('backup_id', '=', backupId).execute();
+  if (content === undefined && attempts === 0) return;
+  const needed = await neededPacks(tx.db, scopeId);
+  const packs = (content?.packs ?? []).filter((pack) => !needed.has(pack));
+  const before = await tx.db.deleteFrom('backup_remains').where('backup_id', '=', backupId).returningAll().execute();
+  await tx.db
+    .insertInto('backup_remains')
+    .values({
+      backup_id: backupId,
+      scope_id: scopeId,
+      epoch: await nextEpoch(tx, scopeId),
+      attempts: Math.max(attempts, ...before.map((row) => row.attempts)),
+      packs: JSON.stringify([...new Set([...packs, ...before.flatMap((row) => toRemains(row).packs)])]),
+    })
+    .execute();
+}
+
+/** Packs that a backup of the scope is made of. */
+export async function neededPacks(db: Db, scopeId: string): Promise<ReadonlySet<string>> {
+  const rows = await db.selectFrom('backup_content').select('packs').where('scope_id', '=', scopeId).execute();
+  return new Set(rows.flatMap(({ packs }) => JSON.parse(packs) as readonly string[]));
+}
+
+/** Those that nobody can come to need any more. */
+export async function removableRemains(db: Db, limit: number): Promise<BackupRemains[]> {
+  const rows = await db
+    .selectFrom('backup_remains')
+    .selectAll()
+    .where(({ not, exists, selectFrom, ref }) =>
+      not(
+        exists(
+          selectFrom('backup')
+            .select('backup.id')
+            .where('backup.scope_id', '=', ref('backup_remains.scope_id'))
+            .where('backup.status', '=', 'creating')
+            .where('backup.epoch', '<', ref('backup_remains.epoch')),
+        ),
+      ),
+    )
+    .orderBy('epoch')
+    .orderBy('backup_id')
+    .limit(limit)
+    .execute();
+  return rows.map(toRemains);
+}
+
+export async function forgetRemains({ db }: Tx, { backupId, epoch }: BackupRemains): Promise<void> {
+  await db.deleteFrom('backup_remains').where('backup_id', '=', backupId).where('epoch', '=', epoch).execute();
+}
+
+function toRemains(row: BackupRemainsTable): BackupRemains {
+  return {
+    backupId: row.backup_id,
+    scopeId: row.scope_id,
+    epoch: row.epoch,
+    attempts: row.attempts,
+    packs: JSON.parse(row.packs),
+  };
+}

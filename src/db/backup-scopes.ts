@@ -1,0 +1,75 @@
+/**
+ * The scopes of backups: those of one volume in one project share on their store what is equal in them, and nobody else does. A volume that
+ * changes its project begins another.
+ *
+ * A scope counts *epochs*: a backup remembers the one in which it began, and what is given up is given up in a new one. So it can be told
+ * whether somebody who is still at work may have begun before (`backup-contents.ts`).
+ */
+import { uuid } from '../lib/clock.ts';
+import type { Db } from './sql/db.ts';
+import type { BackupScopeTable } from './sql/schema.ts';
+import type { Tx } from './sql/tx.ts';
+
+export interface BackupScopeRow {
+  /** Its name on the store. */
+  readonly id: string;
+  /** As the configuration calls it. */
+  readonly store: string;
+  readonly projectId: string;
+  readonly volumeId: string;
+  readonly epoch: number;
+}
+
+/** Made unless it is there. */
+export async function scopeOfVolume(
+  { db }: Tx,
+  store: string,
+  projectId: string,
+  volumeId: string,
+): Promise<BackupScopeRow> {
+  await db
+    .insertInto('backup_scope')
+    .values({ id: uuid(), store, store_id: null, project_id: projectId, volume_id: volumeId, epoch: 0 })
+    .onConflict((conflict) => conflict.columns(['store', 'project_id', 'volume_id']).doNothing())
+    .execute();
+  const row = await db
+    .selectFrom('backup_scope')
+    .selectAll()
+    .where('store', '=', store)
+    .where('project_id', '=', projectId)
+    .where('volume_id', '=', volumeId)
+    .executeTakeFirstOrThrow();
+  return toScope(row);
+}
+
+export async function findScope(db: Db, id: string): Promise<BackupScopeRow | undefined> {
+  const row = await db.selectFrom('backup_scope').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toScope(row);
+}
+
+/** The store says that it is this one. False when it was another before: what the scope has is not there. */
+export async function knowStore({ db }: Tx, id: string, storeId: string): Promise<boolean> {
+  const row = await db
+    .updateTable('backup_scope')
+    .set({ store_id: storeId })
+    .where('id', '=', id)
+    .where(({ or, eb }) => or([eb('store_id', 'is', null), eb('store_id', '=', storeId)]))
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Begins another epoch. */
+export async function nextEpoch({ db }: Tx, id: string): Promise<number> {
+  const row = await db
+    .updateTable('backup_scope')
+    .set(({ eb }) => ({ epoch: eb('epoch', '+', 1) }))
+    .where('id', '=', id)
+    .returning('epoch')
+    .executeTakeFirstOrThrow();
+  return row.epoch;
+}
+
+function toScope(row: BackupScopeTable): BackupScopeRow {
+  return { id: row.id, store: row.store, projectId: row.project_id, volumeId: row.volume_id, epoch: row.epoch };
+}

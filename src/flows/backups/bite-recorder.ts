@@ -1,0 +1,73 @@
+/**
+ * Writes down what a copy tells while it goes on: several bites in one commit, as many as came while the one before was made, in their order. A copy that
+ * does not wait for its records loses nothing by that: what was told and not recorded is done again.
+ *
+ * When a later attempt has begun, nothing is recorded any more and `signal` is aborted: the copy has nothing left to do here.
+ */
+import { type RecordedBite, recordBites } from '../../db/backup-work.ts';
+import type { Tx } from '../../db/sql/tx.ts';
+import { BackupFailed } from '../../model/errors.ts';
+import type { BackupTools } from '../tools.ts';
+
+export interface BiteRecorderOptions {
+  readonly db: BackupTools['db'];
+  readonly backupId: string;
+  readonly attempt: number;
+  /** Bites of earlier attempts. */
+  readonly recorded: number;
+  /** In the transaction that records them. */
+  recording(tx: Tx, recorded: number): Promise<void>;
+}
+
+export class BiteRecorder {
+  readonly #options: BiteRecorderOptions;
+  readonly #stop = new AbortController();
+  #waiting: RecordedBite[] = [];
+  #recorded: number;
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(options: BiteRecorderOptions) {
+    this.#options = options;
+    this.#recorded = options.recorded;
+  }
+
+  /** Aborted when what is told is not recorded any more. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  take({ pack, first, chunks, bytes, sha256 }: RecordedBite): void {
+    this.#waiting.push({ pack, first, chunks, bytes, sha256 });
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves when all that was told is recorded; rejects when it could not be. */
+  async done(): Promise<void> {
+    await this.#writing;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0 && this.#failure === undefined) await this.#write(this.#waiting.splice(0));
+    } catch (error) {
+      this.#failure = error;
+      this.#stop.abort(error);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #write(bites: readonly RecordedBite[]): Promise<void> {
+    const { db, backupId, attempt, recording } = this.#options;
+    const recorded = this.#recorded;
+    const isCurrent = await db.write(async (tx) => {
+      if (!(await recordBites(tx, backupId, attempt, recorded, bites))) return false;
+      await recording(tx, recorded + bites.length);
+      return true;
+    });
+    if (!isCurrent) throw new BackupFailed(`Another attempt goes on with backup ${backupId}.`);
+    this.#recorded += bites.length;
+  }
+}

@@ -1,0 +1,56 @@
+/** Writes what a backup holds into a volume: all of its bytes, and zeroes after them. */
+import { beginAttempt, recordRestored } from '../../db/backup-work.ts';
+import { getBackup } from '../../db/backups.ts';
+import type { DriverCall, VolumeRef } from '../../drivers/driver.ts';
+import { BackupFailed } from '../../model/errors.ts';
+import type { Tools } from '../tools.ts';
+import { placeOf } from './backup-place.ts';
+
+export interface RestoringBackup {
+  readonly backupId: string;
+  readonly volumeRef: VolumeRef;
+  readonly pool: string;
+}
+
+const GIB = 1024 ** 3;
+
+/**
+ * `isEmpty`: nobody has written to the volume. Nobody has it open, and whoever takes the work over goes on where it stood: what was written is
+ * written down as the copy tells it.
+ */
+export async function restoreContent(
+  { backupId, volumeRef, pool }: RestoringBackup,
+  isEmpty: boolean,
+  call: DriverCall & { readonly tools: Tools },
+): Promise<void> {
+  const { ground, db } = call.tools.backups;
+  const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const driver = call.tools.driver(pool);
+  const whole = volumeRef.sizeGiB * GIB;
+  const { bytes } = await driver.locateVolume(volumeRef, call.signal);
+  // One that was taken over may have less than whole GiB.
+  if (bytes < whole) await driver.extendVolume(volumeRef, volumeRef.sizeGiB, call);
+  const { path } = await driver.locateVolume(volumeRef, call.signal);
+  const { attempt, restoredBytes } = await db.write((tx) => beginAttempt(tx, backupId));
+  const stop = new AbortController();
+  let recorded = Promise.resolve();
+  const record = (done: number): Promise<void> =>
+    db
+      .write((tx) => recordRestored(tx, backupId, attempt, done))
+      .then((isCurrent) => {
+        if (!isCurrent) throw new BackupFailed(`Another attempt goes on with backup ${backupId}.`);
+      });
+  await ground.restore(
+    { place, target: { uri: `file:${path}`, bytes: whole, isEmpty }, doneBytes: restoredBytes, patienceMs },
+    {
+      signal: AbortSignal.any([call.signal, stop.signal]),
+      progress: call.progress,
+      waiting: () => undefined,
+      done: (done) => {
+        recorded = recorded.then(() => record(done));
+        recorded.catch((error: unknown) => stop.abort(error));
+      },
+    },
+  );
+  await recorded;
+}

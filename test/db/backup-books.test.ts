@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import {
+  findContent,
+  forgetRemains,
+  giveUpContent,
+  keepContent,
+  neededPacks,
+  removableRemains,
+} from '../../src/db/backup-contents.ts';
+import { findScope, knowStore, nextEpoch, scopeOfVolume } from '../../src/db/backup-scopes.ts';
+import { beginAttempt, bitesOf, endWork, recordBites, recordRestored } from '../../src/db/backup-work.ts';
+import { newestAvailable } from '../../src/db/backups.ts';
+import type { Database } from '../../src/db/database.ts';
+import { uuid } from '../../src/lib/clock.ts';
+import { proveStore } from '../prove-store.ts';
+import { makeBackup } from './rows.ts';
+
+const bite = (number: number) => ({ pack: `b/1-${number}`, first: number * 10, chunks: 10, bytes: 5, sha256: 'ab' });
+const scoped = (database: Database, volumeId = uuid()) =>
+  database.write((tx) => scopeOfVolume(tx, 'main', 'p', volumeId));
+
+/** A backup of the scope that is made of these packs. */
+async function made(database: Database, scopeId: string, packs: readonly string[]): Promise<string> {
+  const { id } = await makeBackup(database, { scopeId });
+  await database.write((tx) => keepContent(tx, { backupId: id, scopeId, root: 'r', packs }));
+  return id;
+}
+
+const removable = async (database: Database) =>
+  (await removableRemains(database.read, 9)).map(({ backupId, packs, attempts }) => [backupId, packs, attempts]);
+
+proveStore('the scopes of backups', (test) => {
+  test('there is one for each volume of each project on each store', async ({ database }) => {
+    const volumeId = uuid();
+    const [one, again] = [await scoped(database, volumeId), await scoped(database, volumeId)];
+    assert.deepEqual(one, again);
+    const others = await database.write(async (tx) => [
+      await scopeOfVolume(tx, 'other', 'p', volumeId),
+      await scopeOfVolume(tx, 'main', 'q', volumeId),
+      await scopeOfVolume(tx, 'main', 'p', uuid()),
+    ]);
+    assert.equal(new Set([one, ...others].map(({ id }) => id)).size, 4);
+    assert.deepEqual(await findScope(database.read, one.id), one);
+    assert.equal(await findScope(database.read, 'nothing'), undefined);
+  });
+
+  test('epochs follow each other, and a store that is another is noticed', async ({ database }) => {
+    const { id } = await scoped(database);
+    assert.equal(await database.write((tx) => nextEpoch(tx, id)), 1);
+    assert.equal(await database.write((tx) => nextEpoch(tx, id)), 2);
+    const know = (store: string) => database.write((tx) => knowStore(tx, id, store));
+    assert.deepEqual([await know('a'), await know('a'), await know('b'), await know('a')], [true, true, false, true]);
+  });
+
+  test('the parent of an increment is the newest that is available, and older than a snapshot', async ({
+    database,
+  }) => {
+    const { id: scopeId } = await scoped(database);
+    const at = (hour: number): string => `2026-01-01T0${hour}:00:00.000000`;
+    const first = await makeBackup(database, { scopeId, dataTimestamp: at(1) });
+    const second = await makeBackup(database, { scopeId, dataTimestamp: at(3) });
+    await makeBackup(database, { scopeId, dataTimestamp: at(5), status: 'error' });
+    await makeBackup(database, { dataTimestamp: at(6) });
+    const newest = async (before: string | null) => (await newestAvailable(database.read, scopeId, before))?.id;
+    assert.equal(await newest(null), second.id);
+    assert.equal(await newest(at(2)), first.id);
+    assert.equal(await newest(at(1)), undefined);
+  });
+});
+
+proveStore('the work on a backup', (test) => {
+  test('each take-over is another attempt, and finds what was recorded, in its order', async ({ database }) => {
+    const begin = () => database.write((tx) => beginAttempt(tx, 'b'));
+    assert.deepEqual(await begin(), { attempt: 1, bites: [], restoredBytes: 0 });
+    const record = (attempt: number, from: number, ...numbers: number[]) =>
+      database.write((tx) => recordBites(tx, 'b', attempt, from, numbers.map(bite)));
+    assert.equal(await record(1, 0, 0, 1), true);
+    assert.equal(await record(1, 2, 2), true);
+    assert.deepEqual(await begin(), { attempt: 2, bites: [bite(0), bite(1), bite(2)], restoredBytes: 0 });
+    assert.equal(await record(1, 3, 3), false, 'of an attempt that was taken over');
+    assert.deepEqual(await bitesOf(database.read, 'b'), [bite(0), bite(1), bite(2)]);
+    assert.equal(await database.write((tx) => endWork(tx, 'b')), 2);
+    assert.deepEqual([await bitesOf(database.read, 'b'), await database.write((tx) => endWork(tx, 'b'))], [[], 0]);
+    assert.equal(await record(1, 0, 0), false, 'of work that has ended');
+  });
+
+  test('bytes that are restored are found by the next attempt, and by no earlier one told', async ({ database }) => {
+    const begin = () => database.write((tx) => beginAttempt(tx, 'b'));
+    const record = (attempt: number, bytes: number) => database.write((tx) => recordRestored(tx, 'b', attempt, bytes));
+    await begin();
+    assert.equal(await record(1, 5_000_000_000), true);
+    assert.equal((await begin()).restoredBytes, 5_000_000_000);
+    assert.deepEqual([await record(1, 6_000_000_000), await record(2, 7)], [false, true]);
+  });
+});
+
+proveStore('what backups are made of', (test) => {
+  test('is kept by backup, and what only one needs goes with that', async ({ database }) => {
+    const { id: scopeId } = await scoped(database);
+    const one = await made(database, scopeId, ['a', 'b']);
+    const two = await made(database, scopeId, ['b', 'c']);
+    assert.deepEqual(await findContent(database.read, one), { backupId: one, scopeId, root: 'r', packs: ['a', 'b'] });
+    assert.deepEqual(await neededPacks(database.read, scopeId), new Set(['a', 'b', 'c']));
+    await database.write((tx) => giveUpContent(tx, one, scopeId));
+    assert.deepEqual(await removable(database), [[one, ['a'], 0]]);
+    await database.write((tx) => giveUpContent(tx, two, scopeId));
+    assert.deepEqual(await removable(database), [
+      [one, ['a'], 0],
+      [two, ['b', 'c'], 0],
+    ]);
+    assert.equal(await findContent(database.read, one), undefined);
+    const [first] = await removableRemains(database.read, 1);
+    await database.write((tx) => forgetRemains(tx, first as NonNullable<typeof first>));
+    assert.deepEqual(await removable(database), [[two, ['b', 'c'], 0]]);
+  });
+
+  test('waits for whoever began in an earlier epoch of the scope, and for nobody else', async ({ database }) => {
+    const { id: scopeId } = await scoped(database);
+    const one = await made(database, scopeId, ['a']);
+    const before = await makeBackup(database, { scopeId, status: 'creating', epoch: 0 });
+    await makeBackup(database, { scopeId: (await scoped(database)).id, status: 'creating', epoch: 0 });
+    await database.write((tx) => giveUpContent(tx, one, scopeId));
+    await makeBackup(database, { scopeId, status: 'creating', epoch: 1 });
+    assert.deepEqual(await removable(database), []);
+    await database.write(({ db }) =>
+      db.updateTable('backup').set({ status: 'error' }).where('id', '=', before.id).execute(),
+    );
+    assert.deepEqual(await removable(database), [[one, ['a'], 0]]);
+  });
+
+  test('of one that was never whole is what its attempts may have left, once and for all', async ({ database }) => {
+    const { id: scopeId } = await scoped(database);
+    const { id } = await makeBackup(database, { scopeId, status: 'error' });
+    const giveUp = () => database.write((tx) => giveUpContent(tx, id, scopeId));
+    await giveUp();
+    assert.deepEqual(await removable(database), [], 'nothing of it came to the store');
+    for (let attempt = 0; attempt < 3; attempt += 1) await database.write((tx) => beginAttempt(tx, id));
+    await giveUp();
+    assert.deepEqual(await removable(database), [[id, [], 3]]);
+    await giveUp();
+    assert.deepEqual(await removable(database), [[id, [], 3]]);
+    await database.write(async (tx) => {
+      await beginAttempt(tx, id);
+      await keepContent(tx, { backupId: id, scopeId, root: 'r', packs: ['a'] });
+      await giveUpContent(tx, id, scopeId);
+    });
+    assert.deepEqual(await removable(database), [[id, ['a'], 3]]);
+  });
+});

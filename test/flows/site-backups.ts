@@ -1,0 +1,146 @@
+/**
+ * A ground of backups for proofs of flows: it keeps the promises of `backups/backups.ts` with the first bytes of a volume, where the
+ * real one copies gigabytes in a process of its own. What is in its store is known at any time.
+ */
+import { open } from 'node:fs/promises';
+import type {
+  BackupManifest,
+  BackupPlace,
+  BackupScope,
+  Backups,
+  Bite,
+  CopyOrder,
+  CopyOutcome,
+  CopyWatch,
+  ManifestOrder,
+  RestoreOrder,
+  RestoreWatch,
+} from '../../src/backups/backups.ts';
+import { now } from '../../src/lib/clock.ts';
+import { BackupMissing } from '../../src/model/errors.ts';
+
+/** Of a volume, what is kept of it. */
+const HEAD = 64;
+const MIB = 1024 ** 2;
+/** Parts in which a volume is copied. */
+const BITES = 3;
+
+export class SiteBackups implements Backups {
+  readonly packs = new Set<string>();
+  readonly manifests = new Map<string, BackupManifest & { readonly head: Buffer }>();
+  readonly #heads = new Map<string, Buffer>();
+
+  /** One that is whole, in one pack. */
+  hold(backupId: string, sizeGiB: number, head: Buffer): void {
+    const name = `${backupId}/1-0`;
+    this.packs.add(name);
+    const packs = [{ name, bytes: HEAD, sha256: '' }];
+    const bytes = sizeGiB * 1024 * MIB;
+    this.manifests.set(backupId, { backupId, bytes, root: '', packs, createdAt: now(), metadata: null, head });
+  }
+
+  /** The id of the store. */
+  store = 'store-1';
+
+  async openScope(): Promise<string> {
+    return this.store;
+  }
+
+  async changeKey(): Promise<void> {}
+
+  async copy(order: CopyOrder, watch: CopyWatch): Promise<CopyOutcome> {
+    const { place, attempt, source, bites, parentId } = order;
+    watch.signal.throwIfAborted();
+    this.#heads.set(place.backupId, await headOf(source.uri));
+    const chunks = source.bytes / MIB;
+    const each = Math.ceil(chunks / BITES);
+    const last = bites.at(-1);
+    let number = 0;
+    for (let first = last === undefined ? 0 : last.first + last.chunks; first < chunks; first += each) {
+      const bite: Bite = {
+        pack: `${place.backupId}/${attempt}-${number}`,
+        first,
+        chunks: Math.min(each, chunks - first),
+        bytes: HEAD,
+        sha256: '',
+      };
+      number += 1;
+      this.packs.add(bite.pack);
+      watch.bite(bite);
+      watch.progress((first + bite.chunks) / chunks);
+      await new Promise(setImmediate);
+      watch.signal.throwIfAborted();
+    }
+    return { way: parentId === null ? 'full' : 'digests', distrusted: false, readBytes: HEAD, storedBytes: HEAD };
+  }
+
+  async writeManifest(order: ManifestOrder): Promise<BackupManifest> {
+    const { place, parentId, bites, bytes, createdAt, metadata } = order;
+    const parent = parentId === null ? [] : this.#manifest(parentId).packs;
+    const own = bites.map(({ pack: name, bytes, sha256 }) => ({ name, bytes, sha256 }));
+    const head = this.#heads.get(place.backupId) ?? Buffer.alloc(0);
+    const packs = [...parent, ...own];
+    const manifest = { backupId: place.backupId, bytes, root: head.toString('hex'), packs, createdAt, metadata, head };
+    this.manifests.set(place.backupId, manifest);
+    return manifest;
+  }
+
+  async readManifest({ backupId }: BackupPlace): Promise<BackupManifest> {
+    return this.#manifest(backupId);
+  }
+
+  async restore({ place, target, doneBytes }: RestoreOrder, watch: RestoreWatch): Promise<void> {
+    watch.signal.throwIfAborted();
+    const { head, bytes } = this.#manifest(place.backupId);
+    if (doneBytes === 0) {
+      const file = await open(target.uri.slice('file:'.length), 'r+');
+      await file.write(head, 0, head.length, 0).finally(() => file.close());
+      watch.done(bytes / 2);
+      await new Promise(setImmediate);
+    }
+    watch.done(bytes);
+  }
+
+  async content(): Promise<never> {
+    throw new Error('No proof reads the content of a backup.');
+  }
+
+  async verify(): Promise<[]> {
+    return [];
+  }
+
+  async deleteManifest({ backupId }: BackupPlace): Promise<void> {
+    this.manifests.delete(backupId);
+  }
+
+  async deletePacks(_scope: BackupScope, packs: readonly string[]): Promise<void> {
+    for (const pack of packs) this.packs.delete(pack);
+  }
+
+  async deleteUnrecorded({ backupId }: BackupPlace, attempts: number, bites: readonly Bite[]): Promise<void> {
+    const recorded = new Set(bites.map(({ pack }) => pack));
+    for (const pack of this.packs) {
+      const [, attempt = 0] = new RegExp(`^${backupId}/(\\d+)-`).exec(pack) ?? [];
+      if (Number(attempt) > 0 && Number(attempt) <= attempts && !recorded.has(pack)) this.packs.delete(pack);
+    }
+  }
+
+  async freeBytes(): Promise<null> {
+    return null;
+  }
+
+  #manifest(backupId: string) {
+    const manifest = this.manifests.get(backupId);
+    if (manifest === undefined) throw new BackupMissing(`Backup ${backupId} is not in the store.`);
+    return manifest;
+  }
+}
+
+async function headOf(uri: string): Promise<Buffer> {
+  const file = await open(uri.slice('file:'.length), 'r');
+  try {
+    return (await file.read(Buffer.alloc(HEAD), 0, HEAD, 0)).buffer;
+  } finally {
+    await file.close();
+  }
+}
