@@ -144,6 +144,7 @@ const RESOURCES: Readonly<Record<string, () => Promise<ResourceKind<ResourceRow>
   volume: async () => (await import('./resources/volumes.ts')).volumes,
   snapshot: async () => (await import('./resources/snapshots.ts')).snapshots,
   group: async () => (await import('./resources/groups.ts')).groups,
+  backup: async () => (await import('./resources/backups.ts')).backups,
 };
 
 function addBackupStore(program: Command, around: CliContext, exit: (code: number) => void): void {

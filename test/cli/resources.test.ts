@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { backups } from '../../src/cli/resources/backups.ts';
 import { groups } from '../../src/cli/resources/groups.ts';
 import type { ResourceKind, ResourceRow } from '../../src/cli/resources/kind.ts';
 import { type ListResourcesOptions, listResources, resourcesTable } from '../../src/cli/resources/list-resources.ts';
@@ -12,7 +13,7 @@ import { DatabaseJournal } from '../../src/db/journal.ts';
 import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
 import { tellStory } from '../../src/engine/story.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
-import { makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeBackup, makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { beginFlow } from './begin-flow.ts';
@@ -229,6 +230,27 @@ proveStore('pumice groups', (test) => {
       disks.map(({ id }) => id),
     );
     assert.match((await show(groups, url, 'empty')).out, /^update_group \S+ {2}pending for \d+ s$/m);
+  });
+});
+
+proveStore('pumice backups', (test) => {
+  test('list and show say of what they are, what they depend on and why they failed', async ({ database, url }) => {
+    const volume = await makeVolume(database, { name: 'data' });
+    const full = await makeBackup(database, { name: 'full', volumeId: volume.id, sizeGiB: 3, objectCount: 7 });
+    const child = { name: 'child', parentId: full.id, status: 'error', failReason: 'No room.' } as const;
+    await makeBackup(database, { ...child, volumeId: uuid() });
+    const [, newest, oldest] = (await list(backups, url)).out.split('\n');
+    assert.match(newest ?? '', / child +error +1 GiB {2}incremental {2}\S{36}$/);
+    assert.match(oldest ?? '', new RegExp(` full +available +3 GiB {2}full +${volume.id}$`));
+    const shown = (await show(backups, url, 'full')).out;
+    assert.match(shown, new RegExp(`^ {2}of volume +${volume.id} \\(data\\)$`, 'm'));
+    assert.match(shown, /^ {2}increments 1$/m);
+    assert.match(shown, /^ {2}objects +7$/m);
+    const failed = (await show(backups, url, 'child')).out;
+    assert.match(failed, new RegExp(`^ {2}increment +to ${full.id}$`, 'm'));
+    assert.match(failed, /^ {2}failed +No room\.$/m);
+    assert.match(failed, /^ {2}of volume +\S+ \(gone\)$/m);
+    assert.equal(JSON.parse((await show(backups, url, 'child', true)).out).parent_id, full.id);
   });
 });
 

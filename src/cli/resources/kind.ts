@@ -1,4 +1,4 @@
-/** A kind of resource that people look at: volumes, snapshots, groups. How each is listed, found and shown. */
+/** A kind of resource that people look at: volumes, snapshots, groups, backups. How each is listed, found and shown. */
 import type { Database } from '../../db/database.ts';
 import type { ListFilter, ListQuery } from '../../db/sql/list-query.ts';
 import type { Json } from '../../lib/json.ts';

@@ -1,5 +1,5 @@
 /**
- * `pumice volumes|snapshots|groups list`: what there is, the newest first, and what is at work on each. A page is read and the flows
+ * `pumice volumes|snapshots|groups|backups list`: what there is, the newest first, and what is at work on each. A page is read and the flows
  * that hold something of it, however many volumes and flows there are besides.
  */
 import { openDatabase } from '../../db/database.ts';

@@ -1,4 +1,4 @@
-/** `pumice volumes|snapshots|groups show`: what it is, and of each flow at work on it where that stands and what it waits for. */
+/** `pumice volumes|snapshots|groups|backups show`: what it is, and of each flow at work on it where that stands and what it waits for. */
 import { type Database, openDatabase } from '../../db/database.ts';
 import { flowsOn } from '../../db/flows-on.ts';
 import { DatabaseJournal } from '../../db/journal.ts';
