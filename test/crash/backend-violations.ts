@@ -74,7 +74,7 @@ function volumesWhoseLastExtendFailed(flows: readonly FlowRow[]): ReadonlySet<st
 }
 
 function* owners(
-  { volumes, snapshots, flows }: Rows,
+  { volumes, snapshots, cachedImages, flows }: Rows,
   never: ReadonlySet<string>,
 ): Generator<Due & { readonly name: string }> {
   const lastExtendFailed = volumesWhoseLastExtendFailed(flows);
@@ -100,6 +100,11 @@ function* owners(
       sizeGiB,
       doubtful: status === 'error_deleting',
     };
+  }
+  for (const { id, pool, size_gib: sizeGiB } of cachedImages) {
+    const name = join(backendOf(pool), `cached-image-${id}`);
+    // What is lost is made again by the next volume of it, and what was evicted may have gone.
+    yield { name, whose: 'the image cache', content: 'image', sizeGiB, doubtful: true };
   }
 }
 

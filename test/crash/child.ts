@@ -110,12 +110,13 @@ export class Child {
   }
 }
 
-/** Command lines of whatever still works in the directory: programs that outlived their service. */
-export async function survivors(directory: string): Promise<string[]> {
+/** Command lines of whatever still works in the directories: programs that outlived their service. */
+export async function survivors(...directories: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const line = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
-    if (Number(pid) !== process.pid && line.includes(directory)) found.push(line.replaceAll('\0', ' ').trim());
+    if (Number(pid) !== process.pid && directories.some((directory) => line.includes(directory)))
+      found.push(line.replaceAll('\0', ' ').trim());
   }
   return found;
 }

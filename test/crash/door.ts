@@ -60,12 +60,12 @@ export class Door {
       const text = await response.text();
       this.answers = true;
       const answer = text === '' ? undefined : JSON.parse(text);
-      if (method !== 'GET' && !isNoPromise(path))
+      if (method !== 'GET' && !isNoPromise(path, body))
         this.#note(asked, body, { status: response.status, requestId, text, answer });
       return { status: response.status, body: answer };
     } catch (error) {
       this.answers = false;
-      if (method !== 'GET' && !isNoPromise(path) && !neverSent(error)) this.#note(asked, body, null);
+      if (method !== 'GET' && !isNoPromise(path, body) && !neverSent(error)) this.#note(asked, body, null);
       return undefined;
     }
   }
@@ -88,8 +88,12 @@ export class Door {
   }
 }
 
-/** Answered when its flow has ended, however that was: what it says is no promise, and what it did is looked at. A type is no flow's. */
-const isNoPromise = (path: string): boolean => /^\/(attachments|types|group_types)/.test(path);
+/**
+ * Answered when its flow has ended, or has made an image's record, however that was: what it says is no promise, and what it did is
+ * looked at. A type is no flow's.
+ */
+const isNoPromise = (path: string, body: object | undefined): boolean =>
+  /^\/(attachments|types|group_types)/.test(path) || (body !== undefined && 'os-volume_upload_image' in body);
 
 function neverSent(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;

@@ -3,6 +3,7 @@
  *
  *     node test/crash/faulty-main.ts CONFIG FAULT
  */
+import { GlanceImages } from '../../src/clients/glance.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { DriverCall, VolumeRef } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
@@ -10,7 +11,7 @@ import type { Claimed } from '../../src/engine/journal.ts';
 import { pause } from '../../src/lib/clock.ts';
 import { readConfig } from '../../src/lib/config/read-config.ts';
 import { createLog } from '../../src/lib/logging.ts';
-import { DriverFailed } from '../../src/model/errors.ts';
+import { DriverFailed, UploadedImageWrong } from '../../src/model/errors.ts';
 import { wire } from '../../src/wiring.ts';
 
 /** Nothing is wrong with it; it only goes on for a while after it has lost what it owned, as a process may that is slow. */
@@ -40,6 +41,16 @@ const PLANTED: Readonly<Record<string, () => void>> = {
       }
       await pause(1_000, call.signal);
       return createVolume.call(this, volume, call);
+    };
+  },
+
+  /** An image that the image service did not keep whole is said to be there. */
+  'uploads-are-believed'() {
+    const { upload } = GlanceImages.prototype;
+    GlanceImages.prototype.upload = async function (this: GlanceImages, ...asked: Parameters<typeof upload>) {
+      await upload.apply(this, asked).catch((error: unknown) => {
+        if (!(error instanceof UploadedImageWrong)) throw error;
+      });
     };
   },
 

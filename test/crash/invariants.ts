@@ -7,7 +7,13 @@ import { DatabaseJournal } from '../../src/db/journal.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { countUsage } from '../../src/db/quota-recount.ts';
 import { quotaUsage } from '../../src/db/quotas.ts';
-import type { GroupSnapshotTable, GroupTable, SnapshotTable, VolumeTable } from '../../src/db/sql/schema.ts';
+import type {
+  GroupSnapshotTable,
+  GroupTable,
+  ImageCacheTable,
+  SnapshotTable,
+  VolumeTable,
+} from '../../src/db/sql/schema.ts';
 import { JournalMismatch, plan, replay } from '../../src/engine/cursor.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';
 import type { Step } from '../../src/engine/step.ts';
@@ -18,6 +24,7 @@ import { attachmentViolations } from './attachment-violations.ts';
 import { backendViolations } from './backend-violations.ts';
 import type { Entry } from './door.ts';
 import { eventViolations } from './event-violations.ts';
+import { imageViolations } from './image-violations.ts';
 import type { ClientFile } from './load.ts';
 import type { Site } from './site.ts';
 
@@ -32,6 +39,10 @@ export interface Aftermath {
   readonly site: Site;
   readonly ledger: readonly Entry[];
   readonly clientFiles: readonly ClientFile[];
+  /** What was uploaded, by the image's id, as far as it was answered. */
+  readonly uploads: ReadonlyMap<string, string>;
+  /** Of the image service: those that were made, and have no bytes. */
+  readonly emptyImages: readonly string[];
   readonly processes: readonly string[];
 }
 
@@ -39,6 +50,7 @@ export interface Rows {
   readonly volumes: readonly VolumeTable[];
   readonly snapshots: readonly SnapshotTable[];
   readonly groups: readonly (GroupTable | GroupSnapshotTable)[];
+  readonly cachedImages: readonly ImageCacheTable[];
   /** The oldest end first. */
   readonly flows: readonly FlowRow[];
   readonly events: readonly {
@@ -82,6 +94,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await read.selectFrom('volume_group').selectAll().execute()),
       ...(await read.selectFrom('group_snapshot').selectAll().execute()),
     ],
+    cachedImages: await read.selectFrom('image_cache').selectAll().execute(),
     flows,
     events: await read
       .selectFrom('outbox')
@@ -102,6 +115,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await journalViolations(journal, rows)),
       ...(await miscounts(aftermath.database)),
       ...(await backendViolations(aftermath, rows)),
+      ...(await imageViolations(aftermath, rows)),
       ...(await attachmentViolations(aftermath, rows)),
       ...(await eventViolations(aftermath.site, rows)),
     ],

@@ -53,6 +53,7 @@ const WEIGHTS = {
   migrate: 4,
   revert: 4,
   reimage: 2,
+  upload: 5,
   createGroup: 2,
   joinGroup: 4,
   leaveGroup: 1,
@@ -78,6 +79,8 @@ interface Seen {
 
 export class Load {
   readonly clientFiles: ClientFile[] = [];
+  /** What images were made of, by their ids. */
+  readonly uploads = new Map<string, string>();
   /** Deeds done, by name. */
   readonly done: Partial<Record<Deed, number>> = {};
   readonly #site: Site;
@@ -136,12 +139,19 @@ export class Load {
   }
 
   async createBlank(project: string): Promise<void> {
-    await this.#create(project, ZERO, { size: this.#chance.between(1, 2) });
+    await this.#create(project, ZERO, { size: this.#chance.between(1, 2), ...this.#somewhere() });
   }
 
   async createFromImage(project: string): Promise<void> {
     const image = this.#chance.among(this.#site.images.good);
-    if (image) await this.#create(project, image.content, { size: this.#chance.between(1, 2), imageRef: image.id });
+    const size = this.#chance.between(1, 2);
+    if (image) await this.#create(project, image.content, { size, imageRef: image.id, ...this.#somewhere() });
+  }
+
+  /** Now and then on a backend that would not have been chosen. */
+  #somewhere(): { readonly volume_type?: string } {
+    const backend = this.#chance.is(0.4) ? this.#chance.among(this.#ours()) : undefined;
+    return backend === undefined ? {} : { volume_type: typeOf(backend) };
   }
 
   async createFromBadImage(project: string): Promise<void> {
@@ -333,6 +343,15 @@ export class Load {
     const volume = await this.#volumeAmong(project, ['available', 'error']);
     const image = volume && this.#site.images.good.find(({ content }) => content === contentOf(volume));
     if (image) await this.#act(project, 'volumes', volume.id, { 'os-reimage': { image_id: image.id } });
+  }
+
+  async upload(project: string): Promise<void> {
+    const volume = await this.#volumeAmong(project, ['available']);
+    if (!volume) return;
+    const body = { 'os-volume_upload_image': { image_name: this.#name(), disk_format: 'qcow2' } };
+    const request = { method: 'POST', path: `/volumes/${volume.id}/action`, body } as const;
+    const id = (await this.#door.ask(project, request))?.body?.['os-volume_upload_image']?.image_id;
+    if (id !== undefined) this.uploads.set(id, contentOf(volume));
   }
 
   async createGroup(project: string): Promise<void> {

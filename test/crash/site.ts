@@ -10,6 +10,7 @@ import pg from 'pg';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import { exec } from '../../src/lib/exec.ts';
+import { cannotMount, mountFileSystem } from '../drivers/file/file-systems.ts';
 import { freePort } from '../free-port.ts';
 import { type NoServer, startPostgresql } from '../postgresql-server.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
@@ -22,6 +23,8 @@ export interface SiteBackend {
   readonly directory: string;
   /** It exports over iSCSI, on this port; clients of its own use it, and it does not go away. */
   readonly iscsiPort?: number;
+  /** It may be on a small disk, and keeps an image where blocks can be shared. */
+  readonly isSmall: boolean;
 }
 
 export interface SiteImage {
@@ -37,6 +40,8 @@ export interface Site {
   readonly images: { readonly good: readonly SiteImage[]; readonly bad: readonly SiteImage[] };
   readonly imageDirectory: string;
   readonly notifications: string;
+  /** A file system that one of the backends has to itself; null where none can be mounted. */
+  readonly smallDisk: string | null;
   /** Of each process, by its name. */
   conversionDirectory(process: string): string;
   /** Writes the configuration of a process; returns the file. */
@@ -60,14 +65,28 @@ export const applicationName = (process: string): string => `pumice-${process}`;
 export const QUOTA = { volumes: 12, snapshots: 10, gigabytes: 30 } as const;
 const IMAGE_BYTES = 32 * 1024 ** 2;
 
+export interface Placing {
+  /** Backends that export over iSCSI. */
+  readonly exporting?: readonly string[];
+  /** The backend with a small disk, which shares blocks, and with a cache of images. */
+  readonly small?: string;
+}
+
+/** XFS takes no less. */
+const SMALL_MIB = 320;
+
 export async function makeSite(
   dialect: Dialect,
   backends: readonly string[],
-  exporting: readonly string[] = [],
+  { exporting = [], small }: Placing = {},
 ): Promise<Site | NoServer> {
   await removeAbandoned(/^pumice-chaos-(\d+)-/);
   const directory = await mkdtemp(join(scratchDirectory(), `pumice-chaos-${process.pid}-`));
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  const disk = small !== undefined && cannotMount('xfs') === null ? mountFileSystem('xfs', SMALL_MIB) : null;
+  const remove = async (): Promise<void> => {
+    disk?.remove();
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  };
   try {
     const database =
       dialect === 'sqlite' ? { url: `sqlite:${join(directory, 'pumice.sqlite')}` } : await newPostgresqlDatabase();
@@ -83,13 +102,15 @@ export async function makeSite(
       backends: await Promise.all(
         backends.map(async (name) => ({
           name,
-          directory: join(directory, 'backends', name),
+          directory: join(name === small && disk !== null ? disk.path : join(directory, 'backends'), name),
+          isSmall: name === small,
           ...(exporting.includes(name) && { iscsiPort: await freePort() }),
         })),
       ),
       images: await makeImages(directory, imageDirectory),
       imageDirectory,
       notifications: join(directory, 'notifications.jsonl'),
+      smallDisk: disk?.path ?? null,
       conversionDirectory: (name) => join(directory, name, 'conversion'),
       configure: (name, options) => configure(site, name, options),
       programs: await makePrograms(directory),
@@ -158,9 +179,13 @@ ${site.backends.map(sectionOf).join('\n')}
   return path;
 }
 
-function sectionOf({ name, directory, iscsiPort }: SiteBackend): string {
+function sectionOf({ name, directory, iscsiPort, isSmall }: SiteBackend): string {
+  // More is promised on it than a small disk may, for all of it holds little.
+  const small = isSmall
+    ? '\nmax_over_subscription_ratio = 500\nimage_volume_cache_enabled = true\nimage_volume_cache_max_count = 1'
+    : '';
   const exports = iscsiPort === undefined ? '' : `\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
-  return `[backends.${name}]\ndriver = "file"\npath = "${directory}"${exports}`;
+  return `[backends.${name}]\ndriver = "file"\npath = "${directory}"${small}${exports}`;
 }
 
 /** Each does its work between two short rests. */

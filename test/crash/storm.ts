@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Database, openDatabase } from '../../src/db/database.ts';
+import { doomedImages } from '../../src/db/doomed-images.ts';
 import { laneOfHost } from '../../src/model/backend.ts';
 import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
@@ -18,7 +19,8 @@ import { type Chance, chanceFrom } from './chance.ts';
 import { Child, survivors } from './child.ts';
 import { condition } from './condition.ts';
 import { Door } from './door.ts';
-import { type ImageService, serveImages } from './glance.ts';
+import { Faults, faultsOf } from './faults.ts';
+import { ImageService } from './glance.ts';
 import { findViolations, unfinished, type Violation } from './invariants.ts';
 import { IscsiWriters } from './iscsi-writers.ts';
 import { Load } from './load.ts';
@@ -53,8 +55,12 @@ export interface StormReport {
   /** Extends of volumes that were written over iSCSI meanwhile, and the writes; 0 where there is no tgtd. */
   readonly extendedUnderWrites: number;
   readonly writes: number;
-  /** Of downloads; null when images come from no service. */
+  /** Of downloads and uploads; null when images come from no service. */
   readonly cuts: number | null;
+  /** Uploads of which less was kept. */
+  readonly robbed: number | null;
+  /** How often each was there, besides the kills. */
+  readonly faults: string;
   readonly violations: readonly Violation[];
 }
 
@@ -73,6 +79,8 @@ const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, readonly strin
   sqlite: { one: ['fast', 'large', 'old', EXPORTING] },
   postgresql: { one: [SHARED, 'left', EXPORTING], two: [SHARED, 'right'] },
 };
+/** Its disk is full now and then. */
+const SMALL: Readonly<Record<Dialect, string>> = { sqlite: 'old', postgresql: 'left' };
 const READY_MS = 60_000;
 const FEWEST_PROMISES = 10;
 const MEAN_MS = 350;
@@ -87,7 +95,8 @@ const TAKEOVER_MS = 40_000;
 /** The reason when it cannot be here. */
 export async function storm(options: StormOptions): Promise<StormReport | { readonly missing: string }> {
   const backends = new Set(Object.values(PROCESSES[options.dialect]).flat());
-  const site = await makeSite(options.dialect, [...backends], noTgt === null ? [EXPORTING] : []);
+  const exporting = noTgt === null ? [EXPORTING] : [];
+  const site = await makeSite(options.dialect, [...backends], { exporting, small: SMALL[options.dialect] });
   if ('missing' in site) return site;
   const raging = new Storm(site, options);
   try {
@@ -107,6 +116,7 @@ class Storm {
   #images: ImageService | undefined;
   #load: Load | undefined;
   #writers: IscsiWriters | undefined;
+  #faults: Faults | undefined;
   #killsInStart = 0;
   #freezes = 0;
   #survivors = 0;
@@ -123,7 +133,7 @@ class Storm {
     // Where one process can take over another's flow, images are downloaded by one and removed by the other. Half of the other
     // storms read them where they lie.
     if (this.#site.dialect === 'postgresql' || seed % 2 === 1)
-      this.#images = await serveImages(this.#site.imageDirectory, chanceFrom(seed + 2));
+      this.#images = await ImageService.start(this.#site.imageDirectory, chanceFrom(seed + 2));
     await this.#start();
     const somebody = (): string | undefined => this.#chance.among(this.#processes)?.child.url;
     const door = new Door(somebody);
@@ -133,12 +143,15 @@ class Storm {
     if (exporting) await this.#writers.start(exporting, new Door(somebody));
     await this.#load.makeTypes();
     this.#load.start(clients);
+    this.#faults = new Faults(faultsOf(this.#site, this.#images), chanceFrom(seed + 3));
+    this.#faults.start();
     let struck: Served | undefined;
     for (let strikes = 0; strikes < kills; strikes += 1) struck = await this.#strike(struck);
     for (const { child } of this.#processes) await child.ready();
     // On a machine so slow that the kills left no time for a request, the storm would prove nothing.
     await condition('something is promised', READY_MS, () => promisesIn(door).length >= FEWEST_PROMISES);
     await this.#load.stop();
+    await this.#faults.stop();
     for (const what of await this.#writers.stop()) this.#violate('lost writes', what);
     const facts = await this.#settle(door, this.#load);
     return {
@@ -152,6 +165,11 @@ class Storm {
       extendedUnderWrites: this.#writers.extended,
       writes: this.#writers.written,
       cuts: this.#images?.cuts ?? null,
+      robbed: this.#images?.robbed ?? null,
+      faults:
+        Object.entries(this.#faults.had)
+          .map(([name, times]) => `${times} ${name}`)
+          .join(' and ') || 'none',
       ...facts,
     };
   }
@@ -159,6 +177,7 @@ class Storm {
   /** Whatever happened: nothing is left running. */
   async end(): Promise<void> {
     await this.#load?.stop().catch(() => {});
+    await this.#faults?.stop();
     await this.#writers?.end();
     for (const { child } of this.#processes) {
       child.thaw();
@@ -166,6 +185,11 @@ class Storm {
     }
     await killTgtd(this.#site.directory);
     this.#images?.close();
+  }
+
+  get #places(): readonly string[] {
+    const { directory, smallDisk } = this.#site;
+    return smallDisk === null ? [directory] : [directory, smallDisk];
   }
 
   async #start(): Promise<void> {
@@ -208,7 +232,7 @@ class Storm {
 
   async #kill(victim: Served, when: string): Promise<void> {
     await victim.child.kill();
-    this.#survivors += (await survivors(this.#site.directory)).filter((line) => /cp|qemu-img/.test(line)).length;
+    this.#survivors += (await survivors(...this.#places)).filter((line) => /cp|qemu-img/.test(line)).length;
     this.#say(`killed ${victim.name} ${when}`);
     this.#restart(victim);
   }
@@ -267,9 +291,14 @@ class Storm {
         patience,
         async () => (await unfinished(database)).events === 0,
       );
+      await this.#patiently(
+        'what uploads have left is removed',
+        patience,
+        async () => (await doomedImages(database.read, 1)).length === 0,
+      );
       await this.#stopAll();
       await condition('what outlived its service ends', 30_000, async () => {
-        return (await survivors(this.#site.directory)).length === 0;
+        return (await survivors(...this.#places)).length === 0;
       });
       // The temporaries of what was killed last are swept by a start.
       for (const served of this.#processes) this.#restart(served);
@@ -290,6 +319,8 @@ class Storm {
       site: this.#site,
       ledger: door.ledger,
       clientFiles: load.clientFiles,
+      uploads: load.uploads,
+      emptyImages: this.#images?.empty ?? [],
       processes: this.#processes.map(({ name }) => name),
     });
     return { flows, reverted, events, violations: [...this.#violations, ...violations] };

@@ -1,0 +1,90 @@
+/** Faults of what the service works with, beside the kills: each comes for a while, goes, and comes again, whatever the others do. */
+import { rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { exec } from '../../src/lib/exec.ts';
+import type { Chance } from './chance.ts';
+import type { ImageService } from './glance.ts';
+import type { Site } from './site.ts';
+
+export interface Fault {
+  readonly name: string;
+  begin(): Promise<void> | void;
+  end(): Promise<void> | void;
+}
+
+const APART_MS = 2_500;
+const LASTS_MS = 1_500;
+
+/** Those that can be here. */
+export function faultsOf({ smallDisk }: Site, images: ImageService | undefined): readonly Fault[] {
+  const found: Fault[] = [];
+  if (smallDisk !== null)
+    found.push({
+      name: 'full disk',
+      begin: () => fill(smallDisk),
+      end: () => rm(ballastOf(smallDisk), { force: true }),
+    });
+  if (images !== undefined) {
+    const dead = (is: boolean): void => {
+      images.dead = is;
+    };
+    const keepsLess = (is: boolean): void => {
+      images.keepsLess = is;
+    };
+    found.push({ name: 'no image service', begin: () => dead(true), end: () => dead(false) });
+    found.push({ name: 'images kept in part', begin: () => keepsLess(true), end: () => keepsLess(false) });
+  }
+  return found;
+}
+
+export class Faults {
+  /** How often each was there. */
+  readonly had: Record<string, number> = {};
+  readonly #faults: readonly Fault[];
+  readonly #chance: Chance;
+  readonly #stop = new AbortController();
+  #raging: Promise<unknown> = Promise.resolve();
+
+  constructor(faults: readonly Fault[], chance: Chance) {
+    this.#faults = faults;
+    this.#chance = chance;
+  }
+
+  start(): void {
+    this.#raging = Promise.all(this.#faults.map((fault) => this.#rage(fault)));
+  }
+
+  /** Resolves when there is none any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#raging;
+  }
+
+  async #rage(fault: Fault): Promise<void> {
+    for (;;) {
+      await this.#rest(APART_MS);
+      if (this.#stop.signal.aborted) return;
+      await fault.begin();
+      this.had[fault.name] = (this.had[fault.name] ?? 0) + 1;
+      await this.#rest(LASTS_MS);
+      await fault.end();
+    }
+  }
+
+  async #rest(mostMs: number): Promise<void> {
+    await pause(this.#chance.between(mostMs / 5, mostMs), undefined, this.#stop).catch(() => {});
+  }
+}
+
+const ballastOf = (directory: string): string => join(directory, 'ballast');
+/** What is left is nothing to a copy. */
+const LEFT_BYTES = 128 * 1024;
+
+async function fill(directory: string): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  const bytes = bavail * bsize - LEFT_BYTES;
+  const call = { signal: AbortSignal.timeout(20_000) };
+  // What others write meanwhile is not there to be taken any more.
+  if (bytes > 0) await exec(['fallocate', '--length', String(bytes), ballastOf(directory)], call).catch(() => {});
+}
