@@ -19,6 +19,7 @@ import type { Content } from '../lib/file-content.ts';
 import type { Copied } from '../lib/progress.ts';
 import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
+import type { OpenedSource, RemoteSource } from './remote-source.ts';
 
 /** How a call is watched and stopped. */
 export interface DriverCall {
@@ -172,10 +173,24 @@ export interface VolumeDriver {
   /** Where this machine reads the volume. Rejects with `DriverFailed` when it is not there, or not of its size. */
   locateVolume(volume: VolumeRef, signal: AbortSignal): Promise<RawSource>;
   /**
+   * Opens the volume to one other machine, which is to receive it and nothing else, under an id by which `removeExport` closes it. Nobody
+   * writes to it meanwhile. Rejects with `DriverFailed` where volumes can be reached on this machine alone.
+   */
+  openVolume(
+    volume: VolumeRef,
+    opening: { readonly id: string; readonly secret: string },
+    call: DriverCall,
+  ): Promise<RemoteSource>;
+  /**
    * A volume with the bytes of another backend's, of the same size, which that backend has until it is told to delete it. Neither is written
    * to before: the two may share all they hold, but where `copies` says that they may not.
    */
-  receiveVolume(volume: VolumeRef, source: RawSource, how: CopyHow, call: DriverCall): Promise<ModelUpdate>;
+  receiveVolume(
+    volume: VolumeRef,
+    source: RawSource | OpenedSource,
+    how: CopyHow,
+    call: DriverCall,
+  ): Promise<ModelUpdate>;
   /**
    * Gives a volume that is attached, and written to meanwhile, to another backend of this process: `receive` is `receiveLive` of that one, and
    * has called `hold` when it resolves. Then they who have it open wait for `goOn`, and nobody writes to it before; what ends this

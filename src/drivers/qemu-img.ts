@@ -188,7 +188,7 @@ function source(path: string, format: Format, ...target: readonly string[]): str
 }
 
 /** Whether it can be read and written past the page cache, as it is opened. */
-async function canBeDirect(path: string, flags: number = constants.O_RDWR): Promise<boolean> {
+export async function canBeDirect(path: string, flags: number = constants.O_RDWR): Promise<boolean> {
   try {
     await (await open(path, flags | constants.O_DIRECT)).close();
     return true;

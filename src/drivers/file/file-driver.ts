@@ -49,6 +49,7 @@ import { LocalExports } from '../exports/local-exports.ts';
 import { HostCopies } from '../host-copies.ts';
 import type { ImageFacts } from '../images/read-image.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
+import type { OpenedSource, RemoteSource } from '../remote-source.ts';
 import { writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
 import { syncFiles } from './file-copy.ts';
@@ -198,7 +199,37 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  receiveVolume(volume: VolumeRef, source: RawSource, { copies }: CopyHow, call: DriverCall): Promise<ModelUpdate> {
+  openVolume(
+    volume: VolumeRef,
+    { id, secret }: { readonly id: string; readonly secret: string },
+    { signal }: DriverCall,
+  ): Promise<RemoteSource> {
+    return this.#store.doing(`open volume ${volume.id} to another machine`, signal, async () => {
+      const full = this.#volume(volume);
+      const bytes = await this.#store.demand(full, volume.sizeGiB);
+      if (this.#exports.protocol !== 'iSCSI')
+        throw new DriverFailed(`Volumes of ${this.#options.name} can be reached on this machine alone.`);
+      const initiator = `iqn.2010-10.org.openstack:pumice.${id}`;
+      const wanted = { attachmentId: id, volume, connector: { initiator }, readOnly: true, secret };
+      const { data } = await this.#exports.ensure(this.localPath(volume), wanted, signal);
+      return {
+        portal: String(data.target_portal),
+        target: String(data.target_iqn),
+        lun: Number(data.target_lun),
+        initiator,
+        user: String(data.auth_username),
+        bytes,
+        dataBytes: ((await this.#store.stat(full))?.blocks ?? 0) * 512,
+      };
+    });
+  }
+
+  receiveVolume(
+    volume: VolumeRef,
+    source: RawSource | OpenedSource,
+    { copies }: CopyHow,
+    call: DriverCall,
+  ): Promise<ModelUpdate> {
     return this.#store.doing(`receive volume ${volume.id}`, call.signal, async () => {
       await receive(this.#store, { full: this.#volume(volume), sizeGiB: volume.sizeGiB, source, copies }, call);
       return {};

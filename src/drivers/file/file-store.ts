@@ -16,6 +16,8 @@ import type { Exec } from '../../lib/exec.ts';
 import { BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall, RawSource } from '../driver.ts';
 import type { HostCopies, Writing } from '../host-copies.ts';
+import { copyRemote } from '../remote-copy.ts';
+import type { OpenedSource } from '../remote-source.ts';
 import type { BackendDirectory } from './backend-directory.ts';
 import { canReflink, copyData, reflink, syncFiles } from './file-copy.ts';
 import { translated } from './file-errors.ts';
@@ -183,7 +185,8 @@ export class FileStore {
   }
 
   /** The content of `source` into the empty file at `path`, synced: shared where it can be, unless it `copies` in any case. */
-  async fill(source: RawSource, path: string, call: DriverCall, copies = false): Promise<void> {
+  async fill(source: RawSource | OpenedSource, path: string, call: DriverCall, copies = false): Promise<void> {
+    if (!('path' in source)) return this.#fillFromElsewhere(source, path, call);
     if (copies || !(await this.share(source.path, path, call.signal))) {
       await setLength(path, source.bytes);
       const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
@@ -192,6 +195,13 @@ export class FileStore {
     const sizes = await Promise.all([stat(source.path), stat(path)]);
     if (sizes.some(({ size }) => size !== source.bytes))
       throw new DriverFailed(`${source.path} changed its size while it was copied.`);
+    await syncFiles(this.#exec, [path], call.signal);
+  }
+
+  async #fillFromElsewhere(source: OpenedSource, path: string, call: DriverCall): Promise<void> {
+    await setLength(path, source.bytes);
+    const needs = (): number => source.dataBytes;
+    await this.writing({ path, needs }, call, (rate) => copyRemote(this.#exec, source, path, rate, call));
     await syncFiles(this.#exec, [path], call.signal);
   }
 
