@@ -20,6 +20,7 @@ import type { Desk } from './commands/desk.ts';
 import { getAttachment } from './db/attachments.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
+import { getMoveSecret } from './db/move-secrets.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
@@ -139,6 +140,7 @@ export class PumiceService {
       driver: (host) => this.#driver(host),
       attachment: (id) => getAttachment(db.read, id),
       volume: (id) => getVolume(db.read, id),
+      moveSecret: (copyId) => getMoveSecret(db.read, copyId),
       images,
       imageCache: new ImageCache({
         db,

@@ -37,6 +37,8 @@ export interface Tools {
   volume(id: string): Promise<Volume>;
   /** As its row is now, with the secret that nothing journals. Rejects with `AttachmentNotFound`. */
   attachment(id: string): Promise<Attachment>;
+  /** What opens the source of a move. Rejects with `DriverFailed` when the move has ended. */
+  moveSecret(copyId: string): Promise<string>;
   readonly images: ImageStore;
   readonly imageCache: ImageCache;
   readonly backups: BackupTools;

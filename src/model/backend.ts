@@ -50,6 +50,9 @@ export function nodeOf(pool: string): string {
   return pool.split('@')[0] ?? '';
 }
 
+/** Whether its volumes can be read by other machines. */
+export const isReachedFromElsewhere = ({ stats }: Pool): boolean => stats.storage_protocol === 'iSCSI';
+
 /** The lane of a host's flows, and the name that whoever serves it holds: `host:node@backend`. */
 export const laneOfHost = (host: string): string => `host:${host}`;
 

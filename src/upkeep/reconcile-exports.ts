@@ -18,6 +18,7 @@ import { lockAnyVolume } from '../commands/lock.ts';
 import { exportedBy, lockAttachment } from '../db/attachments.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import { insertMessage } from '../db/messages.ts';
+import { idsInWork } from '../db/unended-flows.ts';
 import { getVolume } from '../db/volumes.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import type { FlowRow } from '../engine/journal.ts';
@@ -113,7 +114,10 @@ export class ExportReconciler {
     this.#exported = exported;
 
     const known = new Set(attachments.map(({ id }) => id));
-    const unknown = [...exported].filter((id) => !known.has(id));
+    const strange = [...exported].filter((id) => !known.has(id));
+    // A volume that moves to another machine is opened under an id that its flow holds.
+    const inWork = strange.length > 0 ? await idsInWork(this.#desk.db.read) : known;
+    const unknown = strange.filter((id) => !inWork.has(id));
     this.#forgetAllBut(new Set([...unknown.map(exportName), ...wanted.map(({ id }) => attachmentResource(id))]));
     const removed: string[] = [];
     for (const id of unknown) if (await this.#remove(driver, id, signal)) removed.push(id);

@@ -22,12 +22,14 @@ const READY_MS = 60_000;
 const END_MS = 30_000;
 
 export interface ChildOptions {
-  readonly site: Site;
+  readonly site: Pick<Site, 'directory' | 'programs'>;
   readonly name: string;
   readonly config: string;
   readonly port: number;
   /** One of `faulty-main.ts`; the service as it is without one. */
   readonly fault: string | undefined;
+  /** The machine that it is on, where that is another: what is run there is run by this, and it listens on this address. */
+  readonly machine?: { readonly run: readonly string[]; readonly address: string };
 }
 
 export class Child {
@@ -37,13 +39,13 @@ export class Child {
   readonly #ended: Promise<unknown>;
   readonly #log: string;
 
-  constructor({ site, name, config, port, fault }: ChildOptions) {
+  constructor({ site, name, config, port, fault, machine }: ChildOptions) {
     this.name = name;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://${machine?.address ?? '127.0.0.1'}:${port}`;
     this.#log = join(site.directory, `${name}.log`);
     const program = fault === undefined ? [MAIN, 'serve', '--config', config] : [FAULTY, config, fault];
     const log = openSync(this.#log, 'a');
-    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...program], {
+    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', ...(machine?.run ?? []), process.execPath, ...program], {
       detached: true,
       stdio: ['ignore', log, log],
       env: {

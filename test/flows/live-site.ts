@@ -69,7 +69,7 @@ export class LiveSite {
 
   async start(): Promise<void> {
     await this.database.ownership.take(processName(this.engine.process));
-    await this.engine.start(BACKENDS.map((backend) => `host:node@${backend}`));
+    await this.engine.start(BACKENDS.map((backend) => `host:${this.site.host(backend)}`));
   }
 
   /** The process ends, with its flows where they stand, and another one begins. */

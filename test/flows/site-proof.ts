@@ -31,7 +31,7 @@ export function onSite(stage: (site: Site) => Promise<Scene>, options: SiteOptio
       const scene = await stage(site);
       return {
         tools: site.tools,
-        lanes: BACKENDS.map((backend) => `host:node@${backend}`),
+        lanes: BACKENDS.map((backend) => `host:${site.host(backend)}`),
         start: (engine) => scene.begin(site.desk(engine)),
         done: () => scene.done(),
         undone: ({ failures }) => scene.undone(failures),

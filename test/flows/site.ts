@@ -25,6 +25,7 @@ import type { Database } from '../../src/db/database.ts';
 import { listGroupSnapshots } from '../../src/db/group-snapshots.ts';
 import { listGroups } from '../../src/db/groups.ts';
 import { cachedImages } from '../../src/db/image-cache.ts';
+import { getMoveSecret } from '../../src/db/move-secrets.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { countUsage } from '../../src/db/quota-recount.ts';
@@ -77,6 +78,8 @@ export interface SiteOptions {
   readonly exec?: Exec;
   /** Volumes are reached as over iSCSI; default: by a path. */
   readonly overNetwork?: boolean;
+  /** Beta is on another machine, `other@beta`, to which alpha can open its volumes. */
+  readonly apart?: boolean;
 }
 
 export class Site {
@@ -88,6 +91,7 @@ export class Site {
   readonly backups = new SiteBackups();
   readonly #drivers: ReadonlyMap<string, FileDriver>;
   readonly #hooks = new Map<string, Hook>();
+  readonly #apart: boolean;
   /** Backends that do not answer. */
   readonly down = new Set<string>();
   /** Where volumes are reached as over iSCSI: the file that each attachment has open. */
@@ -101,13 +105,17 @@ export class Site {
     return site;
   }
 
-  private constructor(database: Database, { set = [], exec: run = exec, overNetwork = false }: SiteOptions) {
+  private constructor(
+    database: Database,
+    { set = [], exec: run = exec, overNetwork = false, apart = false }: SiteOptions,
+  ) {
     this.database = database;
+    this.#apart = apart;
     for (const name of [...BACKENDS, 'images', 'conversion']) mkdirSync(join(this.directory, name));
     const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
     sections.push('[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "backups"\n');
     this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
-    this.#drivers = new Map(BACKENDS.map((name) => [`node@${name}`, this.#driver(name, run, overNetwork)]));
+    this.#drivers = new Map(BACKENDS.map((name) => [this.host(name), this.#driver(name, run, overNetwork)]));
     this.tools = {
       driver: (pool) => {
         const host = hostOf(pool);
@@ -117,6 +125,7 @@ export class Site {
       },
       attachment: (id) => getAttachment(database.read, id),
       volume: (id) => getVolume(database.read, id),
+      moveSecret: (copyId) => getMoveSecret(database.read, copyId),
       images: this.images,
       // Whatever the file system of the tests can do.
       imageCache: new ImageCache({
@@ -150,13 +159,18 @@ export class Site {
     const reports = [...this.#drivers].map(async ([host, driver]) => {
       await driver.start(signal);
       // As large as each other, whoever else fills the disk they share: of equals the first is chosen.
-      const pools = (await driver.stats(signal)).map((pool) => ({ ...pool, ...CAPACITY }));
+      const opens = this.#apart && { storage_protocol: 'iSCSI' };
+      const pools = (await driver.stats(signal)).map((pool) => ({ ...pool, ...CAPACITY, ...opens }));
       const heartbeat = { host, binary: VOLUME_BINARY, availabilityZone: 'nova', pools, failure: null };
       await this.database.write((tx) => recordHeartbeat(tx, heartbeat));
     });
     await Promise.all(reports);
     const beat = { host: 'node', binary: BACKUP_BINARY, availabilityZone: 'nova', pools: [], failure: null };
     await this.database.write((tx) => recordHeartbeat(tx, beat));
+  }
+
+  host(backend: BackendName): string {
+    return `${this.#apart && backend === 'beta' ? 'other' : 'node'}@${backend}`;
   }
 
   path(...parts: readonly string[]): string {
@@ -169,7 +183,7 @@ export class Site {
 
   /** From now on this goes in place of the call; nothing does when it is null. */
   interpose(backend: BackendName, method: keyof VolumeDriver, hook: Hook | null): void {
-    const key = `node@${backend}.${method}`;
+    const key = `${this.host(backend)}.${method}`;
     if (hook === null) this.#hooks.delete(key);
     else this.#hooks.set(key, hook);
   }
@@ -217,9 +231,7 @@ export class Site {
   /** What rows say is on the backends. A volume in an error status may have lost what it had. */
   async owned(): Promise<string[]> {
     const volumes = await listVolumes(this.database, {});
-    const backendOf = new Map(
-      volumes.map(({ id, host }) => [id, host === null ? '' : hostOf(host).slice('node@'.length)]),
-    );
+    const backends = new Map(volumes.map(({ id, host }) => [id, host === null ? '' : backendOf(host)]));
     const snapshots = await listSnapshots(this.database, {});
     const attachments = await attachmentsOfAll(
       this.database.read,
@@ -227,12 +239,12 @@ export class Site {
     );
     const cached = await cachedImages(this.database.read);
     return [
-      ...cached.map(({ id, pool }) => `${hostOf(pool).slice('node@'.length)}/cached-image-${id}`),
+      ...cached.map(({ id, pool }) => `${backendOf(pool)}/cached-image-${id}`),
       ...attachments
         .filter(({ connectionInfo }) => connectionInfo !== null)
-        .map(({ id, volumeId }) => `${backendOf.get(volumeId)}/.export-${id}`),
-      ...volumes.map(({ id, nameId }) => `${backendOf.get(id)}/volume-${nameId ?? id}`),
-      ...snapshots.map(({ id, volumeId }) => `${backendOf.get(volumeId)}/snapshot-${id}`),
+        .map(({ id, volumeId }) => `${backends.get(volumeId)}/.export-${id}`),
+      ...volumes.map(({ id, nameId }) => `${backends.get(id)}/volume-${nameId ?? id}`),
+      ...snapshots.map(({ id, volumeId }) => `${backends.get(volumeId)}/snapshot-${id}`),
     ].sort();
   }
 
@@ -267,6 +279,7 @@ export class Site {
       ),
       ...(await read.selectFrom('hold').select('resource').execute()).map(({ resource }) => `hold on ${resource}`),
       ...(await this.#leftInBooks()),
+      ...(await read.selectFrom('move_secret').select('copy_id').execute()).map(({ copy_id: id }) => `secret of ${id}`),
       ...[...transient, ...backups, ...groups, ...groupSnapshots].map(({ id, status }) => `${id} is ${status}`),
       ...this.objects()
         .filter((name) => !owned.has(name))

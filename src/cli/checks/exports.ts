@@ -52,7 +52,7 @@ async function examineHost(db: Db, host: string, driver: VolumeDriver, signal: A
       advice: ADVICE,
     })),
     ...[...exported]
-      .filter((id) => !known.has(id))
+      .filter((id) => !known.has(id) && !held.has(`volume:${id}`))
       .map((id) => ({
         key: `export ${host} ${id}`,
         about: host,

@@ -1,5 +1,5 @@
 /**
- * `os-migrate_volume`: moves a volume to another backend of its host, as an administrator says, also while clients reach it over iSCSI. What
+ * `os-migrate_volume`: moves a volume to another backend, as an administrator says; on its host also while clients reach it over iSCSI. What
  * cannot move, or has nowhere to go, is refused; whether the backend is good for the volume's type and has room is the scheduler's to say, in the flow.
  */
 import { attachmentsOf } from '../../db/attachments.ts';
@@ -15,7 +15,7 @@ import {
 } from '../../flows/volumes/migrate-volume.ts';
 import { checkMovable } from '../../flows/volumes/move-attached.ts';
 import { uuid } from '../../lib/clock.ts';
-import { hostOf, nodeOf } from '../../model/backend.ts';
+import { hostOf, isReachedFromElsewhere, nodeOf } from '../../model/backend.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, InvalidVolume } from '../../model/errors.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
@@ -51,7 +51,7 @@ export async function migrateVolume(
     checkMovable(attachments);
     if ((await snapshotsOf(tx.db, id)).length > 0)
       throw new InvalidVolume(`Volume ${id} has snapshots, which cannot go with it: delete them first.`);
-    await checkDestination(desk, tx, volume, host);
+    await checkDestination(desk, tx, volume, host, attachments.length > 0);
     if (locks) await updateVolume(tx, id, { status: 'maintenance', previousStatus: volume.status });
     const copyId = uuid();
     const flow: Flow<MigrateVolume, object> = attachments.length > 0 ? migrateAttachedVolume : migrateAtRest;
@@ -70,13 +70,27 @@ export async function migrateVolume(
   });
 }
 
-/** Throws `InvalidInput`. */
-async function checkDestination(desk: Desk, tx: Tx, { id, host: from }: Volume, to: string): Promise<void> {
-  const pools = (await listPools(tx.db, desk.tools.serviceDownSeconds)).filter((pool) => contains(to, pool));
+/** Throws `InvalidInput`, or `InvalidVolume`. */
+async function checkDestination(
+  desk: Desk,
+  tx: Tx,
+  { id, host: from }: Volume,
+  to: string,
+  attached: boolean,
+): Promise<void> {
+  const all = await listPools(tx.db, desk.tools.serviceDownSeconds);
+  const pools = all.filter((pool) => contains(to, pool));
   if (pools.length > 0 && pools.every(({ name }) => name === from))
     throw new InvalidInput(`Volume ${id} is on ${from}: name another pool as host.`);
   if (!pools.some(({ up }) => up))
     throw new InvalidInput(`No available service named ${hostOf(to)}, or it has no such pool: ${to}.`);
-  if (nodeOf(to) !== nodeOf(from ?? ''))
-    throw new InvalidInput(`Volumes move between the backends of one host, and ${to} is not on that of ${from}.`);
+  if (nodeOf(to) === nodeOf(from ?? '')) return;
+  if (attached)
+    throw new InvalidVolume(
+      `Volume ${id} is attached or connected, and moves within ${nodeOf(from ?? '')} only: detach it first.`,
+    );
+  if (!all.some((pool) => pool.name === from && isReachedFromElsewhere(pool)))
+    throw new InvalidInput(
+      `${to} is on another host than ${from}, whose volumes are reached on their own alone: with target_protocol = "iscsi" they can be read from there.`,
+    );
 }

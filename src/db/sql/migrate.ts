@@ -22,6 +22,7 @@ import { backups } from './migrations/0014-backups.ts';
 import { imageCache } from './migrations/0015-image-cache.ts';
 import { attachmentRevision } from './migrations/0016-attachment-revision.ts';
 import { backupBooks } from './migrations/0017-backup-books.ts';
+import { moveSecrets } from './migrations/0018-move-secrets.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -43,6 +44,7 @@ const MIGRATIONS: readonly Migration[] = [
   imageCache,
   attachmentRevision,
   backupBooks,
+  moveSecrets,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -43,6 +43,7 @@ export interface Tables {
   hold: { resource: string; flow_id: string; mode: 'exclusive' | 'shared'; waiting: Generated<number> };
   doomed_image: { id: string; since: Timestamp };
   image_cache: ImageCacheTable;
+  move_secret: { copy_id: string; secret: string };
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }

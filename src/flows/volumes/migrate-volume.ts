@@ -1,5 +1,5 @@
 /**
- * Migrate a volume to another backend of its host; one that clients reach, while they write to it.
+ * Migrate a volume to another backend; one that clients reach to one of its host, while they write to it.
  *
  * The command has refused what cannot be carried over, set the migration status to `starting` (and the status to `maintenance`, when
  * it was asked to lock), and taken the holds. The backend must be good for the volume's type and have room. Name, metadata and flags

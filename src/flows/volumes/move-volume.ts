@@ -1,27 +1,30 @@
 /**
- * A volume moves to another backend of its host: what migrating it and retyping it by migration share. One that is attached does so in
+ * A volume moves to another backend: what migrating it and retyping it by migration share. One that is attached does so in
  * tasks of its own (`move-attached.ts`).
  *
  * The copy under way is no volume. It has the name of an id of the flow's own (`copyId`), which the flow holds as it holds the volume,
  * so that nobody takes it for left over. The volume itself is held from the first commit to the last, whatever its status says: nobody
  * writes to it, and both backends have the same until one of them is told to delete.
  *
- * Each end is worked on where it is served, by one process or by two of this machine: the source is located, and removed, in the lane
- * of the backend that it is on; what has its path is received in the lane of the other.
+ * Each end is worked on where it is served, by one process or by two, of one machine or of two: the source is located, and removed, in
+ * the lane of the backend that it is on, and received in the lane of the other, by its path or as it was opened (`open-source.ts`).
  *
  * The switch is one commit, and the point of no return: before it a flow that fails, or is cancelled, removes the copy, and after it
  * what the volume came from, which goes in the revert if not before. Which of the two it is the row says, however the flow was turned
  * back. So there is one whole volume at every moment, where its row says. A backend that cannot be asked to delete is waited for.
  */
+import { forgetMoveSecret, keepMoveSecret } from '../../db/move-secrets.ts';
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { updateVolume } from '../../db/volumes.ts';
 import type { ModelUpdate, RawSource, VolumeRef } from '../../drivers/driver.ts';
+import type { RemoteSource } from '../../drivers/remote-source.ts';
 import { hostOf, laneOfHost } from '../../model/backend.ts';
 import { record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
 import { withRoom } from './image-cache.ts';
+import { closeSource, leavesMachine, openSource, withSecret } from './open-source.ts';
 
 export interface MoveVolume {
   /** As it is where it comes from. */
@@ -43,29 +46,38 @@ export const onDestination = ({ destination }: Destined): string => laneOfHost(h
 
 export const MarkMigrating = record({
   name: 'mark_migrating',
-  execute: async ({ volumeRef: { id } }: MoveVolume, { tx }) => {
-    await updateVolume(tx, id, { migrationStatus: 'migrating' });
+  execute: async (move: MoveVolume & Destined, { tx }) => {
+    await updateVolume(tx, move.volumeRef.id, { migrationStatus: 'migrating' });
+    if (leavesMachine(move)) await keepMoveSecret(tx, move.copyId);
   },
+  revert: async ({ copyId }, _outcome, { tx }) => forgetMoveSecret(tx, copyId),
 });
 
 export const LocateVolume = world({
   name: 'locate_volume',
-  execute: async ({ volumeRef, pool }: MoveVolume, call): Promise<{ source: RawSource }> => ({
-    source: await call.tools.driver(pool).locateVolume(volumeRef, call.signal),
+  execute: async (move: MoveVolume & Destined, call): Promise<{ source: RawSource | RemoteSource }> => ({
+    source: await openSource(move, call),
   }),
-  revert: async ({ volumeRef, pool, copyId }, _outcome, call) => {
+  revert: async (move, _outcome, call) => {
+    const { volumeRef, pool, copyId } = move;
+    await closeSource(move, call);
     if (await isSwitched(call.tools, volumeRef, copyId)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
   },
 });
 
+interface Located {
+  readonly source: RawSource | RemoteSource;
+}
+
 export const ReceiveVolume = world({
   name: 'receive_volume',
   execute: async (
-    { volumeRef, copyId, copies, destination, source }: MoveVolume & Destined & { readonly source: RawSource },
+    { volumeRef, copyId, copies, destination, source }: MoveVolume & Destined & Located,
     call,
   ): Promise<{ model: ModelUpdate }> => {
+    const opened = await withSecret(source, copyId, call);
     const model = await withRoom(destination, volumeRef.id, call, (driver) =>
-      driver.receiveVolume({ ...volumeRef, nameId: copyId }, source, { copies }, call),
+      driver.receiveVolume({ ...volumeRef, nameId: copyId }, opened, { copies }, call),
     );
     return { model };
   },
@@ -84,6 +96,7 @@ export type Switching = MoveVolume & Destined & { readonly model: ModelUpdate };
 /** From here on the volume is where it was to go. It was taken over where it came from, if it was, and nothing there is to be given back. */
 export async function switchVolume(tx: Tx, { volumeRef, pool, destination, copyId, model }: Switching): Promise<void> {
   const { id, sizeGiB } = volumeRef;
+  await forgetMoveSecret(tx, copyId);
   await updateVolume(tx, id, {
     host: destination,
     nameId: copyId,
@@ -100,5 +113,8 @@ export async function switchVolume(tx: Tx, { volumeRef, pool, destination, copyI
 export const RemoveOld = world({
   name: 'remove_old',
   ...DESTROYS,
-  execute: async ({ volumeRef, pool }: MoveVolume, call) => call.tools.driver(pool).deleteVolume(volumeRef, call),
+  execute: async (move: MoveVolume & Destined, call) => {
+    await closeSource(move, call);
+    await call.tools.driver(move.pool).deleteVolume(move.volumeRef, call);
+  },
 });

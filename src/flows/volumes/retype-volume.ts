@@ -1,6 +1,6 @@
 /**
  * Retype a volume: it gets another type where it is, in use or not, and so do its snapshots; or, when its backend is not good for that and
- * the caller wants it to move (`on-demand`), on another backend of its host.
+ * the caller wants it to move (`on-demand`), on another backend.
  *
  * The command has moved the status to `retyping`, taken the holds, and promised this flow the quota of the new type. When no backend is
  * good for the new type the volume is as before, and a message says why; so also when it would have to move and cannot, since it
@@ -19,7 +19,7 @@ import { snapshotsOf, updateSnapshot } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType, keepVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
-import { nodeOf } from '../../model/backend.ts';
+import { isReachedFromElsewhere, nodeOf } from '../../model/backend.ts';
 import { InvalidVolume } from '../../model/errors.ts';
 import type { VolumeStatus } from '../../model/status.ts';
 import { isMultiattach } from '../../model/volume-type.ts';
@@ -94,8 +94,10 @@ const ScheduleRetype = record({
       );
     const attachments = await attachmentsOf(tx.db, id);
     checkMovable(attachments);
-    const ofHost = pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
-    return { destination: schedule(ofHost, request, tools.scheduler).name, live: attachments.length > 0 };
+    const live = attachments.length > 0;
+    const leaves = !live && pools.some((each) => each.name === pool && isReachedFromElsewhere(each));
+    const reaching = leaves ? pools : pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
+    return { destination: schedule(reaching, request, tools.scheduler).name, live };
   },
 });
 

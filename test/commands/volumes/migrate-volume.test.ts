@@ -114,7 +114,7 @@ describe('migrating a volume', () => {
         ['node@beta#other', /no such pool: node@beta#other/],
         ['node@gamma#beta', /No available service/],
         ['node@delta#beta', /No available service/],
-        ['other@beta#beta', /backends of one host/],
+        ['other@beta#beta', /on another host than .* target_protocol/],
       ] as const)
         await refused(live, () => migrate(live, id, { host }), invalid('InvalidInput', message));
     });

@@ -81,6 +81,7 @@ for (const [dialect, fresh] of [
           await connection.run('DROP TABLE doomed_image; DROP TABLE backup; DROP TABLE image_cache');
           for (const table of ['scope', 'content', 'work', 'bite', 'remains'])
             await connection.run(`DROP TABLE backup_${table}`);
+          await connection.run('DROP TABLE move_secret');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -104,6 +105,7 @@ for (const [dialect, fresh] of [
             '0015-image-cache',
             '0016-attachment-revision',
             '0017-backup-books',
+            '0018-move-secrets',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
