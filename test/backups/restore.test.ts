@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { BackupDamage, VerifyOrder } from '../../src/backups/backups.ts';
 import type { Manifest } from '../../src/backups/format/manifest.ts';
+import { isPaged, type PagedChunk } from '../../src/backups/format/segment.ts';
+import { readSegment } from '../../src/backups/read.ts';
+import { readChunks } from '../../src/backups/restore/chunk-reader.ts';
 import { contentOfBackup } from '../../src/backups/restore/content.ts';
 import { restore } from '../../src/backups/restore/restore.ts';
 import { openScope } from '../../src/backups/scope.ts';
+import type { BackupStore } from '../../src/backups/stores/store.ts';
 import { verify } from '../../src/backups/verify.ts';
 import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';
 import { BackupDamaged, BackupFailed, BackupMissing } from '../../src/model/errors.ts';
@@ -91,7 +95,13 @@ describe('a restore', () => {
   test('into a volume with content gives the same bytes, zeroes behind them, and gives back what is zero', () =>
     inWorld(async (world) => {
       const target = await world.file('target', 12 * MIB, [[0, randomBytes(12 * MIB)]]);
-      await restoreTo(world, target);
+      const started: string[] = [];
+      const run: Exec = (argv, options) => {
+        started.push(argv.slice(0, 4).join(' '));
+        return exec(argv, options);
+      };
+      await restoreTo(world, target, { run });
+      assert.deepEqual(started, ['setpriv --pdeathsig KILL fallocate']);
       const expected = Buffer.concat([await readFile(world.volume), Buffer.alloc(3 * MIB)]);
       assert.ok((await readFile(target)).equals(expected));
       assert.ok((await allocated(target)) < 7 * MIB);
@@ -153,6 +163,25 @@ describe('a restore', () => {
       }
     }));
 
+  test('reads what lies together by one call, and each record once', () =>
+    inWorld(async (world) => {
+      const scope = await openScope(world.place('b'), world.store, NEVER);
+      const calls: string[] = [];
+      const { store } = world;
+      const get: BackupStore['get'] = (name, signal, range) => {
+        calls.push(name.replace(/^scopes\/scope\//, ''));
+        return store.get(name, signal, range);
+      };
+      const content = await contentOfBackup(
+        { ...scope, store: Object.assign(Object.create(store), { get }) },
+        'b',
+        NEVER,
+      );
+      for await (const _ of content.read(NEVER));
+      // The manifest, its segment, the pages of one chunk, and all chunks of two packs.
+      assert.deepEqual(calls, ['manifests/b', 'packs/b/1-0', 'packs/b/1-0', 'packs/a/1-0', 'packs/a/1-1']);
+    }));
+
   test('as a stream gives the same bytes', () =>
     inWorld(async (world) => {
       const scope = await openScope(world.place('b'), world.store, NEVER);
@@ -182,7 +211,7 @@ describe('damage of a backup', () => {
       const target = await world.file('target', world.bytes, []);
       const source = await readFile(world.volume);
       for (const { name, bytes } of world.manifest.packs) {
-        for (const at of [0, Math.floor(bytes / 2), bytes - 60, bytes - 1, Math.floor(Math.random() * bytes)]) {
+        for (const at of [bytes - 1, Math.floor(Math.random() * bytes)]) {
           const file = pack(world, name);
           await copyFile(file, `${file}.kept`);
           await flip(file, at);
@@ -228,6 +257,28 @@ describe('damage of a backup', () => {
         assert.equal(missing?.what, `Pack ${first.name} is not there.`);
         assert.ok(missing.ranges.some((range) => range.at === 0));
       }
+    }));
+
+  test('of what lies over a chunk is found, though each part of it is right', () =>
+    inWorld(async (world) => {
+      const scope = await openScope(world.place('b'), world.store, NEVER);
+      const chunks = await readSegment(scope, world.manifest, 0, NEVER);
+      const paged = chunks.flatMap((chunk, place) => (chunk !== null && isPaged(chunk) ? [{ place, chunk }] : []));
+      assert.equal(paged.length, 1);
+      const taken: number[] = [];
+      const missed: number[] = [];
+      const taker = {
+        take: async (place: number) => void taken.push(place),
+        miss: async (placed: readonly { readonly place: number }[]) =>
+          void missed.push(...placed.map((each) => each.place)),
+      };
+      const [{ place, chunk } = { place: 0, chunk: {} as PagedChunk }] = paged;
+      // The same pages, one further each; and one more than there are.
+      for (const bitmap of [`${chunk.bitmap.slice(62)}${chunk.bitmap.slice(0, 62)}`, 'f'.repeat(64)])
+        await readChunks(scope, [{ place, chunk: { ...chunk, bitmap } }], taker, NEVER);
+      assert.deepEqual([taken, missed], [[], [place, place]]);
+      await readChunks(scope, paged, taker, NEVER);
+      assert.deepEqual(taken, [place]);
     }));
 
   test('of a pack that was cut is seen without reading it', () =>

@@ -30,14 +30,11 @@ export function pagesOf(data: Buffer, map: PageMap): Buffer {
 
 /** The inverse: lays them over a chunk. Null where they are not as many as are set. */
 export function laidOver(chunk: Buffer, pages: Buffer, map: PageMap): Buffer | null {
+  const set = Array.from({ length: PAGES }, (_, page) => page).filter((page) => isSet(map, page));
+  if (chunk.length !== CHUNK_BYTES || pages.length !== set.length * PAGE_BYTES) return null;
   const result = Buffer.from(chunk);
-  let from = 0;
-  for (let page = 0; page < PAGES; page += 1) {
-    if (!isSet(map, page)) continue;
-    pages.copy(result, page * PAGE_BYTES, from, from + PAGE_BYTES);
-    from += PAGE_BYTES;
-  }
-  return from === pages.length && result.length === CHUNK_BYTES ? result : null;
+  for (const [at, page] of set.entries()) pages.copy(result, page * PAGE_BYTES, at * PAGE_BYTES, (at + 1) * PAGE_BYTES);
+  return result;
 }
 
 const isSet = (map: PageMap | null, page: number): boolean =>

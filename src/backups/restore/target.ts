@@ -17,6 +17,8 @@ import { CHUNK_BYTES } from '../format/segment.ts';
 const RUN_BYTES = 64 * 1024;
 const ZEROES = Buffer.alloc(CHUNK_BYTES);
 const ZERO_RUN = ZEROES.subarray(0, RUN_BYTES);
+/** This process may be killed at any time, and whoever comes next must not have blocks taken from under what he writes. */
+const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL'] as const;
 /** To give back blocks may take as long as to write them. */
 const BLANK_LIMIT_MS = 12 * 3600 * 1000;
 
@@ -47,8 +49,9 @@ export class FileTarget {
     this.isBlank = isEmpty || at === this.#bytes;
     if (this.isBlank) return;
     const range = ['--offset', String(at), '--length', String(this.#bytes - at)];
+    const punch = ['fallocate', '--punch-hole', ...range, '--', pathOf(uri)];
     try {
-      await exec(['fallocate', '--punch-hole', ...range, '--', pathOf(uri)], { signal, timeoutMs: BLANK_LIMIT_MS });
+      await exec([...DIES_WITH_US, ...punch], { signal, timeoutMs: BLANK_LIMIT_MS });
       this.isBlank = true;
     } catch (error) {
       if (!(error instanceof CommandFailed || error instanceof CommandMissing)) throw error;
