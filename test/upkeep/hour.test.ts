@@ -532,6 +532,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'db/sql/writer.ts': 'a commit is tried again; its callers wait',
   'drivers/exports/iscsi-exports.ts': 'has a deadline',
   'drivers/exports/tgtd.ts': 'has a deadline',
+  'drivers/remote-copy.ts': 'ends with its copy, which it ends when the source is gone',
   'engine/engine.ts': 'upkeep: `journal`',
   'engine/runner.ts': 'upkeep: `journal`',
   'engine/work.ts': 'the tries of a task, told at the 1st, 2nd, 4th, 8th …',
