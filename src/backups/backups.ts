@@ -106,6 +106,8 @@ export interface CopyOrder {
   readonly bites: readonly Bite[];
   /** How long a store that is full, busy or silent is asked again before the copy fails. 0: not at all. */
   readonly patienceMs: number;
+  /** Of the source, no faster; what is not read is not counted. Default 0: no limit. */
+  readonly bytesPerSecond?: number;
 }
 
 export interface BackupSource {
@@ -190,6 +192,8 @@ export interface RestoreOrder {
   readonly doneBytes: number;
   /** As of a copy. */
   readonly patienceMs: number;
+  /** Of the target, no faster. Default 0: no limit. */
+  readonly bytesPerSecond?: number;
 }
 
 export interface RestoreTarget {

@@ -516,6 +516,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'api/connections.ts': 'the time limits of a connection',
   'api/identity/sign-in-throttle.ts': 'a request with a wrong password waits once',
   'api/strategies.ts': 'hands the clock to the throttle',
+  'backups/byte-rate.ts': 'time that bytes may take',
   'backups/stores/patient-store.ts': 'asks a store again, as long as the order has patience',
   'backups/work.ts': 'a process tells that it lives, until it ends',
   'cli/demo/client.ts': 'a person watches',

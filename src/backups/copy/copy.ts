@@ -6,9 +6,11 @@
  * laid over it. One difference, and everything is read and compared, from the first chunk on and by every later attempt.
  */
 import { randomInt } from 'node:crypto';
+import { CLOCK, type Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { CopyOrder, CopyOutcome, CopyWatch } from '../backups.ts';
 import { standing } from '../bites.ts';
+import { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, SEGMENT_CHUNKS } from '../format/segment.ts';
 import { readManifest, readSegment, readTrailer } from '../read.ts';
@@ -21,12 +23,18 @@ import { FileSource } from './source.ts';
 /** Of what is said to be the same so many chunks are looked at, each in a segment of its own. */
 const SAMPLES = 16;
 
-export async function copy(scope: OpenScope, order: CopyOrder, watch: CopyWatch, exec: Exec): Promise<CopyOutcome> {
+export async function copy(
+  scope: OpenScope,
+  order: CopyOrder,
+  watch: CopyWatch,
+  exec: Exec,
+  clock: Clock = CLOCK,
+): Promise<CopyOutcome> {
   const source = await FileSource.open(order.source);
   try {
     const base = order.base === null ? null : await FileSource.open(order.base);
     try {
-      return await copyFrom({ source, base }, scope, order, watch, exec);
+      return await copyFrom({ source, base }, scope, order, watch, exec, clock);
     } finally {
       await base?.close();
     }
@@ -41,15 +49,17 @@ type Belief = Pick<CopyOrder, 'changed' | 'bites'> & { readonly base: FileSource
 async function copyFrom(
   { source, base }: { readonly source: FileSource; readonly base: FileSource | null },
   scope: OpenScope,
-  { place, attempt, parentId, changed, bites: recorded }: CopyOrder,
+  { place, attempt, parentId, changed, bites: recorded, bytesPerSecond = 0 }: CopyOrder,
   watch: CopyWatch,
   exec: Exec,
+  clock: Clock,
 ): Promise<CopyOutcome> {
   const { signal } = watch;
   const bites = standing(recorded);
   const parent = parentId === null ? null : await readManifest(scope, parentId, signal);
   const extents = await source.extents(exec, signal);
   const packer = new Packer({ scope, backupId: place.backupId, attempt, signal, bite: (bite) => watch.bite(bite) });
+  const rate = new ByteRate(clock, bytesPerSecond);
   let readBytes = 0;
 
   async function pass(belief: Belief): Promise<void> {
@@ -57,7 +67,7 @@ async function copyFrom(
     const parentChunks = parent === null ? 0 : parent.bytes / CHUNK_BYTES;
     const plan = planOf({ chunks: source.chunks, extents, changed: believes ? belief.changed : null, parentChunks });
     if (believes && belief.bites.length === 0) await sample(scope, source, parent, plan, signal);
-    const passage = new Passage({ scope, source, parent, plan, believes, packer, watch, ...belief });
+    const passage = new Passage({ scope, source, parent, plan, believes, packer, watch, rate, ...belief });
     packer.begin(passage.start, { readsAll: !believes });
     try {
       await passage.run();

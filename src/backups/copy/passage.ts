@@ -8,6 +8,7 @@
 import { ahead } from '../ahead.ts';
 import type { Bite, CopyWatch } from '../backups.ts';
 import { chunksDone } from '../bites.ts';
+import type { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
 import type { RecordRef } from '../format/record.ts';
 import {
@@ -53,6 +54,7 @@ export interface PassageFacts {
   /** Of earlier attempts: it goes on behind them. */
   readonly bites: readonly Bite[];
   readonly watch: CopyWatch;
+  readonly rate: ByteRate;
 }
 
 /** What was read of a chunk: its bytes, and those of the base. Both are right until the next is read. */
@@ -160,10 +162,11 @@ export class Passage {
   async #read(before: Chunk): Promise<Chunk> {
     const next = await this.#reads.next();
     if (next.done) throw new RangeError('More chunks are read than were planned.');
+    const { scope, packer, rate, watch } = this.#facts;
     this.readBytes += CHUNK_BYTES;
+    await rate.spend(CHUNK_BYTES, watch.signal);
     const { data, base } = next.value;
     if (data.equals(ZEROES)) return null;
-    const { scope, packer } = this.#facts;
     const id = scope.sealing.idOf(data);
     if (before?.id === id) return before;
     const known = this.#known.get(id);

@@ -2,9 +2,11 @@
  * A restore: the chunks of a backup into a target, window after window. A window is told to be done when it is on the disk; what is
  * done again is the same write.
  */
+import { CLOCK, type Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { BackupDamaged, BackupFailed } from '../../model/errors.ts';
 import type { RestoreOrder, RestoreWatch } from '../backups.ts';
+import { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
 import { readManifest, readSegment } from '../read.ts';
@@ -18,9 +20,10 @@ const WINDOW = 128;
 
 export async function restore(
   scope: OpenScope,
-  { place, target, doneBytes }: RestoreOrder,
+  { place, target, doneBytes, bytesPerSecond = 0 }: RestoreOrder,
   watch: RestoreWatch,
   exec: Exec,
+  clock: Clock = CLOCK,
 ): Promise<void> {
   const { signal } = watch;
   const manifest = await readManifest(scope, place.backupId, signal);
@@ -28,6 +31,7 @@ export async function restore(
     throw new BackupFailed(
       `The backup has ${sizeInWords(manifest.bytes)}, and the volume ${sizeInWords(target.bytes)}.`,
     );
+  const rate = new ByteRate(clock, bytesPerSecond);
   const file = await FileTarget.open(target);
   try {
     await file.makeBlank(exec, target, doneBytes, signal);
@@ -36,7 +40,7 @@ export async function restore(
       const end = first + chunks.length;
       if (!file.isBlank)
         for (const [at, chunk] of chunks.entries()) if (chunk === null) await file.writeZeroes(first + at);
-      await readChunks(scope, there, into(file), signal);
+      await readChunks(scope, there, into(file, rate, signal), signal);
       if (there.length > 0 || !file.isBlank) {
         await file.sync();
         watch.done(end * CHUNK_BYTES);
@@ -51,8 +55,11 @@ export async function restore(
   }
 }
 
-const into = (file: FileTarget): ChunkTaker => ({
-  take: (place, data) => file.write(place, data),
+const into = (file: FileTarget, rate: ByteRate, signal: AbortSignal): ChunkTaker => ({
+  take: async (place, data) => {
+    await file.write(place, data);
+    await rate.spend(data.length, signal);
+  },
   miss: async (chunks, damage, pack) => {
     throw isDamaged(chunks, damage, pack);
   },
