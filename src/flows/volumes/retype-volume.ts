@@ -96,8 +96,10 @@ const ScheduleRetype = record({
     checkMovable(attachments);
     const live = attachments.length > 0;
     const leaves = !live && pools.some((each) => each.name === pool && isReachedFromElsewhere(each));
-    const reaching = leaves ? pools : pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
-    return { destination: schedule(reaching, request, tools.scheduler).name, live };
+    const near = pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
+    // What stays on its machine needs no network, and perhaps no copy.
+    const far = leaves && sift(near, request, tools.scheduler).passed.length === 0;
+    return { destination: schedule(far ? pools : near, request, tools.scheduler).name, live };
   },
 });
 

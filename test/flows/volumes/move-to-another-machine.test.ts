@@ -9,6 +9,8 @@ import { describe, it } from 'node:test';
 import { exports } from '../../../src/cli/checks/exports.ts';
 import { migrateVolume as command } from '../../../src/commands/volumes/migrate-volume.ts';
 import { retypeVolume } from '../../../src/commands/volumes/retype-volume.ts';
+import { VOLUME_BINARY } from '../../../src/db/pools.ts';
+import { recordHeartbeat } from '../../../src/db/services.ts';
 import { insertVolumeType } from '../../../src/db/volume-types.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import type { DriverCall, VolumeRef } from '../../../src/drivers/driver.ts';
@@ -151,6 +153,31 @@ describe('a volume that moves to another machine', () => {
     go.resolve();
     assert.partialDeepStrictEqual(await live.settledVolume(volume), { host: ALPHA, migrationStatus: 'error' });
     assert.deepEqual(await driver.listExports(signal), []);
+  });
+
+  it('is retyped to a backend of its own machine where one is good for the type, however full', async (context) => {
+    const live = await liveSite(context, { apart: true });
+    const volume = await givenVolume(live.site);
+    const { read } = live.database;
+    const beta = await read
+      .selectFrom('service')
+      .selectAll()
+      .where('host', '=', 'other@beta')
+      .executeTakeFirstOrThrow();
+    const pools = JSON.parse(beta.pools ?? '[]').map((pool: object) => ({
+      ...pool,
+      total_capacity_gb: 20,
+      free_capacity_gb: 10,
+    }));
+    const near = { host: 'node@gamma', binary: VOLUME_BINARY, availabilityZone: 'nova', pools, failure: null };
+    const type = await live.database.write(async (tx) => {
+      await recordHeartbeat(tx, near);
+      return insertVolumeType(tx, { id: uuid(), name: 'b', extraSpecs: { volume_backend_name: 'beta' } });
+    });
+    await retypeVolume(live.desk, caller, volume.id, { newType: type.id, mayMove: true, demand: () => {} });
+    const { id } = await live.flowOf(`volume:${volume.id}`);
+    const chosen = (await live.journal.steps(id)).find(({ node }) => node === 'schedule_retype');
+    assert.partialDeepStrictEqual(chosen?.data, { destination: 'node@gamma#beta' });
   });
 
   it('is not attached: who has it would lose it', async (context) => {
