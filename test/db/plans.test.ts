@@ -167,8 +167,8 @@ proveStore('plans', (test) => {
     await fill(database);
     const asked = recording(database);
     await transient.examine({ db: asked.database } as Patient);
-    // Of volumes, snapshots, groups and group snapshots; of the last two this database has none.
-    assert.equal(asked.statements.length, 4);
+    // Of volumes, snapshots, groups, group snapshots and backups; of the last three this database has none.
+    assert.equal(asked.statements.length, 5);
     for (const { sql, params } of asked.statements) {
       const plan = await explain(database, sql, params);
       assert.doesNotMatch(
