@@ -204,10 +204,10 @@ export interface VolumeDriver {
    */
   receiveLive(volume: VolumeRef, source: LiveSource, how: CopyHow, call: DriverCall): Promise<ModelUpdate>;
   /**
-   * Those who wait since `giveLive` go on with the volume at `path`, this one or the one that was received. Whoever did not get so far, or
-   * does not wait, has no export any more, or the one of before: `ensureExport` afterwards makes it right.
+   * Those who wait since `giveLive` go on with the new file at `path`, or the old one (null). Whoever did not get so far, or does not wait,
+   * has no export any more, or the one of before: `ensureExport` afterwards makes it right.
    */
-  goOn(volume: VolumeRef, path: string): Promise<void>;
+  goOn(volume: VolumeRef, path: string | null, call: DriverCall): Promise<void>;
   /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
   cloneImage(
     volume: VolumeRef,

@@ -249,8 +249,10 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  goOn(volume: VolumeRef, path: string): Promise<void> {
-    return this.#givingLive.goOn(this.#volume(volume), path);
+  goOn(volume: VolumeRef, path: string | null, { signal }: DriverCall): Promise<void> {
+    return this.#store.doing(`let the clients of volume ${volume.id} go on`, signal, () =>
+      this.#givingLive.goOn(this.#volume(volume), path, signal),
+    );
   }
 
   /** Only a raw image on the backend's own file system can be shared instead of copied. */

@@ -39,8 +39,7 @@ export class GivingLive {
     const path = this.#store.path(full);
     const file = { path, limitMs: HELD_MS };
     // Of a call whose answer was lost: nobody has said that another file counts.
-    await this.goOn(full, path);
-    await this.#dropMoments(full, signal);
+    await this.goOn(full, null, signal);
     // Who cannot be made to wait is not to be told so after hours of copying.
     await (await this.#exports.hold(file, signal)).goOn(path);
     let held: HeldClients | undefined;
@@ -73,11 +72,12 @@ export class GivingLive {
     }
   }
 
-  /** Does not reject for those who did not get so far. */
-  async goOn(full: string, path: string): Promise<void> {
+  /** Does not reject for those who did not get so far. With the old file, nothing of an attempt to give it is left. */
+  async goOn(full: string, path: string | null, signal: AbortSignal): Promise<void> {
     const held = this.#bound.get(full);
     this.#bound.delete(full);
-    await held?.goOn(path).catch(() => {});
+    await held?.goOn(path ?? this.#store.path(full)).catch(() => {});
+    if (path === null) await this.#dropMoments(full, signal);
   }
 
   /** They go with the volume, too. */

@@ -19,6 +19,7 @@
  */
 import { attachmentsOf } from '../../db/attachments.ts';
 import type { LiveSource, ModelUpdate, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
+import type { Failure } from '../../engine/failure.ts';
 import { pause } from '../../lib/clock.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import { DriverNotInitialized, InvalidVolume } from '../../model/errors.ts';
@@ -56,8 +57,16 @@ export const FindAttached = record({
   },
 });
 
+/** After a start one backend is up before the other, and a tgtd that was killed takes a moment to be there again: 8 s in all. */
+const SOON = {
+  tries: 6,
+  backoffMs: 250,
+  when: ({ name, transient }: Failure) => transient === true || name === 'DriverNotInitialized',
+};
+
 export const MoveLive = world({
   name: 'move_live',
+  retry: SOON,
   execute: async (input: MovingAttached, call): Promise<{ received: ModelUpdate }> => {
     const { volumeRef, pool, copyId, copies } = input;
     const to = receiver(call.tools, input);
@@ -90,17 +99,22 @@ export const MoveLive = world({
 /** What is left of the switch: the clients go on. */
 export const ServeMoved = world({
   name: 'serve_moved',
+  retry: SOON,
   execute: (input: MovingAttached, call) => goOn(input, call),
 });
 
 /** Those who wait go on with the file that the row says, and who is reached by none is again. */
 async function goOn(input: MovingAttached, call: Call): Promise<void> {
-  const { volumeRef, pool } = input;
-  const { host, nameId } = await call.tools.volume(volumeRef.id);
-  const [now, ref] = [host ?? pool, { ...volumeRef, nameId }];
-  const { path } = await call.tools.driver(now).locateVolume(ref, call.signal);
-  await call.tools.driver(pool).goOn(volumeRef, path);
-  await exportTo(call, ref, now, input);
+  const { volumeRef, pool, destination, copyId } = input;
+  const { driver } = call.tools;
+  if (await isSwitched(call.tools, volumeRef, copyId)) {
+    const copy = { ...volumeRef, nameId: copyId };
+    await driver(pool).goOn(volumeRef, (await driver(destination).locateVolume(copy, call.signal)).path, call);
+    await exportTo(call, copy, destination, input);
+  } else {
+    await driver(pool).goOn(volumeRef, null, call);
+    await exportTo(call, volumeRef, pool, input);
+  }
 }
 
 async function exportTo(call: Call, volume: VolumeRef, pool: string, { attached }: Attached): Promise<void> {

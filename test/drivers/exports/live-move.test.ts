@@ -187,7 +187,7 @@ describe('a volume that is written over iSCSI and moves', () => {
       const before = told();
       await source.giveLive(volume, receive, calm());
       const given = await stat(path.before, { bigint: true });
-      await source.goOn(volume, path.after);
+      await source.goOn(volume, path.after, calm());
       for (const writer of writers) await writer.goesOn();
       assert.deepEqual(opened(old.directory), [path.after, path.after]);
       if (kinds.length > 1) assert.equal((await stat(path.before, { bigint: true })).mtimeNs, given.mtimeNs);
@@ -213,7 +213,7 @@ describe('a volume that is written over iSCSI and moves', () => {
     assert.ok(wanted);
     const { attachmentId } = wanted;
     await source.giveLive(volume, receive, calm());
-    await source.goOn(volume, path.after);
+    await source.goOn(volume, path.after, calm());
     await source.deleteVolume(volume, calm());
 
     assert.deepEqual(await source.listExports(calm().signal), []);
@@ -287,7 +287,7 @@ describe('a volume that is written over iSCSI and moves', () => {
       const dead = AbortSignal.timeout(30_000);
       while (tgtdsOf(old.directory) > 0) await pause(5, undefined, { signal: dead });
       assert.ok((await beginning(path.before)).equals(given));
-      await source.goOn(volume, path.after);
+      await source.goOn(volume, path.after, calm());
       const [wanted] = exports;
       assert.ok(wanted);
       const reached = { driver_volume_type: 'iscsi', data: { target_portal: old.portal } };

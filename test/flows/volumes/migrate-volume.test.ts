@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { truncateSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { backends } from '../../../src/cli/checks/backends.ts';
 import { beginDetaching } from '../../../src/commands/attachments/begin-detaching.ts';
@@ -318,6 +319,18 @@ describe('migrate_volume', () => {
     assert.deepEqual(await live.site.messages(), codes);
   });
 
+  it('of an attached volume that is larger than its row says changes nothing, and its clients go on', async (context) => {
+    const live = await liveSite(context, { overNetwork: true });
+    const volume = await givenAttached(live.site);
+    // As an extend leaves it that was given up.
+    truncateSync(live.site.path('alpha', `volume-${volume.id}`), 2 * 1024 ** 3);
+    await command(live.desk, caller, volume.id, request());
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'in-use', migrationStatus: 'error' });
+    await isServed(live.site, volume);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_108_111']);
+    assert.deepEqual(await live.site.leftovers(), []);
+  });
+
   it('of an attached volume to a backend that this process does not serve changes nothing', async (context) => {
     const live = await liveSite(context, { overNetwork: true });
     const volume = await givenAttached(live.site);
@@ -326,6 +339,17 @@ describe('migrate_volume', () => {
     assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'in-use', migrationStatus: 'error' });
     await isServed(live.site, volume);
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_108_002']);
+  });
+
+  it('of an attached volume waits for a destination that comes up after the source', async (context) => {
+    const live = await liveSite(context, { overNetwork: true });
+    const volume = await givenAttached(live.site);
+    live.site.down.add('node@beta');
+    await command(live.desk, caller, volume.id, request());
+    await live.heard(({ is }) => is === 'task-retried');
+    live.site.down.delete('node@beta');
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'in-use', migrationStatus: 'success' });
+    await isServed(live.site, volume);
   });
 
   it('of an attached volume exports it again where its exports are gone, also while it copies, and is cancelled as any other', async (context) => {
