@@ -1,6 +1,5 @@
-/** A directory with a store and files to back up, and copies as a flow orders them, in this process. */
+/** A directory (in memory where there is room) with a store and files to back up, and copies as a flow orders them, in this process. */
 import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BackupKey, BackupPlace, Bite, CopyOrder, CopyOutcome } from '../../src/backups/backups.ts';
 import { copy } from '../../src/backups/copy/copy.ts';
@@ -10,6 +9,7 @@ import { DirectoryStore } from '../../src/backups/stores/directory-store.ts';
 import type { BackupStore } from '../../src/backups/stores/store.ts';
 import { writeManifest } from '../../src/backups/write-manifest.ts';
 import { exec } from '../../src/lib/exec.ts';
+import { scratchDirectory } from '../scratch.ts';
 
 export const MIB = 1024 ** 2;
 export const NEVER = new AbortController().signal;
@@ -28,7 +28,7 @@ export interface BackupWorld {
 
 /** `packBytes`: small, so that little makes many packs. With keys the scope is encrypted with the first. */
 export async function backupWorld(packBytes = 4 * MIB, keys: readonly BackupKey[] = []): Promise<BackupWorld> {
-  const path = await mkdtemp(join(tmpdir(), 'pumice-backups-'));
+  const path = await mkdtemp(join(scratchDirectory(), 'pumice-backups-'));
   const storePath = await mkdtemp(join(path, 'store-'));
   const store = new DirectoryStore(storePath, packBytes);
   await makeScope({ scope: SCOPE, keys }, keys[0]?.id ?? null, store, NEVER);

@@ -13,8 +13,8 @@ import { packsThere, readPlainly } from './plain-reader.ts';
 
 const text = (bytes: number, word: string): Buffer => Buffer.alloc(bytes, `${word} and more of it `);
 
-async function inWorld(body: (world: BackupWorld) => Promise<void>): Promise<void> {
-  const world = await backupWorld();
+async function inWorld(body: (world: BackupWorld) => Promise<void>, packBytes?: number): Promise<void> {
+  const world = await backupWorld(packBytes);
   try {
     await body(world);
   } finally {
@@ -281,12 +281,12 @@ describe('a copy', () => {
     inWorld(async (world) => {
       const bytes = (SEGMENT_CHUNKS + 20) * MIB;
       const edge = SEGMENT_CHUNKS * MIB;
-      const noise = randomBytes(9 * MIB);
-      const parent = await world.file('parent', bytes, [[edge - 6 * MIB, noise]]);
+      const noise = randomBytes(4 * MIB);
+      const parent = await world.file('parent', bytes, [[edge - 3 * MIB, noise]]);
       const file = await world.file('v', bytes, [
-        [edge - 9 * MIB, randomBytes(5 * MIB)],
-        [edge - 2 * MIB, noise],
-        [edge + 8 * MIB, noise.subarray(0, 3 * MIB)],
+        [edge - 5 * MIB, randomBytes(3 * MIB)],
+        [edge - MIB, noise],
+        [edge + 4 * MIB, noise.subarray(0, MIB)],
       ]);
       const { manifest: first } = await backUp(world, 'parent', { file: parent, bytes });
       const { bites: whole, manifest } = await backUp(world, 'v', { file, bytes, parentId: 'parent' });
@@ -312,5 +312,5 @@ describe('a copy', () => {
           assert.ok(again.packs.every(({ name }) => kept.includes(name) || first.packs.some((p) => p.name === name)));
         }
       }
-    }));
+    }, 2 * MIB));
 });
