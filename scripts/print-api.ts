@@ -25,9 +25,7 @@ others than administrators may filter by; for administrators a name that means n
 `;
 
 /** Why a call is not served: the first pattern that it fits. */
-const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [
-  [/ \/backups\/.*_record$/, 'not yet: records of backups'],
-];
+const REASONS: readonly (readonly [call: RegExp, reason: string])[] = [];
 
 /** What else is to be known of a call that is served. */
 const REMARKS: readonly (readonly [call: RegExp, remark: string])[] = [

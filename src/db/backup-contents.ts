@@ -3,9 +3,10 @@
  *
  * A pack may be removed when no backup of its scope is made of it, and none can still come to be: one that is being made takes only packs of its
  * parent, which stays as long as it has increments; and what is given up waits for those that began in an earlier epoch.
- * Both are asked when a pack is given up, and again when it is removed.
+ * Both are asked when a pack is given up, and again when it is removed. Of a scope that another database made not all backups are known, and
+ * no pack is given up.
  */
-import { nextEpoch } from './backup-scopes.ts';
+import { findScope, nextEpoch } from './backup-scopes.ts';
 import { endWork } from './backup-work.ts';
 import type { Db } from './sql/db.ts';
 import type { BackupRemainsTable } from './sql/schema.ts';
@@ -35,6 +36,11 @@ export async function findContent(db: Db, backupId: string): Promise<BackupConte
   return row && { backupId, scopeId: row.scope_id, root: row.root, packs: JSON.parse(row.packs) };
 }
 
+/** The store is left as it is. */
+export async function forgetContent({ db }: Tx, backupId: string): Promise<void> {
+  await db.deleteFrom('backup_content').where('backup_id', '=', backupId).execute();
+}
+
 /** What a store may still hold of a backup that is gone, or was never finished. */
 export interface BackupRemains {
   readonly backupId: string;
@@ -52,9 +58,10 @@ export async function giveUpContent(tx: Tx, backupId: string, scopeId: string): 
   const attempts = await endWork(tx, backupId);
   const content = await findContent(tx.db, backupId);
   await tx.db.deleteFrom('backup_content').where('backup_id', '=', backupId).execute();
-  if (content === undefined && attempts === 0) return;
+  const isKnown = (await findScope(tx.db, scopeId))?.imported === false;
+  if ((content === undefined || !isKnown) && attempts === 0) return;
   const needed = await neededPacks(tx.db, scopeId);
-  const packs = (content?.packs ?? []).filter((pack) => !needed.has(pack));
+  const packs = isKnown ? (content?.packs ?? []).filter((pack) => !needed.has(pack)) : [];
   const before = await tx.db.deleteFrom('backup_remains').where('backup_id', '=', backupId).returningAll().execute();
   await tx.db
     .insertInto('backup_remains')
@@ -72,6 +79,17 @@ export async function giveUpContent(tx: Tx, backupId: string, scopeId: string): 
 export async function neededPacks(db: Db, scopeId: string): Promise<ReadonlySet<string>> {
   const rows = await db.selectFrom('backup_content').select('packs').where('scope_id', '=', scopeId).execute();
   return new Set(rows.flatMap(({ packs }) => JSON.parse(packs) as readonly string[]));
+}
+
+/** Something of the backup, or of another of its scope, is still to be removed. */
+export async function isBeingSwept(db: Db, backupId: string, scopeId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('backup_remains')
+    .select('backup_id')
+    .where(({ or, eb }) => or([eb('backup_id', '=', backupId), eb('scope_id', '=', scopeId)]))
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Those that nobody can come to need any more. */

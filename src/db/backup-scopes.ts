@@ -18,6 +18,8 @@ export interface BackupScopeRow {
   readonly projectId: string;
   readonly volumeId: string;
   readonly epoch: number;
+  /** Another database made it, and not all of its backups are known here. */
+  readonly imported: boolean;
 }
 
 /** Made unless it is there. */
@@ -29,7 +31,7 @@ export async function scopeOfVolume(
 ): Promise<BackupScopeRow> {
   await db
     .insertInto('backup_scope')
-    .values({ id: uuid(), store, store_id: null, project_id: projectId, volume_id: volumeId, epoch: 0 })
+    .values({ id: uuid(), store, store_id: null, project_id: projectId, volume_id: volumeId, epoch: 0, imported: 0 })
     .onConflict((conflict) => conflict.columns(['store', 'project_id', 'volume_id']).doNothing())
     .execute();
   const row = await db
@@ -40,6 +42,22 @@ export async function scopeOfVolume(
     .where('volume_id', '=', volumeId)
     .executeTakeFirstOrThrow();
   return toScope(row);
+}
+
+/**
+ * A scope of which a record tells; known, or made by another database. Of that one no backup is made here: it goes by its own id in place of a
+ * volume's.
+ */
+export async function adoptScope(
+  { db }: Tx,
+  { id, store, projectId }: Pick<BackupScopeRow, 'id' | 'store' | 'projectId'>,
+): Promise<BackupScopeRow> {
+  await db
+    .insertInto('backup_scope')
+    .values({ id, store, store_id: null, project_id: projectId, volume_id: id, epoch: 0, imported: 1 })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+  return toScope(await db.selectFrom('backup_scope').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
 }
 
 export async function findScope(db: Db, id: string): Promise<BackupScopeRow | undefined> {
@@ -71,5 +89,12 @@ export async function nextEpoch({ db }: Tx, id: string): Promise<number> {
 }
 
 function toScope(row: BackupScopeTable): BackupScopeRow {
-  return { id: row.id, store: row.store, projectId: row.project_id, volumeId: row.volume_id, epoch: row.epoch };
+  return {
+    id: row.id,
+    store: row.store,
+    projectId: row.project_id,
+    volumeId: row.volume_id,
+    epoch: row.epoch,
+    imported: row.imported === 1,
+  };
 }

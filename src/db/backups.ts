@@ -9,6 +9,7 @@ import type { Backup, BackupPatch, NewBackup } from '../model/backup.ts';
 import { BACKUP_TRANSITIONS, type BackupStatus, type MovingBackup } from '../model/backup-status.ts';
 import { BackupNotFound } from '../model/errors.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
+import type { BackupScopeRow } from './backup-scopes.ts';
 import { CachedRows } from './sql/cached-rows.ts';
 import { type Columns, is, json, maybe, maybeJson, maybeTextMap, textMap, whole } from './sql/columns.ts';
 import { type Db, onlyIn, type Readers } from './sql/db.ts';
@@ -145,11 +146,16 @@ export function countBackups(readers: Readers, filters: readonly ListFilter<Back
   return count(readers, listing, filters);
 }
 
-/** The available one of a scope whose data is the newest, and older than `before`. */
-export async function newestAvailable(db: Db, scopeId: string, before: Timestamp | null): Promise<Backup | undefined> {
+/** The available one of a scope, and of its project, whose data is the newest, and older than `before`. */
+export async function newestAvailable(
+  db: Db,
+  { id: scopeId, projectId }: Pick<BackupScopeRow, 'id' | 'projectId'>,
+  before: Timestamp | null,
+): Promise<Backup | undefined> {
   const [newest] = await listBackups(onlyIn(db), {
     filters: [
       { is: 'equal', field: 'scopeId', value: scopeId },
+      { is: 'equal', field: 'projectId', value: projectId },
       { is: 'equal', field: 'status', value: 'available' },
       ...(before === null ? [] : [{ is: 'compare', field: 'dataTimestamp', op: 'lt', value: before } as const]),
     ],

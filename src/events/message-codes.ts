@@ -36,6 +36,7 @@ export const ACTIONS = {
   deleteGroup: { code: '123', text: 'delete the group' },
   createGroupSnapshot: { code: '131', text: 'create the snapshot of the group' },
   deleteGroupSnapshot: { code: '132', text: 'delete the snapshot of the group' },
+  importBackup: { code: '151', text: 'import the backup' },
 } as const;
 
 /** Why it was not done. */

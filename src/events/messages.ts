@@ -34,6 +34,7 @@ const OPERATIONS = {
   'snapshot-group-member': { resourceType: 'VOLUME', action: 'createGroupSnapshot', refused: 'snapshotFailed' },
   'create-backup': { resourceType: 'VOLUME_BACKUP', action: 'createBackup', refused: 'backupDriverFailed' },
   'restore-backup': { resourceType: 'VOLUME_BACKUP', action: 'restoreBackup', refused: 'restoreFailed' },
+  'import-backup': { resourceType: 'VOLUME_BACKUP', action: 'importBackup', refused: 'backupMissing' },
   'delete-backup': { resourceType: 'VOLUME_BACKUP', action: 'deleteBackup', refused: 'backupDeleteFailed' },
   'delete-group': { resourceType: 'VOLUME_GROUP', action: 'deleteGroup', refused: 'driverFailed' },
 } as const satisfies Record<

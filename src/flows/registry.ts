@@ -5,6 +5,7 @@ import { terminateConnection } from './attachments/terminate-connection.ts';
 import { createBackup } from './backups/create-backup.ts';
 import { createVolumeFromBackup } from './backups/create-volume-from-backup.ts';
 import { deleteBackup } from './backups/delete-backup.ts';
+import { importBackup } from './backups/import-backup.ts';
 import { restoreBackup } from './backups/restore-backup.ts';
 import { createGroupFromSource } from './groups/create-group-from-source.ts';
 import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
@@ -55,4 +56,5 @@ export const FLOWS: readonly AnyFlow[] = [
   deleteBackup,
   restoreBackup,
   createVolumeFromBackup,
+  importBackup,
 ];

@@ -12,6 +12,15 @@ export const BACKUP_RESET_STATUSES = ['available', 'error'] as const satisfies r
 
 export const BACKUP_TRANSITIONS = {
   create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  import: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  /** Its record. */
+  export: {
+    from: ['available'],
+    during: [],
+    success: 'previous',
+    failure: 'previous',
+    must: '{from} for its record to be exported',
+  },
   restore: {
     from: ['available'],
     during: ['restoring'],

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { keepContent } from '../../src/db/backup-contents.ts';
 import { getBackup } from '../../src/db/backups.ts';
 import { now, uuid } from '../../src/lib/clock.ts';
-import type { Backup, NewBackup } from '../../src/model/backup.ts';
+import { BACKUP_SERVICE, type Backup, type NewBackup } from '../../src/model/backup.ts';
 import { BACKUP_STATUSES } from '../../src/model/backup-status.ts';
 import { beginFlow } from '../cli/begin-flow.ts';
 import { makeBackup } from '../db/rows.ts';
@@ -54,6 +54,9 @@ const create = (world: World, backup: object, at = version): Promise<Answer> =>
   world.ask('POST', '/backups', { version: at, body: { backup } });
 const restore = (world: World, id: string, given: object | null): Promise<Answer> =>
   world.ask('POST', `/backups/${id}/restore`, { version, body: { restore: given } });
+
+const importRecord = (world: World, record: object): Promise<Answer> =>
+  world.ask('POST', '/backups/import_record', { version, body: { 'backup-record': record } });
 
 /** The first bytes of a volume, and the same near its end. */
 const PLACES = [0, 900 * 1024 ** 2];
@@ -187,6 +190,75 @@ describe('a volume', () => {
     await settled(world, 'backup', (await create(world, { volume_id })).body.backup.id);
     const child = await create(world, { volume_id, snapshot_id, incremental: true });
     assert.equal(child.status, 400, 'the data of the first is as old as the snapshot');
+  });
+
+  it('is known again from its record, and can be restored', async (context) => {
+    const world = await withStore(context);
+    const { id: volume_id } = await volumeOf(world);
+    await writeTo(world, volume_id, 'first');
+    const { id } = (await create(world, { volume_id, name: 'nightly', container: 'box' })).body.backup;
+    const before = await settled(world, 'backup', id);
+    const exported = await world.get(`/backups/${id}/export_record`, { version });
+    assert.equal(exported.status, 200, exported.text);
+    const record = exported.body['backup-record'];
+    assert.equal(record.backup_service, BACKUP_SERVICE);
+
+    const known = await importRecord(world, record);
+    assert.deepEqual([known.status, /Backup already exists in database/.test(known.text)], [400, true]);
+    await world.service.db.write(async ({ db }) => {
+      await db.deleteFrom('backup_content').execute();
+      await db.deleteFrom('backup').execute();
+      await db.deleteFrom('backup_scope').execute();
+    });
+    const made = await importRecord(world, record);
+    assert.equal(made.status, 201, made.text);
+    assert.deepEqual([made.body.backup.id, made.body.backup.name], [id, 'nightly']);
+    const { created_at, updated_at, ...again } = await settled(world, 'backup', id);
+    const { created_at: _created, updated_at: _updated, ...was } = before;
+    assert.deepEqual(again, was);
+
+    const { volume_id: fresh } = (await restore(world, id, null)).body.restore;
+    assert.equal((await settled(world, 'volume', fresh)).status, 'available');
+    assert.deepEqual(await readFrom(world, fresh), ['first', 'first']);
+  });
+
+  it('is not known from what is no record, and has none unless it is available', async (context) => {
+    const world = await withStore(context, false);
+    const { id } = await given(world, { status: 'error' });
+    const none = await given(world);
+    const before = await dump(world);
+    const refused = [
+      await world.ask('GET', `/backups/${id}/export_record`, { version }),
+      await world.ask('GET', `/backups/${none.id}/export_record`, { version }),
+      await importRecord(world, { backup_service: 'cinder.backup.drivers.swift', backup_url: 'e30=' }),
+    ];
+    const record = {
+      id: uuid(),
+      size: 1,
+      display_name: null,
+      display_description: null,
+      container: null,
+      object_count: 1,
+      driver_info: { store: 'main', scope: 'a', root: 'ab' },
+    };
+    for (const wrong of [
+      'no base64 of JSON',
+      [],
+      { ...record, id: '../etc' },
+      { ...record, size: 0 },
+      { ...record, display_name: 'x'.repeat(256) },
+      { ...record, driver_info: null },
+      { ...record, driver_info: { ...record.driver_info, scope: '../..' } },
+      { ...record, driver_info: { ...record.driver_info, root: 'AB' } },
+    ])
+      refused.push(
+        await importRecord(world, {
+          backup_service: BACKUP_SERVICE,
+          backup_url: Buffer.from(typeof wrong === 'string' ? wrong : JSON.stringify(wrong)).toString('base64'),
+        }),
+      );
+    for (const answer of refused) assert.equal(answer.status, 400, answer.text);
+    assert.deepEqual(await dump(world), before);
   });
 
   it('is not backed up or restored as it may not be, and nothing is left of that', async (context) => {

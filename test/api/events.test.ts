@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { routes } from '../../src/api/routes.ts';
 import { DirectoryImages } from '../../src/clients/image-directory.ts';
+import { deleteBackupRow } from '../../src/db/backups.ts';
 import { findGroupTypeByName, updateGroupType } from '../../src/db/group-types.ts';
 import { insertMessage } from '../../src/db/messages.ts';
 import { updateSnapshot } from '../../src/db/snapshots.ts';
@@ -552,6 +553,12 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /backups/:id/restore, into a new volume': on(backup, 'POST', (id) => `/backups/${id}/restore`, {
     restore: { name: 'again' },
   }),
+  'POST /backups/import_record': async (world) => {
+    const id = await backup(world);
+    const { body } = await world.get(`/backups/${id}/export_record`, { version });
+    await world.service.db.write((tx) => deleteBackupRow(tx, id));
+    return () => send(world, 'POST', '/backups/import_record', body);
+  },
   'POST /backups/:id/action os-force_delete': on(backup, 'POST', (id) => `/backups/${id}/action`, {
     'os-force_delete': {},
   }),

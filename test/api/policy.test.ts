@@ -249,6 +249,7 @@ const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
   ],
   admin: [
     /^(clusters|workers):/,
+    /^backup:(export|import)$/,
     /^volume:(failover_host|freeze_host|thaw_host|force_delete)$/,
     /^scheduler_extension:/,
     /^snapshot_extension:(list_manageable|snapshot_manage|snapshot_unmanage)$/,

@@ -16,6 +16,7 @@ import { updateAttachment } from '../../src/commands/attachments/update-attachme
 import { reserveVolume, unreserveVolume } from '../../src/commands/attachments/volume-reservation.ts';
 import { createBackup } from '../../src/commands/backups/create-backup.ts';
 import { deleteBackup } from '../../src/commands/backups/delete-backup.ts';
+import { exportRecord } from '../../src/commands/backups/export-record.ts';
 import { restoreBackup } from '../../src/commands/backups/restore-backup.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { createGroupSnapshot } from '../../src/commands/group-snapshots/create-group-snapshot.ts';
@@ -42,6 +43,7 @@ import { setReadonly } from '../../src/commands/volumes/set-readonly.ts';
 import { unmanageVolume } from '../../src/commands/volumes/unmanage-volume.ts';
 import { uploadVolume } from '../../src/commands/volumes/upload-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { keepContent } from '../../src/db/backup-contents.ts';
 import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { findBackup } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -279,6 +281,7 @@ const OF_BACKUPS: readonly Command[] = [
   { name: 'delete', run: (desk, id) => deleteBackup(desk, caller, id, { force: false }) },
   { name: 'delete by force', run: (desk, id) => deleteBackup(desk, caller, id, { force: true }) },
   { name: 'restore', run: (desk, id, volume) => restoreBackup(desk, caller, id, volume) },
+  { name: 'export its record', run: (desk, id) => exportRecord(desk, caller, id) },
   { name: 'make a volume', run: (desk, backupId) => createVolume(desk, caller, volumeRequest({ backupId })) },
   {
     name: 'make an increment',
@@ -405,6 +408,7 @@ async function onBackup({ desk, database }: LiveSite, command: Command, status: 
   const { id: volumeId } = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
   const scope = await database.write((tx) => scopeOfVolume(tx, 'main', PROJECT, volumeId));
   const { id } = await makeBackup(database, { projectId: PROJECT, volumeId, scopeId: scope.id, status });
+  await database.write((tx) => keepContent(tx, { backupId: id, scopeId: scope.id, root: 'ab', packs: [] }));
   return outcome(
     () => command.run(desk, id, volumeId),
     [id, volumeId],

@@ -7,7 +7,7 @@ import {
   neededPacks,
   removableRemains,
 } from '../../src/db/backup-contents.ts';
-import { findScope, knowStore, nextEpoch, scopeOfVolume } from '../../src/db/backup-scopes.ts';
+import { adoptScope, findScope, knowStore, nextEpoch, scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { beginAttempt, bitesOf, endWork, recordBites, recordRestored } from '../../src/db/backup-work.ts';
 import { newestAvailable } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -55,13 +55,15 @@ proveStore('the scopes of backups', (test) => {
   test('the parent of an increment is the newest that is available, and older than a snapshot', async ({
     database,
   }) => {
-    const { id: scopeId } = await scoped(database);
+    const scope = await scoped(database);
+    const { id: scopeId } = scope;
     const at = (hour: number): string => `2026-01-01T0${hour}:00:00.000000`;
     const first = await makeBackup(database, { scopeId, dataTimestamp: at(1) });
     const second = await makeBackup(database, { scopeId, dataTimestamp: at(3) });
     await makeBackup(database, { scopeId, dataTimestamp: at(5), status: 'error' });
     await makeBackup(database, { dataTimestamp: at(6) });
-    const newest = async (before: string | null) => (await newestAvailable(database.read, scopeId, before))?.id;
+    await makeBackup(database, { scopeId, dataTimestamp: at(7), projectId: 'q' });
+    const newest = async (before: string | null) => (await newestAvailable(database.read, scope, before))?.id;
     assert.equal(await newest(null), second.id);
     assert.equal(await newest(at(2)), first.id);
     assert.equal(await newest(at(1)), undefined);
@@ -112,6 +114,21 @@ proveStore('what backups are made of', (test) => {
     const [first] = await removableRemains(database.read, 1);
     await database.write((tx) => forgetRemains(tx, first as NonNullable<typeof first>));
     assert.deepEqual(await removable(database), [[two, ['b', 'c'], 0]]);
+  });
+
+  test('of a scope that another database made no pack is given up', async ({ database }) => {
+    const [scope, again] = await database.write(async (tx) => [
+      await adoptScope(tx, { id: 's', store: 'main', projectId: 'p' }),
+      await adoptScope(tx, { id: 's', store: 'other', projectId: 'q' }),
+    ]);
+    assert.deepEqual([scope.imported, again], [true, scope]);
+    const one = await made(database, scope.id, ['a']);
+    await database.write((tx) => giveUpContent(tx, one, scope.id));
+    assert.equal(await findContent(database.read, one), undefined);
+    assert.deepEqual(await removable(database), []);
+    const own = await scoped(database);
+    const known = await database.write((tx) => adoptScope(tx, { id: own.id, store: 'main', projectId: 'p' }));
+    assert.deepEqual(known, own, 'one of ours stays ours');
   });
 
   test('waits for whoever began in an earlier epoch of the scope, and for nobody else', async ({ database }) => {

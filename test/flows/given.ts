@@ -120,7 +120,7 @@ export async function givenBackup(site: Site, volume: Volume, given: Partial<New
       ...given,
     });
     await countQuota(tx, projectId, backupQuota(made.sizeGiB));
-    await keepContent(tx, { backupId: made.id, scopeId: scope.id, root: '', packs: [`${made.id}/1-0`] });
+    await keepContent(tx, { backupId: made.id, scopeId: scope.id, root: 'ab', packs: [`${made.id}/1-0`] });
     return made;
   });
   site.backups.hold(backup.id, volume.sizeGiB, contentOf(volume));

@@ -28,6 +28,8 @@ const BITES = 3;
 export class SiteBackups implements Backups {
   readonly packs = new Set<string>();
   readonly manifests = new Map<string, BackupManifest & { readonly head: Buffer }>();
+  /** Backups of another database: what is in the store of them is nothing that was left. */
+  readonly foreign = new Set<string>();
   readonly #heads = new Map<string, Buffer>();
 
   /** One that is whole, in one pack. */
@@ -36,7 +38,7 @@ export class SiteBackups implements Backups {
     this.packs.add(name);
     const packs = [{ name, bytes: HEAD, sha256: '' }];
     const bytes = sizeGiB * 1024 * MIB;
-    this.manifests.set(backupId, { backupId, bytes, root: '', packs, createdAt: now(), metadata: null, head });
+    this.manifests.set(backupId, { backupId, bytes, root: 'ab', packs, createdAt: now(), metadata: null, head });
   }
 
   /** The id of the store. */

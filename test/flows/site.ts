@@ -294,7 +294,7 @@ export class Site {
     const contents = await read.selectFrom('backup_content').select(['backup_id', 'packs']).execute();
     const remains = await read.selectFrom('backup_remains').select(['backup_id', 'packs']).execute();
     const known = new Set([...contents, ...remains].flatMap(({ packs }) => JSON.parse(packs) as readonly string[]));
-    const gone = new Set(remains.map(({ backup_id }) => backup_id));
+    const gone = new Set([...remains.map(({ backup_id }) => backup_id), ...this.backups.foreign]);
     return [
       ...(await read.selectFrom('backup_work').select('backup_id').execute()).map(
         ({ backup_id }) => `work on ${backup_id}`,

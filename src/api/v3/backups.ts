@@ -1,12 +1,14 @@
 /** `backups`: copies of volumes in a store of their own. */
 import { createBackup } from '../../commands/backups/create-backup.ts';
 import { deleteBackup } from '../../commands/backups/delete-backup.ts';
+import { exportRecord } from '../../commands/backups/export-record.ts';
+import { importRecord } from '../../commands/backups/import-record.ts';
 import { restoreBackup, restoreToNewVolume } from '../../commands/backups/restore-backup.ts';
 import { updateBackup } from '../../commands/backups/update-backup.ts';
 import { backupFor } from '../../commands/find.ts';
 import { Type } from '../../lib/schema.ts';
 import type { Metadata } from '../../model/volume.ts';
-import { CLOSED, LooseBoolean, Maybe, Nullable, Text255, trimmed, Uuid } from '../body.ts';
+import { CLOSED, LooseBoolean, Maybe, NotBlank255, Nullable, Text255, trimmed, Uuid } from '../body.ts';
 import { MetadataBody } from '../metadata-bodies.ts';
 import { BACKUP_METADATA, BACKUP_UPDATE, BACKUP_ZONE, OLDEST } from '../microversion.ts';
 import { readBoolean } from '../query.ts';
@@ -16,6 +18,9 @@ import { backupDetails, backupSummary } from './backup-view.ts';
 
 const named = { name: Maybe(Text255), description: Maybe(Text255) };
 const metadata = { metadata: Maybe(MetadataBody) };
+
+/** A record is some 2 KiB, and metadata may make it longer. */
+const RecordText = Type.String({ minLength: 1, maxLength: 200_000 });
 
 const createBody = <More extends Record<string, ReturnType<typeof Maybe>>>(more: More) =>
   Type.Object(
@@ -141,6 +146,32 @@ export const backups = [
           ? await restoreToNewVolume(desk, caller, id, { name: trimmed(name), demand })
           : await restoreBackup(desk, caller, id, volume_id);
       return { restore: { backup_id: id, volume_id: volume.id, volume_name: volume.name } };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: '/backups/:id/export_record',
+    policy: 'backup:export',
+    async handle({ desk, caller, params }) {
+      const { service, url } = await exportRecord(desk, caller, params.id);
+      return { 'backup-record': { backup_service: service, backup_url: url } };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    path: '/backups/import_record',
+    policy: 'backup:import',
+    status: 201,
+    body: Type.Object(
+      { 'backup-record': Type.Object({ backup_service: NotBlank255, backup_url: RecordText }, CLOSED) },
+      CLOSED,
+    ),
+    async handle(call) {
+      const { backup_service: service, backup_url: url } = call.body['backup-record'];
+      const backup = await importRecord(call.desk, call.caller, { service, url });
+      return { backup: backupSummary.show(backup, call, call.version) };
     },
   }),
 ];

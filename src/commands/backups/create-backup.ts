@@ -5,7 +5,7 @@
  * older than that. It belongs to the project that asks, and only what that has backed up before can be its parent.
  */
 
-import { scopeOfVolume } from '../../db/backup-scopes.ts';
+import { type BackupScopeRow, scopeOfVolume } from '../../db/backup-scopes.ts';
 import { insertBackup, lockBackupRow, newestAvailable } from '../../db/backups.ts';
 import { moveSnapshotStatus } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
@@ -53,7 +53,7 @@ export async function createBackup(desk: Desk, caller: Caller, request: CreateBa
       throw new InvalidVolume(`Volume ${volume.id} is not on a backend, or on its way to another.`);
     await moveToBackingUp(tx, volume, snapshot, request.force);
     const scope = await scopeOfVolume(tx, store, caller.projectId, volume.id);
-    const parentId = request.incremental ? await parentIn(tx, scope.id, snapshot?.createdAt ?? null) : null;
+    const parentId = request.incremental ? await parentIn(tx, scope, snapshot?.createdAt ?? null) : null;
     const sizeGiB = snapshot?.volumeSizeGiB ?? volume.sizeGiB;
     await take(tx, caller.projectId, backupQuota(sizeGiB), desk.config.quota);
     const createdAt = now();
@@ -113,8 +113,8 @@ async function moveToBackingUp(tx: Tx, volume: Volume, snapshot: Snapshot | null
 }
 
 /** It stays as long as it has increments. */
-async function parentIn(tx: Tx, scopeId: string, before: Timestamp | null): Promise<string> {
-  const found = await newestAvailable(tx.db, scopeId, before);
+async function parentIn(tx: Tx, scope: BackupScopeRow, before: Timestamp | null): Promise<string> {
+  const found = await newestAvailable(tx.db, scope, before);
   const parent = found && (await lockBackupRow(tx, found.id));
   if (parent?.status !== 'available') throw new InvalidBackup('No backups available to do an incremental backup.');
   return parent.id;

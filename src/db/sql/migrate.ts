@@ -23,6 +23,7 @@ import { imageCache } from './migrations/0015-image-cache.ts';
 import { attachmentRevision } from './migrations/0016-attachment-revision.ts';
 import { backupBooks } from './migrations/0017-backup-books.ts';
 import { moveSecrets } from './migrations/0018-move-secrets.ts';
+import { importedScopes } from './migrations/0019-imported-scopes.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -45,6 +46,7 @@ const MIGRATIONS: readonly Migration[] = [
   attachmentRevision,
   backupBooks,
   moveSecrets,
+  importedScopes,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

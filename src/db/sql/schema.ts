@@ -264,6 +264,8 @@ export interface BackupScopeTable {
   project_id: string;
   volume_id: string;
   epoch: number;
+  /** 1: another database made it. */
+  imported: number;
 }
 
 /** A part of a volume that is in the store, while the rest of it is copied. */

@@ -106,6 +106,7 @@ for (const [dialect, fresh] of [
             '0016-attachment-revision',
             '0017-backup-books',
             '0018-move-secrets',
+            '0019-imported-scopes',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();

@@ -1,0 +1,72 @@
+/**
+ * `POST /backups/import_record`: a backup that another database made, of which an operator has kept the record. It is available when its manifest
+ * was found in the store and is the one that the record tells of.
+ */
+import { isBeingSwept } from '../../db/backup-contents.ts';
+import { adoptScope } from '../../db/backup-scopes.ts';
+import { findBackup, insertBackup } from '../../db/backups.ts';
+import { importBackup as flow } from '../../flows/backups/import-backup.ts';
+import { take } from '../../flows/quota.ts';
+import { BACKUP_SERVICE, type Backup } from '../../model/backup.ts';
+import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
+import type { Caller } from '../../model/caller.ts';
+import { InvalidBackup } from '../../model/errors.ts';
+import { backupQuota } from '../../model/quota.ts';
+import { backupResource, begin, exclusive } from '../begin.ts';
+import type { Desk } from '../desk.ts';
+import { readRecord } from './backup-record.ts';
+import { demandBackupService } from './backup-service.ts';
+
+/** Of a volume that is not known until the manifest is read, as in Cinder. */
+const UNKNOWN_VOLUME = '00000000-0000-0000-0000-000000000000';
+
+export async function importRecord(
+  desk: Desk,
+  caller: Caller,
+  { service, url }: { readonly service: string; readonly url: string },
+): Promise<Backup> {
+  if (service !== BACKUP_SERVICE)
+    throw new InvalidBackup(`Records of ${service} cannot be read here; those of ${BACKUP_SERVICE} can.`);
+  const record = readRecord(url);
+  return desk.db.write(async (tx) => {
+    const { store, availabilityZone } = await demandBackupService(desk, tx.db, null);
+    if ((await findBackup(tx.db, record.id)) !== undefined)
+      throw new InvalidBackup('Backup already exists in database.');
+    if (await isBeingSwept(tx.db, record.id, record.scopeId))
+      throw new InvalidBackup(
+        `What is left of deleted backups is being removed where ${record.id} is; try again later.`,
+      );
+    await take(tx, caller.projectId, backupQuota(record.sizeGiB), desk.config.quota);
+    const known = Object.hasOwn(desk.config.backup_stores, record.store) ? record.store : store;
+    const scope = await adoptScope(tx, { id: record.scopeId, store: known, projectId: caller.projectId });
+    const backup = await insertBackup(tx, {
+      id: record.id,
+      projectId: caller.projectId,
+      userId: caller.userId,
+      volumeId: UNKNOWN_VOLUME,
+      name: record.name,
+      description: record.description,
+      status: BACKUP_TRANSITIONS.import.during[0],
+      sizeGiB: record.sizeGiB,
+      container: record.container,
+      availabilityZone,
+      service: BACKUP_SERVICE,
+      objectCount: record.objectCount,
+      scopeId: scope.id,
+      epoch: scope.epoch,
+    });
+    await begin(
+      desk,
+      tx,
+      caller,
+      flow,
+      { backupId: backup.id, root: record.root },
+      {
+        resource: backupResource(backup.id),
+        projectId: backup.projectId,
+        holds: [exclusive(backupResource(backup.id))],
+      },
+    );
+    return backup;
+  });
+}
