@@ -30,6 +30,9 @@ async function inWorld(body: (world: BackupWorld) => Promise<void>): Promise<voi
   try {
     await inTime('it', body(world));
   } finally {
+    // Of a test that failed it may be left.
+    const child = await stateOfChild(world);
+    if (child !== null) process.kill(child.pid, 'SIGKILL');
     await world.remove();
   }
 }
@@ -70,8 +73,12 @@ const even = (world: BackupWorld): Promise<void> => rm(join(world.path, 'oddity'
 async function stateOfChild(world: BackupWorld): Promise<{ readonly pid: number; readonly state: string } | null> {
   const pid = Number(await readFile(join(world.path, 'child'), 'utf8').catch(() => ''));
   if (!(pid > 0)) return null;
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  return stat === null ? null : { pid, state: stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '' };
+  const [command, stat] = await Promise.all(
+    ['cmdline', 'stat'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+  );
+  return stat === undefined || !command?.includes('odd-child')
+    ? null
+    : { pid, state: stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '' };
 }
 
 describe('the process of a backup', () => {
