@@ -26,7 +26,13 @@ const TELLS: Readonly<Record<string, string>> = {
   delete_group_snapshot: 'group_snapshot.delete',
 };
 /** Cinder tells nothing of these; the end of an export is told by who completes the attachment. */
-const SILENT: readonly string[] = ['initialize_connection', 'migrate_volume', 'reimage_volume', 'upload_volume'];
+const SILENT: readonly string[] = [
+  'initialize_connection',
+  'migrate_volume',
+  'migrate_attached_volume',
+  'reimage_volume',
+  'upload_volume',
+];
 
 export async function eventViolations({ notifications }: Site, { events, flows }: Rows): Promise<Violation[]> {
   const found: Violation[] = [];

@@ -1,6 +1,6 @@
 /**
- * Clients that have volumes attached over iSCSI and write to them through the whole storm, while these are extended again and
- * again. Each reads back every block that it was answered.
+ * Clients that have volumes attached over iSCSI and write to them through the whole storm, while these are extended and moved to another
+ * backend, again and again. Each reads back every block that it was answered; in one file system a volume that moves stays the file it is.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { CheckingWriter } from '../drivers/exports/checking-writer.ts';
 import { IscsiSession } from '../drivers/exports/iscsi-session.ts';
 import { condition } from './condition.ts';
 import type { Door, Wish } from './door.ts';
-import type { SiteBackend } from './site.ts';
+import { NODE, OVER_ISCSI, type SiteBackend } from './site.ts';
 
 const PROJECT = '22222222222222222222222222222222';
 const VOLUMES = 2;
@@ -23,28 +23,51 @@ interface Attached {
   readonly attachmentId: string;
   readonly writer: CheckingWriter;
   sizeGiB: number;
+  /** The pool that it was last seen on. */
+  host: string;
+}
+
+const ON_ITS_WAY: readonly string[] = ['starting', 'migrating', 'completing'];
+const HOST = 'os-vol-host-attr:host';
+const poolOf = (backend: string): string => `${NODE}@${backend}#${OVER_ISCSI}`;
+
+interface Seen {
+  readonly status: string;
+  readonly size: number;
+  readonly migration_status: string | null;
+  readonly [HOST]: string;
+}
+
+/** Nothing is being done to it. */
+function isAtRest({ status, migration_status }: Seen): boolean {
+  return status === 'in-use' && !ON_ITS_WAY.includes(migration_status ?? '');
 }
 
 export class IscsiWriters {
   /** Extends that were done while a client wrote. */
   extended = 0;
+  /** Moves likewise. */
+  moved = 0;
   readonly #door: Door;
+  readonly #backends: readonly SiteBackend[];
   readonly #attached: Attached[] = [];
   readonly #stop = new AbortController();
   #clients: Promise<void>[] = [];
 
-  constructor(door: Door) {
+  /** Volumes are on these. */
+  constructor(door: Door, backends: readonly SiteBackend[]) {
     this.#door = door;
+    this.#backends = backends;
   }
 
   /** Before anything is killed. What it asks of `beside` is no promise of a volume. */
-  async start(backend: SiteBackend, beside: Door): Promise<void> {
-    const type = { name: backend.name, extra_specs: { volume_backend_name: backend.name } };
+  async start(beside: Door): Promise<void> {
+    const type = { name: OVER_ISCSI, extra_specs: { volume_backend_name: OVER_ISCSI } };
     await beside.ask(PROJECT, { method: 'POST', path: '/types', body: { volume_type: type } });
     const limits = { quota_set: { gigabytes: -1 } };
     await beside.ask(PROJECT, { method: 'PUT', path: `/os-quota-sets/${PROJECT}`, body: limits });
-    for (let made = 0; made < VOLUMES; made += 1) await this.#attach(backend, made);
-    this.#clients = this.#attached.map((each) => this.#extend(each));
+    for (let made = 0; made < VOLUMES; made += 1) await this.#attach(made);
+    this.#clients = this.#attached.map((each) => this.#change(each));
   }
 
   /** What was lost; nothing is attached any more. Only while the service is up. */
@@ -52,12 +75,14 @@ export class IscsiWriters {
     this.#stop.abort();
     await Promise.all(this.#clients);
     const found: string[] = [];
-    for (const { volumeId, attachmentId, writer } of this.#attached) {
-      await condition(
-        `volume ${volumeId} is in use`,
-        LATE_MS,
-        async () => (await this.#look(volumeId))?.status === 'in-use',
-      );
+    for (const attached of this.#attached) {
+      const { volumeId, attachmentId, writer } = attached;
+      await condition(`volume ${volumeId} is in use, and rests`, LATE_MS, async () => {
+        const volume = await this.#look(volumeId);
+        if (volume === undefined || !isAtRest(volume)) return false;
+        this.#note(attached, volume);
+        return true;
+      });
       await writer.goesOn();
       const { answered, lost, failed } = await writer.stop();
       if (lost + failed > 0) found.push(`Of ${answered} writes to ${volumeId} ${lost} are lost; ${failed} failed.`);
@@ -81,36 +106,47 @@ export class IscsiWriters {
     for (const { writer } of this.#attached) await writer.stop();
   }
 
-  async #attach({ name, directory }: SiteBackend, made: number): Promise<void> {
+  async #attach(made: number): Promise<void> {
     const initiator = `iqn.2004-10.test:chaos-${made}`;
-    const volume = { size: 1, name: `written-${made}`, volume_type: name };
+    const volume = { size: 1, name: `written-${made}`, volume_type: OVER_ISCSI };
     const volumeId = (await this.#done('POST', '/volumes', { volume })).volume.id;
     await this.#becomes(volumeId, 'available');
     const wish = { attachment: { volume_uuid: volumeId, connector: { host: `chaos-${made}`, initiator } } };
     const { attachment } = await this.#done('POST', '/attachments', wish);
     await this.#done('POST', `/attachments/${attachment.id}/action`, { 'os-complete': null });
     const session = await IscsiSession.open(initiator, attachment.connection_info);
-    const backing = await open(join(directory, `volume-${volumeId}`), 'r');
+    const host = (await this.#done('GET', `/volumes/${volumeId}`)).volume[HOST];
+    const backend = this.#backends.find(({ name }) => host === poolOf(name));
+    const backing = await open(join(backend?.directory ?? '', `volume-${volumeId}`), 'r');
     const writer = await CheckingWriter.start(session, backing, DEPTH);
-    this.#attached.push({ volumeId, attachmentId: attachment.id, writer, sizeGiB: 1 });
+    this.#attached.push({ volumeId, attachmentId: attachment.id, writer, sizeGiB: 1, host });
   }
 
-  async #extend(attached: Attached): Promise<void> {
+  /** Extends it and moves it, in turns, each when it is at rest. */
+  async #change(attached: Attached): Promise<void> {
     const { volumeId } = attached;
+    let moves = false;
     while (!this.#stop.signal.aborted) {
-      const body = { 'os-extend': { new_size: attached.sizeGiB + 1 } };
-      await this.#ask('POST', `/volumes/${volumeId}/action`, body);
       const volume = await this.#look(volumeId);
-      if (volume?.status === 'in-use' && volume.size > attached.sizeGiB) {
-        attached.sizeGiB = volume.size;
-        this.extended += 1;
+      if (volume !== undefined && isAtRest(volume)) {
+        this.#note(attached, volume);
+        const host = this.#backends.map(({ name }) => poolOf(name)).find((pool) => pool !== attached.host);
+        const wish = moves ? { 'os-migrate_volume': { host } } : { 'os-extend': { new_size: attached.sizeGiB + 1 } };
+        const answer = await this.#ask('POST', `/volumes/${volumeId}/action`, wish);
+        if (answer?.status === 202) moves = !moves;
       }
       await pause(PACE_MS, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
   }
 
+  #note(attached: Attached, { size, [HOST]: host }: Seen): void {
+    if (size > attached.sizeGiB) this.extended += 1;
+    if (host !== attached.host) this.moved += 1;
+    Object.assign(attached, { sizeGiB: size, host });
+  }
+
   /** As it is. An extend that the storm has cancelled is put right as an administrator would. */
-  async #look(volumeId: string): Promise<{ readonly status: string; readonly size: number } | undefined> {
+  async #look(volumeId: string): Promise<Seen | undefined> {
     const volume = (await this.#ask('GET', `/volumes/${volumeId}`))?.body?.volume;
     if (volume?.status === 'error_extending')
       await this.#ask('POST', `/volumes/${volumeId}/action`, { 'os-reset_status': { status: 'in-use' } });
@@ -128,7 +164,7 @@ export class IscsiWriters {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: answers have every shape
-  async #done(method: Wish['method'], path: string, body: object): Promise<any> {
+  async #done(method: Wish['method'], path: string, body?: object): Promise<any> {
     const answer = await this.#ask(method, path, body);
     if (answer === undefined || answer.status >= 300)
       throw new Error(`${method} ${path}: ${JSON.stringify(answer ?? 'no answer')}`);

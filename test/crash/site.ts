@@ -21,7 +21,7 @@ export type Dialect = 'sqlite' | 'postgresql';
 export interface SiteBackend {
   readonly name: string;
   readonly directory: string;
-  /** It exports over iSCSI, on this port; clients of its own use it, and it does not go away. */
+  /** It exports over iSCSI, on this port; clients of their own use all that do, and they do not go away. */
   readonly iscsiPort?: number;
   /** It may be on a small disk, and keeps an image where blocks can be shared. */
   readonly isSmall: boolean;
@@ -179,12 +179,16 @@ ${site.backends.map(sectionOf).join('\n')}
   return path;
 }
 
+/** What volume types call all that export over iSCSI. */
+export const OVER_ISCSI = 'over-iscsi';
+
 function sectionOf({ name, directory, iscsiPort, isSmall }: SiteBackend): string {
   // More is promised on it than a small disk may, for all of it holds little.
   const small = isSmall
     ? '\nmax_over_subscription_ratio = 500\nimage_volume_cache_enabled = true\nimage_volume_cache_max_count = 1'
     : '';
-  const exports = iscsiPort === undefined ? '' : `\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
+  const iscsi = `\nvolume_backend_name = "${OVER_ISCSI}"\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
+  const exports = iscsiPort === undefined ? '' : iscsi;
   return `[backends.${name}]\ndriver = "file"\npath = "${directory}"${small}${exports}`;
 }
 

@@ -52,8 +52,9 @@ export interface StormReport {
   readonly reverted: number;
   readonly events: number;
   readonly survivors: number;
-  /** Extends of volumes that were written over iSCSI meanwhile, and the writes; 0 where there is no tgtd. */
+  /** Extends and moves of volumes that were written over iSCSI meanwhile, and the writes; 0 where there is no tgtd. */
   readonly extendedUnderWrites: number;
+  readonly movedUnderWrites: number;
   readonly writes: number;
   /** Of downloads and uploads; null when images come from no service. */
   readonly cuts: number | null;
@@ -73,11 +74,11 @@ interface Served {
 }
 
 const SHARED = 'shared';
-/** Volumes on it are written by clients from elsewhere. */
-const EXPORTING = 'exporting';
+/** Volumes on them are written by clients from elsewhere, and move from one to the other. */
+const EXPORTING = ['exporting', 'exporting-too'] as const;
 const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, readonly string[]>>>> = {
-  sqlite: { one: ['fast', 'large', 'old', EXPORTING] },
-  postgresql: { one: [SHARED, 'left', EXPORTING], two: [SHARED, 'right'] },
+  sqlite: { one: ['fast', 'large', 'old', ...EXPORTING] },
+  postgresql: { one: [SHARED, 'left', ...EXPORTING], two: [SHARED, 'right'] },
 };
 /** Its disk is full now and then. */
 const SMALL: Readonly<Record<Dialect, string>> = { sqlite: 'old', postgresql: 'left' };
@@ -95,7 +96,7 @@ const TAKEOVER_MS = 40_000;
 /** The reason when it cannot be here. */
 export async function storm(options: StormOptions): Promise<StormReport | { readonly missing: string }> {
   const backends = new Set(Object.values(PROCESSES[options.dialect]).flat());
-  const exporting = noTgt === null ? [EXPORTING] : [];
+  const exporting = noTgt === null ? EXPORTING : [];
   const site = await makeSite(options.dialect, [...backends], { exporting, small: SMALL[options.dialect] });
   if ('missing' in site) return site;
   const raging = new Storm(site, options);
@@ -138,9 +139,9 @@ class Storm {
     const somebody = (): string | undefined => this.#chance.among(this.#processes)?.child.url;
     const door = new Door(somebody);
     this.#load = new Load(this.#site, door, chanceFrom(seed + 1));
-    const exporting = this.#site.backends.find(({ iscsiPort }) => iscsiPort !== undefined);
-    this.#writers = new IscsiWriters(door);
-    if (exporting) await this.#writers.start(exporting, new Door(somebody));
+    const exporting = this.#site.backends.filter(({ iscsiPort }) => iscsiPort !== undefined);
+    this.#writers = new IscsiWriters(door, exporting);
+    if (exporting.length > 0) await this.#writers.start(new Door(somebody));
     await this.#load.makeTypes();
     this.#load.start(clients);
     this.#faults = new Faults(faultsOf(this.#site, this.#images), chanceFrom(seed + 3));
@@ -163,6 +164,7 @@ class Storm {
       lostAnswers: door.ledger.filter(({ status }) => status === null).length,
       survivors: this.#survivors,
       extendedUnderWrites: this.#writers.extended,
+      movedUnderWrites: this.#writers.moved,
       writes: this.#writers.written,
       cuts: this.#images?.cuts ?? null,
       robbed: this.#images?.robbed ?? null,
