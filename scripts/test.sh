@@ -1,7 +1,7 @@
 #!/bin/sh
 # `npm test`: all tests; `npm test -- FILE… [option…]`: these files, with options of `node --test`.
 #
-# Most files share a process, since starting one costs half a second a file: one has the flows and the engine, one the drivers,
+# Most files share a process, since starting one costs half a second a file: one has the flows, one the engine and the drivers,
 # which wait for programs and disks, one all the rest; they run beside each other. Files in test/crash and test/compat start real
 # processes and wait for them, so each has a process of its own, two at a time. The run has a temporary directory of its own, and
 # what a test leaves there fails it, as does anything that still keeps the process alive (test/no-leaks.ts).
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 need_programs qemu-img:qemu-utils mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs
 
 flows=
-drivers=
+below=
 rest=
 isolated=
 options=
@@ -19,13 +19,13 @@ sort_argument() {
   case "$1" in
     -*) options="$options $1" ;;
     test/crash/* | test/compat/* | */test/crash/* | */test/compat/*) isolated="$isolated $1" ;;
-    test/flows/* | test/engine/* | */test/flows/* | */test/engine/*) flows="$flows $1" ;;
-    test/drivers/* | */test/drivers/*) drivers="$drivers $1" ;;
+    test/flows/* | */test/flows/*) flows="$flows $1" ;;
+    test/drivers/* | test/engine/* | */test/drivers/* | */test/engine/*) below="$below $1" ;;
     *) rest="$rest $1" ;;
   esac
 }
 for argument in "$@"; do sort_argument "$argument"; done
-if [ -z "$flows$drivers$rest$isolated" ]; then
+if [ -z "$flows$below$rest$isolated" ]; then
   for file in $(find test -name '*.test.ts' | sort); do sort_argument "$file"; done
 fi
 
@@ -49,7 +49,7 @@ shown=
 others=0
 # Words on purpose, here and below: no test file has a space in its name.
 # shellcheck disable=SC2086
-for group in "$rest" "$drivers" "$flows"; do
+for group in "$rest" "$below" "$flows"; do
   if [ -z "$group" ]; then
     continue
   elif [ -z "$shown" ]; then
