@@ -13,7 +13,7 @@ import { Policy } from './api/policy/policy.ts';
 import { RequestsInFlight } from './api/requests-in-flight.ts';
 import { buildApi } from './api/server.ts';
 import { type Strategy, strategyOf } from './api/strategies.ts';
-import { makeBackups } from './backups/make-backups.ts';
+import type { Backups } from './backups/backups.ts';
 import { imagesOf } from './clients/image-store.ts';
 import type { Keystone } from './clients/keystone.ts';
 import type { Desk } from './commands/desk.ts';
@@ -269,8 +269,12 @@ async function backendOf(name: string, config: Config, copies: HostCopies): Prom
 }
 
 function backupTools({ backup_stores: stores }: Config, db: Database): BackupTools {
+  let ground: Promise<Backups> | undefined;
   return {
-    ground: makeBackups({ exec }),
+    ground: () => {
+      ground ??= import('./backups/make-backups.ts').then(({ makeBackups }) => makeBackups({ exec }));
+      return ground;
+    },
     store: (name) => {
       const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
       if (section === undefined)

@@ -24,7 +24,8 @@ export interface ConfiguredStore {
 
 /** What copies to backup stores, the stores of this host, and the books that are kept while it does. */
 export interface BackupTools {
-  readonly ground: Backups;
+  /** Loaded when it is first asked for: most hosts have no store. */
+  ground(): Promise<Backups>;
   /** As the configuration calls it. Throws `BackupStoreRefused` when this host has none of the name. */
   store(name: string): ConfiguredStore;
   readonly db: Pick<Database, 'read' | 'write'>;

@@ -134,7 +134,7 @@ export class Site {
         limits: (host) => cacheLimitsOf(this.config.backends[backendOf(host) ?? ''] as BackendConfig),
       }),
       backups: {
-        ground: interposed<Backups>(this.backups, (method) => this.#hooks.get(`backups.${method}`)),
+        ground: async () => interposed<Backups>(this.backups, (method) => this.#hooks.get(`backups.${method}`)),
         store: () => ({ address: { kind: 'directory', path: this.path('backups') }, patienceMs: 0 }),
         db: database,
       },

@@ -74,7 +74,8 @@ const CopyToStore = world({
   name: 'copy_to_store',
   execute: async (input: CreateBackup, call) => {
     const { backupId, parentId } = input;
-    const { ground, db } = call.tools.backups;
+    const { db } = call.tools.backups;
+    const ground = await call.tools.backups.ground();
     const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
     const source = await keptSource(input, call);
     const storeId = await ground.openScope(place, null, call.signal);
@@ -122,7 +123,8 @@ const WriteManifest = world({
     { backupId, volumeRef, snapshotRef, parentId, copied }: CreateBackup & { copied: { attempt: number } },
     { tools, signal },
   ) => {
-    const { ground, db } = tools.backups;
+    const { db } = tools.backups;
+    const ground = await tools.backups.ground();
     const backup = await getBackup(db.read, backupId);
     const { place } = await placeOf(tools.backups, backup);
     const bites = await bitesOf(db.read, backupId);

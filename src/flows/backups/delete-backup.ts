@@ -51,7 +51,7 @@ const DeleteManifest = world({
     const backup = await getBackup(backups.db.read, backupId);
     if (backup.scopeId === null) return;
     const { place } = await placeOf(backups, backup);
-    await backups.ground.deleteManifest(place, signal);
+    await (await backups.ground()).deleteManifest(place, signal);
   },
 });
 

@@ -39,7 +39,8 @@ const ErrorOut = obligation({
 const ReadManifest = world({
   name: 'read_manifest',
   execute: async ({ backupId, root }: ImportBackup, { tools, signal }) => {
-    const { ground, db } = tools.backups;
+    const { db } = tools.backups;
+    const ground = await tools.backups.ground();
     const backup = await getBackup(db.read, backupId);
     const { place } = await placeOf(tools.backups, backup);
     const manifest = await ground.readManifest(place, signal);

@@ -26,7 +26,8 @@ export async function removeRemains(tools: BackupTools, signal: AbortSignal): Pr
 
 async function remove(tools: BackupTools, remains: BackupRemains, signal: AbortSignal): Promise<void> {
   const { backupId, scopeId, packs, attempts } = remains;
-  const { ground, db } = tools;
+  const { db } = tools;
+  const ground = await tools.ground();
   const { place } = await placeOf(tools, { id: backupId, scopeId });
   const needed = await neededPacks(db.read, scopeId);
   // One that was read in again from its record has its manifest, and needs it.

@@ -23,7 +23,8 @@ export async function restoreContent(
   isEmpty: boolean,
   call: DriverCall & { readonly tools: Tools },
 ): Promise<void> {
-  const { ground, db } = call.tools.backups;
+  const { db } = call.tools.backups;
+  const ground = await call.tools.backups.ground();
   const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
   const driver = call.tools.driver(pool);
   const whole = volumeRef.sizeGiB * GIB;
