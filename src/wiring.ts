@@ -13,7 +13,6 @@ import { Policy } from './api/policy/policy.ts';
 import { RequestsInFlight } from './api/requests-in-flight.ts';
 import { buildApi } from './api/server.ts';
 import { type Strategy, strategyOf } from './api/strategies.ts';
-import type { Backups } from './backups/backups.ts';
 import { imagesOf } from './clients/image-store.ts';
 import type { Keystone } from './clients/keystone.ts';
 import type { Desk } from './commands/desk.ts';
@@ -34,17 +33,17 @@ import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
 import { FlowsInFlight } from './events/flows-in-flight.ts';
 import { logEvent } from './events/log-of-flows.ts';
+import { backupTools } from './flows/backups/backup-tools.ts';
 import { FLOWS } from './flows/registry.ts';
-import type { BackupTools, Tools } from './flows/tools.ts';
+import type { Tools } from './flows/tools.ts';
 import { cacheLimitsOf, ImageCache } from './flows/volumes/image-cache.ts';
 import { type Clock, pause, uuid } from './lib/clock.ts';
 import type { BackendConfig, Config } from './lib/config/config.ts';
-import { exec } from './lib/exec.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
 import { Troubles } from './lib/troubles.ts';
 import { hostOf, laneOfHost, backendOf as nameOf } from './model/backend.ts';
-import { BackupStoreRefused, DriverNotInitialized } from './model/errors.ts';
+import { DriverNotInitialized } from './model/errors.ts';
 import type { ImageStore } from './model/image.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
 import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
@@ -266,24 +265,6 @@ async function backendOf(name: string, config: Config, copies: HostCopies): Prom
   const section = config.backends[name] as BackendConfig;
   const { backend_availability_zone: availabilityZone } = section;
   return { host: `${config.node_name}@${name}`, availabilityZone, driver: await driverOf(section, config, copies) };
-}
-
-function backupTools({ backup_stores: stores }: Config, db: Database): BackupTools {
-  let ground: Promise<Backups> | undefined;
-  return {
-    ground: () => {
-      ground ??= import('./backups/make-backups.ts').then(({ makeBackups }) => makeBackups({ exec }));
-      return ground;
-    },
-    store: (name) => {
-      const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
-      if (section === undefined)
-        throw new BackupStoreRefused(`There is no section [backup_stores.${name}] in the configuration of this host.`);
-      const { backup_posix_path: path, patience_seconds: patience } = section;
-      return { address: { kind: 'directory', path }, patienceMs: patience * 1000 };
-    },
-    db,
-  };
 }
 
 /** Throws when a rule is wrong. */
