@@ -22,7 +22,7 @@ import { extendVolume } from './volumes/extend-volume.ts';
 import { manageExisting } from './volumes/manage-volume.ts';
 import { migrateAttachedVolume, migrateVolume } from './volumes/migrate-volume.ts';
 import { reimageVolume } from './volumes/reimage-volume.ts';
-import { retypeVolume } from './volumes/retype-volume.ts';
+import { retypeVolume, retypeVolumeV1 } from './volumes/retype-volume.ts';
 import { revertToSnapshot } from './volumes/revert-to-snapshot.ts';
 import { unmanageVolume } from './volumes/unmanage-volume.ts';
 import { uploadVolume } from './volumes/upload-volume.ts';
@@ -35,6 +35,7 @@ export const FLOWS: readonly AnyFlow[] = [
   extendVolume,
   manageExisting,
   retypeVolume,
+  retypeVolumeV1,
   migrateVolume,
   migrateAttachedVolume,
   unmanageVolume,

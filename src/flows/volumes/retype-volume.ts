@@ -74,34 +74,48 @@ interface Scheduled extends Destined {
 /** The destination is where it is, if that will do. */
 const ScheduleRetype = record({
   name: 'schedule_retype',
-  execute: async (
-    { volumeRef: { id, sizeGiB }, pool, newTypeId, mayMove }: RetypeVolume,
-    { tx, tools },
-  ): Promise<Scheduled> => {
-    const { availabilityZone } = await getVolume(tx.db, id);
-    const request = {
-      sizeGiB,
-      volumeType: await getVolumeType(tx.db, newTypeId),
-      availabilityZones: availabilityZone === null ? [] : [availabilityZone],
-    };
-    const pools = await listPools(tx.db, tools.serviceDownSeconds);
-    const toStay = { ...request, resourceBackend: pool, existingPool: pool };
-    if (!mayMove) return { destination: schedule(pools, toStay, tools.scheduler).name, live: false };
-    if (sift(pools, toStay, tools.scheduler).passed.length > 0) return { destination: pool, live: false };
-    if ((await snapshotsOf(tx.db, id)).length > 0)
+  execute: (input: RetypeVolume, context) => destinationOf(input, context),
+});
+
+const ScheduleRetypeV1 = record({
+  name: 'schedule_retype',
+  execute: async (input: RetypeVolume, context): Promise<Destined> => {
+    const { destination, live } = await destinationOf(input, context);
+    if (live)
       throw new InvalidVolume(
-        `Volume ${id} has snapshots, which keep it from moving to a backend that is good for the type.`,
+        `Volume ${input.volumeRef.id} is attached or connected, which keeps it from moving to a backend that is good for the type.`,
       );
-    const attachments = await attachmentsOf(tx.db, id);
-    checkMovable(attachments);
-    const live = attachments.length > 0;
-    const leaves = !live && pools.some((each) => each.name === pool && isReachedFromElsewhere(each));
-    const near = pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
-    // What stays on its machine needs no network, and perhaps no copy.
-    const far = leaves && sift(near, request, tools.scheduler).passed.length === 0;
-    return { destination: schedule(far ? pools : near, request, tools.scheduler).name, live };
+    return { destination };
   },
 });
+
+async function destinationOf(
+  { volumeRef: { id, sizeGiB }, pool, newTypeId, mayMove }: RetypeVolume,
+  { tx, tools }: { readonly tx: Tx; readonly tools: Tools },
+): Promise<Scheduled> {
+  const { availabilityZone } = await getVolume(tx.db, id);
+  const request = {
+    sizeGiB,
+    volumeType: await getVolumeType(tx.db, newTypeId),
+    availabilityZones: availabilityZone === null ? [] : [availabilityZone],
+  };
+  const pools = await listPools(tx.db, tools.serviceDownSeconds);
+  const toStay = { ...request, resourceBackend: pool, existingPool: pool };
+  if (!mayMove) return { destination: schedule(pools, toStay, tools.scheduler).name, live: false };
+  if (sift(pools, toStay, tools.scheduler).passed.length > 0) return { destination: pool, live: false };
+  if ((await snapshotsOf(tx.db, id)).length > 0)
+    throw new InvalidVolume(
+      `Volume ${id} has snapshots, which keep it from moving to a backend that is good for the type.`,
+    );
+  const attachments = await attachmentsOf(tx.db, id);
+  checkMovable(attachments);
+  const live = attachments.length > 0;
+  const leaves = !live && pools.some((each) => each.name === pool && isReachedFromElsewhere(each));
+  const near = pools.filter(({ name }) => nodeOf(name) === nodeOf(pool));
+  // What stays on its machine needs no network, and perhaps no copy.
+  const far = leaves && sift(near, request, tools.scheduler).passed.length === 0;
+  return { destination: schedule(far ? pools : near, request, tools.scheduler).name, live };
+}
 
 const SwitchVolume = record({
   name: 'switch_volume',
@@ -175,5 +189,13 @@ export const retypeVolume = flow<RetypeVolume>('retype_volume')
   .add(ScheduleRetype)
   .when('moves', ({ pool, destination, live }) => destination !== pool && !live, byMigration)
   .when('moves_live', ({ pool, destination, live }) => destination !== pool && live, whileAttached)
+  .add(RetypeOnFinish)
+  .build({ version: 2 });
+
+/** Moved no volume that was attached. */
+export const retypeVolumeV1 = flow<RetypeVolume>('retype_volume')
+  .add(RestoreStatus)
+  .add(ScheduleRetypeV1)
+  .when('moves', ({ pool, destination }) => destination !== pool, byMigration)
   .add(RetypeOnFinish)
   .build({ version: 1 });

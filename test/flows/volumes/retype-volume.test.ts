@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Desk } from '../../../src/commands/desk.ts';
 import { retypeVolume as command } from '../../../src/commands/volumes/retype-volume.ts';
 import type { Database } from '../../../src/db/database.ts';
 import { VOLUME_BINARY } from '../../../src/db/pools.ts';
@@ -9,7 +10,7 @@ import { deleteSnapshotRow, getSnapshot } from '../../../src/db/snapshots.ts';
 import { insertTypeEncryption } from '../../../src/db/type-encryption.ts';
 import { deleteVolumeTypeRow, insertVolumeType } from '../../../src/db/volume-types.ts';
 import { getVolume, updateVolume } from '../../../src/db/volumes.ts';
-import { retypeVolume } from '../../../src/flows/volumes/retype-volume.ts';
+import { type RetypeVolume, retypeVolume, retypeVolumeV1 } from '../../../src/flows/volumes/retype-volume.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { BackendFull } from '../../../src/model/errors.ts';
 import type { Specs } from '../../../src/model/specs.ts';
@@ -85,9 +86,7 @@ async function isWhole(site: Site, { id }: { readonly id: string }, backend: str
 
 const ON_BETA = { volume_backend_name: 'beta' };
 
-proveFlow(
-  'retype_volume by migration',
-  retypeVolume,
+const byMigration = (began = (desk: Desk) => desk) =>
   onSite(async (site) => {
     const { database } = site;
     const volume = await givenVolume(site, { sizeGiB: 2 });
@@ -106,7 +105,7 @@ proveFlow(
       assert.deepEqual(await site.messages(), []);
     };
     return {
-      begin: (desk) => command(desk, caller, volume.id, { newType: 'fast', mayMove: true, demand }),
+      begin: (desk) => command(began(desk), caller, volume.id, { newType: 'fast', mayMove: true, demand }),
       done: moved,
       undone: async ([failure]) => {
         // The switch is the point of no return.
@@ -124,8 +123,17 @@ proveFlow(
         assert.equal((await site.messages()).length, 1);
       },
     };
-  }),
-);
+  });
+
+proveFlow('retype_volume by migration', retypeVolume, byMigration());
+proveFlow('retype_volume by migration, as version 1 began it', retypeVolumeV1, byMigration(asVersion1));
+
+/** What a service of the version before has begun. */
+function asVersion1(desk: Desk): Desk {
+  const begin: Desk['engine']['begin'] = (tx, _flow, input, options) =>
+    desk.engine.begin(tx, retypeVolumeV1, input as unknown as RetypeVolume, options);
+  return { ...desk, engine: { begin } as Desk['engine'] };
+}
 
 proveFlow(
   'retype_volume by migration of a volume that is attached',
@@ -217,19 +225,25 @@ describe('retype_volume', () => {
         status: 'available',
         hinder: (volume: Volume) => givenAttachment(site, volume, { ...CONNECTED, attachStatus: 'detached' }),
       },
+      {
+        status: 'in-use',
+        hinder: (volume: Volume) => givenAttachment(site, volume, { ...OVER_NETWORK, attachStatus: 'attached' }),
+        began: asVersion1,
+      },
     ] as const;
-    for (const { status, hinder } of cases) {
+    for (const { status, hinder, ...each } of cases) {
+      const desk = 'began' in each ? each.began(live.desk) : live.desk;
       const volume = await givenVolume(site, { status });
       await hinder(volume);
       const objects = site.objects();
-      await command(live.desk, caller, volume.id, { newType: 'fast', mayMove: true, demand });
+      await command(desk, caller, volume.id, { newType: 'fast', mayMove: true, demand });
       const { volumeTypeId, host } = volume;
       const after = { status, previousStatus: null, volumeTypeId, host, migrationStatus: null };
       assert.partialDeepStrictEqual(await live.settledVolume(volume), after);
       assert.deepEqual(site.objects(), objects);
       assert.deepEqual((await live.database.read.selectFrom('reservation').selectAll().execute()).length, 0);
     }
-    assert.deepEqual(await site.messages(), Array(3).fill('VOLUME_VOLUME_106_027'));
+    assert.deepEqual(await site.messages(), Array(4).fill('VOLUME_VOLUME_106_027'));
     assert.deepEqual(await site.events(), []);
   });
 
