@@ -1,5 +1,6 @@
 /** Progress: a bar where there is room, else the percentage alone; what is copied, and what it tells of the time that is left. */
 import type { Copying } from '../engine/journal.ts';
+import { sizeText } from '../lib/bytes.ts';
 import { millis, type Timestamp } from '../lib/clock.ts';
 import { duration } from './times.ts';
 
@@ -47,15 +48,3 @@ export function rateOf({ bytes, from, since, at }: Copying): number | null {
   const ms = millis(at) - millis(since);
   return ms < TELLING_MS ? null : Math.round(((bytes - from) / ms) * 1_000);
 }
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
-
-/** `0 B`, `9.5 MiB`, `540 MiB`. */
-export function sizeText(bytes: number): string {
-  const at = UNITS.findIndex((_, index) => bytes < 1024 ** (index + 1) * ROUNDED || index === UNITS.length - 1);
-  const size = bytes / 1024 ** at;
-  return `${at === 0 || size >= 9.95 ? Math.round(size) : Number(size.toFixed(1))} ${UNITS[at]}`;
-}
-
-/** What would be rounded up to 1024 is one of the next unit. */
-const ROUNDED = 1023.5 / 1024;

@@ -5,6 +5,8 @@ import type { Metadata } from './volume.ts';
 
 /** What can read a backup of ours, as an export of its record names it. */
 export const BACKUP_SERVICE = 'pumice.backup.v1';
+/** The name under which whoever makes backups tells that it lives, as in Cinder. */
+export const BACKUP_BINARY = 'cinder-backup';
 
 export interface Backup {
   readonly id: string;

@@ -4,7 +4,6 @@
  * `model/upkeep.ts` with these.
  */
 import type { Desk } from '../commands/desk.ts';
-import { BACKUP_BINARY } from '../db/backup-service.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
@@ -13,6 +12,7 @@ import { removeDoomedImages } from '../flows/volumes/remove-doomed-images.ts';
 import { sweepDownloads } from '../flows/volumes/sweep-downloads.ts';
 import type { Loop } from '../lib/keep-up.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
+import { BACKUP_BINARY } from '../model/backup.ts';
 import type { UpkeepName } from '../model/upkeep.ts';
 import { ExportReconciler } from './reconcile-exports.ts';
 import type { BackendService } from './serve-backend.ts';

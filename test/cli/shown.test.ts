@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { bar, copiedText, percent, sizeText, timeLeft } from '../../src/cli/progress.ts';
+import { bar, copiedText, percent, timeLeft } from '../../src/cli/progress.ts';
 import { tableLines } from '../../src/cli/table.ts';
 import { cut, printable, widthOf, wrap } from '../../src/cli/terminal.ts';
 import { age, between, duration } from '../../src/cli/times.ts';
+import { sizeText } from '../../src/lib/bytes.ts';
 import { captured } from './captured.ts';
 import { ago, NOW } from './stories.ts';
 
@@ -162,8 +163,30 @@ describe('time and progress', () => {
   });
 
   test('sizes are said in the unit that needs no thousands', () => {
-    const said = [0, 1023, 1024, 1536, 10_000, 1023.6 * 1024, 540 * MIB, 1.5 * 1024 * MIB, 5 * 1024 ** 5].map(sizeText);
-    assert.deepEqual(said, ['0 B', '1023 B', '1 KiB', '1.5 KiB', '9.8 KiB', '1 MiB', '540 MiB', '1.5 GiB', '5120 TiB']);
+    const said = [
+      0,
+      1023,
+      1024,
+      1536,
+      10_000,
+      1023.6 * 1024,
+      12.5 * MIB,
+      540 * MIB,
+      1.5 * 1024 * MIB,
+      5 * 1024 ** 5,
+    ].map(sizeText);
+    assert.deepEqual(said, [
+      '0 B',
+      '1023 B',
+      '1 KiB',
+      '1.5 KiB',
+      '9.8 KiB',
+      '1 MiB',
+      '12.5 MiB',
+      '540 MiB',
+      '1.5 GiB',
+      '5120 TiB',
+    ]);
   });
 
   test('of a copy are the bytes, and how many a second once that tells anything', () => {

@@ -2,6 +2,8 @@
  * A restore: the chunks of a backup into a target, window after window. A window is told to be done when it is on the disk; what is
  * done again is the same write.
  */
+
+import { sizeText } from '../../lib/bytes.ts';
 import { CLOCK, type Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { BackupDamaged, BackupFailed } from '../../model/errors.ts';
@@ -11,7 +13,6 @@ import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
 import { readManifest, readSegment } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
-import { sizeInWords } from '../size-in-words.ts';
 import { type ChunkTaker, type PlacedChunk, readChunks, stored } from './chunk-reader.ts';
 import { FileTarget } from './target.ts';
 
@@ -28,9 +29,7 @@ export async function restore(
   const { signal } = watch;
   const manifest = await readManifest(scope, place.backupId, signal);
   if (manifest.bytes > target.bytes)
-    throw new BackupFailed(
-      `The backup has ${sizeInWords(manifest.bytes)}, and the volume ${sizeInWords(target.bytes)}.`,
-    );
+    throw new BackupFailed(`The backup has ${sizeText(manifest.bytes)}, and the volume ${sizeText(target.bytes)}.`);
   const rate = new ByteRate(clock, bytesPerSecond);
   const file = await FileTarget.open(target);
   try {
@@ -67,7 +66,7 @@ const into = (file: FileTarget, rate: ByteRate, signal: AbortSignal): ChunkTaker
 
 /** What a reader of a backup is told of a chunk that is damaged. */
 export function isDamaged(chunks: readonly PlacedChunk[], damage: BackupDamaged, pack: string): BackupDamaged {
-  const at = sizeInWords((chunks[0]?.place ?? 0) * CHUNK_BYTES);
+  const at = sizeText((chunks[0]?.place ?? 0) * CHUNK_BYTES);
   const message = `The chunk at ${at} is damaged in pack ${pack}. Restore an older backup, or a newer one.`;
   return new BackupDamaged(message, { cause: damage });
 }

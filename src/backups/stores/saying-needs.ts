@@ -1,6 +1,7 @@
 /** A store that says when it is full how much more is needed: whoever makes room wants to know, and the store knows one object. */
+
+import { sizeText } from '../../lib/bytes.ts';
 import { BackupStoreFull } from '../../model/errors.ts';
-import { sizeInWords } from '../size-in-words.ts';
 import type { BackupStore } from './store.ts';
 
 /** `needs`: bytes that are still to be stored, with the object of this size that has no room. */
@@ -11,7 +12,7 @@ export function sayingNeeds(store: BackupStore, needs: (bytes: number) => number
     put: (name, body, signal) =>
       store.put(name, body, signal).catch((error: unknown) => {
         if (!(error instanceof BackupStoreFull)) throw error;
-        const message = `The backup store is full: about ${sizeInWords(needs(body.length))} more are needed.`;
+        const message = `The backup store is full: about ${sizeText(needs(body.length))} more are needed.`;
         throw new BackupStoreFull(`${message} Delete backups, or make room.`, { cause: error });
       }),
     putNew: (...call) => store.putNew(...call),

@@ -4,11 +4,13 @@
  * Each act makes one thing with a name of its own, or gives it another type. What an earlier run did is found again and not done
  * twice, so running it often does not fill the disk; when all is there, one volume comes and goes.
  */
+
 import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listPools } from '../../db/pools.ts';
 import type { EngineEvent } from '../../engine/events.ts';
+import { GIB } from '../../lib/bytes.ts';
 import type { Config } from '../../lib/config/config.ts';
 import { backendOf, hostOf } from '../../model/backend.ts';
 import { ONE_MOMENT } from '../../model/group-type.ts';
@@ -30,7 +32,6 @@ export interface Demonstration {
 }
 
 const SIZE_GIB = 1;
-const GIB = 1024 ** 3;
 const BROUGHT_ALONG = 'brought-along.raw';
 
 export async function demonstrate({ out, config, running, picture, signal }: Demonstration): Promise<void> {

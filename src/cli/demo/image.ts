@@ -1,14 +1,15 @@
 /** A small image to make a volume from: a real qcow2, written once into the service's image directory. */
+
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectoryImages } from '../../clients/image-directory.ts';
+import { MIB } from '../../lib/bytes.ts';
 import type { Config } from '../../lib/config/config.ts';
 import { CommandMissing, exec } from '../../lib/exec.ts';
 import type { Image } from '../../model/image.ts';
 
 const NAME = 'pumice-demo';
-const MIB = 1024 ** 2;
 const DISK_MIB = 64;
 /** The rest are holes. */
 const DATA_MIB = 32;

@@ -1,7 +1,8 @@
 /** Whether anybody can make a backup: a store is configured, and a backup service of the zone is enabled. */
-import { BACKUP_BINARY } from '../../db/backup-service.ts';
+
 import { listServices } from '../../db/services.ts';
 import type { Db } from '../../db/sql/db.ts';
+import { BACKUP_BINARY } from '../../model/backup.ts';
 import { ServiceUnavailable } from '../../model/errors.ts';
 import type { Desk } from '../desk.ts';
 

@@ -4,6 +4,7 @@ import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume } from '../../db/volumes.ts';
+import { inGiB } from '../../lib/bytes.ts';
 import type { Backup } from '../../model/backup.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput } from '../../model/errors.ts';
@@ -28,8 +29,6 @@ export interface SourceRequest {
   readonly image: Image | null;
   readonly backupId: string | null;
 }
-
-const BYTES_PER_GIB = 1024 ** 3;
 
 /** It is there, and as it was found, until the holds are taken. Rejects with 404 for what is not there, 400 for what cannot be read now. */
 export async function findSource(
@@ -82,7 +81,7 @@ function leastSizeGiB(source: Source): number {
 
 /** GiB that a volume must have to hold an image. */
 export function leastSizeOf({ sizeBytes, virtualSizeBytes, minDiskGiB }: Image): number {
-  return Math.max(Math.ceil(Math.max(sizeBytes ?? 0, virtualSizeBytes ?? 0) / BYTES_PER_GIB), minDiskGiB);
+  return Math.max(inGiB(Math.max(sizeBytes ?? 0, virtualSizeBytes ?? 0)), minDiskGiB);
 }
 
 /** A clone with another type would have to be retyped while it is made; that is possible where both name one backend. */

@@ -17,6 +17,7 @@
  */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { GIB, inGiB } from '../../lib/bytes.ts';
 import { timestampOf } from '../../lib/clock.ts';
 import { dataExtents } from '../../lib/data-extents.ts';
 import type { Exec } from '../../lib/exec.ts';
@@ -62,7 +63,6 @@ import { setLength } from './publish.ts';
 import { readingFrom } from './reading.ts';
 import { receive } from './receive.ts';
 import { receiveLive } from './receive-live.ts';
-import { GIB, inGiB } from './sizes.ts';
 
 export interface FileDriverOptions {
   /** The backend's name; also the pool's, unless `poolName` says otherwise. */

@@ -11,6 +11,7 @@
 import type { Stats } from 'node:fs';
 import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { GIB } from '../../lib/bytes.ts';
 import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
@@ -24,7 +25,7 @@ import { translated } from './file-errors.ts';
 import { free, isSoonFreed } from './freeing.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
-import { GIB, mismatch, requireSize } from './sizes.ts';
+import { mismatch, requireSize } from './sizes.ts';
 import { Temporaries } from './temporaries.ts';
 
 export interface FileStoreOptions {

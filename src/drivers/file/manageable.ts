@@ -11,6 +11,7 @@
 
 import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
+import { inGiB } from '../../lib/bytes.ts';
 import { errno } from '../../lib/errno.ts';
 import { ManageExistingAlreadyManaged, ManageExistingInvalidReference } from '../../model/errors.ts';
 import type { ManageableObject, ManageRef } from '../driver.ts';
@@ -18,7 +19,7 @@ import { HEADER_BYTES, headerFormat } from '../images/signatures.ts';
 import type { FileStore } from './file-store.ts';
 import { type Owner, unmanagedMark } from './names.ts';
 import { isSameFile, moveAside, removeIfThere, touch } from './publish.ts';
-import { inGiB, requireSize } from './sizes.ts';
+import { requireSize } from './sizes.ts';
 
 const OURS = 'it has a name of ours, and was not unmanaged';
 

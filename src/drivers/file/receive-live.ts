@@ -9,7 +9,9 @@
  *
  * A client that writes faster than is copied is never caught up with. It is refused by name, before it waits for long.
  */
+
 import { stat } from 'node:fs/promises';
+import { MIB } from '../../lib/bytes.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { DriverFailed, LiveMoveRefused } from '../../model/errors.ts';
 import type { DriverCall, LiveSource } from '../driver.ts';
@@ -19,7 +21,6 @@ import type { FileStore } from './file-store.ts';
 import { createEmpty, publish, setLength } from './publish.ts';
 import { isNamedAlso, type Receiving } from './receive.ts';
 
-const MIB = 1024 ** 2;
 /** So little is copied while clients wait, within some ten milliseconds. */
 const SOON_COPIED = 8 * MIB;
 /** Nor is more than this, where the rounds do not become smaller. */

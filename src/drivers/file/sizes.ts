@@ -1,10 +1,8 @@
 /**
  * Sizes of files against those of rows. A file matches a size in GiB when its bytes, rounded up to whole GiB, are that size.
  */
+import { inGiB } from '../../lib/bytes.ts';
 import { BackendObjectMismatch } from '../../model/errors.ts';
-
-export const GIB = 1024 ** 3;
-export const inGiB = (bytes: number): number => Math.ceil(bytes / GIB);
 
 export function requireSize(name: string, bytes: number, sizeGiB: number): void {
   if (inGiB(bytes) !== sizeGiB) throw mismatch(name, bytes, sizeGiB);

@@ -9,6 +9,7 @@
  * If it fails the row says `error` and why, the volume is what it was before, nothing stays on the backend, and what is in the store is
  * to be removed, by a record (`remove-remains.ts`): the store may be away for long.
  */
+
 import { giveUpContent, keepContent } from '../../db/backup-contents.ts';
 import { knowStore } from '../../db/backup-scopes.ts';
 import { beginAttempt, bitesOf, endWork } from '../../db/backup-work.ts';
@@ -18,6 +19,7 @@ import type { Tx } from '../../db/sql/tx.ts';
 import { findVolume, updateVolume } from '../../db/volumes.ts';
 import type { DriverCall, RawSource, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
 import { messageText } from '../../events/messages.ts';
+import { GIB, MIB } from '../../lib/bytes.ts';
 import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import { BackupStoreRefused } from '../../model/errors.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
@@ -112,9 +114,6 @@ const CopyToStore = world({
     return { copied: { way, storedBytes, attempt } };
   },
 });
-
-const MIB = 1024 ** 2;
-const GIB = 1024 ** 3;
 
 /** From here on it can be restored, by whoever has the store. Of packs that no attempt has told of nothing stays. */
 const WriteManifest = world({

@@ -5,9 +5,11 @@
  * the record says that the volume held. What it says of the volume goes to the row. If it fails the row says `error` and why; the
  * store is left as it is, since whatever is there is another's.
  */
+
 import { forgetContent, keepContent } from '../../db/backup-contents.ts';
 import { findBackup, getBackup, updateBackup } from '../../db/backups.ts';
 import { messageText } from '../../events/messages.ts';
+import { GIB } from '../../lib/bytes.ts';
 import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import { BackupDamaged } from '../../model/errors.ts';
 import type { Metadata } from '../../model/volume.ts';
@@ -20,8 +22,6 @@ export interface ImportBackup {
   /** As the record has it. */
   readonly root: string;
 }
-
-const GIB = 1024 ** 3;
 
 const ErrorOut = obligation({
   name: 'error_out',

@@ -1,7 +1,9 @@
 /** Writes what a backup holds into a volume: all of its bytes, and zeroes after them. */
+
 import { beginAttempt, recordRestored } from '../../db/backup-work.ts';
 import { getBackup } from '../../db/backups.ts';
 import type { DriverCall, VolumeRef } from '../../drivers/driver.ts';
+import { GIB } from '../../lib/bytes.ts';
 import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
 import { placeOf } from './backup-place.ts';
@@ -11,8 +13,6 @@ export interface RestoringBackup {
   readonly volumeRef: VolumeRef;
   readonly pool: string;
 }
-
-const GIB = 1024 ** 3;
 
 /**
  * `isEmpty`: nobody has written to the volume. Nobody has it open, and whoever takes the work over goes on where it stood: what was written is

@@ -2,10 +2,12 @@
  * An image on its way into a volume: fetched into a file that is named by the flow, so that a download which was cut off goes on where
  * it stopped, and unpacked beside it where it is compressed. Any other container, and a format that nobody here reads, is refused.
  */
+
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { updateVolume } from '../../db/volumes.ts';
 import type { DriverCall, ImageFile, VolumeRef } from '../../drivers/driver.ts';
+import { GIB, MIB } from '../../lib/bytes.ts';
 import { partOf } from '../../lib/progress.ts';
 import { ImageUnacceptable } from '../../model/errors.ts';
 import type { Image } from '../../model/image.ts';
@@ -94,8 +96,8 @@ export function diskImageOf(image: Image | null): Wanted {
 
 /** Raw is as large as its disk; the others have tables besides, and may hold what the disk has no more. */
 function mostUnpacked({ sizeGiB }: VolumeRef, format: ImageFile['format']): number {
-  const disk = sizeGiB * 1024 ** 3;
-  return format === 'raw' ? disk : disk + disk / 8 + 64 * 1024 ** 2;
+  const disk = sizeGiB * GIB;
+  return format === 'raw' ? disk : disk + disk / 8 + 64 * MIB;
 }
 
 interface Where {

@@ -12,12 +12,14 @@
  *
  * One process serves a backend, so those who want the same image at once meet here: one fetches it.
  */
+
 import type { Database } from '../../db/database.ts';
 import { type CachedImage, cachedImages, evictCachedImage, forgetCachedImage } from '../../db/image-cache.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolume } from '../../db/volumes.ts';
 import type { DriverCall, VolumeDriver } from '../../drivers/driver.ts';
 import { Semaphore } from '../../drivers/semaphore.ts';
+import { inGiB } from '../../lib/bytes.ts';
 import type { BackendConfig } from '../../lib/config/config.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import { hostOf } from '../../model/backend.ts';
@@ -181,9 +183,7 @@ export function beyond<Sized extends { readonly sizeGiB: number }>(
   return first < 0 ? [] : images.slice(first);
 }
 
-const GIB = 1024 ** 3;
-
 async function sizeOf(driver: VolumeDriver, id: string, signal: AbortSignal): Promise<number | null> {
   const found = await driver.probe('image', id, signal);
-  return found.is === 'present' ? Math.ceil(found.bytes / GIB) : null;
+  return found.is === 'present' ? inGiB(found.bytes) : null;
 }
