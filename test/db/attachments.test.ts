@@ -8,6 +8,7 @@ import {
   getAttachment,
   insertAttachment,
   listAttachments,
+  lockAttachment,
   updateAttachment,
 } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -83,6 +84,17 @@ proveStore('attachments', (test) => {
     });
     assert.deepEqual(seen.putOff, seen.expected);
     assert.deepEqual(seen.written, seen.expected);
+  });
+
+  test('one that was only found is what it has become when it is locked', async ({ database, open, url, context }) => {
+    if (!url.startsWith('postgres')) return context.skip('SQLite has one writer: what a transaction found stays so');
+    const { id } = await make(database, await makeVolume(database));
+    const other = await open();
+    await database.write(async (tx) => {
+      assert.equal((await getAttachment(tx.db, id)).attachStatus, 'reserved');
+      await other.write((theirs) => updateAttachment(theirs, id, { attachStatus: 'attached' }));
+      assert.equal((await lockAttachment(tx, id)).attachStatus, 'attached');
+    });
   });
 
   test('each has a secret of its own', async ({ database }) => {
