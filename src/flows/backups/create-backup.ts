@@ -26,6 +26,7 @@ import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts'
 import { tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
+import { withRoom } from '../volumes/image-cache.ts';
 import { placeOf } from './backup-place.ts';
 import { BiteRecorder } from './bite-recorder.ts';
 
@@ -175,10 +176,10 @@ export const createBackup = flow<CreateBackup>('create_backup')
 /** The same each time that it is asked. */
 function keptSource(
   { backupId, volumeRef, snapshotRef, pool }: CreateBackup,
-  call: DriverCall & { readonly tools: Tools },
+  call: DriverCall & { readonly requestId: string; readonly tools: Tools },
 ): Promise<RawSource> {
   const of = snapshotRef === null ? { volume: volumeRef } : { snapshot: snapshotRef };
-  return call.tools.driver(pool).keepForBackup(backupId, of, call);
+  return withRoom(pool, volumeRef.id, call, (driver) => driver.keepForBackup(backupId, of, call));
 }
 
 /** What it was made from is what it was before; whatever else it has become meanwhile, it stays. */

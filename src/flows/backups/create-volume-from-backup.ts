@@ -24,6 +24,7 @@ import {
   RESCHEDULED,
   ScheduleCreateVolume,
 } from '../volumes/create-volume.ts';
+import { withRoom } from '../volumes/image-cache.ts';
 import { RestoreStarted } from './restore-backup.ts';
 import { type RestoringBackup, restoreContent } from './restore-content.ts';
 
@@ -47,7 +48,9 @@ const CreateBlank = world({
   execute: async (
     { volumeRef, pool }: { volumeRef: VolumeRef; pool: string },
     call,
-  ): Promise<{ model: ModelUpdate }> => ({ model: await call.tools.driver(pool).createVolume(volumeRef, call) }),
+  ): Promise<{ model: ModelUpdate }> => ({
+    model: await withRoom(pool, volumeRef.id, call, (driver) => driver.createVolume(volumeRef, call)),
+  }),
   revert: async ({ volumeRef, pool }, outcome, call) => {
     if (!neverAsked(outcome)) await call.tools.driver(pool).deleteVolume(volumeRef, call);
   },

@@ -2,10 +2,11 @@
 
 import { beginAttempt, recordRestored } from '../../db/backup-work.ts';
 import { getBackup } from '../../db/backups.ts';
-import type { DriverCall, VolumeRef } from '../../drivers/driver.ts';
+import type { DriverCall, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
 import { GIB } from '../../lib/bytes.ts';
 import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
+import { withRoom } from '../volumes/image-cache.ts';
 import { placeOf } from './backup-place.ts';
 
 export interface RestoringBackup {
@@ -18,15 +19,22 @@ export interface RestoringBackup {
  * `isEmpty`: nobody has written to the volume. Nobody has it open, and whoever takes the work over goes on where it stood: what was written is
  * written down as the copy tells it.
  */
-export async function restoreContent(
-  { backupId, volumeRef, pool }: RestoringBackup,
+export function restoreContent(input: RestoringBackup, isEmpty: boolean, call: Call): Promise<void> {
+  const { pool, volumeRef } = input;
+  return withRoom(pool, volumeRef.id, call, (driver) => restoreOnce(input, isEmpty, driver, call));
+}
+
+type Call = DriverCall & { readonly requestId: string; readonly tools: Tools };
+
+async function restoreOnce(
+  { backupId, volumeRef }: RestoringBackup,
   isEmpty: boolean,
-  call: DriverCall & { readonly tools: Tools },
+  driver: VolumeDriver,
+  call: Call,
 ): Promise<void> {
   const { db } = call.tools.backups;
   const ground = await call.tools.backups.ground();
   const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
-  const driver = call.tools.driver(pool);
   const whole = volumeRef.sizeGiB * GIB;
   const { bytes } = await driver.locateVolume(volumeRef, call.signal);
   // One that was taken over may have less than whole GiB.

@@ -6,11 +6,12 @@ import { beginAttempt } from '../../../src/db/backup-work.ts';
 import { getBackup } from '../../../src/db/backups.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import { restoreBackup } from '../../../src/flows/backups/restore-backup.ts';
-import { BackupDamaged } from '../../../src/model/errors.ts';
+import { BackendFull, BackupDamaged } from '../../../src/model/errors.ts';
 import { proveFlow } from '../../prove-flow.ts';
-import { contentOf, givenBackup, givenVolume } from '../given.ts';
+import { contentOf, givenBackup, givenCachedImage, givenVolume } from '../given.ts';
 import { liveSite } from '../live-site.ts';
 import { caller } from '../site.ts';
+import { diskImages } from '../site-images.ts';
 import { onSite, provesEveryTask } from '../site-proof.ts';
 
 const IMAGE = { image_name: 'cirros' };
@@ -86,6 +87,18 @@ describe('restore_backup', () => {
     live.site.down.clear();
     const wanted = contentOf(target);
     assert.ok(content().subarray(0, wanted.length).equals(wanted));
+  });
+
+  it('takes the room of cached images where the backend is full', async (context) => {
+    const { live, restore } = await start(context);
+    const image = await live.site.images.add({ diskFormat: 'qcow2' }, (await diskImages()).qcow2);
+    await givenCachedImage(live.site, 'alpha', image);
+    live.site.interposeBackups('restore', async (proceed) => {
+      if (live.site.objects().some((name) => name.includes('cached-image')))
+        throw new BackendFull('No space is left where the volume is restored to.');
+      return proceed();
+    });
+    assert.equal((await restore()).status, 'available');
   });
 
   it('goes on where it stood', async (context) => {
