@@ -41,12 +41,14 @@ trap '[ -z "$beside" ] || kill $beside; exit 130' INT TERM
 chmod 755 "$TMPDIR"
 
 # A young generation of the usual size is collected all the time: a sixth of a process's CPU.
-run='node --max-semi-space-size=64 --import ./test/no-leaks.ts --test --test-force-exit'
+run='node --max-semi-space-size=64 --import ./test/no-leaks.ts --test --test-force-exit
+  --test-reporter=spec --test-reporter-destination=stdout --test-reporter=spec'
 share="$run --test-isolation=none --test-timeout=120000"
 failed=
 # The first group that there is shows what it does; what the others did is told after it.
 shown=
 others=0
+again() { echo "--test-reporter-destination=$told/again-$1"; }
 # Words on purpose, here and below: no test file has a space in its name.
 # shellcheck disable=SC2086
 for group in "$rest" "$below" "$flows"; do
@@ -56,12 +58,12 @@ for group in "$rest" "$below" "$flows"; do
     shown=$group
   else
     others=$((others + 1))
-    $share $options $group >"$told/$others" 2>&1 &
+    $share $(again $others) $options $group >"$told/$others" 2>&1 &
     beside="$beside $!"
   fi
 done
 # shellcheck disable=SC2086
-[ -z "$shown" ] || $share $options $shown || failed=yes
+[ -z "$shown" ] || $share $(again shown) $options $shown || failed=yes
 others=0
 for process in $beside; do
   others=$((others + 1))
@@ -70,7 +72,7 @@ for process in $beside; do
 done
 beside=
 # shellcheck disable=SC2086
-[ -z "$isolated" ] || $run --test-concurrency=2 --test-timeout=400000 $options $isolated || failed=yes
+[ -z "$isolated" ] || $run $(again isolated) --test-concurrency=2 --test-timeout=400000 $options $isolated || failed=yes
 
 left=$(ls -A "$TMPDIR")
 if [ -n "$left" ]; then
@@ -78,6 +80,7 @@ if [ -n "$left" ]; then
   failed=yes
 fi
 [ -z "$failed" ] || {
+  awk 'FNR == 1 { on = 0 } /failing tests:/ { on = 1 } on' "$told"/again-*
   say 'tests failed'
   exit 1
 }
