@@ -5,11 +5,11 @@
  * A few bytes may become many. So no more is written than was asked for at most, zeroes become a hole, room is looked for
  * all the time and some of it is left to others, and the whole ends at a deadline.
  */
-import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import type { Progress } from '../lib/progress.ts';
 import { ImageCopyFailure, ImageTooBig, ImageUnacceptable } from '../model/errors.ts';
+import { writePiece } from './conversion-file.ts';
 
 export interface UnpackLimits {
   /** Bytes. */
@@ -25,8 +25,6 @@ interface UnpackCall {
 
 const MAGIC = Buffer.from([0x1f, 0x8b]);
 const CHUNK = 1024 ** 2;
-/** Of the file system that images are converted on: the database may be on it. */
-const LEFT_TO_OTHERS = 0.05;
 
 /**
  * Unpacks the gzip file `source` into `target`, whatever was there. Rejects with `ImageUnacceptable` when it is no gzip file,
@@ -81,8 +79,7 @@ async function unpack(
       if (at + chunk.length > most)
         throw new ImageTooBig(`The compressed image becomes more than ${most} bytes, and does not fit its volume.`);
       if (!chunk.equals(ZEROES.subarray(0, chunk.length))) {
-        await requireRoom(path, chunk.length);
-        await writeAll(file, chunk, at);
+        await writePiece({ file, path, doing: 'unpack the compressed image' }, chunk, at);
       }
       at += chunk.length;
       progress(Math.min(1, gunzip.bytesWritten / size), { bytes: gunzip.bytesWritten, of: size });
@@ -101,21 +98,6 @@ async function unpack(
 }
 
 const ZEROES = Buffer.alloc(CHUNK);
-
-async function requireRoom(path: string, bytes: number): Promise<void> {
-  const { bavail, blocks, bsize } = await statfs(dirname(path));
-  if (bytes <= (bavail - blocks * LEFT_TO_OTHERS) * bsize) return;
-  throw new ImageTooBig('There is no room to unpack the compressed image where images are converted.');
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const written = await file.write(bytes, done, bytes.length - done, position + done).catch((error: unknown) => {
-      throw new ImageCopyFailure('What was unpacked of the image could not be written.', { cause: error });
-    });
-    done += written.bytesWritten;
-  }
-}
 
 /** As zlib's binding names its errors. */
 const isGzipFault = (error: unknown): boolean =>

@@ -46,8 +46,10 @@ export async function uploadVolume(
     throw new InvalidInput(
       `A volume is uploaded as ${FORMATS.join(', ')}; it cannot be written well as ${diskFormat}.`,
     );
-  if (containerFormat === 'compressed')
-    throw new InvalidInput('Volumes are not compressed when they are uploaded; use another container_format, as bare.');
+  if (containerFormat === 'compressed' && !desk.config.images.allow_compression_on_image_upload)
+    throw new InvalidInput(
+      'Volumes are not compressed when they are uploaded here (allow_compression_on_image_upload); use another container_format, as bare.',
+    );
   const image = { ...request, id: uuid() };
   await checkAnswers(desk, caller, image.id);
   const { volume, flowId } = await desk.db.write(async (tx) => {

@@ -114,6 +114,7 @@ export function downloadPath({ flowId, tools }: Where): string {
   return join(tools.conversionDirectory, downloadName(flowId));
 }
 
-function unpackedPath({ flowId, tools }: Where): string {
+/** Of a compressed image what it is without that. */
+export function unpackedPath({ flowId, tools }: Where): string {
   return join(tools.conversionDirectory, unpackedName(flowId));
 }

@@ -11,7 +11,7 @@ import { unendedFlows } from '../../db/unended-flows.ts';
 /** By the flow's id, so that a recovery finds it; by the host's name, since another host has other files. */
 export const downloadName = (flowId: string): string => `${flowId}@${hostname()}.image`;
 
-/** What a compressed image became. */
+/** What a compressed image became, or is to be made of. */
 export const unpackedName = (flowId: string): string => `${downloadName(flowId)}.unpacked`;
 
 const DOWNLOAD = /^([0-9a-f-]{36})@.+\.image(\.unpacked)?$/;

@@ -3,22 +3,23 @@
  *
  * The command has chosen the image's id, moved the volume to `uploading` and taken it for itself: nobody writes to it, so each try reads the
  * same bytes. The image's record is made first, since clients ask for it as soon as they are answered; the flow knew its id before
- * there was one. Raw is sent as it is read; what has tables is written into a file where images are converted, and the file is
- * sent. When the image service has all of it, and says the size and the hash of what was sent, the volume is what it was before.
+ * there was one. Raw is sent as it is read; what has tables, or is to be compressed, is written into a file where images are
+ * converted, and the file is sent. When the image service has all of it, and says the size and the hash of what was sent, the volume is what it was before.
  *
  * Whatever fails, or is cancelled, the volume is free at once and the image is to be removed, by the record of an obligation: the image
  * service may be away for long (`remove-doomed-images.ts`).
  */
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { doomImage } from '../../db/doomed-images.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import { type DriverCall, type VolumeRef, WRITTEN_FORMATS } from '../../drivers/driver.ts';
 import { type Content, contentOfFile } from '../../lib/file-content.ts';
+import { partOf } from '../../lib/progress.ts';
 import { type ImageRecord, uploadedProperties } from '../../model/image.ts';
 import type { VolumeStatus } from '../../model/status.ts';
 import { tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
-import { discardImage, downloadPath, PATIENTLY } from './fetched-image.ts';
+import { discardImage, downloadPath, PATIENTLY, unpackedPath } from './fetched-image.ts';
 
 export interface UploadVolume {
   readonly volumeRef: VolumeRef;
@@ -50,7 +51,7 @@ const CreateImage = world({
   execute: async (input: UploadVolume, { tools, signal }) => tools.images.create(await recordOf(input, tools), signal),
 });
 
-/** Null of a volume that is sent as it is. Two images of one volume need not be alike (vmdk and vdi have random names inside). */
+/** Null of a volume that is sent as it is read. Two images of one volume need not be alike (vmdk and vdi have random names inside). */
 const WriteImage = world({
   name: 'write_image',
   execute: async (input: UploadVolume, call) => ({ imageBytes: await writtenImage(input, call) }),
@@ -91,19 +92,39 @@ export const uploadVolume = flow<UploadVolume>('upload_volume')
   .add(UploadOnFinish)
   .build({ version: 1 });
 
-interface Call extends DriverCall {
+interface Call extends Required<DriverCall> {
   readonly flowId: string;
   readonly tools: Tools;
 }
 
+/** Of what it costs to compress an image, writing it. */
+const WRITING = 0.2;
+
 /** Bytes of the file that was written. */
 async function writtenImage({ volumeRef, pool, image }: UploadVolume, call: Call): Promise<number | null> {
+  const { signal, progress, projectId, aside, tools } = call;
   const format = WRITTEN_FORMATS.find((each) => each === image.diskFormat);
-  if (format === undefined) return null;
   const path = downloadPath(call);
-  await call.tools.driver(pool).copyVolumeToImage(volumeRef, { path, format }, call);
-  return (await stat(path)).size;
+  const driver = tools.driver(pool);
+  if (image.containerFormat === 'compressed') {
+    const plain = unpackedPath(call);
+    const writing = { signal, progress: partOf(progress, 0, WRITING), projectId, aside };
+    if (format !== undefined) await driver.copyVolumeToImage(volumeRef, { path: plain, format }, writing);
+    const content =
+      format === undefined ? await driver.readVolume(volumeRef, signal) : contentOfFile(plain, await sizeOf(plain));
+    const { packImage } = await import('../../clients/pack-image.ts');
+    const rest = partOf(progress, WRITING, 1 - WRITING);
+    await packImage(content, path, { timeoutMs: tools.conversionTimeoutMs }, { signal, progress: rest });
+    await rm(plain, { force: true });
+  } else if (format !== undefined) {
+    await driver.copyVolumeToImage(volumeRef, { path, format }, call);
+  } else {
+    return null;
+  }
+  return sizeOf(path);
 }
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path)).size;
 
 /** Of the file that was written, on this host; one that is gone is written again. */
 async function contentOfImage(

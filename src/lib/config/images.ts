@@ -21,6 +21,11 @@ const conversion = {
     default: 3600,
     description: 'Seconds after which a conversion is killed, and the unpacking of a compressed image before it.',
   }),
+  allow_compression_on_image_upload: Type.Boolean({
+    default: false,
+    description:
+      'Whether volumes are uploaded in the container format `compressed`, which takes a core for minutes and room where images are converted.',
+  }),
 } as const;
 
 const DirectoryImages = Type.Object(
