@@ -80,7 +80,8 @@ if [ -n "$left" ]; then
   failed=yes
 fi
 [ -z "$failed" ] || {
-  awk 'FNR == 1 { on = 0 } /failing tests:/ { on = 1 } on' "$told"/again-*
+  set -- "$told"/again-*
+  [ $# -eq 1 ] || awk 'FNR == 1 { on = 0 } /failing tests:/ { on = 1 } on' "$@"
   say 'tests failed'
   exit 1
 }
