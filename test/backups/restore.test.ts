@@ -249,7 +249,7 @@ describe('damage of a backup', () => {
       assert.deepEqual(damage?.ranges, [at(0), at(7, 2)]);
       await assert.rejects(
         restoreTo(world, await world.file('target', world.bytes, [])),
-        /The chunk at 0 bytes is damaged in pack a\/1-0\. Restore an older backup, or a newer one\./,
+        /The chunk at 0 B is damaged in pack a\/1-0\. Restore an older backup, or a newer one\./,
       );
       await rm(pack(world, first.name));
       for (const depth of ['present', 'packs', 'chunks'] as const) {
