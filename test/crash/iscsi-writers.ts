@@ -9,7 +9,7 @@ import { CheckingWriter } from '../drivers/exports/checking-writer.ts';
 import { IscsiSession } from '../drivers/exports/iscsi-session.ts';
 import { condition } from './condition.ts';
 import type { Door, Wish } from './door.ts';
-import { NODE, OVER_ISCSI, type SiteBackend } from './site.ts';
+import { hostOf, type SiteBackend, WRITTEN } from './site.ts';
 
 const PROJECT = '22222222222222222222222222222222';
 const VOLUMES = 2;
@@ -29,7 +29,6 @@ interface Attached {
 
 const ON_ITS_WAY: readonly string[] = ['starting', 'migrating', 'completing'];
 const HOST = 'os-vol-host-attr:host';
-const poolOf = (backend: string): string => `${NODE}@${backend}#${OVER_ISCSI}`;
 
 interface Seen {
   readonly status: string;
@@ -62,7 +61,7 @@ export class IscsiWriters {
 
   /** Before anything is killed. What it asks of `beside` is no promise of a volume. */
   async start(beside: Door): Promise<void> {
-    const type = { name: OVER_ISCSI, extra_specs: { volume_backend_name: OVER_ISCSI } };
+    const type = { name: WRITTEN, extra_specs: { volume_backend_name: WRITTEN } };
     await beside.ask(PROJECT, { method: 'POST', path: '/types', body: { volume_type: type } });
     const limits = { quota_set: { gigabytes: -1 } };
     await beside.ask(PROJECT, { method: 'PUT', path: `/os-quota-sets/${PROJECT}`, body: limits });
@@ -108,7 +107,7 @@ export class IscsiWriters {
 
   async #attach(made: number): Promise<void> {
     const initiator = `iqn.2004-10.test:chaos-${made}`;
-    const volume = { size: 1, name: `written-${made}`, volume_type: OVER_ISCSI };
+    const volume = { size: 1, name: `written-${made}`, volume_type: WRITTEN };
     const volumeId = (await this.#done('POST', '/volumes', { volume })).volume.id;
     await this.#becomes(volumeId, 'available');
     const wish = { attachment: { volume_uuid: volumeId, connector: { host: `chaos-${made}`, initiator } } };
@@ -116,7 +115,7 @@ export class IscsiWriters {
     await this.#done('POST', `/attachments/${attachment.id}/action`, { 'os-complete': null });
     const session = await IscsiSession.open(initiator, attachment.connection_info);
     const host = (await this.#done('GET', `/volumes/${volumeId}`)).volume[HOST];
-    const backend = this.#backends.find(({ name }) => host === poolOf(name));
+    const backend = this.#backends.find((each) => host === hostOf(each));
     const backing = await open(join(backend?.directory ?? '', `volume-${volumeId}`), 'r');
     const writer = await CheckingWriter.start(session, backing, DEPTH);
     this.#attached.push({ volumeId, attachmentId: attachment.id, writer, sizeGiB: 1, host });
@@ -130,7 +129,7 @@ export class IscsiWriters {
       const volume = await this.#look(volumeId);
       if (volume !== undefined && isAtRest(volume)) {
         this.#note(attached, volume);
-        const host = this.#backends.map(({ name }) => poolOf(name)).find((pool) => pool !== attached.host);
+        const host = this.#backends.map(hostOf).find((pool) => pool !== attached.host);
         const wish = moves ? { 'os-migrate_volume': { host } } : { 'os-extend': { new_size: attached.sizeGiB + 1 } };
         const answer = await this.#ask('POST', `/volumes/${volumeId}/action`, wish);
         if (answer?.status === 202) moves = !moves;

@@ -12,7 +12,7 @@ import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { Chance } from './chance.ts';
 import { GIB, writeContent, ZERO } from './content.ts';
 import type { Door } from './door.ts';
-import { NODE, type Site, type SiteBackend } from './site.ts';
+import { hostOf, type Site, type SiteBackend, WRITTEN } from './site.ts';
 
 /** A file that a client laid on a backend to be brought under management. */
 export interface ClientFile {
@@ -103,9 +103,9 @@ export class Load {
   async makeTypes(): Promise<void> {
     const types = [
       { name: OTHER_TYPE },
-      ...this.#ours().map((backend) => ({
-        name: typeOf(backend),
-        extra_specs: { volume_backend_name: backend.name },
+      ...[...new Set(this.#ours().map(({ pool }) => pool))].map((pool) => ({
+        name: typeOf({ pool }),
+        extra_specs: { volume_backend_name: pool },
       })),
     ];
     const admin = PROJECTS[0] as string;
@@ -204,7 +204,7 @@ export class Load {
   async manageVolume(project: string): Promise<void> {
     const backend = this.#chance.among(this.#ours());
     const file = backend && (await this.#layFile(backend.name));
-    if (file) await this.#manageVolume(project, file.backend, file.name, file.content);
+    if (file) await this.#manageVolume(project, backend, file.name, file.content);
   }
 
   async manageSnapshot(project: string): Promise<void> {
@@ -223,8 +223,8 @@ export class Load {
 
   /** What was given back before, or never taken. */
   async manageWhatLies(project: string): Promise<void> {
-    const backend = this.#chance.among(this.#ours())?.name ?? '';
-    const path = `/manageable_volumes?host=${encodeURIComponent(`${NODE}@${backend}#${backend}`)}`;
+    const backend = this.#chance.among(this.#ours()) as SiteBackend;
+    const path = `/manageable_volumes?host=${encodeURIComponent(hostOf(backend))}`;
     const answer = await this.#door.ask(project, { method: 'GET', path });
     const found = answer?.body?.['manageable-volumes'] as
       | readonly { readonly reference: { readonly 'source-name': string }; readonly safe_to_manage: boolean }[]
@@ -236,9 +236,9 @@ export class Load {
     if (name !== undefined && content !== null) await this.#manageVolume(project, backend, name, content);
   }
 
-  async #manageVolume(project: string, backend: string, name: string, content: string): Promise<void> {
+  async #manageVolume(project: string, backend: SiteBackend, name: string, content: string): Promise<void> {
     const volume = {
-      host: `${NODE}@${backend}#${backend}`,
+      host: hostOf(backend),
       ref: { 'source-name': name },
       name: this.#name(),
       metadata: { content },
@@ -323,9 +323,11 @@ export class Load {
 
   async migrate(project: string): Promise<void> {
     const volume = await this.#volumeAmong(project, ['available']);
-    const backend = this.#chance.among(this.#ours())?.name;
     if (!volume) return;
-    const host = `${NODE}@${backend}#${backend}`;
+    const from = volume['os-vol-host-attr:host'];
+    const good = this.#ours().filter((each) => from?.endsWith(`#${each.pool}`) && hostOf(each) !== from);
+    const to = this.#chance.is(0.5) ? this.#chance.among(good) : undefined;
+    const host = hostOf(to ?? (this.#chance.among(this.#ours()) as SiteBackend));
     const [force_host_copy, lock_volume] = [this.#chance.is(0.5), this.#chance.is(0.3)];
     await this.#act(project, 'volumes', volume.id, { 'os-migrate_volume': { host, force_host_copy, lock_volume } });
   }
@@ -427,7 +429,7 @@ export class Load {
 
   /** A backend's directory goes away for a while, as a file system does that is unmounted. */
   async vanish(): Promise<void> {
-    const backend = this.#chance.among(this.#ours());
+    const backend = this.#chance.among(this.#ours().filter(({ iscsiPort }) => iscsiPort === undefined));
     if (backend === undefined || this.#vanished) return;
     this.#vanished = true;
     const away = `${backend.directory}.away`;
@@ -439,7 +441,7 @@ export class Load {
 
   /** Those that nobody uses but these clients. */
   #ours(): SiteBackend[] {
-    return this.#site.backends.filter(({ iscsiPort }) => iscsiPort === undefined);
+    return this.#site.backends.filter(({ pool }) => pool !== WRITTEN);
   }
 
   async #ask(project: string, kind: 'volumes', id: string): Promise<Seen | undefined> {
@@ -480,10 +482,10 @@ export class Load {
   }
 }
 
-/** A type that says nothing of backends, and one that is good for one backend alone. */
+/** A type that says nothing of backends, and one that is good for one pool alone. */
 const OTHER_TYPE = 'other';
 /** Types of groups: the snapshots of one are of one moment. */
 const [TOGETHER, MOMENT] = ['together', 'moment'];
-const typeOf = ({ name }: Pick<SiteBackend, 'name'>): string => `on-${name}`;
+const typeOf = ({ pool }: Pick<SiteBackend, 'pool'>): string => `on-${pool}`;
 
 const contentOf = ({ metadata }: Seen): string => metadata.content ?? ZERO;

@@ -13,7 +13,7 @@ import { freePort } from '../free-port.ts';
 import { Child } from './child.ts';
 import { condition } from './condition.ts';
 import { Door } from './door.ts';
-import { type Dialect, makeSite, QUOTA, type Site } from './site.ts';
+import { type Dialect, makeSite, NODE, QUOTA, type Site } from './site.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** The size that `faulty-main.ts` dies of. */
@@ -31,7 +31,7 @@ for (const dialect of ['sqlite', 'postgresql'] as const satisfies readonly Diale
       const site = await makeSite(dialect, ['file']);
       if ('missing' in site) return context.skip(site.missing);
       const port = await freePort();
-      const config = await site.configure('one', { port, backends: ['file'], glanceUrl: undefined });
+      const config = await site.configure('one', { port, backends: ['file'], node: NODE, glanceUrl: undefined });
       let child = run(site, config, port);
       context.after(async () => {
         await child.kill();

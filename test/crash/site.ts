@@ -21,8 +21,12 @@ export type Dialect = 'sqlite' | 'postgresql';
 export interface SiteBackend {
   readonly name: string;
   readonly directory: string;
-  /** It exports over iSCSI, on this port; clients of their own use all that do, and they do not go away. */
+  /** Of the process that serves it. Nodes are hosts to the service: between two of them a volume is read over the network. */
+  readonly node: string;
+  /** It exports over iSCSI, on this port, and does not go away. */
   readonly iscsiPort?: number;
+  /** Its `volume_backend_name`: that of its pool, and what volume types ask for. */
+  readonly pool: string;
   /** It may be on a small disk, and keeps an image where blocks can be shared. */
   readonly isSmall: boolean;
 }
@@ -56,6 +60,7 @@ export interface Site {
 export interface ProcessOptions {
   readonly port: number;
   readonly backends: readonly string[];
+  readonly node: string;
   /** Of the image service; images come from the directory without it. */
   readonly glanceUrl: string | undefined;
 }
@@ -68,6 +73,10 @@ const IMAGE_BYTES = 32 * 1024 ** 2;
 export interface Placing {
   /** Backends that export over iSCSI. */
   readonly exporting?: readonly string[];
+  /** Pools of backends that are not called as these. */
+  readonly pools?: Readonly<Record<string, string>>;
+  /** Backends of another node, by its name. */
+  readonly nodes?: Readonly<Record<string, string>>;
   /** The backend with a small disk, which shares blocks, and with a cache of images. */
   readonly small?: string;
 }
@@ -78,7 +87,7 @@ const SMALL_MIB = 320;
 export async function makeSite(
   dialect: Dialect,
   backends: readonly string[],
-  { exporting = [], small }: Placing = {},
+  { exporting = [], pools = {}, nodes = {}, small }: Placing = {},
 ): Promise<Site | NoServer> {
   await removeAbandoned(/^pumice-chaos-(\d+)-/);
   const directory = await mkdtemp(join(scratchDirectory(), `pumice-chaos-${process.pid}-`));
@@ -103,6 +112,8 @@ export async function makeSite(
         backends.map(async (name) => ({
           name,
           directory: join(name === small && disk !== null ? disk.path : join(directory, 'backends'), name),
+          node: nodes[name] ?? NODE,
+          pool: pools[name] ?? name,
           isSmall: name === small,
           ...(exporting.includes(name) && { iscsiPort: await freePort() }),
         })),
@@ -147,13 +158,13 @@ async function newPostgresqlDatabase(): Promise<{ readonly url: string } | NoSer
 }
 
 async function configure(site: Site, name: string, options: ProcessOptions): Promise<string> {
-  const { port, backends, glanceUrl } = options;
+  const { port, backends, node, glanceUrl } = options;
   const url = new URL(site.databaseUrl);
   // Tells the sessions of one process from those of another.
   if (site.dialect === 'postgresql') url.searchParams.set('application_name', applicationName(name));
   const text = `
 data_directory = "${join(site.directory, name)}"
-node_name = "${NODE}"
+node_name = "${node}"
 enabled_backends = [${backends.map((each) => `"${each}"`).join(', ')}]
 [api]
 port = ${port}
@@ -179,17 +190,19 @@ ${site.backends.map(sectionOf).join('\n')}
   return path;
 }
 
-/** What volume types call all that export over iSCSI. */
-export const OVER_ISCSI = 'over-iscsi';
+/** The pool of backends that clients write to over iSCSI all the time, and the type of their volumes. */
+export const WRITTEN = 'written';
 
-function sectionOf({ name, directory, iscsiPort, isSmall }: SiteBackend): string {
+/** As the service calls it. */
+export const hostOf = ({ node, name, pool }: SiteBackend): string => `${node}@${name}#${pool}`;
+
+function sectionOf({ name, directory, pool, iscsiPort, isSmall }: SiteBackend): string {
   // More is promised on it than a small disk may, for all of it holds little.
   const small = isSmall
     ? '\nmax_over_subscription_ratio = 500\nimage_volume_cache_enabled = true\nimage_volume_cache_max_count = 1'
     : '';
-  const iscsi = `\nvolume_backend_name = "${OVER_ISCSI}"\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
-  const exports = iscsiPort === undefined ? '' : iscsi;
-  return `[backends.${name}]\ndriver = "file"\npath = "${directory}"${small}${exports}`;
+  const exports = iscsiPort === undefined ? '' : `\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
+  return `[backends.${name}]\ndriver = "file"\npath = "${directory}"\nvolume_backend_name = "${pool}"${small}${exports}`;
 }
 
 /** Each does its work between two short rests. */

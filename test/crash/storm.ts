@@ -3,7 +3,7 @@
  *
  * SIGKILL comes while the service works and while it recovers from the kill before. On PostgreSQL there are two processes that
  * serve one backend each and a third between them; one of them is also frozen until the other has taken over what it
- * owned, and thawed. After the last strike the load stops, and what is then wrong (`invariants.ts`) is wrong for good.
+ * owned, and thawed. A third process is another host. After the last strike the load stops, and what is then wrong (`invariants.ts`) is wrong for good.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { doomedImages } from '../../src/db/doomed-images.ts';
-import { laneOfHost } from '../../src/model/backend.ts';
+import { DatabaseJournal } from '../../src/db/journal.ts';
+import { laneOfHost, nodeOf } from '../../src/model/backend.ts';
 import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
@@ -24,7 +25,7 @@ import { ImageService } from './glance.ts';
 import { findViolations, unfinished, type Violation } from './invariants.ts';
 import { IscsiWriters } from './iscsi-writers.ts';
 import { Load } from './load.ts';
-import { applicationName, type Dialect, makeSite, NODE, type Site } from './site.ts';
+import { applicationName, type Dialect, makeSite, NODE, type Site, WRITTEN } from './site.ts';
 
 export interface StormOptions {
   readonly dialect: Dialect;
@@ -55,6 +56,8 @@ export interface StormReport {
   /** Extends and moves of volumes that were written over iSCSI meanwhile, and the writes; 0 where there is no tgtd. */
   readonly extendedUnderWrites: number;
   readonly movedUnderWrites: number;
+  /** Moves to another host that were done. */
+  readonly movedBetweenHosts: number;
   readonly writes: number;
   /** Of downloads and uploads; null when images come from no service. */
   readonly cuts: number | null;
@@ -65,9 +68,13 @@ export interface StormReport {
   readonly violations: readonly Violation[];
 }
 
+interface Serving {
+  readonly node: string;
+  readonly backends: readonly string[];
+}
+
 interface Served {
   readonly name: string;
-  readonly backends: readonly string[];
   readonly fault: string | undefined;
   readonly port: number;
   child: Child;
@@ -75,11 +82,21 @@ interface Served {
 
 const SHARED = 'shared';
 /** Volumes on them are written by clients from elsewhere, and move from one to the other. */
-const EXPORTING = ['exporting', 'exporting-too'] as const;
-const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, readonly string[]>>>> = {
-  sqlite: { one: ['fast', 'large', 'old', ...EXPORTING] },
-  postgresql: { one: [SHARED, 'left', ...EXPORTING], two: [SHARED, 'right'] },
+const EXPORTING = ['exporting', 'exporting-too'];
+const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, Serving>>>> = {
+  sqlite: { one: { node: NODE, backends: ['fast', 'large', 'old', ...EXPORTING] } },
+  postgresql: {
+    one: { node: NODE, backends: [SHARED, 'left', ...EXPORTING] },
+    two: { node: NODE, backends: [SHARED, 'right'] },
+    three: { node: 'elsewhere', backends: ['far'] },
+  },
 };
+/** Volumes move between them over the network. */
+const APART = ['right', 'far'];
+const POOLS = Object.fromEntries([
+  ...EXPORTING.map((name) => [name, WRITTEN]),
+  ...APART.map((name) => [name, 'apart']),
+]);
 /** Its disk is full now and then. */
 const SMALL: Readonly<Record<Dialect, string>> = { sqlite: 'old', postgresql: 'left' };
 const READY_MS = 60_000;
@@ -95,9 +112,13 @@ const TAKEOVER_MS = 40_000;
 
 /** The reason when it cannot be here. */
 export async function storm(options: StormOptions): Promise<StormReport | { readonly missing: string }> {
-  const backends = new Set(Object.values(PROCESSES[options.dialect]).flat());
-  const exporting = noTgt === null ? EXPORTING : [];
-  const site = await makeSite(options.dialect, [...backends], { exporting, small: SMALL[options.dialect] });
+  const serving = Object.values(PROCESSES[options.dialect]).filter(canServe);
+  const nodes = Object.fromEntries(serving.flatMap(({ node, backends }) => backends.map((each) => [each, node])));
+  const site = await makeSite(options.dialect, Object.keys(nodes), {
+    ...(noTgt === null && { exporting: [...EXPORTING, ...APART], pools: POOLS }),
+    nodes,
+    small: SMALL[options.dialect],
+  });
   if ('missing' in site) return site;
   const raging = new Storm(site, options);
   try {
@@ -108,6 +129,9 @@ export async function storm(options: StormOptions): Promise<StormReport | { read
     else raging.kept(await site.keep());
   }
 }
+
+/** Without exports nothing comes from another node, or goes there. */
+const canServe = ({ node }: Serving): boolean => node === NODE || noTgt === null;
 
 class Storm {
   readonly #site: Site;
@@ -139,9 +163,9 @@ class Storm {
     const somebody = (): string | undefined => this.#chance.among(this.#processes)?.child.url;
     const door = new Door(somebody);
     this.#load = new Load(this.#site, door, chanceFrom(seed + 1));
-    const exporting = this.#site.backends.filter(({ iscsiPort }) => iscsiPort !== undefined);
-    this.#writers = new IscsiWriters(door, exporting);
-    if (exporting.length > 0) await this.#writers.start(new Door(somebody));
+    const written = this.#site.backends.filter(({ pool }) => pool === WRITTEN);
+    this.#writers = new IscsiWriters(door, written);
+    if (written.length > 0) await this.#writers.start(new Door(somebody));
     await this.#load.makeTypes();
     this.#load.start(clients);
     this.#faults = new Faults(faultsOf(this.#site, this.#images), chanceFrom(seed + 3));
@@ -195,13 +219,14 @@ class Storm {
   }
 
   async #start(): Promise<void> {
-    for (const [name, backends] of Object.entries(PROCESSES[this.#site.dialect])) {
+    for (const [name, serving] of Object.entries(PROCESSES[this.#site.dialect])) {
+      if (!canServe(serving)) continue;
       const port = await freePort();
-      const config = { port, backends, glanceUrl: this.#images?.url };
+      const config = { ...serving, port, glanceUrl: this.#images?.url };
       const fault = this.#options.fault ?? (name === 'two' ? 'slow-to-notice' : undefined);
       const file = await this.#site.configure(name, config);
       const child = new Child({ site: this.#site, name, config: file, port, fault });
-      this.#processes.push({ name, backends, port, fault, child });
+      this.#processes.push({ name, port, fault, child });
       await child.ready();
     }
   }
@@ -283,7 +308,10 @@ class Storm {
     return owner as unknown as Served;
   }
 
-  async #settle(door: Door, load: Load): Promise<Pick<StormReport, 'flows' | 'reverted' | 'events' | 'violations'>> {
+  async #settle(
+    door: Door,
+    load: Load,
+  ): Promise<Pick<StormReport, 'flows' | 'reverted' | 'events' | 'movedBetweenHosts' | 'violations'>> {
     const { patience } = this.#options;
     const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' });
     try {
@@ -325,7 +353,8 @@ class Storm {
       emptyImages: this.#images?.empty ?? [],
       processes: this.#processes.map(({ name }) => name),
     });
-    return { flows, reverted, events, violations: [...this.#violations, ...violations] };
+    const movedBetweenHosts = await movesBetweenHosts(database);
+    return { flows, reverted, events, movedBetweenHosts, violations: [...this.#violations, ...violations] };
   }
 
   /** All there is to be read by whoever wants to know why; a PostgreSQL of the storm is gone with it. */
@@ -385,4 +414,18 @@ async function isBusy({ read }: Database): Promise<boolean> {
     .limit(1)
     .executeTakeFirst();
   return flow !== undefined;
+}
+
+/** Of those that succeeded. */
+async function movesBetweenHosts(database: Database): Promise<number> {
+  const journal = new DatabaseJournal(database);
+  const moves = (await journal.list({ state: 'success' })).filter(({ name }) => /^(migrate|retype)_volume$/.test(name));
+  const steps = await Promise.all(moves.map(({ id }) => journal.steps(id)));
+  return moves.filter(({ input }, index) => {
+    const from = nodeOf(String(input.pool));
+    return steps[index]?.some(({ event, data }) => {
+      const to = event === 'done' ? data?.destination : undefined;
+      return typeof to === 'string' && nodeOf(to) !== from;
+    });
+  }).length;
 }

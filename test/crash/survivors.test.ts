@@ -22,7 +22,7 @@ async function place(context: TestContext) {
   const site = await makeSite('sqlite', ['file']);
   if ('missing' in site) throw new Error(site.missing);
   const port = await freePort();
-  const config = await site.configure('one', { port, backends: ['file'], glanceUrl: undefined });
+  const config = await site.configure('one', { port, backends: ['file'], node: NODE, glanceUrl: undefined });
   const run = (): Child => new Child({ site, name: 'one', config, port, fault: undefined });
   const world = { site, directory: site.backends[0]?.directory ?? '', child: run() };
   context.after(async () => {
