@@ -21,6 +21,7 @@ import { type Database, openDatabase } from './db/database.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { getMoveSecret } from './db/move-secrets.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
+import { noteSnapshotProgress } from './db/snapshots.ts';
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
 import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubles.ts';
@@ -140,6 +141,7 @@ export class PumiceService {
       attachment: (id) => getAttachment(db.read, id),
       volume: (id) => getVolume(db.read, id),
       moveSecret: (copyId) => getMoveSecret(db.read, copyId),
+      snapshotProgress: (id, percent) => db.write((tx) => noteSnapshotProgress(tx, id, percent)),
       images,
       imageCache: new ImageCache({
         db,

@@ -157,6 +157,13 @@ export async function moveSnapshotStatus(
   return true;
 }
 
+/** Of one that is being created; of any other it is kept as it is. */
+export async function noteSnapshotProgress({ db }: Tx, id: string, percent: number): Promise<void> {
+  const snapshot = await snapshotRows.lock(db, id);
+  if (snapshot?.status === SNAPSHOT_TRANSITIONS.create.during[0])
+    await snapshotRows.update(db, id, { progress: `${percent}%` });
+}
+
 /** False when there was none. */
 export async function deleteSnapshotRow({ db }: Tx, id: string): Promise<boolean> {
   return snapshotRows.delete(db, id);

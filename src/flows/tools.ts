@@ -40,6 +40,8 @@ export interface Tools {
   attachment(id: string): Promise<Attachment>;
   /** What opens the source of a move. Rejects with `DriverFailed` when the move has ended. */
   moveSecret(copyId: string): Promise<string>;
+  /** Keeps in the row of a snapshot that is being created how far it is. */
+  snapshotProgress(id: string, percent: number): Promise<void>;
   readonly images: ImageStore;
   readonly imageCache: ImageCache;
   readonly backups: BackupTools;

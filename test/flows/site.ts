@@ -30,7 +30,7 @@ import { VOLUME_BINARY } from '../../src/db/pools.ts';
 import { countUsage } from '../../src/db/quota-recount.ts';
 import { quotaUsage, type Usage } from '../../src/db/quotas.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
-import { listSnapshots } from '../../src/db/snapshots.ts';
+import { listSnapshots, noteSnapshotProgress } from '../../src/db/snapshots.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
@@ -126,6 +126,7 @@ export class Site {
       attachment: (id) => getAttachment(database.read, id),
       volume: (id) => getVolume(database.read, id),
       moveSecret: (copyId) => getMoveSecret(database.read, copyId),
+      snapshotProgress: (id, percent) => database.write((tx) => noteSnapshotProgress(tx, id, percent)),
       images: this.images,
       // Whatever the file system of the tests can do.
       imageCache: new ImageCache({

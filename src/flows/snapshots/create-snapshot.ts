@@ -17,6 +17,7 @@ import { tellSnapshot, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { withRoom } from '../volumes/image-cache.ts';
+import { inTenths } from './in-tenths.ts';
 
 export interface CreateSnapshot {
   readonly snapshotRef: SnapshotRef;
@@ -46,9 +47,19 @@ const ScheduleCreateSnapshot = record({
 
 const CreateOnBackend = world({
   name: 'create_snapshot_on_backend',
-  execute: async ({ snapshotRef, pool }: CreateSnapshot, call): Promise<{ model: ModelUpdate }> => ({
-    model: await withRoom(pool, snapshotRef.volumeId, call, (driver) => driver.createSnapshot(snapshotRef, call)),
-  }),
+  execute: async ({ snapshotRef, pool }: CreateSnapshot, call): Promise<{ model: ModelUpdate }> => {
+    const { progress, told } = inTenths(call.progress, (percent) =>
+      call.tools.snapshotProgress(snapshotRef.id, percent),
+    );
+    try {
+      const model = await withRoom(pool, snapshotRef.volumeId, call, (driver) =>
+        driver.createSnapshot(snapshotRef, { ...call, progress }),
+      );
+      return { model };
+    } finally {
+      await told();
+    }
+  },
   revert: async ({ snapshotRef, pool }, outcome, call) => {
     if (!neverAsked(outcome)) await call.tools.driver(pool).deleteSnapshot(snapshotRef, call);
   },

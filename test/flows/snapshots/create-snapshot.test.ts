@@ -3,8 +3,10 @@ import { describe, it } from 'node:test';
 import { createSnapshot as command } from '../../../src/commands/snapshots/create-snapshot.ts';
 import { getSnapshot } from '../../../src/db/snapshots.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
+import type { DriverCall } from '../../../src/drivers/driver.ts';
 import { createSnapshot } from '../../../src/flows/snapshots/create-snapshot.ts';
 import { uuid } from '../../../src/lib/clock.ts';
+import { condition } from '../../crash/condition.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { contentOf, givenVolume } from '../given.ts';
 import { refuses } from '../interposed.ts';
@@ -82,5 +84,31 @@ describe('create_snapshot', () => {
     assert.equal((await live.settledSnapshot({ id }))?.status, 'error');
     assert.equal((await live.site.messages()).length, 1);
     assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('says in its row how far a copy is, a tenth at a time, until it is there', async (context) => {
+    const live = await liveSite(context);
+    const volume = await givenVolume(live.site);
+    const asked = Promise.withResolvers<DriverCall>();
+    const goes = Promise.withResolvers<void>();
+    live.site.interpose('alpha', 'createSnapshot', async (proceed, [, call]) => {
+      asked.resolve(call as DriverCall);
+      await goes.promise;
+      return proceed();
+    });
+    const snapshot = await command(live.desk, caller, snapshotRequest(volume.id));
+    const { progress } = await asked.promise;
+    const shows = (text: string) =>
+      condition(text, 60_000, async () => (await getSnapshot(live.database.read, snapshot.id)).progress === text);
+    progress(0.09);
+    progress(0.37);
+    await shows('30%');
+    progress(0.39);
+    progress(1);
+    await shows('90%');
+    goes.resolve();
+    assert.partialDeepStrictEqual(await live.settledSnapshot(snapshot), { status: 'available', progress: '100%' });
+    await live.site.tools.snapshotProgress(snapshot.id, 40);
+    assert.equal((await getSnapshot(live.database.read, snapshot.id)).progress, '100%');
   });
 });
