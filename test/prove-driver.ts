@@ -40,6 +40,7 @@ import {
   existing,
   isOverwritten,
   OPERATIONS,
+  OVERWRITTEN,
   type Operation,
   overwrittenSource,
   type Scene,
@@ -196,6 +197,37 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.deleteVolume(scene.source, calm());
       assert.deepEqual(await driver.probe('backup', id, calm().signal), { is: 'present', bytes: GIB });
       same(await scene.world.read('backup', id, 0, BLOCK_BYTES), block('foreign', 0));
+    });
+
+    it('tells where what it keeps for a backup differs from what it kept for an earlier one, whatever became of the volume', async (t) => {
+      const { world, source, snapshot } = await enter(t);
+      const { driver } = world;
+      const [first, second, third] = [uuid(), uuid(), uuid()];
+      const since = (earlier: string, later: string) => driver.changedSince(source, earlier, later, calm());
+      await writtenSource({ world, source });
+      await driver.keepForBackup(first, { volume: source }, calm());
+      await driver.createSnapshot(snapshot, calm());
+      await overwrittenSource({ world, source });
+      await driver.keepForBackup(second, { volume: source }, calm());
+      const base = await since(first, second);
+      if (!driver.capabilities.backupBases) return assert.equal(base?.changed ?? null, null);
+      assert.ok(base?.changed);
+      const told = (ranges: typeof base.changed, at: number): boolean =>
+        ranges.some((range) => range.at <= at && at + BLOCK_BYTES <= range.at + range.bytes);
+      for (const at of OVERWRITTEN) assert.ok(told(base.changed, at), `what is at ${at} was written since`);
+      assert.ok(!told(base.changed, GIB - 65_536), 'and the end was not');
+      assert.deepEqual((await since(second, second))?.changed, []);
+      await driver.revertToSnapshot(source, snapshot, calm());
+      await driver.extendVolume(source, 2, calm());
+      const grown = { ...source, sizeGiB: 2 };
+      await world.write(grown, GIB + MIB, block('grown', 0));
+      await driver.keepForBackup(third, { volume: grown }, calm());
+      const later = (await since(second, third))?.changed ?? [];
+      for (const at of [...OVERWRITTEN, GIB + MIB]) assert.ok(told(later, at), `what is at ${at} is another`);
+      assert.ok(!told(later, GIB - 65_536));
+      await driver.dropForBackup(second, source, calm());
+      await driver.deleteVolume(grown, calm());
+      assert.equal(await since(second, third), null);
     });
 
     it('never lets a call that was thought dead undo what the call after it made', async (t) => {

@@ -15,7 +15,7 @@
  * each other's inverse. A full name in `list()` that no row knows is reported, never removed.
  */
 import type { Timestamp } from '../lib/clock.ts';
-import type { Content } from '../lib/file-content.ts';
+import type { Content, DataExtent } from '../lib/file-content.ts';
 import type { Copied } from '../lib/progress.ts';
 import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
@@ -101,6 +101,15 @@ export type Probe =
 /** What a backup is made from. */
 export type BackupOrigin = { readonly volume: VolumeRef } | { readonly snapshot: SnapshotRef };
 
+/** Which volume, of whatever size. */
+export type VolumeName = Pick<VolumeRef, 'id' | 'nameId'>;
+
+/** What is kept of an earlier backup, beside a later one. */
+export interface BackupBase extends RawSource {
+  /** In order: all where the two may differ. What is outside is the same, and nobody reads it. Null: the backend cannot tell. */
+  readonly changed: readonly DataExtent[] | null;
+}
+
 /** What backends hold under names of ours. An `image` is a cached one, a `backup` is what `keepForBackup` has kept. */
 export type ObjectKind = 'volume' | 'snapshot' | 'image' | 'backup';
 
@@ -146,6 +155,8 @@ export interface DriverCapabilities {
   readonly onlineExtend: boolean;
   /** `createGroupSnapshot` may be asked for. */
   readonly consistentGroupSnapshot: boolean;
+  /** What `keepForBackup` keeps takes no more room than the volume changes, so that it may be kept on as a base (`changedSince`). */
+  readonly backupBases: boolean;
 }
 
 export interface VolumeDriver {
@@ -275,7 +286,13 @@ export interface VolumeDriver {
    * nobody's snapshot. Of a volume that is being written it is one moment where `fastClone` says so.
    */
   keepForBackup(backupId: string, of: BackupOrigin, call: DriverCall): Promise<RawSource>;
-  dropForBackup(backupId: string, call: DriverCall): Promise<void>;
+  /**
+   * Where what is kept for a backup differs from what was kept for an earlier one of the same volume, whatever was done to that between: it may
+   * have been written to, grown, reverted, or given an image. Null: of the earlier one nothing is kept.
+   */
+  changedSince(volume: VolumeName, earlierId: string, backupId: string, call: DriverCall): Promise<BackupBase | null>;
+  /** Done also when the volume is gone, which may have taken it along. */
+  dropForBackup(backupId: string, volume: VolumeName, call: DriverCall): Promise<void>;
 
   /**
    * Opens the volume to one attachment's connector, and says how it is reached. What is there and not as wanted is made

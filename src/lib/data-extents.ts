@@ -1,6 +1,6 @@
 /** Where a file has data, told by `qemu-img map`: what nobody has written is not read. */
 import { resolve } from 'node:path';
-import { CommandFailed, type Exec } from './exec.ts';
+import { type Exec, printedTooMuch } from './exec.ts';
 import type { DataExtent } from './file-content.ts';
 
 /** Where a raw file has data, in order; undefined of one in more pieces than can be told. */
@@ -12,13 +12,10 @@ export async function dataExtents(
   try {
     return parseMap(await exec(mapArgv(resolve(path)), { signal }));
   } catch (error) {
-    if (error instanceof CommandFailed && isTooLong(error)) return undefined;
+    if (printedTooMuch(error)) return undefined;
     throw error;
   }
 }
-
-/** As `exec` words it. */
-const isTooLong = ({ stderr }: CommandFailed): boolean => stderr.startsWith('It printed more than');
 
 const mapArgv = (path: string) => ['qemu-img', 'map', '--output=json', '-f', 'raw', '--', path] as const;
 

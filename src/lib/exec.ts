@@ -54,6 +54,12 @@ export class CommandMissing extends Error {
   override readonly name = 'CommandMissing';
 }
 
+const TOO_MUCH = 'It printed more than';
+
+/** Whether it was ended since it printed more than is kept. */
+export const printedTooMuch = (error: unknown): boolean =>
+  error instanceof CommandFailed && error.stderr.startsWith(TOO_MUCH);
+
 /**
  * glibc reserves address space for each thread that allocates, 64 MiB or more at a time. `qemu-img` with its dozens of threads
  * met a limit of 1 GiB by that alone, in one run of a hundred, and aborted.
@@ -123,7 +129,7 @@ export const exec: Exec = (argv, options) =>
         stdout += text;
         if (stdout.length <= OUTPUT_LIMIT) return;
         unheard ??= {
-          reason: new CommandFailed(argv, null, `It printed more than ${OUTPUT_LIMIT} characters.`, false),
+          reason: new CommandFailed(argv, null, `${TOO_MUCH} ${OUTPUT_LIMIT} characters.`, false),
         };
         stdout = '';
         kill();

@@ -250,7 +250,7 @@ export const OPERATIONS: readonly Operation[] = [
       await writtenSource(scene);
       await scene.world.driver.keepForBackup(scene.snapshot.id, { volume: scene.source }, calm());
     },
-    request: ({ snapshot }) => ['dropForBackup', snapshot.id],
+    request: ({ snapshot, source }) => ['dropForBackup', snapshot.id, source],
     done: ({ world, snapshot }) => isGone(world, 'backup', snapshot.id),
   },
   {
@@ -352,7 +352,7 @@ const received = ({ target }: Scene): VolumeRef => ({ ...target, sizeGiB: 1 });
 /** A raw image is as good as a volume of another backend. */
 const rawImage = ({ images }: Scene): RawSource => ({ path: images.raw.path, bytes: GIB });
 
-export async function writtenSource({ world, source }: Scene): Promise<void> {
+export async function writtenSource({ world, source }: Pick<Scene, 'world' | 'source'>): Promise<void> {
   await world.driver.createVolume(source, calm());
   for (const at of BLOCKS) await world.write(source, at, block('source', at));
 }
@@ -363,9 +363,9 @@ export const written = ({ images, source }: Scene, format: WrittenImage['format'
 });
 
 /** Where the source has no data, and where it has some. */
-const OVERWRITTEN = [300 * MIB, 700 * MIB];
+export const OVERWRITTEN = [300 * MIB, 700 * MIB];
 
-export async function overwrittenSource({ world, source }: Scene): Promise<void> {
+export async function overwrittenSource({ world, source }: Pick<Scene, 'world' | 'source'>): Promise<void> {
   for (const at of OVERWRITTEN) await world.write(source, at, block('later', at));
 }
 

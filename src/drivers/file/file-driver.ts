@@ -27,6 +27,7 @@ import type { PoolStats } from '../../model/backend.ts';
 import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
 import type {
   BackendObject,
+  BackupBase,
   BackupOrigin,
   CopyHow,
   DriverCall,
@@ -42,6 +43,7 @@ import type {
   RawSource,
   SnapshotRef,
   VolumeDriver,
+  VolumeName,
   VolumeRef,
   WrittenImage,
 } from '../driver.ts';
@@ -53,6 +55,7 @@ import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../q
 import type { OpenedSource, RemoteSource } from '../remote-source.ts';
 import { writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
+import { differences } from './differences.ts';
 import { syncFiles } from './file-copy.ts';
 import { FileStore } from './file-store.ts';
 import { GivingLive } from './giving-live.ts';
@@ -121,6 +124,7 @@ export class FileDriver implements VolumeDriver {
       fastClone: this.#store.reflinks,
       onlineExtend: true,
       consistentGroupSnapshot: this.#store.reflinks,
+      backupBases: this.#store.reflinks,
     };
   }
 
@@ -432,7 +436,23 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  dropForBackup(backupId: string, { signal }: DriverCall): Promise<void> {
+  changedSince(
+    _volume: VolumeName,
+    earlierId: string,
+    backupId: string,
+    { signal }: DriverCall,
+  ): Promise<BackupBase | null> {
+    const doing = `compare what is kept for backup ${backupId} with that for ${earlierId}`;
+    return this.#store.doing(doing, signal, async () => {
+      const [earlier, later] = [this.#names.of('backup', earlierId), this.#names.of('backup', backupId)];
+      const bytes = await this.#store.look(earlier);
+      if (bytes === null) return null;
+      const path = this.#store.path(earlier);
+      return { path, bytes, changed: await differences(this.#exec, path, this.#store.path(later), signal) };
+    });
+  }
+
+  dropForBackup(backupId: string, _volume: VolumeName, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`drop what backup ${backupId} was made from`, signal, () =>
       this.#store.remove(this.#names.of('backup', backupId), signal),
     );

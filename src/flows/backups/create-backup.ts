@@ -66,7 +66,7 @@ const KeepSource = world({
     await keptSource(input, call);
   },
   revert: async (input, outcome, call) => {
-    if (!neverAsked(outcome)) await call.tools.driver(input.pool).dropForBackup(input.backupId, call);
+    if (!neverAsked(outcome)) await call.tools.driver(input.pool).dropForBackup(input.backupId, input.volumeRef, call);
   },
 });
 
@@ -148,7 +148,8 @@ const WriteManifest = world({
 
 const DropSource = world({
   name: 'drop_source',
-  execute: async ({ backupId, pool }: CreateBackup, call) => call.tools.driver(pool).dropForBackup(backupId, call),
+  execute: async ({ backupId, volumeRef, pool }: CreateBackup, call) =>
+    call.tools.driver(pool).dropForBackup(backupId, volumeRef, call),
 });
 
 const CreateBackupOnFinish = record({

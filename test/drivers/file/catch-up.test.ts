@@ -7,21 +7,13 @@ import { describe, it } from 'node:test';
 import { catchUp } from '../../../src/drivers/file/catch-up.ts';
 import { exec } from '../../../src/lib/exec.ts';
 import { calm } from '../driver-world.ts';
+import { changeAtRandom, numbers } from './changes.ts';
 import { cannotMount, type Kind, mountFileSystem } from './file-systems.ts';
 
 const MIB = 1024 ** 2;
 const BYTES = 32 * MIB;
 const KIB = 1024;
 const ROUNDS = 12;
-
-/** The same numbers each time. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor((state / 2 ** 31) * below);
-  };
-}
 
 for (const kind of ['xfs', 'btrfs'] as const satisfies readonly Kind[]) {
   describe(`what is written to a file on ${kind}`, { skip: cannotMount(kind) ?? false }, () => {
@@ -34,17 +26,7 @@ for (const kind of ['xfs', 'btrfs'] as const satisfies readonly Kind[]) {
       run('truncate', '-s', String(BYTES), at('source'), at('target'));
       run('cp', '--reflink=always', at('source'), at('moment-0'));
       for (let round = 1; round <= ROUNDS; round += 1) {
-        const file = await open(at('source'), 'r+');
-        for (let writes = number(30); writes >= 0; writes -= 1) {
-          const bytes = (1 + number(64)) * 4 * KIB;
-          const offset = number((BYTES - bytes) / 4 / KIB) * 4 * KIB;
-          const place = ['-o', String(offset), '-l', String(bytes), at('source')];
-          const kindOfChange = number(4);
-          if (kindOfChange === 0) run('fallocate', '-p', ...place);
-          else if (kindOfChange === 1) run('fallocate', '-z', ...place);
-          else await file.write(Buffer.alloc(bytes - number(4095), 1 + number(255)), 0, undefined, offset);
-        }
-        await file.close();
+        for (let changes = number(30); changes >= 0; changes -= 1) await changeAtRandom(at('source'), BYTES, number);
         run('cp', '--reflink=always', at('source'), at(`moment-${round}`));
         // The last from the file itself, as nobody writes to it.
         const later = at(round === ROUNDS ? 'source' : `moment-${round}`);
