@@ -151,7 +151,7 @@ export class PumiceService {
           return section && this.#driver(host).capabilities.fastClone ? cacheLimitsOf(section) : null;
         },
       }),
-      backups: backupTools(config, db),
+      backups: backupTools(config, db, log),
       conversionDirectory: config.images.image_conversion_dir,
       conversionTimeoutMs: config.images.image_conversion_timeout_seconds * 1000,
       scheduler,

@@ -6,6 +6,8 @@
  * Both are asked when a pack is given up, and again when it is removed. Of a scope that another database made not all backups are known, and
  * no pack is given up.
  */
+
+import type { BackupWay, WhyAllRead } from '../model/backup-way.ts';
 import { findScope, nextEpoch } from './backup-scopes.ts';
 import { endWork } from './backup-work.ts';
 import type { Db } from './sql/db.ts';
@@ -19,11 +21,19 @@ export interface BackupContent {
   /** Of the manifest: equal ones within a scope are equal bytes. */
   readonly root: string;
   readonly packs: readonly string[];
+  /** How it was found out what to store, and why all was read; null of what was imported. */
+  readonly way: BackupWay | null;
+  readonly why: WhyAllRead | null;
 }
 
+export type NewContent = Omit<BackupContent, 'way' | 'why'> & Partial<BackupContent>;
+
 /** Once is as good as twice. */
-export async function keepContent({ db }: Tx, { backupId, scopeId, root, packs }: BackupContent): Promise<void> {
-  const row = { scope_id: scopeId, root, packs: JSON.stringify(packs) };
+export async function keepContent(
+  { db }: Tx,
+  { backupId, scopeId, root, packs, way = null, why = null }: NewContent,
+): Promise<void> {
+  const row = { scope_id: scopeId, root, packs: JSON.stringify(packs), way, why };
   await db
     .insertInto('backup_content')
     .values({ backup_id: backupId, ...row })
@@ -33,7 +43,15 @@ export async function keepContent({ db }: Tx, { backupId, scopeId, root, packs }
 
 export async function findContent(db: Db, backupId: string): Promise<BackupContent | undefined> {
   const row = await db.selectFrom('backup_content').selectAll().where('backup_id', '=', backupId).executeTakeFirst();
-  return row && { backupId, scopeId: row.scope_id, root: row.root, packs: JSON.parse(row.packs) };
+  if (row === undefined) return undefined;
+  return {
+    backupId,
+    scopeId: row.scope_id,
+    root: row.root,
+    packs: JSON.parse(row.packs),
+    way: row.way as BackupWay | null,
+    why: row.why as WhyAllRead | null,
+  };
 }
 
 /** The store is left as it is. */

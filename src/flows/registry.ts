@@ -2,7 +2,7 @@
 import type { AnyFlow } from '../engine/flow.ts';
 import { initializeConnection } from './attachments/initialize-connection.ts';
 import { terminateConnection } from './attachments/terminate-connection.ts';
-import { createBackup } from './backups/create-backup.ts';
+import { createBackup, createBackupV1 } from './backups/create-backup.ts';
 import { createVolumeFromBackup } from './backups/create-volume-from-backup.ts';
 import { deleteBackup } from './backups/delete-backup.ts';
 import { importBackup } from './backups/import-backup.ts';
@@ -54,6 +54,7 @@ export const FLOWS: readonly AnyFlow[] = [
   deleteGroupSnapshot,
   createGroupFromSource,
   createBackup,
+  createBackupV1,
   deleteBackup,
   restoreBackup,
   createVolumeFromBackup,

@@ -9,6 +9,7 @@ import type { VolumeDriver } from '../drivers/driver.ts';
 import { flowsOver } from '../engine/flow.ts';
 import { tasksOver } from '../engine/task.ts';
 import type { QuotaConfig } from '../lib/config/config.ts';
+import type { Log } from '../lib/logging.ts';
 import type { Attachment } from '../model/attachment.ts';
 import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { ImageStore } from '../model/image.ts';
@@ -29,6 +30,7 @@ export interface BackupTools {
   /** As the configuration calls it. Throws `BackupStoreRefused` when this host has none of the name. */
   store(name: string): ConfiguredStore;
   readonly db: Pick<Database, 'read' | 'write'>;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 export interface Tools {

@@ -46,6 +46,11 @@ export const UPKEEP = {
     often: 'every 5 s; after a failure pausing up to 10 min',
     advice: 'look at the store that the reason names: is it mounted, and may we write there?',
   },
+  backup_bases: {
+    does: 'drops from a backend what it kept of volumes for their next backups, and is of no use or takes the last room',
+    often: 'every 15 s; after a failure pausing up to 10 min',
+    advice: 'put right what the reason says: the directory of the backend, and its rights',
+  },
   messages: {
     does: 'forgets user messages that have expired',
     often: 'every hour',

@@ -7,6 +7,7 @@ import type { Desk } from '../commands/desk.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
+import { tidyBases } from '../flows/backups/bases.ts';
 import { removeRemains } from '../flows/backups/remove-remains.ts';
 import { removeDoomedImages } from '../flows/volumes/remove-doomed-images.ts';
 import { sweepDownloads } from '../flows/volumes/sweep-downloads.ts';
@@ -95,6 +96,19 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
         work: async (signal) => {
           if (backend.driver === undefined) return;
           await desk.tools.imageCache.dropEvicted(backend.host, { signal, progress: () => {} });
+        },
+      }),
+    ),
+    ...backends.map(
+      (backend): UpkeepLoop => ({
+        upkeep: 'backup_bases',
+        about: backend.host,
+        everyMs: 15 * SECOND_MS,
+        pace: { firstMs: 15 * SECOND_MS, longestMs: 10 * MINUTE_MS },
+        backend,
+        work: async (signal) => {
+          if (backend.driver === undefined) return;
+          await tidyBases(desk.tools, backend.host, { signal, progress: () => {} });
         },
       }),
     ),

@@ -124,6 +124,19 @@ describe('a copy', () => {
       }
     }));
 
+  test('believes what is told to have changed also when the base has been dropped meanwhile', () =>
+    inWorld(async (world) => {
+      const bytes = 4 * MIB;
+      const file = await world.file('v', bytes, [[0, randomBytes(3 * MIB)]]);
+      await backUp(world, 'a', { file, bytes });
+      await write(file, MIB + 77, randomBytes(100));
+      const changed = [{ at: MIB, bytes: 4096 }];
+      const { outcome } = await backUp(world, 'b', { file, bytes, parentId: 'a', changed, base: `${file}-gone` });
+      assert.deepEqual([outcome.way, outcome.readBytes], ['map', MIB]);
+      const { chunks } = await assertHolds(world, 'b', file);
+      assert.equal(chunks.paged, 0);
+    }));
+
   test('with a base stores pages, over the same record each time, until half of them are others', () =>
     inWorld(async (world) => {
       const bytes = 3 * MIB;

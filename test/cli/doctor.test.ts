@@ -9,6 +9,7 @@ import { motion } from '../../src/cli/checks/motion.ts';
 import { quota } from '../../src/cli/checks/quota.ts';
 import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { findBase, keepBase } from '../../src/db/backup-bases.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
@@ -155,6 +156,28 @@ proveStore('the doctor', (test) => {
       assert.deepEqual(others, []);
       assert.match(found?.says ?? '', new RegExp(`^backup-${ended} .* the backup that was made from it has ended$`));
       assert.match(found?.advice ?? '', new RegExp(`rm backup-${ended}`));
+    }));
+
+  test('knows the bases of backups, and drops the row of one that is lost', ({ database, url }) =>
+    withPractice(url, async ({ driver, visit, volumes }) => {
+      const volume = await makeVolume(database, { host: POOL });
+      await driver.createVolume(volume, CALL);
+      await counted(database);
+      const [kept, lost] = [uuid(), uuid()];
+      for (const backupId of [lost, kept]) {
+        await driver.keepForBackup(backupId, { volume }, CALL);
+        const base = { backupId, volume: { id: volume.id, nameId: null }, pool: POOL, root: 'r' };
+        await database.write((tx) => keepBase(tx, base, true));
+      }
+      assert.deepEqual(said(await visit()), [], 'the one that is given up will go');
+      await rm(join(volumes, `backup-${lost}`));
+      assert.deepEqual(said(await visit()), [], 'or has gone');
+      await rm(join(volumes, `backup-${kept}`));
+      assert.deepEqual(said(await visit({ repair: true })), [
+        `backends: backup:${kept} is to have left what it was made from for the next backup, and that is not there`,
+      ]);
+      assert.deepEqual(said(await visit()), []);
+      assert.equal(await findBase(database.read, volume.id), undefined);
     }));
 
   test('counts the usage of a project that has nothing but backups', ({ database, url }) =>

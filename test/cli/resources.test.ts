@@ -7,6 +7,7 @@ import { type ListResourcesOptions, listResources, resourcesTable } from '../../
 import { resourceLines, showResource } from '../../src/cli/resources/show-resource.ts';
 import { snapshots } from '../../src/cli/resources/snapshots.ts';
 import { volumes } from '../../src/cli/resources/volumes.ts';
+import { keepContent } from '../../src/db/backup-contents.ts';
 import type { Database } from '../../src/db/database.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
@@ -246,6 +247,15 @@ proveStore('pumice backups', (test) => {
     assert.match(shown, new RegExp(`^ {2}of volume +${volume.id} \\(data\\)$`, 'm'));
     assert.match(shown, /^ {2}increments 1$/m);
     assert.match(shown, /^ {2}objects +7$/m);
+    assert.ok(!/^ {2}read /m.test(shown), 'of what was imported nobody knows');
+    const content = { backupId: full.id, scopeId: 's', root: 'r', packs: [] };
+    for (const [way, why, words] of [
+      ['map', null, 'only what had changed was read'],
+      ['digests', 'no_base', 'all was read and compared: nothing is kept of its volume'],
+    ] as const) {
+      await database.write((tx) => keepContent(tx, { ...content, way, why }));
+      assert.match((await show(backups, url, 'full')).out, new RegExp(`^ {2}read +${words}$`, 'm'));
+    }
     const failed = (await show(backups, url, 'child')).out;
     assert.match(failed, new RegExp(`^ {2}increment +to ${full.id}$`, 'm'));
     assert.match(failed, /^ {2}failed +No room\.$/m);

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
 import {
+  allBases,
+  findBase,
+  forgetBase,
+  giveUpBase,
+  giveUpOldestBase,
+  type KeptBase,
+  keepBase,
+  poolsWithBases,
+  uselessBases,
+} from '../../src/db/backup-bases.ts';
+import {
   findContent,
   forgetRemains,
   giveUpContent,
@@ -9,11 +20,12 @@ import {
 } from '../../src/db/backup-contents.ts';
 import { adoptScope, findScope, knowStore, nextEpoch, scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { beginAttempt, bitesOf, endWork, recordBites, recordRestored } from '../../src/db/backup-work.ts';
-import { newestAvailable } from '../../src/db/backups.ts';
+import { deleteBackupRow, newestAvailable } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
+import { deleteVolumeRow, updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import { proveStore } from '../prove-store.ts';
-import { makeBackup } from './rows.ts';
+import { makeBackup, makeVolume } from './rows.ts';
 
 const bite = (number: number) => ({ pack: `b/1-${number}`, first: number * 10, chunks: 10, bytes: 5, sha256: 'ab' });
 const scoped = (database: Database, volumeId = uuid()) =>
@@ -101,7 +113,8 @@ proveStore('what backups are made of', (test) => {
     const { id: scopeId } = await scoped(database);
     const one = await made(database, scopeId, ['a', 'b']);
     const two = await made(database, scopeId, ['b', 'c']);
-    assert.deepEqual(await findContent(database.read, one), { backupId: one, scopeId, root: 'r', packs: ['a', 'b'] });
+    const content = { backupId: one, scopeId, root: 'r', packs: ['a', 'b'] };
+    assert.deepEqual(await findContent(database.read, one), { ...content, way: null, why: null });
     assert.deepEqual(await neededPacks(database.read, scopeId), new Set(['a', 'b', 'c']));
     await database.write((tx) => giveUpContent(tx, one, scopeId));
     assert.deepEqual(await removable(database), [[one, ['a'], 0]]);
@@ -162,5 +175,60 @@ proveStore('what backups are made of', (test) => {
       await giveUpContent(tx, id, scopeId);
     });
     assert.deepEqual(await removable(database), [[id, ['a'], 3]]);
+  });
+});
+
+proveStore('the bases of backups', (test) => {
+  const pool = 'node@a#p';
+  const keep = async (database: Database, given: Partial<KeptBase> = {}, isNewest = true): Promise<KeptBase> => {
+    const base = { backupId: uuid(), volume: { id: uuid(), nameId: null }, pool, root: 'r', ...given };
+    await database.write((tx) => keepBase(tx, base, isNewest));
+    return base;
+  };
+
+  test('are one a volume, the last that was kept as the newest', async ({ database }) => {
+    const one = await keep(database);
+    const two = await keep(database, { volume: { ...one.volume, nameId: uuid() } });
+    await keep(database, { volume: one.volume }, false);
+    assert.deepEqual(await findBase(database.read, one.volume.id), two);
+    assert.equal((await allBases(database.read)).filter(({ givenUp }) => givenUp).length, 2);
+    await database.write((tx) => giveUpBase(tx, two.backupId));
+    assert.equal(await findBase(database.read, one.volume.id), undefined);
+    for (const { backupId } of await allBases(database.read)) await database.write((tx) => forgetBase(tx, backupId));
+    assert.deepEqual(await allBases(database.read), []);
+  });
+
+  test('are given up on a pool from the oldest on', async ({ database }) => {
+    const one = await keep(database);
+    await keep(database, { pool: 'node@a#other' });
+    await keep(database, { pool: 'node@ab#p' });
+    const two = await keep(database);
+    assert.deepEqual([...(await poolsWithBases(database.read, 'node@a'))].sort(), ['node@a#other', pool]);
+    const oldest = () => database.write((tx) => giveUpOldestBase(tx, pool));
+    assert.deepEqual([await oldest(), await oldest(), await oldest()], [one, two, undefined]);
+    assert.deepEqual(await poolsWithBases(database.read, 'node@a'), ['node@a#other']);
+  });
+
+  test('are of no use when they are given up, and without their backup, or their volume where they are', async ({
+    database,
+  }) => {
+    const useless = async () => (await uselessBases(database.read)).map(({ backupId }) => backupId);
+    const { id } = await makeVolume(database, { host: pool });
+    const { id: backupId } = await makeBackup(database, { volumeId: id });
+    const base = await keep(database, { backupId, volume: { id, nameId: null } });
+    assert.deepEqual(await useless(), []);
+    await database.write((tx) => updateVolume(tx, id, { host: 'node@b#p' }));
+    assert.deepEqual(await useless(), [backupId]);
+    await database.write((tx) => updateVolume(tx, id, { host: pool }));
+    assert.deepEqual(await useless(), []);
+    await database.write((tx) => deleteBackupRow(tx, backupId));
+    assert.deepEqual(await useless(), [backupId]);
+    await database.write((tx) => forgetBase(tx, backupId));
+    const again = await makeBackup(database, { volumeId: id });
+    await keep(database, { ...base, backupId: again.id });
+    await database.write((tx) => deleteVolumeRow(tx, id));
+    assert.deepEqual(await useless(), [again.id]);
+    const given = await keep(database, {}, false);
+    assert.deepEqual((await useless()).sort(), [again.id, given.backupId].sort());
   });
 });

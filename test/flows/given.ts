@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { keepBase } from '../../src/db/backup-bases.ts';
 import { keepContent } from '../../src/db/backup-contents.ts';
 import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { insertBackup } from '../../src/db/backups.ts';
@@ -126,6 +127,23 @@ export async function givenBackup(site: Site, volume: Volume, given: Partial<New
   site.backups.hold(backup.id, volume.sizeGiB, contentOf(volume));
   return backup;
 }
+
+/** A volume, and its backup, of which alpha keeps a base. */
+export async function givenBase(
+  site: Site,
+  given: Partial<NewVolume> = {},
+): Promise<{ readonly volume: Volume; readonly parent: Backup }> {
+  const volume = await givenVolume(site, given);
+  const parent = await givenBackup(site, volume);
+  const pool = volume.host ?? '';
+  await site.tools.driver(pool).keepForBackup(parent.id, { volume }, call);
+  const base = { backupId: parent.id, volume: { id: volume.id, nameId: volume.nameId }, pool, root: 'ab' };
+  await site.database.write((tx) => keepBase(tx, base, true));
+  return { volume, parent };
+}
+
+/** What backends keep of backups: `alpha/backup-<id>`. */
+export const backupsOn = (site: Site): readonly string[] => site.objects().filter((name) => /^\w+\/backup-/.test(name));
 
 /** `available` on alpha, of a type of its own, unless the row says otherwise. */
 export async function givenGroup(site: Site, given: Partial<NewGroup> = {}): Promise<Group> {

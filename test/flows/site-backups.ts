@@ -51,7 +51,7 @@ export class SiteBackups implements Backups {
   async changeKey(): Promise<void> {}
 
   async copy(order: CopyOrder, watch: CopyWatch): Promise<CopyOutcome> {
-    const { place, attempt, source, bites, parentId } = order;
+    const { place, attempt, source, bites, parentId, changed } = order;
     watch.signal.throwIfAborted();
     this.#heads.set(place.backupId, await headOf(source.uri));
     const chunks = source.bytes / MIB;
@@ -73,7 +73,8 @@ export class SiteBackups implements Backups {
       await new Promise(setImmediate);
       watch.signal.throwIfAborted();
     }
-    return { way: parentId === null ? 'full' : 'digests', distrusted: false, readBytes: HEAD, storedBytes: HEAD };
+    const way = parentId === null ? 'full' : changed === null ? 'digests' : 'map';
+    return { way, distrusted: false, readBytes: HEAD, storedBytes: HEAD };
   }
 
   async writeManifest(order: ManifestOrder): Promise<BackupManifest> {

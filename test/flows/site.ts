@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import type { Backups } from '../../src/backups/backups.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
+import { allBases } from '../../src/db/backup-bases.ts';
 import { listBackups } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
 import { listGroupSnapshots } from '../../src/db/group-snapshots.ts';
@@ -80,6 +81,8 @@ export interface SiteOptions {
   readonly overNetwork?: boolean;
   /** Beta is on another machine, `other@beta`, to which alpha can open its volumes. */
   readonly apart?: boolean;
+  /** Bases of backups are kept, whatever the file system of the tests can do. */
+  readonly bases?: boolean;
 }
 
 export class Site {
@@ -107,7 +110,7 @@ export class Site {
 
   private constructor(
     database: Database,
-    { set = [], exec: run = exec, overNetwork = false, apart = false }: SiteOptions,
+    { set = [], exec: run = exec, overNetwork = false, apart = false, bases = false }: SiteOptions,
   ) {
     this.database = database;
     this.#apart = apart;
@@ -115,7 +118,9 @@ export class Site {
     const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
     sections.push('[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "backups"\n');
     this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
-    this.#drivers = new Map(BACKENDS.map((name) => [this.host(name), this.#driver(name, run, overNetwork)]));
+    this.#drivers = new Map(
+      BACKENDS.map((name) => [this.host(name), keeping(bases, this.#driver(name, run, overNetwork))]),
+    );
     this.tools = {
       driver: (pool) => {
         const host = hostOf(pool);
@@ -138,6 +143,7 @@ export class Site {
         ground: async () => interposed<Backups>(this.backups, (method) => this.#hooks.get(`backups.${method}`)),
         store: () => ({ address: { kind: 'directory', path: this.path('backups') }, patienceMs: 0 }),
         db: database,
+        log: silentLog,
       },
       conversionDirectory: join(this.directory, 'conversion'),
       conversionTimeoutMs: 600_000,
@@ -239,7 +245,9 @@ export class Site {
       volumes.map(({ id }) => id),
     );
     const cached = await cachedImages(this.database.read);
+    const bases = await allBases(this.database.read);
     return [
+      ...bases.map(({ backupId, pool }) => `${backendOf(pool)}/backup-${backupId}`),
       ...cached.map(({ id, pool }) => `${backendOf(pool)}/cached-image-${id}`),
       ...attachments
         .filter(({ connectionInfo }) => connectionInfo !== null)
@@ -323,6 +331,14 @@ export class Site {
   close(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** Says whether it keeps bases, and does not ask the file system. */
+function keeping(backupBases: boolean, driver: FileDriver): FileDriver {
+  Object.defineProperty(driver, 'capabilities', {
+    get: () => ({ ...Reflect.get(FileDriver.prototype, 'capabilities', driver), backupBases }),
+  });
+  return driver;
 }
 
 const nonZero = (usage: Readonly<Record<string, Usage>>) =>

@@ -13,6 +13,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { keepBase } from '../../src/db/backup-bases.ts';
 import { giveUpContent, keepContent } from '../../src/db/backup-contents.ts';
 import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { doomImage } from '../../src/db/doomed-images.ts';
@@ -288,6 +289,22 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       tries: 5,
       about: /^node$/,
       reason: /nowhere/,
+    },
+  ],
+  backup_bases: [
+    {
+      name: 'what is of no use cannot be removed',
+      breaks: async ({ world, path, loop }) => {
+        const { db, backends } = world.service;
+        const [backupId, volume] = [uuid(), { id: uuid(), nameId: null }];
+        await db.write((tx) => keepBase(tx, { backupId, volume, pool: `${HOST}#file`, root: '' }, true));
+        await backends[0]?.start(NEVER);
+        mkdirSync(path(`backup-${backupId}`));
+        return () => loop('backup_bases', HOST);
+      },
+      tries: 5,
+      about: /^node@file$/,
+      reason: /not a regular file/,
     },
   ],
   messages: [

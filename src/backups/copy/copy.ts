@@ -7,8 +7,10 @@
  */
 import { randomInt } from 'node:crypto';
 import { CLOCK, type Clock } from '../../lib/clock.ts';
+import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
-import type { CopyOrder, CopyOutcome, CopyWatch } from '../backups.ts';
+import { BackupFailed } from '../../model/errors.ts';
+import type { BackupSource, CopyOrder, CopyOutcome, CopyWatch } from '../backups.ts';
 import { standing } from '../bites.ts';
 import { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
@@ -32,7 +34,7 @@ export async function copy(
 ): Promise<CopyOutcome> {
   const source = await FileSource.open(order.source);
   try {
-    const base = order.base === null ? null : await FileSource.open(order.base);
+    const base = order.base === null ? null : await openBase(order.base);
     try {
       return await copyFrom({ source, base }, scope, order, watch, exec, clock);
     } finally {
@@ -41,6 +43,14 @@ export async function copy(
   } finally {
     await source.close();
   }
+}
+
+/** Null: it was dropped, which may be done at any time. What is told to have changed since is so all the same. */
+function openBase(base: BackupSource): Promise<FileSource | null> {
+  return FileSource.open(base).catch((error: unknown) => {
+    if (error instanceof BackupFailed && errno(error.cause) === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 /** What a passage is told: where to look, what for pages are laid over, what is done already. */

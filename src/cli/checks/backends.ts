@@ -4,8 +4,10 @@
  * An object with a name of ours and no row (an orphan) is told of, and never deleted: only its owner knows whether it can go. One
  * that was given back on purpose under such a name (`unmanage`) is no fault, and noted.
  *
+ * What is kept of volumes for their next backups is known by its rows, and a row without it costs the next backup some time.
  * Cached images are nobody's: one that no row knows takes room for nothing, and a row without one is made good by the next volume of it.
  */
+import { allBases, forgetBase } from '../../db/backup-bases.ts';
 import { cachedImages, forgetCachedImage } from '../../db/image-cache.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { resourcesInWork } from '../../db/unended-flows.ts';
@@ -65,7 +67,7 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
     if (row.host === null || hostOf(row.host) !== host || objects.has(name)) continue;
     if (inDoubt.has(row.status) || busy.has(nameOf(row.kind, row.id))) continue;
     const found = await driver.probe(row.kind, row.nameId, signal);
-    if (found.is !== 'present') findings.push(row.kind === 'image' ? lostImage(row) : missing(host, row));
+    if (found.is !== 'present') findings.push(LOST[row.kind](row, host));
   }
   return findings;
 }
@@ -105,7 +107,7 @@ const unmanaged = (pool: string, object: BackendObject): Finding => ({
 const manage = (pool: string, { owner }: BackendObject, name: string): string =>
   owner?.kind === 'snapshot' ? `cinder snapshot-manage VOLUME ${name}` : `cinder manage ${pool} ${name}`;
 
-const missing = (host: string, { kind, id, status }: Expected): Finding => ({
+const missing = ({ kind, id, status }: Expected, host: string): Finding => ({
   key: `missing ${kind} ${id}`,
   about: nameOf(kind, id),
   says: `is ${status}, and is not on ${host}`,
@@ -117,6 +119,20 @@ const uselessImage = (host: string, { name, bytes }: BackendObject): Finding => 
   about: host,
   says: `${name} (${bytes} bytes) lies here, a cached image that no row knows`,
   advice: `nothing needs it (rm ${name})`,
+});
+
+const lostBase = ({ id }: Expected): Finding => ({
+  key: `missing base ${id}`,
+  about: `backup:${id}`,
+  says: 'is to have left what it was made from for the next backup, and that is not there',
+  remedy: {
+    says: 'its row is dropped',
+    apply: async (tx) => {
+      const isThere = (await allBases(tx.db)).some(({ backupId, givenUp }) => backupId === id && !givenUp);
+      if (isThere) await forgetBase(tx, id);
+      return isThere;
+    },
+  },
 });
 
 const lostImage = ({ id, host: pool }: Expected): Finding => ({
@@ -132,6 +148,13 @@ const lostImage = ({ id, host: pool }: Expected): Finding => ({
     },
   },
 });
+
+const LOST: Readonly<Record<ObjectKind, (row: Expected, host: string) => Finding>> = {
+  volume: missing,
+  snapshot: missing,
+  image: lostImage,
+  backup: lostBase,
+};
 
 /** Statuses of a row whose object may be there or not: an operation makes it or removes it, or failed to. */
 const inDoubt: ReadonlySet<string> = new Set([
@@ -154,8 +177,12 @@ async function expectedRows(db: Db): Promise<Expected[]> {
   const images = (await cachedImages(db)).map(({ id, pool, evictedAt }) => {
     return { kind: 'image', id, nameId: id, host: pool, status: evictedAt === null ? 'cached' : 'deleting' } as const;
   });
+  const bases = (await allBases(db)).map(({ backupId: id, pool, givenUp }) => {
+    return { kind: 'backup', id, nameId: id, host: pool, status: givenUp ? 'deleting' : 'kept' } as const;
+  });
   return [
     ...images,
+    ...bases,
     ...volumes.map(
       ({ id, name_id, host, status }) => ({ kind: 'volume', id, nameId: name_id ?? id, host, status }) as const,
     ),

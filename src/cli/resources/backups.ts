@@ -1,10 +1,12 @@
 /** Backups, as `pumice backups` shows them. */
 
+import { findContent } from '../../db/backup-contents.ts';
 import { findScope } from '../../db/backup-scopes.ts';
 import { countBackups, dependentsOf, listBackups } from '../../db/backups.ts';
 import { findVolume } from '../../db/volumes.ts';
 import type { Backup } from '../../model/backup.ts';
 import { BACKUP_STATUSES } from '../../model/backup-status.ts';
+import { wayInWords } from '../../model/backup-way.ts';
 import { called, type ResourceKind } from './kind.ts';
 
 export const backups: ResourceKind<Backup> = {
@@ -18,6 +20,7 @@ export const backups: ResourceKind<Backup> = {
     const volume = await findVolume(read, backup.volumeId);
     const scope = backup.scopeId === null ? undefined : await findScope(read, backup.scopeId);
     const dependents = (await dependentsOf(read, [backup.id])).get(backup.id) ?? 0;
+    const content = await findContent(read, backup.id);
     return [
       ['size', `${backup.sizeGiB} GiB`],
       ['of volume', volume === undefined ? `${backup.volumeId} (gone)` : called(volume)],
@@ -26,6 +29,7 @@ export const backups: ResourceKind<Backup> = {
       ['increment', backup.parentId === null ? null : `to ${backup.parentId}`],
       ['increments', dependents === 0 ? null : String(dependents)],
       ['store', scope === undefined ? null : `${scope.store}, scope ${scope.id}`],
+      ['read', content?.way == null ? null : wayInWords(content.way, content.why)],
       ['objects', backup.status === 'creating' ? null : String(backup.objectCount)],
       ['host', backup.host],
       ['failed', backup.failReason],

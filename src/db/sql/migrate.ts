@@ -24,6 +24,7 @@ import { attachmentRevision } from './migrations/0016-attachment-revision.ts';
 import { backupBooks } from './migrations/0017-backup-books.ts';
 import { moveSecrets } from './migrations/0018-move-secrets.ts';
 import { importedScopes } from './migrations/0019-imported-scopes.ts';
+import { backupBases } from './migrations/0020-backup-bases.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -47,6 +48,7 @@ const MIGRATIONS: readonly Migration[] = [
   backupBooks,
   moveSecrets,
   importedScopes,
+  backupBases,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

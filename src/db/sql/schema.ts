@@ -20,11 +20,11 @@ export interface Tables {
   group_snapshot: GroupSnapshotTable;
   backup: BackupTable;
   backup_scope: BackupScopeTable;
-  /** Of a backup whose manifest is in the store: `packs` is a JSON list of their names. */
-  backup_content: { backup_id: string; scope_id: string; root: string; packs: string };
+  backup_content: BackupContentTable;
   backup_work: { backup_id: string; attempts: number; restored_bytes: number };
   backup_bite: BackupBiteTable;
   backup_remains: BackupRemainsTable;
+  backup_base: BackupBaseTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -266,6 +266,30 @@ export interface BackupScopeTable {
   epoch: number;
   /** 1: another database made it. */
   imported: number;
+}
+
+/** A backup whose manifest is in the store. */
+export interface BackupContentTable {
+  backup_id: string;
+  scope_id: string;
+  root: string;
+  /** JSON list of text. */
+  packs: string;
+  /** How it was found out what to store; null of what was imported. */
+  way: string | null;
+  why: string | null;
+}
+
+/** What a backend keeps on of a volume that was backed up. */
+export interface BackupBaseTable {
+  backup_id: string;
+  volume_id: string;
+  name_id: string | null;
+  pool: string;
+  root: string;
+  created_at: Timestamp;
+  /** 1: the backend is to drop it. */
+  given_up: number;
 }
 
 /** A part of a volume that is in the store, while the rest of it is copied. */

@@ -3,10 +3,11 @@ import type { Backups } from '../../backups/backups.ts';
 import type { Database } from '../../db/database.ts';
 import type { Config } from '../../lib/config/config.ts';
 import { exec } from '../../lib/exec.ts';
+import type { Log } from '../../lib/logging.ts';
 import { BackupStoreRefused } from '../../model/errors.ts';
 import type { BackupTools } from '../tools.ts';
 
-export function backupTools({ backup_stores: stores }: Config, db: Database): BackupTools {
+export function backupTools({ backup_stores: stores }: Config, db: Database, log: Log): BackupTools {
   let ground: Promise<Backups> | undefined;
   return {
     ground: () => {
@@ -21,5 +22,6 @@ export function backupTools({ backup_stores: stores }: Config, db: Database): Ba
       return { address: { kind: 'directory', path }, patienceMs: patience * 1000 };
     },
     db,
+    log,
   };
 }

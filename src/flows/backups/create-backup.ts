@@ -4,12 +4,15 @@
  * The command has inserted the row (`creating`), counted the quota, moved the volume (or the snapshot) to `backing-up` and shares it, so that what
  * is attached can still be detached. What the volume holds is kept by its backend, copied to the store in bites, and the
  * manifest is written: from then on there is a backup, which the last record tells. Whoever takes a copy over goes on after the last
- * bite that was recorded.
+ * bite that was recorded. What was kept is kept on where it may serve as a base (`bases.ts`): the commit that tells of the backup makes it the
+ * base of the volume, in place of the one before, so that a backup that fails leaves that one.
  *
  * If it fails the row says `error` and why, the volume is what it was before, nothing stays on the backend, and what is in the store is
  * to be removed, by a record (`remove-remains.ts`): the store may be away for long.
  */
 
+import type { BackupSource } from '../../backups/backups.ts';
+import { giveUpBase } from '../../db/backup-bases.ts';
 import { giveUpContent, keepContent } from '../../db/backup-contents.ts';
 import { knowStore } from '../../db/backup-scopes.ts';
 import { beginAttempt, bitesOf, endWork } from '../../db/backup-work.ts';
@@ -21,6 +24,7 @@ import type { DriverCall, RawSource, SnapshotRef, VolumeRef } from '../../driver
 import { messageText } from '../../events/messages.ts';
 import { GIB, MIB } from '../../lib/bytes.ts';
 import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
+import type { BackupWay, WhyAllRead } from '../../model/backup-way.ts';
 import { BackupStoreRefused } from '../../model/errors.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
 import { tellBackup, tellUser } from '../tell.ts';
@@ -28,6 +32,7 @@ import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.
 import { neverAsked } from '../undo.ts';
 import { withRoom } from '../volumes/image-cache.ts';
 import { placeOf } from './backup-place.ts';
+import { type Base, baseFor, swapBase } from './bases.ts';
 import { BiteRecorder } from './bite-recorder.ts';
 
 export interface CreateBackup {
@@ -70,57 +75,32 @@ const KeepSource = world({
   },
 });
 
-/** Of so many bites one is told of. */
-const TOLD = 10;
+const FindBase = record({
+  name: 'find_base',
+  execute: async ({ volumeRef, pool, parentId }: CreateBackup, { tx }): Promise<{ base: Base }> => ({
+    base: await baseFor(tx.db, { volumeId: volumeRef.id, pool, parentId }),
+  }),
+});
 
 const CopyToStore = world({
   name: 'copy_to_store',
-  execute: async (input: CreateBackup, call) => {
-    const { backupId, parentId } = input;
-    const { db } = call.tools.backups;
-    const ground = await call.tools.backups.ground();
-    const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
-    const source = await keptSource(input, call);
-    const storeId = await ground.openScope(place, null, call.signal);
-    if (!(await db.write((tx) => knowStore(tx, place.scope, storeId))))
-      throw new BackupStoreRefused(`Another store is in the place of the one that has scope ${place.scope}.`);
-    const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
-    const all = source.bytes / MIB;
-    let copied = 0;
-    const recorder = new BiteRecorder({
-      db,
-      backupId,
-      attempt,
-      recorded: bites.length,
-      recording: async (tx, recorded) => {
-        if (recorded % TOLD !== 0) return;
-        const extra = { backup_percent: String(Math.floor((100 * copied) / all)) };
-        await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
-      },
-    });
-    const order = { place, attempt, parentId, changed: null, base: null, bites, patienceMs };
-    const { way, storedBytes } = await ground.copy(
-      { ...order, source: { uri: `file:${source.path}`, bytes: source.bytes } },
-      {
-        signal: AbortSignal.any([call.signal, recorder.signal]),
-        progress: call.progress,
-        waiting: () => undefined,
-        bite: (bite) => {
-          copied = bite.first + bite.chunks;
-          recorder.take(bite);
-        },
-      },
-    );
-    await recorder.done();
-    return { copied: { way, storedBytes, attempt } };
-  },
+  execute: async (input: CreateBackup & { base: Base }, call) => ({
+    copied: await copyToStore(input, input.base, call),
+  }),
+});
+
+const CopyToStoreV1 = world({
+  name: 'copy_to_store',
+  execute: async (input: CreateBackup, call) => ({
+    copied: await copyToStore(input, { backupId: null, why: null }, call),
+  }),
 });
 
 /** From here on it can be restored, by whoever has the store. Of packs that no attempt has told of nothing stays. */
 const WriteManifest = world({
   name: 'write_manifest',
   execute: async (
-    { backupId, volumeRef, snapshotRef, parentId, copied }: CreateBackup & { copied: { attempt: number } },
+    { backupId, volumeRef, snapshotRef, parentId, copied }: CreateBackup & { copied: Copied },
     { tools, signal },
   ) => {
     const { db } = tools.backups;
@@ -139,8 +119,9 @@ const WriteManifest = world({
       },
       signal,
     );
-    const content = { backupId, scopeId: place.scope, root, packs: packs.map(({ name }) => name) };
-    await db.write((tx) => keepContent(tx, content));
+    const { way, why } = copied;
+    const content = { backupId, scopeId: place.scope, root, packs: packs.map(({ name }) => name), way };
+    await db.write((tx) => keepContent(tx, { ...content, ...(why && { why }) }));
     await ground.deleteUnrecorded(place, copied.attempt, bites, signal);
     return { objectCount: bites.length };
   },
@@ -152,15 +133,29 @@ const DropSource = world({
     call.tools.driver(pool).dropForBackup(backupId, volumeRef, call),
 });
 
-const CreateBackupOnFinish = record({
-  name: 'create_backup_on_finish;create.end',
-  execute: async (input: CreateBackup & { objectCount: number }, { tx, requestId }) => {
-    const { backupId, objectCount } = input;
-    await endWork(tx, backupId);
-    await giveSourceBack(tx, input);
-    await updateBackup(tx, backupId, { status: BACKUP_TRANSITIONS.create.success, objectCount });
-    await tellBackup(tx, 'create.end', await getBackup(tx.db, backupId), requestId);
+/** Where to keep it on would cost more than what the volume changes, it goes now. */
+const DropUnlessBase = world({
+  name: 'drop_unless_base',
+  execute: async ({ backupId, volumeRef, pool }: CreateBackup, call): Promise<{ isBase: boolean }> => {
+    const driver = call.tools.driver(pool);
+    const isBase = driver.capabilities.backupBases;
+    if (!isBase) await driver.dropForBackup(backupId, volumeRef, call);
+    return { isBase };
   },
+});
+
+const CreateBackupOnFinish = record({
+  name: 'create_backup_on_finish;swap_base;create.end',
+  execute: async (input: CreateBackup & { objectCount: number; isBase: boolean }, { tx, requestId }) => {
+    const { backupId, volumeRef, pool, isBase } = input;
+    await finish(tx, input, requestId);
+    if (isBase) await swapBase(tx, backupId, { volume: { id: volumeRef.id, nameId: volumeRef.nameId ?? null }, pool });
+  },
+});
+
+const CreateBackupOnFinishV1 = record({
+  name: 'create_backup_on_finish;create.end',
+  execute: async (input: CreateBackup & { objectCount: number }, { tx, requestId }) => finish(tx, input, requestId),
 });
 
 export const createBackup = flow<CreateBackup>('create_backup')
@@ -168,17 +163,102 @@ export const createBackup = flow<CreateBackup>('create_backup')
   .lane(onHostOf)
   .add(NotifyBackupAction)
   .add(KeepSource)
+  .add(FindBase)
   .add(CopyToStore)
   .add(WriteManifest)
-  .add(DropSource)
+  .add(DropUnlessBase)
   .add(CreateBackupOnFinish)
+  .build({ version: 2 });
+
+/** Read all of a volume, and kept nothing of it. */
+export const createBackupV1 = flow<CreateBackup>('create_backup')
+  .add(ErrorOut)
+  .lane(onHostOf)
+  .add(NotifyBackupAction)
+  .add(KeepSource)
+  .add(CopyToStoreV1)
+  .add(WriteManifest)
+  .add(DropSource)
+  .add(CreateBackupOnFinishV1)
   .build({ version: 1 });
 
+type Call = DriverCall & { readonly requestId: string; readonly tools: Tools };
+
+interface Copied {
+  readonly way: BackupWay;
+  /** Not in journals of version 1. */
+  readonly why?: WhyAllRead | null;
+  readonly storedBytes: number;
+  readonly attempt: number;
+}
+
+/** Of so many bites one is told of. */
+const TOLD = 10;
+
+async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base, call: Call): Promise<Copied> {
+  const { backupId, volumeRef, pool, parentId } = input;
+  const { db, log } = call.tools.backups;
+  const ground = await call.tools.backups.ground();
+  const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const source = await keptSource(input, call);
+  const base = baseId === null ? null : await call.tools.driver(pool).changedSince(volumeRef, baseId, backupId, call);
+  const storeId = await ground.openScope(place, null, call.signal);
+  if (!(await db.write((tx) => knowStore(tx, place.scope, storeId))))
+    throw new BackupStoreRefused(`Another store is in the place of the one that has scope ${place.scope}.`);
+  const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
+  const all = source.bytes / MIB;
+  let copied = 0;
+  const recorder = new BiteRecorder({
+    db,
+    backupId,
+    attempt,
+    recorded: bites.length,
+    recording: async (tx, recorded) => {
+      if (recorded % TOLD !== 0) return;
+      const extra = { backup_percent: String(Math.floor((100 * copied) / all)) };
+      await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
+    },
+  });
+  const order = { place, attempt, parentId, changed: base?.changed ?? null, base: base && sourceAt(base), bites };
+  const { way, storedBytes, distrusted } = await ground.copy(
+    { ...order, source: sourceAt(source), patienceMs },
+    {
+      signal: AbortSignal.any([call.signal, recorder.signal]),
+      progress: call.progress,
+      waiting: () => undefined,
+      bite: (bite) => {
+        copied = bite.first + bite.chunks;
+        recorder.take(bite);
+      },
+    },
+  );
+  await recorder.done();
+  if (distrusted && baseId !== null) {
+    const facts = { backup_id: backupId, volume_id: volumeRef.id, pool, base: baseId };
+    log.warn(facts, 'more of a volume had changed than its backend told; all of it was read');
+    await db.write((tx) => giveUpBase(tx, baseId));
+  }
+  const untold = base === null ? 'no_base' : 'untold';
+  const reason = way !== 'digests' ? null : distrusted ? 'distrusted' : (why ?? untold);
+  return { way, why: reason, storedBytes, attempt };
+}
+
+const sourceAt = ({ path, bytes }: RawSource): BackupSource => ({ uri: `file:${path}`, bytes });
+
+async function finish(
+  tx: Tx,
+  input: CreateBackup & { readonly objectCount: number },
+  requestId: string,
+): Promise<void> {
+  const { backupId, objectCount } = input;
+  await endWork(tx, backupId);
+  await giveSourceBack(tx, input);
+  await updateBackup(tx, backupId, { status: BACKUP_TRANSITIONS.create.success, objectCount });
+  await tellBackup(tx, 'create.end', await getBackup(tx.db, backupId), requestId);
+}
+
 /** The same each time that it is asked. */
-function keptSource(
-  { backupId, volumeRef, snapshotRef, pool }: CreateBackup,
-  call: DriverCall & { readonly requestId: string; readonly tools: Tools },
-): Promise<RawSource> {
+function keptSource({ backupId, volumeRef, snapshotRef, pool }: CreateBackup, call: Call): Promise<RawSource> {
   const of = snapshotRef === null ? { volume: volumeRef } : { snapshot: snapshotRef };
   return withRoom(pool, volumeRef.id, call, (driver) => driver.keepForBackup(backupId, of, call));
 }

@@ -24,8 +24,9 @@ import type { BackendConfig } from '../../lib/config/config.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import { hostOf } from '../../model/backend.ts';
 import { BackendFull } from '../../model/errors.ts';
+import { dropOldestBase } from '../backups/bases.ts';
 import { tellImageCache } from '../tell.ts';
-import type { Tools } from '../tools.ts';
+import type { BackupTools, Tools } from '../tools.ts';
 
 /** Of a pool; 0 is no limit. */
 export interface CacheLimits {
@@ -140,11 +141,14 @@ export class ImageCache {
 
 const keyOf = (pool: string, id: string): string => `${pool} ${id}`;
 
-/** Runs what writes to a pool; where that is full, again after each image that is evicted for it. */
+/** Runs what writes to a pool; where that is full, again after each base of a backup that is dropped for it, and each image. */
 export async function withRoom<Result>(
   pool: string,
   volumeId: string,
-  call: DriverCall & { readonly requestId: string; readonly tools: Pick<Tools, 'driver' | 'imageCache'> },
+  call: DriverCall & {
+    readonly requestId: string;
+    readonly tools: Pick<Tools, 'driver' | 'imageCache'> & { readonly backups: Pick<BackupTools, 'db'> };
+  },
   work: (driver: VolumeDriver) => Promise<Result>,
 ): Promise<Result> {
   const { requestId, tools } = call;
@@ -152,8 +156,9 @@ export async function withRoom<Result>(
     try {
       return await work(tools.driver(pool));
     } catch (error) {
-      if (!(error instanceof BackendFull) || !(await tools.imageCache.makeRoom(pool, { volumeId, requestId }, call)))
-        throw error;
+      if (!(error instanceof BackendFull)) throw error;
+      if (await dropOldestBase(tools, pool, call)) continue;
+      if (!(await tools.imageCache.makeRoom(pool, { volumeId, requestId }, call))) throw error;
     }
   }
 }

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createBackup as command } from '../../../src/commands/backups/create-backup.ts';
+import type { Desk } from '../../../src/commands/desk.ts';
+import { findBase } from '../../../src/db/backup-bases.ts';
 import { findContent, removableRemains } from '../../../src/db/backup-contents.ts';
 import { beginAttempt } from '../../../src/db/backup-work.ts';
 import { getBackup, listBackups } from '../../../src/db/backups.ts';
 import { getSnapshot } from '../../../src/db/snapshots.ts';
 import { getVolume, updateVolume } from '../../../src/db/volumes.ts';
-import { createBackup } from '../../../src/flows/backups/create-backup.ts';
+import type { BackupBase } from '../../../src/drivers/driver.ts';
+import { tidyBases } from '../../../src/flows/backups/bases.ts';
+import { type CreateBackup, createBackup, createBackupV1 } from '../../../src/flows/backups/create-backup.ts';
 import { removeRemains } from '../../../src/flows/backups/remove-remains.ts';
 import { BackupStoreFull } from '../../../src/model/errors.ts';
 import type { NewVolume, Volume } from '../../../src/model/volume.ts';
+import { calm } from '../../drivers/driver-world.ts';
 import { proveFlow } from '../../prove-flow.ts';
-import { contentOf, givenBackup, givenSnapshot, givenVolume } from '../given.ts';
+import { backupsOn, contentOf, givenBackup, givenBase, givenSnapshot, givenVolume } from '../given.ts';
 import { liveSite } from '../live-site.ts';
 import { backupRequest } from '../requests.ts';
 import { caller, type Site } from '../site.ts';
@@ -25,7 +30,7 @@ async function sweeps(site: Site): Promise<void> {
   assert.deepEqual(await removableRemains(site.database.read, 9), []);
 }
 
-const backedUp = (given: Partial<NewVolume>, of: 'volume' | 'snapshot' | 'increment' = 'volume') =>
+const backedUp = (given: Partial<NewVolume>, of: 'volume' | 'snapshot' | 'increment' = 'volume', version = 2) =>
   onSite(async (site) => {
     const { read } = site.database;
     const volume = await givenVolume(site, given);
@@ -41,7 +46,7 @@ const backedUp = (given: Partial<NewVolume>, of: 'volume' | 'snapshot' | 'increm
     return {
       begin: (desk) =>
         command(
-          desk,
+          version === 2 ? desk : asVersion1(desk),
           caller,
           backupRequest(volume.id, {
             force: volume.status === 'in-use',
@@ -85,7 +90,53 @@ const backedUp = (given: Partial<NewVolume>, of: 'volume' | 'snapshot' | 'increm
     };
   });
 
+/** Begins the flow as it was. */
+const asVersion1 = (desk: Desk): Desk => ({
+  ...desk,
+  engine: {
+    begin: ((tx, _flow, input, options) =>
+      desk.engine.begin(tx, createBackupV1, input as unknown as CreateBackup, options)) as Desk['engine']['begin'],
+  } as Desk['engine'],
+});
+
+/** Of a volume of whose last backup something is kept. */
+const withBase = onSite(
+  async (site) => {
+    const { read } = site.database;
+    const { volume, parent } = await givenBase(site);
+    site.interpose('alpha', 'changedSince', async (proceed) => {
+      const base = (await proceed()) as BackupBase | null;
+      return base && { ...base, changed: [{ at: 0, bytes: 1024 ** 2 }] };
+    });
+    const kept = async () => {
+      const base = await findBase(read, volume.id);
+      return [base?.backupId, base?.root, site.content(`alpha/backup-${base?.backupId}`, 7).toString()];
+    };
+    const made = async () => (await listBackups(site.database, {})).find(({ id }) => id !== parent.id);
+    return {
+      begin: (desk) => command(desk, caller, backupRequest(volume.id, { incremental: true })),
+      done: async () => {
+        const backup = await made();
+        const content = await findContent(read, backup?.id ?? '');
+        assert.deepEqual([backup?.status, content?.way, content?.why], ['available', 'map', null]);
+        assert.deepEqual(await kept(), [backup?.id, content?.root, 'content']);
+        await tidyBases(site.tools, 'node@alpha', calm());
+        assert.deepEqual(backupsOn(site), [`alpha/backup-${backup?.id}`]);
+      },
+      undone: async () => {
+        assert.equal((await made())?.status, 'error');
+        assert.deepEqual(await kept(), [parent.id, 'ab', 'content']);
+        assert.deepEqual(backupsOn(site), [`alpha/backup-${parent.id}`]);
+        await sweeps(site);
+      },
+    };
+  },
+  { bases: true },
+);
+
 proveFlow('create_backup of a volume', createBackup, backedUp({}));
+proveVariant('create_backup of a volume, as version 1 began it', createBackupV1, backedUp({}, 'increment', 1));
+proveVariant('create_backup as an increment, beside the base that is kept of the one before', createBackup, withBase);
 proveVariant(
   'create_backup of a volume in use',
   createBackup,

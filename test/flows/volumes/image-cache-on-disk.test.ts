@@ -55,7 +55,11 @@ for (const kind of ['xfs', 'btrfs'] as const satisfies readonly Kind[])
       t.after(() => driver.release());
       const limits = { maxCount: 0, maxSizeGiB: 0 };
       const imageCache = new ImageCache({ db: database, driver: () => driver, limits: () => limits });
-      const call = { ...calm(), requestId: 'req-1', tools: { driver: () => driver, imageCache } };
+      const call = {
+        ...calm(),
+        requestId: 'req-1',
+        tools: { driver: () => driver, imageCache, backups: { db: database } },
+      };
       const image = { path: join(images, 'image'), format: 'raw' } as const;
 
       for (const id of [uuid(), uuid()]) {
