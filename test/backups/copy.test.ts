@@ -137,32 +137,34 @@ describe('a copy', () => {
       assert.equal(chunks.paged, 0);
     }));
 
-  test('with a base stores pages, over the same record each time, until half of them are others', () =>
-    inWorld(async (world) => {
-      const bytes = 3 * MIB;
-      const file = await world.file('v', bytes, [[0, randomBytes(2 * MIB)]]);
-      await backUp(world, 'p0', { file, bytes });
-      const ways: string[] = [];
-      const stored: number[] = [];
-      for (let round = 1; round <= 5; round += 1) {
-        const base = `${file}-${round}`;
-        await copyFile(file, base);
-        for (let page = 0; page < 28; page += 1)
-          await write(file, MIB + (page * 5 + round) * 4096 + 77, randomBytes(100));
-        const { outcome } = await backUp(world, `p${round}`, {
-          file,
-          bytes,
-          base,
-          parentId: `p${round - 1}`,
-          changed: [{ at: MIB, bytes: MIB }],
-        });
-        const { chunks } = await assertHolds(world, `p${round}`, file);
-        ways.push(chunks.paged === 1 ? 'pages' : 'whole');
-        stored.push(Math.round(outcome.storedBytes / MIB / 0.11));
-      }
-      assert.deepEqual(ways, ['pages', 'pages', 'pages', 'pages', 'whole']);
-      assert.deepEqual(stored, [1, 2, 3, 4, 9]);
-    }));
+  for (const way of ['map', 'digests'] as const)
+    test(`with a base stores pages, over the same record each time, until half of them are others, by ${way}`, () =>
+      inWorld(async (world) => {
+        const bytes = 3 * MIB;
+        const file = await world.file('v', bytes, [[0, randomBytes(2 * MIB)]]);
+        await backUp(world, 'p0', { file, bytes });
+        const ways: string[] = [];
+        const stored: number[] = [];
+        for (let round = 1; round <= 5; round += 1) {
+          const base = `${file}-${round}`;
+          await copyFile(file, base);
+          for (let page = 0; page < 28; page += 1)
+            await write(file, MIB + (page * 5 + round) * 4096 + 77, randomBytes(100));
+          const { outcome } = await backUp(world, `p${round}`, {
+            file,
+            bytes,
+            base,
+            parentId: `p${round - 1}`,
+            changed: way === 'map' ? [{ at: MIB, bytes: MIB }] : null,
+          });
+          const { chunks } = await assertHolds(world, `p${round}`, file);
+          assert.equal(outcome.way, way);
+          ways.push(chunks.paged === 1 ? 'pages' : 'whole');
+          stored.push(Math.round(outcome.storedBytes / MIB / 0.11));
+        }
+        assert.deepEqual(ways, ['pages', 'pages', 'pages', 'pages', 'whole']);
+        assert.deepEqual(stored, [1, 2, 3, 4, 9]);
+      }));
 
   test('reads everything when what is said to be the same is not, or the base is another', () =>
     inWorld(async (world) => {

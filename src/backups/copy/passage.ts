@@ -70,6 +70,8 @@ export class Passage {
   readonly #facts: PassageFacts;
   readonly #known = new Map<string, RecordRef | PagedChunk>();
   readonly #reads: AsyncGenerator<ReadChunk, void, undefined>;
+  /** For a chunk of the base that was not read ahead. */
+  #late: Buffer | undefined;
 
   constructor(facts: PassageFacts) {
     this.#facts = facts;
@@ -113,7 +115,7 @@ export class Passage {
     watch.signal.throwIfAborted();
     await packer.reach(place);
     const action = plan.actions[place];
-    const chunk = action === READ ? await this.#read(before) : action === SAME ? before : null;
+    const chunk = action === READ ? await this.#read(place, before) : action === SAME ? before : null;
     if (chunk !== assumed) packer.tellChange(place, chunk);
     return chunk;
   }
@@ -159,7 +161,7 @@ export class Passage {
     return done;
   }
 
-  async #read(before: Chunk): Promise<Chunk> {
+  async #read(place: number, before: Chunk): Promise<Chunk> {
     const next = await this.#reads.next();
     if (next.done) throw new RangeError('More chunks are read than were planned.');
     const { scope, packer, rate, watch } = this.#facts;
@@ -171,10 +173,18 @@ export class Passage {
     if (before?.id === id) return before;
     const known = this.#known.get(id);
     if (known !== undefined) return known;
-    const paged = base !== null && before !== null ? this.#paged(id, data, base, before) : null;
+    const old = before === null ? null : (base ?? (await this.#readBase(place)));
+    const paged = old !== null && before !== null ? this.#paged(id, data, old, before) : null;
     const chunk = paged ?? packer.add(data, id);
     this.#remember(chunk);
     return chunk;
+  }
+
+  async #readBase(place: number): Promise<Buffer | null> {
+    const { base } = this.#facts;
+    if (base === null || place >= base.chunks) return null;
+    this.#late ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    return base.read(place, this.#late);
   }
 
   /** Null where it is better stored whole. */
@@ -202,7 +212,9 @@ export class Passage {
   }
 
   async *#readAhead(): AsyncGenerator<ReadChunk, void, undefined> {
-    const { source, base, plan, watch } = this.#facts;
+    const { source, plan, believes, watch } = this.#facts;
+    // Where nothing is told to have changed, most of what is read has not, and is not compared with the base.
+    const base = believes ? this.#facts.base : null;
     const { actions, reads } = plan;
     const places = function* (start: number): Generator<number, void, undefined> {
       for (let place = start; place < actions.length; place += 1) if (actions[place] === READ) yield place;
