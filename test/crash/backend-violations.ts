@@ -74,7 +74,7 @@ function volumesWhoseLastExtendFailed(flows: readonly FlowRow[]): ReadonlySet<st
 }
 
 function* owners(
-  { volumes, snapshots, cachedImages, flows }: Rows,
+  { volumes, snapshots, cachedImages, bases, flows }: Rows,
   never: ReadonlySet<string>,
 ): Generator<Due & { readonly name: string }> {
   const lastExtendFailed = volumesWhoseLastExtendFailed(flows);
@@ -105,6 +105,11 @@ function* owners(
     const name = join(backendOf(pool), `cached-image-${id}`);
     // What is lost is made again by the next volume of it, and what was evicted may have gone.
     yield { name, whose: 'the image cache', content: 'image', sizeGiB, doubtful: true };
+  }
+  for (const { backup_id: id, pool } of bases) {
+    const name = join(backendOf(pool), `backup-${id}`);
+    // One that was given up may have gone.
+    yield { name, whose: 'the next backup', content: null, sizeGiB: null, doubtful: true };
   }
 }
 

@@ -8,6 +8,7 @@ import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { countUsage } from '../../src/db/quota-recount.ts';
 import { quotaUsage } from '../../src/db/quotas.ts';
 import type {
+  BackupBaseTable,
   GroupSnapshotTable,
   GroupTable,
   ImageCacheTable,
@@ -51,6 +52,7 @@ export interface Rows {
   readonly snapshots: readonly SnapshotTable[];
   readonly groups: readonly (GroupTable | GroupSnapshotTable)[];
   readonly cachedImages: readonly ImageCacheTable[];
+  readonly bases: readonly BackupBaseTable[];
   /** The oldest end first. */
   readonly flows: readonly FlowRow[];
   readonly events: readonly {
@@ -95,6 +97,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await read.selectFrom('group_snapshot').selectAll().execute()),
     ],
     cachedImages: await read.selectFrom('image_cache').selectAll().execute(),
+    bases: await read.selectFrom('backup_base').selectAll().execute(),
     flows,
     events: await read
       .selectFrom('outbox')
