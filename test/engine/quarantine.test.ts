@@ -200,6 +200,19 @@ proveEngine('a quarantine', (test) => {
     return { dies: () => w.ground.living(owner.engine.process, false) };
   }
 
+  /** Resolves when it has seen what was in the queue before this. */
+  async function looksAtQueue({ journal }: Life): Promise<void> {
+    const claim = journal.claim.bind(journal);
+    let looks = 0;
+    journal.claim = async (request) => {
+      const rows = await claim(request);
+      looks += 1;
+      return rows;
+    };
+    // The first may have begun before.
+    await until(() => looks > 1, 'it has looked');
+  }
+
   test('waits until nothing runs before it gives a last chance', async (w) => {
     const stage = new Stage(w);
     const options = { maxClaims: 1, aloneMs: 20_000 };
@@ -208,7 +221,7 @@ proveEngine('a quarantine', (test) => {
     await stage.begin(life, 1);
     await until(() => stage.at.length === 1, 'it has begun');
     await owner.dies();
-    await pause(40);
+    await looksAtQueue(life);
     await stage.begin(life, 2);
     await pause(40);
     assert.deepEqual(stage.at, [1]);
