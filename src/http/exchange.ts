@@ -17,6 +17,8 @@ export interface Sending {
 const MOST_HEAD_BYTES = 16_384;
 /** To find the name, to connect and to agree on TLS. */
 const CONNECT_MS = 10_000;
+/** How long a peer is asked whether it wants a body: not all say so. */
+const EXPECT_MS = 1_000;
 
 export class Exchange {
   readonly #terms: Terms;
@@ -24,6 +26,7 @@ export class Exchange {
   readonly #head: Promise<IncomingMessage>;
   #response: IncomingMessage | undefined;
   #limit: NodeJS.Timeout | undefined;
+  readonly #connected = Promise.withResolvers<void>();
   #isConnected = false;
   #sourceFailure: unknown;
 
@@ -45,7 +48,7 @@ export class Exchange {
     // It may be ended before anybody waits for it.
     this.#head.catch(() => {});
     if (body === undefined || typeof body === 'string') this.#request.end(body);
-    else void this.#sendPieces(body);
+    else void this.#sendPieces(body, 'expect' in headers);
   }
 
   /** The peer had been sent a request on this connection before, and may have closed it meanwhile. */
@@ -76,6 +79,7 @@ export class Exchange {
       );
       const connected = (): void => {
         this.#isConnected = true;
+        this.#connected.resolve();
         this.#awaitAnswer();
       };
       request.on('socket', (connection) => {
@@ -103,9 +107,10 @@ export class Exchange {
    * No faster than the peer takes them, and no more once it has answered. The peer's time is counted and not that of whoever makes the
    * pieces, whose failure is the request's.
    */
-  async #sendPieces(pieces: AsyncIterable<Buffer>): Promise<void> {
+  async #sendPieces(pieces: AsyncIterable<Buffer>, expects: boolean): Promise<void> {
     const request = this.#request;
     try {
+      if (expects) await this.#wanted();
       for await (const piece of pieces) {
         if (this.#response !== undefined || request.destroyed) return;
         if (!request.write(piece)) await this.#taken();
@@ -118,6 +123,21 @@ export class Exchange {
       this.#sourceFailure = error;
       request.destroy();
     }
+  }
+
+  /** Resolves when the peer says that it wants the body, when it has answered without, or when it says nothing. */
+  #wanted(): Promise<void> {
+    return new Promise((resolve) => {
+      let limit: NodeJS.Timeout | undefined;
+      const done = (): void => {
+        clearTimeout(limit);
+        resolve();
+      };
+      for (const event of ['continue', 'response', 'close'] as const) this.#request.once(event, done);
+      void this.#connected.promise.then(() => {
+        limit = setTimeout(done, EXPECT_MS);
+      });
+    });
   }
 
   /** Resolves when the peer has taken what was written, or takes no more. */

@@ -35,7 +35,10 @@ export interface PeerRequest {
   /** Default `GET`. */
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text, or pieces, which are made no faster than the peer takes them; their number of bytes is told in `content-length`. */
+  /**
+   * Text, or pieces, which are made no faster than the peer takes them; their number of bytes is told in `content-length`. With `expect:
+   * 100-continue` they wait until the peer wants them: one that refuses a body and closes would not be heard while it is sent.
+   */
   readonly body?: string | AsyncIterable<Buffer>;
   /** Longest time from the first try to the end of reading. Default: no limit but those of silence. */
   readonly wholeMs?: number;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -55,6 +55,40 @@ describe('a peer', () => {
     assert.deepEqual(answer, [207, '1, 2', null, 'well']);
     assert.deepEqual(seen, ['GET /below/v2/a?b=c z identity']);
   });
+
+  it('that refuses a body and closes is heard, when it is asked whether it wants it', async (t) => {
+    const { peer } = await to(t, (connection) => connection.end(head('507 Full', { 'content-length': 0 })));
+    let made = 0;
+    const pieces = async function* (): AsyncGenerator<Buffer> {
+      for (made = 0; made < 64; made += 1) yield Buffer.alloc(1024 * 1024);
+    };
+    const headers = { 'content-length': String(64 * 1024 * 1024), expect: '100-continue' };
+    const put = { path: 'a', method: 'PUT', headers, body: pieces() } as const;
+    assert.equal(await peer.ask(put, async ({ status }) => status), 507);
+    assert.equal(made, 0);
+  });
+
+  for (const says of ['HTTP/1.1 100 Continue\r\n\r\n', '']) {
+    it(`is sent the body that it is asked about when it says ${says === '' ? 'nothing' : 'that it wants it'}`, async (t) => {
+      const { port } = await new Promise<AddressInfo>((resolve) => {
+        const server = createTcpServer((connection) => {
+          let got = '';
+          connection.setEncoding('latin1').on('data', (text: string) => {
+            if (got === '') connection.write(says);
+            got += text;
+            if (got.endsWith('\r\n\r\nbody')) connection.end(OK('taken'));
+          });
+        }).listen(0, '127.0.0.1', () => resolve(server.address() as AddressInfo));
+        t.after(() => server.close());
+      });
+      const peer = new Peer({ name: 'The peer', url: `http://127.0.0.1:${port}`, silenceMs: 20_000 });
+      const headers = { 'content-length': '4', expect: '100-continue' };
+      const body = (async function* () {
+        yield Buffer.from('body');
+      })();
+      assert.equal(await peer.ask({ path: 'a', method: 'PUT', headers, body }, text), 'taken');
+    });
+  }
 
   it('is sent pieces no faster than it takes them, and one of an own connection', async (t) => {
     let made = 0;
