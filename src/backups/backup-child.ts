@@ -4,7 +4,7 @@
  */
 import { text } from 'node:stream/consumers';
 import { exec } from '../lib/exec.ts';
-import { storeAt } from './scope.ts';
+import { storeAt } from './stores/store-at.ts';
 import { type BackupWork, doWork } from './work.ts';
 
 process.stdout.on('error', () => process.exit(1));

@@ -26,6 +26,7 @@
 import type { Timestamp } from '../lib/clock.ts';
 import type { Content } from '../lib/file-content.ts';
 import type { Json } from '../lib/json.ts';
+import type { StoreAddress } from './stores/store-address.ts';
 
 export interface Backups {
   /**
@@ -56,13 +57,6 @@ export interface Backups {
   deleteUnrecorded(place: BackupPlace, attempts: number, bites: readonly Bite[], signal: AbortSignal): Promise<void>;
   /** How much more the store takes; null where nobody can say. */
   freeBytes(store: StoreAddress, signal: AbortSignal): Promise<number | null>;
-}
-
-/** Where a store is, with all that is needed to get in. A child is told on its standard input, never by an argument. */
-export interface StoreAddress {
-  readonly kind: 'directory';
-  /** Absolute. It is there, and is never made: what is not mounted must not be taken for an empty store. */
-  readonly path: string;
 }
 
 /** A key of the operator's. `hex`: 32 bytes. In no answer, no error and no log. */

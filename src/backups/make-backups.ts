@@ -13,7 +13,8 @@ import type { BackupDamage, Backups, CopyOutcome, CopyWatch, RestoreWatch, WorkW
 import { readManifest } from './read.ts';
 import { deleteManifest, deletePacks, deleteUnrecorded } from './remove.ts';
 import { contentOfBackup } from './restore/content.ts';
-import { changeKey, makeScope, openScope, storeAt } from './scope.ts';
+import { changeKey, makeScope, openScope } from './scope.ts';
+import { storeAt } from './stores/store-at.ts';
 import type { BackupWork, Told, WorkFailure } from './work.ts';
 import { writeManifest } from './write-manifest.ts';
 
@@ -33,26 +34,26 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
   const run = (work: BackupWork, watch: Partial<CopyWatch & RestoreWatch> & WorkWatch) =>
     runChild(exec, child, work, watch);
   return {
-    openScope: (scope, keyId, signal) => makeScope(scope, keyId, storeAt(scope.store), signal),
-    changeKey: (scope, keyId, signal) => changeKey(scope, keyId, storeAt(scope.store), signal),
+    openScope: async (scope, keyId, signal) => makeScope(scope, keyId, await storeAt(scope.store), signal),
+    changeKey: async (scope, keyId, signal) => changeKey(scope, keyId, await storeAt(scope.store), signal),
     copy: async (order, watch) => (await run({ work: 'copy', order }, watch)) as CopyOutcome,
     restore: async (order, watch) => {
       await run({ work: 'restore', order }, watch);
     },
     verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as readonly BackupDamage[],
     writeManifest: async (order, signal) =>
-      writeManifest(await openScope(order.place, storeAt(order.place.store), signal), order, signal),
+      writeManifest(await openScope(order.place, await storeAt(order.place.store), signal), order, signal),
     readManifest: async (place, signal) =>
-      readManifest(await openScope(place, storeAt(place.store), signal), place.backupId, signal),
+      readManifest(await openScope(place, await storeAt(place.store), signal), place.backupId, signal),
     content: async (place, signal) =>
-      contentOfBackup(await openScope(place, storeAt(place.store), signal), place.backupId, signal),
-    deleteManifest: ({ scope, store, backupId }, signal) =>
-      deleteManifest({ name: scope, store: storeAt(store) }, backupId, signal),
-    deletePacks: ({ scope, store }, packs, signal) =>
-      deletePacks({ name: scope, store: storeAt(store) }, packs, signal),
-    deleteUnrecorded: ({ scope, store, backupId }, attempts, bites, signal) =>
-      deleteUnrecorded({ name: scope, store: storeAt(store) }, backupId, attempts, bites, signal),
-    freeBytes: (store, signal) => storeAt(store).freeBytes(signal),
+      contentOfBackup(await openScope(place, await storeAt(place.store), signal), place.backupId, signal),
+    deleteManifest: async ({ scope, store, backupId }, signal) =>
+      deleteManifest({ name: scope, store: await storeAt(store) }, backupId, signal),
+    deletePacks: async ({ scope, store }, packs, signal) =>
+      deletePacks({ name: scope, store: await storeAt(store) }, packs, signal),
+    deleteUnrecorded: async ({ scope, store, backupId }, attempts, bites, signal) =>
+      deleteUnrecorded({ name: scope, store: await storeAt(store) }, backupId, attempts, bites, signal),
+    freeBytes: async (store, signal) => (await storeAt(store)).freeBytes(signal),
   };
 }
 

@@ -14,14 +14,13 @@ import {
   BackupMissing,
   BackupStoreRefused,
 } from '../model/errors.ts';
-import type { BackupKey, BackupScope, StoreAddress } from './backups.ts';
+import type { BackupKey, BackupScope } from './backups.ts';
 import { type Document, FORMAT, readable } from './format/document.ts';
 import { encrypted } from './format/encryption.ts';
 import { STORE_FILE, scopeFile } from './format/names.ts';
 import { type Sealing, UNENCRYPTED } from './format/sealing.ts';
 import { CHUNK_BYTES } from './format/segment.ts';
 import { newScopeKey, unwrapKey, type WrappedKey, wrapKey } from './keys.ts';
-import { DirectoryStore } from './stores/directory-store.ts';
 import type { BackupStore } from './stores/store.ts';
 
 /** All that is needed to read and write in a scope. */
@@ -30,10 +29,6 @@ export interface OpenScope {
   readonly store: BackupStore;
   readonly sealing: Sealing;
 }
-
-export type StoreOpener = (address: StoreAddress) => BackupStore;
-
-export const storeAt: StoreOpener = ({ path }) => new DirectoryStore(path);
 
 /**
  * Makes both unless they are there. Resolves with the store's id. Rejects with `BackupKeyMissing` when the scope that is there cannot be

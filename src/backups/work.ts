@@ -17,9 +17,10 @@ import type {
 } from './backups.ts';
 import { copy } from './copy/copy.ts';
 import { restore } from './restore/restore.ts';
-import { openScope, type StoreOpener } from './scope.ts';
+import { openScope } from './scope.ts';
 import { patient } from './stores/patient-store.ts';
 import { sayingNeeds } from './stores/saying-needs.ts';
+import type { StoreOpener } from './stores/store-at.ts';
 import { verify } from './verify.ts';
 
 export type BackupWork =
@@ -71,7 +72,7 @@ export async function doWork(
     // Of what was stored until now the rest is guessed.
     const needs = (bytes: number): number =>
       Math.max(bytes, (storedBytes + bytes) / Math.max(progress, 0.01) - storedBytes);
-    const store = patient(sayingNeeds(storeAt(order.place.store), needs), {
+    const store = patient(sayingNeeds(await storeAt(order.place.store), needs), {
       clock: CLOCK,
       patienceMs: order.patienceMs,
       waiting: (why) => watch.waiting(why === null ? null : why.message),

@@ -1,28 +1,33 @@
 /**
- * `pumice backup-store cat MANIFEST`: a backup on standard output, read from the directory of a store and from nothing else. It needs no
- * configuration, no database and no service.
+ * `pumice backup-store cat MANIFEST`: a backup on standard output, read from a store and from nothing else. It needs no database and no
+ * service, and for the directory of a store no configuration; another store is described by a section of one, which need hold nothing else.
  */
 import { once } from 'node:events';
-import { basename, dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { readBackupKey } from '../backups/keys.ts';
 import { makeBackups } from '../backups/make-backups.ts';
+import type { StoreAddress } from '../backups/stores/store-address.ts';
+import { addressOf } from '../flows/backups/backup-tools.ts';
 import { exec } from '../lib/exec.ts';
 import { PumiceError } from '../model/errors.ts';
+import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
 
-export interface BackupStoreCatOptions {
+export interface BackupStoreCatOptions extends ConfigFlags {
   /** `ID=FILE`, each a key of backups. */
   readonly key: readonly string[];
+  /** A section of `[backup_stores.*]`. Without it the manifest is a file. */
+  readonly store?: string;
 }
 
 export async function backupStoreCat(
   manifest: string,
-  { key }: BackupStoreCatOptions,
+  { key, store, ...flags }: BackupStoreCatOptions,
   { signal }: CliContext,
 ): Promise<number> {
   if (process.stdout.isTTY) throw new Complaint('A disk is no text: send it to a file or a program.', EXIT.usage);
-  const found = placeOf(resolve(manifest));
+  const found = store === undefined ? placeOf(resolve(manifest)) : placeIn(sectionOf(store, flags), manifest);
   try {
     const keys = await Promise.all(key.map(keyOf));
     const content = await makeBackups({ exec }).content({ ...found, keys }, signal);
@@ -37,11 +42,24 @@ export async function backupStoreCat(
 
 /** `STORE/scopes/SCOPE/manifests/BACKUP` */
 function placeOf(path: string) {
-  const [manifests, scope] = [dirname(path), dirname(dirname(path))];
-  if (basename(manifests) !== 'manifests' || basename(dirname(scope)) !== 'scopes')
-    throw new Complaint(`${path} is no manifest of a store: STORE/scopes/SCOPE/manifests/BACKUP.`, EXIT.usage);
-  const store = { kind: 'directory', path: dirname(dirname(scope)) } as const;
-  return { store, scope: basename(scope), backupId: basename(path) };
+  const store = dirname(dirname(dirname(dirname(path))));
+  return placeIn({ kind: 'directory', path: store }, relative(store, path));
+}
+
+/** `scopes/SCOPE/manifests/BACKUP`, in that store. */
+function placeIn(store: StoreAddress, name: string) {
+  const [scopes, scope, manifests, backupId, ...more] = name.split('/');
+  if (scopes !== 'scopes' || manifests !== 'manifests' || !scope || !backupId || more.length > 0)
+    throw new Complaint(`${name} is no manifest of a store: scopes/SCOPE/manifests/BACKUP.`, EXIT.usage);
+  return { store, scope, backupId };
+}
+
+function sectionOf(name: string, flags: ConfigFlags): StoreAddress {
+  const { backup_stores: stores } = configurationOf(flags);
+  const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
+  if (section === undefined)
+    throw new Complaint(`There is no section [backup_stores.${name}] in the configuration.`, EXIT.usage);
+  return addressOf(section);
 }
 
 function keyOf(text: string) {

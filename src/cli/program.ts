@@ -150,12 +150,12 @@ const RESOURCES: Readonly<Record<string, () => Promise<ResourceKind<ResourceRow>
 function addBackupStore(program: Command, around: CliContext, exit: (code: number) => void): void {
   const store = program
     .command('backup-store')
-    .description('look into a store of backups, without a service, a database or a configuration');
+    .description('look into a store of backups, without a service or a database');
 
-  store
-    .command('cat')
+  withConfiguration(store.command('cat'))
     .description('write the bytes of a backup to standard output')
-    .argument('<manifest>', 'its manifest in the directory of the store: STORE/scopes/SCOPE/manifests/BACKUP')
+    .argument('<manifest>', 'its manifest: STORE/scopes/SCOPE/manifests/BACKUP, where the store is a directory')
+    .option('-s, --store <name>', 'a section [backup_stores.NAME] of the configuration; the manifest is in there')
     .option('-k, --key <id=file>', 'a key of encrypted backups; may be said more than once', gathered, [])
     .addHelpText(
       'after',

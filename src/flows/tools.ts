@@ -2,7 +2,8 @@
  * The dependencies of a task: everything it may touch, and no more. Tools are made once a process (`wiring.ts`) and are never
  * results: a flow's results are facts, its tools are what it finds where it runs.
  */
-import type { Backups, StoreAddress } from '../backups/backups.ts';
+import type { Backups } from '../backups/backups.ts';
+import type { StoreAddress } from '../backups/stores/store-address.ts';
 import type { Database } from '../db/database.ts';
 import type { Tx } from '../db/sql/tx.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';

@@ -19,7 +19,9 @@ export interface Oddity {
 }
 
 const work = JSON.parse(await text(process.stdin)) as BackupWork;
-const beside = dirname(work.order.place.store.path);
+const address = work.order.place.store;
+if (address.kind !== 'directory') throw new TypeError('It is odd in a directory only.');
+const beside = dirname(address.path);
 const file = join(beside, 'oddity');
 const oddity = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Oddity) : null;
 writeFileSync(join(beside, 'child'), String(process.pid));
@@ -50,5 +52,9 @@ await doWork(
     process.stdout.write(`${JSON.stringify(told)}\n`);
     if ('bite' in told) void happens('told', bites++);
   },
-  { exec, storeAt: ({ path }) => odd(new DirectoryStore(path, 2 * 1024 ** 2)), signal: new AbortController().signal },
+  {
+    exec,
+    storeAt: async () => odd(new DirectoryStore(address.path, 2 * 1024 ** 2)),
+    signal: new AbortController().signal,
+  },
 );

@@ -1,9 +1,11 @@
 /** What flows of backups work with: the stores of this host's configuration, and what copies to them, loaded when it is first asked for. */
 import type { Backups } from '../../backups/backups.ts';
+import type { StoreAddress } from '../../backups/stores/store-address.ts';
 import type { Database } from '../../db/database.ts';
-import type { Config } from '../../lib/config/config.ts';
+import type { BackupStoreConfig, Config } from '../../lib/config/config.ts';
 import { exec } from '../../lib/exec.ts';
 import type { Log } from '../../lib/logging.ts';
+import { unhandled } from '../../lib/unhandled.ts';
 import { BackupStoreRefused } from '../../model/errors.ts';
 import type { BackupTools } from '../tools.ts';
 
@@ -18,10 +20,31 @@ export function backupTools({ backup_stores: stores }: Config, db: Database, log
       const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
       if (section === undefined)
         throw new BackupStoreRefused(`There is no section [backup_stores.${name}] in the configuration of this host.`);
-      const { backup_posix_path: path, patience_seconds: patience } = section;
-      return { address: { kind: 'directory', path }, patienceMs: patience * 1000 };
+      return { address: addressOf(section), patienceMs: section.patience_seconds * 1000 };
     },
     db,
     log,
   };
+}
+
+export function addressOf(section: BackupStoreConfig): StoreAddress {
+  switch (section.backup_driver) {
+    case 'posix':
+      return { kind: 'directory', path: section.backup_posix_path };
+    case 's3':
+      return {
+        kind: 's3',
+        endpoint: section.backup_s3_endpoint_url,
+        region: section.backup_s3_region,
+        bucket: section.backup_s3_store_bucket,
+        prefix: section.backup_s3_prefix,
+        addressing: section.backup_s3_addressing_style,
+        accessKey: section.backup_s3_store_access_key,
+        secretKey: section.backup_s3_store_secret_key,
+        caFile: section.backup_s3_ca_cert_file ?? null,
+        silenceMs: section.backup_s3_timeout * 1000,
+      };
+    default:
+      return unhandled(section);
+  }
 }

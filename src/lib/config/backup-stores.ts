@@ -1,5 +1,16 @@
 /** `[backup_stores.NAME]`: where backups are kept. */
 import { Type } from '../schema.ts';
+import { positive } from './forms.ts';
+
+/** The same for every kind. */
+const anyStore = {
+  patience_seconds: Type.Integer({
+    minimum: 0,
+    default: 3600,
+    description:
+      'Seconds that a store which is full, busy or silent is asked again before a backup or a restore fails.',
+  }),
+} as const;
 
 const DirectoryStore = Type.Object(
   {
@@ -11,14 +22,63 @@ const DirectoryStore = Type.Object(
       path: '',
       description: 'The directory. It must be there: one that is missing may just not be mounted yet.',
     }),
-    patience_seconds: Type.Integer({
-      minimum: 0,
-      default: 3600,
-      description:
-        'Seconds that a store which is full, busy or silent is asked again before a backup or a restore fails.',
-    }),
+    ...anyStore,
   },
   { description: 'A store in a directory.' },
 );
 
-export const BackupStore = Type.Union([DirectoryStore], { choice: 'backup_driver' });
+const S3Store = Type.Object(
+  {
+    backup_driver: Type.Literal('s3', {
+      description: 'Backups are kept in a bucket of a server that speaks S3: AWS, Ceph, MinIO and their like.',
+    }),
+    backup_s3_endpoint_url: Type.String({
+      pattern: '^https?://[^/?#]+/?$',
+      form: 'a URL without a path (http://… or https://…)',
+      description: 'Where the server answers.',
+    }),
+    backup_s3_region: Type.String({
+      minLength: 1,
+      default: 'us-east-1',
+      description: 'What the server calls its region. Most that are not AWS do not care.',
+    }),
+    backup_s3_store_bucket: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]+[A-Za-z0-9]$',
+      form: 'the name of a bucket',
+      default: 'volumebackups',
+      description: 'The bucket. It must be there.',
+    }),
+    backup_s3_prefix: Type.String({
+      pattern: '^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*$',
+      form: 'names of letters, digits, `.`, `_` and `-` with a slash behind each',
+      default: '',
+      description: 'What the names of all objects begin with, where the bucket holds other things as well.',
+    }),
+    backup_s3_addressing_style: Type.Enum(['path', 'virtual'], {
+      default: 'path',
+      description: 'Where the bucket stands in a URL: `path`, behind the host; `virtual`, before the name of the host.',
+    }),
+    backup_s3_store_access_key: Type.String({ minLength: 1, secret: true, description: 'The id of our key.' }),
+    backup_s3_store_secret_key: Type.String({
+      minLength: 1,
+      secret: true,
+      description: 'The key. It may get, put, delete and list in the bucket.',
+    }),
+    backup_s3_ca_cert_file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        path: '',
+        description: 'Certificates (PEM) that vouch for the server over https. Without it: those that come with Node.',
+      }),
+    ),
+    backup_s3_timeout: Type.Integer({
+      ...positive,
+      default: 60,
+      description: 'Seconds the server may be silent before it is asked again.',
+    }),
+    ...anyStore,
+  },
+  { description: 'A store on S3.' },
+);
+
+export const BackupStore = Type.Union([DirectoryStore, S3Store], { choice: 'backup_driver' });

@@ -1,0 +1,72 @@
+/** What stores that are asked over HTTP have in common: how a body is sent, and what becomes of a peer that does not answer. */
+import type { Answer } from '../../http/answer.ts';
+import { Peer, type PeerRequest } from '../../http/peer.ts';
+import { PeerFailure } from '../../http/peer-failure.ts';
+import { trustedCertificates } from '../../http/trusted-certificates.ts';
+import { BackupFailed, BackupStoreRefused, BackupStoreUnavailable } from '../../model/errors.ts';
+
+/** Of an object that is read whole: manifests and what describes a scope. */
+export const MOST_WHOLE_BYTES = 256 * 1024 ** 2;
+/** Small enough that a slow way is seen to get on. */
+const PIECE_BYTES = 256 * 1024;
+
+export interface StorePeer {
+  readonly url: string;
+  /** How long it may be silent before a call fails. */
+  readonly silenceMs: number;
+  /** Certificates (PEM) that are trusted; null: those that come with Node. */
+  readonly caFile: string | null;
+  /** What the option of that file is called. */
+  readonly caOption: string;
+}
+
+export class StoreHttp {
+  readonly #peer: Peer;
+
+  /** Throws `BackupStoreRefused` when the certificates cannot be used. */
+  constructor({ url, silenceMs, caFile, caOption }: StorePeer) {
+    this.#peer = new Peer({ name: 'The backup store', url, silenceMs, ...trusted(caOption, caFile) });
+  }
+
+  /**
+   * Hands the answer to `read`, whatever its status. Rejects with `BackupStoreUnavailable` when there is none or it breaks off, with
+   * `BackupStoreRefused` when the peer cannot be trusted, with `BackupFailed` when it answers more than was asked for.
+   */
+  async ask<T>(request: PeerRequest, read: (answer: Answer) => Promise<T>): Promise<T> {
+    try {
+      return await this.#peer.ask(request, read);
+    } catch (error) {
+      throw error instanceof PeerFailure ? explained(error) : error;
+    }
+  }
+}
+
+/** Of a body that is sent. A long one waits until it is wanted: a store that refuses it is not heard while it comes. */
+export const headersOf = ({ length }: Buffer): Readonly<Record<string, string>> => ({
+  'content-length': String(length),
+  ...(length > PIECE_BYTES && { expect: '100-continue' }),
+});
+
+/** A body as it is sent. Nothing of it is copied. */
+export async function* inPieces(body: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
+}
+
+function explained(failure: PeerFailure): Error {
+  const { kind, message, cause } = failure;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const told = code === '' ? message : `${message.slice(0, -1)} (${code}).`;
+  // What nobody trusts today is not trusted in a minute.
+  if (kind === 'unreachable' && /CERT|SIGNATURE/.test(code)) return new BackupStoreRefused(told, { cause: failure });
+  if (kind === 'too-long') return new BackupFailed(told, { cause: failure });
+  return new BackupStoreUnavailable(told, { cause: failure });
+}
+
+function trusted(option: string, file: string | null): { readonly ca?: string } {
+  if (file === null) return {};
+  try {
+    return { ca: trustedCertificates(option, file) ?? '' };
+  } catch (error) {
+    throw new BackupStoreRefused(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
