@@ -1,6 +1,6 @@
 /** What a flow does, in the few words that a table has room for. */
 import type { Holder } from '../db/journal-holds.ts';
-import type { FlowRow } from '../engine/journal.ts';
+import type { FlowRow, Waiting } from '../engine/journal.ts';
 import { shortId } from './find-flow.ts';
 import { percent } from './progress.ts';
 
@@ -11,8 +11,13 @@ export function doingOf(
 ): string {
   if (endedAt !== null) return '';
   if (wish !== null) return `${wish} wished: ${wishReason}`;
+  if (doing?.waiting !== undefined) return waitText(doing.waiting, doing.progress);
   if (doing !== null) return doing.progress === null ? doing.node : `${doing.node} ${percent(doing.progress)}`;
   if (holder !== undefined)
     return `waits for ${holder.name} ${shortId(holder.flowId)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
   return owner === null ? 'waits' : '';
 }
+
+/** `waits at 41 % for its turn: 2nd of 5` */
+export const waitText = ({ what, why }: Waiting, progress: number | null = null): string =>
+  `waits${progress === null ? '' : ` at ${percent(progress)}`} for ${what}: ${why}`;

@@ -1,6 +1,6 @@
 /** Flows and their stories as programs read them (`--json`): the words of the API, times in UTC. */
 import type { Holder } from '../db/journal-holds.ts';
-import type { Copying, FlowRow } from '../engine/journal.ts';
+import type { Copying, FlowRow, Waiting } from '../engine/journal.ts';
 import type { Story } from '../engine/story.ts';
 import type { Json } from '../lib/json.ts';
 import { rateOf } from './progress.ts';
@@ -20,7 +20,11 @@ export function flowFacts(flow: FlowRow, holders: readonly Holder[]): { readonly
     claims: flow.claims,
     wish: flow.wish,
     wish_reason: flow.wishReason,
-    doing: flow.doing && { ...flow.doing, copying: copyingFacts(flow.doing.copying) },
+    doing: flow.doing && {
+      ...flow.doing,
+      copying: copyingFacts(flow.doing.copying),
+      waiting: waitingFacts(flow.doing.waiting),
+    },
     kept_by: holders.map(({ resource, flowId, name, state }) => ({ resource, flow_id: flowId, name, state })),
     created_at: flow.createdAt,
     updated_at: flow.updatedAt,
@@ -51,11 +55,14 @@ export function storyFacts(
       since: now.since,
       progress: now.progress,
       copying: copyingFacts(now.copying),
+      waiting: waitingFacts(now.waiting),
       waits_for: now.waitsFor,
     },
     next: next.map((coming) => ({ ...coming })),
   };
 }
+
+const waitingFacts = (waiting: Waiting | null | undefined): Json => (waiting ? { ...waiting } : null);
 
 /** Bytes, and a second's. */
 const copyingFacts = (copying: Copying | null | undefined): Json =>

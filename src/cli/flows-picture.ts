@@ -1,8 +1,8 @@
 /** Flows in flight as `pumice flows watch` draws them: a line each, with how far it is and how long it may take. */
 import type { Holder } from '../db/journal-holds.ts';
-import type { FlowRow } from '../engine/journal.ts';
+import type { Doing, FlowRow } from '../engine/journal.ts';
 import type { Timestamp } from '../lib/clock.ts';
-import { doingOf } from './doing.ts';
+import { doingOf, waitText } from './doing.ts';
 import { shortId } from './find-flow.ts';
 import { STYLES } from './flows-list.ts';
 import { bar, copiedText, timeLeft } from './progress.ts';
@@ -27,7 +27,7 @@ const COLUMNS: readonly TableColumn[] = [
   { title: 'PROGRESS' },
 ];
 /** Where there is room for it. */
-const COPIED: TableColumn = { title: 'COPIED' };
+const COPIED: TableColumn = { title: 'COPIED', shrinksTo: 32 };
 const LEFT: TableColumn = { title: 'LEFT', align: 'right' };
 
 /** Lines that are no flow: the titles, what else there is, and the line that the cursor stands in. */
@@ -53,24 +53,33 @@ export function pictureLines(terminal: Terminal, seen: Seen, trouble: string | u
 function cells(terminal: Terminal, flow: FlowRow, holders: readonly Holder[], at: Timestamp): Cell[] {
   const { id, name, resource, state, doing, createdAt } = flow;
   const progress = doing?.progress ?? null;
-  const left = flow.owner === null || doing === null ? null : timeLeft(doing, at);
+  const left = flow.owner === null || doing === null || doing.waiting ? null : timeLeft(doing, at);
   return [
     shortId(id),
     name,
     resource,
     roughly(age(createdAt, at)),
-    { text: stateOf(flow, holders), style: STYLES[state] },
+    { text: stateOf(flow, holders, isWide(terminal)), style: STYLES[state] },
     progress === null ? '' : bar(progress, terminal.width >= 140 ? 16 : 6),
-    ...(isWide(terminal) ? [doing?.copying === undefined ? '' : copiedText(doing.copying)] : []),
+    ...(isWide(terminal) ? [copiedOrWaits(doing)] : []),
     left === null ? '' : roughly(left),
   ];
 }
 
-function stateOf(flow: FlowRow, holders: readonly Holder[]): string {
+function copiedOrWaits(doing: Doing | null): string {
+  if (doing?.waiting !== undefined) return waitText(doing.waiting);
+  return doing?.copying === undefined ? '' : copiedText(doing.copying);
+}
+
+function stateOf(flow: FlowRow, holders: readonly Holder[], isWide: boolean): string {
   if (flow.state === 'stuck') return 'stuck';
-  // The bar tells how far: it need not be said twice.
-  const does = doingOf({ ...flow, doing: flow.doing && { ...flow.doing, progress: null } }, holders);
+  const does = doingOf({ ...flow, doing: flow.doing && withoutColumns(flow.doing, isWide) }, holders);
   return flow.state === 'reverting' ? `reverting ${does}`.trim() : does;
+}
+
+/** What has a column of its own need not be said twice: how far it is, and where there is room what it waits for. */
+function withoutColumns({ waiting, ...doing }: Doing, isWide: boolean): Doing {
+  return { ...doing, progress: null, ...(!isWide && waiting && { waiting }) };
 }
 
 /** One line, where nothing can be drawn again: another one when it says something else. */

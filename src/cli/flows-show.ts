@@ -2,7 +2,7 @@
 import { openDatabase } from '../db/database.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import { type Holder, whatKeeps } from '../db/journal-holds.ts';
-import { WAITING_LANE } from '../engine/journal.ts';
+import { WAITING_LANE, type Waiting } from '../engine/journal.ts';
 import type { Story, ToldStep } from '../engine/story.ts';
 import { tellStory } from '../engine/story.ts';
 import { FLOWS } from '../flows/registry.ts';
@@ -123,12 +123,13 @@ export function standing(
   const task = now.reverting ? `revert of ${now.node}` : now.node;
   const what = now.waitsFor === 'other flows' ? 'waits' : task;
   const progress = now.progress === null ? '' : `  ${terminal.isLive ? bar(now.progress, 20) : percent(now.progress)}`;
-  const left = now.waitsFor === null ? timeLeft(now, at) : null;
+  const left = now.waitsFor === null && now.waiting === null ? timeLeft(now, at) : null;
   const rest = left === null ? '' : `  about ${left} left`;
   const lines = [
     `  ${terminal.paint('cyan', '▸')} ${terminal.paint('bold', what)}  for ${age(now.since, at)}${progress}${rest}`,
   ];
   if (now.copying !== null) lines.push(...indented(terminal, copiedText(now.copying)));
+  if (now.waiting !== null) lines.push(...indented(terminal, waitText(now.waiting, at)));
   if (flow.claims > 1)
     lines.push(...indented(terminal, `${flow.claims} of its processes have died while it stood here.`));
   if (now.waitsFor === 'a process')
@@ -145,6 +146,9 @@ export function standing(
   if (names.length > 0) lines.push('', ...indented(terminal, `next: ${names.join(', ')}`));
   return lines;
 }
+
+const waitText = ({ what, why, since }: Waiting, at: Timestamp): string =>
+  `It has waited for ${what} since ${clockTime(since).slice(11, 19)} UTC, for ${age(since, at)}: ${why}`;
 
 /** So many are named. */
 const NAMED = 5;

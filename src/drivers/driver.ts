@@ -16,7 +16,7 @@
  */
 import type { Timestamp } from '../lib/clock.ts';
 import type { Content, DataExtent } from '../lib/file-content.ts';
-import type { Copied } from '../lib/progress.ts';
+import type { Copied, Wait } from '../lib/progress.ts';
 import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
 import type { OpenedSource, RemoteSource } from './remote-source.ts';
@@ -26,6 +26,8 @@ export interface DriverCall {
   readonly signal: AbortSignal;
   /** 0…1 of a long copy. Safe to call often; the engine thins it out. */
   progress(fraction: number, copied?: Copied): void;
+  /** What it waits for, for people; null: it goes on. */
+  waiting?(wait: Wait | null): void;
   /** For whom it is done. Calls of many projects have fair parts where they wait for each other. */
   readonly projectId?: string;
   /** Waits for what others have. Whoever calls may let something else be done meanwhile in its place. */

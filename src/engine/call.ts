@@ -1,9 +1,9 @@
 /**
- * One call of a world task, as the runner holds it: its abort signal and its progress. The signal is made lazily, when the
+ * One call of a world task, as the runner holds it: its abort signal, its progress, and what it waits for. The signal is made lazily, when the
  * task looks at it, which most tasks never do.
  */
 import { elapsed, now } from '../lib/clock.ts';
-import type { Copied } from '../lib/progress.ts';
+import type { Copied, Wait } from '../lib/progress.ts';
 import type { Copying, Doing } from './journal.ts';
 
 /** Milliseconds between two tellings of progress. */
@@ -45,6 +45,13 @@ export class Call {
     if (elapsed() - this.#told < THINNED_MS && fraction < 1) return false;
     this.#told = elapsed();
     return true;
+  }
+
+  /** Null: it goes on. */
+  waits(wait: Wait | null): void {
+    const { waiting, ...doing } = this.doing;
+    const since = waiting !== undefined && waiting.what === wait?.what ? waiting.since : now();
+    this.doing = wait === null ? doing : { ...doing, waiting: { ...wait, since } };
   }
 }
 

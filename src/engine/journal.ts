@@ -11,7 +11,7 @@
  * its commit is durable, never before.
  */
 import type { Timestamp } from '../lib/clock.ts';
-import type { Copied } from '../lib/progress.ts';
+import type { Copied, Wait } from '../lib/progress.ts';
 import type { Store } from './flow.ts';
 import type { Admission } from './quarantine.ts';
 import type { Step } from './step.ts';
@@ -101,6 +101,10 @@ export interface Copying extends Copied {
   readonly at: Timestamp;
 }
 
+export interface Waiting extends Wait {
+  readonly since: Timestamp;
+}
+
 export interface Doing {
   readonly node: string;
   readonly since: Timestamp;
@@ -108,6 +112,8 @@ export interface Doing {
   readonly progress: number | null;
   /** Absent when it copies nothing, or does not say. */
   readonly copying?: Copying;
+  /** Absent when it goes on. */
+  readonly waiting?: Waiting;
 }
 
 /**

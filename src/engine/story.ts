@@ -9,7 +9,7 @@ import type { Json } from '../lib/json.ts';
 import { type Cursor, plan, standing } from './cursor.ts';
 import type { Failure } from './failure.ts';
 import type { AnyFlow, Node } from './flow.ts';
-import { type Copying, type FlowRow, WAITING_LANE } from './journal.ts';
+import { type Copying, type FlowRow, WAITING_LANE, type Waiting } from './journal.ts';
 import type { Step, StepEvent } from './step.ts';
 import type { TaskResult } from './task.ts';
 import { Registry, resume, UnknownFlow } from './upgrade.ts';
@@ -44,6 +44,8 @@ interface Doing {
   readonly since: Timestamp;
   readonly progress: number | null;
   readonly copying: Copying | null;
+  /** What it says itself that it waits for. */
+  readonly waiting: Waiting | null;
   /** What it waits for, when nothing runs. */
   readonly waitsFor: 'a process' | 'an operator' | 'other flows' | null;
 }
@@ -71,6 +73,7 @@ export function tellStory(flows: readonly AnyFlow[], flow: FlowRow, steps: reado
       since: doing?.node === node ? doing.since : since,
       progress: doing?.node === node ? doing.progress : null,
       copying: (doing?.node === node && doing.copying) || null,
+      waiting: (doing?.node === node && doing.waiting) || null,
       waitsFor: waitsFor(flow),
     },
     next: cursor.reverting ? revertsAfter(cursor, node) : tasksAfter(cursor),

@@ -15,7 +15,7 @@
  * JSON, or they do not compile.
  */
 import type { Json } from '../lib/json.ts';
-import type { Copied } from '../lib/progress.ts';
+import type { Copied, Wait } from '../lib/progress.ts';
 import type { Failure, FlowFailures } from './failure.ts';
 
 /** `T` when JSON carries it unchanged, else a type that nothing is assignable to. */
@@ -65,6 +65,8 @@ export interface WorldContext<Tools> extends CommonContext<Tools> {
   readonly signal: AbortSignal;
   /** 0…1; thinned out by the engine, so it may be called often. */
   progress(fraction: number, copied?: Copied): void;
+  /** Says what it waits for, to people; null: it goes on. */
+  waiting(wait: Wait | null): void;
   /**
    * Waits for what others have, such as a turn. Meanwhile the flow does not count among those that run at once: others run in its place,
    * and when its wait is over it goes on beside them. So nothing that is let in by turns may let in many.

@@ -6,7 +6,7 @@
  * waits for it.
  */
 import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
-import type { Copied } from '../lib/progress.ts';
+import type { Copied, Wait } from '../lib/progress.ts';
 import { Call } from './call.ts';
 import { type Failure, failureOf, TaskTimeout } from './failure.ts';
 import type { TaskNode } from './flow.ts';
@@ -85,6 +85,7 @@ export class Work {
     work: (context: object) => Promise<TaskResult>,
   ): Promise<TaskResult | GivenUp> {
     for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
+      let failed: Failure;
       const call = this.#call(node, since);
       const timer = Number.isFinite(node.body.timeoutMs)
         ? setTimeout(
@@ -96,24 +97,30 @@ export class Work {
         return await work(this.#contextOf(call, node));
       } catch (error) {
         this.#stop.throwIfAborted();
-        const failure = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
-        const worth = policy.when?.(failure) ?? failure.transient;
-        if (tries >= policy.tries || this.ending || !worth) return new GivenUp(failure);
-        await this.#around.retried(node, failure, tries);
+        failed = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
+        const worth = policy.when?.(failed) ?? failed.transient;
+        if (tries >= policy.tries || this.ending || !worth) return new GivenUp(failed);
+        await this.#around.retried(node, failed, tries);
       } finally {
         clearTimeout(timer);
         this.#calls.delete(call);
         if (this.#noted?.node === node.path) this.#say(null);
       }
-      const ending = await this.#rest(node, since, backoffMs);
+      const ending = await this.#rest(node, since, backoffMs, failed);
       if (ending !== undefined) return new GivenUp(failureOf(ending.reason, node.path));
       backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000);
     }
   }
 
   /** The pause before another try; ends early, and says why, when the task is to end. */
-  async #rest(node: TaskNode, since: Timestamp, ms: number): Promise<{ readonly reason: unknown } | undefined> {
+  async #rest(
+    node: TaskNode,
+    since: Timestamp,
+    ms: number,
+    { message }: Failure,
+  ): Promise<{ readonly reason: unknown } | undefined> {
     const resting = this.#call(node, since);
+    resting.waits({ what: 'another try', why: message });
     await pause(ms, resting.signal).catch(() => {});
     this.#calls.delete(resting);
     this.#stop.throwIfAborted();
@@ -137,6 +144,7 @@ export class Work {
       progress: (fraction: number, copied?: Copied): void => {
         if (call.tells(fraction, copied)) this.#around.progress(node.path, fraction);
       },
+      waiting: (wait: Wait | null): void => call.waits(wait),
       aside: this.#around.aside,
     };
   }
@@ -148,4 +156,7 @@ export class Work {
 }
 
 const isFurther = (doing: Doing | null, before: Doing | null): boolean =>
-  doing?.progress !== before?.progress || doing?.copying?.at !== before?.copying?.at;
+  doing?.progress !== before?.progress ||
+  doing?.copying?.at !== before?.copying?.at ||
+  doing?.waiting?.since !== before?.waiting?.since ||
+  doing?.waiting?.why !== before?.waiting?.why;

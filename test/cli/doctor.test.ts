@@ -24,7 +24,7 @@ import { processName } from '../../src/db/sql/ownership.ts';
 import { putTrouble } from '../../src/db/troubles.ts';
 import { findVolume } from '../../src/db/volumes.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
-import { fromNow, uuid } from '../../src/lib/clock.ts';
+import { fromNow, now, uuid } from '../../src/lib/clock.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { SNAPSHOT_STATUSES, VOLUME_STATUSES } from '../../src/model/status.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';
@@ -410,13 +410,15 @@ proveStore('the doctor', (test) => {
       const stuck = await beginFlow(database, 'volume:a');
       const still = await beginFlow(database, 'volume:b');
       await beginFlow(database, 'volume:c');
+      const waiting = { what: 'the store', why: 'it is full', since: now() };
+      const doing = { node: 'copy', since: now(), progress: null, waiting };
       await database.write(({ db }) =>
         db.updateTable('flow').set({ state: 'stuck' }).where('id', '=', stuck).execute(),
       );
       await database.write(({ db }) =>
         db
           .updateTable('flow')
-          .set({ updated_at: fromNow(-3_600_000) })
+          .set({ updated_at: fromNow(-3_600_000), doing: JSON.stringify(doing) })
           .where('id', '=', still)
           .execute(),
       );
@@ -425,7 +427,7 @@ proveStore('the doctor', (test) => {
         'motion volume:a',
         'motion volume:b',
       ]);
-      assert.match(said(found).join('\n'), /has not moved for 1 h/);
+      assert.match(said(found).join('\n'), /has not moved for 1 h at copy, and waits for the store \(it is full\)/);
       assert.deepEqual(
         (await visit({ olderThan: 120 })).findings.map(({ about }) => about),
         ['volume:a'],

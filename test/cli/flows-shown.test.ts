@@ -94,6 +94,8 @@ describe('the table of flows', () => {
 /** It began a minute ago. */
 const COPYING = { bytes: 540 * 1024 ** 2, of: 2160 * 1024 ** 2, from: 0, since: ago(60), at: NOW };
 
+const WAITING = { what: 'its turn', why: '2nd of 5', since: ago(40) };
+
 describe('the picture of flows in flight', () => {
   const flows = [
     flowRow({ id: KEPT, name: 'delete_volume', lane: WAITING_LANE, state: 'pending', owner: null, createdAt: ago(90) }),
@@ -101,6 +103,7 @@ describe('the picture of flows in flight', () => {
     flowRow({ state: 'reverting', doing: { node: 'make_on_backend', since: ago(2), progress: null } }),
     flowRow({ wish: 'cancel', wishReason: 'not wanted\u001B[31m', doing: { node: 'x', since: ago(2), progress: 0.2 } }),
     flowRow({ doing: { node: 'fill/fetch', since: ago(60), progress: 0.25, copying: COPYING } }),
+    flowRow({ doing: { node: 'fill/fetch', since: ago(60), progress: 0.25, waiting: WAITING } }),
     // Nobody works at it: how long it takes is not known.
     flowRow({ owner: null, doing: { node: 'fill/copy', since: ago(60), progress: 0.25 } }),
   ];
@@ -120,8 +123,8 @@ describe('the picture of flows in flight', () => {
         const text = drawn(columns, rows, true, 'The database does not answer.');
         assert.ok(text.split('\n').length - 1 < rows, `${columns} columns, ${rows} rows:\n${text}`);
       }
-    assert.match(drawn(120, 8), /^12:00:00 UTC {2}q ends this, and no flow\. {2}The newest 3 of 6\.$/m);
-    assert.match(drawn(120, 24, true), /The newest 6 of 6 and more\.$/m);
+    assert.match(drawn(120, 8), /^12:00:00 UTC {2}q ends this, and no flow\. {2}The newest 3 of 7\.$/m);
+    assert.match(drawn(120, 24, true), /The newest 7 of 7 and more\.$/m);
     assert.match(drawn(120, 24, false, 'The database is away.'), /\nThe database is away\.\n$/);
   });
 
@@ -132,6 +135,9 @@ describe('the picture of flows in flight', () => {
     assert.equal(at(0.31), at(0.39));
     assert.notEqual(at(0.39), at(0.4));
     assert.match(line({ state: 'stuck', owner: null }), / stuck: waits$/);
+    const waits = { node: 'fill', since: ago(60), progress: 0.31, waiting: WAITING };
+    assert.match(line({ doing: waits }), / running: waits at 30 % for its turn: 2nd of 5$/);
+    assert.match(line({ doing: { ...waits, progress: null } }), / running: waits for its turn: 2nd of 5$/);
     const ended = endedLine(captured().terminal, flowRow({ state: 'reverted', endedAt: NOW }));
     assert.match(ended, /^make_volume 3f2a91c0-5b7e-4f0e on volume:1b6c\S+ reverted in 12 s$/);
   });
@@ -154,6 +160,14 @@ describe('the story of a flow', () => {
     const doing = { node: 'fill/fetch', since: ago(60), progress: 0.25, copying: COPYING };
     const text = shown({ doing, lane: 'host:node1@west' }, RESCHEDULED);
     assert.match(text, / about 3 min left\n {6}540 MiB of 2\.1 GiB, 9 MiB\/s\n/);
+  });
+
+  test('says what it waits for, and not how long the rest may take', () => {
+    const doing = { node: 'fill/fetch', since: ago(60), progress: 0.25, waiting: WAITING };
+    const text = shown({ doing, lane: 'host:node1@west' }, RESCHEDULED);
+    assert.match(text, / 25 %\n {6}It has waited for its turn since 11:59:20 UTC, for 40 s: 2nd of 5\n/);
+    const steps = tellStory([makeVolume], flowRow({ doing }), RESCHEDULED);
+    assert.deepEqual((storyFacts(steps, []).now as { readonly waiting: unknown }).waiting, WAITING);
   });
 
   test('fits a narrow terminal', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Copying } from '../../src/engine/journal.ts';
-import type { Copied } from '../../src/lib/progress.ts';
+import type { Copying, Waiting } from '../../src/engine/journal.ts';
+import type { Copied, Wait } from '../../src/lib/progress.ts';
 import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
-import { type Call, flow, looks, makes } from './tasks.ts';
+import { breaksTimes, type Call, flow, looks, makes } from './tasks.ts';
 
 proveEngine('progress', (test) => {
   const two = flow<object>('two').add(makes('a')).add(looks('b')).build({ version: 1 });
@@ -71,6 +71,51 @@ proveEngine('progress', (test) => {
     await until(async () => (await w.ground.journal.find(id))?.doing?.progress === 0.9, 'the note');
     assert.equal((await w.ground.journal.find(id))?.doing?.copying, undefined);
     gate.open();
+    await w.settled(life, id);
+  });
+
+  test('tells what it waits for, since when and why, until it goes on', async (w) => {
+    const told = Promise.withResolvers<(wait: Wait | null) => void>();
+    const gate = new Gate();
+    w.tools.on.a = (call: Call) => {
+      call.context.progress?.(0.5);
+      told.resolve((wait) => call.context.waiting?.(wait));
+      return gate.pass(call);
+    };
+    const life = await w.live([two], { doingIntervalMs: 5 });
+    const id = await w.begin(life, two, {});
+    const tell = await told.promise;
+    const waiting = async (wait: Wait | null) => {
+      let seen: Waiting | undefined;
+      tell(wait);
+      await until(async () => {
+        const doing = (await w.ground.journal.find(id))?.doing;
+        seen = doing?.waiting;
+        return doing?.progress === 0.5 && seen?.what === wait?.what && seen?.why === wait?.why;
+      }, 'the note');
+      return seen;
+    };
+    const second = await waiting({ what: 'its turn', why: '2nd of 3' });
+    const first = await waiting({ what: 'its turn', why: '1st of 2' });
+    assert.equal(first?.since, second?.since, 'for the same it has waited all the while');
+    const other = await waiting({ what: 'the store', why: 'it is full' });
+    assert.ok((other?.since ?? '') > (first?.since ?? ''));
+    await waiting(null);
+    gate.open();
+    await w.settled(life, id);
+  });
+
+  test('tells of one that failed, and is to be tried again, why', async (w) => {
+    const again = flow<object>('again')
+      .add(makes('a', { retry: { tries: 2, backoffMs: 600_000, maxBackoffMs: 600_000 } }))
+      .build({ version: 1 });
+    w.tools.on.a = breaksTimes(2, { transient: true });
+    const life = await w.live([again], { doingIntervalMs: 5 });
+    const id = await w.begin(life, again, {});
+    await until(async () => (await w.ground.journal.find(id))?.doing?.waiting !== undefined, 'the note');
+    const { what, why } = (await w.ground.journal.find(id))?.doing?.waiting ?? {};
+    assert.deepEqual([what, why], ['another try', 'It broke.']);
+    await life.engine.wish(id, 'cancel', 'enough');
     await w.settled(life, id);
   });
 

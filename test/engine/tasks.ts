@@ -13,7 +13,7 @@ import {
 } from '../../src/engine/task.ts';
 import type { RowTx } from './memory-journal.ts';
 
-export type AtWork = Omit<WorldContext<Tools>, 'signal' | 'progress' | 'aside'> &
+export type AtWork = Omit<WorldContext<Tools>, 'signal' | 'progress' | 'aside' | 'waiting'> &
   Partial<WorldContext<Tools>> &
   Partial<RecordContext<Tools, RowTx>>;
 

@@ -54,7 +54,9 @@ async function waits({ db }: Patient, { id, lane }: FlowRow): Promise<boolean> {
 /** One whose task says how far it is moves if it is further when looked at again. */
 async function still({ db }: Patient, flow: FlowRow): Promise<Finding> {
   const { id, name, resource, doing, updatedAt, owner } = flow;
-  const where = doing === null ? '' : ` at ${doing.node}`;
+  const { what, why } = doing?.waiting ?? {};
+  const where =
+    doing === null ? '' : ` at ${doing.node}${what === undefined ? '' : `, and waits for ${what} (${why})`}`;
   return {
     key: `still ${id} ${doing?.progress}`,
     about: resource,

@@ -60,13 +60,13 @@ export async function withDiskImage(
   // Only under this very name is it known to be whole, and here.
   const file = imagePath === path ? { path } : await call.tools.images.fetch(wanted, path, call);
   if (!packed) return use({ path: file.path, format }, call);
-  const { signal, tools, projectId, aside } = call;
+  const { signal, tools, projectId, aside, waiting } = call;
   const unpacked = unpackedPath(call);
   const limits = { most: mostUnpacked(volumeRef, format), timeoutMs: tools.conversionTimeoutMs };
   const { unpackImage } = await import('../../clients/unpack-image.ts');
   await unpackImage(file.path, unpacked, limits, { signal, progress: partOf(call.progress, 0, UNPACKING) });
   const rest = partOf(call.progress, UNPACKING, 1 - UNPACKING);
-  await use({ path: unpacked, format }, { signal, progress: rest, projectId, aside });
+  await use({ path: unpacked, format }, { signal, progress: rest, projectId, aside, waiting });
 }
 
 const FORMATS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const;
