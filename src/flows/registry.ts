@@ -25,7 +25,7 @@ import { reimageVolume } from './volumes/reimage-volume.ts';
 import { retypeVolume, retypeVolumeV1 } from './volumes/retype-volume.ts';
 import { revertToSnapshot } from './volumes/revert-to-snapshot.ts';
 import { unmanageVolume } from './volumes/unmanage-volume.ts';
-import { uploadVolume } from './volumes/upload-volume.ts';
+import { uploadAttachedVolume, uploadVolume } from './volumes/upload-volume.ts';
 
 export const FLOWS: readonly AnyFlow[] = [
   createVolume,
@@ -48,6 +48,7 @@ export const FLOWS: readonly AnyFlow[] = [
   revertToSnapshot,
   reimageVolume,
   uploadVolume,
+  uploadAttachedVolume,
   updateGroup,
   deleteGroup,
   createGroupSnapshot,

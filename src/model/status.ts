@@ -231,6 +231,7 @@ export const VOLUME_TRANSITIONS = {
   },
   upload: {
     from: ['available'],
+    also: { from: ['in-use'], when: 'by force' },
     during: ['uploading'],
     success: 'previous',
     failure: 'previous',

@@ -32,6 +32,7 @@ const SILENT: readonly string[] = [
   'migrate_attached_volume',
   'reimage_volume',
   'upload_volume',
+  'upload_attached_volume',
 ];
 
 export async function eventViolations({ notifications }: Site, { events, flows }: Rows): Promise<Violation[]> {

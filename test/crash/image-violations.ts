@@ -15,7 +15,7 @@ export async function imageViolations(
   const there = (await readdir(site.imageDirectory)).flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []);
   const sent = new Set(
     flows
-      .filter(({ name, state }) => name === 'upload_volume' && state === 'success')
+      .filter(({ name, state }) => /^upload_(attached_)?volume$/.test(name) && state === 'success')
       .map(({ input }) => (input.image as unknown as { readonly id: string }).id),
   );
   for (const id of there) if (!given.has(id) && !sent.has(id)) violate(`Image ${id} is an orphan.`);

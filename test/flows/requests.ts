@@ -62,6 +62,7 @@ export const uploadRequest = (request: Partial<UploadRequest> = {}): UploadReque
   containerFormat: 'bare',
   visibility: null,
   protected: false,
+  force: false,
   ...request,
 });
 

@@ -33,7 +33,7 @@ import { quotaUsage, type Usage } from '../../src/db/quotas.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
 import { listSnapshots, noteSnapshotProgress } from '../../src/db/snapshots.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
-import type { VolumeDriver } from '../../src/drivers/driver.ts';
+import type { DriverCapabilities, VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import { cacheLimitsOf, ImageCache } from '../../src/flows/volumes/image-cache.ts';
@@ -83,6 +83,8 @@ export interface SiteOptions {
   readonly apart?: boolean;
   /** Bases of backups are kept, whatever the file system of the tests can do. */
   readonly bases?: boolean;
+  /** Backends say that a copy of a volume is a moment of it, whatever the file system of the tests can do. */
+  readonly fastClone?: boolean;
 }
 
 export class Site {
@@ -110,7 +112,7 @@ export class Site {
 
   private constructor(
     database: Database,
-    { set = [], exec: run = exec, overNetwork = false, apart = false, bases = false }: SiteOptions,
+    { set = [], exec: run = exec, overNetwork = false, apart = false, bases = false, fastClone = false }: SiteOptions,
   ) {
     this.database = database;
     this.#apart = apart;
@@ -119,7 +121,10 @@ export class Site {
     sections.push('[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "backups"\n');
     this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
     this.#drivers = new Map(
-      BACKENDS.map((name) => [this.host(name), keeping(bases, this.#driver(name, run, overNetwork))]),
+      BACKENDS.map((name) => [
+        this.host(name),
+        saying({ backupBases: bases, ...(fastClone && { fastClone }) }, this.#driver(name, run, overNetwork)),
+      ]),
     );
     this.tools = {
       driver: (pool) => {
@@ -333,10 +338,10 @@ export class Site {
   }
 }
 
-/** Says whether it keeps bases, and does not ask the file system. */
-function keeping(backupBases: boolean, driver: FileDriver): FileDriver {
+/** Says that it can do this, and does not ask the file system. */
+function saying(what: Partial<DriverCapabilities>, driver: FileDriver): FileDriver {
   Object.defineProperty(driver, 'capabilities', {
-    get: () => ({ ...Reflect.get(FileDriver.prototype, 'capabilities', driver), backupBases }),
+    get: () => ({ ...Reflect.get(FileDriver.prototype, 'capabilities', driver), ...what }),
   });
   return driver;
 }

@@ -38,7 +38,7 @@ export const uploadAction = [
       [UPLOAD_IMAGE_PARAMS, UploadWithParams],
     ],
     async handle({ desk, caller, params, body, version, demand }) {
-      readBoolean(body.force ?? false, 'force');
+      const force = readBoolean(body.force ?? false, 'force');
       const more =
         version >= UPLOAD_IMAGE_PARAMS ? withParams(body as WithParams) : { visibility: null, protected: false };
       if (more.visibility === 'public') demand('volume_extension:volume_actions:upload_public');
@@ -48,7 +48,7 @@ export const uploadAction = [
         containerFormat: body.container_format ?? 'bare',
         ...more,
       };
-      const { volume, imageId } = await uploadVolume(desk, caller, params.id, asked);
+      const { volume, imageId } = await uploadVolume(desk, caller, params.id, { ...asked, force });
       const type = await getVolumeType(desk.db.read, volume.volumeTypeId);
       return {
         'os-volume_upload_image': {

@@ -1,5 +1,6 @@
 /**
- * `os-volume_upload_image`: makes an image of a volume.
+ * `os-volume_upload_image`: makes an image of a volume that is available; by force, where that is allowed, also of one in use, as it is at
+ * one moment.
  *
  * Everything is looked at before anything is changed, also whether the image service answers. Then the volume is `uploading`, and the
  * request is answered when the image's record is there, since clients ask the image service for it at once. When the service refuses it after
@@ -8,7 +9,7 @@
 import { DatabaseJournal } from '../../db/journal.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { WRITTEN_FORMATS } from '../../drivers/driver.ts';
-import { CREATE_IMAGE, uploadVolume as flow } from '../../flows/volumes/upload-volume.ts';
+import { CREATE_IMAGE, uploadVolume as flow, uploadAttachedVolume } from '../../flows/volumes/upload-volume.ts';
 import { pause, uuid } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import {
@@ -20,14 +21,18 @@ import {
 } from '../../model/errors.ts';
 import type { ImageRecord } from '../../model/image.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
-import { begin, exclusive, volumeResource } from '../begin.ts';
+import { begin, exclusive, shared, volumeResource } from '../begin.ts';
 import { checkVolumeStatus, refusedVolume } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { volumeFor } from '../find.ts';
 import { lockVolume } from '../lock.ts';
 import { isMigrating } from './migrating.ts';
 
-export type UploadRequest = Pick<ImageRecord, 'name' | 'diskFormat' | 'containerFormat' | 'visibility' | 'protected'>;
+export interface UploadRequest
+  extends Pick<ImageRecord, 'name' | 'diskFormat' | 'containerFormat' | 'visibility' | 'protected'> {
+  /** Also when it is in use, where `enable_force_upload` says so. */
+  readonly force: boolean;
+}
 
 const FORMATS: readonly string[] = ['raw', ...WRITTEN_FORMATS];
 const PATIENCE_MS = 30_000;
@@ -40,8 +45,10 @@ export async function uploadVolume(
   id: string,
   request: UploadRequest,
 ): Promise<{ readonly volume: Volume; readonly imageId: string }> {
-  checkVolumeStatus(await volumeFor(desk.db.read, caller, id), 'upload');
-  const { diskFormat, containerFormat } = request;
+  const { force, ...asked } = request;
+  const also = force && desk.config.images.enable_force_upload;
+  checkVolumeStatus(await volumeFor(desk.db.read, caller, id), 'upload', also);
+  const { diskFormat, containerFormat } = asked;
   if (!FORMATS.includes(diskFormat))
     throw new InvalidInput(
       `A volume is uploaded as ${FORMATS.join(', ')}; it cannot be written well as ${diskFormat}.`,
@@ -50,22 +57,25 @@ export async function uploadVolume(
     throw new InvalidInput(
       'Volumes are not compressed when they are uploaded here (allow_compression_on_image_upload); use another container_format, as bare.',
     );
-  const image = { ...request, id: uuid() };
+  const image = { ...asked, id: uuid() };
   await checkAnswers(desk, caller, image.id);
   const { volume, flowId } = await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const { host: pool, status: previousStatus, projectId } = volume;
-    const unreached = { attachStatusNot: 'attached', withoutExports: true } as const;
-    if (pool === null || isMigrating(volume) || !(await moveVolumeStatus(tx, id, 'upload', unreached)))
-      throw refusedVolume(volume, 'upload');
-    const flowId = await begin(
-      desk,
-      tx,
-      caller,
-      flow,
-      { volumeRef: refOf(volume), pool, image: { ...image, owner: caller.projectId }, previousStatus },
-      { resource: volumeResource(id), projectId, holds: [exclusive(volumeResource(id))] },
-    );
+    const isInUse = also && previousStatus === 'in-use';
+    const how = isInUse ? { also } : ({ attachStatusNot: 'attached', withoutExports: true } as const);
+    if (pool === null || isMigrating(volume) || !(await moveVolumeStatus(tx, id, 'upload', how)))
+      throw refusedVolume(volume, 'upload', also);
+    const input = { volumeRef: refOf(volume), pool, image: { ...image, owner: caller.projectId }, previousStatus };
+    const of = { resource: volumeResource(id), projectId };
+    if (!isInUse)
+      return {
+        volume,
+        flowId: await begin(desk, tx, caller, flow, input, { ...of, holds: [exclusive(volumeResource(id))] }),
+      };
+    const copyId = uuid();
+    const holds = [shared(volumeResource(id)), exclusive(volumeResource(copyId))];
+    const flowId = await begin(desk, tx, caller, uploadAttachedVolume, { ...input, copyId }, { ...of, holds });
     return { volume, flowId };
   });
   await recordMade(desk, flowId);

@@ -21,6 +21,11 @@ const conversion = {
     default: 3600,
     description: 'Seconds after which a conversion is killed, and the unpacking of a compressed image before it.',
   }),
+  enable_force_upload: Type.Boolean({
+    default: false,
+    description:
+      'Whether volumes in use are uploaded when a client asks for it by force: what they held at one moment, as after a power cut.',
+  }),
   allow_compression_on_image_upload: Type.Boolean({
     default: false,
     description:

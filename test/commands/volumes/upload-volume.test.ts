@@ -10,7 +10,7 @@ import { caller } from '../../flows/site.ts';
 import { refused } from '../refused.ts';
 
 const resting: LiveSiteOptions = { running: false, set: ['api.rpc_response_timeout=0'] };
-const upload = ({ desk }: LiveSite, id: string, request: Parameters<typeof uploadRequest>[0] = {}) =>
+const upload = ({ desk }: Pick<LiveSite, 'desk'>, id: string, request: Parameters<typeof uploadRequest>[0] = {}) =>
   uploadVolume(desk, caller, id, uploadRequest(request));
 
 describe('uploading a volume', () => {
@@ -83,6 +83,19 @@ describe('uploading a volume', () => {
       const compressed = { containerFormat: 'compressed' };
       const message = /allow_compression_on_image_upload/;
       await refused(live, () => upload(live, id, compressed), { name: 'InvalidInput', status: 400, message });
+    });
+
+    it('in use, unless it is by force and that is allowed', async (context) => {
+      const live = await liveSite(context, resting);
+      const { id } = await givenVolume(live.site, { status: 'in-use' });
+      const config = { ...live.desk.config, images: { ...live.desk.config.images, enable_force_upload: true } };
+      const message = /it is in-use/;
+      await refused(live, () => upload(live, id, { force: true }), { name: 'InvalidVolume', status: 400, message });
+      const allowing = { desk: { ...live.desk, config } };
+      await refused(live, () => upload(allowing, id), { name: 'InvalidVolume', status: 400, message });
+      await upload(allowing, id, { force: true });
+      const now = await getVolume(live.database.read, id);
+      assert.partialDeepStrictEqual(now, { status: 'uploading', previousStatus: 'in-use' });
     });
 
     it('in each other status, and the image service is not asked then', async (context) => {

@@ -5,8 +5,9 @@ import { GlanceImages } from '../../../src/clients/glance.ts';
 import { uploadVolume as command } from '../../../src/commands/volumes/upload-volume.ts';
 import { doomedImages } from '../../../src/db/doomed-images.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
+import type { VolumeRef } from '../../../src/drivers/driver.ts';
 import { removeDoomedImages } from '../../../src/flows/volumes/remove-doomed-images.ts';
-import { uploadVolume } from '../../../src/flows/volumes/upload-volume.ts';
+import { uploadAttachedVolume, uploadVolume } from '../../../src/flows/volumes/upload-volume.ts';
 import type { Config } from '../../../src/lib/config/config.ts';
 import { contentOfFile } from '../../../src/lib/file-content.ts';
 import type { Volume } from '../../../src/model/volume.ts';
@@ -21,57 +22,71 @@ import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 const SOME = 12 * 1024 ** 2;
 /** Deflated, without a name or a time. */
 const GZIP = '\x1f\x8b\x08\x00';
-const compressing = ({ images }: Config) => ({ ...images, allow_compression_on_image_upload: true });
+const allowing = ({ images }: Config) => ({
+  ...images,
+  allow_compression_on_image_upload: true,
+  enable_force_upload: true,
+});
 const { signal } = new AbortController();
 const REMEMBERED = { image_id: 'i', image_name: 'n', min_disk: '5', size: '7', img_signature: 'x', os_glance_a: 'y' };
 
-const uploaded = (diskFormat: string, containerFormat = 'bare') =>
-  onSite(async (site) => {
-    const imageMetadata = { ...REMEMBERED, long: 'y'.repeat(65_535), longer: '"'.repeat(65_535) };
-    const volume = await givenVolume(site, { imageMetadata, bootable: true });
-    const object = `alpha/volume-${volume.id}`;
-    // All of a gigabyte each time would be most of the proof; that all of it is read is proved of the driver.
-    site.interpose('alpha', 'readVolume', async () => contentOfFile(site.path('alpha', `volume-${volume.id}`), SOME));
-    const changed = ({ revision, updatedAt, ...rest }: Volume) => rest;
-    const isAsBefore = async (): Promise<void> => {
-      assert.deepEqual(changed(await getVolume(site.database.read, volume.id)), changed(volume));
-      assert.deepEqual(site.content(object, contentOf(volume).length), contentOf(volume));
-      assert.deepEqual(await site.events(), []);
-    };
-    return {
-      // Nobody waits for the record here: what is proved is the flow.
-      begin: (desk) => {
-        const api = { ...desk.config.api, rpc_response_timeout: 0 };
-        const request = uploadRequest({ diskFormat, containerFormat, protected: true });
-        const config = { ...desk.config, api, images: compressing(desk.config) };
-        return command({ ...desk, config }, caller, volume.id, request);
-      },
-      done: async () => {
-        await isAsBefore();
-        const [image, ...others] = [...site.images.uploads.values()];
-        assert.deepEqual(others, []);
-        assert.partialDeepStrictEqual(image?.record, { name: 'picture', owner: caller.projectId, protected: true });
-        assert.deepEqual(Object.keys(image?.record.properties ?? {}), ['long', 'longer']);
-        if (diskFormat === 'raw') assert.equal(image?.bytes, SOME);
-        if (diskFormat === 'raw') assert.ok(image?.head.subarray(0, 10).equals(contentOf(volume).subarray(0, 10)));
-        else assert.equal(image?.head.toString('latin1', 0, 4), containerFormat === 'bare' ? 'QFI\xfb' : GZIP);
-        assert.deepEqual(await doomedImages(site.database.read, 9), []);
-        assert.deepEqual(await site.messages(), []);
-      },
-      undone: async () => {
-        await isAsBefore();
-        assert.equal((await site.messages()).length, 1);
-        await removeDoomedImages(site.database, site.images, signal);
-        assert.deepEqual([...site.images.uploads.keys()], []);
-        assert.deepEqual(await doomedImages(site.database.read, 9), []);
-      },
-    };
-  });
+/** By force of one in use, unless it is available. */
+const uploaded = (diskFormat: string, containerFormat = 'bare', status: 'available' | 'in-use' = 'available') =>
+  onSite(
+    async (site) => {
+      const imageMetadata = { ...REMEMBERED, long: 'y'.repeat(65_535), longer: '"'.repeat(65_535) };
+      const volume = await givenVolume(site, { imageMetadata, bootable: true, status });
+      const object = `alpha/volume-${volume.id}`;
+      // All of a gigabyte each time would be most of the proof; that all of it is read is proved of the driver.
+      site.interpose('alpha', 'readVolume', async (_proceed, [asked]) => {
+        const { id, nameId } = asked as VolumeRef;
+        return contentOfFile(site.path('alpha', `volume-${nameId ?? id}`), SOME);
+      });
+      const changed = ({ revision, updatedAt, ...rest }: Volume) => rest;
+      const isAsBefore = async (): Promise<void> => {
+        assert.deepEqual(changed(await getVolume(site.database.read, volume.id)), changed(volume));
+        assert.deepEqual(site.content(object, contentOf(volume).length), contentOf(volume));
+        assert.deepEqual(await site.events(), []);
+      };
+      return {
+        // Nobody waits for the record here: what is proved is the flow.
+        begin: (desk) => {
+          const api = { ...desk.config.api, rpc_response_timeout: 0 };
+          const request = uploadRequest({ diskFormat, containerFormat, protected: true, force: status === 'in-use' });
+          const config = { ...desk.config, api, images: allowing(desk.config) };
+          return command({ ...desk, config }, caller, volume.id, request);
+        },
+        done: async () => {
+          await isAsBefore();
+          const [image, ...others] = [...site.images.uploads.values()];
+          assert.deepEqual(others, []);
+          assert.partialDeepStrictEqual(image?.record, { name: 'picture', owner: caller.projectId, protected: true });
+          assert.deepEqual(Object.keys(image?.record.properties ?? {}), ['long', 'longer']);
+          if (diskFormat === 'raw') assert.equal(image?.bytes, SOME);
+          if (diskFormat === 'raw') assert.ok(image?.head.subarray(0, 10).equals(contentOf(volume).subarray(0, 10)));
+          else assert.equal(image?.head.toString('latin1', 0, 4), containerFormat === 'bare' ? 'QFI\xfb' : GZIP);
+          assert.deepEqual(await doomedImages(site.database.read, 9), []);
+          assert.deepEqual(await site.messages(), []);
+        },
+        undone: async () => {
+          await isAsBefore();
+          assert.equal((await site.messages()).length, 1);
+          await removeDoomedImages(site.database, site.images, signal);
+          assert.deepEqual([...site.images.uploads.keys()], []);
+          assert.deepEqual(await doomedImages(site.database.read, 9), []);
+        },
+      };
+    },
+    { fastClone: true },
+  );
 
 proveFlow('upload_volume as it is', uploadVolume, uploaded('raw'));
 proveVariant('upload_volume as a qcow2', uploadVolume, uploaded('qcow2'));
 proveVariant('upload_volume as a compressed qcow2', uploadVolume, uploaded('qcow2', 'compressed'));
 provesEveryTask(uploadVolume);
+proveFlow('upload_attached_volume', uploadAttachedVolume, uploaded('qcow2', 'bare', 'in-use'));
+proveVariant('upload_attached_volume as it is', uploadAttachedVolume, uploaded('raw', 'bare', 'in-use'));
+provesEveryTask(uploadAttachedVolume);
 
 /** A live site whose image service takes images as Glance does. */
 async function start(context: TestContext) {
@@ -80,9 +95,10 @@ async function start(context: TestContext) {
   const images = new GlanceImages({ url: server.url, timeoutMs: 20_000, backoffMs: 1 });
   Object.assign(live.site.tools, { images });
   const volume = await givenVolume(live.site);
-  const upload = async (diskFormat = 'raw', containerFormat = 'bare') => {
-    const desk = { ...live.desk, config: { ...live.desk.config, images: compressing(live.desk.config) } };
-    return (await command(desk, caller, volume.id, uploadRequest({ diskFormat, containerFormat }))).imageId;
+  const upload = async (diskFormat = 'raw', containerFormat = 'bare', { id, status } = volume) => {
+    const desk = { ...live.desk, config: { ...live.desk.config, images: allowing(live.desk.config) } };
+    const request = uploadRequest({ diskFormat, containerFormat, force: status === 'in-use' });
+    return (await command(desk, caller, id, request)).imageId;
   };
   const free = async () => {
     assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'available', previousStatus: null });
@@ -130,6 +146,17 @@ describe('upload_volume to an image service', () => {
     const { data = Buffer.alloc(0), status } = server.images.get(id) ?? {};
     assert.equal(status, 'active');
     assert.ok(gunzipSync(data).equals(live.site.content(`alpha/volume-${volume.id}`, SOME)));
+  });
+
+  it('of one in use is refused where a copy is no moment, and says so', async (context) => {
+    const { server, live, upload, sweep } = await start(context);
+    const volume = await givenVolume(live.site, { status: 'in-use' });
+    await upload('raw', 'bare', volume);
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { status: 'in-use', previousStatus: null });
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_003_132']);
+    assert.deepEqual(await live.site.leftovers(), []);
+    await sweep();
+    assert.deepEqual([...server.images.keys()], []);
   });
 
   it('that keeps less and says that all is well gives no image, and says so', async (context) => {
