@@ -535,7 +535,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'api/strategies.ts': 'hands the clock to the throttle',
   'backups/byte-rate.ts': 'time that bytes may take',
   'backups/stores/patient-store.ts': 'asks a store again, as long as the order has patience',
-  'backups/stores/s3-store.ts': 'who puts something new where conditions are not kept looks once more',
+  'backups/stores/store-http.ts': 'who has put something new where others may have, too, looks once more',
   'backups/work.ts': 'a process tells that it lives, until it ends',
   'cli/demo/client.ts': 'a person watches',
   'cli/demo/flow-picture.ts': 'a person watches',

@@ -16,19 +16,17 @@
 import { createHash } from 'node:crypto';
 import type { Answer } from '../../http/answer.ts';
 import type { PeerRequest } from '../../http/peer.ts';
-import { millis, now, pause } from '../../lib/clock.ts';
+import { millis, now } from '../../lib/clock.ts';
 import { BackupDamaged, BackupMissing, BackupStoreUnavailable } from '../../model/errors.ts';
 import { codeIn, type S3Answer, s3Failure } from './s3-failures.ts';
 import { pageOf } from './s3-list.ts';
 import { encoded, encodedPath, NO_PAYLOAD, signed, UNSIGNED_PAYLOAD } from './s3-signature.ts';
 import type { BackupStore, StoredObject, StoreRange } from './store.ts';
 import type { S3Address } from './store-address.ts';
-import { headersOf, inPieces, MOST_WHOLE_BYTES, StoreHttp } from './store-http.ts';
+import { headersOf, inPieces, isLastPut, MOST_WHOLE_BYTES, StoreHttp } from './store-http.ts';
 
 /** Two of them are in memory, and as much again on its way. */
 const PACK_BYTES = 16 * 1024 ** 2;
-/** By then those have put that had looked before. */
-const SETTLE_MS = 3_000;
 const MOST_ERROR_BYTES = 64 * 1024;
 const MOST_PAGE_BYTES = 16 * 1024 ** 2;
 
@@ -91,8 +89,7 @@ export class S3Store implements BackupStore {
     if (first === THERE_IS_ONE) return false;
     if (first === UNKNOWN) await this.put(name, body, signal);
     else if ((await this.#put(name, body, IF_NONE, signal)) === THERE_IS_ONE) return true;
-    await pause(SETTLE_MS, signal, { ref: true });
-    return (await this.get(name, signal)).equals(body);
+    return isLastPut(this, name, body, signal);
   }
 
   async head(name: string, signal: AbortSignal): Promise<number | null> {

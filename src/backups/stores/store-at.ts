@@ -12,6 +12,8 @@ export const storeAt: StoreOpener = async (address) => {
       return new (await import('./directory-store.ts')).DirectoryStore(address.path);
     case 's3':
       return new (await import('./s3-store.ts')).S3Store(address);
+    case 'swift':
+      return new (await import('./swift-store.ts')).SwiftStore(address);
     default:
       return unhandled(address);
   }

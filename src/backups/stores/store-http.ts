@@ -1,12 +1,19 @@
-/** What stores that are asked over HTTP have in common: how a body is sent, and what becomes of a peer that does not answer. */
+/**
+ * What stores that are asked over HTTP have in common: how a body is sent, who of several has put something new, and what becomes of a
+ * peer that does not answer.
+ */
 import type { Answer } from '../../http/answer.ts';
 import { Peer, type PeerRequest } from '../../http/peer.ts';
 import { PeerFailure } from '../../http/peer-failure.ts';
 import { trustedCertificates } from '../../http/trusted-certificates.ts';
+import { pause } from '../../lib/clock.ts';
 import { BackupFailed, BackupStoreRefused, BackupStoreUnavailable } from '../../model/errors.ts';
+import type { BackupStore } from './store.ts';
 
 /** Of an object that is read whole: manifests and what describes a scope. */
 export const MOST_WHOLE_BYTES = 256 * 1024 ** 2;
+/** By then those have put that had looked before. */
+const SETTLE_MS = 3_000;
 /** Small enough that a slow way is seen to get on. */
 const PIECE_BYTES = 256 * 1024;
 
@@ -50,6 +57,20 @@ export const headersOf = ({ length }: Buffer): Readonly<Record<string, string>> 
 /** A body as it is sent. Nothing of it is copied. */
 export async function* inPieces(body: Buffer): AsyncGenerator<Buffer, void, undefined> {
   for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
+}
+
+/**
+ * Whether what was put where nothing had been still is what is there, a little later: of several that put at once the last has won, and each had
+ * looked before the first had put.
+ */
+export async function isLastPut(
+  store: Pick<BackupStore, 'get'>,
+  name: string,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await pause(SETTLE_MS, signal, { ref: true });
+  return (await store.get(name, signal)).equals(body);
 }
 
 function explained(failure: PeerFailure): Error {

@@ -44,6 +44,22 @@ export function addressOf(section: BackupStoreConfig): StoreAddress {
         caFile: section.backup_s3_ca_cert_file ?? null,
         silenceMs: section.backup_s3_timeout * 1000,
       };
+    case 'swift':
+      return {
+        kind: 'swift',
+        authUrl: section.backup_swift_auth_url,
+        authVersion: section.backup_swift_auth_version,
+        user: section.backup_swift_user,
+        key: section.backup_swift_key,
+        userDomain: section.backup_swift_user_domain,
+        project: section.backup_swift_project,
+        projectDomain: section.backup_swift_project_domain,
+        region: section.backup_swift_region ?? null,
+        storageUrl: section.backup_swift_storage_url ?? null,
+        container: section.backup_swift_container,
+        caFile: section.backup_swift_ca_cert_file ?? null,
+        silenceMs: section.backup_swift_timeout * 1000,
+      };
     default:
       return unhandled(section);
   }

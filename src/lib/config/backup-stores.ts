@@ -81,4 +81,69 @@ const S3Store = Type.Object(
   { description: 'A store on S3.' },
 );
 
-export const BackupStore = Type.Union([DirectoryStore, S3Store], { choice: 'backup_driver' });
+const url = { pattern: '^https?://', form: 'a URL (http://… or https://…)' } as const;
+
+const SwiftStore = Type.Object(
+  {
+    backup_driver: Type.Literal('swift', { description: 'Backups are kept in a container of Swift.' }),
+    backup_swift_auth_url: Type.String({
+      ...url,
+      description: "Where one signs in: Keystone, or of version 1 Swift's own door, whole (`http://…/auth/v1.0`).",
+    }),
+    backup_swift_auth_version: Type.Enum(['1', '3'], {
+      default: '3',
+      description: "How one signs in: `3`, by Keystone; `1`, by Swift's own older way, as TempAuth has it.",
+    }),
+    backup_swift_user: Type.String({
+      minLength: 1,
+      description: 'Who signs in. It may read and write in the container. Of version 1 `ACCOUNT:USER`.',
+    }),
+    backup_swift_key: Type.String({ minLength: 1, secret: true, description: "That user's password." }),
+    backup_swift_user_domain: Type.String({
+      minLength: 1,
+      default: 'Default',
+      description: "Of version 3: that user's domain.",
+    }),
+    backup_swift_project: Type.String({
+      minLength: 1,
+      default: 'service',
+      description: 'Of version 3: the project whose account has the container.',
+    }),
+    backup_swift_project_domain: Type.String({
+      minLength: 1,
+      default: 'Default',
+      description: "Of version 3: that project's domain.",
+    }),
+    backup_swift_region: Type.Optional(
+      Type.String({ minLength: 1, description: "Of version 3: which region's object store. Without it: the first." }),
+    ),
+    backup_swift_storage_url: Type.Optional(
+      Type.String({
+        ...url,
+        description: 'Where the account is (`https://…/v1/AUTH_…`). Without it: what one is told when one signs in.',
+      }),
+    ),
+    backup_swift_container: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,255}$',
+      form: 'letters, digits, `.`, `_` and `-`',
+      default: 'volumebackups',
+      description: 'The container. It must be there.',
+    }),
+    backup_swift_ca_cert_file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        path: '',
+        description: 'Certificates (PEM) that vouch for both over https. Without it: those that come with Node.',
+      }),
+    ),
+    backup_swift_timeout: Type.Integer({
+      ...positive,
+      default: 60,
+      description: 'Seconds that either may be silent before it is asked again.',
+    }),
+    ...anyStore,
+  },
+  { description: 'A store on Swift.' },
+);
+
+export const BackupStore = Type.Union([DirectoryStore, S3Store, SwiftStore], { choice: 'backup_driver' });
