@@ -34,7 +34,7 @@ import type { EngineListener } from './engine/events.ts';
 import { Dispatcher, type Sink } from './events/dispatcher.ts';
 import { FlowsInFlight } from './events/flows-in-flight.ts';
 import { logEvent } from './events/log-of-flows.ts';
-import { backupTools } from './flows/backups/backup-tools.ts';
+import { backupTools, readKeys } from './flows/backups/backup-tools.ts';
 import { FLOWS } from './flows/registry.ts';
 import type { Tools } from './flows/tools.ts';
 import { cacheLimitsOf, ImageCache } from './flows/volumes/image-cache.ts';
@@ -204,6 +204,8 @@ export class PumiceService {
     await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
     await this.engine.start();
     await dropTroublesOfTheDead(this.db);
+    for (const key of await readKeys(this.#config.backup_keys))
+      if (key instanceof Error) this.#log.error({ err: key }, 'a key of backups cannot be used');
     for (const loop of this.upkeep) if (loop.atStart) await round(loop, this.troubles, signal);
     const first = new Map(this.backends.map((backend) => [backend, backend.start(signal)]));
     // A host that another process serves is waited for, but not by those who only want this one to listen.

@@ -13,6 +13,7 @@ import type { BackendConfig, Config } from '../lib/config/config.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import { laneOfHost } from '../model/backend.ts';
 import { backends } from './checks/backends.ts';
+import { backupKeys } from './checks/backup-keys.ts';
 import type { DoctorCheck, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
 import { exports } from './checks/exports.ts';
@@ -44,6 +45,7 @@ export const CHECKS: readonly DoctorCheck[] = [
   motion,
   backends,
   exports,
+  backupKeys,
   events,
   upkeep,
   lives,

@@ -2,7 +2,7 @@
  * The dependencies of a task: everything it may touch, and no more. Tools are made once a process (`wiring.ts`) and are never
  * results: a flow's results are facts, its tools are what it finds where it runs.
  */
-import type { Backups } from '../backups/backups.ts';
+import type { BackupKey, Backups } from '../backups/backups.ts';
 import type { StoreAddress } from '../backups/stores/store-address.ts';
 import type { Database } from '../db/database.ts';
 import type { Tx } from '../db/sql/tx.ts';
@@ -22,6 +22,8 @@ export interface ConfiguredStore {
   readonly address: StoreAddress;
   /** How long one that is full, busy or silent is asked again. */
   readonly patienceMs: number;
+  /** With which key a scope that is made there is encrypted; null: with none. */
+  readonly keyId: string | null;
 }
 
 /** What copies to backup stores, the stores of this host, and the books that are kept while it does. */
@@ -30,6 +32,8 @@ export interface BackupTools {
   ground(): Promise<Backups>;
   /** As the configuration calls it. Throws `BackupStoreRefused` when this host has none of the name. */
   store(name: string): ConfiguredStore;
+  /** All of this host's that can be read now. In no journal and no log. */
+  keys(): Promise<readonly BackupKey[]>;
   readonly db: Pick<Database, 'read' | 'write'>;
   readonly log: Pick<Log, 'warn'>;
 }

@@ -3,8 +3,8 @@
  * in every row, in what is told to other programs, and in the answers to requests that failed.
  */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createLog } from '../../src/lib/logging.ts';
@@ -16,6 +16,7 @@ import { dump, freshWorld, PROJECT, until } from './world.ts';
 const PASSWORD = 'planted-password-of-mallory';
 const WRONG = 'planted-password-that-is-wrong';
 const CREDENTIAL = 'planted-secret-of-a-credential';
+const KEY_LOST = 'a key of backups cannot be used';
 const WRONG_KEY = 'planted-key-of-no-transfer';
 
 function talkativeLog() {
@@ -31,6 +32,27 @@ const found = (text: string, secrets: Readonly<Record<string, string>>): readonl
   });
 
 describe('secrets are in no log, row, event or refusal:', () => {
+  it('a key of backups that cannot be used, of which a start says only where it should be', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'pumice-keys-'));
+    t.after(() => rm(directory, { recursive: true }));
+    const [open, lost, good] = ['open', 'lost', 'good'].map((name) => join(directory, name));
+    const bytes = Buffer.alloc(32, WRONG_KEY);
+    await writeFile(String(open), bytes, { mode: 0o644 });
+    await writeFile(String(good), bytes, { mode: 0o600 });
+    const { lines, log } = talkativeLog();
+    const set = Object.entries({ open, lost, good }).map(([id, path]) => `backup_keys.${id}=${path}`);
+    await freshWorld(t, { running: true, log, set });
+    const errors = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'error');
+    assert.deepEqual(
+      errors.map(({ msg, err }) => [msg, err.message]),
+      [
+        [KEY_LOST, `Key open of backups cannot be used: ${open} can be read by others (its mode should be 0600).`],
+        [KEY_LOST, `Key lost of backups cannot be used: ${lost} cannot be opened.`],
+      ],
+    );
+    assert.deepEqual(found(lines.join(''), { plain: WRONG_KEY, hex: bytes.toString('hex') }), []);
+  });
+
   it('those of users, tokens, transfers and attachments', async (t) => {
     const { lines, log } = talkativeLog();
     const world = await identityWorld(t, {

@@ -145,7 +145,11 @@ const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND n
 const POSTGRESQL_TABLES = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename";
 
 /** Every row of every table. */
-export async function dump({ service }: World): Promise<Readonly<Record<string, readonly unknown[]>>> {
+export async function dump({
+  service,
+}: {
+  readonly service: Pick<World['service'], 'db'>;
+}): Promise<Readonly<Record<string, readonly unknown[]>>> {
   const { reader } = service.db;
   const tables = await reader.query<{ name: string }>(reader.dialect === 'sqlite' ? SQLITE_TABLES : POSTGRESQL_TABLES);
   const rows: Record<string, readonly unknown[]> = {};

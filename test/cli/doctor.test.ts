@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -178,6 +178,20 @@ proveStore('the doctor', (test) => {
       ]);
       assert.deepEqual(said(await visit()), []);
       assert.equal(await findBase(database.read, volume.id), undefined);
+    }));
+
+  test('tells of a key of backups that is lost, or that others can read', ({ url }) =>
+    withPractice(url, async ({ visit, volumes }) => {
+      const file = join(volumes, '..', 'key');
+      const set = [`database.url=${url}`, 'node_name=n1', `backup_keys.2026-a=${file}`];
+      const says = async () => said(await visit({ set }));
+      assert.deepEqual(await says(), [
+        `backup_keys: backups Key 2026-a of backups cannot be used: ${file} cannot be opened.`,
+      ]);
+      await writeFile(file, Buffer.alloc(32), { mode: 0o644 });
+      assert.match((await says()).join(), /can be read by others \(its mode should be 0600\)\.$/);
+      await chmod(file, 0o600);
+      assert.deepEqual(await says(), []);
     }));
 
   test('counts the usage of a project that has nothing but backups', ({ database, url }) =>

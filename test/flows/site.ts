@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Backups } from '../../src/backups/backups.ts';
+import type { BackupKey, Backups } from '../../src/backups/backups.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
 import { allBases } from '../../src/db/backup-bases.ts';
@@ -97,6 +97,9 @@ export class Site {
   readonly #drivers: ReadonlyMap<string, FileDriver>;
   readonly #hooks = new Map<string, Hook>();
   readonly #apart: boolean;
+  /** Of backups; and with which a new scope is encrypted. */
+  keys: readonly BackupKey[] = [];
+  keyId: string | null = null;
   /** Backends that do not answer. */
   readonly down = new Set<string>();
   /** Where volumes are reached as over iSCSI: the file that each attachment has open. */
@@ -146,7 +149,8 @@ export class Site {
       }),
       backups: {
         ground: async () => interposed<Backups>(this.backups, (method) => this.#hooks.get(`backups.${method}`)),
-        store: () => ({ address: { kind: 'directory', path: this.path('backups') }, patienceMs: 0 }),
+        store: () => ({ address: { kind: 'directory', path: this.path('backups') }, patienceMs: 0, keyId: this.keyId }),
+        keys: async () => this.keys,
         db: database,
         log: silentLog,
       },

@@ -1,15 +1,15 @@
 /** What flows of backups work with: the stores of this host's configuration, and what copies to them, loaded when it is first asked for. */
-import type { Backups } from '../../backups/backups.ts';
+import type { BackupKey, Backups } from '../../backups/backups.ts';
 import type { StoreAddress } from '../../backups/stores/store-address.ts';
 import type { Database } from '../../db/database.ts';
 import type { BackupStoreConfig, Config } from '../../lib/config/config.ts';
 import { exec } from '../../lib/exec.ts';
 import type { Log } from '../../lib/logging.ts';
 import { unhandled } from '../../lib/unhandled.ts';
-import { BackupStoreRefused } from '../../model/errors.ts';
+import { BackupKeyMissing, BackupStoreRefused } from '../../model/errors.ts';
 import type { BackupTools } from '../tools.ts';
 
-export function backupTools({ backup_stores: stores }: Config, db: Database, log: Log): BackupTools {
+export function backupTools({ backup_stores: stores, backup_keys: keys }: Config, db: Database, log: Log): BackupTools {
   let ground: Promise<Backups> | undefined;
   return {
     ground: () => {
@@ -20,8 +20,10 @@ export function backupTools({ backup_stores: stores }: Config, db: Database, log
       const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
       if (section === undefined)
         throw new BackupStoreRefused(`There is no section [backup_stores.${name}] in the configuration of this host.`);
-      return { address: addressOf(section), patienceMs: section.patience_seconds * 1000 };
+      const { patience_seconds: patience, backup_key: keyId = null } = section;
+      return { address: addressOf(section), patienceMs: patience * 1000, keyId };
     },
+    keys: async () => (await readKeys(keys)).flatMap((key) => (key instanceof Error ? [] : [key])),
     db,
     log,
   };
@@ -63,4 +65,17 @@ export function addressOf(section: BackupStoreConfig): StoreAddress {
     default:
       return unhandled(section);
   }
+}
+
+/** Each as it is now, or why it cannot be used. */
+export async function readKeys(files: Config['backup_keys']): Promise<readonly (BackupKey | BackupKeyMissing)[]> {
+  if (Object.keys(files).length === 0) return [];
+  const { readBackupKey } = await import('../../backups/keys.ts');
+  const read = Object.entries(files).map(([id, path]) =>
+    readBackupKey(id, path).catch((error: unknown) => {
+      if (error instanceof BackupKeyMissing) return error;
+      throw error;
+    }),
+  );
+  return Promise.all(read);
 }

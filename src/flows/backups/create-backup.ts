@@ -199,10 +199,10 @@ async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base,
   const { backupId, volumeRef, pool, parentId } = input;
   const { db, log } = call.tools.backups;
   const ground = await call.tools.backups.ground();
-  const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const { place, patienceMs, keyId } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
   const source = await keptSource(input, call);
   const base = baseId === null ? null : await call.tools.driver(pool).changedSince(volumeRef, baseId, backupId, call);
-  const storeId = await ground.openScope(place, null, call.signal);
+  const storeId = await ground.openScope(place, keyId, call.signal);
   if (!(await db.write((tx) => knowStore(tx, place.scope, storeId))))
     throw new BackupStoreRefused(`Another store is in the place of the one that has scope ${place.scope}.`);
   const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));

@@ -10,6 +10,14 @@ const anyStore = {
     description:
       'Seconds that a store which is full, busy or silent is asked again before a backup or a restore fails.',
   }),
+  backup_key: Type.Optional(
+    Type.String({
+      minLength: 1,
+      form: 'a key of [backup_keys]',
+      description:
+        "With what a volume's backups are encrypted, from its first one here on. Without it they are not; those of volumes that have one already go on as they are.",
+    }),
+  ),
 } as const;
 
 const DirectoryStore = Type.Object(

@@ -98,15 +98,24 @@ export function contradictions(config: Config): string[] {
   return found;
 }
 
-function wrongStores({ backup_stores: stores, default_backup_store: chosen }: Config): string[] {
+function wrongStores({ backup_stores: stores, default_backup_store: chosen, backup_keys: keys }: Config): string[] {
   const names = Object.keys(stores);
-  if (chosen === undefined)
-    return names.length === 0 ? [] : [`default_backup_store is missing; it must be one of ${names.join(', ')}.`];
-  if (Object.hasOwn(stores, chosen)) return [];
-  const near = nearest(chosen, names);
-  return [
-    `default_backup_store: there is no section [backup_stores.${chosen}]${near === undefined ? '.' : `; did you mean ${near}?`}`,
-  ];
+  const found = Object.entries(stores).flatMap(([name, { backup_key: key }]) => {
+    if (key === undefined || Object.hasOwn(keys, key)) return [];
+    return [
+      `backup_stores.${name}.backup_key: there is no key ${key} in [backup_keys]${meant(key, Object.keys(keys))}`,
+    ];
+  });
+  if (chosen === undefined) {
+    if (names.length > 0) found.push(`default_backup_store is missing; it must be one of ${names.join(', ')}.`);
+  } else if (!Object.hasOwn(stores, chosen))
+    found.push(`default_backup_store: there is no section [backup_stores.${chosen}]${meant(chosen, names)}`);
+  return found;
+}
+
+function meant(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return near === undefined ? '.' : `; did you mean ${near}?`;
 }
 
 /** Projects and users that are named in [identity] and are not there. */

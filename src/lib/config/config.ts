@@ -14,6 +14,7 @@
 import { type Static, Type } from '../schema.ts';
 import { Api } from './api.ts';
 import { Backend } from './backends.ts';
+import { BackupKeys } from './backup-keys.ts';
 import { BackupStore } from './backup-stores.ts';
 import { Database } from './database.ts';
 import { Flows } from './flows.ts';
@@ -122,6 +123,7 @@ export const configSchema = Type.Object({
     form: 'letters, digits, hyphens and underscores',
     default: {},
   }),
+  backup_keys: BackupKeys,
 });
 
 type Deep<T> = T extends readonly (infer Item)[]

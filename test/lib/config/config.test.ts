@@ -64,6 +64,8 @@ describe('configuration', () => {
     const file = parseConfig({ toml: '[backends.a]\ndriver="file"\npath="here"', directory: '/etc/pumice' });
     assert.equal(file.backends.a?.path, '/etc/pumice/here');
     assert.equal(file.data_directory, resolve('pumice-data'));
+    const { backup_keys: keys } = parseConfig({ toml: '[backup_keys]\n2026-a = "keys/a"', directory: '/etc/pumice' });
+    assert.deepEqual({ ...keys }, { '2026-a': '/etc/pumice/keys/a' });
     const set = parseConfig({ set: ['backends.a.driver=file', 'backends.a.path=here'], directory: '/etc/pumice' });
     assert.equal(set.backends.a?.path, resolve('here'));
   });
@@ -183,6 +185,11 @@ describe('configuration', () => {
         .map((name) => `[backup_stores.${name}]\nbackup_driver = "posix"\nbackup_posix_path = "/b"`)
         .join('\n'),
       'default_backup_store is missing; it must be one of one, two.',
+    ],
+    [
+      'a key of backups that is not there',
+      '[backup_keys]\n2026-a = "/k"\n[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "/b"\nbackup_key = "2026-b"',
+      'backup_stores.main.backup_key: there is no key 2026-b in [backup_keys]; did you mean 2026-a?',
     ],
     [
       'services that are always down',
