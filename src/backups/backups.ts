@@ -34,8 +34,8 @@ export interface Backups {
    * Resolves with the store's id, by which whoever knows it sees that another one has been put in its place.
    */
   openScope(scope: BackupScope, keyId: string | null, signal: AbortSignal): Promise<string>;
-  /** Wraps the key of an encrypted scope with another one. What is stored stays as it is. */
-  changeKey(scope: BackupScope, keyId: string, signal: AbortSignal): Promise<void>;
+  /** Wraps the key of an encrypted scope with another one. What is stored stays as it is. False: the scope is not encrypted. */
+  changeKey(scope: BackupScope, keyId: string, signal: AbortSignal): Promise<boolean>;
   /** Resolves when all of the source is in the store, in recorded and newly told bites together. */
   copy(order: CopyOrder, watch: CopyWatch): Promise<CopyOutcome>;
   /** After all of the copy. Done again with the same order it writes the same bytes under the same name. */

@@ -8,7 +8,6 @@ import { now, uuid } from '../lib/clock.ts';
 import type { Json } from '../lib/json.ts';
 import {
   BackupDamaged,
-  BackupFailed,
   BackupFormatTooNew,
   BackupKeyMissing,
   BackupMissing,
@@ -61,17 +60,18 @@ export async function openScope(
   return { name: scope, store, sealing };
 }
 
-/** Wraps the key of a scope with another of the keys. */
+/** Wraps the key of a scope with another of the keys. False: it has none. */
 export async function changeKey(
   { scope, keys }: Pick<BackupScope, 'scope' | 'keys'>,
   keyId: string,
   store: BackupStore,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { document, encryption } = await readScope(scope, store, signal);
-  if (encryption === null) throw new BackupFailed(`Scope ${scope} is not encrypted.`);
+  if (encryption === null) return false;
   const wrapped = wrapKey(scope, unwrapKey(scope, encryption, keys), keyOf(keyId, keys));
   await store.put(scopeFile(scope), toText({ ...document, encryption: { ...wrapped } }), signal);
+  return true;
 }
 
 function keyOf(id: string, keys: readonly BackupKey[]): BackupKey {

@@ -1,13 +1,14 @@
 /**
  * `pumice backup-store cat MANIFEST`: a backup on standard output, read from a store and from nothing else. It needs no database and no
- * service, and for the directory of a store no configuration; another store is described by a section of one, which need hold nothing else.
+ * service, and for the directory of a store no configuration; another store is described by a section of one, which need hold nothing else but keys.
  */
 import { once } from 'node:events';
 import { dirname, relative, resolve } from 'node:path';
+import type { BackupKey } from '../backups/backups.ts';
 import { readBackupKey } from '../backups/keys.ts';
 import { makeBackups } from '../backups/make-backups.ts';
 import type { StoreAddress } from '../backups/stores/store-address.ts';
-import { addressOf } from '../flows/backups/backup-tools.ts';
+import { addressOf, readKeys } from '../flows/backups/backup-tools.ts';
 import { exec } from '../lib/exec.ts';
 import { PumiceError } from '../model/errors.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
@@ -15,7 +16,7 @@ import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
 
 export interface BackupStoreCatOptions extends ConfigFlags {
-  /** `ID=FILE`, each a key of backups. */
+  /** `ID=FILE`, each a key of backups. Those of a configuration that is named are known as well. */
   readonly key: readonly string[];
   /** A section of `[backup_stores.*]`. Without it the manifest is a file. */
   readonly store?: string;
@@ -29,7 +30,7 @@ export async function backupStoreCat(
   if (process.stdout.isTTY) throw new Complaint('A disk is no text: send it to a file or a program.', EXIT.usage);
   const found = store === undefined ? placeOf(resolve(manifest)) : placeIn(sectionOf(store, flags), manifest);
   try {
-    const keys = await Promise.all(key.map(keyOf));
+    const keys = [...(await Promise.all(key.map(keyOf))), ...(await configuredKeys(flags))];
     const content = await makeBackups({ exec }).content({ ...found, keys }, signal);
     for await (const piece of content.read(signal))
       if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
@@ -60,6 +61,12 @@ function sectionOf(name: string, flags: ConfigFlags): StoreAddress {
   if (section === undefined)
     throw new Complaint(`There is no section [backup_stores.${name}] in the configuration.`, EXIT.usage);
   return addressOf(section);
+}
+
+/** Of a configuration that was named. One that cannot be read is missed when it is needed. */
+async function configuredKeys(flags: ConfigFlags): Promise<readonly BackupKey[]> {
+  if (flags.config === undefined && flags.data === undefined && flags.set.length === 0) return [];
+  return (await readKeys(configurationOf(flags).backup_keys)).flatMap((key) => (key instanceof Error ? [] : [key]));
 }
 
 function keyOf(text: string) {

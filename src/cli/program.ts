@@ -148,9 +148,7 @@ const RESOURCES: Readonly<Record<string, () => Promise<ResourceKind<ResourceRow>
 };
 
 function addBackupStore(program: Command, around: CliContext, exit: (code: number) => void): void {
-  const store = program
-    .command('backup-store')
-    .description('look into a store of backups, without a service or a database');
+  const store = program.command('backup-store').description('look into stores of backups, and change their keys');
 
   withConfiguration(store.command('cat'))
     .description('write the bytes of a backup to standard output')
@@ -163,6 +161,14 @@ function addBackupStore(program: Command, around: CliContext, exit: (code: numbe
     )
     .action(async (manifest, options) =>
       exit(await (await import('./backup-store-cat.ts')).backupStoreCat(manifest, options, around)),
+    );
+
+  withConfiguration(store.command('rekey'))
+    .description('wrap the keys of all encrypted scopes with another key of [backup_keys]; works while a server runs')
+    .argument('<key>', 'the id of the key')
+    .addHelpText('after', '\nThe keys of before must be there, too. What the stores hold stays as it is.')
+    .action(async (key, options) =>
+      exit(await (await import('./backup-store-rekey.ts')).backupStoreRekey(key, options, around)),
     );
 }
 

@@ -65,6 +65,10 @@ export async function findScope(db: Db, id: string): Promise<BackupScopeRow | un
   return row && toScope(row);
 }
 
+export async function allScopes(db: Db): Promise<readonly BackupScopeRow[]> {
+  return (await db.selectFrom('backup_scope').selectAll().orderBy('id').execute()).map(toScope);
+}
+
 /** The store says that it is this one. False when it was another before: what the scope has is not there. */
 export async function knowStore({ db }: Tx, id: string, storeId: string): Promise<boolean> {
   const row = await db

@@ -34,6 +34,10 @@ describe('pumice backup-store cat', () => {
       assert.equal(good.code, 0, good.err);
       assert.ok(good.out.equals(await readFile(file)));
 
+      const config = join(world.path, 'pumice.toml');
+      await writeFile(config, `[backup_keys]\nk = "key"\nlost = "lost"\n`);
+      assert.ok((await run(world, manifest, '--config', config)).out.equals(good.out));
+
       const without = await run(world, manifest);
       assert.deepEqual([without.code, without.out.length], [1, 0]);
       assert.match(without.err, /^pumice: The backups of scope scope are encrypted with key k, which .*\n$/);

@@ -48,7 +48,9 @@ export class SiteBackups implements Backups {
     return this.store;
   }
 
-  async changeKey(): Promise<void> {}
+  async changeKey(): Promise<boolean> {
+    return false;
+  }
 
   async copy(order: CopyOrder, watch: CopyWatch): Promise<CopyOutcome> {
     const { place, attempt, source, bites, parentId, changed } = order;
