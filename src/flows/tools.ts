@@ -16,6 +16,7 @@ import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { ImageStore } from '../model/image.ts';
 import type { Volume } from '../model/volume.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
+import type { BackupTurns } from './backups/backup-turns.ts';
 import type { ImageCache } from './volumes/image-cache.ts';
 
 export interface ConfiguredStore {
@@ -24,6 +25,8 @@ export interface ConfiguredStore {
   readonly patienceMs: number;
   /** With which key a scope that is made there is encrypted; null: with none. */
   readonly keyId: string | null;
+  /** Of one copy, of what it reads or writes of a volume. 0: no limit. */
+  readonly bytesPerSecond: number;
 }
 
 /** What copies to backup stores, the stores of this host, and the books that are kept while it does. */
@@ -34,6 +37,7 @@ export interface BackupTools {
   store(name: string): ConfiguredStore;
   /** All of this host's that can be read now. In no journal and no log. */
   keys(): Promise<readonly BackupKey[]>;
+  readonly turns: BackupTurns;
   readonly db: Pick<Database, 'read' | 'write'>;
   readonly log: Pick<Log, 'warn'>;
 }

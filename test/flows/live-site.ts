@@ -12,7 +12,7 @@ import { findSnapshot, listSnapshots } from '../../src/db/snapshots.ts';
 import { processName } from '../../src/db/sql/ownership.ts';
 import type { Tx } from '../../src/db/sql/tx.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';
 import type { FlowRow } from '../../src/engine/journal.ts';
 import type { Step } from '../../src/engine/step.ts';
@@ -35,8 +35,11 @@ export class LiveSite {
   readonly events: EngineEvent[] = [];
   readonly #looks = new Set<(event: EngineEvent) => void>();
 
-  constructor(site: Site) {
+  readonly #engineOptions: LiveSiteOptions['engine'];
+
+  constructor(site: Site, engineOptions: LiveSiteOptions['engine']) {
     this.site = site;
+    this.#engineOptions = engineOptions;
     this.journal = new DatabaseJournal(site.database);
     this.#engine = this.#newEngine();
   }
@@ -47,6 +50,7 @@ export class LiveSite {
       tools: this.site.tools,
       flows: FLOWS,
       pollMs: 10,
+      ...this.#engineOptions,
       revertRetry: { tries: 2, when: () => true, backoffMs: 1 },
       listen: (event) => {
         this.events.push(event);
@@ -154,14 +158,15 @@ export class LiveSite {
 export interface LiveSiteOptions extends SiteOptions {
   /** False: flows are begun and wait, so that what a command has written stays as it was written. */
   readonly running?: boolean;
+  readonly engine?: Pick<EngineOptions<Tools, Tx>, 'concurrency' | 'doingIntervalMs'>;
 }
 
 /** On a database of the caller's, who closes first this and then that. */
 export async function liveSiteOn(
   database: Database,
-  { running = true, ...options }: LiveSiteOptions = {},
+  { running = true, engine = {}, ...options }: LiveSiteOptions = {},
 ): Promise<LiveSite> {
-  const live = new LiveSite(await Site.open(database, options));
+  const live = new LiveSite(await Site.open(database, options), engine);
   if (running) await live.start();
   return live;
 }

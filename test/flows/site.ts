@@ -35,6 +35,7 @@ import { listSnapshots, noteSnapshotProgress } from '../../src/db/snapshots.ts';
 import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { DriverCapabilities, VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
+import { backupTools } from '../../src/flows/backups/backup-tools.ts';
 import type { Tools } from '../../src/flows/tools.ts';
 import { cacheLimitsOf, ImageCache } from '../../src/flows/volumes/image-cache.ts';
 import type { BackendConfig, Config } from '../../src/lib/config/config.ts';
@@ -121,7 +122,9 @@ export class Site {
     this.#apart = apart;
     for (const name of [...BACKENDS, 'images', 'conversion']) mkdirSync(join(this.directory, name));
     const sections = BACKENDS.map((name) => `[backends.${name}]\ndriver = "file"\npath = "${name}"\ncreate = true\n`);
-    sections.push('[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "backups"\n');
+    sections.push(
+      '[backup_stores.main]\nbackup_driver = "posix"\nbackup_posix_path = "backups"\npatience_seconds = 0\n',
+    );
     this.config = parseConfig({ toml: sections.join(''), directory: this.directory, from: 'site.toml', set });
     this.#drivers = new Map(
       BACKENDS.map((name) => [
@@ -148,11 +151,10 @@ export class Site {
         limits: (host) => cacheLimitsOf(this.config.backends[backendOf(host) ?? ''] as BackendConfig),
       }),
       backups: {
+        ...backupTools(this.config, database, silentLog),
         ground: async () => interposed<Backups>(this.backups, (method) => this.#hooks.get(`backups.${method}`)),
-        store: () => ({ address: { kind: 'directory', path: this.path('backups') }, patienceMs: 0, keyId: this.keyId }),
+        store: (name) => ({ ...backupTools(this.config, database, silentLog).store(name), keyId: this.keyId }),
         keys: async () => this.keys,
-        db: database,
-        log: silentLog,
       },
       conversionDirectory: join(this.directory, 'conversion'),
       conversionTimeoutMs: 600_000,

@@ -3,13 +3,10 @@ import type { BackupPlace } from '../../backups/backups.ts';
 import { findScope } from '../../db/backup-scopes.ts';
 import type { Backup } from '../../model/backup.ts';
 import { BackupMissing } from '../../model/errors.ts';
-import type { BackupTools } from '../tools.ts';
+import type { BackupTools, ConfiguredStore } from '../tools.ts';
 
-export interface PlacedBackup {
+export interface PlacedBackup extends Omit<ConfiguredStore, 'address'> {
   readonly place: BackupPlace;
-  /** Of its store. */
-  readonly patienceMs: number;
-  readonly keyId: string | null;
 }
 
 /** Rejects with `BackupMissing` where nothing of it can be in a store, with `BackupStoreRefused` where this host does not have that. */
@@ -19,6 +16,6 @@ export async function placeOf(
 ): Promise<PlacedBackup> {
   const scope = scopeId === null ? undefined : await findScope(db.read, scopeId);
   if (scope === undefined) throw new BackupMissing(`Backup ${backupId} is in no store.`);
-  const { address, patienceMs, keyId } = store(scope.store);
-  return { place: { store: address, scope: scope.id, keys: await keys(), backupId }, patienceMs, keyId };
+  const { address, ...rest } = store(scope.store);
+  return { place: { store: address, scope: scope.id, keys: await keys(), backupId }, ...rest };
 }

@@ -8,8 +8,10 @@ import type { Log } from '../../lib/logging.ts';
 import { unhandled } from '../../lib/unhandled.ts';
 import { BackupKeyMissing, BackupStoreRefused } from '../../model/errors.ts';
 import type { BackupTools } from '../tools.ts';
+import { BackupTurns } from './backup-turns.ts';
 
-export function backupTools({ backup_stores: stores, backup_keys: keys }: Config, db: Database, log: Log): BackupTools {
+export function backupTools(config: Config, db: Database, log: Log): BackupTools {
+  const { backup_stores: stores, backup_keys: keys, max_backup_copies: atOnce, backup_copy_bps_limit: ofHost } = config;
   let ground: Promise<Backups> | undefined;
   return {
     ground: () => {
@@ -20,10 +22,15 @@ export function backupTools({ backup_stores: stores, backup_keys: keys }: Config
       const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
       if (section === undefined)
         throw new BackupStoreRefused(`There is no section [backup_stores.${name}] in the configuration of this host.`);
-      const { patience_seconds: patience, backup_key: keyId = null } = section;
-      return { address: addressOf(section), patienceMs: patience * 1000, keyId };
+      return {
+        address: addressOf(section),
+        patienceMs: section.patience_seconds * 1000,
+        keyId: section.backup_key ?? null,
+        bytesPerSecond: partOfEach([ofHost, section.backup_copy_bps_limit], atOnce),
+      };
     },
     keys: async () => (await readKeys(keys)).flatMap((key) => (key instanceof Error ? [] : [key])),
+    turns: new BackupTurns(atOnce),
     db,
     log,
   };
@@ -78,4 +85,10 @@ export async function readKeys(files: Config['backup_keys']): Promise<readonly (
     }),
   );
   return Promise.all(read);
+}
+
+/** Of one of so many, under all limits; 0 is none. A copy is told its rate when it begins, so one that is alone has no more than its part. */
+export function partOfEach(limits: readonly number[], atOnce: number): number {
+  const least = Math.min(...limits.filter((limit) => limit > 0));
+  return Number.isFinite(least) ? Math.ceil(least / atOnce) : 0;
 }

@@ -15,14 +15,14 @@ import type { BackupSource } from '../../backups/backups.ts';
 import { giveUpBase } from '../../db/backup-bases.ts';
 import { giveUpContent, keepContent } from '../../db/backup-contents.ts';
 import { knowStore } from '../../db/backup-scopes.ts';
-import { beginAttempt, bitesOf, endWork } from '../../db/backup-work.ts';
+import { bitesOf, endWork } from '../../db/backup-work.ts';
 import { findBackup, getBackup, updateBackup } from '../../db/backups.ts';
 import { findSnapshot, updateSnapshot } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { findVolume, updateVolume } from '../../db/volumes.ts';
 import type { DriverCall, RawSource, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
 import { messageText } from '../../events/messages.ts';
-import { GIB, MIB } from '../../lib/bytes.ts';
+import { GIB } from '../../lib/bytes.ts';
 import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import type { BackupWay, WhyAllRead } from '../../model/backup-way.ts';
 import { BackupStoreRefused } from '../../model/errors.ts';
@@ -31,9 +31,9 @@ import { tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { withRoom } from '../volumes/image-cache.ts';
+import { attemptCopy } from './attempt-copy.ts';
 import { placeOf } from './backup-place.ts';
 import { type Base, baseFor, swapBase } from './bases.ts';
-import { BiteRecorder } from './bite-recorder.ts';
 
 export interface CreateBackup {
   readonly backupId: string;
@@ -192,47 +192,29 @@ interface Copied {
   readonly attempt: number;
 }
 
-/** Of so many bites one is told of. */
-const TOLD = 10;
-
 async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base, call: Call): Promise<Copied> {
   const { backupId, volumeRef, pool, parentId } = input;
-  const { db, log } = call.tools.backups;
+  const { db, log, turns } = call.tools.backups;
   const ground = await call.tools.backups.ground();
-  const { place, patienceMs, keyId } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const { place, patienceMs, keyId, bytesPerSecond } = await placeOf(
+    call.tools.backups,
+    await getBackup(db.read, backupId),
+  );
   const source = await keptSource(input, call);
   const base = baseId === null ? null : await call.tools.driver(pool).changedSince(volumeRef, baseId, backupId, call);
   const storeId = await ground.openScope(place, keyId, call.signal);
   if (!(await db.write((tx) => knowStore(tx, place.scope, storeId))))
     throw new BackupStoreRefused(`Another store is in the place of the one that has scope ${place.scope}.`);
-  const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
-  const all = source.bytes / MIB;
-  let copied = 0;
-  const recorder = new BiteRecorder({
-    db,
-    backupId,
-    attempt,
-    recorded: bites.length,
-    recording: async (tx, recorded) => {
-      if (recorded % TOLD !== 0) return;
-      const extra = { backup_percent: String(Math.floor((100 * copied) / all)) };
-      await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
-    },
-  });
-  const order = { place, attempt, parentId, changed: base?.changed ?? null, base: base && sourceAt(base), bites };
-  const { way, storedBytes, distrusted } = await ground.copy(
-    { ...order, source: sourceAt(source), patienceMs },
-    {
-      signal: AbortSignal.any([call.signal, recorder.signal]),
-      progress: call.progress,
-      waiting: () => undefined,
-      bite: (bite) => {
-        copied = bite.first + bite.chunks;
-        recorder.take(bite);
-      },
-    },
+  const order = {
+    place,
+    parentId,
+    source: sourceAt(source),
+    changed: base?.changed ?? null,
+    base: base && sourceAt(base),
+  };
+  const { way, storedBytes, distrusted, attempt } = await turns.run('backup', call, () =>
+    attemptCopy({ ...order, patienceMs, bytesPerSecond }, call),
   );
-  await recorder.done();
   if (distrusted && baseId !== null) {
     const facts = { backup_id: backupId, volume_id: volumeRef.id, pool, base: baseId };
     log.warn(facts, 'more of a volume had changed than its backend told; all of it was read');

@@ -1,5 +1,5 @@
 /** Writes what a backup holds into a volume: all of its bytes, and zeroes after them. */
-
+import type { RestoreTarget } from '../../backups/backups.ts';
 import { beginAttempt, recordRestored } from '../../db/backup-work.ts';
 import { getBackup } from '../../db/backups.ts';
 import type { DriverCall, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
@@ -7,7 +7,7 @@ import { GIB } from '../../lib/bytes.ts';
 import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
 import { withRoom } from '../volumes/image-cache.ts';
-import { placeOf } from './backup-place.ts';
+import { type PlacedBackup, placeOf } from './backup-place.ts';
 
 export interface RestoringBackup {
   readonly backupId: string;
@@ -32,14 +32,24 @@ async function restoreOnce(
   driver: VolumeDriver,
   call: Call,
 ): Promise<void> {
-  const { db } = call.tools.backups;
-  const ground = await call.tools.backups.ground();
-  const { place, patienceMs } = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const { db, turns } = call.tools.backups;
+  const placed = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
   const whole = volumeRef.sizeGiB * GIB;
   const { bytes } = await driver.locateVolume(volumeRef, call.signal);
   // One that was taken over may have less than whole GiB.
   if (bytes < whole) await driver.extendVolume(volumeRef, volumeRef.sizeGiB, call);
   const { path } = await driver.locateVolume(volumeRef, call.signal);
+  const target = { uri: `file:${path}`, bytes: whole, isEmpty };
+  await turns.run('restore', call, () => attemptRestore(placed, target, call));
+}
+
+async function attemptRestore(
+  { place, patienceMs, bytesPerSecond }: PlacedBackup,
+  target: RestoreTarget,
+  call: Call,
+): Promise<void> {
+  const { db, ground } = call.tools.backups;
+  const { backupId } = place;
   const { attempt, restoredBytes } = await db.write((tx) => beginAttempt(tx, backupId));
   const stop = new AbortController();
   let recorded = Promise.resolve();
@@ -49,8 +59,8 @@ async function restoreOnce(
       .then((isCurrent) => {
         if (!isCurrent) throw new BackupFailed(`Another attempt goes on with backup ${backupId}.`);
       });
-  await ground.restore(
-    { place, target: { uri: `file:${path}`, bytes: whole, isEmpty }, doneBytes: restoredBytes, patienceMs },
+  await (await ground()).restore(
+    { place, target, doneBytes: restoredBytes, patienceMs, bytesPerSecond },
     {
       signal: AbortSignal.any([call.signal, stop.signal]),
       progress: call.progress,

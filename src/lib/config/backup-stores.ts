@@ -18,6 +18,11 @@ const anyStore = {
         "With what a volume's backups are encrypted, from its first one here on. Without it they are not; those of volumes that have one already go on as they are.",
     }),
   ),
+  backup_copy_bps_limit: Type.Integer({
+    minimum: 0,
+    default: 0,
+    description: 'As the option of that name of the host, for what goes to this store or comes from it.',
+  }),
 } as const;
 
 const DirectoryStore = Type.Object(

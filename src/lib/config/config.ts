@@ -102,6 +102,18 @@ export const configSchema = Type.Object({
     description:
       'Bytes a second that these copies may write in all; each of `max_copies` has an equal part. Only a rate spares those who use the disks meanwhile. 0: as fast as it goes.',
   }),
+  max_backup_copies: Type.Integer({
+    ...positive,
+    default: 2,
+    description:
+      'Backups that are made or checked here at once; as many restores run beside them, and wait for none of them. They do not count among `max_copies`. Projects whose backups wait take turns, and checks wait for backups.',
+  }),
+  backup_copy_bps_limit: Type.Integer({
+    minimum: 0,
+    default: 0,
+    description:
+      'Bytes a second of volumes that backups may read here in all, and restores write; each of `max_backup_copies` has an equal part, from when it begins. 0: as fast as it goes.',
+  }),
   message_ttl: Type.Integer({ ...positive, default: 2_592_000, description: 'Seconds a user message is kept.' }),
   api: Api,
   keystone: KeystoneService,

@@ -1,0 +1,48 @@
+/** One attempt of a copy: it goes on after the bites that were recorded, and what it tells is recorded. */
+import type { CopyOrder, CopyOutcome } from '../../backups/backups.ts';
+import { beginAttempt } from '../../db/backup-work.ts';
+import { getBackup } from '../../db/backups.ts';
+import type { DriverCall } from '../../drivers/driver.ts';
+import { MIB } from '../../lib/bytes.ts';
+import { tellBackup } from '../tell.ts';
+import type { Tools } from '../tools.ts';
+import { BiteRecorder } from './bite-recorder.ts';
+
+/** Of so many bites one is told of. */
+const TOLD = 10;
+
+export async function attemptCopy(
+  wanted: Omit<CopyOrder, 'attempt' | 'bites'>,
+  call: DriverCall & { readonly requestId: string; readonly tools: Tools },
+): Promise<CopyOutcome & { readonly attempt: number }> {
+  const { db, ground } = call.tools.backups;
+  const { backupId } = wanted.place;
+  const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
+  const all = wanted.source.bytes / MIB;
+  let copied = 0;
+  const recorder = new BiteRecorder({
+    db,
+    backupId,
+    attempt,
+    recorded: bites.length,
+    recording: async (tx, recorded) => {
+      if (recorded % TOLD !== 0) return;
+      const extra = { backup_percent: String(Math.floor((100 * copied) / all)) };
+      await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
+    },
+  });
+  const outcome = await (await ground()).copy(
+    { ...wanted, attempt, bites },
+    {
+      signal: AbortSignal.any([call.signal, recorder.signal]),
+      progress: call.progress,
+      waiting: () => undefined,
+      bite: (bite) => {
+        copied = bite.first + bite.chunks;
+        recorder.take(bite);
+      },
+    },
+  );
+  await recorder.done();
+  return { ...outcome, attempt };
+}
