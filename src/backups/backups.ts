@@ -26,6 +26,7 @@
 import type { Timestamp } from '../lib/clock.ts';
 import type { Content } from '../lib/file-content.ts';
 import type { Json } from '../lib/json.ts';
+import type { Copied } from '../lib/progress.ts';
 import type { StoreAddress } from './stores/store-address.ts';
 
 export interface Backups {
@@ -126,9 +127,9 @@ export interface Bite {
 /** How a long work is watched and stopped. */
 export interface WorkWatch {
   readonly signal: AbortSignal;
-  /** 0…1. Called about once a second while it lives. */
-  progress(fraction: number): void;
-  /** The store lets it wait, for this reason; null: it goes on. */
+  /** 0…1, and how much of the volume's data. Called about once a second while it lives. */
+  progress(fraction: number, copied?: Copied): void;
+  /** The store lets it wait: it reads `waits for the store: …`. Null: it goes on. */
   waiting(why: string | null): void;
 }
 

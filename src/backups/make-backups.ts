@@ -68,7 +68,7 @@ async function runChild(
   const hear = (told: Told): void => {
     if ('bite' in told) watch.bite?.(told.bite);
     else if ('done' in told) watch.done?.(told.done);
-    else if ('progress' in told) watch.progress(told.progress);
+    else if ('progress' in told) watch.progress(told.progress, told.copied);
     else if ('waiting' in told) watch.waiting(told.waiting);
     else last = told;
   };

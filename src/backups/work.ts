@@ -4,6 +4,7 @@
  */
 import { CLOCK } from '../lib/clock.ts';
 import type { Exec } from '../lib/exec.ts';
+import type { Copied } from '../lib/progress.ts';
 import { PumiceError } from '../model/errors.ts';
 import type {
   BackupDamage,
@@ -31,7 +32,7 @@ export type BackupWork =
 export type Told =
   | { readonly bite: Bite }
   | { readonly done: number }
-  | { readonly progress: number }
+  | { readonly progress: number; readonly copied?: Copied }
   | { readonly waiting: string | null }
   | { readonly ended: CopyOutcome | readonly BackupDamage[] | null }
   | { readonly failed: WorkFailure };
@@ -54,12 +55,14 @@ export async function doWork(
 ): Promise<void> {
   const { exec, storeAt, signal } = around;
   let progress = 0;
+  let copied: Copied | undefined;
   let storedBytes = 0;
-  const beat = setInterval(() => tell({ progress }), BEAT_MS);
+  const beat = setInterval(() => tell({ progress, ...(copied && { copied }) }), BEAT_MS);
   const watch: CopyWatch & RestoreWatch = {
     signal,
-    progress: (fraction) => {
+    progress: (fraction, bytes) => {
       progress = fraction;
+      copied = bytes;
     },
     waiting: (waiting) => tell({ waiting }),
     bite: (bite) => {
@@ -75,7 +78,7 @@ export async function doWork(
     const store = patient(sayingNeeds(await storeAt(order.place.store), needs), {
       clock: CLOCK,
       patienceMs: order.patienceMs,
-      waiting: (why) => watch.waiting(why === null ? null : why.message),
+      waiting: (why) => watch.waiting(why),
     });
     const scope = await openScope(order.place, store, signal);
     switch (work) {

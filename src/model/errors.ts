@@ -247,6 +247,12 @@ export class BackupFailed extends PumiceError {}
 /** No room in the store. Somebody may make some. */
 export class BackupStoreFull extends BackupFailed {
   override readonly transient = true;
+  /** About so much more; null where nobody can say. */
+  readonly needsBytes: number | null;
+  constructor(message: string, options: ErrorOptions & { readonly needsBytes?: number } = {}) {
+    super(message, options);
+    this.needsBytes = options.needsBytes ?? null;
+  }
 }
 /** The store does not answer, or is busy. */
 export class BackupStoreUnavailable extends BackupFailed {

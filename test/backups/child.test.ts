@@ -233,7 +233,7 @@ describe('the process of a backup', () => {
       await condition('it waits', 20_000, () => patient.waits.length > 0);
       await rm(ballast);
       await inTime('the copy', copying);
-      assert.match(patient.waits[0] ?? '', /^The backup store is full/);
+      assert.match(patient.waits[0] ?? '', /^it is full, and about \S+ MiB more are needed$/);
       assert.equal(patient.waits.at(-1), null);
       await finish(order, bites);
       assert.ok(readPlainly(disk.path, SCOPE, 'a').bytes.equals(await readFile(join(world.path, 'v'))));

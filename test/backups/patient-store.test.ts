@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { patient } from '../../src/backups/stores/patient-store.ts';
 import type { BackupStore } from '../../src/backups/stores/store.ts';
 import { BackupDamaged, BackupStoreFull, BackupStoreRefused, BackupStoreUnavailable } from '../../src/model/errors.ts';
-import { NEVER } from './backup-world.ts';
+import { MIB, NEVER } from './backup-world.ts';
 
 /** A store whose `head` fails as told, then answers; time passes in pauses only. */
 function failing(failures: readonly Error[], patienceMs: number) {
@@ -25,7 +25,7 @@ function failing(failures: readonly Error[], patienceMs: number) {
       elapsed += ms;
     },
   };
-  const waiting = (why: Error | null): void => void waits.push(why?.message ?? null);
+  const waiting = (why: string | null): void => void waits.push(why);
   return { store: patient({ head } as unknown as BackupStore, { clock, patienceMs, waiting }), pauses, waits };
 }
 
@@ -34,12 +34,22 @@ const silent = () => new BackupStoreUnavailable('silent');
 describe('a store that is waited for', () => {
   test('is asked again after growing pauses, and it is told why and when it goes on', async () => {
     const { store, pauses, waits } = failing(
-      [silent(), new BackupStoreFull('full'), ...Array.from({ length: 7 }, silent)],
+      [
+        silent(),
+        new BackupStoreFull('full'),
+        new BackupStoreFull('full', { needsBytes: 3 * MIB }),
+        ...Array.from({ length: 6 }, silent),
+      ],
       3_600_000,
     );
     assert.equal(await store.head('x', NEVER), 7);
     assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000]);
-    assert.deepEqual(waits.slice(0, 3), ['silent', 'full', 'silent']);
+    assert.deepEqual(waits.slice(0, 4), [
+      'it does not answer (silent)',
+      'it is full',
+      'it is full, and about 3 MiB more are needed',
+      'it does not answer (silent)',
+    ]);
     assert.equal(waits.at(-1), null);
     assert.equal(waits.filter((why) => why === null).length, 1);
   });

@@ -237,7 +237,7 @@ export class Passage {
     for await (const chunk of ahead(places(this.start), READ_AHEAD, begin)) {
       yield chunk;
       done += 1;
-      watch.progress(done / reads);
+      watch.progress(done / reads, { bytes: done * CHUNK_BYTES, of: reads * CHUNK_BYTES });
     }
   }
 }

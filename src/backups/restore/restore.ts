@@ -44,7 +44,8 @@ export async function restore(
         await file.sync();
         watch.done(end * CHUNK_BYTES);
       }
-      watch.progress((end * CHUNK_BYTES) / manifest.bytes);
+      const bytes = end * CHUNK_BYTES;
+      watch.progress(bytes / manifest.bytes, { bytes, of: manifest.bytes });
     }
     if (!file.isBlank) await file.writeTail(Math.max(manifest.bytes, doneBytes), signal);
     await file.sync();

@@ -2,6 +2,7 @@
  * A store that is asked again, after growing pauses, while it is full, busy or silent; for so long after its last success. Whoever waits
  * for it is told why, and when it goes on.
  */
+import { sizeText } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { BackupStoreFull, BackupStoreUnavailable } from '../../model/errors.ts';
 import type { BackupStore } from './store.ts';
@@ -12,13 +13,14 @@ const LONGEST_PAUSE_MS = 60_000;
 export interface Patience {
   readonly clock: Clock;
   readonly patienceMs: number;
-  /** Null: it goes on. */
-  waiting(why: BackupStoreFull | BackupStoreUnavailable | null): void;
+  /** Reads `waits for the store: …`; null: it goes on. */
+  waiting(why: string | null): void;
 }
 
-export function patient(store: BackupStore, { clock, patienceMs, waiting }: Patience): BackupStore {
+/** Calls that are made again like this, and told of together. */
+export function patience({ clock, patienceMs, waiting }: Patience) {
   let failing = 0;
-  async function again<Result>(signal: AbortSignal, call: () => Promise<Result>): Promise<Result> {
+  return async function again<Result>(signal: AbortSignal, call: () => Promise<Result>): Promise<Result> {
     const since = clock.elapsed();
     for (let pauseMs = FIRST_PAUSE_MS, isFailing = false; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
@@ -30,11 +32,21 @@ export function patient(store: BackupStore, { clock, patienceMs, waiting }: Pati
         if (!may || signal.aborted || clock.elapsed() - since + pauseMs > patienceMs) throw error;
         if (!isFailing) failing += 1;
         isFailing = true;
-        waiting(error);
+        waiting(whyOf(error));
         await clock.pause(pauseMs, signal);
       }
     }
-  }
+  };
+}
+
+function whyOf(error: BackupStoreFull | BackupStoreUnavailable): string {
+  if (error instanceof BackupStoreUnavailable) return `it does not answer (${error.message})`;
+  const { needsBytes } = error;
+  return needsBytes === null ? 'it is full' : `it is full, and about ${sizeText(needsBytes)} more are needed`;
+}
+
+export function patient(store: BackupStore, options: Patience): BackupStore {
+  const again = patience(options);
   return {
     packBytes: store.packBytes,
     get: (name, signal, range) => again(signal, () => store.get(name, signal, range)),

@@ -12,8 +12,9 @@ export function sayingNeeds(store: BackupStore, needs: (bytes: number) => number
     put: (name, body, signal) =>
       store.put(name, body, signal).catch((error: unknown) => {
         if (!(error instanceof BackupStoreFull)) throw error;
-        const message = `The backup store is full: about ${sizeText(needs(body.length))} more are needed.`;
-        throw new BackupStoreFull(`${message} Delete backups, or make room.`, { cause: error });
+        const needsBytes = needs(body.length);
+        const message = `The backup store is full: about ${sizeText(needsBytes)} more are needed.`;
+        throw new BackupStoreFull(`${message} Delete backups, or make room.`, { cause: error, needsBytes });
       }),
     putNew: (...call) => store.putNew(...call),
     head: (...call) => store.head(...call),

@@ -6,17 +6,21 @@ import type { DriverCall } from '../../drivers/driver.ts';
 import { MIB } from '../../lib/bytes.ts';
 import { tellBackup } from '../tell.ts';
 import type { Tools } from '../tools.ts';
+import type { PlacedBackup } from './backup-place.ts';
 import { BiteRecorder } from './bite-recorder.ts';
+import { type WaitingCall, waitingFor } from './store-patience.ts';
 
 /** Of so many bites one is told of. */
 const TOLD = 10;
 
 export async function attemptCopy(
-  wanted: Omit<CopyOrder, 'attempt' | 'bites'>,
-  call: DriverCall & { readonly requestId: string; readonly tools: Tools },
+  placed: PlacedBackup,
+  wanted: Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base'>,
+  call: DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools },
 ): Promise<CopyOutcome & { readonly attempt: number }> {
   const { db, ground } = call.tools.backups;
-  const { backupId } = wanted.place;
+  const { place, patienceMs, bytesPerSecond } = placed;
+  const { backupId } = place;
   const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
   const all = wanted.source.bytes / MIB;
   let copied = 0;
@@ -32,11 +36,11 @@ export async function attemptCopy(
     },
   });
   const outcome = await (await ground()).copy(
-    { ...wanted, attempt, bites },
+    { ...wanted, place, attempt, bites, patienceMs, bytesPerSecond },
     {
       signal: AbortSignal.any([call.signal, recorder.signal]),
       progress: call.progress,
-      waiting: () => undefined,
+      waiting: waitingFor(placed, call),
       bite: (bite) => {
         copied = bite.first + bite.chunks;
         recorder.take(bite);

@@ -7,6 +7,8 @@ import type { BackupTools, ConfiguredStore } from '../tools.ts';
 
 export interface PlacedBackup extends Omit<ConfiguredStore, 'address'> {
   readonly place: BackupPlace;
+  /** Of its store, as the configuration calls it. */
+  readonly store: string;
 }
 
 /** Rejects with `BackupMissing` where nothing of it can be in a store, with `BackupStoreRefused` where this host does not have that. */
@@ -17,5 +19,5 @@ export async function placeOf(
   const scope = scopeId === null ? undefined : await findScope(db.read, scopeId);
   if (scope === undefined) throw new BackupMissing(`Backup ${backupId} is in no store.`);
   const { address, ...rest } = store(scope.store);
-  return { place: { store: address, scope: scope.id, keys: await keys(), backupId }, ...rest };
+  return { place: { store: address, scope: scope.id, keys: await keys(), backupId }, store: scope.store, ...rest };
 }

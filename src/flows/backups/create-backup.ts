@@ -34,6 +34,7 @@ import { withRoom } from '../volumes/image-cache.ts';
 import { attemptCopy } from './attempt-copy.ts';
 import { placeOf } from './backup-place.ts';
 import { type Base, baseFor, swapBase } from './bases.ts';
+import { patiently, WAITS, type WaitingCall } from './store-patience.ts';
 
 export interface CreateBackup {
   readonly backupId: string;
@@ -84,6 +85,7 @@ const FindBase = record({
 
 const CopyToStore = world({
   name: 'copy_to_store',
+  ...WAITS,
   execute: async (input: CreateBackup & { base: Base }, call) => ({
     copied: await copyToStore(input, input.base, call),
   }),
@@ -91,6 +93,7 @@ const CopyToStore = world({
 
 const CopyToStoreV1 = world({
   name: 'copy_to_store',
+  ...WAITS,
   execute: async (input: CreateBackup, call) => ({
     copied: await copyToStore(input, { backupId: null, why: null }, call),
   }),
@@ -99,30 +102,27 @@ const CopyToStoreV1 = world({
 /** From here on it can be restored, by whoever has the store. Of packs that no attempt has told of nothing stays. */
 const WriteManifest = world({
   name: 'write_manifest',
-  execute: async (
-    { backupId, volumeRef, snapshotRef, parentId, copied }: CreateBackup & { copied: Copied },
-    { tools, signal },
-  ) => {
-    const { db } = tools.backups;
-    const ground = await tools.backups.ground();
+  ...WAITS,
+  execute: async ({ backupId, volumeRef, snapshotRef, parentId, copied }: CreateBackup & { copied: Copied }, call) => {
+    const { db } = call.tools.backups;
+    const ground = await call.tools.backups.ground();
     const backup = await getBackup(db.read, backupId);
-    const { place } = await placeOf(tools.backups, backup);
+    const placed = await placeOf(call.tools.backups, backup);
+    const { place } = placed;
     const bites = await bitesOf(db.read, backupId);
-    const { root, packs } = await ground.writeManifest(
-      {
-        place,
-        parentId,
-        bytes: (snapshotRef ?? volumeRef).sizeGiB * GIB,
-        bites,
-        createdAt: backup.createdAt,
-        metadata: { volume_id: backup.volumeId, size: backup.sizeGiB, image_metadata: backup.imageMetadata },
-      },
-      signal,
-    );
+    const order = {
+      place,
+      parentId,
+      bytes: (snapshotRef ?? volumeRef).sizeGiB * GIB,
+      bites,
+      createdAt: backup.createdAt,
+      metadata: { volume_id: backup.volumeId, size: backup.sizeGiB, image_metadata: backup.imageMetadata },
+    };
+    const { root, packs } = await patiently(placed, call, () => ground.writeManifest(order, call.signal));
     const { way, why } = copied;
     const content = { backupId, scopeId: place.scope, root, packs: packs.map(({ name }) => name), way };
     await db.write((tx) => keepContent(tx, { ...content, ...(why && { why }) }));
-    await ground.deleteUnrecorded(place, copied.attempt, bites, signal);
+    await patiently(placed, call, () => ground.deleteUnrecorded(place, copied.attempt, bites, call.signal));
     return { objectCount: bites.length };
   },
 });
@@ -182,7 +182,7 @@ export const createBackupV1 = flow<CreateBackup>('create_backup')
   .add(CreateBackupOnFinishV1)
   .build({ version: 1 });
 
-type Call = DriverCall & { readonly requestId: string; readonly tools: Tools };
+type Call = DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools };
 
 interface Copied {
   readonly way: BackupWay;
@@ -196,24 +196,21 @@ async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base,
   const { backupId, volumeRef, pool, parentId } = input;
   const { db, log, turns } = call.tools.backups;
   const ground = await call.tools.backups.ground();
-  const { place, patienceMs, keyId, bytesPerSecond } = await placeOf(
-    call.tools.backups,
-    await getBackup(db.read, backupId),
-  );
+  const placed = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const { place, keyId } = placed;
   const source = await keptSource(input, call);
   const base = baseId === null ? null : await call.tools.driver(pool).changedSince(volumeRef, baseId, backupId, call);
-  const storeId = await ground.openScope(place, keyId, call.signal);
+  const storeId = await patiently(placed, call, () => ground.openScope(place, keyId, call.signal));
   if (!(await db.write((tx) => knowStore(tx, place.scope, storeId))))
     throw new BackupStoreRefused(`Another store is in the place of the one that has scope ${place.scope}.`);
-  const order = {
-    place,
+  const wanted = {
     parentId,
     source: sourceAt(source),
     changed: base?.changed ?? null,
     base: base && sourceAt(base),
   };
   const { way, storedBytes, distrusted, attempt } = await turns.run('backup', call, () =>
-    attemptCopy({ ...order, patienceMs, bytesPerSecond }, call),
+    attemptCopy(placed, wanted, call),
   );
   if (distrusted && baseId !== null) {
     const facts = { backup_id: backupId, volume_id: volumeRef.id, pool, base: baseId };

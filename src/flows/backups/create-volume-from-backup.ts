@@ -27,6 +27,7 @@ import {
 import { withRoom } from '../volumes/image-cache.ts';
 import { RestoreStarted } from './restore-backup.ts';
 import { type RestoringBackup, restoreContent } from './restore-content.ts';
+import { WAITS } from './store-patience.ts';
 
 export interface CreateVolumeFromBackup extends CreateVolume {
   readonly backupId: string;
@@ -58,6 +59,7 @@ const CreateBlank = world({
 
 const RestoreToNewVolume = world({
   name: 'restore_to_new_volume',
+  ...WAITS,
   execute: async (input: RestoringBackup, call) => restoreContent(input, true, call),
 });
 

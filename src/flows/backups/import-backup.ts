@@ -16,6 +16,7 @@ import type { Metadata } from '../../model/volume.ts';
 import { tellUser } from '../tell.ts';
 import { flow, obligation, record, world } from '../tools.ts';
 import { placeOf } from './backup-place.ts';
+import { patiently, WAITS } from './store-patience.ts';
 
 export interface ImportBackup {
   readonly backupId: string;
@@ -38,12 +39,14 @@ const ErrorOut = obligation({
 
 const ReadManifest = world({
   name: 'read_manifest',
-  execute: async ({ backupId, root }: ImportBackup, { tools, signal }) => {
-    const { db } = tools.backups;
-    const ground = await tools.backups.ground();
+  ...WAITS,
+  execute: async ({ backupId, root }: ImportBackup, call) => {
+    const { db } = call.tools.backups;
+    const ground = await call.tools.backups.ground();
     const backup = await getBackup(db.read, backupId);
-    const { place } = await placeOf(tools.backups, backup);
-    const manifest = await ground.readManifest(place, signal);
+    const placed = await placeOf(call.tools.backups, backup);
+    const { place } = placed;
+    const manifest = await patiently(placed, call, () => ground.readManifest(place, call.signal));
     if (manifest.root !== root || manifest.bytes !== backup.sizeGiB * GIB)
       throw new BackupDamaged(`Backup ${backupId} is in the store, and is not what its record tells of.`);
     const packs = manifest.packs.map(({ name }) => name);

@@ -15,6 +15,7 @@ import { tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { mayBeDestroyed } from '../volumes/delete-volume.ts';
 import { type RestoringBackup, restoreContent } from './restore-content.ts';
+import { WAITS } from './store-patience.ts';
 
 const GiveBack = obligation({
   name: 'give_back',
@@ -43,6 +44,7 @@ export const RestoreStarted = record({
 
 const RestoreToVolume = world({
   name: 'restore_to_volume',
+  ...WAITS,
   execute: async (input: RestoringBackup, call) => restoreContent(input, false, call),
 });
 

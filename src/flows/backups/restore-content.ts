@@ -8,6 +8,7 @@ import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
 import { withRoom } from '../volumes/image-cache.ts';
 import { type PlacedBackup, placeOf } from './backup-place.ts';
+import { type WaitingCall, waitingFor } from './store-patience.ts';
 
 export interface RestoringBackup {
   readonly backupId: string;
@@ -24,7 +25,7 @@ export function restoreContent(input: RestoringBackup, isEmpty: boolean, call: C
   return withRoom(pool, volumeRef.id, call, (driver) => restoreOnce(input, isEmpty, driver, call));
 }
 
-type Call = DriverCall & { readonly requestId: string; readonly tools: Tools };
+type Call = DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools };
 
 async function restoreOnce(
   { backupId, volumeRef }: RestoringBackup,
@@ -43,11 +44,8 @@ async function restoreOnce(
   await turns.run('restore', call, () => attemptRestore(placed, target, call));
 }
 
-async function attemptRestore(
-  { place, patienceMs, bytesPerSecond }: PlacedBackup,
-  target: RestoreTarget,
-  call: Call,
-): Promise<void> {
+async function attemptRestore(placed: PlacedBackup, target: RestoreTarget, call: Call): Promise<void> {
+  const { place, patienceMs, bytesPerSecond } = placed;
   const { db, ground } = call.tools.backups;
   const { backupId } = place;
   const { attempt, restoredBytes } = await db.write((tx) => beginAttempt(tx, backupId));
@@ -64,7 +62,7 @@ async function attemptRestore(
     {
       signal: AbortSignal.any([call.signal, stop.signal]),
       progress: call.progress,
-      waiting: () => undefined,
+      waiting: waitingFor(placed, call),
       done: (done) => {
         recorded = recorded.then(() => record(done));
         recorded.catch((error: unknown) => stop.abort(error));
