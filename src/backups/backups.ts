@@ -20,7 +20,7 @@
  * copy is gone at once. Bytes are counted in bytes, and volumes have whole MiB.
  *
  * Everything rejects with an error of the catalogue (`BackupStoreFull`, `BackupStoreUnavailable`, `BackupStoreRefused`, `BackupMissing`,
- * `BackupDamaged`, `BackupKeyMissing`, `BackupFormatTooNew`, `BackupFailed`), whose message an operator can act on, or with the
+ * `BackupDamaged`, `BackupKeyMissing`, `BackupFormatTooNew`, `BackupProcessDied`, `BackupFailed`), whose message an operator can act on, or with the
  * signal's reason soon after it was aborted.
  */
 import type { Timestamp } from '../lib/clock.ts';

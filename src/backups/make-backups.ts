@@ -85,9 +85,10 @@ async function runChild(
     });
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    throw new errors.BackupFailed(`The process that was to ${work.work} was ended.`, { cause: error });
+    throw new errors.BackupProcessDied(`The process that was to ${work.work} was ended.`, { cause: error });
   }
-  if (last === undefined) throw new errors.BackupFailed(`The process that was to ${work.work} ended without a word.`);
+  if (last === undefined)
+    throw new errors.BackupProcessDied(`The process that was to ${work.work} ended without a word.`);
   if ('failed' in last) throw errorOf(last.failed);
   return last.ended;
 }

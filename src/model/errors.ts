@@ -244,6 +244,8 @@ export class ImageServiceUnavailable extends PumiceError {
 // Backups: the source is never harmed
 /** What a backup needs could not be read, written or started. */
 export class BackupFailed extends PumiceError {}
+/** Whoever did the work was killed, maybe for want of memory. Another may go on where it stood. */
+export class BackupProcessDied extends BackupFailed {}
 /** No room in the store. Somebody may make some. */
 export class BackupStoreFull extends BackupFailed {
   override readonly transient = true;

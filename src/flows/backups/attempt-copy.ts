@@ -1,5 +1,6 @@
 /** One attempt of a copy: it goes on after the bites that were recorded, and what it tells is recorded. */
-import type { CopyOrder, CopyOutcome } from '../../backups/backups.ts';
+import type { Bite, CopyOrder, CopyOutcome } from '../../backups/backups.ts';
+import { chunksDone } from '../../backups/bites.ts';
 import { beginAttempt } from '../../db/backup-work.ts';
 import { getBackup } from '../../db/backups.ts';
 import type { DriverCall } from '../../drivers/driver.ts';
@@ -13,9 +14,11 @@ import { type WaitingCall, waitingFor } from './store-patience.ts';
 /** Of so many bites one is told of. */
 const TOLD = 10;
 
+/** Tells how many bytes of the source are in the store. */
 export async function attemptCopy(
   placed: PlacedBackup,
   wanted: Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base'>,
+  reached: (bytes: number) => void,
   call: DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools },
 ): Promise<CopyOutcome & { readonly attempt: number }> {
   const { db, ground } = call.tools.backups;
@@ -23,7 +26,8 @@ export async function attemptCopy(
   const { backupId } = place;
   const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
   const all = wanted.source.bytes / MIB;
-  let copied = 0;
+  let copied = chunksDone(bites);
+  reached(copied * MIB);
   const recorder = new BiteRecorder({
     db,
     backupId,
@@ -35,18 +39,20 @@ export async function attemptCopy(
       await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
     },
   });
-  const outcome = await (await ground()).copy(
-    { ...wanted, place, attempt, bites, patienceMs, bytesPerSecond },
-    {
-      signal: AbortSignal.any([call.signal, recorder.signal]),
-      progress: call.progress,
-      waiting: waitingFor(placed, call),
-      bite: (bite) => {
-        copied = bite.first + bite.chunks;
-        recorder.take(bite);
-      },
+  const watch = {
+    signal: AbortSignal.any([call.signal, recorder.signal]),
+    progress: call.progress,
+    waiting: waitingFor(placed, call),
+    bite: (bite: Bite) => {
+      copied = bite.first + bite.chunks;
+      reached(copied * MIB);
+      recorder.take(bite);
     },
-  );
-  await recorder.done();
-  return { ...outcome, attempt };
+  };
+  try {
+    const order = { ...wanted, place, attempt, bites, patienceMs, bytesPerSecond };
+    return { ...(await (await ground()).copy(order, watch)), attempt };
+  } finally {
+    await recorder.done();
+  }
 }

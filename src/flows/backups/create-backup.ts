@@ -34,6 +34,7 @@ import { withRoom } from '../volumes/image-cache.ts';
 import { attemptCopy } from './attempt-copy.ts';
 import { placeOf } from './backup-place.ts';
 import { type Base, baseFor, swapBase } from './bases.ts';
+import { outliving } from './outlive.ts';
 import { patiently, WAITS, type WaitingCall } from './store-patience.ts';
 
 export interface CreateBackup {
@@ -210,7 +211,7 @@ async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base,
     base: base && sourceAt(base),
   };
   const { way, storedBytes, distrusted, attempt } = await turns.run('backup', call, () =>
-    attemptCopy(placed, wanted, call),
+    outliving((reached) => attemptCopy(placed, wanted, reached, call)),
   );
   if (distrusted && baseId !== null) {
     const facts = { backup_id: backupId, volume_id: volumeRef.id, pool, base: baseId };

@@ -8,6 +8,7 @@ import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
 import { withRoom } from '../volumes/image-cache.ts';
 import { type PlacedBackup, placeOf } from './backup-place.ts';
+import { outliving } from './outlive.ts';
 import { type WaitingCall, waitingFor } from './store-patience.ts';
 
 export interface RestoringBackup {
@@ -41,14 +42,20 @@ async function restoreOnce(
   if (bytes < whole) await driver.extendVolume(volumeRef, volumeRef.sizeGiB, call);
   const { path } = await driver.locateVolume(volumeRef, call.signal);
   const target = { uri: `file:${path}`, bytes: whole, isEmpty };
-  await turns.run('restore', call, () => attemptRestore(placed, target, call));
+  await turns.run('restore', call, () => outliving((reached) => attemptRestore(placed, target, reached, call)));
 }
 
-async function attemptRestore(placed: PlacedBackup, target: RestoreTarget, call: Call): Promise<void> {
+async function attemptRestore(
+  placed: PlacedBackup,
+  target: RestoreTarget,
+  reached: (bytes: number) => void,
+  call: Call,
+): Promise<void> {
   const { place, patienceMs, bytesPerSecond } = placed;
   const { db, ground } = call.tools.backups;
   const { backupId } = place;
   const { attempt, restoredBytes } = await db.write((tx) => beginAttempt(tx, backupId));
+  reached(restoredBytes);
   const stop = new AbortController();
   let recorded = Promise.resolve();
   const record = (done: number): Promise<void> =>
@@ -57,17 +64,20 @@ async function attemptRestore(placed: PlacedBackup, target: RestoreTarget, call:
       .then((isCurrent) => {
         if (!isCurrent) throw new BackupFailed(`Another attempt goes on with backup ${backupId}.`);
       });
-  await (await ground()).restore(
-    { place, target, doneBytes: restoredBytes, patienceMs, bytesPerSecond },
-    {
-      signal: AbortSignal.any([call.signal, stop.signal]),
-      progress: call.progress,
-      waiting: waitingFor(placed, call),
-      done: (done) => {
-        recorded = recorded.then(() => record(done));
-        recorded.catch((error: unknown) => stop.abort(error));
-      },
+  const watch = {
+    signal: AbortSignal.any([call.signal, stop.signal]),
+    progress: call.progress,
+    waiting: waitingFor(placed, call),
+    done: (done: number) => {
+      reached(done);
+      recorded = recorded.then(() => record(done));
+      recorded.catch((error: unknown) => stop.abort(error));
     },
-  );
-  await recorded;
+  };
+  try {
+    const order = { place, target, doneBytes: restoredBytes, patienceMs, bytesPerSecond };
+    await (await ground()).restore(order, watch);
+  } finally {
+    await recorded;
+  }
 }
