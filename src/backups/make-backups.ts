@@ -7,7 +7,7 @@
 import { getCompileCacheDir } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CommandFailed, type Exec } from '../lib/exec.ts';
+import { CommandFailed, DIES_WITH_US, type Exec } from '../lib/exec.ts';
 import * as errors from '../model/errors.ts';
 import type { BackupDamage, Backups, CopyOutcome, CopyWatch, RestoreWatch, WorkWatch } from './backups.ts';
 import { readManifest } from './read.ts';
@@ -21,6 +21,7 @@ import { writeManifest } from './write-manifest.ts';
 /** A source beside sources, a part of the bundle beside its others. */
 const CHILD = fileURLToPath(new URL(`./backup-child${extname(import.meta.filename)}`, import.meta.url));
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '268435456', MALLOC_TRIM_THRESHOLD_: '268435456' };
+const BEHIND_OTHERS = ['nice', '-n', '10'] as const;
 /** The longest that a timer takes, 24 days: a work ends when it is done, or when nobody waits for it. */
 const LIMIT_MS = 2 ** 31 - 1;
 
@@ -74,7 +75,7 @@ async function runChild(
   };
   const cache = getCompileCacheDir();
   try {
-    await exec(['nice', '-n', '10', process.execPath, '--expose-gc', child], {
+    await exec([...DIES_WITH_US, ...BEHIND_OTHERS, process.execPath, '--expose-gc', child], {
       signal: watch.signal,
       timeoutMs: LIMIT_MS,
       input: JSON.stringify(work),

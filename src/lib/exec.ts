@@ -30,6 +30,12 @@ export interface ExecOptions {
 /** Runs a program to its end and returns its standard output. Handed in, so that a test can script it. */
 export type Exec = (argv: readonly [string, ...string[]], options: ExecOptions) => Promise<string>;
 
+/**
+ * Before a program that writes to what is already somebody's: the kernel ends it with this process, also where it is frozen, so that it
+ * writes nothing when somebody else goes on there.
+ */
+export const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL'] as const;
+
 /** The program ended, but not well. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';

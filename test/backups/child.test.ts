@@ -9,7 +9,7 @@ import { describe, test } from 'node:test';
 import type { Bite, CopyOrder } from '../../src/backups/backups.ts';
 import { makeBackups } from '../../src/backups/make-backups.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
-import { BackupFailed, BackupMissing, BackupStoreFull } from '../../src/model/errors.ts';
+import { BackupFailed, BackupMissing, BackupProcessDied, BackupStoreFull } from '../../src/model/errors.ts';
 import { condition } from '../crash/condition.ts';
 import { cannotMount, mountFileSystem } from '../drivers/file/file-systems.ts';
 import { inTime } from '../in-time.ts';
@@ -140,7 +140,7 @@ describe('the process of a backup', () => {
         const order = await orderOf(world, 7 * MIB);
         const bites: Bite[] = [];
         await odd(world, oddity);
-        await assert.rejects(oddly.copy(order, watching(bites)), BackupFailed);
+        await assert.rejects(oddly.copy(order, watching(bites)), BackupProcessDied);
         if (!records) bites.pop();
         assert.equal(bites.length, oddity.when === 'told' && records ? 2 : 1);
         await even(world);
@@ -202,6 +202,18 @@ describe('the process of a backup', () => {
       const program = join(import.meta.dirname, 'copying-process.ts');
       const parent = spawn(process.execPath, [program, JSON.stringify(order)], { stdio: 'ignore' });
       await condition('it copies', 20_000, async () => (await stateOfChild(world)) !== null);
+      parent.kill('SIGKILL');
+      await once(parent, 'exit');
+      await condition('it has ended', 20_000, async () => (await stateOfChild(world)) === null);
+    }));
+
+  test('dies with whoever waited for it, also where it is frozen: what it would write later is not its any more', () =>
+    inWorld(async (world) => {
+      const order = await orderOf(world, 3 * MIB);
+      await odd(world, { does: 'freeze', when: 'before', change: 0 });
+      const program = join(import.meta.dirname, 'copying-process.ts');
+      const parent = spawn(process.execPath, [program, JSON.stringify(order)], { stdio: 'ignore' });
+      await condition('it is frozen', 20_000, async () => (await stateOfChild(world))?.state === 'T');
       parent.kill('SIGKILL');
       await once(parent, 'exit');
       await condition('it has ended', 20_000, async () => (await stateOfChild(world)) === null);

@@ -7,7 +7,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { errno } from '../../lib/errno.ts';
-import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
+import { CommandFailed, CommandMissing, DIES_WITH_US, type Exec } from '../../lib/exec.ts';
 import { BackendFull, BackupFailed } from '../../model/errors.ts';
 import type { RestoreTarget } from '../backups.ts';
 import { pathOf } from '../copy/source.ts';
@@ -17,8 +17,6 @@ import { CHUNK_BYTES } from '../format/segment.ts';
 const RUN_BYTES = 64 * 1024;
 const ZEROES = Buffer.alloc(CHUNK_BYTES);
 const ZERO_RUN = ZEROES.subarray(0, RUN_BYTES);
-/** This process may be killed at any time, and whoever comes next must not have blocks taken from under what he writes. */
-const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL'] as const;
 /** To give back blocks may take as long as to write them. */
 const BLANK_LIMIT_MS = 12 * 3600 * 1000;
 
