@@ -15,6 +15,7 @@ import { buildApi } from './api/server.ts';
 import { type Strategy, strategyOf } from './api/strategies.ts';
 import { imagesOf } from './clients/image-store.ts';
 import type { Keystone } from './clients/keystone.ts';
+import { backupRequests } from './commands/backups/backup-requests.ts';
 import type { Desk } from './commands/desk.ts';
 import { getAttachment } from './db/attachments.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -152,6 +153,7 @@ export class PumiceService {
         },
       }),
       backups: backupTools(config, db, log),
+      backupRequests: backupRequests(() => this.desk),
       conversionDirectory: config.images.image_conversion_dir,
       conversionTimeoutMs: config.images.image_conversion_timeout_seconds * 1000,
       scheduler,

@@ -22,6 +22,7 @@ import { lives } from './checks/lives.ts';
 import { motion } from './checks/motion.ts';
 import { pools } from './checks/pools.ts';
 import { quota } from './checks/quota.ts';
+import { schedules } from './checks/schedules.ts';
 import { transient } from './checks/transient.ts';
 import { upkeep } from './checks/upkeep.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
@@ -47,6 +48,7 @@ export const CHECKS: readonly DoctorCheck[] = [
   exports,
   backupKeys,
   events,
+  schedules,
   upkeep,
   lives,
 ];

@@ -8,6 +8,8 @@ import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ResourceKind, ResourceRow } from './resources/kind.ts';
+import { addSchedules } from './schedules/schedule-commands.ts';
+import { positiveNumber } from './typed-numbers.ts';
 
 /** Resolves with the exit code. */
 export async function run(argv: readonly string[], around: CliContext): Promise<number> {
@@ -198,6 +200,7 @@ function addResources(program: Command, around: CliContext, exit: (code: number)
       .action(async (id, options) =>
         exit(await (await import('./resources/show-resource.ts')).showResource(await load(), id, options, around)),
       );
+    if (word === 'backup') addSchedules(resources, around, exit);
   }
 }
 
@@ -206,10 +209,4 @@ function portNumber(text: string): number {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new InvalidArgumentError('It is a number from 0 to 65535.');
   return port;
-}
-
-function positiveNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It is a whole number from 1 on.');
-  return number;
 }

@@ -42,4 +42,5 @@ export const volumeResource = (id: string): string => `volume:${id}`;
 export const groupResource = (id: string): string => `group:${id}`;
 export const groupSnapshotResource = (id: string): string => `group_snapshot:${id}`;
 export const backupResource = (id: string): string => `backup:${id}`;
+export const scheduleResource = (id: string): string => `backup_schedule:${id}`;
 export const snapshotResource = (id: string): string => `snapshot:${id}`;

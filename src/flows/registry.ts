@@ -7,6 +7,7 @@ import { createVolumeFromBackup } from './backups/create-volume-from-backup.ts';
 import { deleteBackup } from './backups/delete-backup.ts';
 import { importBackup } from './backups/import-backup.ts';
 import { restoreBackup } from './backups/restore-backup.ts';
+import { runBackupSchedule } from './backups/run-backup-schedule.ts';
 import { createGroupFromSource } from './groups/create-group-from-source.ts';
 import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
 import { deleteGroup } from './groups/delete-group.ts';
@@ -60,4 +61,5 @@ export const FLOWS: readonly AnyFlow[] = [
   restoreBackup,
   createVolumeFromBackup,
   importBackup,
+  runBackupSchedule,
 ];

@@ -13,8 +13,10 @@ import type { QuotaConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Attachment } from '../model/attachment.ts';
 import { hostOf, laneOfHost } from '../model/backend.ts';
+import type { Backup } from '../model/backup.ts';
+import type { Caller } from '../model/caller.ts';
 import type { ImageStore } from '../model/image.ts';
-import type { Volume } from '../model/volume.ts';
+import type { Metadata, Volume } from '../model/volume.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
 import type { BackupTurns } from './backups/backup-turns.ts';
 import type { ImageCache } from './volumes/image-cache.ts';
@@ -42,6 +44,27 @@ export interface BackupTools {
   readonly log: Pick<Log, 'warn'>;
 }
 
+/** What a schedule of backups asks for, of one volume. */
+export interface ScheduledRequest {
+  readonly scheduleId: string;
+  readonly volumeId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly metadata: Metadata;
+  /** An increment, where there is something to be one to. */
+  readonly incremental: boolean;
+  readonly force: boolean;
+  /** As the configuration calls it; null: where backups go. */
+  readonly store: string | null;
+}
+
+/** Commands about backups for flows, which ask for them as callers do. Each stands in the transaction that asks, and rejects as it does for callers. */
+export interface BackupRequests {
+  create(tx: Tx, caller: Caller, request: ScheduledRequest): Promise<Pick<Backup, 'id' | 'parentId'>>;
+  /** Increments of the same schedules are given its parent in its place. */
+  delete(tx: Tx, caller: Caller, backupId: string): Promise<void>;
+}
+
 export interface Tools {
   /** The driver that serves `node@backend` or one of its pools, here. Throws `DriverNotInitialized` when it has not come up. */
   driver(host: string): VolumeDriver;
@@ -56,6 +79,7 @@ export interface Tools {
   readonly images: ImageStore;
   readonly imageCache: ImageCache;
   readonly backups: BackupTools;
+  readonly backupRequests: BackupRequests;
   /** Where images lie while they are converted. */
   readonly conversionDirectory: string;
   /** Milliseconds that unpacking or converting one may take. */

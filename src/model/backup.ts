@@ -46,6 +46,8 @@ export interface Backup {
   readonly scopeId: string | null;
   /** Of the scope, when it began. */
   readonly epoch: number;
+  /** The schedule that asked for it, which may be gone; null: somebody has. */
+  readonly scheduleId: string | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
   /** Rises with every change. */

@@ -51,6 +51,12 @@ export const UPKEEP = {
     often: 'every 15 s; after a failure pausing up to 10 min',
     advice: 'put right what the reason says: the directory of the backend, and its rights',
   },
+  schedules: {
+    does: 'begins the backups of schedules that are due',
+    often: 'every 5 s; after a failure pausing up to 10 min',
+    advice:
+      '`pumice backups schedule list` says which are due; look at the database: its disk, its rights, its connections',
+  },
   messages: {
     does: 'forgets user messages that have expired',
     often: 'every hour',

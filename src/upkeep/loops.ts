@@ -4,6 +4,7 @@
  * `model/upkeep.ts` with these.
  */
 import type { Desk } from '../commands/desk.ts';
+import { dueSchedules } from '../db/backup-schedules.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
@@ -11,6 +12,7 @@ import { tidyBases } from '../flows/backups/bases.ts';
 import { removeRemains } from '../flows/backups/remove-remains.ts';
 import { removeDoomedImages } from '../flows/volumes/remove-doomed-images.ts';
 import { sweepDownloads } from '../flows/volumes/sweep-downloads.ts';
+import { now } from '../lib/clock.ts';
 import type { Loop } from '../lib/keep-up.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
 import { BACKUP_BINARY } from '../model/backup.ts';
@@ -136,6 +138,17 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
       everyMs: 5 * SECOND_MS,
       pace: { firstMs: 5 * SECOND_MS, longestMs: 10 * MINUTE_MS },
       work: (signal) => removeRemains(desk.tools.backups, signal),
+    },
+    {
+      upkeep: 'schedules',
+      about: node,
+      everyMs: 5 * SECOND_MS,
+      pace: { firstMs: 5 * SECOND_MS, longestMs: 10 * MINUTE_MS },
+      work: async () => {
+        // Those who make no backups leave them to those who do, and need not know calendars.
+        if (config.default_backup_store === undefined || (await dueSchedules(db.read, now())).length === 0) return;
+        await (await import('../commands/backup-schedules/begin-due-runs.ts')).beginDueRuns(desk, now());
+      },
     },
     {
       upkeep: 'messages',

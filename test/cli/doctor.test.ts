@@ -10,6 +10,7 @@ import { quota } from '../../src/cli/checks/quota.ts';
 import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { findBase, keepBase } from '../../src/db/backup-bases.ts';
+import { insertSchedule } from '../../src/db/backup-schedules.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
@@ -29,7 +30,7 @@ import { exec } from '../../src/lib/exec.ts';
 import { SNAPSHOT_STATUSES, VOLUME_STATUSES } from '../../src/model/status.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';
 import { freshSqlite } from '../databases.ts';
-import { makeBackup, makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeBackup, makeGroup, makeSnapshot, makeVolume, scheduleOf } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { beginFlow } from './begin-flow.ts';
@@ -192,6 +193,33 @@ proveStore('the doctor', (test) => {
       assert.match((await says()).join(), /can be read by others \(its mode should be 0600\)\.$/);
       await chmod(file, 0o600);
       assert.deepEqual(await says(), []);
+    }));
+
+  test('tells of a schedule that has had no whole run for two of its times, and not before', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const hour = { times: '0 * * * *', nextRunAt: fromNow(3_600_000) };
+      const ran = { lastRunAt: fromNow(-60_000), lastEndedAt: fromNow(-30_000), lastFailure: 'It is busy.' };
+      const since = { wholeAt: fromNow(-3 * 3_600_000) };
+      await database.write(async (tx) => {
+        await insertSchedule(tx, scheduleOf({ name: 'well', ...hour, wholeAt: fromNow(-60_000) }));
+        await insertSchedule(tx, scheduleOf({ name: 'once', ...hour, ...ran, wholeAt: fromNow(-60_000) }));
+        await insertSchedule(tx, scheduleOf({ name: 'fails', ...hour, ...ran, ...since }));
+        await insertSchedule(
+          tx,
+          scheduleOf({ name: 'goes', ...hour, ...ran, ...since, lastEndedAt: null, lastFailure: null }),
+        );
+        await insertSchedule(tx, scheduleOf({ name: 'waits', ...hour, ...since, nextRunAt: fromNow(-7_200_000) }));
+      });
+      const found = await visit();
+      assert.deepEqual(
+        said(found).map((line) => line.replace(/\d+ h( \d+ min)?/, 'hours')),
+        [
+          'schedules: schedule fails has had no whole run for hours. It is busy.',
+          'schedules: schedule goes has had no whole run for hours. Its run still goes on.',
+          'schedules: schedule waits has had no whole run for hours. No service has begun one that was due.',
+        ],
+      );
+      assert.match(found.findings[0]?.advice ?? '', /pumice backups schedule show fails/);
     }));
 
   test('counts the usage of a project that has nothing but backups', ({ database, url }) =>

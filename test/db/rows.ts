@@ -9,6 +9,7 @@ import { defaultVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Backup, NewBackup } from '../../src/model/backup.ts';
+import type { BackupSchedule } from '../../src/model/backup-schedule.ts';
 import type { Group, NewGroup } from '../../src/model/group.ts';
 import type { NewSnapshot, Snapshot } from '../../src/model/snapshot.ts';
 import type { NewVolume, Volume } from '../../src/model/volume.ts';
@@ -53,6 +54,31 @@ export async function makeBackup(database: Database, given: Partial<NewBackup> =
     status: 'available',
   };
   return database.write((tx) => insertBackup(tx, { ...base, ...given }));
+}
+
+/** Of a project, at noon UTC, of which everything is kept. */
+export function scheduleOf(given: Partial<BackupSchedule> = {}): BackupSchedule {
+  const at = '2040-01-01T00:00:00.000000';
+  return {
+    id: uuid(),
+    name: `schedule-${uuid()}`,
+    target: 'project',
+    targetId: 'p',
+    times: '0 12 * * *',
+    zone: 'UTC',
+    keep: { last: 0, daily: 0, weekly: 0, monthly: 0 },
+    fullEvery: null,
+    store: null,
+    force: false,
+    createdAt: at,
+    nextRunAt: '2040-01-01T12:00:00.000000',
+    lastRunAt: null,
+    lastBeganAt: null,
+    lastEndedAt: null,
+    lastFailure: null,
+    wholeAt: at,
+    ...given,
+  };
 }
 
 /** Of a type of its own, for volumes of the default type. */

@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { BackupKey, Backups } from '../../src/backups/backups.ts';
+import { backupRequests } from '../../src/commands/backups/backup-requests.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { attachmentsOfAll, getAttachment } from '../../src/db/attachments.ts';
 import { allBases } from '../../src/db/backup-bases.ts';
@@ -36,7 +37,7 @@ import { getVolume, listVolumes } from '../../src/db/volumes.ts';
 import type { DriverCapabilities, VolumeDriver } from '../../src/drivers/driver.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import { backupTools } from '../../src/flows/backups/backup-tools.ts';
-import type { Tools } from '../../src/flows/tools.ts';
+import type { BackupRequests, Tools } from '../../src/flows/tools.ts';
 import { cacheLimitsOf, ImageCache } from '../../src/flows/volumes/image-cache.ts';
 import type { BackendConfig, Config } from '../../src/lib/config/config.ts';
 import { parseConfig } from '../../src/lib/config/read-config.ts';
@@ -80,6 +81,8 @@ export interface SiteOptions {
   readonly exec?: Exec;
   /** Volumes are reached as over iSCSI; default: by a path. */
   readonly overNetwork?: boolean;
+  /** What schedules ask of. Default: the commands. */
+  readonly backupRequests?: BackupRequests;
   /** Beta is on another machine, `other@beta`, to which alpha can open its volumes. */
   readonly apart?: boolean;
   /** Bases of backups are kept, whatever the file system of the tests can do. */
@@ -101,6 +104,8 @@ export class Site {
   /** Of backups; and with which a new scope is encrypted. */
   keys: readonly BackupKey[] = [];
   keyId: string | null = null;
+  /** The last one. */
+  #desk: Desk | undefined;
   /** Backends that do not answer. */
   readonly down = new Set<string>();
   /** Where volumes are reached as over iSCSI: the file that each attachment has open. */
@@ -116,7 +121,15 @@ export class Site {
 
   private constructor(
     database: Database,
-    { set = [], exec: run = exec, overNetwork = false, apart = false, bases = false, fastClone = false }: SiteOptions,
+    {
+      set = [],
+      exec: run = exec,
+      overNetwork = false,
+      apart = false,
+      bases = false,
+      fastClone = false,
+      backupRequests: requests,
+    }: SiteOptions,
   ) {
     this.database = database;
     this.#apart = apart;
@@ -156,6 +169,7 @@ export class Site {
         store: (name) => ({ ...backupTools(this.config, database, silentLog).store(name), keyId: this.keyId }),
         keys: async () => this.keys,
       },
+      backupRequests: requests ?? backupRequests(() => this.#desk ?? assert.fail('Somebody asks at a desk.')),
       conversionDirectory: join(this.directory, 'conversion'),
       conversionTimeoutMs: 600_000,
       scheduler: DEFAULT_OPTIONS,
@@ -196,7 +210,8 @@ export class Site {
   }
 
   desk(engine: Desk['engine']): Desk {
-    return { db: this.database, engine, tools: this.tools, config: this.config, log: silentLog };
+    this.#desk = { db: this.database, engine, tools: this.tools, config: this.config, log: silentLog };
+    return this.#desk;
   }
 
   /** From now on this goes in place of the call; nothing does when it is null. */

@@ -15,6 +15,7 @@ import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { keepBase } from '../../src/db/backup-bases.ts';
 import { giveUpContent, keepContent } from '../../src/db/backup-contents.ts';
+import { insertSchedule } from '../../src/db/backup-schedules.ts';
 import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { doomImage } from '../../src/db/doomed-images.ts';
 import { evictCachedImage, putCachedImage } from '../../src/db/image-cache.ts';
@@ -33,6 +34,7 @@ import type { Connector } from '../../src/model/attachment.ts';
 import { UPKEEP, type UpkeepName } from '../../src/model/upkeep.ts';
 import { dump, freshWorld, PROJECT, type World } from '../api/world.ts';
 import { answer, identityServer } from '../clients/identity-server.ts';
+import { scheduleOf } from '../db/rows.ts';
 import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 
@@ -307,6 +309,21 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       reason: /not a regular file/,
     },
   ],
+  schedules: [
+    {
+      name: 'they cannot be moved on',
+      set: () => ['backup_stores.main.backup_driver=posix', 'backup_stores.main.backup_posix_path=/nowhere/at/all'],
+      breaks: async ({ world, run, loop }) => {
+        const schedule = scheduleOf({ nextRunAt: fromNow(-1) });
+        await world.service.db.write((tx) => insertSchedule(tx, schedule));
+        await run(refused('UPDATE ON backup_schedule'));
+        return () => loop('schedules', 'node');
+      },
+      tries: 5,
+      about: /^node$/,
+      reason: /refused here/,
+    },
+  ],
   messages: [
     {
       name: 'they cannot be removed',
@@ -545,6 +562,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'cli/keyboard.ts': 'a person presses a key',
   'clients/glance-http.ts': 'a few tries of one request',
   'commands/volumes/upload-volume.ts': 'a request waits for the record of its image',
+  'flows/backups/run-backup-schedule.ts': 'a run waits for its backups, until its next one is due',
   'flows/volumes/move-attached.ts': 'a flow looks after the exports of what it moves, for as long as it copies',
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
   'db/sql/sqlite.ts': 'a lock of another process; its caller waits',

@@ -12,11 +12,18 @@ export interface BackupService {
   readonly availabilityZone: string;
 }
 
-/** Rejects with `ServiceUnavailable`, as Cinder answers. `zone`: null is any. */
-export async function demandBackupService({ config }: Desk, db: Db, zone: string | null): Promise<BackupService> {
-  const store = config.default_backup_store;
+/** Rejects with `ServiceUnavailable`, as Cinder answers. `zone`: null is any. `chosen`: another store than where backups go. */
+export async function demandBackupService(
+  { config }: Desk,
+  db: Db,
+  zone: string | null,
+  chosen: string | null = null,
+): Promise<BackupService> {
+  const store = chosen ?? config.default_backup_store;
   if (store === undefined)
     throw new ServiceUnavailable('There is no backup service here: no backup store is configured.');
+  if (!Object.hasOwn(config.backup_stores, store))
+    throw new ServiceUnavailable(`There is no section [backup_stores.${store}] in the configuration.`);
   const services = await listServices(db, { binary: BACKUP_BINARY });
   const [service] = services.filter(
     ({ disabled, availabilityZone }) => !disabled && (zone === null || availabilityZone === zone),

@@ -34,16 +34,21 @@ export interface CreateBackupRequest {
   readonly name: string | null;
   readonly description: string | null;
   readonly container: string | null;
-  readonly incremental: boolean;
+  /** `if-possible`: all is stored where there is nothing to be an increment to. */
+  readonly incremental: boolean | 'if-possible';
   /** Of a volume in use too. */
   readonly force: boolean;
   readonly metadata: Metadata;
   readonly availabilityZone: string | null;
+  /** As the configuration calls it; default: where backups go. */
+  readonly store?: string | null;
+  /** Of the schedule that asks; default: somebody does. */
+  readonly scheduleId?: string;
 }
 
 export async function createBackup(desk: Desk, caller: Caller, request: CreateBackupRequest): Promise<Backup> {
   return desk.db.write(async (tx) => {
-    const { store, availabilityZone } = await demandBackupService(desk, tx.db, request.availabilityZone);
+    const { store, availabilityZone } = await demandBackupService(desk, tx.db, request.availabilityZone, request.store);
     const volume = await lockVolume(tx, caller, request.volumeId);
     const snapshot = request.snapshotId === null ? null : await lockSnapshot(tx, caller, request.snapshotId);
     if (snapshot !== null && snapshot.volumeId !== volume.id)
@@ -54,6 +59,8 @@ export async function createBackup(desk: Desk, caller: Caller, request: CreateBa
     await moveToBackingUp(tx, volume, snapshot, request.force);
     const scope = await scopeOfVolume(tx, store, caller.projectId, volume.id);
     const parentId = request.incremental ? await parentIn(tx, scope, snapshot?.createdAt ?? null) : null;
+    if (parentId === null && request.incremental === true)
+      throw new InvalidBackup('No backups available to do an incremental backup.');
     const sizeGiB = snapshot?.volumeSizeGiB ?? volume.sizeGiB;
     await take(tx, caller.projectId, backupQuota(sizeGiB), desk.config.quota);
     const createdAt = now();
@@ -77,6 +84,7 @@ export async function createBackup(desk: Desk, caller: Caller, request: CreateBa
       imageMetadata: bootableMetadata(volume, snapshot),
       scopeId: scope.id,
       epoch: scope.epoch,
+      scheduleId: request.scheduleId ?? null,
       createdAt,
     });
     await begin(
@@ -112,12 +120,11 @@ async function moveToBackingUp(tx: Tx, volume: Volume, snapshot: Snapshot | null
     throw refusedVolume(volume, 'backup', force);
 }
 
-/** It stays as long as it has increments. */
-async function parentIn(tx: Tx, scope: BackupScopeRow, before: Timestamp | null): Promise<string> {
+/** It stays as long as it has increments. Null: there is none. */
+async function parentIn(tx: Tx, scope: BackupScopeRow, before: Timestamp | null): Promise<string | null> {
   const found = await newestAvailable(tx.db, scope, before);
   const parent = found && (await lockBackupRow(tx, found.id));
-  if (parent?.status !== 'available') throw new InvalidBackup('No backups available to do an incremental backup.');
-  return parent.id;
+  return parent?.status === 'available' ? parent.id : null;
 }
 
 /** What is restored can be booted from if this could. */

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Tx } from './tx.ts';
 
-export type Lockable = 'volume_type' | 'qos_specs' | 'group_type';
+export type Lockable = 'volume_type' | 'qos_specs' | 'group_type' | 'backup_schedule';
 
 /** Whether it is there is not asked. */
 export async function lockRow({ db }: Tx, table: Lockable, id: string): Promise<void> {

@@ -25,6 +25,7 @@ import { backupBooks } from './migrations/0017-backup-books.ts';
 import { moveSecrets } from './migrations/0018-move-secrets.ts';
 import { importedScopes } from './migrations/0019-imported-scopes.ts';
 import { backupBases } from './migrations/0020-backup-bases.ts';
+import { backupSchedules } from './migrations/0021-backup-schedules.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -49,6 +50,7 @@ const MIGRATIONS: readonly Migration[] = [
   moveSecrets,
   importedScopes,
   backupBases,
+  backupSchedules,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

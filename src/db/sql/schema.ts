@@ -25,6 +25,8 @@ export interface Tables {
   backup_bite: BackupBiteTable;
   backup_remains: BackupRemainsTable;
   backup_base: BackupBaseTable;
+  backup_schedule: BackupScheduleTable;
+  backup_schedule_volume: BackupScheduleVolumeTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -253,6 +255,8 @@ export interface BackupTable {
   epoch: number;
   /** JSON object of text. Null when its volume could not be booted from. */
   image_metadata: string | null;
+  /** The schedule that asked for it, which may be gone. Null when somebody has. */
+  schedule_id: string | null;
 }
 
 /** Backups that share what is equal in them. */
@@ -312,6 +316,43 @@ export interface BackupRemainsTable {
   attempts: number;
   /** JSON list of text. */
   packs: string;
+}
+
+export interface BackupScheduleTable {
+  id: string;
+  name: string;
+  /** `volume`, `type` or `project`, and its id. */
+  target: string;
+  target_id: string;
+  times: string;
+  zone: string;
+  keep_last: number;
+  keep_daily: number;
+  keep_weekly: number;
+  keep_monthly: number;
+  full_every: number | null;
+  store: string | null;
+  force: number;
+  created_at: Timestamp;
+  next_run_at: Timestamp;
+  last_run_at: Timestamp | null;
+  last_began_at: Timestamp | null;
+  last_ended_at: Timestamp | null;
+  last_failure: string | null;
+  whole_at: Timestamp;
+}
+
+/** What a schedule has asked for of a volume when it did so last. */
+export interface BackupScheduleVolumeTable {
+  schedule_id: string;
+  volume_id: string;
+  /** For when the run was planned. */
+  run_at: Timestamp;
+  /** How many increments there have been since it stored all. */
+  since_full: number;
+  backup_id: string | null;
+  /** Why it was not asked for. */
+  refusal: string | null;
 }
 
 export interface AttachmentTable {
