@@ -202,7 +202,13 @@ proveStore('the doctor', (test) => {
       const since = { wholeAt: fromNow(-3 * 3_600_000) };
       await database.write(async (tx) => {
         await insertSchedule(tx, scheduleOf({ name: 'well', ...hour, wholeAt: fromNow(-60_000) }));
-        await insertSchedule(tx, scheduleOf({ name: 'once', ...hour, ...ran, wholeAt: fromNow(-60_000) }));
+        const [clock, minute] = fromNow(-1_800_000).slice(11, 16).split(':').map(Number);
+        const once = {
+          times: `${minute} ${clock} * * *`,
+          nextRunAt: fromNow(80_000_000),
+          wholeAt: fromNow(-3_600_000),
+        };
+        await insertSchedule(tx, scheduleOf({ name: 'once', ...ran, ...once }));
         await insertSchedule(tx, scheduleOf({ name: 'fails', ...hour, ...ran, ...since }));
         await insertSchedule(
           tx,

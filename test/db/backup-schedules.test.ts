@@ -14,6 +14,7 @@ import { updateBackup } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
 import { backupsOfSchedule, beginAsk, endAsk, outcomesOf, volumesOfSchedule } from '../../src/db/scheduled-backups.ts';
 import { isDuplicate } from '../../src/db/sql/constraints.ts';
+import { pause } from '../../src/lib/clock.ts';
 import type { BackupSchedule } from '../../src/model/backup-schedule.ts';
 import { liveSiteOn } from '../flows/live-site.ts';
 import { proveStore } from '../prove-store.ts';
@@ -135,6 +136,47 @@ proveStore('the schedules of backups', (test) => {
       lastBeganAt: at(13),
       lastEndedAt: null,
     });
+  });
+});
+
+proveStore('a run of a schedule', (test) => {
+  test('is made by nobody who comes when another has made it', async ({ database, context }) => {
+    const { id } = await given(database);
+    const live = await liveSiteOn(database);
+    context.after(() => live.close());
+    const { desk } = live;
+    const late: typeof desk.db.write = async (unit) => {
+      await beginDueRuns(desk, at(13));
+      await live.settled(`backup_schedule:${id}`);
+      return desk.db.write(unit);
+    };
+    await beginDueRuns({ ...desk, db: { ...desk.db, write: late } }, at(14));
+    assert.equal((await findSchedule(database.read, id))?.lastBeganAt, at(13));
+    const runs = await database.read
+      .selectFrom('flow')
+      .select('id')
+      .where('name', '=', 'run_backup_schedule')
+      .execute();
+    assert.equal(runs.length, 1);
+  });
+
+  test('has its schedule for itself while it is begun', async ({ database, open }) => {
+    const { id } = await given(database);
+    const other = await open();
+    const order: string[] = [];
+    let second: Promise<unknown> | undefined;
+    await database.write(async (tx) => {
+      await lockSchedule(tx, id);
+      second ??= other.write(async (theirs) => {
+        await lockSchedule(theirs, id);
+        order.push('another');
+      });
+      // Long enough for whoever would not wait.
+      await Promise.race([second, pause(200, new AbortController().signal)]);
+      order.push('one');
+    });
+    await second;
+    assert.deepEqual(order, ['one', 'another']);
   });
 });
 

@@ -69,21 +69,21 @@ const AskForBackups = world({
   },
 });
 
-/** How often the backups are looked at. */
-const LOOK_MS = 1_000;
+/** Small backups are made at once, and large ones take hours. */
+const [FIRST_LOOK_MS, LAST_LOOK_MS] = [50, 5_000];
 
 const AwaitBackups = world({
   name: 'await_backups',
   execute: async (run: RunBackupSchedule, { tools, signal, progress, aside }) => {
     const { read } = tools.backups.db;
-    for (;;) {
+    for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, LAST_LOOK_MS)) {
       const outcomes = await outcomesOf(read, run);
       const made = outcomes.filter(({ status }) => status !== 'creating').length;
       if (made === outcomes.length) return;
       progress(made / outcomes.length);
       const schedule = await findSchedule(read, run.scheduleId);
       if (schedule === undefined || schedule.nextRunAt <= now()) return;
-      await aside(pause(LOOK_MS, signal));
+      await aside(pause(lookMs, signal));
     }
   },
 });

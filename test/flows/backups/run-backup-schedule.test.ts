@@ -21,14 +21,14 @@ import type { BackupRequests } from '../../../src/flows/tools.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import type { Backup } from '../../../src/model/backup.ts';
 import type { BackupSchedule } from '../../../src/model/backup-schedule.ts';
-import { BackupNotFound, InvalidVolume } from '../../../src/model/errors.ts';
+import { BackupNotFound, InvalidVolume, VolumeNotFound } from '../../../src/model/errors.ts';
 import { backupQuota, negated } from '../../../src/model/quota.ts';
 import { scheduleOf } from '../../db/rows.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { givenBackup, givenVolume } from '../given.ts';
 import { liveSite } from '../live-site.ts';
 import { backupRequest } from '../requests.ts';
-import { caller, PROJECT, type Site } from '../site.ts';
+import { caller, PROJECT, type Site, type SiteOptions } from '../site.ts';
 import { onSite, provesEveryTask } from '../site-proof.ts';
 
 /** Runs are planned at noon, of days that are yet to come: nobody who waits for them is told that the next is due. */
@@ -110,8 +110,8 @@ proveFlow(
 );
 provesEveryTask(runBackupSchedule);
 
-async function start(context: TestContext, schedule: Partial<BackupSchedule> = {}, set: readonly string[] = []) {
-  const live = await liveSite(context, { set });
+async function start(context: TestContext, schedule: Partial<BackupSchedule> = {}, options: SiteOptions = {}) {
+  const live = await liveSite(context, options);
   const { site, database } = live;
   const ofType = schedule.target === 'type' && { targetId: (await defaultVolumeType(database.read)).id };
   const { id } = await given(site, { ...schedule, ...ofType });
@@ -207,7 +207,7 @@ describe('a run of a schedule', () => {
   it('goes to the store that is said, and is refused where there is none of the name', async (context) => {
     const section = 'backup_stores.second';
     const two = [`${section}.backup_driver=posix`, `${section}.backup_posix_path=/b`, 'default_backup_store=main'];
-    const { database, site, runs, backups, changes } = await start(context, { store: 'second' }, two);
+    const { database, site, runs, backups, changes } = await start(context, { store: 'second' }, { set: two });
     await givenVolume(site);
     assert.equal((await runs(noon(1))).lastFailure, null);
     const [backup] = await backups();
@@ -340,6 +340,26 @@ describe('a run of a schedule', () => {
       (await runs(noon(1))).lastFailure ?? '',
       /^Of 1 of 1 volumes there is no backup; .* could not be found/,
     );
+  });
+
+  it('of many is whole without one that goes meanwhile', async (context) => {
+    const gone = uuid();
+    const backupRequests: BackupRequests = {
+      ...ATONCE,
+      create: async (tx, caller, request) => {
+        if (request.volumeId === gone) throw new VolumeNotFound(gone);
+        return ATONCE.create(tx, caller, request);
+      },
+    };
+    const { site, runs, backups } = await start(context, {}, { backupRequests });
+    const { id } = await givenVolume(site);
+    await givenVolume(site, { id: gone });
+    assert.equal((await runs(noon(1))).lastFailure, null);
+    assert.deepEqual(
+      (await backups()).map(({ volumeId }) => volumeId),
+      [id],
+    );
+    assert.deepEqual(await site.messages(), []);
   });
 
   it('of a schedule that is removed meanwhile ends, and its backups go on', async (context) => {
