@@ -74,13 +74,14 @@ const [FIRST_LOOK_MS, LAST_LOOK_MS] = [50, 5_000];
 
 const AwaitBackups = world({
   name: 'await_backups',
-  execute: async (run: RunBackupSchedule, { tools, signal, progress, aside }) => {
+  execute: async (run: RunBackupSchedule, { tools, signal, progress, waiting, aside }) => {
     const { read } = tools.backups.db;
     for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, LAST_LOOK_MS)) {
       const outcomes = await outcomesOf(read, run);
       const made = outcomes.filter(({ status }) => status !== 'creating').length;
       if (made === outcomes.length) return;
       progress(made / outcomes.length);
+      waiting({ what: 'its backups', why: `${made} of ${outcomes.length} are at rest` });
       const schedule = await findSchedule(read, run.scheduleId);
       if (schedule === undefined || schedule.nextRunAt <= now()) return;
       await aside(pause(lookMs, signal));
