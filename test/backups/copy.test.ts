@@ -198,6 +198,18 @@ describe('a copy', () => {
       await assertHolds(world, 'd', file);
     }));
 
+  test('looks at some of what is said to be the same, of a small volume at all of it', () =>
+    inWorld(async (world) => {
+      const bytes = 17 * MIB;
+      const file = await world.file('v', bytes, [[0, randomBytes(bytes)]]);
+      await backUp(world, 'a', { file, bytes });
+      await write(file, 0, randomBytes(10));
+      await write(file, 11 * MIB + 100, randomBytes(10));
+      const { outcome } = await backUp(world, 'b', { file, bytes, parentId: 'a', changed: [{ at: 0, bytes: MIB }] });
+      assert.deepEqual([outcome.way, outcome.distrusted], ['digests', true]);
+      await assertHolds(world, 'b', file);
+    }));
+
   test('that finds late what it cannot believe begins anew, and what it has stored counts no more', () =>
     inWorld(async (world) => {
       const bytes = 9 * MIB;

@@ -22,8 +22,10 @@ import { Distrusted, Passage } from './passage.ts';
 import { type Plan, planOf, SAME } from './plan.ts';
 import { FileSource } from './source.ts';
 
-/** Of what is said to be the same so many chunks are looked at, each in a segment of its own. */
-const SAMPLES = 16;
+/** Of what is said to be the same every hundredth chunk is looked at, but so many at least and at most, in so many segments. */
+const FEWEST_SAMPLES = 16;
+const MOST_SAMPLES = 64;
+const SAMPLED_SEGMENTS = 16;
 
 export async function copy(
   scope: OpenScope,
@@ -123,17 +125,26 @@ async function sample(
   { actions }: Plan,
   signal: AbortSignal,
 ): Promise<void> {
+  const hundredth = Math.round(actions.reduce((sum, action) => sum + (action === SAME ? 1 : 0), 0) / 100);
+  const wanted = Math.min(Math.max(hundredth, FEWEST_SAMPLES), MOST_SAMPLES);
   const stored = parent.segments.flatMap((segment, index) => (segment === null ? [] : [index]));
+  const sampled = someOf(stored, SAMPLED_SEGMENTS);
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  for (let samples = Math.min(SAMPLES, stored.length); samples > 0; samples -= 1) {
-    const [index = 0] = stored.splice(randomInt(stored.length), 1);
+  for (const index of sampled) {
     const chunks = await readSegment(scope, parent, index, signal);
     const same = chunks.flatMap((chunk, at) => {
       const place = index * SEGMENT_CHUNKS + at;
       return chunk !== null && actions[place] === SAME ? [{ place, chunk }] : [];
     });
-    if (same.length === 0) continue;
-    const { place, chunk } = same[randomInt(same.length)] as (typeof same)[number];
-    if (scope.sealing.idOf(await source.read(place, buffer)) !== chunk.id) throw new Distrusted();
+    for (const { place, chunk } of someOf(same, Math.ceil(wanted / sampled.length)))
+      if (scope.sealing.idOf(await source.read(place, buffer)) !== chunk.id) throw new Distrusted();
   }
+}
+
+/** At random, each at most once. */
+function someOf<T>(all: readonly T[], count: number): T[] {
+  const left = [...all];
+  const some: T[] = [];
+  while (some.length < count && left.length > 0) some.push(...left.splice(randomInt(left.length), 1));
+  return some;
 }
