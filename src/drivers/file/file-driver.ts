@@ -448,7 +448,13 @@ export class FileDriver implements VolumeDriver {
       const bytes = await this.#store.look(earlier);
       if (bytes === null) return null;
       const path = this.#store.path(earlier);
-      return { path, bytes, changed: await differences(this.#exec, path, this.#store.path(later), signal) };
+      try {
+        return { path, bytes, changed: await differences(this.#exec, path, this.#store.path(later), signal) };
+      } catch (error) {
+        // It may be dropped at any time.
+        if ((await this.#store.look(earlier)) !== null) throw error;
+        return null;
+      }
     });
   }
 

@@ -1,14 +1,15 @@
 /** What has changed since an earlier backup, told by where blocks lie on the disk: nothing is missed, whatever was done to the volume. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { open, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { differences, parseDifferences } from '../../../src/drivers/file/differences.ts';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
-import { CommandFailed, CommandMissing, exec } from '../../../src/lib/exec.ts';
+import { CommandFailed, CommandMissing, type Exec, exec } from '../../../src/lib/exec.ts';
 import type { DataExtent } from '../../../src/lib/file-content.ts';
+import { DriverFailed } from '../../../src/model/errors.ts';
 import { calm } from '../driver-world.ts';
 import { changeAtRandom, numbers } from './changes.ts';
 import { cannotMount, type Kind, mountFileSystem } from './file-systems.ts';
@@ -40,8 +41,8 @@ function missed(before: Buffer, later: Buffer, told: readonly DataExtent[]): num
   return places;
 }
 
-async function driverOn(directory: string): Promise<FileDriver> {
-  const driver = new FileDriver({ name: 'file', directory, exec, create: true });
+async function driverOn(directory: string, run: Exec = exec): Promise<FileDriver> {
+  const driver = new FileDriver({ name: 'file', directory, exec: run, create: true });
   await driver.start(calm().signal);
   return driver;
 }
@@ -100,6 +101,24 @@ describe('what has changed in a volume on btrfs that compresses', { skip: cannot
     const base = await driver.changedSince(volume, first, second, calm());
     assert.equal(base?.changed, null);
     assert.match(base?.path ?? '', new RegExp(`backup-${first}$`));
+  });
+});
+
+describe('a base that is dropped while it is looked at', { skip: cannotMount('xfs') ?? false }, () => {
+  it('is none', async (t) => {
+    const mounted = mountFileSystem('xfs', 400);
+    t.after(() => mounted.remove());
+    const [first, second] = [uuid(), uuid()];
+    const dropping: Exec = async (argv, options) => {
+      if (argv[0] === 'perl') await rm(join(mounted.path, 'pool', `backup-${first}`));
+      return exec(argv, options);
+    };
+    const driver = await driverOn(join(mounted.path, 'pool'), dropping);
+    const volume = { id: uuid(), sizeGiB: 1 };
+    await driver.createVolume(volume, calm());
+    for (const id of [first, second]) await driver.keepForBackup(id, { volume }, calm());
+    assert.equal(await driver.changedSince(volume, first, second, calm()), null);
+    await assert.rejects(driver.changedSince(volume, second, first, calm()), DriverFailed);
   });
 });
 
