@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { S3Store } from '../../src/backups/stores/s3-store.ts';
 import type { BackupStore } from '../../src/backups/stores/store.ts';
+import { httpServer } from '../clients/http-server.ts';
 import { inTime } from '../in-time.ts';
 import { falseS3 } from './false-s3.ts';
 
@@ -58,6 +59,20 @@ describe('a store on S3', { concurrency: true }, () => {
           return true;
         });
     }
+  });
+
+  test('finds what comes while it is looked for', async (t) => {
+    let heads = 0;
+    const endpoint = await httpServer(t, (request, response) => {
+      if (request.method !== 'HEAD') return response.writeHead(206, { 'content-length': 1 }).end('x');
+      heads += 1;
+      return response.writeHead(heads === 1 ? 404 : 200, { 'content-length': heads === 1 ? 0 : 1 }).end();
+    });
+    const { address } = await falseS3(t);
+    const store = new S3Store({ ...address, endpoint });
+    assert.equal(await store.head(PACK, NEVER), 1);
+    heads = 0;
+    assert.equal(await store.putNew(PACK, Buffer.from('body'), NEVER), false);
   });
 
   test('is away when nobody listens', async (t) => {

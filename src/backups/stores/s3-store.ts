@@ -93,10 +93,7 @@ export class S3Store implements BackupStore {
   }
 
   async head(name: string, signal: AbortSignal): Promise<number | null> {
-    const path = this.#path(name);
-    const bytes = await this.#http.ask(this.#signed({ method: 'HEAD', path, signal }), async (answer) =>
-      answer.status === 200 ? Number(answer.header('content-length')) : null,
-    );
+    const bytes = await this.#sizeOf(name, signal);
     if (bytes !== null) return bytes;
     try {
       await this.get(name, signal, { at: 0, bytes: 1 });
@@ -104,6 +101,9 @@ export class S3Store implements BackupStore {
       if (error instanceof BackupMissing) return null;
       throw error;
     }
+    // It came in between.
+    const size = await this.#sizeOf(name, signal);
+    if (size !== null) return size;
     throw new BackupStoreUnavailable(`The backup store (${this.#called}) gives ${name}, and does not tell its size.`);
   }
 
@@ -139,6 +139,13 @@ export class S3Store implements BackupStore {
   async freeBytes(signal: AbortSignal): Promise<null> {
     signal.throwIfAborted();
     return null;
+  }
+
+  /** Null: it could not be found, for whatever reason. */
+  #sizeOf(name: string, signal: AbortSignal): Promise<number | null> {
+    return this.#http.ask(this.#signed({ method: 'HEAD', path: this.#path(name), signal }), async (answer) =>
+      answer.status === 200 ? Number(answer.header('content-length')) : null,
+    );
   }
 
   /** The status of the answer: under a condition also `THERE_IS_ONE` and `UNKNOWN`. */
