@@ -7,6 +7,7 @@ import type { Manifest } from '../../src/backups/format/manifest.ts';
 import { makeScope, openScope } from '../../src/backups/scope.ts';
 import { DirectoryStore } from '../../src/backups/stores/directory-store.ts';
 import type { BackupStore } from '../../src/backups/stores/store.ts';
+import type { StoreAddress } from '../../src/backups/stores/store-address.ts';
 import { writeManifest } from '../../src/backups/write-manifest.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { scratchDirectory } from '../scratch.ts';
@@ -18,7 +19,10 @@ const CREATED_AT = '2026-01-31T12:00:00.000000';
 
 export interface BackupWorld {
   readonly path: string;
+  /** What is in the store, as files. */
   readonly storePath: string;
+  /** Brings it there, where it is elsewhere. */
+  look(): Promise<void>;
   readonly store: BackupStore;
   place(backupId: string): BackupPlace;
   /** A sparse file with these bytes at these places. */
@@ -26,17 +30,37 @@ export interface BackupWorld {
   remove(): Promise<void>;
 }
 
-/** `packBytes`: small, so that little makes many packs. With keys the scope is encrypted with the first. */
-export async function backupWorld(packBytes = 4 * MIB, keys: readonly BackupKey[] = []): Promise<BackupWorld> {
+/** A store on a server, which has packs of its own size. */
+export interface FarStore {
+  readonly address: StoreAddress;
+  readonly store: BackupStore;
+  remove(): Promise<void>;
+}
+
+/**
+ * `packBytes`: small, so that little makes many packs. With keys the scope is encrypted with the first. `far`: in place of a store in the
+ * directory.
+ */
+export async function backupWorld(
+  packBytes = 4 * MIB,
+  keys: readonly BackupKey[] = [],
+  far?: FarStore,
+): Promise<BackupWorld> {
   const path = await mkdtemp(join(scratchDirectory(), 'pumice-backups-'));
   const storePath = await mkdtemp(join(path, 'store-'));
-  const store = new DirectoryStore(storePath, packBytes);
+  const { store, address } = far ?? {
+    store: new DirectoryStore(storePath, packBytes),
+    address: { kind: 'directory', path: storePath },
+  };
   await makeScope({ scope: SCOPE, keys }, keys[0]?.id ?? null, store, NEVER);
   return {
     path,
     storePath,
     store,
-    place: (backupId) => ({ store: { kind: 'directory', path: storePath }, scope: SCOPE, keys, backupId }),
+    look: async () => {
+      if (far !== undefined) await mirror(far.store, storePath);
+    },
+    place: (backupId) => ({ store: address, scope: SCOPE, keys, backupId }),
     file: async (name, bytes, writes) => {
       const file = join(path, name);
       await writeFile(file, '');
@@ -46,8 +70,22 @@ export async function backupWorld(packBytes = 4 * MIB, keys: readonly BackupKey[
       await handle.close();
       return file;
     },
-    remove: () => rm(path, { recursive: true, force: true }),
+    remove: async () => {
+      await rm(path, { recursive: true, force: true });
+      await far?.remove();
+    },
   };
+}
+
+/** Makes a directory what is in a store. */
+async function mirror(store: BackupStore, path: string): Promise<void> {
+  const copy = new DirectoryStore(path);
+  const names = new Set<string>();
+  for await (const { name } of store.list('', NEVER)) {
+    names.add(name);
+    await copy.put(name, await store.get(name, NEVER), NEVER);
+  }
+  for await (const { name } of copy.list('', NEVER)) if (!names.has(name)) await copy.delete(name, NEVER);
 }
 
 export type Wanted = { readonly file: string; readonly bytes: number } & Partial<

@@ -8,7 +8,8 @@ import { S3Store } from '../../src/backups/stores/s3-store.ts';
 import type { BackupStore } from '../../src/backups/stores/store.ts';
 import type { S3Address } from '../../src/backups/stores/store-address.ts';
 import * as errors from '../../src/model/errors.ts';
-import { MIB, NEVER } from '../backups/backup-world.ts';
+import { backupWorld, MIB, NEVER } from '../backups/backup-world.ts';
+import { proveHistories } from '../backups/histories.ts';
 import { proveStoreOfBackups } from '../backups/prove-store-of-backups.ts';
 import { inTime } from '../in-time.ts';
 import { noRadosgw, PAGE, QUOTA_BYTES, Radosgw, SECRET_KEY } from './radosgw-process.ts';
@@ -144,6 +145,14 @@ describe('a bucket on radosgw', { skip: noRadosgw }, () => {
         assert.ok((await patient.get(name, NEVER)).equals(body));
       }
     }));
+
+  it('gives back what was backed up, and keeps packs as long as they are needed', () =>
+    proveHistories(async () => {
+      const bucket = await radosgw.makeBucket();
+      const address = radosgw.address(bucket);
+      const store = new S3Store(address, 2 * MIB);
+      return backupWorld(0, [], { address, store, remove: () => radosgw.removeBucket(bucket) });
+    }, 1));
 
   it('holds a backup that goes on after kills of who copies and of the server, and is restored as it was', () =>
     inBucket((address) => backupWithKills(address({ silenceMs: 5_000 }), radosgw)));

@@ -8,7 +8,8 @@ import type { BackupStore } from '../../src/backups/stores/store.ts';
 import type { SwiftAddress } from '../../src/backups/stores/store-address.ts';
 import { SwiftStore } from '../../src/backups/stores/swift-store.ts';
 import * as errors from '../../src/model/errors.ts';
-import { MIB, NEVER } from '../backups/backup-world.ts';
+import { backupWorld, MIB, NEVER } from '../backups/backup-world.ts';
+import { proveHistories } from '../backups/histories.ts';
 import { proveStoreOfBackups } from '../backups/prove-store-of-backups.ts';
 import { condition } from '../crash/condition.ts';
 import { inTime } from '../in-time.ts';
@@ -141,6 +142,14 @@ describe('a container of Swift', { skip: noSwift }, () => {
         assert.ok((await patient.get(name, NEVER)).equals(body));
       }
     }));
+
+  it('gives back what was backed up, and keeps packs as long as they are needed', () =>
+    proveHistories(async () => {
+      const container = await swift.makeContainer();
+      const address = swift.address(container);
+      const store = new SwiftStore(address, 2 * MIB);
+      return backupWorld(0, [], { address, store, remove: () => swift.removeContainer(container) });
+    }, 1));
 
   it('holds a backup that goes on after kills of who copies and of the server, and is restored as it was', () =>
     inContainer((address) =>
