@@ -5,7 +5,7 @@
  * for it is synced in the one above. What a killed put leaves lies in `tmp` until it has not been touched for a day; a put that slept
  * longer fails, and is made again.
  */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { millis, now, uuid } from '../../lib/clock.ts';
@@ -20,6 +20,7 @@ import {
   BackupStoreUnavailable,
   PumiceError,
 } from '../../model/errors.ts';
+import { STORE_FILE } from '../format/names.ts';
 import type { BackupStore, StoredObject, StoreRange } from './store.ts';
 
 const PACK_BYTES = 32 * 1024 ** 2;
@@ -81,7 +82,7 @@ export class DirectoryStore implements BackupStore {
         return (await stat(join(this.#root, name))).size;
       } catch (error) {
         if (errno(error) !== 'ENOENT') throw error;
-        await this.#findRoot();
+        await this.#findStore();
         return null;
       }
     });
@@ -95,7 +96,7 @@ export class DirectoryStore implements BackupStore {
         await syncDirectory(dirname(path));
       } catch (error) {
         if (errno(error) !== 'ENOENT') throw error;
-        await this.#findRoot();
+        await this.#findStore();
       }
       // The directory of a backup's packs goes with the last of them.
       await rmdir(dirname(path)).catch(() => {});
@@ -135,7 +136,8 @@ export class DirectoryStore implements BackupStore {
   }
 
   async #write(name: string, body: Buffer, publish: (from: string, to: string) => Promise<void>): Promise<void> {
-    await this.#findRoot();
+    // What says that it is a store is itself put into what is none yet.
+    await (name === STORE_FILE ? this.#findRoot() : this.#findStore());
     const path = join(this.#root, name);
     const temporary = join(this.#root, TEMPORARIES, uuid());
     await this.#makeDirectory(dirname(temporary));
@@ -161,16 +163,32 @@ export class DirectoryStore implements BackupStore {
     await syncDirectory(dirname(path));
   }
 
+  /** With those above it, but never that of the store, which may have gone just now. */
   async #makeDirectory(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+    if (path === this.#root) return this.#findRoot();
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      if (errno(error) === 'EEXIST') return;
+      if (errno(error) !== 'ENOENT') throw error;
+      await this.#makeDirectory(dirname(path));
+      return this.#makeDirectory(path);
+    }
+    await syncDirectory(dirname(path));
   }
 
-  /** What is not mounted is no empty store. */
   async #findRoot(): Promise<void> {
-    const found = await stat(this.#root).catch(() => null);
-    if (!found?.isDirectory()) throw new BackupStoreRefused(`The backup store ${this.#root} is not there.`);
+    if (!(await statsOf(this.#root))?.isDirectory())
+      throw new BackupStoreRefused(`The backup store ${this.#root} is not there.`);
+  }
+
+  /** The directory alone is none: it may be where the store is not mounted. */
+  async #findStore(): Promise<void> {
+    await this.#findRoot();
+    if (!(await statsOf(join(this.#root, STORE_FILE)))?.isFile())
+      throw new BackupStoreRefused(
+        `No backup store is in ${this.#root}: it has no ${STORE_FILE}. It may not be mounted.`,
+      );
   }
 
   async #doing<Result>(doing: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
@@ -190,9 +208,9 @@ export class DirectoryStore implements BackupStore {
       case undefined:
         return error;
       case 'ENOENT':
-        return await this.#findRoot().then(
+        return await this.#findStore().then(
           () => new BackupMissing(`${could}: it is not there.`, cause),
-          (refused: unknown) => refused,
+          (failure: unknown) => this.#explained(doing, failure),
         );
       case 'ENOSPC':
       case 'EDQUOT':
@@ -211,5 +229,15 @@ export class DirectoryStore implements BackupStore {
       default:
         return new BackupFailed(`${could}: ${error instanceof Error ? error.message : String(error)}`, cause);
     }
+  }
+}
+
+/** Null when nothing is there. */
+async function statsOf(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return null;
+    throw error;
   }
 }
