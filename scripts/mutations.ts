@@ -83,6 +83,7 @@ const PROOFS: Readonly<Record<string, string>> = {
   'backup restore': 'test/flows/backups/restore-backup.test.ts',
   'backup import': 'test/flows/backups/import-backup.test.ts',
   'backup export': 'test/commands/by-status.test.ts',
+  'backup verify': 'test/commands/by-status.test.ts',
   'backup delete': 'test/flows/backups/delete-backup.test.ts',
   'group create': 'test/api/groups.test.ts',
   'group update': 'test/flows/groups/update-group.test.ts',

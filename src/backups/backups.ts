@@ -47,8 +47,8 @@ export interface Backups {
   restore(order: RestoreOrder, watch: RestoreWatch): Promise<void>;
   /** The bytes of a backup, each compared with its digest before it is handed out. Read in this process. */
   content(place: BackupPlace, signal: AbortSignal): Promise<Content>;
-  /** What is wrong with a backup; nothing when nothing is. Rejects only when it could not be looked at. */
-  verify(order: VerifyOrder, watch: WorkWatch): Promise<readonly BackupDamage[]>;
+  /** What is wrong with backups; nothing when nothing is. Rejects only when they could not be looked at. */
+  verify(order: VerifyOrder, watch: VerifyWatch): Promise<VerifyOutcome>;
 
   /** Done when there is none. From then on there is no such backup, and its packs are only bytes. */
   deleteManifest(place: BackupPlace, signal: AbortSignal): Promise<void>;
@@ -206,16 +206,50 @@ export interface RestoreWatch extends WorkWatch {
 }
 
 export interface VerifyOrder {
-  readonly place: BackupPlace;
+  readonly place: BackupScope;
+  /** Backups of the scope. What several of them are made of is looked at once. */
+  readonly backupIds: readonly string[];
+  /** Others of it, whose packs are not looked at: of what is found in those of the first it is told what these lose by it. */
+  readonly others?: readonly string[];
   /**
    * `present`: its packs are there with their sizes. `packs`: each of their bytes is as it was sent. `chunks`: each chunk can be read and is what it was.
    */
-  readonly depth: 'present' | 'packs' | 'chunks';
+  readonly depth: VerifyDepth;
+  /** So much of the packs is read, chosen at random: 0…1. Default: all. The others are only asked for. */
+  readonly share?: number;
+  /** Of bytes that are read of packs; when they are spent it ends. Default null: no limit. */
+  readonly budgetBytes?: number | null;
+  /** Packs are looked at in the order of their names, those after this one. Default null: all. */
+  readonly after?: string | null;
+  /** Packs of which it is known that they are damaged: they are not read again. */
+  readonly damaged?: readonly string[];
   /** As of a copy. */
   readonly patienceMs: number;
 }
 
+export type VerifyDepth = 'present' | 'packs' | 'chunks';
+
+export interface VerifyWatch extends WorkWatch {
+  /** This pack was looked at, and all before it. */
+  looked(pack: LookedPack): void;
+}
+
+export interface LookedPack {
+  readonly pack: string;
+  /** What is wrong with it; null: nothing. */
+  readonly what: string | null;
+}
+
+export interface VerifyOutcome {
+  readonly damage: readonly BackupDamage[];
+  /** All packs were looked at; false: the budget was spent before. */
+  readonly ended: boolean;
+  /** Of packs. */
+  readonly readBytes: number;
+}
+
 export interface BackupDamage {
+  readonly backupId: string;
   /** Null: it is the manifest. */
   readonly pack: string | null;
   /** For an operator. */

@@ -9,7 +9,15 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommandFailed, DIES_WITH_US, type Exec } from '../lib/exec.ts';
 import * as errors from '../model/errors.ts';
-import type { BackupDamage, Backups, CopyOutcome, CopyWatch, RestoreWatch, WorkWatch } from './backups.ts';
+import type {
+  Backups,
+  CopyOutcome,
+  CopyWatch,
+  RestoreWatch,
+  VerifyOutcome,
+  VerifyWatch,
+  WorkWatch,
+} from './backups.ts';
 import { readManifest } from './read.ts';
 import { deleteManifest, deletePacks, deleteUnrecorded } from './remove.ts';
 import { contentOfBackup } from './restore/content.ts';
@@ -25,6 +33,9 @@ const BEHIND_OTHERS = ['nice', '-n', '10'] as const;
 /** The longest that a timer takes, 24 days: a work ends when it is done, or when nobody waits for it. */
 const LIMIT_MS = 2 ** 31 - 1;
 
+/** What the watch of each work hears. */
+type AnyWatch = WorkWatch & Partial<CopyWatch & RestoreWatch & VerifyWatch>;
+
 export interface BackupsOptions {
   readonly exec: Exec;
   /** The program in place of `backup-child.ts`. */
@@ -32,8 +43,7 @@ export interface BackupsOptions {
 }
 
 export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
-  const run = (work: BackupWork, watch: Partial<CopyWatch & RestoreWatch> & WorkWatch) =>
-    runChild(exec, child, work, watch);
+  const run = (work: BackupWork, watch: AnyWatch) => runChild(exec, child, work, watch);
   return {
     openScope: async (scope, keyId, signal) => makeScope(scope, keyId, await storeAt(scope.store), signal),
     changeKey: async (scope, keyId, signal) => changeKey(scope, keyId, await storeAt(scope.store), signal),
@@ -41,7 +51,7 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
     restore: async (order, watch) => {
       await run({ work: 'restore', order }, watch);
     },
-    verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as readonly BackupDamage[],
+    verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as VerifyOutcome,
     writeManifest: async (order, signal) =>
       writeManifest(await openScope(order.place, await storeAt(order.place.store), signal), order, signal),
     readManifest: async (place, signal) =>
@@ -58,17 +68,13 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
   };
 }
 
-async function runChild(
-  exec: Exec,
-  child: string,
-  work: BackupWork,
-  watch: Partial<CopyWatch & RestoreWatch> & WorkWatch,
-): Promise<unknown> {
+async function runChild(exec: Exec, child: string, work: BackupWork, watch: AnyWatch): Promise<unknown> {
   const lines = new Lines();
   let last: Extract<Told, { ended: unknown } | { failed: unknown }> | undefined;
   const hear = (told: Told): void => {
     if ('bite' in told) watch.bite?.(told.bite);
     else if ('done' in told) watch.done?.(told.done);
+    else if ('looked' in told) watch.looked?.(told.looked);
     else if ('progress' in told) watch.progress(told.progress, told.copied);
     else if ('waiting' in told) watch.waiting(told.waiting);
     else last = told;

@@ -1,11 +1,13 @@
 /**
- * Whether a backup could be restored: its packs are there with their sizes; each of their bytes is as it was sent; each chunk can be read
- * and is what it was. What is damaged is local: it is told with the ranges of the volume that it takes, and the rest is looked at.
+ * Whether backups could be restored: their packs are there with their sizes; each of their bytes is as it was sent; each chunk can be
+ * read and is what it was. What is damaged is local: it is told with the ranges of each volume that it takes, and the rest is looked at.
+ *
+ * Packs are looked at in the order of their names, so that whoever stops, or is stopped, goes on after the last one.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { BackupDamaged, BackupMissing } from '../model/errors.ts';
 import { ahead } from './ahead.ts';
-import type { BackupDamage, ByteRange, ListedPack, VerifyOrder, WorkWatch } from './backups.ts';
+import type { BackupDamage, ByteRange, ListedPack, VerifyOrder, VerifyOutcome, VerifyWatch } from './backups.ts';
 import type { Manifest } from './format/manifest.ts';
 import { packFile } from './format/names.ts';
 import { CHUNK_BYTES, type Chunk, chunksIn, contentOf, recordsOf, SEGMENT_CHUNKS } from './format/segment.ts';
@@ -18,51 +20,79 @@ const HEADS_AT_ONCE = 8;
 const PIECE_BYTES = 2 * CHUNK_BYTES;
 const PIECES_AHEAD = 2;
 const WINDOW = 128;
+/** Of a share. */
+const EXACT = 1_000_000;
 
-export async function verify(
-  scope: OpenScope,
-  { place, depth }: VerifyOrder,
-  watch: WorkWatch,
-): Promise<readonly BackupDamage[]> {
-  let manifest: Manifest;
-  try {
-    manifest = await readManifest(scope, place.backupId, watch.signal);
-  } catch (error) {
-    if (!(error instanceof BackupDamaged || error instanceof BackupMissing)) throw error;
-    return [{ pack: null, what: error.message, ranges: [] }];
-  }
-  return new Verification(scope, manifest, watch).run(depth);
+export function verify(scope: OpenScope, order: VerifyOrder, watch: VerifyWatch): Promise<VerifyOutcome> {
+  return new Verification(scope, order, watch).run();
 }
 
 class Verification {
   readonly #scope: OpenScope;
-  readonly #manifest: Manifest;
-  readonly #watch: WorkWatch;
-  /** Of packs; what is wrong with the manifest's own tables is under null. */
-  readonly #found = new Map<string | null, { what: string; places: Set<number> }>();
+  readonly #order: VerifyOrder;
+  readonly #watch: VerifyWatch;
+  readonly #damage: BackupDamage[] = [];
+  /** Packs, and what is wrong with each. */
+  readonly #bad = new Map<string, string>();
+  /** Packs of which every byte was read. */
+  readonly #read = new Set<string>();
+  #readBytes = 0;
 
-  constructor(scope: OpenScope, manifest: Manifest, watch: WorkWatch) {
+  constructor(scope: OpenScope, order: VerifyOrder, watch: VerifyWatch) {
     this.#scope = scope;
-    this.#manifest = manifest;
+    this.#order = order;
     this.#watch = watch;
   }
 
-  async run(depth: VerifyOrder['depth']): Promise<readonly BackupDamage[]> {
-    await this.#packs(HEADS_AT_ONCE, (pack) => this.#isPresent(pack));
-    if (depth !== 'present') await this.#packs(1, (pack) => this.#isAsSent(pack));
-    const isBad = (chunk: Chunk): boolean => recordsOf(chunk).some(({ pack }) => this.#found.has(pack));
-    if (depth === 'chunks') await this.#segments((first, chunks) => this.#chunks(first, chunks));
-    else if (this.#found.size > 0)
-      await this.#segments(async (first, chunks) => {
-        for (const each of stored(first, chunks)) if (isBad(each.chunk)) this.#blame(each);
-      });
-    return [...this.#found].map(([pack, { what, places }]) => ({ pack, what, ranges: rangesOf(places) }));
+  async run(): Promise<VerifyOutcome> {
+    const { backupIds, others = [], damaged = [] } = this.#order;
+    for (const pack of damaged) this.#bad.set(pack, `Pack ${pack} is damaged.`);
+    const packs = new Map<string, ListedPack>();
+    const readable: string[] = [];
+    for (const backupId of backupIds) {
+      const manifest = await this.#manifestOf(backupId);
+      if (manifest === null) continue;
+      readable.push(backupId);
+      for (const pack of manifest.packs) packs.set(pack.name, pack);
+    }
+    const ended = await this.#packs([...packs.values()]);
+    for (const backupId of readable) await this.#lookInto(backupId, this.#order.depth === 'chunks');
+    if (this.#bad.size > 0) for (const backupId of others) await this.#lookInto(backupId, false);
+    return { damage: this.#damage, ended, readBytes: this.#readBytes };
   }
 
-  async #packs(atOnce: number, look: (pack: ListedPack) => Promise<string | null>): Promise<void> {
-    const packs = this.#manifest.packs.filter(({ name }) => !this.#found.has(name));
-    const looks = ahead(packs, atOnce, async (pack) => ({ pack, wrong: await look(pack) }));
-    for await (const { pack, wrong } of looks) if (wrong !== null) this.#find(pack.name, wrong, []);
+  /** Null when there is none that can be read, which is told. */
+  async #manifestOf(backupId: string): Promise<Manifest | null> {
+    try {
+      return await readManifest(this.#scope, backupId, this.#watch.signal);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#damage.push({ backupId, pack: null, what: error.message, ranges: [] });
+      return null;
+    }
+  }
+
+  /** False when the budget was spent before all were looked at. */
+  async #packs(all: readonly ListedPack[]): Promise<boolean> {
+    const { after = null, depth, budgetBytes = null, share = 1 } = this.#order;
+    const packs = all
+      .filter(({ name }) => (after === null || name > after) && !this.#bad.has(name))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const isRead = packs.map(() => depth !== 'present' && randomInt(EXACT) < share * EXACT);
+    const inAll = packs.reduce((sum, { bytes }, index) => sum + (isRead[index] ? bytes : 0), 0);
+    const toRead = Math.min(inAll, budgetBytes ?? inAll);
+    let looked = 0;
+    const looks = ahead(packs, HEADS_AT_ONCE, async (pack) => ({ pack, missing: await this.#isPresent(pack) }));
+    for await (const { pack, missing } of looks) {
+      if (budgetBytes !== null && this.#readBytes >= budgetBytes) return false;
+      const what = missing ?? (isRead[looked] ? await this.#isAsSent(pack) : null);
+      if (what !== null) this.#bad.set(pack.name, what);
+      looked += 1;
+      this.#watch.looked({ pack: pack.name, what });
+      const done = toRead > 0 ? Math.min(1, this.#readBytes / toRead) : looked / packs.length;
+      this.#watch.progress(depth === 'chunks' ? done / 2 : done);
+    }
+    return true;
   }
 
   async #isPresent({ name, bytes }: ListedPack): Promise<string | null> {
@@ -79,60 +109,101 @@ class Verification {
       const read = ahead(pieces, PIECES_AHEAD, (at) => {
         return this.#scope.store.get(file, this.#watch.signal, { at, bytes: Math.min(PIECE_BYTES, bytes - at) });
       });
-      for await (const piece of read) digest.update(piece);
-      return digest.digest('hex') === sha256 ? null : `Pack ${name} has been changed.`;
+      for await (const piece of read) {
+        digest.update(piece);
+        this.#readBytes += piece.length;
+      }
     } catch (error) {
-      if (error instanceof BackupDamaged || error instanceof BackupMissing) return error.message;
+      if (isDamage(error)) return error.message;
       throw error;
     }
+    this.#read.add(name);
+    return digest.digest('hex') === sha256 ? null : `Pack ${name} has been changed.`;
   }
 
-  async #segments(look: (first: number, chunks: readonly Chunk[]) => Promise<void>): Promise<void> {
-    const { segments, bytes } = this.#manifest;
-    for (const [index, segment] of segments.entries()) {
+  /** What a backup loses; `chunks`: those of what was read are looked at, too. */
+  async #lookInto(backupId: string, chunks: boolean): Promise<void> {
+    const manifest = await this.#manifestOf(backupId);
+    if (manifest === null) return;
+    const losses = new Losses(backupId);
+    for (const { name } of manifest.packs) {
+      const what = this.#bad.get(name);
+      if (what !== undefined) losses.add(name, what, []);
+    }
+    if (chunks || losses.any) await this.#segments(manifest, losses, chunks);
+    this.#damage.push(...losses.told());
+  }
+
+  async #segments(manifest: Manifest, losses: Losses, chunks: boolean): Promise<void> {
+    const isBad = (pack: string): boolean => this.#bad.has(pack);
+    for (const [index, segment] of manifest.segments.entries()) {
       this.#watch.signal.throwIfAborted();
-      this.#watch.progress(index / segments.length);
-      if (segment === null) continue;
+      if (chunks) this.#watch.progress(0.5 + index / manifest.segments.length / 2);
+      if (segment === null || !(chunks || [segment.record.pack, ...segment.packs].some(isBad))) continue;
       const first = index * SEGMENT_CHUNKS;
       try {
-        const chunks = await readSegment(this.#scope, this.#manifest, index, this.#watch.signal);
-        if (contentOf(chunks) !== segment.content)
-          throw new BackupDamaged('A segment holds other chunks than it should.');
-        await look(first, chunks);
+        const all = await readSegment(this.#scope, manifest, index, this.#watch.signal);
+        if (contentOf(all) !== segment.content) throw new BackupDamaged('A segment holds other chunks than it should.');
+        if (chunks) await this.#chunks(first, all, losses);
+        else
+          for (const { place, chunk } of stored(first, all))
+            for (const { pack } of recordsOf(chunk)) if (isBad(pack)) losses.add(pack, '', [place]);
       } catch (error) {
-        if (!(error instanceof BackupDamaged || error instanceof BackupMissing)) throw error;
-        const all = Array.from({ length: chunksIn(index, bytes / CHUNK_BYTES) }, (_, at) => first + at);
-        this.#find(segment.record.pack, error.message, all);
+        if (!isDamage(error)) throw error;
+        const all = Array.from({ length: chunksIn(index, manifest.bytes / CHUNK_BYTES) }, (_, at) => first + at);
+        losses.add(segment.record.pack, error.message, all);
       }
     }
   }
 
-  async #chunks(first: number, chunks: readonly Chunk[]): Promise<void> {
+  /** Those of packs that were read, or are damaged: of these not everything need be lost. */
+  async #chunks(first: number, chunks: readonly Chunk[], losses: Losses): Promise<void> {
+    const isMeant = (pack: string): boolean => this.#read.has(pack) || this.#bad.has(pack);
+    const taker = {
+      take: async () => {},
+      miss: async (missed: readonly PlacedChunk[], damage: BackupDamaged, pack: string) =>
+        losses.add(
+          pack,
+          damage.message,
+          missed.map(({ place }) => place),
+        ),
+    };
     for (let at = 0; at < chunks.length; at += WINDOW) {
       const placed = stored(first + at, chunks.slice(at, at + WINDOW));
-      const taker = {
-        take: async () => {},
-        miss: async (missed: readonly PlacedChunk[], damage: BackupDamaged, pack: string) =>
-          this.#find(
-            pack,
-            damage.message,
-            missed.map(({ place }) => place),
-          ),
-      };
-      await readChunks(this.#scope, placed, taker, this.#watch.signal);
+      const meant = placed.filter(({ chunk }) => recordsOf(chunk).every(({ pack }) => isMeant(pack)));
+      await readChunks(this.#scope, meant, taker, this.#watch.signal);
     }
   }
+}
 
-  #blame({ place, chunk }: PlacedChunk): void {
-    for (const { pack } of recordsOf(chunk)) this.#found.get(pack)?.places.add(place);
+/** What one backup loses, by pack. */
+class Losses {
+  readonly #backupId: string;
+  readonly #found = new Map<string, { readonly what: string; readonly places: Set<number> }>();
+
+  constructor(backupId: string) {
+    this.#backupId = backupId;
   }
 
-  #find(pack: string, what: string, places: readonly number[]): void {
+  get any(): boolean {
+    return this.#found.size > 0;
+  }
+
+  add(pack: string, what: string, places: readonly number[]): void {
     const found = this.#found.get(pack) ?? { what, places: new Set() };
     this.#found.set(pack, found);
     for (const place of places) found.places.add(place);
   }
+
+  told(): BackupDamage[] {
+    return [...this.#found].map(([pack, { what, places }]) => {
+      return { backupId: this.#backupId, pack, what, ranges: rangesOf(places) };
+    });
+  }
 }
+
+const isDamage = (error: unknown): error is BackupDamaged | BackupMissing =>
+  error instanceof BackupDamaged || error instanceof BackupMissing;
 
 function rangesOf(places: ReadonlySet<number>): ByteRange[] {
   const ranges: { at: number; bytes: number }[] = [];

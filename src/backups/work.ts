@@ -7,14 +7,16 @@ import type { Exec } from '../lib/exec.ts';
 import type { Copied } from '../lib/progress.ts';
 import { PumiceError } from '../model/errors.ts';
 import type {
-  BackupDamage,
   Bite,
   CopyOrder,
   CopyOutcome,
   CopyWatch,
+  LookedPack,
   RestoreOrder,
   RestoreWatch,
   VerifyOrder,
+  VerifyOutcome,
+  VerifyWatch,
 } from './backups.ts';
 import { copy } from './copy/copy.ts';
 import { restore } from './restore/restore.ts';
@@ -32,9 +34,10 @@ export type BackupWork =
 export type Told =
   | { readonly bite: Bite }
   | { readonly done: number }
+  | { readonly looked: LookedPack }
   | { readonly progress: number; readonly copied?: Copied }
   | { readonly waiting: string | null }
-  | { readonly ended: CopyOutcome | readonly BackupDamage[] | null }
+  | { readonly ended: CopyOutcome | VerifyOutcome | null }
   | { readonly failed: WorkFailure };
 
 export interface WorkFailure {
@@ -58,7 +61,7 @@ export async function doWork(
   let copied: Copied | undefined;
   let storedBytes = 0;
   const beat = setInterval(() => tell({ progress, ...(copied && { copied }) }), BEAT_MS);
-  const watch: CopyWatch & RestoreWatch = {
+  const watch: CopyWatch & RestoreWatch & VerifyWatch = {
     signal,
     progress: (fraction, bytes) => {
       progress = fraction;
@@ -70,6 +73,7 @@ export async function doWork(
       tell({ bite });
     },
     done: (done) => tell({ done }),
+    looked: (looked) => tell({ looked }),
   };
   try {
     // Of what was stored until now the rest is guessed.

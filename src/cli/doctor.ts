@@ -14,6 +14,7 @@ import { unhandled } from '../lib/unhandled.ts';
 import { laneOfHost } from '../model/backend.ts';
 import { backends } from './checks/backends.ts';
 import { backupKeys } from './checks/backup-keys.ts';
+import { backups } from './checks/backups.ts';
 import type { DoctorCheck, Finding, Patient } from './checks/check.ts';
 import { events } from './checks/events.ts';
 import { exports } from './checks/exports.ts';
@@ -47,6 +48,7 @@ export const CHECKS: readonly DoctorCheck[] = [
   backends,
   exports,
   backupKeys,
+  backups,
   events,
   schedules,
   upkeep,

@@ -9,7 +9,7 @@ import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ResourceKind, ResourceRow } from './resources/kind.ts';
 import { addSchedules } from './schedules/schedule-commands.ts';
-import { positiveNumber } from './typed-numbers.ts';
+import { percentage, positiveNumber, sizeOf } from './typed-numbers.ts';
 
 /** Resolves with the exit code. */
 export async function run(argv: readonly string[], around: CliContext): Promise<number> {
@@ -200,8 +200,31 @@ function addResources(program: Command, around: CliContext, exit: (code: number)
       .action(async (id, options) =>
         exit(await (await import('./resources/show-resource.ts')).showResource(await load(), id, options, around)),
       );
-    if (word === 'backup') addSchedules(resources, around, exit);
+    if (word === 'backup') {
+      addSchedules(resources, around, exit);
+      addBackupOrders(resources, around, exit);
+    }
   }
+}
+
+function addBackupOrders(backups: Command, around: CliContext, exit: (code: number) => void): void {
+  withConfiguration(backups.command('verify'))
+    .description('look at a backup in its store, and keep what is found; a server does it, and goes on when you leave')
+    .argument('<id>', 'its id, the beginning of it, or its name')
+    .addOption(
+      new Option('--depth <depth>', 'that its packs are there; each of their bytes; that each chunk can be read, too')
+        .choices(['present', 'packs', 'chunks'])
+        .default('packs'),
+    )
+    .option('--sample <percent>', 'read so much of it, chosen at random: 5%', percentage)
+    .option('--budget <size>', 'stop when so much was read, and go on there the next time: 10GiB', sizeOf)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing is damaged, 3 something is; `show` tells again what. 130 you left; it goes on.',
+    )
+    .action(async (id, options) =>
+      exit(await (await import('./backups-verify.ts')).verifyByOrder(id, options, around)),
+    );
 }
 
 function portNumber(text: string): number {

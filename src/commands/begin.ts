@@ -11,10 +11,10 @@ import type { Held } from '../engine/journal.ts';
 import type { Journaled } from '../engine/task.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput, ResourceHeld } from '../model/errors.ts';
-import type { Desk } from './desk.ts';
+import type { OrderDesk } from './desk.ts';
 
 export async function begin<I extends object, S extends object>(
-  desk: Desk,
+  desk: Pick<OrderDesk, 'engine'>,
   tx: Tx,
   caller: Caller,
   flow: Flow<I, S>,

@@ -19,3 +19,9 @@ export interface Desk {
   /** Of the process; administrators may change its level. */
   readonly log: Log;
 }
+
+/** What an order of an operator's needs: it may be given where no server is. */
+export interface OrderDesk {
+  readonly db: Pick<Database, 'read' | 'write'>;
+  readonly engine: Pick<Engine<Tools, Tx>, 'begin'>;
+}

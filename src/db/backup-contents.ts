@@ -8,6 +8,7 @@
  */
 
 import type { BackupWay, WhyAllRead } from '../model/backup-way.ts';
+import { forgetChecks } from './backup-checks.ts';
 import { findScope, nextEpoch } from './backup-scopes.ts';
 import { endWork } from './backup-work.ts';
 import type { Db } from './sql/db.ts';
@@ -55,8 +56,23 @@ export async function findContent(db: Db, backupId: string): Promise<BackupConte
 }
 
 /** The store is left as it is. */
-export async function forgetContent({ db }: Tx, backupId: string): Promise<void> {
-  await db.deleteFrom('backup_content').where('backup_id', '=', backupId).execute();
+export async function forgetContent(tx: Tx, backupId: string): Promise<void> {
+  await tx.db.deleteFrom('backup_content').where('backup_id', '=', backupId).execute();
+  await forgetChecks(tx, backupId);
+}
+
+/** Those of a scope that can be restored now; of them those that are made of this pack. */
+export async function wholeBackups(db: Db, scopeId: string, pack?: string): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('backup_content')
+    .innerJoin('backup', 'backup.id', 'backup_content.backup_id')
+    .select(['backup_content.backup_id', 'backup_content.packs'])
+    .where('backup_content.scope_id', '=', scopeId)
+    .where('backup.status', 'in', ['available', 'restoring'])
+    .orderBy('backup_content.backup_id')
+    .execute();
+  const isMeant = (packs: string): boolean => pack === undefined || (JSON.parse(packs) as string[]).includes(pack);
+  return new Set(rows.filter(({ packs }) => isMeant(packs)).map(({ backup_id }) => backup_id));
 }
 
 /** What a store may still hold of a backup that is gone, or was never finished. */
@@ -75,7 +91,7 @@ export interface BackupRemains {
 export async function giveUpContent(tx: Tx, backupId: string, scopeId: string): Promise<void> {
   const attempts = await endWork(tx, backupId);
   const content = await findContent(tx.db, backupId);
-  await tx.db.deleteFrom('backup_content').where('backup_id', '=', backupId).execute();
+  await forgetContent(tx, backupId);
   const isKnown = (await findScope(tx.db, scopeId))?.imported === false;
   if ((content === undefined || !isKnown) && attempts === 0) return;
   const needed = await neededPacks(tx.db, scopeId);

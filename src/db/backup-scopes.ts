@@ -31,7 +31,16 @@ export async function scopeOfVolume(
 ): Promise<BackupScopeRow> {
   await db
     .insertInto('backup_scope')
-    .values({ id: uuid(), store, store_id: null, project_id: projectId, volume_id: volumeId, epoch: 0, imported: 0 })
+    .values({
+      id: uuid(),
+      store,
+      store_id: null,
+      project_id: projectId,
+      volume_id: volumeId,
+      epoch: 0,
+      imported: 0,
+      looked_at: null,
+    })
     .onConflict((conflict) => conflict.columns(['store', 'project_id', 'volume_id']).doNothing())
     .execute();
   const row = await db
@@ -54,7 +63,7 @@ export async function adoptScope(
 ): Promise<BackupScopeRow> {
   await db
     .insertInto('backup_scope')
-    .values({ id, store, store_id: null, project_id: projectId, volume_id: id, epoch: 0, imported: 1 })
+    .values({ id, store, store_id: null, project_id: projectId, volume_id: id, epoch: 0, imported: 1, looked_at: null })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
   return toScope(await db.selectFrom('backup_scope').selectAll().where('id', '=', id).executeTakeFirstOrThrow());

@@ -37,6 +37,7 @@ export const ACTIONS = {
   createGroupSnapshot: { code: '131', text: 'create the snapshot of the group' },
   deleteGroupSnapshot: { code: '132', text: 'delete the snapshot of the group' },
   importBackup: { code: '151', text: 'import the backup' },
+  verifyBackup: { code: '152', text: 'verify the backup' },
 } as const;
 
 /** Why it was not done. */

@@ -36,6 +36,7 @@ const OPERATIONS = {
   'schedule-backup': { resourceType: 'VOLUME', action: 'createBackup', refused: 'backupDriverFailed' },
   'restore-backup': { resourceType: 'VOLUME_BACKUP', action: 'restoreBackup', refused: 'restoreFailed' },
   'import-backup': { resourceType: 'VOLUME_BACKUP', action: 'importBackup', refused: 'backupMissing' },
+  'verify-backup': { resourceType: 'VOLUME_BACKUP', action: 'verifyBackup', refused: 'backupDamaged' },
   'delete-backup': { resourceType: 'VOLUME_BACKUP', action: 'deleteBackup', refused: 'backupDeleteFailed' },
   'delete-group': { resourceType: 'VOLUME_GROUP', action: 'deleteGroup', refused: 'driverFailed' },
 } as const satisfies Record<

@@ -8,6 +8,7 @@ import { deleteBackup } from './backups/delete-backup.ts';
 import { importBackup } from './backups/import-backup.ts';
 import { restoreBackup } from './backups/restore-backup.ts';
 import { runBackupSchedule } from './backups/run-backup-schedule.ts';
+import { verifyBackup } from './backups/verify-backup.ts';
 import { createGroupFromSource } from './groups/create-group-from-source.ts';
 import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
 import { deleteGroup } from './groups/delete-group.ts';
@@ -62,4 +63,5 @@ export const FLOWS: readonly AnyFlow[] = [
   createVolumeFromBackup,
   importBackup,
   runBackupSchedule,
+  verifyBackup,
 ];

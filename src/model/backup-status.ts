@@ -21,6 +21,14 @@ export const BACKUP_TRANSITIONS = {
     failure: 'previous',
     must: '{from} for its record to be exported',
   },
+  /** What it is made of is looked at in its store. */
+  verify: {
+    from: ['available', 'restoring'],
+    during: [],
+    success: 'previous',
+    failure: 'previous',
+    must: '{from} to be verified',
+  },
   restore: {
     from: ['available'],
     during: ['restoring'],

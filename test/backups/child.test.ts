@@ -96,7 +96,16 @@ describe('the process of a backup', () => {
       const manifest = await finish(order, bites);
       assert.deepEqual(await backups.readManifest(order.place, NEVER), manifest);
       const { place } = order;
-      assert.deepEqual(await backups.verify({ place, depth: 'chunks', patienceMs: 0 }, watching([])), []);
+      const looked: string[] = [];
+      const { damage, ended } = await backups.verify(
+        { place, backupIds: [place.backupId], depth: 'chunks', patienceMs: 0 },
+        { ...watching([]), looked: ({ pack }) => looked.push(pack) },
+      );
+      assert.deepEqual([damage, ended], [[], true]);
+      assert.deepEqual(
+        looked,
+        manifest.packs.map(({ name }) => name),
+      );
       const target = await world.file('target', 6 * MIB, [[0, Buffer.alloc(6 * MIB, 'old')]]);
       let done = 0;
       await backups.restore(

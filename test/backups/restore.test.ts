@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, open, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { BackupDamage, VerifyOrder } from '../../src/backups/backups.ts';
+import type { BackupDamage, VerifyOrder, VerifyWatch } from '../../src/backups/backups.ts';
 import type { Manifest } from '../../src/backups/format/manifest.ts';
 import { isPaged, type PagedChunk } from '../../src/backups/format/segment.ts';
 import { readSegment } from '../../src/backups/read.ts';
@@ -193,11 +193,13 @@ describe('a restore', () => {
     }));
 });
 
+const WATCH: VerifyWatch = { signal: NEVER, progress: () => {}, waiting: () => {}, looked: () => {} };
+
 describe('damage of a backup', () => {
   const look = async (world: BackupWorld, depth: VerifyOrder['depth']): Promise<readonly BackupDamage[]> => {
     const place = world.place('b');
-    const watch = { signal: NEVER, progress: () => {}, waiting: () => {} };
-    return verify(await openScope(place, world.store, NEVER), { place, depth, patienceMs: 0 }, watch);
+    const order = { place, backupIds: ['b'], depth, patienceMs: 0 };
+    return (await verify(await openScope(place, world.store, NEVER), order, WATCH)).damage;
   };
   const pack = (world: BackupWorld, name: string): string => join(world.storePath, 'scopes', SCOPE, 'packs', name);
 

@@ -10,6 +10,7 @@ import { quota } from '../../src/cli/checks/quota.ts';
 import { type DoctorOptions, doctor, reportLines } from '../../src/cli/doctor.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { findBase, keepBase } from '../../src/db/backup-bases.ts';
+import { keepDamage } from '../../src/db/backup-checks.ts';
 import { insertSchedule } from '../../src/db/backup-schedules.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/database.ts';
@@ -226,6 +227,22 @@ proveStore('the doctor', (test) => {
         ],
       );
       assert.match(found.findings[0]?.advice ?? '', /pumice backups schedule show fails/);
+    }));
+
+  test('tells what is damaged of backups, and what to type', ({ database, url }) =>
+    withPractice(url, async ({ visit }) => {
+      const { id } = await makeBackup(database, { projectId: 'b', sizeGiB: 5 });
+      await visit({ repair: true });
+      const damage = { backupId: id, pack: 'x/1-0', what: 'Pack x/1-0 is not there.', depth: 'packs' } as const;
+      const ranges = [{ at: 3 * 1024 ** 3, bytes: 2 * 1024 ** 2 }];
+      await database.write((tx) => keepDamage(tx, { ...damage, ranges, foundAt: now() }));
+      const { code, findings } = await visit();
+      assert.equal(code, 3);
+      assert.deepEqual(
+        findings.map(({ check, about, says }) => [check, about, says]),
+        [['backups', `backup:${id}`, 'is damaged: Pack x/1-0 is not there. Of the volume: 2 MiB at 3 GiB.']],
+      );
+      assert.match(findings[0]?.advice ?? '', new RegExp(`pumice backups verify ${id}`));
     }));
 
   test('counts the usage of a project that has nothing but backups', ({ database, url }) =>

@@ -18,6 +18,7 @@ import { createBackup } from '../../src/commands/backups/create-backup.ts';
 import { deleteBackup } from '../../src/commands/backups/delete-backup.ts';
 import { exportRecord } from '../../src/commands/backups/export-record.ts';
 import { restoreBackup } from '../../src/commands/backups/restore-backup.ts';
+import { verifyBackup } from '../../src/commands/backups/verify-backup.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { createGroupSnapshot } from '../../src/commands/group-snapshots/create-group-snapshot.ts';
 import { deleteGroupSnapshot } from '../../src/commands/group-snapshots/delete-group-snapshot.ts';
@@ -282,6 +283,10 @@ const OF_BACKUPS: readonly Command[] = [
   { name: 'delete by force', run: (desk, id) => deleteBackup(desk, caller, id, { force: true }) },
   { name: 'restore', run: (desk, id, volume) => restoreBackup(desk, caller, id, volume) },
   { name: 'export its record', run: (desk, id) => exportRecord(desk, caller, id) },
+  {
+    name: 'verify',
+    run: (desk, id) => verifyBackup(desk, caller, id, { depth: 'packs', percent: 100, budgetBytes: null }),
+  },
   { name: 'make a volume', run: (desk, backupId) => createVolume(desk, caller, volumeRequest({ backupId })) },
   {
     name: 'make an increment',

@@ -79,7 +79,8 @@ export async function backupWithKills(
     const stored: string[] = [];
     for await (const { name } of (await storeAt(address)).list('scopes/scope/packs/', NEVER)) stored.push(name);
     assert.deepEqual(stored.sort(), packs.map(({ name }) => `scopes/scope/packs/${name}`).sort());
-    assert.deepEqual(await backups.verify({ place, depth: 'chunks', patienceMs: 0 }, watch), []);
+    const look = { place, backupIds: [place.backupId], depth: 'chunks', patienceMs: 0 } as const;
+    assert.deepEqual((await backups.verify(look, { ...watch, looked: () => {} })).damage, []);
     const target = await world.file('target', bytes, []);
     await backups.restore(
       { place, target: { uri: `file:${target}`, bytes, isEmpty: true }, doneBytes: 0, patienceMs: 0 },

@@ -15,6 +15,9 @@ import type {
   ManifestOrder,
   RestoreOrder,
   RestoreWatch,
+  VerifyOrder,
+  VerifyOutcome,
+  VerifyWatch,
 } from '../../src/backups/backups.ts';
 import { now } from '../../src/lib/clock.ts';
 import { BackupMissing } from '../../src/model/errors.ts';
@@ -28,6 +31,8 @@ const BITES = 3;
 export class SiteBackups implements Backups {
   readonly packs = new Set<string>();
   readonly manifests = new Map<string, BackupManifest & { readonly head: Buffer }>();
+  /** Packs of which a bit has been changed. */
+  readonly rotten = new Set<string>();
   /** Backups of another database: what is in the store of them is nothing that was left. */
   readonly foreign = new Set<string>();
   readonly #heads = new Map<string, Buffer>();
@@ -39,6 +44,12 @@ export class SiteBackups implements Backups {
     const packs = [{ name, bytes: HEAD, sha256: '' }];
     const bytes = sizeGiB * 1024 * MIB;
     this.manifests.set(backupId, { backupId, bytes, root: 'ab', packs, createdAt: now(), metadata: null, head });
+  }
+
+  /** The second is made of the packs of the first, too. */
+  share(from: string, to: string): void {
+    const [one, two] = [this.#manifest(from), this.#manifest(to)];
+    this.manifests.set(to, { ...two, packs: [...one.packs, ...two.packs] });
   }
 
   /** The id of the store. */
@@ -110,8 +121,32 @@ export class SiteBackups implements Backups {
     throw new Error('No proof reads the content of a backup.');
   }
 
-  async verify(): Promise<[]> {
-    return [];
+  async verify(order: VerifyOrder, watch: VerifyWatch): Promise<VerifyOutcome> {
+    const { backupIds, others = [], after = null, budgetBytes = null, depth, damaged = [] } = order;
+    watch.signal.throwIfAborted();
+    const packsOf = (id: string): string[] => this.manifests.get(id)?.packs.map(({ name }) => name) ?? [];
+    const bad = new Map(damaged.map((pack) => [pack, 'It is damaged.']));
+    let readBytes = 0;
+    let ended = true;
+    for (const pack of [...new Set(backupIds.flatMap(packsOf))].sort()) {
+      if ((after !== null && pack <= after) || bad.has(pack)) continue;
+      ended = budgetBytes === null || readBytes < budgetBytes;
+      if (!ended) break;
+      if (depth !== 'present') readBytes += HEAD;
+      const what = !this.packs.has(pack) ? 'It is not there.' : this.rotten.has(pack) ? 'It has been changed.' : null;
+      if (what !== null && (depth !== 'present' || !this.packs.has(pack))) bad.set(pack, what);
+      watch.looked({ pack, what: bad.get(pack) ?? null });
+      await new Promise(setImmediate);
+      watch.signal.throwIfAborted();
+    }
+    const lost = backupIds.filter((id) => !this.manifests.has(id));
+    const damage = [...backupIds, ...others].flatMap((backupId) =>
+      packsOf(backupId)
+        .filter((pack) => bad.has(pack))
+        .map((pack) => ({ backupId, pack, what: bad.get(pack) ?? '', ranges: [{ at: MIB, bytes: MIB }] })),
+    );
+    const manifests = lost.map((backupId) => ({ backupId, pack: null, what: 'It is not there.', ranges: [] }));
+    return { damage: [...manifests, ...damage], ended, readBytes };
   }
 
   async deleteManifest({ backupId }: BackupPlace): Promise<void> {

@@ -1,5 +1,6 @@
 /** Backups, as `pumice backups` shows them. */
 
+import { type BackupCheck, checksOf, damageOf, type KnownDamage } from '../../db/backup-checks.ts';
 import { findContent } from '../../db/backup-contents.ts';
 import { findScope } from '../../db/backup-scopes.ts';
 import { countBackups, dependentsOf, listBackups } from '../../db/backups.ts';
@@ -7,15 +8,38 @@ import { findVolume } from '../../db/volumes.ts';
 import type { Backup } from '../../model/backup.ts';
 import { BACKUP_STATUSES } from '../../model/backup-status.ts';
 import { wayInWords } from '../../model/backup-way.ts';
+import { checkText, damageLines } from './damage-lines.ts';
 import { called, type ResourceKind } from './kind.ts';
 
-export const backups: ResourceKind<Backup> = {
+/** With what was found when it was last looked at. */
+interface LookedBackup extends Backup {
+  readonly check: BackupCheck | undefined;
+  readonly damage: readonly KnownDamage[];
+}
+
+export const backups: ResourceKind<LookedBackup> = {
   word: 'backup',
   statuses: BACKUP_STATUSES,
-  list: listBackups,
+  list: async (database, query) => {
+    const rows = await listBackups(database, query);
+    const ids = rows.map(({ id }) => id);
+    const checks = await checksOf(database.read, ids);
+    const damage = Map.groupBy(await damageOf(database.read, ids), ({ backupId }) => backupId);
+    return rows.map((row) => ({ ...row, check: checks.get(row.id), damage: damage.get(row.id) ?? [] }));
+  },
   count: countBackups,
-  columns: [{ title: 'SIZE', align: 'right' }, { title: 'KIND' }, { title: 'OF VOLUME', shrinksTo: 14 }],
-  cells: ({ sizeGiB, parentId, volumeId }) => [`${sizeGiB} GiB`, parentId === null ? 'full' : 'incremental', volumeId],
+  columns: [
+    { title: 'SIZE', align: 'right' },
+    { title: 'KIND' },
+    { title: 'OF VOLUME', shrinksTo: 14 },
+    { title: 'VERIFIED' },
+  ],
+  cells: ({ sizeGiB, parentId, volumeId, check, damage }) => [
+    `${sizeGiB} GiB`,
+    parentId === null ? 'full' : 'incremental',
+    volumeId,
+    damage.length > 0 ? 'damaged' : (check?.checkedAt.slice(0, 10) ?? ''),
+  ],
   details: async ({ read }, backup) => {
     const volume = await findVolume(read, backup.volumeId);
     const scope = backup.scopeId === null ? undefined : await findScope(read, backup.scopeId);
@@ -32,6 +56,8 @@ export const backups: ResourceKind<Backup> = {
       ['read', content?.way == null ? null : wayInWords(content.way, content.why)],
       ['objects', backup.status === 'creating' ? null : String(backup.objectCount)],
       ['host', backup.host],
+      ['verified', backup.status === 'available' ? checkText(backup.check) : null],
+      ...damageLines(backup.damage).map((line) => ['', line] as const),
       ['failed', backup.failReason],
     ];
   },
@@ -51,6 +77,15 @@ export const backups: ResourceKind<Backup> = {
     host: backup.host,
     availability_zone: backup.availabilityZone,
     data_timestamp: backup.dataTimestamp,
+    verified_at: backup.check?.checkedAt ?? null,
+    verified_depth: backup.check?.depth ?? null,
+    verified_percent: backup.check?.percent ?? null,
+    damage: backup.damage.map(({ pack, what, ranges, foundAt }) => ({
+      pack,
+      what,
+      ranges: ranges.map((range) => ({ ...range })),
+      found_at: foundAt,
+    })),
     metadata: backup.metadata,
     created_at: backup.createdAt,
     updated_at: backup.updatedAt,

@@ -26,6 +26,7 @@ import { moveSecrets } from './migrations/0018-move-secrets.ts';
 import { importedScopes } from './migrations/0019-imported-scopes.ts';
 import { backupBases } from './migrations/0020-backup-bases.ts';
 import { backupSchedules } from './migrations/0021-backup-schedules.ts';
+import { backupChecks } from './migrations/0022-backup-checks.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -51,6 +52,7 @@ const MIGRATIONS: readonly Migration[] = [
   importedScopes,
   backupBases,
   backupSchedules,
+  backupChecks,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

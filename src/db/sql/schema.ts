@@ -27,6 +27,9 @@ export interface Tables {
   backup_base: BackupBaseTable;
   backup_schedule: BackupScheduleTable;
   backup_schedule_volume: BackupScheduleVolumeTable;
+  backup_check: BackupCheckTable;
+  backup_damage: BackupDamageTable;
+  backup_round: BackupRoundTable;
   volume_type_access: { volume_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
@@ -270,6 +273,42 @@ export interface BackupScopeTable {
   epoch: number;
   /** 1: another database made it. */
   imported: number;
+  /** When the nightly verification was last at it. */
+  looked_at: string | null;
+}
+
+/** The last look at a backup that came to its end. */
+export interface BackupCheckTable {
+  backup_id: string;
+  /** When it began. */
+  checked_at: string;
+  depth: string;
+  /** Of the packs. */
+  percent: number;
+}
+
+/** What is wrong with a backup in its store. */
+export interface BackupDamageTable {
+  backup_id: string;
+  /** Empty: it is the manifest. */
+  pack: string;
+  what: string;
+  /** Of the look that found it. */
+  depth: string;
+  /** JSON list of `{at, bytes}` of the volume. */
+  ranges: string;
+  found_at: string;
+}
+
+/** A look at backups that has not come to its end. */
+export interface BackupRoundTable {
+  /** Of the backup, or of the scope, that is looked at. */
+  id: string;
+  begun_at: string;
+  /** JSON list of text. */
+  backup_ids: string;
+  /** The last pack that was looked at. */
+  after_pack: string | null;
 }
 
 /** A backup whose manifest is in the store. */

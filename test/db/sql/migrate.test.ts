@@ -79,7 +79,8 @@ for (const [dialect, fresh] of [
           await connection.run('ALTER TABLE volume DROP COLUMN next_image_metadata');
           await connection.run('ALTER TABLE volume_attachment DROP COLUMN revision');
           await connection.run('DROP TABLE doomed_image; DROP TABLE backup; DROP TABLE image_cache');
-          for (const table of ['scope', 'content', 'work', 'bite', 'remains', 'base', 'schedule', 'schedule_volume'])
+          const books = ['scope', 'content', 'work', 'bite', 'remains', 'base', 'schedule', 'schedule_volume'];
+          for (const table of [...books, 'check', 'damage', 'round'])
             await connection.run(`DROP TABLE backup_${table}`);
           await connection.run('DROP TABLE move_secret');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
@@ -109,6 +110,7 @@ for (const [dialect, fresh] of [
             '0019-imported-scopes',
             '0020-backup-bases',
             '0021-backup-schedules',
+            '0022-backup-checks',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
