@@ -16,10 +16,10 @@ import type { OrderDesk } from './desk.ts';
 export async function begin<I extends object, S extends object>(
   desk: Pick<OrderDesk, 'engine'>,
   tx: Tx,
-  caller: Caller,
+  caller: Pick<Caller, 'requestId'>,
   flow: Flow<I, S>,
   input: I & Journaled<I>,
-  options: Pick<StartOptions, 'resource' | 'holds'> & { readonly projectId: string },
+  options: Pick<StartOptions, 'id' | 'resource' | 'holds'> & { readonly projectId: string },
 ): Promise<string> {
   try {
     return await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });

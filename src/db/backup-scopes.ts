@@ -5,7 +5,7 @@
  * A scope counts *epochs*: a backup remembers the one in which it began, and what is given up is given up in a new one. So it can be told
  * whether somebody who is still at work may have begun before (`backup-contents.ts`).
  */
-import { uuid } from '../lib/clock.ts';
+import { type Timestamp, uuid } from '../lib/clock.ts';
 import type { Db } from './sql/db.ts';
 import type { BackupScopeTable } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
@@ -88,6 +88,33 @@ export async function knowStore({ db }: Tx, id: string, storeId: string): Promis
     .returning('id')
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** The scope with backups that can be restored which nobody has looked at for longest; undefined when all have had their turn in the look that began then. */
+export async function nextToLookAt(db: Db, since: Timestamp): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('backup_scope')
+    .select('id')
+    .where(({ or, eb }) => or([eb('looked_at', 'is', null), eb('looked_at', '<', since)]))
+    .where(({ exists, selectFrom, ref }) =>
+      exists(
+        selectFrom('backup_content')
+          .innerJoin('backup', 'backup.id', 'backup_content.backup_id')
+          .select('backup.id')
+          .where('backup_content.scope_id', '=', ref('backup_scope.id'))
+          .where('backup.status', 'in', ['available', 'restoring']),
+      ),
+    )
+    .orderBy(({ fn, val }) => fn.coalesce('looked_at', val('')))
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id;
+}
+
+/** Its turn has come in the look that began then. */
+export async function beginLook({ db }: Tx, id: string, at: Timestamp): Promise<void> {
+  await db.updateTable('backup_scope').set({ looked_at: at }).where('id', '=', id).execute();
 }
 
 /** Begins another epoch. */

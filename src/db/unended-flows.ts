@@ -13,6 +13,18 @@ export async function unendedFlows(db: Db, resources?: readonly string[]): Promi
   return (resources === undefined ? all : all.where('resource', 'in', resources)).execute();
 }
 
+/** Whether a flow of one of these names is in flight. */
+export async function isAnyUnended(db: Db, names: readonly string[]): Promise<boolean> {
+  const row = await db
+    .selectFrom('flow')
+    .select('id')
+    .where('ended_at', 'is', null)
+    .where('name', 'in', names)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** What flows in flight work on, and what they hold exclusively besides: it need not have a row. */
 export async function resourcesInWork(db: Db): Promise<ReadonlySet<string>> {
   const held = await db.selectFrom('hold').select('resource').where('mode', '=', 'exclusive').execute();

@@ -9,6 +9,7 @@ import { importBackup } from './backups/import-backup.ts';
 import { restoreBackup } from './backups/restore-backup.ts';
 import { runBackupSchedule } from './backups/run-backup-schedule.ts';
 import { verifyBackup } from './backups/verify-backup.ts';
+import { verifyBackups } from './backups/verify-backups.ts';
 import { createGroupFromSource } from './groups/create-group-from-source.ts';
 import { createGroupSnapshot } from './groups/create-group-snapshot.ts';
 import { deleteGroup } from './groups/delete-group.ts';
@@ -64,4 +65,5 @@ export const FLOWS: readonly AnyFlow[] = [
   importBackup,
   runBackupSchedule,
   verifyBackup,
+  verifyBackups,
 ];

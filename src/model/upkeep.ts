@@ -57,6 +57,11 @@ export const UPKEEP = {
     advice:
       '`pumice backups schedule list` says which are due; look at the database: its disk, its rights, its connections',
   },
+  verification: {
+    does: 'begins the nightly verification of backups',
+    often: 'every minute of the night, until it has begun',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
   messages: {
     does: 'forgets user messages that have expired',
     often: 'every hour',

@@ -34,7 +34,7 @@ import type { Connector } from '../../src/model/attachment.ts';
 import { UPKEEP, type UpkeepName } from '../../src/model/upkeep.ts';
 import { dump, freshWorld, PROJECT, type World } from '../api/world.ts';
 import { answer, identityServer } from '../clients/identity-server.ts';
-import { scheduleOf } from '../db/rows.ts';
+import { makeBackup, scheduleOf } from '../db/rows.ts';
 import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 
@@ -318,6 +318,27 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
         await world.service.db.write((tx) => insertSchedule(tx, schedule));
         await run(refused('UPDATE ON backup_schedule'));
         return () => loop('schedules', 'node');
+      },
+      tries: 5,
+      about: /^node$/,
+      reason: /refused here/,
+    },
+  ],
+  verification: [
+    {
+      name: 'its flow cannot begin',
+      set: () => [
+        'backup_stores.main.backup_driver=posix',
+        'backup_stores.main.backup_posix_path=/nowhere/at/all',
+        `backup_verification.hour=${new Date().getUTCHours()}`,
+      ],
+      breaks: async ({ world, run, loop }) => {
+        const { db } = world.service;
+        const scope = await db.write((tx) => scopeOfVolume(tx, 'main', PROJECT, uuid()));
+        const { id } = await makeBackup(db, { scopeId: scope.id });
+        await db.write((tx) => keepContent(tx, { backupId: id, scopeId: scope.id, root: '', packs: [] }));
+        await run(refused('INSERT ON flow'));
+        return () => loop('verification', 'node');
       },
       tries: 5,
       about: /^node$/,

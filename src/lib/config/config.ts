@@ -16,6 +16,7 @@ import { Api } from './api.ts';
 import { Backend } from './backends.ts';
 import { BackupKeys } from './backup-keys.ts';
 import { BackupStore } from './backup-stores.ts';
+import { BackupVerification } from './backup-verification.ts';
 import { Database } from './database.ts';
 import { Flows } from './flows.ts';
 import { positive } from './forms.ts';
@@ -131,6 +132,7 @@ export const configSchema = Type.Object({
     form: 'letters, digits, hyphens and underscores',
     default: { file: { driver: 'file', path: '$data_directory/volumes', create: true } },
   }),
+  backup_verification: BackupVerification,
   backup_stores: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), BackupStore, {
     form: 'letters, digits, hyphens and underscores',
     default: {},
