@@ -97,6 +97,8 @@ export interface CopyOrder {
   readonly changed: readonly ByteRange[] | null;
   /** The snapshot of which the parent was made: of chunks that differ a little only those pages are stored. Null: not kept. */
   readonly base: BackupSource | null;
+  /** Packs on which nobody can rely: what the parent has in them is stored again. Default: none. */
+  readonly damaged?: readonly string[];
   /** All that were recorded, of every attempt, in their order. */
   readonly bites: readonly Bite[];
   /** How long a store that is full, busy or silent is asked again before the copy fails. 0: not at all. */

@@ -9,6 +9,7 @@ import type { Backup, BackupPatch, NewBackup } from '../model/backup.ts';
 import { BACKUP_TRANSITIONS, type BackupStatus, type MovingBackup } from '../model/backup-status.ts';
 import { BackupNotFound } from '../model/errors.ts';
 import { entered, leaving, type Transition } from '../model/transition.ts';
+import { damageOf } from './backup-checks.ts';
 import type { BackupScopeRow } from './backup-scopes.ts';
 import { CachedRows } from './sql/cached-rows.ts';
 import { type Columns, is, json, maybe, maybeJson, maybeTextMap, textMap, whole } from './sql/columns.ts';
@@ -148,13 +149,16 @@ export function countBackups(readers: Readers, filters: readonly ListFilter<Back
   return count(readers, listing, filters);
 }
 
-/** The available one of a scope, and of its project, whose data is the newest, and older than `before`. */
+/** So many whose manifests cannot be read are passed over. */
+const PASSED_OVER = 20;
+
+/** The available one of a scope, and of its project, whose data is the newest, and older than `before`. One that cannot be read is none. */
 export async function newestAvailable(
   db: Db,
   { id: scopeId, projectId }: Pick<BackupScopeRow, 'id' | 'projectId'>,
   before: Timestamp | null,
 ): Promise<Backup | undefined> {
-  const [newest] = await listBackups(onlyIn(db), {
+  const newest = await listBackups(onlyIn(db), {
     filters: [
       { is: 'equal', field: 'scopeId', value: scopeId },
       { is: 'equal', field: 'projectId', value: projectId },
@@ -162,9 +166,14 @@ export async function newestAvailable(
       ...(before === null ? [] : [{ is: 'compare', field: 'dataTimestamp', op: 'lt', value: before } as const]),
     ],
     sort: [{ field: 'dataTimestamp', direction: 'desc' }],
-    limit: 1,
+    limit: PASSED_OVER + 1,
   });
-  return newest;
+  const damage = await damageOf(
+    db,
+    newest.map(({ id }) => id),
+  );
+  const unreadable = new Set(damage.flatMap(({ backupId, pack }) => (pack === null ? [backupId] : [])));
+  return newest.find(({ id }) => !unreadable.has(id));
 }
 
 /** How many backups are increments to each of these; one that has none is absent. */

@@ -96,7 +96,7 @@ export type Wanted = { readonly file: string; readonly bytes: number } & Partial
 export async function attemptCopy(
   world: BackupWorld,
   backupId: string,
-  { file, bytes, base = null, parentId = null, changed = null, attempt = 1, patienceMs = 0 }: Wanted,
+  { file, bytes, base = null, parentId = null, changed = null, damaged = [], attempt = 1, patienceMs = 0 }: Wanted,
   bites: Bite[],
   store: BackupStore = world.store,
 ): Promise<CopyOutcome> {
@@ -106,6 +106,7 @@ export async function attemptCopy(
     source: { uri: `file:${file}`, bytes },
     parentId,
     changed,
+    damaged,
     base: base === null ? null : { uri: `file:${base}`, bytes },
     bites: [...bites],
     patienceMs,

@@ -10,6 +10,7 @@ import {
   poolsWithBases,
   uselessBases,
 } from '../../src/db/backup-bases.ts';
+import { keepDamage } from '../../src/db/backup-checks.ts';
 import {
   findContent,
   forgetRemains,
@@ -79,6 +80,10 @@ proveStore('the scopes of backups', (test) => {
     assert.equal(await newest(null), second.id);
     assert.equal(await newest(at(2)), first.id);
     assert.equal(await newest(at(1)), undefined);
+    const damage = { what: 'It is not there.', depth: 'packs', ranges: [], foundAt: at(8) } as const;
+    await database.write((tx) => keepDamage(tx, { ...damage, backupId: first.id, pack: 'x/1-0' }));
+    await database.write((tx) => keepDamage(tx, { ...damage, backupId: second.id, pack: null }));
+    assert.equal(await newest(null), first.id, 'of a damaged pack not all is lost, of a damaged manifest it is');
   });
 });
 

@@ -17,6 +17,7 @@ import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, SEGMENT_CHUNKS } from '../format/segment.ts';
 import { readManifest, readSegment, readTrailer } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
+import { type Lost, lostOf } from './lost.ts';
 import { Packer } from './packer.ts';
 import { Distrusted, Passage } from './passage.ts';
 import { type Plan, planOf, SAME } from './plan.ts';
@@ -61,7 +62,7 @@ type Belief = Pick<CopyOrder, 'changed' | 'bites'> & { readonly base: FileSource
 async function copyFrom(
   { source, base }: { readonly source: FileSource; readonly base: FileSource | null },
   scope: OpenScope,
-  { place, attempt, parentId, changed, bites: recorded, bytesPerSecond = 0 }: CopyOrder,
+  { place, attempt, parentId, changed, damaged = [], bites: recorded, bytesPerSecond = 0 }: CopyOrder,
   watch: CopyWatch,
   exec: Exec,
   clock: Clock,
@@ -69,6 +70,7 @@ async function copyFrom(
   const { signal } = watch;
   const bites = standing(recorded);
   const parent = parentId === null ? null : await readManifest(scope, parentId, signal);
+  const lost = await lostOf(scope, parent, damaged, signal);
   const extents = await source.extents(exec, signal);
   const packer = new Packer({ scope, backupId: place.backupId, attempt, signal, bite: (bite) => watch.bite(bite) });
   const rate = new ByteRate(clock, bytesPerSecond);
@@ -77,9 +79,10 @@ async function copyFrom(
   async function pass(belief: Belief): Promise<void> {
     const believes = parent !== null && belief.changed !== null;
     const parentChunks = parent === null ? 0 : parent.bytes / CHUNK_BYTES;
-    const plan = planOf({ chunks: source.chunks, extents, changed: believes ? belief.changed : null, parentChunks });
-    if (believes && belief.bites.length === 0) await sample(scope, source, parent, plan, signal);
-    const passage = new Passage({ scope, source, parent, plan, believes, packer, watch, rate, ...belief });
+    const changed = believes ? [...(belief.changed ?? []), ...lost.ranges] : null;
+    const plan = planOf({ chunks: source.chunks, extents, changed, parentChunks });
+    if (believes && belief.bites.length === 0) await sample(scope, source, parent, lost, plan, signal);
+    const passage = new Passage({ scope, source, parent, lost, plan, believes, packer, watch, rate, ...belief });
     packer.begin(passage.start, { readsAll: !believes });
     try {
       await passage.run();
@@ -122,12 +125,15 @@ async function sample(
   scope: OpenScope,
   source: FileSource,
   parent: Manifest,
+  lost: Lost,
   { actions }: Plan,
   signal: AbortSignal,
 ): Promise<void> {
   const hundredth = Math.round(actions.reduce((sum, action) => sum + (action === SAME ? 1 : 0), 0) / 100);
   const wanted = Math.min(Math.max(hundredth, FEWEST_SAMPLES), MOST_SAMPLES);
-  const stored = parent.segments.flatMap((segment, index) => (segment === null ? [] : [index]));
+  const stored = parent.segments.flatMap((segment, index) =>
+    segment === null || lost.unreadable.has(index) ? [] : [index],
+  );
   const sampled = someOf(stored, SAMPLED_SEGMENTS);
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (const index of sampled) {

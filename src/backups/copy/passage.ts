@@ -5,6 +5,7 @@
  * When it goes on where another stopped, the trailers of what is in the store say what the chunks of the segment under way are;
  * those of earlier segments are not needed, since a segment is stored when its last chunk is done.
  */
+import { BackupDamaged } from '../../model/errors.ts';
 import { ahead } from '../ahead.ts';
 import type { Bite, CopyWatch } from '../backups.ts';
 import { chunksDone } from '../bites.ts';
@@ -23,6 +24,7 @@ import {
 } from '../format/segment.ts';
 import { readSegment, readTrailer } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
+import type { Lost } from './lost.ts';
 import type { Packer } from './packer.ts';
 import { differing, MOST_PAGES, pagesOf } from './pages.ts';
 import { HOLE, type Plan, READ, SAME } from './plan.ts';
@@ -47,6 +49,7 @@ export interface PassageFacts {
   readonly source: FileSource;
   readonly base: FileSource | null;
   readonly parent: Manifest | null;
+  readonly lost: Lost;
   readonly plan: Plan;
   /** Some chunks are taken for what they are in the parent without being read. */
   readonly believes: boolean;
@@ -91,26 +94,27 @@ export class Passage {
   }
 
   async #segment(index: number): Promise<void> {
-    const { source, packer } = this.#facts;
+    const { source, packer, lost } = this.#facts;
     const [first, count] = [index * SEGMENT_CHUNKS, chunksIn(index, source.chunks)];
     const isInherited = this.#isInherited(index);
     if (first + count <= this.start || (this.start <= first && this.#isUntouched(index, isInherited))) return;
-    const before = await this.#before(index);
+    const was = await this.#was(index);
+    const before = was.map((chunk): Chunk => (chunk === undefined || lost.isLost(chunk) ? null : chunk));
     // What its chunks are taken for, unless a trailer tells something else.
-    const assumed = isInherited ? before : before.map(() => null);
+    const assumed = isInherited ? was : was.map(() => null);
     const done = this.start > first ? await this.#doneFrom(first) : new Map<number, Chunk>();
     const chunks: Chunk[] = [];
     for (let at = 0; at < count; at += 1) {
       const place = first + at;
-      if (place < this.start) chunks.push((done.has(place) ? done.get(place) : assumed[at]) as Chunk);
-      else chunks.push(await this.#chunk(place, before[at] as Chunk, assumed[at] as Chunk));
+      if (place >= this.start) chunks.push(await this.#chunk(place, before[at] as Chunk, assumed[at]));
+      else chunks.push(known(done.has(place) ? done.get(place) : assumed[at], index));
     }
-    if (chunks.every((chunk, at) => chunk === assumed[at])) return;
+    if (!lost.touched.has(index) && chunks.every((chunk, at) => chunk === assumed[at])) return;
     const isZero = chunks.every((chunk) => chunk === null);
     packer.tellSegment(index, isZero ? null : packer.add(encodeSegment(chunks)));
   }
 
-  async #chunk(place: number, before: Chunk, assumed: Chunk): Promise<Chunk> {
+  async #chunk(place: number, before: Chunk, assumed: Chunk | undefined): Promise<Chunk> {
     const { plan, packer, watch } = this.#facts;
     watch.signal.throwIfAborted();
     await packer.reach(place);
@@ -129,22 +133,24 @@ export class Passage {
 
   /** Whether nothing of a segment needs to be looked at. */
   #isUntouched(index: number, isInherited: boolean): boolean {
-    const { plan, parent } = this.#facts;
+    const { plan, parent, lost } = this.#facts;
+    if (lost.touched.has(index)) return false;
     const wasZero = (parent?.segments[index] ?? null) === null;
     if (!isInherited && !wasZero) return false;
     const actions = plan.actions.subarray(index * SEGMENT_CHUNKS, (index + 1) * SEGMENT_CHUNKS);
     return actions.every((action) => action === SAME || (wasZero && action === HOLE));
   }
 
-  /** What its chunks are in the parent. */
-  async #before(index: number): Promise<Chunk[]> {
-    const { scope, source, parent, watch } = this.#facts;
+  /** What its chunks are in the parent; undefined: nobody knows. */
+  async #was(index: number): Promise<(Chunk | undefined)[]> {
+    const { scope, source, parent, lost, watch } = this.#facts;
     const count = chunksIn(index, source.chunks);
+    if (lost.unreadable.has(index)) return Array.from({ length: count }, () => undefined);
     const isThere = parent !== null && index < parent.segments.length;
-    const before = isThere ? (await readSegment(scope, parent, index, watch.signal)).slice(0, count) : [];
-    for (const chunk of before) this.#remember(chunk);
-    while (before.length < count) before.push(null);
-    return before;
+    const was: Chunk[] = isThere ? (await readSegment(scope, parent, index, watch.signal)).slice(0, count) : [];
+    for (const chunk of was) if (!lost.isLost(chunk)) this.#remember(chunk);
+    while (was.length < count) was.push(null);
+    return was;
   }
 
   /** What trailers tell of chunks from `first` on. */
@@ -240,4 +246,11 @@ export class Passage {
       watch.progress(done / reads, { bytes: done * CHUNK_BYTES, of: reads * CHUNK_BYTES });
     }
   }
+}
+
+/** A segment that was read by an earlier attempt, and cannot be by this one, is not made of guesses. */
+function known(chunk: Chunk | undefined, index: number): Chunk {
+  if (chunk === undefined)
+    throw new BackupDamaged(`What segment ${index} of the parent holds cannot be read any more.`);
+  return chunk;
 }

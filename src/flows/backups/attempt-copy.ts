@@ -17,7 +17,7 @@ const TOLD = 10;
 /** Tells how many bytes of the source are in the store. */
 export async function attemptCopy(
   placed: PlacedBackup,
-  wanted: Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base'>,
+  wanted: Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base' | 'damaged'>,
   reached: (bytes: number) => void,
   call: DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools },
 ): Promise<CopyOutcome & { readonly attempt: number }> {

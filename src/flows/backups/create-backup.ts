@@ -13,6 +13,7 @@
 
 import type { BackupSource } from '../../backups/backups.ts';
 import { giveUpBase } from '../../db/backup-bases.ts';
+import { damagedPacks } from '../../db/backup-checks.ts';
 import { giveUpContent, keepContent } from '../../db/backup-contents.ts';
 import { knowStore } from '../../db/backup-scopes.ts';
 import { bitesOf, endWork } from '../../db/backup-work.ts';
@@ -209,6 +210,7 @@ async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base,
     source: sourceAt(source),
     changed: base?.changed ?? null,
     base: base && sourceAt(base),
+    damaged: await damagedPacks(db.read, place.scope),
   };
   const { way, storedBytes, distrusted, attempt } = await turns.run('backup', call, () =>
     outliving((reached) => attemptCopy(placed, wanted, reached, call)),

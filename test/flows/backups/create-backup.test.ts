@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { CopyOrder } from '../../../src/backups/backups.ts';
 import { createBackup as command } from '../../../src/commands/backups/create-backup.ts';
 import type { Desk } from '../../../src/commands/desk.ts';
 import { findBase } from '../../../src/db/backup-bases.ts';
+import { keepDamage } from '../../../src/db/backup-checks.ts';
 import { findContent, removableRemains } from '../../../src/db/backup-contents.ts';
 import { beginAttempt } from '../../../src/db/backup-work.ts';
 import { getBackup, listBackups } from '../../../src/db/backups.ts';
@@ -12,6 +14,7 @@ import type { BackupBase } from '../../../src/drivers/driver.ts';
 import { tidyBases } from '../../../src/flows/backups/bases.ts';
 import { type CreateBackup, createBackup, createBackupV1 } from '../../../src/flows/backups/create-backup.ts';
 import { removeRemains } from '../../../src/flows/backups/remove-remains.ts';
+import { now } from '../../../src/lib/clock.ts';
 import { BackupStoreFull } from '../../../src/model/errors.ts';
 import type { NewVolume, Volume } from '../../../src/model/volume.ts';
 import { calm } from '../../drivers/driver-world.ts';
@@ -205,6 +208,27 @@ describe('create_backup', () => {
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_BACKUP_013_151']);
     await sweeps(live.site);
     assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('tells the copy which packs of the scope are damaged', async (context) => {
+    const { live, volume } = await start(context);
+    const parent = await givenBackup(live.site, volume);
+    const known = {
+      backupId: parent.id,
+      what: 'It is not there.',
+      depth: 'packs',
+      ranges: [],
+      foundAt: now(),
+    } as const;
+    await live.database.write((tx) => keepDamage(tx, { ...known, pack: `${parent.id}/1-0` }));
+    const told: unknown[] = [];
+    live.site.interposeBackups('copy', async (proceed, [order]) => {
+      told.push((order as CopyOrder).damaged);
+      return proceed();
+    });
+    const { id } = await command(live.desk, caller, backupRequest(volume.id, { incremental: true }));
+    await live.settled(`backup:${id}`);
+    assert.deepEqual(told, [[`${parent.id}/1-0`]]);
   });
 
   it('is refused by a store that another one has been put in the place of', async (context) => {
