@@ -11,9 +11,13 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errno } from '../lib/errno.ts';
+import { CommandFailed, exec } from '../lib/exec.ts';
 import { BackendFull } from '../model/errors.ts';
 import type { DriverCall } from './driver.ts';
 import { Semaphore } from './semaphore.ts';
+
+/** statfs(2) */
+const BTRFS = 0x9123683e;
 
 export interface HostCopiesOptions {
   /** How many run at once. Default 2. */
@@ -68,7 +72,8 @@ export class HostCopies {
     const { dev: device } = await stat(dirname(path));
     const bytes = await needs(await this.#free(path, device));
     return this.#looks.run({ signal }, async () => {
-      const free = await this.#free(path, device);
+      let free = await this.#free(path, device);
+      if (bytes > free && (await committed(dirname(path), signal))) free = await this.#free(path, device);
       if (bytes > free)
         throw new BackendFull(`The copy needs ${bytes} bytes or more, and ${free} are left where it is written.`);
       const reserved = { path, device, bytes };
@@ -86,6 +91,16 @@ export class HostCopies {
     );
     return Math.max(0, bavail * bsize - unwritten.reduce((sum, each) => sum + each, 0));
   }
+}
+
+/** Btrfs has the room of what was deleted to give only with its next commit, which is waited for. False: another file system has it at once. */
+async function committed(directory: string, signal: AbortSignal): Promise<boolean> {
+  if ((await statfs(directory)).type !== BTRFS) return false;
+  await exec(['sync', '--file-system', '--', directory], { signal }).catch((error: unknown) => {
+    // Of a disk that is full it fails, and what is free is looked at all the same.
+    if (!(error instanceof CommandFailed)) throw error;
+  });
+  return true;
 }
 
 /** Bytes that a file has on the disk. */
