@@ -50,6 +50,16 @@ export interface Backups {
   /** What is wrong with backups; nothing when nothing is. Rejects only when they could not be looked at. */
   verify(order: VerifyOrder, watch: VerifyWatch): Promise<VerifyOutcome>;
 
+  /**
+   * Makes a damaged backup anew, of what others of its scope hold of the same, as far as they do. Resolves with what it is then; done again it
+   * finds little to do. `keep` is told all packs that its manifest will list, before it does, and may reject.
+   */
+  mend(
+    order: MendOrder,
+    keep: (packs: readonly string[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<BackupManifest>;
+
   /** Done when there is none. From then on there is no such backup, and its packs are only bytes. */
   deleteManifest(place: BackupPlace, signal: AbortSignal): Promise<void>;
   /** Names as manifests and bites have them. Done when they are not there. */
@@ -258,4 +268,16 @@ export interface BackupDamage {
   readonly what: string;
   /** Of the volume, what cannot be restored; all that lies in the pack where it was not looked at more closely. */
   readonly ranges: readonly ByteRange[];
+}
+
+export interface MendOrder {
+  readonly place: BackupPlace;
+  /** Backups of the scope. */
+  readonly sources: readonly string[];
+  /** Packs on which nobody can rely. */
+  readonly damaged: readonly string[];
+  /** In place of a backup's in the names of packs that are stored for it; nobody else's. */
+  readonly name: string;
+  /** As of a copy. */
+  readonly attempt: number;
 }

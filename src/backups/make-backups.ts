@@ -18,6 +18,7 @@ import type {
   VerifyWatch,
   WorkWatch,
 } from './backups.ts';
+import { mend } from './mend.ts';
 import { readManifest } from './read.ts';
 import { deleteManifest, deletePacks, deleteUnrecorded } from './remove.ts';
 import { contentOfBackup } from './restore/content.ts';
@@ -58,6 +59,8 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
       readManifest(await openScope(place, await storeAt(place.store), signal), place.backupId, signal),
     content: async (place, signal) =>
       contentOfBackup(await openScope(place, await storeAt(place.store), signal), place.backupId, signal),
+    mend: async (order, keep, signal) =>
+      mend(await openScope(order.place, await storeAt(order.place.store), signal), order, keep, signal),
     deleteManifest: async ({ scope, store, backupId }, signal) =>
       deleteManifest({ name: scope, store: await storeAt(store) }, backupId, signal),
     deletePacks: async ({ scope, store }, packs, signal) =>

@@ -4,6 +4,7 @@
  * Damage is kept by backup and pack: a pack that is damaged is so for each backup that is made of it, and may be mended for one and not
  * for another. It is forgotten when a look that was no less deep finds the pack as it should be, or when the backup needs it no more.
  */
+import { sql } from 'kysely';
 import type { Timestamp } from '../lib/clock.ts';
 import type { Db } from './sql/db.ts';
 import type { BackupCheckTable, BackupDamageTable } from './sql/schema.ts';
@@ -78,6 +79,41 @@ export async function damagedPacks(db: Db, scopeId: string): Promise<string[]> {
     .orderBy('backup_damage.pack')
     .execute();
   return rows.map(({ pack }) => pack);
+}
+
+/**
+ * Available backups with damaged packs, for which another of the scope may have what they have lost: neither the damage nor the other has been
+ * there when a flow of this name last began for them.
+ */
+export async function mendableBackups(db: Db, flowName: string, limit: number) {
+  const resource = sql<string>`'backup:' || ${sql.ref('backup.id')}`;
+  const rows = await db
+    .selectFrom('backup_damage')
+    .innerJoin('backup', 'backup.id', 'backup_damage.backup_id')
+    .innerJoin('backup as other', 'other.scope_id', 'backup.scope_id')
+    .innerJoin('backup_content', 'backup_content.backup_id', 'other.id')
+    .select(['backup.id', 'backup.project_id', 'backup_content.scope_id'])
+    .distinct()
+    .where('backup_damage.pack', '<>', '')
+    .where('backup.status', '=', 'available')
+    .where('other.status', 'in', ['available', 'restoring'])
+    .whereRef('other.id', '<>', 'backup.id')
+    .where(({ not, exists, selectFrom, ref, fn }) =>
+      not(
+        exists(
+          selectFrom('flow')
+            .select('flow.id')
+            .where('flow.resource', '=', resource)
+            .where('flow.name', '=', flowName)
+            .where('flow.created_at', '>', ref('backup_damage.found_at'))
+            .where('flow.created_at', '>', fn.coalesce('other.updated_at', 'other.created_at')),
+        ),
+      ),
+    )
+    .orderBy('backup.id')
+    .limit(limit)
+    .execute();
+  return rows.map(({ id, project_id: projectId, scope_id: scopeId }) => ({ id, projectId, scopeId }));
 }
 
 /** What is known of the same pack is replaced; it stays found when it was. */

@@ -96,6 +96,45 @@ export async function giveUpContent(tx: Tx, backupId: string, scopeId: string): 
   if ((content === undefined || !isKnown) && attempts === 0) return;
   const needed = await neededPacks(tx.db, scopeId);
   const packs = isKnown ? (content?.packs ?? []).filter((pack) => !needed.has(pack)) : [];
+  await toBeRemoved(tx, { backupId, scopeId, attempts, packs });
+}
+
+/**
+ * A backup will be made of these packs, too; those whose names begin with `fresh` are new. False, and nothing changes, when one of the others is
+ * what no backup is made of any more.
+ */
+export async function foreseeContent(
+  tx: Tx,
+  { backupId, scopeId }: BackupContent,
+  packs: readonly string[],
+  fresh: string,
+): Promise<boolean> {
+  // Whoever gives up a pack of the scope has done so before, and is seen, or does so after this, and sees it.
+  await nextEpoch(tx, scopeId);
+  const content = await findContent(tx.db, backupId);
+  const needed = await neededPacks(tx.db, scopeId);
+  const isThere = (pack: string): boolean => needed.has(pack) || pack.startsWith(`${fresh}/`);
+  if (content === undefined || !packs.every(isThere)) return false;
+  await keepContent(tx, { ...content, packs: [...new Set([...content.packs, ...packs])] });
+  return true;
+}
+
+/** A backup is made of other packs than before: those that none is made of any more are to be removed. */
+export async function changeContent(tx: Tx, content: BackupContent): Promise<void> {
+  const { backupId, scopeId } = content;
+  const before = await findContent(tx.db, backupId);
+  if (before === undefined) return;
+  await keepContent(tx, content);
+  const needed = await neededPacks(tx.db, scopeId);
+  const packs = before.packs.filter((pack) => !needed.has(pack));
+  const isKnown = (await findScope(tx.db, scopeId))?.imported === false;
+  if (isKnown && packs.length > 0) await toBeRemoved(tx, { backupId, scopeId, attempts: 0, packs });
+}
+
+async function toBeRemoved(
+  tx: Tx,
+  { backupId, scopeId, attempts, packs }: Omit<BackupRemains, 'epoch'>,
+): Promise<void> {
   const before = await tx.db.deleteFrom('backup_remains').where('backup_id', '=', backupId).returningAll().execute();
   await tx.db
     .insertInto('backup_remains')

@@ -176,6 +176,14 @@ export async function newestAvailable(
   return newest.find(({ id }) => !unreadable.has(id));
 }
 
+/** Of these so many whose data is the newest, the newest first. */
+export async function newestOf(db: Db, ids: readonly string[], limit: number): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const all = db.selectFrom('backup').select('id').where('id', 'in', ids);
+  const rows = await all.orderBy('data_timestamp', 'desc').orderBy('id').limit(limit).execute();
+  return rows.map(({ id }) => id);
+}
+
 /** How many backups are increments to each of these; one that has none is absent. */
 export async function dependentsOf(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
   if (ids.length === 0) return new Map();

@@ -6,6 +6,7 @@ import { createBackup, createBackupV1 } from './backups/create-backup.ts';
 import { createVolumeFromBackup } from './backups/create-volume-from-backup.ts';
 import { deleteBackup } from './backups/delete-backup.ts';
 import { importBackup } from './backups/import-backup.ts';
+import { mendBackup } from './backups/mend-backup.ts';
 import { restoreBackup } from './backups/restore-backup.ts';
 import { runBackupSchedule } from './backups/run-backup-schedule.ts';
 import { verifyBackup } from './backups/verify-backup.ts';
@@ -66,4 +67,5 @@ export const FLOWS: readonly AnyFlow[] = [
   runBackupSchedule,
   verifyBackup,
   verifyBackups,
+  mendBackup,
 ];

@@ -57,6 +57,11 @@ export const UPKEEP = {
     advice:
       '`pumice backups schedule list` says which are due; look at the database: its disk, its rights, its connections',
   },
+  mending: {
+    does: 'begins to mend damaged backups of what others hold of the same',
+    often: 'every minute',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
   verification: {
     does: 'begins the nightly verification of backups',
     often: 'every minute of the night, until it has begun',

@@ -3,6 +3,7 @@
  * where they belong (events in the dispatcher, flows in the engine, tokens of our own in Keystone's client) are in
  * `model/upkeep.ts` with these.
  */
+import { mendBackups } from '../commands/backups/mend-backups.ts';
 import { verifyNightly } from '../commands/backups/verify-nightly.ts';
 import type { Desk } from '../commands/desk.ts';
 import { dueSchedules } from '../db/backup-schedules.ts';
@@ -150,6 +151,13 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
         if (config.default_backup_store === undefined || (await dueSchedules(db.read, now())).length === 0) return;
         await (await import('../commands/backup-schedules/begin-due-runs.ts')).beginDueRuns(desk, now());
       },
+    },
+    {
+      upkeep: 'mending',
+      about: node,
+      everyMs: MINUTE_MS,
+      pace: upToAnHour,
+      work: () => mendBackups(desk),
     },
     {
       upkeep: 'verification',

@@ -12,7 +12,9 @@ import type {
   CopyOrder,
   CopyOutcome,
   CopyWatch,
+  ListedPack,
   ManifestOrder,
+  MendOrder,
   RestoreOrder,
   RestoreWatch,
   VerifyOrder,
@@ -147,6 +149,22 @@ export class SiteBackups implements Backups {
     );
     const manifests = lost.map((backupId) => ({ backupId, pack: null, what: 'It is not there.', ranges: [] }));
     return { damage: [...manifests, ...damage], ended, readBytes };
+  }
+
+  async mend({ place, sources, damaged, name, attempt }: MendOrder, keep: (packs: string[]) => Promise<void>) {
+    const manifest = this.#manifest(place.backupId);
+    const others = sources.flatMap((id) => this.manifests.get(id)?.packs ?? []);
+    const isWell = ({ name }: ListedPack): boolean => !damaged.includes(name);
+    const found = others.filter(isWell);
+    if (manifest.packs.every(isWell) || found.length === 0) return manifest;
+    const tables = `${name}/${attempt}-0`;
+    this.packs.add(tables);
+    const packs = [...manifest.packs.filter(isWell), ...found, { name: tables, bytes: HEAD, sha256: '' }];
+    const unique = packs.filter((pack, index) => packs.findIndex((each) => each.name === pack.name) === index);
+    await keep(unique.map((pack) => pack.name));
+    const mended = { ...manifest, packs: unique };
+    this.manifests.set(place.backupId, mended);
+    return mended;
   }
 
   async deleteManifest({ backupId }: BackupPlace): Promise<void> {

@@ -14,6 +14,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { keepBase } from '../../src/db/backup-bases.ts';
+import { keepDamage } from '../../src/db/backup-checks.ts';
 import { giveUpContent, keepContent } from '../../src/db/backup-contents.ts';
 import { insertSchedule } from '../../src/db/backup-schedules.ts';
 import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
@@ -318,6 +319,26 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
         await world.service.db.write((tx) => insertSchedule(tx, schedule));
         await run(refused('UPDATE ON backup_schedule'));
         return () => loop('schedules', 'node');
+      },
+      tries: 5,
+      about: /^node$/,
+      reason: /refused here/,
+    },
+  ],
+  mending: [
+    {
+      name: 'its flow cannot begin',
+      breaks: async ({ world, run, loop }) => {
+        const { db } = world.service;
+        const { id: scopeId } = await db.write((tx) => scopeOfVolume(tx, 'main', PROJECT, uuid()));
+        const [one, two] = [await makeBackup(db, { scopeId }), await makeBackup(db, { scopeId })];
+        await db.write(async (tx) => {
+          for (const { id } of [one, two]) await keepContent(tx, { backupId: id, scopeId, root: '', packs: ['x/1-0'] });
+          const damage = { what: '', depth: 'packs', ranges: [], foundAt: fromNow(-1) } as const;
+          await keepDamage(tx, { ...damage, backupId: one.id, pack: 'x/1-0' });
+        });
+        await run(refused('INSERT ON flow'));
+        return () => loop('mending', 'node');
       },
       tries: 5,
       about: /^node$/,

@@ -15,7 +15,7 @@ export const backups: DoctorCheck = {
         key: `${backupId} ${damage.map(({ pack }) => pack).join(' ')}`,
         about: `backup:${backupId}`,
         says: `is ${damageLines(damage).join(' It is ')}`,
-        advice: `make another backup of its volume; put the pack back if you have it elsewhere, then \`pumice backups verify ${backupId}\``,
+        advice: `make another backup of its volume, which mends it where that is the same; or put the pack back if you have it elsewhere, then \`pumice backups verify ${backupId}\``,
       }),
     ),
 };

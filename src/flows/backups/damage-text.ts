@@ -12,5 +12,6 @@ export function damageText(damage: readonly KnownDamage[]): string | null {
   const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0);
   const at = Math.min(...ranges.map((range) => range.at));
   if (bytes === 0) return `A part is damaged in the backup store. ${then}`;
-  return `${sizeText(bytes)} are damaged in the backup store, the first at ${sizeText(at)}. ${then}`;
+  const mends = 'Another backup of the volume mends it, as far as the volume is the same there.';
+  return `${sizeText(bytes)} are damaged in the backup store, the first at ${sizeText(at)}. ${mends}`;
 }

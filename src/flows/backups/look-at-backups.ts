@@ -104,6 +104,32 @@ export async function lookAtBackups(look: Look, call: Call): Promise<Looked> {
   return { ended: outcome.ended, readBytes: outcome.readBytes };
 }
 
+/** A backup has been made anew: of what is known to be damaged, what it still needs is left. */
+export async function lookAgain(
+  {
+    scopeId,
+    backupId,
+    patienceMs,
+  }: { readonly scopeId: string; readonly backupId: string; readonly patienceMs: number },
+  call: Call,
+): Promise<void> {
+  const { db, ground } = call.tools.backups;
+  const { place } = await placeOf(call.tools.backups, { id: backupId, scopeId });
+  const damaged = await damagedPacks(db.read, scopeId);
+  const { damage } = await (await ground()).verify(
+    { place, backupIds: [], others: [backupId], depth: 'present', damaged, patienceMs },
+    { signal: call.signal, progress: call.progress, waiting: () => undefined, looked: () => undefined },
+  );
+  await db.write(async (tx) => {
+    for (const known of await damageOf(tx.db, [backupId])) {
+      const left = damage.find(({ pack }) => pack === known.pack);
+      if (left === undefined) await forgetDamage(tx, known);
+      else await keepDamage(tx, { ...known, ranges: left.ranges });
+    }
+    await say(tx, backupId, call);
+  });
+}
+
 async function recordLooked(tx: Tx, { scopeId, depth, roundId }: Look, { pack, what }: LookedPack): Promise<void> {
   if (roundId !== null) await moveRound(tx, roundId, pack);
   if (what === null) return;

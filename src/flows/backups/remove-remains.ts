@@ -2,8 +2,13 @@
  * Removes from the stores what is left of backups that are gone or were never finished. Not a part of their flows: nobody waits for it, also
  * while a store is away, or somebody who began before may still need a pack.
  */
-import { type BackupRemains, forgetRemains, neededPacks, removableRemains } from '../../db/backup-contents.ts';
-import { findBackup } from '../../db/backups.ts';
+import {
+  type BackupRemains,
+  findContent,
+  forgetRemains,
+  neededPacks,
+  removableRemains,
+} from '../../db/backup-contents.ts';
 import type { BackupTools } from '../tools.ts';
 import { placeOf } from './backup-place.ts';
 
@@ -30,8 +35,8 @@ async function remove(tools: BackupTools, remains: BackupRemains, signal: AbortS
   const ground = await tools.ground();
   const { place } = await placeOf(tools, { id: backupId, scopeId });
   const needed = await neededPacks(db.read, scopeId);
-  // One that was read in again from its record has its manifest, and needs it.
-  if ((await findBackup(db.read, backupId))?.status !== 'available') await ground.deleteManifest(place, signal);
+  // One that was mended, or read in again from its record, has its manifest, and needs it.
+  if ((await findContent(db.read, backupId)) === undefined) await ground.deleteManifest(place, signal);
   const removable = packs.filter((pack) => !needed.has(pack));
   if (removable.length > 0) await ground.deletePacks(place, removable, signal);
   const isOwn = (pack: string): boolean => pack.startsWith(`${backupId}/`);
