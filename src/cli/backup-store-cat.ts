@@ -1,15 +1,20 @@
 /**
  * `pumice backup-store cat MANIFEST`: a backup on standard output, read from a store and from nothing else. It needs no database and no
  * service, and for the directory of a store no configuration; another store is described by a section of one, which need hold nothing else but keys.
+ * A backup that a real Cinder has made is read by its metadata.
  */
 import { once } from 'node:events';
 import { dirname, relative, resolve } from 'node:path';
 import type { BackupKey } from '../backups/backups.ts';
+import { contentOfCinder } from '../backups/cinder/cinder-content.ts';
+import { cinderName, ownContainer } from '../backups/cinder/cinder-metadata.ts';
+import { cinderStoreAt } from '../backups/cinder/cinder-store.ts';
 import { readBackupKey } from '../backups/keys.ts';
 import { makeBackups } from '../backups/make-backups.ts';
 import type { StoreAddress } from '../backups/stores/store-address.ts';
 import { addressOf, readKeys } from '../flows/backups/backup-tools.ts';
 import { exec } from '../lib/exec.ts';
+import type { Content } from '../lib/file-content.ts';
 import { PumiceError } from '../model/errors.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
@@ -28,10 +33,13 @@ export async function backupStoreCat(
   { signal }: CliContext,
 ): Promise<number> {
   if (process.stdout.isTTY) throw new Complaint('A disk is no text: send it to a file or a program.', EXIT.usage);
-  const found = store === undefined ? placeOf(resolve(manifest)) : placeIn(sectionOf(store, flags), manifest);
+  const section = store === undefined ? undefined : sectionOf(store, flags);
+  const name = section === undefined ? resolve(manifest) : manifest;
   try {
-    const keys = [...(await Promise.all(key.map(keyOf))), ...(await configuredKeys(flags))];
-    const content = await makeBackups({ exec }).content({ ...found, keys }, signal);
+    const content =
+      cinderName(name) === undefined
+        ? await contentOfOurs(name, section, { key, ...flags }, signal)
+        : await contentOfTheirs(name, section, signal);
     for await (const piece of content.read(signal))
       if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
     return EXIT.ok;
@@ -39,6 +47,25 @@ export async function backupStoreCat(
     if (error instanceof PumiceError) throw new Complaint(error.message, EXIT.failed, { cause: error });
     throw error;
   }
+}
+
+async function contentOfOurs(
+  name: string,
+  section: StoreAddress | undefined,
+  { key, ...flags }: BackupStoreCatOptions,
+  signal: AbortSignal,
+): Promise<Content> {
+  const place = section === undefined ? placeOf(name) : placeIn(section, name);
+  const keys = [...(await Promise.all(key.map(keyOf))), ...(await configuredKeys(flags))];
+  return makeBackups({ exec }).content({ ...place, keys }, signal);
+}
+
+/** What Cinder has made. A file stands in the directory that was its store, where others that it needs are. */
+async function contentOfTheirs(name: string, section: StoreAddress | undefined, signal: AbortSignal): Promise<Content> {
+  if (section !== undefined) return contentOfCinder(await cinderStoreAt(section), name, signal);
+  const { container = '', id = '' } = cinderName(name) ?? {};
+  const path = container.endsWith(`/${ownContainer(id)}`) ? container.slice(0, -ownContainer(id).length) : container;
+  return contentOfCinder(await cinderStoreAt({ kind: 'directory', path }), relative(path, name), signal);
 }
 
 /** `STORE/scopes/SCOPE/manifests/BACKUP` */

@@ -154,7 +154,10 @@ function addBackupStore(program: Command, around: CliContext, exit: (code: numbe
 
   withConfiguration(store.command('cat'))
     .description('write the bytes of a backup to standard output')
-    .argument('<manifest>', 'its manifest: STORE/scopes/SCOPE/manifests/BACKUP, where the store is a directory')
+    .argument(
+      '<manifest>',
+      'its manifest: STORE/scopes/SCOPE/manifests/BACKUP, where the store is a directory; of a backup that Cinder has made its metadata: PREFIX_metadata',
+    )
     .option('-s, --store <name>', 'a section [backup_stores.NAME] of the configuration; the manifest is in there')
     .option('-k, --key <id=file>', 'a key of encrypted backups; may be said more than once', gathered, [])
     .addHelpText(

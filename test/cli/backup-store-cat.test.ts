@@ -1,9 +1,10 @@
 /** A backup on standard output, on a machine that has nothing but the store. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { type BackupWorld, backUp, backupWorld, MIB, SCOPE } from '../backups/backup-world.ts';
@@ -23,6 +24,22 @@ async function run(world: BackupWorld, ...args: readonly string[]) {
 }
 
 describe('pumice backup-store cat', () => {
+  test('writes the bytes of a backup that a real Cinder has made', async () => {
+    const world = await backupWorld();
+    try {
+      const { zlib } = JSON.parse(readFileSync(join(import.meta.dirname, '../backups/cinder/chain.json'), 'utf8'));
+      for (const [name, text] of Object.entries<string>(zlib.files)) {
+        await mkdir(join(world.path, dirname(name)), { recursive: true });
+        await writeFile(join(world.path, name), Buffer.from(text, 'base64'));
+      }
+      const { container, prefix, sha256 } = zlib.backups[2];
+      const { code, out, err } = await run(world, join(container, `${prefix}_metadata`));
+      assert.deepEqual([code, err, createHash('sha256').update(out).digest('hex')], [0, '', sha256]);
+    } finally {
+      await world.remove();
+    }
+  });
+
   test('writes the bytes of a backup, with its key, and fails in a line', async () => {
     const world = await backupWorld(2 * MIB, [{ id: 'k', hex: key.toString('hex') }]);
     try {

@@ -30,9 +30,12 @@ const ABANDONED_MS = 24 * 3600 * 1000;
 export class DirectoryStore implements BackupStore {
   readonly packBytes: number;
   readonly #root: string;
+  readonly #mark: string | null;
 
-  constructor(path: string, packBytes = PACK_BYTES) {
+  /** `mark`: the object by which the store is known to be there; null: another program has made it, and nothing says so. */
+  constructor(path: string, packBytes = PACK_BYTES, mark: string | null = STORE_FILE) {
     this.#root = path;
+    this.#mark = mark;
     this.packBytes = packBytes;
   }
 
@@ -185,9 +188,9 @@ export class DirectoryStore implements BackupStore {
   /** The directory alone is none: it may be where the store is not mounted. */
   async #findStore(): Promise<void> {
     await this.#findRoot();
-    if (!(await statsOf(join(this.#root, STORE_FILE)))?.isFile())
+    if (this.#mark !== null && !(await statsOf(join(this.#root, this.#mark)))?.isFile())
       throw new BackupStoreRefused(
-        `No backup store is in ${this.#root}: it has no ${STORE_FILE}. It may not be mounted.`,
+        `No backup store is in ${this.#root}: it has no ${this.#mark}. It may not be mounted.`,
       );
   }
 
