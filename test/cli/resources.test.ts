@@ -8,13 +8,14 @@ import { resourceLines, showResource } from '../../src/cli/resources/show-resour
 import { snapshots } from '../../src/cli/resources/snapshots.ts';
 import { volumes } from '../../src/cli/resources/volumes.ts';
 import { keepContent } from '../../src/db/backup-contents.ts';
+import { insertSchedule } from '../../src/db/backup-schedules.ts';
 import type { Database } from '../../src/db/database.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
 import { tellStory } from '../../src/engine/story.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
-import { makeBackup, makeGroup, makeSnapshot, makeVolume } from '../db/rows.ts';
+import { makeBackup, makeGroup, makeSnapshot, makeVolume, scheduleOf } from '../db/rows.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { beginFlow } from './begin-flow.ts';
@@ -261,6 +262,19 @@ proveStore('pumice backups', (test) => {
     assert.match(failed, /^ {2}failed +No room\.$/m);
     assert.match(failed, /^ {2}of volume +\S+ \(gone\)$/m);
     assert.equal(JSON.parse((await show(backups, url, 'child', true)).out).parent_id, full.id);
+  });
+
+  test('show names the schedule that has asked for one, also when that is gone', async ({ database, url }) => {
+    const schedule = scheduleOf({ name: 'nightly' });
+    await database.write((tx) => insertSchedule(tx, schedule));
+    const gone = uuid();
+    await makeBackup(database, { name: 'one', scheduleId: schedule.id });
+    await makeBackup(database, { name: 'other', scheduleId: gone });
+    await makeBackup(database, { name: 'asked' });
+    assert.match((await show(backups, url, 'one')).out, /^ {2}schedule +nightly$/m);
+    assert.match((await show(backups, url, 'other')).out, new RegExp(`^ {2}schedule +${gone} \\(gone\\)$`, 'm'));
+    assert.doesNotMatch((await show(backups, url, 'asked')).out, /schedule/);
+    assert.equal(JSON.parse((await show(backups, url, 'one', true)).out).schedule_id, schedule.id);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { type BackupCheck, checksOf, damageOf, type KnownDamage } from '../../db/backup-checks.ts';
 import { findContent } from '../../db/backup-contents.ts';
+import { findSchedule } from '../../db/backup-schedules.ts';
 import { findScope } from '../../db/backup-scopes.ts';
 import { countBackups, dependentsOf, listBackups } from '../../db/backups.ts';
 import { findVolume } from '../../db/volumes.ts';
@@ -44,6 +45,7 @@ export const backups: ResourceKind<LookedBackup> = {
     const volume = await findVolume(read, backup.volumeId);
     const scope = backup.scopeId === null ? undefined : await findScope(read, backup.scopeId);
     const dependents = (await dependentsOf(read, [backup.id])).get(backup.id) ?? 0;
+    const schedule = backup.scheduleId === null ? undefined : await findSchedule(read, backup.scheduleId);
     const content = await findContent(read, backup.id);
     return [
       ['size', `${backup.sizeGiB} GiB`],
@@ -55,6 +57,7 @@ export const backups: ResourceKind<LookedBackup> = {
       ['store', scope === undefined ? null : `${scope.store}, scope ${scope.id}`],
       ['read', content?.way == null ? null : wayInWords(content.way, content.why)],
       ['objects', backup.status === 'creating' ? null : String(backup.objectCount)],
+      ['schedule', backup.scheduleId === null ? null : (schedule?.name ?? `${backup.scheduleId} (gone)`)],
       ['host', backup.host],
       ['verified', backup.status === 'available' ? checkText(backup.check) : null],
       ...damageLines(backup.damage).map((line) => ['', line] as const),
@@ -72,6 +75,7 @@ export const backups: ResourceKind<LookedBackup> = {
     volume_id: backup.volumeId,
     snapshot_id: backup.snapshotId,
     parent_id: backup.parentId,
+    schedule_id: backup.scheduleId,
     project_id: backup.projectId,
     user_id: backup.userId,
     host: backup.host,
