@@ -14,7 +14,8 @@ const HELP = `npm run chaos -- [option…]
   --seed N           the same seed makes the same choices (a new one)
   --clients N        requests at once (4)
   --seconds N        for everything to end after the last strike (60)
-  --fault NAME       plants one: delete-fails-when-gone, journal-without-fence, backend-not-held, uploads-are-believed
+  --fault NAME       plants one: delete-fails-when-gone, journal-without-fence, backend-not-held, uploads-are-believed,
+                     packs-are-left
   --keep             leaves the directory of the storm there, and says where it is
   --quiet            tells no strikes`;
 

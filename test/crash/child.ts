@@ -57,6 +57,10 @@ export class Child {
     this.#ended = once(this.#process, 'exit');
   }
 
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
   get alive(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }

@@ -47,3 +47,16 @@ export async function faultOfContent(path: string, content: string): Promise<str
     await file.close();
   }
 }
+
+/** The same of all the bytes of a disk, in pieces of whole MiB. */
+export async function faultOfDisk(pieces: AsyncIterable<Buffer>, content: string): Promise<string | null> {
+  let at = 0;
+  for await (const piece of pieces) {
+    const expected = Buffer.alloc(piece.length);
+    for (const each of BLOCKS)
+      if (at <= each && each < at + piece.length) block(content, each).copy(expected, each - at);
+    if (!piece.equals(expected)) return `what begins at ${at} is not "${content}"`;
+    at += piece.length;
+  }
+  return null;
+}

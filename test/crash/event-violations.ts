@@ -24,6 +24,10 @@ const TELLS: Readonly<Record<string, string>> = {
   create_group_from_source: 'group.create',
   create_group_snapshot: 'group_snapshot.create',
   delete_group_snapshot: 'group_snapshot.delete',
+  create_volume_from_backup: 'volume.create',
+  create_backup: 'backup.create',
+  restore_backup: 'backup.restore',
+  delete_backup: 'backup.delete',
 };
 /** Cinder tells nothing of these; the end of an export is told by who completes the attachment. */
 const SILENT: readonly string[] = [

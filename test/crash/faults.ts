@@ -1,5 +1,5 @@
 /** Faults of what the service works with, beside the kills: each comes for a while, goes, and comes again, whatever the others do. */
-import { rm, statfs } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { exec } from '../../src/lib/exec.ts';
@@ -11,14 +11,33 @@ export interface Fault {
   readonly name: string;
   begin(): Promise<void> | void;
   end(): Promise<void> | void;
+  /** Default 2,500. */
+  readonly mostApartMs?: number;
 }
 
 const APART_MS = 2_500;
 const LASTS_MS = 1_500;
 
 /** Those that can be here. */
-export function faultsOf({ smallDisk }: Site, images: ImageService | undefined): readonly Fault[] {
-  const found: Fault[] = [];
+export function faultsOf(
+  { smallDisk, store }: Site,
+  images: ImageService | undefined,
+  services: () => readonly number[],
+): readonly Fault[] {
+  const copies = async (signal: NodeJS.Signals): Promise<void> => {
+    for (const pid of await copiesOf(services())) kill(pid, signal);
+  };
+  const found: Fault[] = [
+    // All that is asked of it then fails at once.
+    {
+      name: 'no backup store',
+      begin: () => rename(store, `${store}.away`),
+      end: () => rename(`${store}.away`, store),
+      mostApartMs: 30_000,
+    },
+    { name: 'killed copies', begin: () => copies('SIGKILL'), end: () => {}, mostApartMs: 6_000 },
+    { name: 'frozen copies', begin: () => copies('SIGSTOP'), end: () => copies('SIGCONT'), mostApartMs: 6_000 },
+  ];
   if (smallDisk !== null)
     found.push({
       name: 'full disk',
@@ -63,7 +82,7 @@ export class Faults {
 
   async #rage(fault: Fault): Promise<void> {
     for (;;) {
-      await this.#rest(APART_MS);
+      await this.#rest(fault.mostApartMs ?? APART_MS);
       if (this.#stop.signal.aborted) return;
       await fault.begin();
       this.had[fault.name] = (this.had[fault.name] ?? 0) + 1;
@@ -87,4 +106,25 @@ async function fill(directory: string): Promise<void> {
   const call = { signal: AbortSignal.timeout(20_000) };
   // What others write meanwhile is not there to be taken any more.
   if (bytes > 0) await exec(['fallocate', '--length', String(bytes), ballastOf(directory)], call).catch(() => {});
+}
+
+/** The processes that copy backups for these. */
+async function copiesOf(services: readonly number[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const read = (file: string): Promise<string> => readFile(join('/proc', pid, file), 'utf8').catch(() => '');
+    if (!(await read('cmdline')).includes('backup-child')) continue;
+    const stat = await read('stat');
+    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (services.includes(Number(parent))) found.push(Number(pid));
+  }
+  return found;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
 }

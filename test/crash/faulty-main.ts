@@ -3,6 +3,7 @@
  *
  *     node test/crash/faulty-main.ts CONFIG FAULT
  */
+import { DirectoryStore } from '../../src/backups/stores/directory-store.ts';
 import { GlanceImages } from '../../src/clients/glance.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { DriverCall, VolumeRef } from '../../src/drivers/driver.ts';
@@ -51,6 +52,14 @@ const PLANTED: Readonly<Record<string, () => void>> = {
       await upload.apply(this, asked).catch((error: unknown) => {
         if (!(error instanceof UploadedImageWrong)) throw error;
       });
+    };
+  },
+
+  /** What a backup that is gone was made of is said to be removed. */
+  'packs-are-left'() {
+    const remove = DirectoryStore.prototype.delete;
+    DirectoryStore.prototype.delete = async function (this: DirectoryStore, name: string, signal: AbortSignal) {
+      if (!name.includes('/packs/')) await remove.call(this, name, signal);
     };
   },
 

@@ -9,6 +9,7 @@ import { countUsage } from '../../src/db/quota-recount.ts';
 import { quotaUsage } from '../../src/db/quotas.ts';
 import type {
   BackupBaseTable,
+  BackupTable,
   GroupSnapshotTable,
   GroupTable,
   ImageCacheTable,
@@ -20,9 +21,12 @@ import type { FlowRow } from '../../src/engine/journal.ts';
 import type { Step } from '../../src/engine/step.ts';
 import { Registry } from '../../src/engine/upgrade.ts';
 import { FLOWS } from '../../src/flows/registry.ts';
+import { TRANSIENT_BACKUP_STATUSES } from '../../src/model/backup-status.ts';
 import { isTransient } from '../../src/model/status.ts';
 import { attachmentViolations } from './attachment-violations.ts';
 import { backendViolations } from './backend-violations.ts';
+import type { BackupClients } from './backup-clients.ts';
+import { backupViolations } from './backup-violations.ts';
 import type { Entry } from './door.ts';
 import { eventViolations } from './event-violations.ts';
 import { imageViolations } from './image-violations.ts';
@@ -45,6 +49,7 @@ export interface Aftermath {
   /** Of the image service: those that were made, and have no bytes. */
   readonly emptyImages: readonly string[];
   readonly processes: readonly string[];
+  readonly backups: BackupClients;
 }
 
 export interface Rows {
@@ -52,6 +57,7 @@ export interface Rows {
   readonly snapshots: readonly SnapshotTable[];
   readonly groups: readonly (GroupTable | GroupSnapshotTable)[];
   readonly cachedImages: readonly ImageCacheTable[];
+  readonly backups: readonly BackupTable[];
   readonly bases: readonly BackupBaseTable[];
   /** The oldest end first. */
   readonly flows: readonly FlowRow[];
@@ -97,6 +103,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await read.selectFrom('group_snapshot').selectAll().execute()),
     ],
     cachedImages: await read.selectFrom('image_cache').selectAll().execute(),
+    backups: await read.selectFrom('backup').selectAll().execute(),
     bases: await read.selectFrom('backup_base').selectAll().execute(),
     flows,
     events: await read
@@ -119,6 +126,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await miscounts(aftermath.database)),
       ...(await backendViolations(aftermath, rows)),
       ...(await imageViolations(aftermath, rows)),
+      ...(await backupViolations(aftermath, rows)),
       ...(await attachmentViolations(aftermath, rows)),
       ...(await eventViolations(aftermath.site, rows)),
     ],
@@ -132,7 +140,7 @@ function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violat
   const eventsOf = Map.groupBy(rows.events, ({ request_id }) => request_id);
   // The parts of a group snapshot are called as it is.
   const alone = rows.snapshots.filter(({ group_snapshot_id }) => group_snapshot_id === null);
-  const all = [...rows.volumes, ...alone, ...rows.groups];
+  const all = [...rows.volumes, ...alone, ...rows.groups, ...rows.backups];
   const named = Map.groupBy(all, ({ name }) => name);
   const ids = new Set(all.map(({ id }) => id));
   const forgotten = new Set(
@@ -171,7 +179,7 @@ const AT_ONCE = /^(volume\.(delete|reset_status)|group\.delete)\.end$/;
 
 /** P2, P6, P7: nothing is halfway, nothing is stuck, and a failure is told. */
 function* unfinishedWork(
-  { volumes, snapshots, groups, flows }: Rows,
+  { volumes, snapshots, groups, backups, flows }: Rows,
   messages: ReadonlySet<string>,
 ): Generator<Violation> {
   for (const { id, status } of [...volumes, ...snapshots]) {
@@ -181,7 +189,9 @@ function* unfinishedWork(
     if (status !== null && !/^(success|error)$/.test(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
   for (const { id, status } of groups)
     if (!/^(available|error|error_deleting)$/.test(status)) yield { promise: 'P2', what: `${id} is ${status}.` };
-  const ids = new Set([...volumes, ...snapshots, ...groups].map(({ id }) => id));
+  for (const { id, status } of backups)
+    if (TRANSIENT_BACKUP_STATUSES.some((each) => each === status)) yield { promise: 'P2', what: `${id} is ${status}.` };
+  const ids = new Set([...volumes, ...snapshots, ...groups, ...backups].map(({ id }) => id));
   for (const flow of flows) {
     if (flow.state === 'stuck') yield { promise: 'P7', what: `${told(flow)} is stuck.` };
     else if (flow.endedAt === null)

@@ -22,7 +22,7 @@ export interface ClientFile {
   readonly content: string;
 }
 
-const PROJECTS = ['0123456789abcdef0123456789abcdef', '11111111111111111111111111111111'];
+export const PROJECTS = ['0123456789abcdef0123456789abcdef', '11111111111111111111111111111111'];
 const PACE_MS = 40;
 /** While nobody answers. */
 const DOWN_PACE_MS = 250;

@@ -43,6 +43,8 @@ export interface Site {
   readonly backends: readonly SiteBackend[];
   readonly images: { readonly good: readonly SiteImage[]; readonly bad: readonly SiteImage[] };
   readonly imageDirectory: string;
+  /** Where backups are kept: on the small disk where there is one, else beside the backends. */
+  readonly store: string;
   readonly notifications: string;
   /** A file system that one of the backends has to itself; null where none can be mounted. */
   readonly smallDisk: string | null;
@@ -67,7 +69,7 @@ export interface ProcessOptions {
 
 export const NODE = 'node';
 export const applicationName = (process: string): string => `pumice-${process}`;
-export const QUOTA = { volumes: 12, snapshots: 10, gigabytes: 30 } as const;
+export const QUOTA = { volumes: 12, snapshots: 10, gigabytes: 30, backups: 10 } as const;
 const IMAGE_BYTES = 32 * 1024 ** 2;
 
 export interface Placing {
@@ -120,6 +122,7 @@ export async function makeSite(
       ),
       images: await makeImages(directory, imageDirectory),
       imageDirectory,
+      store: join(disk?.path ?? directory, 'store'),
       notifications: join(directory, 'notifications.jsonl'),
       smallDisk: disk?.path ?? null,
       conversionDirectory: (name) => join(directory, name, 'conversion'),
@@ -132,6 +135,7 @@ export async function makeSite(
         return kept;
       },
     };
+    await mkdir(site.store);
     // Never by a service: a directory that has gone away must not be made again.
     for (const { name, directory: place } of site.backends)
       await new FileDriver({ name, directory: place, exec, create: true }).start(new AbortController().signal);
@@ -176,6 +180,7 @@ level = "warn"
 quota_volumes = ${QUOTA.volumes}
 quota_snapshots = ${QUOTA.snapshots}
 quota_gigabytes = ${QUOTA.gigabytes}
+quota_backups = ${QUOTA.backups}
 [services]
 report_interval = 1
 [notifications]
@@ -184,6 +189,10 @@ file = "${site.notifications}"
 [images]
 ${glanceUrl === undefined ? `store = "directory"\ndirectory = "${site.imageDirectory}"` : `store = "glance"\nglance_url = "${glanceUrl}"`}
 ${site.backends.map(sectionOf).join('\n')}
+[backup_stores.main]
+backup_driver = "posix"
+backup_posix_path = "${site.store}"
+patience_seconds = 20
 `;
   const path = join(site.directory, `${name}.toml`);
   await writeFile(path, text);

@@ -16,6 +16,7 @@ import { laneOfHost, nodeOf } from '../../src/model/backend.ts';
 import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
+import { BackupClients } from './backup-clients.ts';
 import { type Chance, chanceFrom } from './chance.ts';
 import { Child, survivors } from './child.ts';
 import { condition } from './condition.ts';
@@ -59,6 +60,8 @@ export interface StormReport {
   /** Moves to another host that were done. */
   readonly movedBetweenHosts: number;
   readonly writes: number;
+  readonly backedUp: number;
+  readonly restored: number;
   /** Of downloads and uploads; null when images come from no service. */
   readonly cuts: number | null;
   /** Uploads of which less was kept. */
@@ -67,6 +70,11 @@ export interface StormReport {
   readonly faults: string;
   readonly violations: readonly Violation[];
 }
+
+type Judged = Pick<
+  StormReport,
+  'flows' | 'reverted' | 'events' | 'movedBetweenHosts' | 'backedUp' | 'restored' | 'violations'
+>;
 
 interface Serving {
   readonly node: string;
@@ -105,6 +113,7 @@ const MEAN_MS = 350;
 const LONGEST_MS = 2_000;
 const START_MS = 900;
 const SHARED_HOST = laneOfHost(`${NODE}@${SHARED}`);
+const BACKUP_CLIENTS = 2;
 /** Until there is a flow to freeze. */
 const BUSY_MS = 3_000;
 const THAW_MS = 600;
@@ -141,6 +150,7 @@ class Storm {
   #images: ImageService | undefined;
   #load: Load | undefined;
   #writers: IscsiWriters | undefined;
+  #backups: BackupClients | undefined;
   #faults: Faults | undefined;
   #killsInStart = 0;
   #freezes = 0;
@@ -168,7 +178,10 @@ class Storm {
     if (written.length > 0) await this.#writers.start(new Door(somebody));
     await this.#load.makeTypes();
     this.#load.start(clients);
-    this.#faults = new Faults(faultsOf(this.#site, this.#images), chanceFrom(seed + 3));
+    this.#backups = new BackupClients(door, chanceFrom(seed + 4));
+    this.#backups.start(BACKUP_CLIENTS);
+    const services = () => this.#processes.map(({ child }) => child.pid);
+    this.#faults = new Faults(faultsOf(this.#site, this.#images, services), chanceFrom(seed + 3));
     this.#faults.start();
     let struck: Served | undefined;
     for (let strikes = 0; strikes < kills; strikes += 1) struck = await this.#strike(struck);
@@ -176,9 +189,10 @@ class Storm {
     // On a machine so slow that the kills left no time for a request, the storm would prove nothing.
     await condition('something is promised', READY_MS, () => promisesIn(door).length >= FEWEST_PROMISES);
     await this.#load.stop();
+    await this.#backups.stop();
     await this.#faults.stop();
     for (const what of await this.#writers.stop()) this.#violate('lost writes', what);
-    const facts = await this.#settle(door, this.#load);
+    const facts = await this.#settle(door, this.#load, this.#backups);
     return {
       kills: kills - this.#freezes,
       killsInStart: this.#killsInStart,
@@ -203,6 +217,7 @@ class Storm {
   /** Whatever happened: nothing is left running. */
   async end(): Promise<void> {
     await this.#load?.stop().catch(() => {});
+    await this.#backups?.stop();
     await this.#faults?.stop();
     await this.#writers?.end();
     for (const { child } of this.#processes) {
@@ -308,10 +323,7 @@ class Storm {
     return owner as unknown as Served;
   }
 
-  async #settle(
-    door: Door,
-    load: Load,
-  ): Promise<Pick<StormReport, 'flows' | 'reverted' | 'events' | 'movedBetweenHosts' | 'violations'>> {
+  async #settle(door: Door, load: Load, backups: BackupClients): Promise<Judged> {
     const { patience } = this.#options;
     const database = await openDatabase(this.#site.databaseUrl, { as: 'tool' });
     try {
@@ -326,6 +338,7 @@ class Storm {
         patience,
         async () => (await doomedImages(database.read, 1)).length === 0,
       );
+      await this.#patiently('what backups have left is removed', patience, () => nothingRemains(database));
       await this.#stopAll();
       await condition('what outlived its service ends', 30_000, async () => {
         return (await survivors(...this.#places)).length === 0;
@@ -335,7 +348,7 @@ class Storm {
       for (const { child } of this.#processes) await child.ready();
       await this.#patiently('no temporary is left', 20, async () => (await temporaries(this.#site)).length === 0);
       await this.#stopAll();
-      const judged = await this.#judge(database, door, load);
+      const judged = await this.#judge(database, door, load, backups);
       if (this.#options.keep) await this.#write(database, door, judged.violations);
       return judged;
     } finally {
@@ -343,7 +356,7 @@ class Storm {
     }
   }
 
-  async #judge(database: Database, door: Door, load: Load) {
+  async #judge(database: Database, door: Door, load: Load, backups: BackupClients): Promise<Judged> {
     const { flows, reverted, events, violations } = await findViolations({
       database,
       site: this.#site,
@@ -352,9 +365,11 @@ class Storm {
       uploads: load.uploads,
       emptyImages: this.#images?.empty ?? [],
       processes: this.#processes.map(({ name }) => name),
+      backups,
     });
-    const movedBetweenHosts = await movesBetweenHosts(database);
-    return { flows, reverted, events, movedBetweenHosts, violations: [...this.#violations, ...violations] };
+    const all = [...this.#violations, ...violations];
+    const counts = { flows, reverted, events, movedBetweenHosts: await movesBetweenHosts(database) };
+    return { ...counts, ...(await backupsDone(database)), violations: all };
   }
 
   /** All there is to be read by whoever wants to know why; a PostgreSQL of the storm is gone with it. */
@@ -366,6 +381,8 @@ class Storm {
       steps: await read.selectFrom('flow_step').selectAll().orderBy('at').execute(),
       volumes: await read.selectFrom('volume').selectAll().execute(),
       snapshots: await read.selectFrom('snapshot').selectAll().execute(),
+      backups: await read.selectFrom('backup').selectAll().execute(),
+      backupContents: await read.selectFrom('backup_content').selectAll().execute(),
       events: await read.selectFrom('outbox').selectAll().orderBy('seq').execute(),
     };
     await writeFile(join(this.#site.directory, 'aftermath.json'), JSON.stringify(aftermath, null, 1));
@@ -414,6 +431,17 @@ async function isBusy({ read }: Database): Promise<boolean> {
     .limit(1)
     .executeTakeFirst();
   return flow !== undefined;
+}
+
+async function nothingRemains({ read }: Database): Promise<boolean> {
+  return (await read.selectFrom('backup_remains').select('backup_id').limit(1).executeTakeFirst()) === undefined;
+}
+
+/** Of those that succeeded. */
+async function backupsDone({ read }: Database): Promise<Pick<StormReport, 'backedUp' | 'restored'>> {
+  const done = await read.selectFrom('flow').select('name').where('state', '=', 'success').execute();
+  const count = (names: readonly string[]): number => done.filter(({ name }) => names.includes(name)).length;
+  return { backedUp: count(['create_backup']), restored: count(['restore_backup', 'create_volume_from_backup']) };
 }
 
 /** Of those that succeeded. */
