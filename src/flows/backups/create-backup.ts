@@ -22,7 +22,6 @@ import { findSnapshot, updateSnapshot } from '../../db/snapshots.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { findVolume, updateVolume } from '../../db/volumes.ts';
 import type { DriverCall, RawSource, SnapshotRef, VolumeRef } from '../../drivers/driver.ts';
-import { messageText } from '../../events/messages.ts';
 import { GIB } from '../../lib/bytes.ts';
 import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import type { BackupWay, WhyAllRead } from '../../model/backup-way.ts';
@@ -35,6 +34,7 @@ import { withRoom } from '../volumes/image-cache.ts';
 import { attemptCopy } from './attempt-copy.ts';
 import { placeOf } from './backup-place.ts';
 import { type Base, baseFor, swapBase } from './bases.ts';
+import { failReason } from './fail-reason.ts';
 import { outliving } from './outlive.ts';
 import { patiently, WAITS, type WaitingCall } from './store-patience.ts';
 
@@ -54,9 +54,10 @@ const ErrorOut = obligation({
     await giveSourceBack(tx, input);
     const backup = await findBackup(tx.db, input.backupId);
     if (backup === undefined) return;
+    const { sizeGiB } = backup;
+    const reason = failReason(failures[0], 'create-backup', { bites: await bitesOf(tx.db, backup.id), sizeGiB });
     if (backup.scopeId !== null) await giveUpContent(tx, backup.id, backup.scopeId);
-    const failReason = messageText(failures[0].name, 'create-backup');
-    await updateBackup(tx, backup.id, { status: BACKUP_TRANSITIONS.create.failure, failReason });
+    await updateBackup(tx, backup.id, { status: BACKUP_TRANSITIONS.create.failure, failReason: reason });
     await tellUser(tx, 'create-backup', failures[0], backup, context);
   },
 });

@@ -203,7 +203,10 @@ describe('create_backup', () => {
     });
     const { id } = await begin();
     const backup = await settled(id);
-    assert.equal(backup.failReason, 'create the backup: The backup store has no room left.');
+    assert.equal(
+      backup.failReason,
+      'create the backup: The backup store has no room left; backups that are deleted make some. It was at 0 %; nothing of it is kept.',
+    );
     assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_BACKUP_013_151']);
     await sweeps(live.site);
@@ -238,7 +241,10 @@ describe('create_backup', () => {
     const { status, failReason } = await settled((await begin()).id);
     assert.deepEqual(
       [status, failReason],
-      ['error', 'create the backup: The backup store cannot be used; an operator has to look at it.'],
+      [
+        'error',
+        'create the backup: The backup store cannot be used; an operator has to look at it. It was at 0 %; nothing of it is kept.',
+      ],
     );
   });
 
