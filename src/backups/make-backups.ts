@@ -23,7 +23,8 @@ import { readManifest } from './read.ts';
 import { deleteManifest, deletePacks, deleteUnrecorded } from './remove.ts';
 import { contentOfBackup } from './restore/content.ts';
 import { changeKey, makeScope, openScope } from './scope.ts';
-import { storeAt } from './stores/store-at.ts';
+import type { BackupStore } from './stores/store.ts';
+import { type StoreOpener, storeAt } from './stores/store-at.ts';
 import type { BackupWork, Told, WorkFailure } from './work.ts';
 import { writeManifest } from './write-manifest.ts';
 
@@ -45,29 +46,42 @@ export interface BackupsOptions {
 
 export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
   const run = (work: BackupWork, watch: AnyWatch) => runChild(exec, child, work, watch);
+  const opened = openedOnce();
   return {
-    openScope: async (scope, keyId, signal) => makeScope(scope, keyId, await storeAt(scope.store), signal),
-    changeKey: async (scope, keyId, signal) => changeKey(scope, keyId, await storeAt(scope.store), signal),
+    openScope: async (scope, keyId, signal) => makeScope(scope, keyId, await opened(scope.store), signal),
+    changeKey: async (scope, keyId, signal) => changeKey(scope, keyId, await opened(scope.store), signal),
     copy: async (order, watch) => (await run({ work: 'copy', order }, watch)) as CopyOutcome,
     restore: async (order, watch) => {
       await run({ work: 'restore', order }, watch);
     },
     verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as VerifyOutcome,
     writeManifest: async (order, signal) =>
-      writeManifest(await openScope(order.place, await storeAt(order.place.store), signal), order, signal),
+      writeManifest(await openScope(order.place, await opened(order.place.store), signal), order, signal),
     readManifest: async (place, signal) =>
-      readManifest(await openScope(place, await storeAt(place.store), signal), place.backupId, signal),
+      readManifest(await openScope(place, await opened(place.store), signal), place.backupId, signal),
     content: async (place, signal) =>
-      contentOfBackup(await openScope(place, await storeAt(place.store), signal), place.backupId, signal),
+      contentOfBackup(await openScope(place, await opened(place.store), signal), place.backupId, signal),
     mend: async (order, keep, signal) =>
-      mend(await openScope(order.place, await storeAt(order.place.store), signal), order, keep, signal),
+      mend(await openScope(order.place, await opened(order.place.store), signal), order, keep, signal),
     deleteManifest: async ({ scope, store, backupId }, signal) =>
-      deleteManifest({ name: scope, store: await storeAt(store) }, backupId, signal),
+      deleteManifest({ name: scope, store: await opened(store) }, backupId, signal),
     deletePacks: async ({ scope, store }, packs, signal) =>
-      deletePacks({ name: scope, store: await storeAt(store) }, packs, signal),
+      deletePacks({ name: scope, store: await opened(store) }, packs, signal),
     deleteUnrecorded: async ({ scope, store, backupId }, attempts, bites, signal) =>
-      deleteUnrecorded({ name: scope, store: await storeAt(store) }, backupId, attempts, bites, signal),
-    freeBytes: async (store, signal) => (await storeAt(store)).freeBytes(signal),
+      deleteUnrecorded({ name: scope, store: await opened(store) }, backupId, attempts, bites, signal),
+    freeBytes: async (store, signal) => (await opened(store)).freeBytes(signal),
+  };
+}
+
+/** Stores as long as they are asked: their connections are kept, and who has signed in stays signed in. */
+function openedOnce(): StoreOpener {
+  const stores = new Map<string, Promise<BackupStore>>();
+  return (address) => {
+    const key = JSON.stringify(address);
+    const found = stores.get(key) ?? storeAt(address);
+    stores.set(key, found);
+    found.catch(() => stores.delete(key));
+    return found;
   };
 }
 

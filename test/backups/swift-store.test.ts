@@ -1,11 +1,16 @@
 /** How a store on Swift signs in, and what becomes of what Swift answers; `test/compat/swift-store.test.ts` has a real one. */
 import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { describe, type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
+import { makeBackups } from '../../src/backups/make-backups.ts';
 import type { BackupStore } from '../../src/backups/stores/store.ts';
 import type { SwiftAddress } from '../../src/backups/stores/store-address.ts';
 import { SwiftStore } from '../../src/backups/stores/swift-store.ts';
+import { exec } from '../../src/lib/exec.ts';
 import { httpServer } from '../clients/http-server.ts';
 
 const NEVER = new AbortController().signal;
@@ -120,6 +125,28 @@ describe('a store on Swift', () => {
     );
     swift.answers = [401];
     await assert.rejects(store.put(PACK, Buffer.from('x'), NEVER), { name: 'BackupStoreRefused', message: /\(401\)/ });
+  });
+
+  test('is signed into once by a service, however often it is used, and again where it could not be opened', async (t) => {
+    const swift = await falseSwift(t);
+    const backups = makeBackups({ exec });
+    const scope = { store: swift.address, scope: 's', keys: [] };
+    swift.answers = [204];
+    for (const packs of [['b/1-0', 'b/1-1'], ['b/1-2']]) await backups.deletePacks(scope, packs, NEVER);
+    assert.equal(swift.asked.length, 3);
+    assert.equal(swift.signedIn.length, 1);
+    const caFile = join(tmpdir(), `pumice-${process.pid}-certificates.pem`);
+    const far = { ...scope, store: { ...swift.address, caFile } };
+    await assert.rejects(backups.deletePacks(far, ['b/1-0'], NEVER), {
+      name: 'BackupStoreRefused',
+      message: /cannot be read/,
+    });
+    await writeFile(caFile, '-----BEGIN CERTIFICATE-----');
+    try {
+      await backups.deletePacks(far, ['b/1-0'], NEVER);
+    } finally {
+      await rm(caFile);
+    }
   });
 
   test('knows at the door what waiting can put right, and what an operator', async (t) => {
