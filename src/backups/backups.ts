@@ -66,6 +66,8 @@ export interface Backups {
   deletePacks(scope: BackupScope, packs: readonly string[], signal: AbortSignal): Promise<void>;
   /** Packs of these attempts that were never recorded. `bites`: all that were. No attempt is under way. */
   deleteUnrecorded(place: BackupPlace, attempts: number, bites: readonly Bite[], signal: AbortSignal): Promise<void>;
+  /** What its own list tells, which may lack what was put just now. For a search for orphans, and nothing else. */
+  listed(store: StoreAddress, signal: AbortSignal): Promise<StoreListing>;
   /** How much more the store takes; null where nobody can say. */
   freeBytes(store: StoreAddress, signal: AbortSignal): Promise<number | null>;
 }
@@ -281,3 +283,9 @@ export interface MendOrder {
   /** As of a copy. */
   readonly attempt: number;
 }
+
+/** By scope: its packs with their bytes, as `Bite.pack` names them, and the backups that have a manifest. */
+export type StoreListing = ReadonlyMap<
+  string,
+  { readonly packs: ReadonlyMap<string, number>; readonly manifests: readonly string[] }
+>;

@@ -18,6 +18,7 @@ import type {
   VerifyWatch,
   WorkWatch,
 } from './backups.ts';
+import { listed } from './listing.ts';
 import { mend } from './mend.ts';
 import { readManifest } from './read.ts';
 import { deleteManifest, deletePacks, deleteUnrecorded } from './remove.ts';
@@ -69,6 +70,7 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
       deletePacks({ name: scope, store: await opened(store) }, packs, signal),
     deleteUnrecorded: async ({ scope, store, backupId }, attempts, bites, signal) =>
       deleteUnrecorded({ name: scope, store: await opened(store) }, backupId, attempts, bites, signal),
+    listed: async (store, signal) => listed(await opened(store), signal),
     freeBytes: async (store, signal) => (await opened(store)).freeBytes(signal),
   };
 }

@@ -168,6 +168,24 @@ function addBackupStore(program: Command, around: CliContext, exit: (code: numbe
       exit(await (await import('./backup-store-cat.ts')).backupStoreCat(manifest, options, around)),
     );
 
+  withConfiguration(store.command('scrub'))
+    .description('look at all backups of a store, and keep what is found; works while a server runs, and without one')
+    .argument('<store>', 'its name in [backup_stores] of the configuration')
+    .addOption(
+      new Option('--depth <depth>', 'that packs are there; each of their bytes; that each chunk can be read, too')
+        .choices(['present', 'packs', 'chunks'])
+        .default('packs'),
+    )
+    .option('--orphans', 'list the store, and tell which packs nobody needs')
+    .option('--remove', 'remove those')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing is damaged, 1 some scope could not be looked at, 3 something is damaged.',
+    )
+    .action(async (name, options) =>
+      exit(await (await import('./backup-store-scrub.ts')).backupStoreScrub(name, options, around)),
+    );
+
   withConfiguration(store.command('rekey'))
     .description('wrap the keys of all encrypted scopes with another key of [backup_keys]; works while a server runs')
     .argument('<key>', 'the id of the key')

@@ -154,6 +154,14 @@ export async function neededPacks(db: Db, scopeId: string): Promise<ReadonlySet<
   return new Set(rows.flatMap(({ packs }) => JSON.parse(packs) as readonly string[]));
 }
 
+/** In whose names packs may be stored just now, or are about to be removed: of backups, and of what is stored to mend one. */
+export async function ownersAtWork(db: Db): Promise<ReadonlySet<string>> {
+  const work = await db.selectFrom('backup_work').select('backup_id').execute();
+  const remains = await db.selectFrom('backup_remains').select('backup_id').execute();
+  const made = await db.selectFrom('backup').select('id as backup_id').where('status', '=', 'creating').execute();
+  return new Set([...work, ...remains, ...made].map(({ backup_id }) => backup_id));
+}
+
 /** Something of the backup, or of another of its scope, is still to be removed. */
 export async function isBeingSwept(db: Db, backupId: string, scopeId: string): Promise<boolean> {
   const row = await db

@@ -17,6 +17,7 @@ import type {
   MendOrder,
   RestoreOrder,
   RestoreWatch,
+  StoreListing,
   VerifyOrder,
   VerifyOutcome,
   VerifyWatch,
@@ -181,6 +182,10 @@ export class SiteBackups implements Backups {
       const [, attempt = 0] = new RegExp(`^${backupId}/(\\d+)-`).exec(pack) ?? [];
       if (Number(attempt) > 0 && Number(attempt) <= attempts && !recorded.has(pack)) this.packs.delete(pack);
     }
+  }
+
+  async listed(): Promise<StoreListing> {
+    throw new Error('No proof lists the store.');
   }
 
   async freeBytes(): Promise<null> {
