@@ -85,6 +85,12 @@ describe('a look at backups', () => {
       }
     }));
 
+  test('that is to see little of few packs reads one of them', () =>
+    inWorld(async (world, packs) => {
+      const { looked, read } = await look(world, { share: 0.000001 });
+      assert.deepEqual([looked, read.length], [packs, 1]);
+    }));
+
   test('tells of every backup that is made of what it found, and does not read again what is known', () =>
     inWorld(async (world, packs) => {
       const [first = '', second = ''] = packs;
