@@ -37,6 +37,9 @@ const SILENT: readonly string[] = [
   'reimage_volume',
   'upload_volume',
   'upload_attached_volume',
+  'verify_backup',
+  'verify_backups',
+  'mend_backup',
 ];
 
 export async function eventViolations({ notifications }: Site, { events, flows }: Rows): Promise<Violation[]> {

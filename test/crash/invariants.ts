@@ -199,6 +199,8 @@ function* unfinishedWork(
     if (flow.state !== 'reverted' || messages.has(flow.requestId)) continue;
     // Nobody asked that an export be made again: what ails it is told when it lasts.
     if (flow.input.failed === 'unchanged') continue;
+    // The same of what looks at backups by itself, and mends them.
+    if (/^(verify|mend)_backups?$/.test(flow.name)) continue;
     if (ids.has(flow.resource.slice(flow.resource.indexOf(':') + 1)))
       yield { promise: 'P6', what: `${told(flow)} failed, and no message says why.` };
   }
