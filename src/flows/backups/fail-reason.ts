@@ -12,5 +12,5 @@ export function failReason(
   const last = bites.at(-1);
   const done = last === undefined ? 0 : (last.first + last.chunks) * MIB;
   const percent = Math.floor((100 * done) / (sizeGiB * GIB));
-  return `${messageText(failure.name, operation)} It was at ${percent} %; nothing of it is kept.`;
+  return `${messageText(failure.name, operation)} It had come to ${percent} % of the volume; nothing of it is kept.`;
 }

@@ -205,7 +205,7 @@ describe('create_backup', () => {
     const backup = await settled(id);
     assert.equal(
       backup.failReason,
-      'create the backup: The backup store has no room left; backups that are deleted make some. It was at 0 %; nothing of it is kept.',
+      'create the backup: The backup store has no room left; backups that are deleted make some. It had come to 0 % of the volume; nothing of it is kept.',
     );
     assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_BACKUP_013_151']);
@@ -243,7 +243,7 @@ describe('create_backup', () => {
       [status, failReason],
       [
         'error',
-        'create the backup: The backup store cannot be used; an operator has to look at it. It was at 0 %; nothing of it is kept.',
+        'create the backup: The backup store cannot be used; an operator has to look at it. It had come to 0 % of the volume; nothing of it is kept.',
       ],
     );
   });

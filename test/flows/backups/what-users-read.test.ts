@@ -77,7 +77,10 @@ describe('who asked for a backup', () => {
       const { status, failReason } = await getBackup(live.database.read, id);
       assert.equal(status, 'error');
       assert.match(failReason ?? '', says);
-      assert.match(failReason ?? '', /^create the backup: .* It was at 63 %; nothing of it is kept\.$/);
+      assert.match(
+        failReason ?? '',
+        /^create the backup: .* It had come to 63 % of the volume; nothing of it is kept\.$/,
+      );
       assert.match((await texts()).join(), says);
       assert.doesNotMatch(`${failReason} ${await texts()}`, /srv/);
       assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
@@ -104,7 +107,7 @@ describe('who asked for a backup', () => {
     await live.settled(`backup:${id}`);
     assert.equal(
       (await getBackup(live.database.read, id)).failReason,
-      'create the backup: The operation was cancelled. It was at 41 %; nothing of it is kept.',
+      'create the backup: The operation was cancelled. It had come to 41 % of the volume; nothing of it is kept.',
     );
     assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
     await removeRemains(live.site.tools.backups, signal);
@@ -136,7 +139,7 @@ describe('who asked for a backup', () => {
 
   it('never reads more than the column holds', () => {
     const longest = Math.max(...Object.values(DETAILS).map(({ text }) => text.length));
-    const around = 'create the backup:  It was at 100 %; nothing of it is kept.'.length;
+    const around = 'create the backup:  It had come to 100 % of the volume; nothing of it is kept.'.length;
     assert.ok(longest + around <= 255);
   });
 });
