@@ -12,6 +12,7 @@
  *     NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench -- --quick --only reads
  */
 import { parseArgs } from 'node:util';
+import { backups } from './backups.ts';
 import { busyHost } from './busy-host.ts';
 import { copies } from './copies.ts';
 import { creates } from './creates.ts';
@@ -38,6 +39,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   startup,
   exports,
   copies,
+  backups,
   'busy-host': busyHost,
   scale,
   large,

@@ -30,8 +30,13 @@ for (const [resource, statuses, transitions] of lifeCycles) {
       const transient = Object.values(transitions).flatMap(({ from, also }) =>
         [...(from === 'any' ? [] : from), ...(also?.from ?? [])].filter((status) => isTransient(status)),
       );
-      // A snapshot that is being deleted may go with its volume; a volume may be made for a group that is being made.
-      const allowed: Readonly<Record<string, readonly string[]>> = { snapshot: ['deleting'], group: ['creating'] };
+      // A snapshot that is being deleted may go with its volume; a volume may be made for a group that is being made; a backup that is
+      // being restored may be looked at.
+      const allowed: Readonly<Record<string, readonly string[]>> = {
+        snapshot: ['deleting'],
+        group: ['creating'],
+        backup: ['restoring'],
+      };
       assert.deepEqual(transient, allowed[resource] ?? []);
     });
 

@@ -15,7 +15,7 @@ import { liveSite } from '../live-site.ts';
 import { backupRequest } from '../requests.ts';
 import { caller } from '../site.ts';
 
-const MISSING = 'create the backup: The backup is encrypted with a key that the service does not have.';
+const MISSING = /^create the backup: The backup is encrypted with a key that the service does not have;/;
 
 async function start(context: TestContext) {
   const live = await liveSite(context);
@@ -87,10 +87,15 @@ describe('backups whose keys lie in files', () => {
     const volume = await givenVolume(site);
     await backUp(volume.id);
     await rename(site.path('a'), site.path('lost'));
-    assert.partialDeepStrictEqual(await backUp(volume.id, true), { status: 'error', failReason: MISSING });
+    const fails = async (): Promise<void> => {
+      const { status, failReason } = await backUp(volume.id, true);
+      assert.equal(status, 'error');
+      assert.match(failReason ?? '', MISSING);
+    };
+    await fails();
     await rename(site.path('lost'), site.path('a'));
     await chmod(site.path('a'), 0o644);
-    assert.partialDeepStrictEqual(await backUp(volume.id, true), { status: 'error', failReason: MISSING });
+    await fails();
     const never = await givenVolume(site);
     assert.equal((await backUp(never.id)).status, 'error', 'it is not made without');
     await chmod(site.path('a'), 0o600);

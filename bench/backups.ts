@@ -1,0 +1,336 @@
+/**
+ * Backups beside restic and borg, of the same bytes, each on one core and its first backup into a store of its own: the CPU of a full backup, of
+ * increments, of a restore, and of what is left to do after a kill; what many small changes take; what a restored file takes.
+ *
+ * CPU is that of the programs and of this process, which writes the manifests. borg takes pieces of fixed size, as is right for disks, and
+ * neither of the two can be told what has changed.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createCipheriv, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { BackupPlace, Bite } from '../src/backups/backups.ts';
+import { makeBackups } from '../src/backups/make-backups.ts';
+import { differences } from '../src/drivers/file/differences.ts';
+import { exec } from '../src/lib/exec.ts';
+import { cannotMount, missing, mountFileSystem } from '../test/drivers/file/file-systems.ts';
+import { quantity, type Result, ratios } from './report.ts';
+import { rounds } from './rounds.ts';
+import type { World } from './world.ts';
+
+const MIB = 1024 ** 2;
+const BYTES = 1024 * MIB;
+const PAGE = 4096;
+/** Of each: noise, and what can be compressed to a third; a quarter of that is zeroes besides. The rest of the disk is a hole. */
+const PIECES_MIB = 256;
+const ROOM_MIB = 8 * 1024;
+const BIG = 16;
+const SMALL = 4096;
+const KILLED_AT = 0.7;
+const CORE = '0';
+
+/** The disk as it is at first, after 16 MiB have been written, and after 4,096 small writes more. */
+interface Disks {
+  readonly full: string;
+  readonly big: string;
+  readonly small: string;
+}
+
+/** CPU seconds, and MiB. */
+interface Costs {
+  readonly full: number;
+  readonly big: number;
+  readonly smallMib: number;
+  readonly restore: number;
+  readonly restoredMib: number;
+}
+
+interface OurCosts extends Costs {
+  /** Of `big`, where nothing is told of it. */
+  readonly digests: number;
+  /** After a kill, beside the whole. */
+  readonly rest: number;
+  readonly peakMib: number;
+}
+
+export async function backups(world: World): Promise<Result[]> {
+  const figure = 'backups';
+  const cannot = cannotMount('xfs') ?? missing('restic', 'borg', 'taskset');
+  if (cannot !== null) return [{ figure, skipped: cannot }];
+  const { path: mounted, remove } = mountFileSystem('xfs', ROOM_MIB);
+  const affinity = allowed();
+  execFileSync('taskset', ['-acp', CORE, String(process.pid)]);
+  try {
+    const disks = writeDisks(mounted);
+    const dataMib = takenMib(disks.small);
+    const inEmpty =
+      <C>(measure: (directory: string, disks: Disks) => C | Promise<C>) =>
+      async (): Promise<C> => {
+        const directory = join(mounted, `store-${world.next()}`);
+        mkdirSync(directory);
+        try {
+          return await measure(directory, disks);
+        } finally {
+          rmSync(directory, { recursive: true });
+        }
+      };
+    const of = await rounds(
+      world.rounds,
+      { ours: inEmpty(ourCosts), restic: inEmpty(resticCosts), borg: inEmpty(borgCosts) },
+      world.tell,
+    );
+    const ours = (key: keyof OurCosts): number[] => of.ours.map((each) => each[key]);
+    const beside = (what: string, key: keyof OurCosts, like: keyof Costs, most: readonly [number, number]): Result[] =>
+      (['restic', 'borg'] as const).map((peer, index) => {
+        const theirs = of[peer].map((each) => each[like]);
+        const unit = like.endsWith('Mib') ? 'MiB' : 'CPU s';
+        return {
+          figure: `${what}, beside ${peer}`,
+          measured: quantity(ours(key), unit),
+          beside: { what: peer, quantity: quantity(theirs, unit) },
+          ratio: ratios(ours(key), theirs),
+          wanted: { of: 'ratio', atMost: most[index] ?? 1 },
+        };
+      });
+    return [
+      ...beside('full backup of 512 MiB data', 'full', 'full', [1 / 2.5, 1.1]),
+      ...beside(`increment, ${BIG} × 1 MiB changed, base kept`, 'big', 'big', [1 / 4.5, 1 / 2]),
+      ...beside('the same by digests', 'digests', 'big', [1 / 2.5, 1]),
+      ...beside(`increment, ${SMALL} × 4 KiB changed: space`, 'smallMib', 'smallMib', [1 / 15, 1 / 15]),
+      ...beside('restore of the newest', 'restore', 'restore', [1 / 1.6, 1 / 1.25]),
+      {
+        figure: 'killed at 70 %: the rest, of a whole one',
+        measured: quantity(ours('rest'), '×'),
+        wanted: { of: 'measured', atMost: 0.4 },
+      },
+      {
+        figure: 'restored file, beside the data of its source',
+        measured: quantity(ours('restoredMib'), 'MiB'),
+        beside: { what: 'source', quantity: quantity([dataMib], 'MiB') },
+        ratio: ours('restoredMib').map((mib) => mib / dataMib),
+        wanted: { of: 'ratio', atMost: 1.02 },
+      },
+      {
+        figure: 'peak memory of a copy or a restore',
+        measured: quantity(ours('peakMib'), 'MiB'),
+        wanted: { of: 'measured', atMost: 160 },
+      },
+    ];
+  } finally {
+    execFileSync('taskset', ['-acp', affinity, String(process.pid)]);
+    remove();
+  }
+}
+
+async function ourCosts(directory: string, disks: Disks): Promise<OurCosts> {
+  const ground = makeBackups({ exec });
+  const { signal } = new AbortController();
+  const place = (backupId: string, scope = 'one'): BackupPlace => ({
+    store: { kind: 'directory', path: directory },
+    scope,
+    keys: [],
+    backupId,
+  });
+  const file = (path: string) => ({ uri: `file:${path}`, bytes: BYTES });
+  const quiet = { signal, progress: () => {}, waiting: () => {} };
+  /** Until so much of it is safe. */
+  async function copied(
+    where: BackupPlace,
+    source: string,
+    { parentId = null as string | null, base = null as string | null, bites = [] as Bite[], until = 1 } = {},
+  ): Promise<number> {
+    const told = base === null ? null : await differences(exec, base, source, signal);
+    const killed = new AbortController();
+    const order = { place: where, attempt: bites.length === 0 ? 1 : 2, source: file(source), parentId, patienceMs: 0 };
+    const watch = {
+      ...quiet,
+      signal: killed.signal,
+      bite: (bite: Bite) => {
+        bites.push(bite);
+        if (until < 1 && (bite.first + bite.chunks) * MIB >= until * 2 * PIECES_MIB * MIB) killed.abort();
+      },
+    };
+    const from = { changed: told, base: base === null ? null : file(base), bites: [...bites] };
+    const outcome = await ground.copy({ ...order, ...from }, watch).catch((error: unknown) => {
+      if (!killed.signal.aborted) throw error;
+    });
+    if (outcome === undefined) return 0;
+    const written = { bytes: BYTES, bites, createdAt: '2026-01-01T00:00:00.000000', metadata: {} } as const;
+    await ground.writeManifest({ place: where, parentId, ...written }, signal);
+    return outcome.storedBytes / MIB;
+  }
+  let peakMib = 0;
+  const watching = setInterval(() => {
+    peakMib = Math.max(peakMib, childrenMib());
+  }, 20);
+  try {
+    for (const scope of ['one', 'killed']) await ground.openScope(place('', scope), null, signal);
+    const full = await cpuOf(() => copied(place('full'), disks.full));
+    const big = await cpuOf(() => copied(place('big'), disks.big, { parentId: 'full', base: disks.full }));
+    const digests = await cpuOf(() => copied(place('digests'), disks.big, { parentId: 'full' }));
+    const smallMib = await copied(place('small'), disks.small, { parentId: 'big', base: disks.big });
+    const target = emptyDisk(directory);
+    const restored = { ...file(target), isEmpty: true };
+    const restore = await cpuOf(() =>
+      ground.restore(
+        { place: place('small'), target: restored, doneBytes: 0, patienceMs: 0 },
+        { ...quiet, done: () => {} },
+      ),
+    );
+    execFileSync('cmp', [target, disks.small]);
+    const restoredMib = takenMib(target);
+    const bites: Bite[] = [];
+    await copied(place('killed', 'killed'), disks.full, { bites, until: KILLED_AT });
+    const rest = await cpuOf(() => copied(place('killed', 'killed'), disks.full, { bites }));
+    return { full, big, digests, smallMib, restore, restoredMib, rest: rest / full, peakMib };
+  } finally {
+    clearInterval(watching);
+  }
+}
+
+async function resticCosts(directory: string, disks: Disks): Promise<Costs> {
+  const env = { RESTIC_PASSWORD: 'bench', RESTIC_REPOSITORY: join(directory, 'restic') };
+  const restic = (...args: readonly string[]): string => program(env, directory, 'restic', '--no-cache', ...args);
+  restic('init');
+  const full = await cpuOf(() => restic('backup', disks.full));
+  const big = await cpuOf(() => restic('backup', disks.big));
+  const before = sizeMib(env.RESTIC_REPOSITORY);
+  restic('backup', disks.small);
+  const smallMib = sizeMib(env.RESTIC_REPOSITORY) - before;
+  const target = join(directory, 'restored');
+  const restore = await cpuOf(() => restic('restore', 'latest', '--target', target));
+  execFileSync('cmp', [join(target, disks.small), disks.small]);
+  return { full, big, smallMib, restore, restoredMib: takenMib(join(target, disks.small)) };
+}
+
+async function borgCosts(directory: string, disks: Disks): Promise<Costs> {
+  const repository = join(directory, 'borg');
+  const env = { BORG_BASE_DIR: directory, BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: 'yes' };
+  const borg = (...args: readonly string[]): string => program(env, directory, 'borg', ...args);
+  const how = ['--compression', 'zstd,1', '--chunker-params', 'fixed,1048576', '--sparse'];
+  const create = (name: string, disk: string): string => borg('create', ...how, `${repository}::${name}`, disk);
+  borg('init', '-e', 'none', repository);
+  const full = await cpuOf(() => create('full', disks.full));
+  const big = await cpuOf(() => create('big', disks.big));
+  const before = sizeMib(repository);
+  create('small', disks.small);
+  const smallMib = sizeMib(repository) - before;
+  const restore = await cpuOf(() => borg('extract', '--sparse', `${repository}::small`));
+  const target = join(directory, disks.small);
+  execFileSync('cmp', [target, disks.small]);
+  return { full, big, smallMib, restore, restoredMib: takenMib(target) };
+}
+
+function program(env: Readonly<Record<string, string>>, cwd: string, name: string, ...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(name, args, { cwd, env: { ...process.env, ...env }, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${name} ${args[0]} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+
+/** CPU seconds, of this process and of those that it has started and that have ended. */
+async function cpuOf(work: () => unknown): Promise<number> {
+  const before = cpuSeconds();
+  await work();
+  return cpuSeconds() - before;
+}
+
+const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+function cpuSeconds(): number {
+  const text = readFileSync('/proc/self/stat', 'utf8');
+  // utime, stime, cutime, cstime: behind the name, which may hold blanks.
+  const ticks = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 15)
+    .map(Number);
+  return ticks.reduce((sum, each) => sum + each, 0) / TICKS;
+}
+
+/** The most that one of the children has had in memory. */
+function childrenMib(): number {
+  let most = 0;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      const value = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+      if (value('PPid') === process.pid) most = Math.max(most, value('VmHWM') / 1024);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return most;
+}
+
+function writeDisks(directory: string): Disks {
+  const [full, big, small] = ['full', 'big', 'small'].map((name) => join(directory, name)) as [string, string, string];
+  const file = openSync(full, 'wx');
+  ftruncateSync(file, BYTES);
+  for (let piece = 0; piece < PIECES_MIB; piece += 1) {
+    writeSync(file, noise(piece), 0, MIB, 2 * piece * MIB);
+    writeSync(file, piece % 4 === 3 ? Buffer.alloc(MIB) : text(piece), 0, MIB, (2 * piece + 1) * MIB);
+  }
+  closeSync(file);
+  changed(
+    full,
+    big,
+    MIB,
+    Array.from({ length: BIG }, (_, each) => each * 32 * MIB),
+  );
+  changed(
+    big,
+    small,
+    PAGE,
+    Array.from({ length: SMALL }, (_, each) => each * 32 * PAGE + (each % 7) * PAGE),
+  );
+  execFileSync('sync', ['-f', directory]);
+  return { full, big, small };
+}
+
+/** Both share all other blocks. */
+function changed(before: string, after: string, bytes: number, places: readonly number[]): void {
+  execFileSync('cp', ['--reflink=always', before, after]);
+  const file = openSync(after, 'r+');
+  for (const place of places) writeSync(file, randomBytes(bytes), 0, bytes, place);
+  closeSync(file);
+}
+
+function noise(seed: number): Buffer {
+  const iv = Buffer.alloc(16);
+  iv.writeUInt32BE(seed);
+  return createCipheriv('aes-128-ctr', Buffer.alloc(16), iv).update(Buffer.alloc(MIB));
+}
+
+/** Half of each line is new. */
+function text(seed: number): Buffer {
+  const random = noise(seed + 1_000_000);
+  for (let at = 0; at < MIB; at += 64) random.fill('a line that is much like all the others: ', at + 16, at + 64);
+  return random;
+}
+
+function emptyDisk(directory: string): string {
+  const path = join(directory, 'restored');
+  const file = openSync(path, 'wx');
+  ftruncateSync(file, BYTES);
+  closeSync(file);
+  return path;
+}
+
+const takenMib = (path: string): number => (statSync(path).blocks * 512) / MIB;
+const sizeMib = (path: string): number =>
+  Number(execFileSync('du', ['-sk', '--apparent-size', path], { encoding: 'utf8' }).split('\t')[0]) / 1024;
+const allowed = (): string =>
+  execFileSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' })
+    .trim()
+    .split(' ')
+    .at(-1) as string;
