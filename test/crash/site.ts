@@ -63,6 +63,8 @@ export interface ProcessOptions {
   readonly port: number;
   readonly backends: readonly string[];
   readonly node: string;
+  /** How often a flow may die in a row. */
+  readonly maxClaims?: number;
   /** Of the image service; images come from the directory without it. */
   readonly glanceUrl: string | undefined;
 }
@@ -162,7 +164,7 @@ async function newPostgresqlDatabase(): Promise<{ readonly url: string } | NoSer
 }
 
 async function configure(site: Site, name: string, options: ProcessOptions): Promise<string> {
-  const { port, backends, node, glanceUrl } = options;
+  const { port, backends, node, maxClaims, glanceUrl } = options;
   const url = new URL(site.databaseUrl);
   // Tells the sessions of one process from those of another.
   if (site.dialect === 'postgresql') url.searchParams.set('application_name', applicationName(name));
@@ -183,6 +185,7 @@ quota_gigabytes = ${QUOTA.gigabytes}
 quota_backups = ${QUOTA.backups}
 [services]
 report_interval = 1
+${maxClaims === undefined ? '' : `[flows]\nmax_claims_without_progress = ${maxClaims}`}
 [notifications]
 drivers = ["file"]
 file = "${site.notifications}"

@@ -107,6 +107,8 @@ const POOLS = Object.fromEntries([
 ]);
 /** Its disk is full now and then. */
 const SMALL: Readonly<Record<Dialect, string>> = { sqlite: 'old', postgresql: 'left' };
+/** None kills its process here: one that has died often had bad luck, and more of it the longer it works. */
+const MOST_CLAIMS = 1_000;
 const READY_MS = 60_000;
 const FEWEST_PROMISES = 10;
 const MEAN_MS = 350;
@@ -237,7 +239,7 @@ class Storm {
     for (const [name, serving] of Object.entries(PROCESSES[this.#site.dialect])) {
       if (!canServe(serving)) continue;
       const port = await freePort();
-      const config = { ...serving, port, glanceUrl: this.#images?.url };
+      const config = { ...serving, port, maxClaims: MOST_CLAIMS, glanceUrl: this.#images?.url };
       const fault = this.#options.fault ?? (name === 'two' ? 'slow-to-notice' : undefined);
       const file = await this.#site.configure(name, config);
       const child = new Child({ site: this.#site, name, config: file, port, fault });
