@@ -146,13 +146,16 @@ export class ImageService {
       ...(from > 0 && { 'content-range': `bytes ${from}-${size - 1}/${size}` }),
     });
     const until = this.#chance.is(CUT) ? this.#chance.between(from, size) : size;
+    // What is written to one that has gone is never told to be sent.
+    const gone = new Promise<void>((resolve) => void response.once('close', resolve));
     const image = await open(path, 'r');
     try {
       for (let at = from; at < until && !response.destroyed; at += PIECE_BYTES) {
         const bytes = Math.min(PIECE_BYTES, until - at);
         const { buffer, bytesRead } = await image.read(Buffer.alloc(bytes), 0, bytes, at);
         await pause(PACE_MS);
-        await new Promise((sent) => response.write(buffer.subarray(0, bytesRead), sent));
+        const sent = new Promise((resolve) => void response.write(buffer.subarray(0, bytesRead), resolve));
+        await Promise.race([sent, gone]);
       }
     } finally {
       await image.close();
