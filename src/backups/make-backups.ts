@@ -33,6 +33,19 @@ import { writeManifest } from './write-manifest.ts';
 const CHILD = fileURLToPath(new URL(`./backup-child${extname(import.meta.filename)}`, import.meta.url));
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '268435456', MALLOC_TRIM_THRESHOLD_: '268435456' };
 const BEHIND_OTHERS = ['nice', '-n', '10'] as const;
+/**
+ * A lock of the file that is worked on, for as long as the child lives (flock(1)). A service that is frozen has lost its flow to another, and does not
+ * end its child. A restore waits for one before it, however long: that would write over what is written next. A copy waits ten seconds: what one
+ * before it stores later nobody lists, and nobody removes but `scrub --orphans`.
+ */
+const ALONE = [
+  'sh',
+  '-c',
+  '[ ! -r "$1" ] || { exec 9<"$1" && flock -x $2 9 || [ -n "$2" ]; }; shift 2; exec "$@"',
+  'sh',
+] as const;
+const [FOR_EVER, TEN_SECONDS] = ['', '-w 10'];
+const FILE = 'file:';
 /** The longest that a timer takes, 24 days: a work ends when it is done, or when nobody waits for it. */
 const LIMIT_MS = 2 ** 31 - 1;
 
@@ -100,7 +113,7 @@ async function runChild(exec: Exec, child: string, work: BackupWork, watch: AnyW
   };
   const cache = getCompileCacheDir();
   try {
-    await exec([...DIES_WITH_US, ...BEHIND_OTHERS, process.execPath, '--expose-gc', child], {
+    await exec([...DIES_WITH_US, ...aloneOn(work), ...BEHIND_OTHERS, process.execPath, '--expose-gc', child], {
       signal: watch.signal,
       timeoutMs: LIMIT_MS,
       input: JSON.stringify(work),
@@ -117,6 +130,13 @@ async function runChild(exec: Exec, child: string, work: BackupWork, watch: AnyW
     throw new errors.BackupProcessDied(`The process that was to ${work.work} ended without a word.`);
   if ('failed' in last) throw errorOf(last.failed);
   return last.ended;
+}
+
+/** Who looks at what is in a store is in nobody's way. */
+function aloneOn(work: BackupWork): readonly string[] {
+  if (work.work === 'verify') return [];
+  const [{ uri }, patience] = work.work === 'copy' ? [work.order.source, TEN_SECONDS] : [work.order.target, FOR_EVER];
+  return uri.startsWith(FILE) ? [...ALONE, uri.slice(FILE.length), patience] : [];
 }
 
 /** Whole lines out of pieces of text. */

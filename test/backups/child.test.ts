@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Bite, CopyOrder } from '../../src/backups/backups.ts';
@@ -263,4 +263,34 @@ describe('the process of a backup', () => {
       disk.remove();
     }
   });
+
+  test('that restores waits until nobody else works on the volume, whoever has lost him', () =>
+    inWorld(async (world) => {
+      const order = await orderOf(world, 2 * MIB);
+      const bites: Bite[] = [];
+      await backups.copy(order, watching(bites));
+      await finish(order, bites);
+      const target = await world.file('target', 2 * MIB, []);
+      const before = spawn('flock', ['-x', target, 'sh', '-c', 'echo has; exec cat'], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      await once(before.stdout, 'data');
+      const to = { uri: `file:${target}`, bytes: 2 * MIB, isEmpty: false };
+      const restoring = backups.restore(
+        { place: order.place, target: to, doneBytes: 0, patienceMs: 0 },
+        { ...watching([]), done: () => {} },
+      );
+      await condition('it waits', 60_000, async () => (await waitingFor(target)) > 0);
+      assert.ok((await readFile(target)).equals(Buffer.alloc(2 * MIB)));
+      before.stdin.end();
+      await restoring;
+      assert.ok((await readFile(target)).equals(await readFile(order.source.uri.slice('file:'.length))));
+    }));
 });
+
+/** How many wait for a lock of it, as proc(5) tells it. */
+async function waitingFor(path: string): Promise<number> {
+  const { ino } = await stat(path);
+  const locks = (await readFile('/proc/locks', 'utf8')).split('\n');
+  return locks.filter((line) => line.includes('->') && line.includes(`:${ino} `)).length;
+}
