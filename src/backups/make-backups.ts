@@ -34,17 +34,20 @@ const CHILD = fileURLToPath(new URL(`./backup-child${extname(import.meta.filenam
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '268435456', MALLOC_TRIM_THRESHOLD_: '268435456' };
 const BEHIND_OTHERS = ['nice', '-n', '10'] as const;
 /**
- * A lock of the file that is worked on, for as long as the child lives (flock(1)). A service that is frozen has lost its flow to another, and does not
- * end its child. A restore waits for one before it, however long: that would write over what is written next. A copy waits ten seconds: what one
- * before it stores later nobody lists, and nobody removes but `scrub --orphans`.
+ * Comes before a program that is to be alone with a file, by its name: the file is locked for as long as the program lives (flock(1)), since a service that is
+ * frozen has lost its flow to another, and does not end its child. Who cannot lock it does not begin.
  */
-const ALONE = [
+const aloneWith = (file: string, lock: string): readonly string[] => [
   'sh',
   '-c',
-  '[ ! -r "$1" ] || { exec 9<"$1" && flock -x $2 9 || [ -n "$2" ]; }; shift 2; exec "$@"',
+  `[ ! -r "$1" ] || { exec 9<"$1"; ${lock}; } || exit; shift; exec "$@"`,
   'sh',
-] as const;
-const [FOR_EVER, TEN_SECONDS] = ['', '-w 10'];
+  file,
+];
+/** What another one writes later would come over what is written next: he is waited for, however long. */
+const RESTORES = 'flock -x 9';
+/** What another one stores later nobody lists, and `scrub --orphans` removes. */
+const COPIES = 'flock -x -w 10 9 || :';
 const FILE = 'file:';
 /** The longest that a timer takes, 24 days: a work ends when it is done, or when nobody waits for it. */
 const LIMIT_MS = 2 ** 31 - 1;
@@ -135,8 +138,8 @@ async function runChild(exec: Exec, child: string, work: BackupWork, watch: AnyW
 /** Who looks at what is in a store is in nobody's way. */
 function aloneOn(work: BackupWork): readonly string[] {
   if (work.work === 'verify') return [];
-  const [{ uri }, patience] = work.work === 'copy' ? [work.order.source, TEN_SECONDS] : [work.order.target, FOR_EVER];
-  return uri.startsWith(FILE) ? [...ALONE, uri.slice(FILE.length), patience] : [];
+  const [{ uri }, lock] = work.work === 'copy' ? [work.order.source, COPIES] : [work.order.target, RESTORES];
+  return uri.startsWith(FILE) ? aloneWith(uri.slice(FILE.length), lock) : [];
 }
 
 /** Whole lines out of pieces of text. */

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Bite, CopyOrder } from '../../src/backups/backups.ts';
@@ -286,7 +287,40 @@ describe('the process of a backup', () => {
       await restoring;
       assert.ok((await readFile(target)).equals(await readFile(order.source.uri.slice('file:'.length))));
     }));
+
+  test('that restores does not begin where it cannot be alone', () =>
+    inWorld(async (world) => {
+      const order = await orderOf(world, 2 * MIB);
+      const bites: Bite[] = [];
+      await backups.copy(order, watching(bites));
+      await finish(order, bites);
+      const target = await world.file('target', 2 * MIB, []);
+      const PATH = await pathWithoutLocks(world);
+      const poorly = makeBackups({
+        exec: (argv, options) => exec(argv, { ...options, environment: { ...options.environment, PATH } }),
+      });
+      const to = { uri: `file:${target}`, bytes: 2 * MIB, isEmpty: false };
+      await assert.rejects(
+        poorly.restore(
+          { place: order.place, target: to, doneBytes: 0, patienceMs: 0 },
+          { ...watching([]), done: () => {} },
+        ),
+        { name: 'BackupProcessDied' },
+      );
+      assert.ok((await readFile(target)).equals(Buffer.alloc(2 * MIB)));
+    }));
 });
+
+/** Programs without `flock`. */
+async function pathWithoutLocks(world: BackupWorld): Promise<string> {
+  const directory = join(world.path, 'programs');
+  await mkdir(directory);
+  for (const name of ['setpriv', 'sh', 'nice']) {
+    const found = (process.env.PATH ?? '').split(':').find((each) => existsSync(join(each, name)));
+    await symlink(join(found ?? '', name), join(directory, name));
+  }
+  return directory;
+}
 
 /** How many wait for a lock of it, as proc(5) tells it. */
 async function waitingFor(path: string): Promise<number> {
