@@ -37,16 +37,18 @@ export async function orphansOf(
   const scopes: OrphansOfScope[] = [];
   const unknown: { scope: string; backupId: string }[] = [];
   const strange: { scope: string; why: string }[] = [];
-  // Before the books are read.
-  for (const [scope, { packs, manifests }] of await ground.listed(address, signal)) {
+  // Listed before the books are read, and who is at work before what is needed: whoever ends meanwhile is in one of the two.
+  const listing = await ground.listed(address, signal);
+  const atWork = await ownersAtWork(db.read);
+  const ours = await keys();
+  for (const [scope, { packs, manifests }] of listing) {
     const row = await findScope(db.read, scope);
     if (row === undefined || row.imported) {
       strange.push({ scope, why: 'another database made it.' });
       continue;
     }
-    const place = { store: address, scope, keys: await keys() };
+    const place = { store: address, scope, keys: ours };
     const needed = new Set(await neededPacks(db.read, scope));
-    const atWork = await ownersAtWork(db.read);
     try {
       for (const backupId of manifests) {
         const { packs: listed } = await ground.readManifest({ ...place, backupId }, signal);
