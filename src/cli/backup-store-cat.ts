@@ -12,13 +12,14 @@ import { cinderStoreAt } from '../backups/cinder/cinder-store.ts';
 import { readBackupKey } from '../backups/keys.ts';
 import { makeBackups } from '../backups/make-backups.ts';
 import type { StoreAddress } from '../backups/stores/store-address.ts';
-import { addressOf, readKeys } from '../flows/backups/backup-tools.ts';
+import { addressOf, usableKeys } from '../flows/backups/backup-tools.ts';
 import { exec } from '../lib/exec.ts';
 import type { Content } from '../lib/file-content.ts';
 import { PumiceError } from '../model/errors.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
+import { storeSection } from './store-section.ts';
 
 export interface BackupStoreCatOptions extends ConfigFlags {
   /** `ID=FILE`, each a key of backups. Those of a configuration that is named are known as well. */
@@ -33,7 +34,7 @@ export async function backupStoreCat(
   { signal }: CliContext,
 ): Promise<number> {
   if (process.stdout.isTTY) throw new Complaint('A disk is no text: send it to a file or a program.', EXIT.usage);
-  const section = store === undefined ? undefined : sectionOf(store, flags);
+  const section = store === undefined ? undefined : addressOf(storeSection(configurationOf(flags), store));
   const name = section === undefined ? resolve(manifest) : manifest;
   try {
     const content =
@@ -82,18 +83,10 @@ function placeIn(store: StoreAddress, name: string) {
   return { store, scope, backupId };
 }
 
-function sectionOf(name: string, flags: ConfigFlags): StoreAddress {
-  const { backup_stores: stores } = configurationOf(flags);
-  const section = Object.hasOwn(stores, name) ? stores[name] : undefined;
-  if (section === undefined)
-    throw new Complaint(`There is no section [backup_stores.${name}] in the configuration.`, EXIT.usage);
-  return addressOf(section);
-}
-
 /** Of a configuration that was named. One that cannot be read is missed when it is needed. */
 async function configuredKeys(flags: ConfigFlags): Promise<readonly BackupKey[]> {
   if (flags.config === undefined && flags.data === undefined && flags.set.length === 0) return [];
-  return (await readKeys(configurationOf(flags).backup_keys)).flatMap((key) => (key instanceof Error ? [] : [key]));
+  return usableKeys(configurationOf(flags).backup_keys);
 }
 
 function keyOf(text: string) {

@@ -23,6 +23,7 @@ import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
 import { damageLines } from './resources/damage-lines.ts';
+import { storeSection } from './store-section.ts';
 
 export interface ScrubOptions extends ConfigFlags {
   readonly depth: CheckDepth;
@@ -34,8 +35,7 @@ export async function backupStoreScrub(store: string, options: ScrubOptions, aro
   const { depth, orphans = false, remove = false } = options;
   const { out, err, signal } = around;
   const config = configurationOf(options);
-  if (!Object.hasOwn(config.backup_stores, store))
-    throw new Complaint(`There is no section [backup_stores.${store}] in the configuration.`, EXIT.usage);
+  storeSection(config, store);
   if (remove && !orphans) throw new Complaint('Only what --orphans finds can be removed.', EXIT.usage);
   const db = await openDatabase(config.database.url, { as: 'tool' });
   try {

@@ -5,7 +5,6 @@ import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { S3Store } from '../../src/backups/stores/s3-store.ts';
-import type { BackupStore } from '../../src/backups/stores/store.ts';
 import type { S3Address } from '../../src/backups/stores/store-address.ts';
 import * as errors from '../../src/model/errors.ts';
 import { backupWorld, MIB, NEVER } from '../backups/backup-world.ts';
@@ -13,9 +12,7 @@ import { proveHistories } from '../backups/histories.ts';
 import { proveStoreOfBackups } from '../backups/prove-store-of-backups.ts';
 import { inTime } from '../in-time.ts';
 import { noRadosgw, PAGE, QUOTA_BYTES, Radosgw, SECRET_KEY } from './radosgw-process.ts';
-import { backupOfService, backupWithKills } from './store-on-server.ts';
-
-const PACK = 'scopes/s/packs/b/1-0';
+import { backupOfService, backupWithKills, callsOf, PACK } from './store-on-server.ts';
 
 describe('a bucket on radosgw', { skip: noRadosgw }, () => {
   let radosgw: Radosgw;
@@ -32,16 +29,6 @@ describe('a bucket on radosgw', { skip: noRadosgw }, () => {
     await body((more) => radosgw.address(bucket, more), bucket);
     await radosgw.removeBucket(bucket);
   }
-
-  const calls = (store: BackupStore) => [
-    () => store.get(PACK, NEVER),
-    () => store.get(PACK, NEVER, { at: 0, bytes: 1 }),
-    () => store.head(PACK, NEVER),
-    () => store.put(PACK, Buffer.from('x'), NEVER),
-    () => store.putNew(PACK, Buffer.from('x'), NEVER),
-    () => store.delete(PACK, NEVER),
-    () => store.list('', NEVER)[Symbol.asyncIterator]().next(),
-  ];
 
   proveStoreOfBackups('a bucket', async () => {
     const bucket = await radosgw.makeBucket();
@@ -66,7 +53,7 @@ describe('a bucket on radosgw', { skip: noRadosgw }, () => {
         [{ bucket: `${bucket}-not` }, /the bucket is not there, and was not deleted by us \(NoSuchBucket\)/],
       ];
       for (const [wrong, said] of refusals) {
-        for (const call of calls(new S3Store(address(wrong)))) {
+        for (const call of callsOf(new S3Store(address(wrong)))) {
           await assert.rejects(call(), (error: Error) => {
             assert.ok(error instanceof errors.BackupStoreRefused, inspect(error));
             assert.match(error.message, said);
@@ -98,7 +85,7 @@ describe('a bucket on radosgw', { skip: noRadosgw }, () => {
       const body = randomBytes(2 * MIB);
       assert.ok(await store.putNew(PACK, body, NEVER));
       assert.ok((await store.get(PACK, NEVER)).equals(body));
-      for (const call of calls(new S3Store(address({ endpoint }))))
+      for (const call of callsOf(new S3Store(address({ endpoint }))))
         await assert.rejects(call(), (error: Error) => {
           assert.ok(error instanceof errors.BackupStoreRefused, inspect(error));
           assert.match(error.message, /CERT/);

@@ -15,6 +15,19 @@ import { MAIN, withPumice } from '../cli/pumice-process.ts';
 import { condition } from '../crash/condition.ts';
 import { inTime } from '../in-time.ts';
 
+export const PACK = 'scopes/s/packs/b/1-0';
+
+/** Every call that a store has, of that pack. */
+export const callsOf = (store: BackupStore) => [
+  () => store.get(PACK, NEVER),
+  () => store.get(PACK, NEVER, { at: 0, bytes: 1 }),
+  () => store.head(PACK, NEVER),
+  () => store.put(PACK, Buffer.from('x'), NEVER),
+  () => store.putNew(PACK, Buffer.from('x'), NEVER),
+  () => store.delete(PACK, NEVER),
+  () => store.list('', NEVER)[Symbol.asyncIterator]().next(),
+];
+
 const CREATED_AT = '2026-01-31T12:00:00.000000';
 
 /** Goes on after kills of who copies and of the server, leaves nothing that nobody needs, and is restored as it was. */

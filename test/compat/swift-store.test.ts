@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import type { BackupStore } from '../../src/backups/stores/store.ts';
 import type { SwiftAddress } from '../../src/backups/stores/store-address.ts';
 import { SwiftStore } from '../../src/backups/stores/swift-store.ts';
 import * as errors from '../../src/model/errors.ts';
@@ -13,10 +12,8 @@ import { proveHistories } from '../backups/histories.ts';
 import { proveStoreOfBackups } from '../backups/prove-store-of-backups.ts';
 import { condition } from '../crash/condition.ts';
 import { inTime } from '../in-time.ts';
-import { backupOfService, backupWithKills } from './store-on-server.ts';
+import { backupOfService, backupWithKills, callsOf, PACK } from './store-on-server.ts';
 import { KEY, noSwift, QUOTA_BYTES, Swift } from './swift-process.ts';
-
-const PACK = 'scopes/s/packs/b/1-0';
 
 describe('a container of Swift', { skip: noSwift }, () => {
   let swift: Swift;
@@ -33,16 +30,6 @@ describe('a container of Swift', { skip: noSwift }, () => {
     await body((more) => swift.address(container, more), container);
     await swift.removeContainer(container);
   }
-
-  const calls = (store: BackupStore) => [
-    () => store.get(PACK, NEVER),
-    () => store.get(PACK, NEVER, { at: 0, bytes: 1 }),
-    () => store.head(PACK, NEVER),
-    () => store.put(PACK, Buffer.from('x'), NEVER),
-    () => store.putNew(PACK, Buffer.from('x'), NEVER),
-    () => store.delete(PACK, NEVER),
-    () => store.list('', NEVER)[Symbol.asyncIterator]().next(),
-  ];
 
   proveStoreOfBackups('a container', async () => {
     const container = await swift.makeContainer();
@@ -66,7 +53,7 @@ describe('a container of Swift', { skip: noSwift }, () => {
         [{ authUrl: `${swift.url}/elsewhere` }, /it answers 4\d\d\. Check backup_swift_auth_url/],
       ];
       for (const [wrong, said] of refusals) {
-        for (const [index, call] of calls(new SwiftStore(address(wrong))).entries()) {
+        for (const [index, call] of callsOf(new SwiftStore(address(wrong))).entries()) {
           await assert.rejects(call(), (error: Error) => {
             assert.ok(error instanceof errors.BackupStoreRefused, `${index} ${inspect(error)}`);
             assert.match(error.message, said);
@@ -111,7 +98,7 @@ describe('a container of Swift', { skip: noSwift }, () => {
       const store = new SwiftStore(address());
       await store.put(PACK, Buffer.from('there'), NEVER);
       await swift.forgetTokens();
-      for (const call of calls(store)) await call();
+      for (const call of callsOf(store)) await call();
       assert.equal(await store.head(PACK, NEVER), null);
     }));
 

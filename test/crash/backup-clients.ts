@@ -2,14 +2,12 @@
  * Clients that back up what the others have made, volumes in use and snapshots too, and restore it into new volumes and into volumes of their own, again
  * and again another content. What is asked of one store is asked of it while it is full, away, or loses the processes that copy to it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
+import { Clients } from './clients.ts';
 import type { Door, Wish } from './door.ts';
 import { PROJECTS } from './load.ts';
 
 const PACE_MS = 150;
-/** While nobody answers. */
-const DOWN_PACE_MS = 250;
 
 const WEIGHTS = {
   makeTarget: 2,
@@ -35,33 +33,28 @@ interface Seen {
 export class BackupClients {
   readonly #door: Door;
   readonly #chance: Chance;
-  readonly #stop = new AbortController();
+  readonly #clients: Clients;
   #names = 0;
-  #clients: Promise<void>[] = [];
   /** What those hold that were made of volumes whose content never changes, by their ids. */
   readonly contents = new Map<string, string>();
 
   constructor(door: Door, chance: Chance) {
     this.#door = door;
     this.#chance = chance;
+    this.#clients = new Clients(door, chance, PACE_MS, () => this.#doSomething());
   }
 
   start(clients: number): void {
-    this.#clients = Array.from({ length: clients }, () => this.#client());
+    this.#clients.start(clients);
   }
 
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all(this.#clients);
+  stop(): Promise<void> {
+    return this.#clients.stop();
   }
 
-  async #client(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      const deed: Deed = this.#chance.weighed(WEIGHTS);
-      await this[deed](this.#chance.among(PROJECTS) as string);
-      const paceMs = this.#door.answers ? PACE_MS : DOWN_PACE_MS;
-      await pause(this.#chance.next() * 2 * paceMs, undefined, { signal: this.#stop.signal }).catch(() => {});
-    }
+  async #doSomething(): Promise<void> {
+    const deed: Deed = this.#chance.weighed(WEIGHTS);
+    await this[deed](this.#chance.among(PROJECTS) as string);
   }
 
   /** Restored into again and again; nobody else uses it. It holds nothing. */

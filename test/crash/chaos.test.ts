@@ -6,7 +6,7 @@ import { storm } from './storm.ts';
 
 const STORMS: Readonly<Record<Dialect, { readonly title: string; readonly kills: number }>> = {
   sqlite: { title: 'one process on SQLite', kills: 12 },
-  postgresql: { title: 'two processes on PostgreSQL, one of them frozen now and then', kills: 6 },
+  postgresql: { title: 'three processes on PostgreSQL, of two hosts, one of them frozen now and then', kills: 6 },
 };
 
 describe('killed at random under load, all promises are kept by', { concurrency: true }, () => {

@@ -10,6 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { Chance } from './chance.ts';
+import { Clients } from './clients.ts';
 import { GIB, writeContent, ZERO } from './content.ts';
 import type { Door } from './door.ts';
 import { hostOf, type Site, type SiteBackend, WRITTEN } from './site.ts';
@@ -24,8 +25,6 @@ export interface ClientFile {
 
 export const PROJECTS = ['0123456789abcdef0123456789abcdef', '11111111111111111111111111111111'];
 const PACE_MS = 40;
-/** While nobody answers. */
-const DOWN_PACE_MS = 250;
 const CLIENT_FILE_BYTES = [GIB, GIB / 2 + 512, 2 * GIB];
 
 const WEIGHTS = {
@@ -86,9 +85,8 @@ export class Load {
   readonly #site: Site;
   readonly #door: Door;
   readonly #chance: Chance;
-  readonly #stop = new AbortController();
+  readonly #clients: Clients;
   #names = 0;
-  #clients: Promise<void>[] = [];
   #vanished = false;
   /** By the full name of a file that was once ours. */
   readonly #contents = new Map<string, string>();
@@ -97,6 +95,7 @@ export class Load {
     this.#site = site;
     this.#door = door;
     this.#chance = chance;
+    this.#clients = new Clients(door, chance, PACE_MS, () => this.#doSomething());
   }
 
   /** Those that volumes are retyped to, and those of groups. */
@@ -119,23 +118,18 @@ export class Load {
   }
 
   start(clients: number): void {
-    this.#clients = Array.from({ length: clients }, () => this.#client());
+    this.#clients.start(clients);
   }
 
   /** Resolves when every request has its answer, or has lost it, and every backend is back. */
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all(this.#clients);
+  stop(): Promise<void> {
+    return this.#clients.stop();
   }
 
-  async #client(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      const deed = this.#chance.weighed(WEIGHTS);
-      await this[deed](this.#chance.among(PROJECTS) as string);
-      this.done[deed] = (this.done[deed] ?? 0) + 1;
-      const paceMs = this.#door.answers ? PACE_MS : DOWN_PACE_MS;
-      await pause(this.#chance.next() * 2 * paceMs, undefined, { signal: this.#stop.signal }).catch(() => {});
-    }
+  async #doSomething(): Promise<void> {
+    const deed = this.#chance.weighed(WEIGHTS);
+    await this[deed](this.#chance.among(PROJECTS) as string);
+    this.done[deed] = (this.done[deed] ?? 0) + 1;
   }
 
   async createBlank(project: string): Promise<void> {

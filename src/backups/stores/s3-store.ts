@@ -17,13 +17,13 @@ import { createHash } from 'node:crypto';
 import type { Answer } from '../../http/answer.ts';
 import type { PeerRequest } from '../../http/peer.ts';
 import { millis, now } from '../../lib/clock.ts';
-import { BackupDamaged, BackupMissing, BackupStoreUnavailable } from '../../model/errors.ts';
+import { BackupMissing, BackupStoreUnavailable } from '../../model/errors.ts';
 import { codeIn, type S3Answer, s3Failure } from './s3-failures.ts';
 import { pageOf } from './s3-list.ts';
 import { encoded, encodedPath, NO_PAYLOAD, signed, UNSIGNED_PAYLOAD } from './s3-signature.ts';
 import type { BackupStore, StoredObject, StoreRange } from './store.ts';
 import type { S3Address } from './store-address.ts';
-import { headersOf, inPieces, isLastPut, MOST_WHOLE_BYTES, StoreHttp } from './store-http.ts';
+import { headersOf, inPieces, isLastPut, MOST_WHOLE_BYTES, rangeHeader, StoreHttp, wholeRange } from './store-http.ts';
 
 /** Two of them are in memory, and as much again on its way. */
 const PACK_BYTES = 16 * 1024 ** 2;
@@ -65,7 +65,7 @@ export class S3Store implements BackupStore {
   }
 
   async get(name: string, signal: AbortSignal, range?: StoreRange): Promise<Buffer> {
-    const headers = range && { range: `bytes=${range.at}-${range.at + range.bytes - 1}` };
+    const headers = range && { range: rangeHeader(range) };
     const answered = [range === undefined ? 200 : 206];
     const path = this.#path(name);
     const body = await this.#ask(
@@ -74,9 +74,7 @@ export class S3Store implements BackupStore {
       answered,
       (answer) => answer.whole(range?.bytes ?? MOST_WHOLE_BYTES),
     );
-    if (range !== undefined && body.length < range.bytes)
-      throw new BackupDamaged(`${name} has ${range.at + body.length} bytes, and there should be more.`);
-    return body;
+    return range === undefined ? body : wholeRange(name, body, range);
   }
 
   async put(name: string, body: Buffer, signal: AbortSignal): Promise<void> {

@@ -7,8 +7,8 @@ import { Peer, type PeerRequest } from '../../http/peer.ts';
 import { PeerFailure } from '../../http/peer-failure.ts';
 import { trustedCertificates } from '../../http/trusted-certificates.ts';
 import { pause } from '../../lib/clock.ts';
-import { BackupFailed, BackupStoreRefused, BackupStoreUnavailable } from '../../model/errors.ts';
-import type { BackupStore } from './store.ts';
+import { BackupDamaged, BackupFailed, BackupStoreRefused, BackupStoreUnavailable } from '../../model/errors.ts';
+import type { BackupStore, StoreRange } from './store.ts';
 
 /** Of an object that is read whole: manifests and what describes a scope. */
 export const MOST_WHOLE_BYTES = 256 * 1024 ** 2;
@@ -53,6 +53,14 @@ export const headersOf = ({ length }: Buffer): Readonly<Record<string, string>> 
   'content-length': String(length),
   ...(length > PIECE_BYTES && { expect: '100-continue' }),
 });
+
+export const rangeHeader = ({ at, bytes }: StoreRange): string => `bytes=${at}-${at + bytes - 1}`;
+
+/** What was read of a range. Throws `BackupDamaged` when it is less. */
+export function wholeRange(name: string, body: Buffer, { at, bytes }: StoreRange): Buffer {
+  if (body.length < bytes) throw new BackupDamaged(`${name} has ${at + body.length} bytes, and there should be more.`);
+  return body;
+}
 
 /** A body as it is sent. Nothing of it is copied. */
 export async function* inPieces(body: Buffer): AsyncGenerator<Buffer, void, undefined> {

@@ -19,7 +19,7 @@ import {
 } from '../../model/errors.ts';
 import type { BackupStore, StoredObject, StoreRange } from './store.ts';
 import type { SwiftAddress } from './store-address.ts';
-import { headersOf, inPieces, isLastPut, MOST_WHOLE_BYTES } from './store-http.ts';
+import { headersOf, inPieces, isLastPut, MOST_WHOLE_BYTES, rangeHeader, wholeRange } from './store-http.ts';
 import { type SwiftSession, SwiftSessions } from './swift-session.ts';
 
 /** Two of them are in memory, and as much again on its way. */
@@ -52,16 +52,14 @@ export class SwiftStore implements BackupStore {
   }
 
   async get(name: string, signal: AbortSignal, range?: StoreRange): Promise<Buffer> {
-    const headers = range === undefined ? NEWEST : { range: `bytes=${range.at}-${range.at + range.bytes - 1}` };
+    const headers = range === undefined ? NEWEST : { range: rangeHeader(range) };
     const body = await this.#ask(
       `read ${name}`,
       { method: 'GET', path: name, headers, signal },
       [range === undefined ? 200 : 206],
       (answer) => answer.whole(range?.bytes ?? MOST_WHOLE_BYTES),
     );
-    if (range !== undefined && body.length < range.bytes)
-      throw new BackupDamaged(`${name} has ${range.at + body.length} bytes, and there should be more.`);
-    return body;
+    return range === undefined ? body : wholeRange(name, body, range);
   }
 
   async put(name: string, body: Buffer, signal: AbortSignal): Promise<void> {

@@ -19,6 +19,7 @@ import type { CliContext } from '../context.ts';
 import { Complaint, EXIT } from '../exit-codes.ts';
 import { findResource } from '../resources/find-resource.ts';
 import { volumes } from '../resources/volumes.ts';
+import { storeSection } from '../store-section.ts';
 import { findNamedSchedule } from './find-schedule.ts';
 
 /** What both say, that make a schedule and that change one; absent: not said. */
@@ -149,8 +150,7 @@ async function targetOf(
 /** What the options change of it. A time that is changed has from now on to come again. */
 function changed(schedule: BackupSchedule, options: RuleOptions, config: Config, at: Timestamp): SchedulePatch {
   const { times, zone = schedule.zone, store, fullEvery, force } = options;
-  if (store !== undefined && !Object.hasOwn(config.backup_stores, store))
-    throw new Complaint(`There is no section [backup_stores.${store}] in the configuration.`, EXIT.usage);
+  if (store !== undefined) storeSection(config, store);
   const fields = recurringTimes(times ?? schedule.times, zone, at);
   const { last, daily, weekly, monthly } = schedule.keep;
   return {

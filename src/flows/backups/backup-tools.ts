@@ -29,7 +29,7 @@ export function backupTools(config: Config, db: Database, log: Log): BackupTools
         bytesPerSecond: partOfEach([ofHost, section.backup_copy_bps_limit], atOnce),
       };
     },
-    keys: async () => (await readKeys(keys)).flatMap((key) => (key instanceof Error ? [] : [key])),
+    keys: () => usableKeys(keys),
     turns: new BackupTurns(atOnce),
     db,
     log,
@@ -85,6 +85,11 @@ export async function readKeys(files: Config['backup_keys']): Promise<readonly (
     }),
   );
   return Promise.all(read);
+}
+
+/** What cannot be used is missed when it is needed. */
+export async function usableKeys(files: Config['backup_keys']): Promise<readonly BackupKey[]> {
+  return (await readKeys(files)).flatMap((key) => (key instanceof Error ? [] : [key]));
 }
 
 /** Of one of so many, under all limits; 0 is none. A copy is told its rate when it begins, so one that is alone has no more than its part. */
