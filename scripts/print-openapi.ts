@@ -1,13 +1,14 @@
 /**
- * Prints `docs/openapi.json` from the table of routes: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
+ * Prints `docs/openapi.json` from the tables of routes: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
  *
  * OpenAPI knows neither microversions nor actions. A body that differs by version is any of its versions', each titled with the
  * first that takes it; the actions of a path are any of the objects with one key. What Cinder says and OpenAPI has no word
- * for stands under `x-openstack-…`.
+ * for stands under `x-openstack-…`. The routes of our own API stand below the root of the server.
  */
 import { readFileSync } from 'node:fs';
 import { bodiesByVersion } from '../src/api/body.ts';
 import { NEWEST, OLDEST, versionText } from '../src/api/microversion.ts';
+import { ownRoutes } from '../src/api/pumice/own-routes.ts';
 import type { Route } from '../src/api/route.ts';
 import { routes } from '../src/api/routes.ts';
 
@@ -24,7 +25,8 @@ export function openApi(): Node {
     openapi: '3.1.0',
     info: {
       title: 'Pumice, Block Storage API v3',
-      summary: 'The Block Storage API of OpenStack, microversions 3.0 to 3.71, as far as it is served.',
+      summary:
+        'The Block Storage API of OpenStack, microversions 3.0 to 3.71, as far as it is served, and an API of its own beside it.',
       version,
       license: { name: license, identifier: license },
     },
@@ -70,13 +72,28 @@ const FAULT: Node = {
   },
 };
 
+const OWN = '/pumice/v1';
+const OWN_SERVERS: readonly Node[] = [{ url: 'http://127.0.0.1:8776' }];
+
 function paths(): Node {
-  const byPath = Map.groupBy(routes, ({ path }) => path.replaceAll(/:(\w+)/g, '{$1}'));
+  const own = ownRoutes.map((route) => ({ ...route, path: `${OWN}${route.path}` }));
+  return {
+    ...pathsOf(routes, { parameters: [{ $ref: '#/components/parameters/version' }] }),
+    ...pathsOf(own, { servers: OWN_SERVERS }),
+  };
+}
+
+function pathsOf(
+  table: readonly Route[],
+  { servers, parameters = [] }: { readonly servers?: readonly Node[]; readonly parameters?: readonly Node[] },
+): Node {
+  const byPath = Map.groupBy(table, ({ path }) => path.replaceAll(/:(\w+)/g, '{$1}'));
   return Object.fromEntries(
     [...byPath].map(([path, ofPath]) => [
       path,
       {
-        parameters: parametersOf(path),
+        ...(servers && { servers }),
+        parameters: [...namedIn(path), ...parameters],
         ...Object.fromEntries(
           [...Map.groupBy(ofPath, ({ method }) => method.toLowerCase())].map(([method, ofMethod]) => [
             method,
@@ -88,15 +105,13 @@ function paths(): Node {
   );
 }
 
-function parametersOf(path: string): readonly Node[] {
-  const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+const namedIn = (path: string): readonly Node[] =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string', minLength: 1 },
   }));
-  return [...named, { $ref: '#/components/parameters/version' }];
-}
 
 function operation(method: string, path: string, sharing: readonly [Route, ...Route[]]): Node {
   const [first] = sharing;
@@ -105,6 +120,7 @@ function operation(method: string, path: string, sharing: readonly [Route, ...Ro
     operationId: [method, ...path.matchAll(/\w[\w-]*/g)].join('-'),
     tags: [path.split('/')[1]],
     ...(first.action === undefined && described(first)),
+    ...(first.open && { security: [] }),
     ...(body !== undefined && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: {
       ...Object.fromEntries(sharing.map(({ status = 200 }) => [String(status), answer(status)])),
@@ -113,8 +129,8 @@ function operation(method: string, path: string, sharing: readonly [Route, ...Ro
   };
 }
 
-const described = ({ since = OLDEST, policy }: Route): Node => ({
-  'x-openstack-min-version': versionText(since),
+const described = ({ path, since = OLDEST, policy }: Route): Node => ({
+  ...(!path.startsWith(OWN) && { 'x-openstack-min-version': versionText(since) }),
   'x-openstack-policy': policy,
 });
 

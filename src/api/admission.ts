@@ -11,7 +11,7 @@ import { elapsed, uuid } from '../lib/clock.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Authenticate } from './caller.ts';
-import { type Microversion, requestedVersion } from './microversion.ts';
+import { type Microversion, OLDEST, requestedVersion } from './microversion.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { RequestsInFlight } from './requests-in-flight.ts';
 import type { Mark } from './response-cache.ts';
@@ -64,12 +64,13 @@ export class RequestAdmission {
     this.#deps = deps;
   }
 
-  begin(request: IncomingMessage, response: ServerResponse, id = newRequestId()): Visit {
+  /** `versioned`: whether there is a microversion to be chosen. */
+  begin(request: IncomingMessage, response: ServerResponse, id = newRequestId(), versioned = true): Visit {
     const { requests, log } = this.#deps;
     requests.add(id, request, response);
     // The level may change while the service runs.
     if (log.isLevelEnabled('debug')) logWhenAnswered(id, request, response, log);
-    return new Visit(id, () => this.#admit(id, request));
+    return new Visit(id, () => this.#admit(id, request, versioned));
   }
 
   /** By whoever began it and does not answer. */
@@ -83,15 +84,15 @@ export class RequestAdmission {
   }
 
   /** The visit that was handed over, or one that begins. */
-  visitOf(request: IncomingMessage, response: ServerResponse, id: string): Visit {
-    return this.#handedOver.get(request) ?? this.begin(request, response, id);
+  visitOf(request: IncomingMessage, response: ServerResponse, id: string, versioned: boolean): Visit {
+    return this.#handedOver.get(request) ?? this.begin(request, response, id, versioned);
   }
 
-  #admit(id: string, request: IncomingMessage): Outcome | Promise<Outcome> {
+  #admit(id: string, request: IncomingMessage, versioned: boolean): Outcome | Promise<Outcome> {
     const pass = (caller: Caller | undefined): Outcome => {
       if (caller === undefined) return null;
       this.#deps.rate?.take(caller.projectId);
-      return { caller, version: requestedVersion(versionHeader(request)) };
+      return { caller, version: versioned ? requestedVersion(versionHeader(request)) : OLDEST };
     };
     try {
       const caller = this.#deps.authenticate(request.headers, id, request);

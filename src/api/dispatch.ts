@@ -1,5 +1,6 @@
 /**
- * From the table of routes to handlers: the routes of a path registered twice, a request checked against its route, its answer sent.
+ * From a table of routes to handlers: the routes of a path registered below each prefix of the API, a request checked against its
+ * route, its answer sent.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import findMyWay from 'find-my-way';
@@ -39,35 +40,51 @@ export interface Destination {
 
 interface Registered extends Pick<Destination, 'place' | 'handle'> {}
 
+/** What a table of routes hangs below. */
+export interface Root {
+  readonly prefixes: readonly string[];
+  /** Our own API, not Cinder's. */
+  readonly own?: true;
+}
+
+export const CINDERS: Root = { prefixes: ['/v3', '/v3/:project_id'] };
+export const OWN: Root = { prefixes: ['/pumice/v1'], own: true };
+
+export const NOWHERE: Place = { since: OLDEST, nowhere: true };
+
 /**
- * Finds what a request leads to; undefined where no method leads to anything. Fastify knows one route for all of them: each it
- * knows takes it 15 KB and a turn at the start, and there are twice as many as in the table.
+ * Finds what a request leads to. Fastify knows one route for all of a table: each it knows takes it 15 KB and a turn at the
+ * start, and of Cinder's there are twice as many as in the table.
  */
 export function destinations(
   table: readonly Route[],
+  { prefixes, own }: Root,
   { desk, policy, rate, answers }: DestinationDeps,
-): (method: string, url: string) => Destination | undefined {
+): (method: string, url: string) => Destination {
   const room: Room = { desk, policy, rate, rowCache: new RowCache(desk.db) };
   const router = findMyWay({ maxParamLength: LONGEST_NAME, querystringParser: unparsed });
   const places = placesOf(table);
+  const whose = own ? { own } : {};
   for (const { path, byMethod } of places) {
     for (const [method, routes] of byMethod) {
-      const store: Registered = { place: { since: oldest(routes) }, handle: handlerOf(routes, room, answers) };
-      for (const prefix of ['/v3', '/v3/:project_id']) {
+      const place: Place = { since: oldest(routes), ...whose, ...(routes.every(({ open }) => open) && { open: true }) };
+      const store: Registered = { place, handle: handlerOf(routes, room, answers) };
+      for (const prefix of prefixes) {
         router.on(method as Route['method'], `${prefix}${path}`, unreachable, store);
       }
     }
   }
   const others = places.map(({ path, byMethod }) => ({
-    pattern: new RegExp(`^/v3(?:/[^/]*)?${path.replaceAll(/:[^/]+/g, '[^/]*')}$`),
-    place: { since: oldest([...byMethod.values()].flat()), wrongMethod: true } satisfies Place,
+    pattern: new RegExp(`^(?:${prefixes.join('|')})${path}$`.replaceAll(/:[a-z_]+/g, '[^/]*')),
+    place: { since: oldest([...byMethod.values()].flat()), wrongMethod: true, ...whose } satisfies Place,
   }));
+  const nowhere: Place = { ...NOWHERE, ...whose };
   return (method, url) => {
     const found = router.find(method as Route['method'], url);
     if (found !== null) return { ...(found.store as Registered), params: found.params as Destination['params'] };
     const [path = ''] = url.split('?', 1);
-    const place = others.find(({ pattern }) => pattern.test(path))?.place;
-    return place && { place, params: {}, handle: unreachable };
+    const place = others.find(({ pattern }) => pattern.test(path))?.place ?? nowhere;
+    return { place, params: {}, handle: unreachable };
   };
 }
 
@@ -114,8 +131,13 @@ function handlerOf(routes: readonly Route[], room: Room, answers: ResponseCache)
   if (routes[0]?.cacheable) return cachedHandler(answer, answers);
   return (request, reply) => {
     answer(request, reply).then(
-      ({ status, body }) => send(reply, status, body),
-      (error: unknown) => reply.send(error),
+      ({ status, body }) => {
+        if (!reply.sent) send(reply, status, body);
+      },
+      (error: unknown) => {
+        if (reply.sent) reply.raw.destroy();
+        else reply.send(error);
+      },
     );
   };
 }
@@ -161,7 +183,7 @@ function answering(routes: readonly Route[], room: Room): Answering {
     const { chosen, body } =
       actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
     const call = callOf(request, reply, body, room);
-    await enforce(room.policy, chosen.route, call);
+    if (!chosen.route.open) await enforce(room.policy, chosen.route, call);
     if (chosen.check !== undefined) {
       if (body === undefined) throw new InvalidInput('The request has no body.');
       await chosen.check(body, request.version);
@@ -223,5 +245,9 @@ function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, roo
       return linksOf(baseOf(request.headers.host, desk.config.api), params.project_id);
     },
     header: (name, value) => void reply.header(name, value),
+    takeOver() {
+      for (const [name, value = ''] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value);
+      return reply.hijack().raw;
+    },
   };
 }

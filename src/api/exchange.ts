@@ -10,6 +10,10 @@ export interface Place {
   readonly open?: true;
   /** A method that no route of this path has. */
   readonly wrongMethod?: true;
+  /** There is nothing. */
+  readonly nowhere?: true;
+  /** Of our own API: there are no microversions, and nobody is invited. */
+  readonly own?: true;
   /** Before this version there is nothing. */
   readonly since: Microversion;
 }

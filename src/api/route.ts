@@ -1,10 +1,10 @@
 /**
  * A route as data: its path, its first version, its access rule, its body and its handler.
  *
- * All routes stand in one table (`routes.ts`), from which the server is built; tests that go through every route and the
- * documentation read the same table.
+ * All routes of Cinder's API stand in one table (`routes.ts`), all of our own in another (`pumice/own-routes.ts`), from which the
+ * server is built; tests that go through every route and the documentation read the same tables.
  */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Desk } from '../commands/desk.ts';
 import type { Static, TSchema } from '../lib/schema.ts';
 import type { Caller } from '../model/caller.ts';
@@ -40,18 +40,25 @@ export interface ApiCall<Body = unknown, Name extends string = string> {
   demand(rule: RuleName): void;
   /** Another header of the answer. */
   header(name: string, value: string): void;
+  /**
+   * From here on the answer is the route's, which writes it and ends it by itself; it has the headers so far. What the handler
+   * resolves with is not sent, and what it fails with ends the connection.
+   */
+  takeOver(): ServerResponse;
 }
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below `/v3` and below `/v3/{project_id}`: `/volumes/:id`. */
+  /** Below `/v3` and below `/v3/{project_id}`: `/volumes/:id`. Of our own: below `/pumice/v1`. */
   readonly path: string;
   /** Of `POST …/action`: the body's only key. `body` then describes the value under it. */
   readonly action?: string;
   /** An older request finds nothing here. */
   readonly since?: Microversion;
-  /** Cinder's name of the rule: `volume:get`; `@` where there is none, for everyone who has a token. */
+  /** Cinder's name of the rule: `volume:get`; `@` where there is none, for everyone who has a token. Ours begin with `pumice:`. */
   readonly policy: string;
+  /** For everyone, even without a token: nobody is asked who it is, the caller is nobody. */
+  readonly open?: true;
   /** Of the answer, when all went well. Default: 200. */
   readonly status?: number;
   /**

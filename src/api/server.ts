@@ -1,8 +1,9 @@
 /**
  * The door for HTTP: a request gets an id, a caller and a microversion, finds its route, and is answered by it or by a fault.
  *
- * Every route of the table is registered twice, below `/v3` and below `/v3/{project_id}`; the project in a path must look
- * like one (else there is nothing there) and be the caller's (else the request is wrong, whoever asks).
+ * Every route of Cinder's table is registered twice, below `/v3` and below `/v3/{project_id}`; the project in a path must look
+ * like one (else there is nothing there) and be the caller's (else the request is wrong, whoever asks). Our own stand below
+ * `/pumice/v1`, without versions and projects; they are loaded when the first of them is asked.
  *
  * Building is apart from listening, so that tests ask without a socket. One hook does all that precedes a route, and nothing is
  * logged of a request that went as expected unless the log is at `debug`: a list of a thousand volumes is read from memory,
@@ -20,12 +21,13 @@ import type { ApiConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
+import { Unauthorized } from '../model/token.ts';
 import { type Admitted, RequestAdmission } from './admission.ts';
 import { parseBody } from './body.ts';
 import { type Authenticate, invitation } from './caller.ts';
 import { connectionOptions, limitConnections } from './connections.ts';
 import { bodyText } from './decode.ts';
-import { type Destination, destinations } from './dispatch.ts';
+import { CINDERS, type Destination, destinations, NOWHERE, OWN } from './dispatch.ts';
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
 import { type FastPathDeps, fastPath } from './fast-path.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
@@ -58,6 +60,8 @@ export interface ApiDeps {
   readonly addIdentity?: (app: FastifyInstance) => void;
   /** Default: all of them. */
   readonly routes?: readonly Route[];
+  /** Those below `/pumice/v1`. Default: all of them. */
+  readonly ownRoutes?: () => Promise<readonly Route[]>;
 }
 
 const OPEN: Place = { open: true, since: OLDEST };
@@ -71,6 +75,7 @@ export function buildApi({
   requests = new RequestsInFlight(),
   addIdentity,
   routes: table = routes,
+  ownRoutes = async () => (await import('./pumice/own-routes.ts')).ownRoutes,
 }: ApiDeps): FastifyInstance {
   const config = desk.config.api;
   const rate =
@@ -104,28 +109,38 @@ export function buildApi({
   });
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
   const door: Door = { config, admission };
-  const nowhere: onRequestHookHandler = (request, reply, done) =>
-    receive(request, reply, undefined, door, (error) =>
-      done(error ?? new RouteNotFound('The resource could not be found.')),
-    );
-  app.setNotFoundHandler((request, reply) => {
-    nowhere.call(app, request, reply, (error) => void reply.send(error));
-  });
+  app.setNotFoundHandler((request, reply) => receive(request, reply, NOWHERE, door, (error) => void reply.send(error)));
   addOpenPlaces(app, desk, (request, reply, done) => receive(request, reply, OPEN, door, done));
   addIdentity?.(app);
   const answers = new ResponseCache(desk.db, policy);
-  const find = destinations(table, { desk, policy, rate, answers });
+  const deps = { desk, policy, rate, answers };
+  const lead = (
+    found: Destination,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: (error?: Error) => void,
+  ): void => {
+    request.destination = found;
+    request.params = found.params;
+    receive(request, reply, found.place, door, done);
+  };
+  const handler = (request: FastifyRequest, reply: FastifyReply): void => request.destination.handle(request, reply);
+  const find = destinations(table, CINDERS, deps);
   app.route({
     method: app.supportedMethods,
     url: '/v3/*',
+    onRequest: (request, reply, done) => lead(find(request.method, request.url), request, reply, done),
+    handler,
+  });
+  let own: Promise<typeof find> | undefined;
+  app.route({
+    method: app.supportedMethods,
+    url: '/pumice/v1/*',
     onRequest: (request, reply, done) => {
-      const found = find(request.method, request.url);
-      if (found === undefined) return nowhere.call(app, request, reply, done);
-      request.destination = found;
-      request.params = found.params;
-      receive(request, reply, found.place, door, done);
+      own ??= ownRoutes().then((table) => destinations(table, OWN, deps));
+      own.then((find) => lead(find(request.method, request.url), request, reply, done), done);
     },
-    handler: (request, reply) => request.destination.handle(request, reply),
+    handler,
   });
   limitConnections(app, config);
   addFastPath(app, { answers, admission });
@@ -165,41 +180,43 @@ interface Door {
 function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  place: Place | undefined,
+  place: Place,
   { config, admission }: Door,
   done: (error?: Error) => void,
 ): void {
-  const visit = admission.visitOf(request.raw, reply.raw, request.id);
+  const visit = admission.visitOf(request.raw, reply.raw, request.id, !place.own);
   request.mark = visit.mark;
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
-  if (place?.open) {
+  if (place.open) {
     request.caller = NOBODY;
     done();
     return;
   }
   const welcome = (admitted: Admitted | null): void => {
-    if (admitted === null) invite(request, reply, config);
-    else done(enter(admitted, place, request, reply));
+    if (admitted !== null) done(enter(admitted, place, request, reply));
+    else if (place.own) done(new Unauthorized());
+    else invite(request, reply, config);
   };
   const admitted = visit.admitted();
   if (admitted instanceof Promise) admitted.then(welcome, done);
   else welcome(admitted);
 }
 
-/** The refusal, where the version has no such place. */
+/** The refusal, where there is no such place, or the version has none. */
 function enter(
   { caller, version }: Admitted,
-  place: Place | undefined,
+  place: Place,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Error | undefined {
   request.caller = caller;
   request.version = version;
-  reply.header('openstack-api-version', `volume ${versionText(version)}`).header('vary', 'OpenStack-API-Version');
-  if (place === undefined) return undefined;
+  if (!place.own)
+    reply.header('openstack-api-version', `volume ${versionText(version)}`).header('vary', 'OpenStack-API-Version');
   if (place.since > version) {
     return new RouteNotFound(`This is not found in version ${versionText(version)} of the API.`);
   }
+  if (place.nowhere) return new RouteNotFound('The resource could not be found.');
   return place.wrongMethod && new WrongMethod(`The method ${request.method} is not allowed here.`);
 }
 

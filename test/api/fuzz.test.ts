@@ -10,8 +10,6 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { bodiesByVersion } from '../../src/api/body.ts';
 import { NEWEST } from '../../src/api/microversion.ts';
-import type { Route } from '../../src/api/route.ts';
-import { routes } from '../../src/api/routes.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { insertBackup } from '../../src/db/backups.ts';
 import { setDefaultType } from '../../src/db/default-types.ts';
@@ -24,6 +22,7 @@ import { insertTypeEncryption } from '../../src/db/type-encryption.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { newAuthKey } from '../../src/model/auth-key.ts';
+import { baseFor, callOf, everyRoute, type PlacedRoute } from './every-route.ts';
 import { beat, pool } from './heartbeats.ts';
 import { identityWorld } from './identity-world.ts';
 import { fitting, type Hints, junk, wild } from './schema-values.ts';
@@ -32,15 +31,18 @@ import { dump, freshWorld, PROJECT, USER, type World } from './world.ts';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 20);
 
 describe('every route, asked well and badly, answers without a 500 and changes nothing that it refuses:', () => {
-  for (const route of routes) {
-    it([route.method, route.path, route.action].join(' '), async (context) => {
+  for (const route of everyRoute) {
+    it(callOf(route), async (context) => {
       const world = await freshWorld(context, { set: ['api.rpc_response_timeout=0'] });
       const hints = await seed(world);
       const seeded = await dump(world);
       await fc.assert(
         fc.asyncProperty(requestOf(route, hints), async (request) => {
           const version = await dataVersion(world);
-          const answer = await world.ask(request.method, request.path, { ...request, headers: { ...HEADERS } });
+          const answer = await world.ask(request.method, `/${baseFor(route, PROJECT)}${request.path}`, {
+            ...request,
+            headers: { ...HEADERS },
+          });
           const story = `${JSON.stringify(request)} was answered ${answer.status}: ${answer.text}`;
           assert.ok(answer.status < 500 || EXPECTED.has(answer.status), story);
           if ((await dataVersion(world)) === version) return;
@@ -60,13 +62,17 @@ describe('with users of our own', () => {
     const tokens = [await world.signIn('bob'), await world.signIn('eve'), await world.signIn('bob', 'other')];
     const hints = await seed(world);
     const seeded = await dump(world);
-    for (const route of routes) {
+    for (const route of everyRoute) {
       const asked = fc.tuple(requestOf(route, hints), fc.constantFrom(...tokens));
       await fc.assert(
         fc.asyncProperty(asked, async ([{ path, ...request }, token]) => {
           const version = await dataVersion(world);
           const headers = { 'x-auth-token': token };
-          const answer = await world.ask(request.method, `//v3${path}`, { ...request, project: null, headers });
+          const answer = await world.ask(request.method, `/${route.root}${path}`, {
+            ...request,
+            project: null,
+            headers,
+          });
           const who = ['a member', 'a reader', 'a stranger'][tokens.indexOf(token)];
           const story = `${JSON.stringify(request)} ${path} by ${who} was answered ${answer.status}: ${answer.text}`;
           assert.ok((answer.status < 500 || EXPECTED.has(answer.status)) && answer.status !== 401, story);
@@ -125,7 +131,7 @@ interface Request {
   readonly body?: unknown;
 }
 
-function requestOf(route: Route, hints: Hints): fc.Arbitrary<Request> {
+function requestOf(route: PlacedRoute, hints: Hints): fc.Arbitrary<Request> {
   const version = fc.oneof(fc.integer({ min: route.since ?? 0, max: NEWEST }), fc.constant(0));
   const path = fc
     .tuple(...[...route.path.matchAll(/:([a-z_]+)/g)].map(([, name]) => nameFor(route, name ?? '', hints)))
@@ -139,7 +145,7 @@ function requestOf(route: Route, hints: Hints): fc.Arbitrary<Request> {
 }
 
 /** Mostly one that exists, of the kind the path is about. */
-function nameFor({ path }: Route, name: string, hints: Hints): fc.Arbitrary<string> {
+function nameFor({ path }: PlacedRoute, name: string, hints: Hints): fc.Arbitrary<string> {
   const kind = /^\/([a-z_-]+)\//.exec(path)?.[1] ?? 'id';
   const likely = (name === 'id' ? hints[kind] : hints[name]) ?? hints.id ?? [];
   return fc.oneof(
@@ -148,7 +154,7 @@ function nameFor({ path }: Route, name: string, hints: Hints): fc.Arbitrary<stri
   );
 }
 
-function bodyOf({ body, action }: Route, hints: Hints): fc.Arbitrary<unknown> {
+function bodyOf({ body, action }: PlacedRoute, hints: Hints): fc.Arbitrary<unknown> {
   const schemas = body === undefined ? [] : bodiesByVersion(body).map(([, schema]) => schema);
   const values = schemas.flatMap((each) => [fitting(each, hints), wild(each, hints)]);
   const none = fc.constant(action === undefined ? undefined : null);

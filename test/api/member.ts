@@ -46,5 +46,6 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
     rowCache: new RowCache(service.db),
     rate: undefined,
     header: () => undefined,
+    takeOver: () => assert.fail('No answer is to be taken over here.'),
   });
 }

@@ -10,8 +10,6 @@ import { NEWEST } from '../../src/api/microversion.ts';
 import { defaultRules } from '../../src/api/policy/default-rules.ts';
 import { holds, parseExpression } from '../../src/api/policy/expression.ts';
 import { Policy, type PolicyOptions } from '../../src/api/policy/policy.ts';
-import type { Route } from '../../src/api/route.ts';
-import { routes } from '../../src/api/routes.ts';
 import { buildApi } from '../../src/api/server.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { insertGroupType } from '../../src/db/group-types.ts';
@@ -22,6 +20,7 @@ import { silentLog } from '../../src/lib/logging.ts';
 import { type Caller, withImplied } from '../../src/model/caller.ts';
 import { Unauthorized } from '../../src/model/token.ts';
 import type { NewVolume } from '../../src/model/volume.ts';
+import { baseFor, callOf, everyRoute, type PlacedRoute } from './every-route.ts';
 import { freshWorld, PROJECT, USER, type World } from './world.ts';
 
 const OTHER_PROJECT = 'aaaabbbbccccddddaaaabbbbccccdddd';
@@ -191,6 +190,7 @@ interface Door {
     method: string,
     path: string,
     body?: unknown,
+    root?: PlacedRoute['root'],
   ): Promise<{ status: number; text: string }>;
 }
 
@@ -201,11 +201,11 @@ async function door(context: TestContext, options: PolicyOptions = {}): Promise<
   return {
     world,
     api,
-    async ask(token, method, path, body) {
+    async ask(token, method, path, body, root = '/v3') {
       const project = /@(\w+)/.exec(token ?? '')?.[1] ?? PROJECT;
       const { statusCode, body: text } = await api.inject({
         method: method as 'GET',
-        url: `/v3/${project}${path}`,
+        url: `${baseFor({ root }, project)}${path}`,
         headers: {
           'openstack-api-version': `volume 3.${NEWEST}`,
           ...(token !== undefined && { 'x-auth-token': token }),
@@ -263,19 +263,17 @@ const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
   ],
 };
 
-const takes = ({ policy }: Route): readonly Passes[] =>
+const takes = ({ policy }: PlacedRoute): readonly Passes[] =>
   (Object.keys(TAKES) as Passes[]).filter((least) => TAKES[least].some((rule) => rule.test(policy)));
-
-const nameOf = (route: Route): string => [route.method, route.path, route.action].filter(Boolean).join(' ');
 
 describe('every route', () => {
   it('has a rule that is known, and stands once in the table of who passes', () => {
     const known = defaultRules({ legacy: false });
-    const wrong = routes.filter(
+    const wrong = everyRoute.filter(
       (route) => takes(route).length !== 1 || !(route.policy === '@' || known.has(route.policy)),
     );
     assert.deepEqual(
-      wrong.map((route) => `${nameOf(route)}: ${route.policy} (${takes(route)})`),
+      wrong.map((route) => `${callOf(route)}: ${route.policy} (${takes(route)})`),
       [],
     );
   });
@@ -285,15 +283,15 @@ describe('every route', () => {
     const volume = await world.volume();
     const snapshot = await world.snapshot(volume);
     const wrong: string[] = [];
-    for (const route of routes) {
+    for (const route of everyRoute) {
       const [least = 'admin'] = takes(route);
       const path = pathOf(route, { volume: volume.id, snapshot: snapshot.id, type: volume.volumeTypeId });
       const body = bodyOf(route);
       const passing = ['reader', 'member', 'admin'].slice(['reader', 'member', 'admin'].indexOf(least) + 0);
       const expected = (role: string): boolean => least === 'everybody' || passing.includes(role);
       const seen = async (who: string, token: string | undefined, wanted: (status: number) => boolean) => {
-        const { status, text } = await ask(token, route.method, path, body);
-        if (!wanted(status)) wrong.push(`${nameOf(route)} as ${who}: ${status} ${text.slice(0, 100)}`);
+        const { status, text } = await ask(token, route.method, path, body, route.root);
+        if (!wanted(status)) wrong.push(`${callOf(route)} as ${who}: ${status} ${text.slice(0, 100)}`);
       };
       await seen('nobody', undefined, (status) => status === 401);
       // What destroys comes last: the administrator's turn.
@@ -311,14 +309,14 @@ describe('every route', () => {
   });
 });
 
-function pathOf({ path }: Route, ids: Readonly<Record<'volume' | 'snapshot' | 'type', string>>): string {
+function pathOf({ path }: PlacedRoute, ids: Readonly<Record<'volume' | 'snapshot' | 'type', string>>): string {
   const kind = /^\/(volume|snapshot|type)s\//.exec(path)?.[1] as keyof typeof ids | undefined;
   const id = path.startsWith('/os-quota-sets') ? PROJECT : kind === undefined ? uuid() : ids[kind];
   return path.replace(':id', id).replaceAll(/:[a-z_]+/g, 'key');
 }
 
 /** Enough for an action to be found; rules are asked before bodies are checked. */
-function bodyOf({ action, method, body }: Route): unknown {
+function bodyOf({ action, method, body }: PlacedRoute): unknown {
   if (action !== undefined) return { [action]: {} };
   return method === 'GET' || body === undefined || bodiesByVersion(body).length === 0 ? undefined : {};
 }

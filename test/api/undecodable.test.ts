@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NEWEST } from '../../src/api/microversion.ts';
-import type { Route } from '../../src/api/route.ts';
-import { routes } from '../../src/api/routes.ts';
+import { baseFor, everyRoute, type PlacedRoute } from './every-route.ts';
 import { identityWorld } from './identity-world.ts';
 import { askOverSocket, type SocketAsked } from './over-socket.ts';
 import { dump, freshWorld, onBoth, PROJECT, USER } from './world.ts';
@@ -21,7 +20,7 @@ interface Case extends SocketAsked {
   readonly path: string;
 }
 
-function* casesOf({ method, path, action }: Route, id: string): Generator<Case> {
+function* casesOf({ method, path, action }: PlacedRoute, id: string): Generator<Case> {
   const places = [...path.matchAll(/:[a-z_]+/g)].length;
   const at = (name: string, place: number): string => {
     let count = 0;
@@ -52,10 +51,10 @@ describe('what cannot be decoded', () => {
       const { id } = await world.volume();
       const address = await world.service.api.listen({ host: '127.0.0.1', port: 0 });
       const before = await dump(world);
-      for (const route of routes) {
+      for (const route of everyRoute) {
         const told: string[] = [];
         for (const { path, ...asked } of casesOf(route, id)) {
-          const { status, text } = await askOverSocket(address, `/v3/${PROJECT}${path}`, {
+          const { status, text } = await askOverSocket(address, `${baseFor(route, PROJECT)}${path}`, {
             ...asked,
             version: `3.${NEWEST}`,
           });

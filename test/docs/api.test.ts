@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isServed, reasonOf } from '../../scripts/print-api.ts';
 import { openApi } from '../../scripts/print-openapi.ts';
 import { LONG_TEXT } from '../../src/api/long-text.ts';
-import { routes } from '../../src/api/routes.ts';
+import { ownRoutes } from '../../src/api/pumice/own-routes.ts';
 import { endpoints } from '../api/endpoints.ts';
+import { everyRoute } from '../api/every-route.ts';
 
 interface Parameter {
   readonly name?: string;
@@ -36,14 +38,32 @@ describe('the page of the API', () => {
   });
 });
 
+describe('the page of our own API', () => {
+  test('has a row for each route, with its rule', () => {
+    const rows = readFileSync('docs/own-api.md', 'utf8').matchAll(
+      /^\| (\w+) `([^`]+)`(?: `([^`]+)`)? \| `([^`]+)` \|/gm,
+    );
+    const told = [...rows].map(([, ...cells]) => cells.map((cell = '') => cell).join(' '));
+    const served = ownRoutes.map(({ method, path, action = '', policy }) =>
+      [method, `/pumice/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`, action, policy].join(' '),
+    );
+    assert.deepEqual(told.sort(), served.sort());
+  });
+});
+
 describe('the description for programs', () => {
   test('has every route', () => {
     const described = paths.flatMap(([path, item]) =>
       Object.keys(item)
-        .filter((method) => method !== 'parameters')
+        .filter((name) => name !== 'parameters' && name !== 'servers')
         .map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const served = new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));
+    const served = new Set(
+      everyRoute.map(({ root, method, path }) => {
+        const whole = `${root === '/v3' ? '' : root}${path}`;
+        return `${method} ${whole.replaceAll(/:(\w+)/g, '{$1}')}`;
+      }),
+    );
     assert.deepEqual(described.sort(), [...served].sort());
   });
 
