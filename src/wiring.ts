@@ -165,7 +165,7 @@ export class PumiceService {
     this.dispatcher = new Dispatcher({
       outbox: {
         newest: (before) => newestEvent(db.read, before),
-        undelivered: (sink, seq, limit) => undelivered(db.read, sink, seq, limit),
+        undelivered: (...asked) => undelivered(db.read, ...asked),
         markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
         prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
       },

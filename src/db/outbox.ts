@@ -65,14 +65,20 @@ export async function newestEvent(db: Db, before: Timestamp): Promise<number> {
 }
 
 /**
- * The oldest events after `seq` that the sink has not had. To look from 0 is right at any time, and reads through all that
- * is kept; `events/low-water-mark.ts` says from where it is enough to look.
+ * The oldest events after `seq` that the sink has not had, of all resources or of some. To look from 0 is right at any time, and
+ * reads through all that is kept; `events/low-water-mark.ts` says from where it is enough to look.
  */
-export async function undelivered(db: Db, sink: string, seq: number, limit: number): Promise<OutboxEvent[]> {
-  const rows = await db
-    .selectFrom('outbox')
-    .selectAll()
-    .where('seq', '>', seq)
+export async function undelivered(
+  db: Db,
+  sink: string,
+  seq: number,
+  limit: number,
+  resources: { readonly only: readonly string[] } | { readonly except: readonly string[] } = { except: [] },
+): Promise<OutboxEvent[]> {
+  let select = db.selectFrom('outbox').selectAll().where('seq', '>', seq);
+  if ('only' in resources) select = select.where('resource', 'in', resources.only);
+  else if (resources.except.length > 0) select = select.where('resource', 'not in', resources.except);
+  const rows = await select
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

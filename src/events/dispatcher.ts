@@ -4,8 +4,11 @@
  *
  * Every sink has its own place and its own pace: one that fails is asked again with growing pauses, and the others do not
  * notice. A batch is marked as delivered after the sink took it, so a crash between the two repeats the batch and never
- * loses it; `message_id` is there to drop doubles by. An event that a sink never takes holds up all later ones of that sink:
- * to leave it out would be the one thing that is promised not to happen. It is kept, and told of (`lib/troubles.ts`).
+ * loses it; `message_id` is there to drop doubles by.
+ *
+ * An event that a sink never takes is never left out: that would be the one thing that is promised not to happen. It is kept, told of
+ * (`lib/troubles.ts`), and tried again. A sink that takes events one by one says which it refused, and then only later events
+ * of the same resource wait (`blocked-resources.ts`); one that fails as a whole is asked for the same batch again.
  *
  * Any process may run a dispatcher; the one for which `leads` says so delivers. Two that both believe it for a moment make
  * doubles, nothing worse, since each begins with the oldest event that is not marked.
@@ -15,30 +18,44 @@ import { keepUp, type Loop, round } from '../lib/keep-up.ts';
 import type { Troubles } from '../lib/troubles.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { UpkeepName } from '../model/upkeep.ts';
+import { BlockedResources, MOST_BLOCKED, type RefusedEvent } from './blocked-resources.ts';
 import { EventCount } from './event-count.ts';
 import { LowWaterMark, SETTLING_MS } from './low-water-mark.ts';
+
+/** Resources (`volume:<id>`) to look for, or not to. */
+export type Resources = { readonly only: readonly string[] } | { readonly except: readonly string[] };
 
 /** What the dispatcher needs of the outbox. */
 export interface Outbox {
   /** The highest `seq` of what was written before; 0 when nothing was. */
   newest(before: Timestamp): Promise<number>;
-  /** The oldest events after `seq` that the sink has not had, by `seq`. */
-  undelivered(sink: string, seq: number, limit: number): Promise<readonly OutboxEvent[]>;
+  /** The oldest events after `seq` that the sink has not had, by `seq`. Default: of all resources. */
+  undelivered(sink: string, seq: number, limit: number, resources?: Resources): Promise<readonly OutboxEvent[]>;
   /** Marking twice is harmless. */
   markDelivered(sink: string, seqs: readonly number[]): Promise<void>;
   /** Forgets up to `limit` events that are older than `before` and that every one of the sinks has had. Returns how many. */
   prune(sinks: readonly string[], before: Timestamp, limit: number): Promise<number>;
 }
 
+/** What became of a batch. An event that is in neither was not tried. */
+export interface Delivery {
+  /** They are where they outlive a crash of whoever received them, as far as that can be known. */
+  readonly taken: readonly OutboxEvent[];
+  /** At most one of a resource, of which nothing later is taken. */
+  readonly refused: readonly RefusedEvent[];
+}
+
 /** Where events go. */
 export interface Sink {
   /** Its place in the outbox is kept under this name. */
   readonly name: string;
+  /** Milliseconds before an event is tried again that was refused once, twice, and so on; the last one for ever. */
+  readonly pausesMs?: readonly number[];
   /**
-   * Resolves when all events are where they outlive a crash of whoever received them, as far as that can be known. When it
-   * rejects it may have taken some, but of one resource never a later event without the earlier ones.
+   * Rejects when it fails as a whole. It may have taken some then, but of one resource never a later event without the earlier ones.
+   * When the signal is aborted it ends soon, either way.
    */
-  deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<void>;
+  deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivery>;
   close(): Promise<void>;
 }
 
@@ -59,6 +76,13 @@ export interface DispatcherOptions {
   readonly maxBackoffMs?: number;
   /** Milliseconds a sink may take for a batch. Default 30,000. */
   readonly deliveryTimeoutMs?: number;
+}
+
+/** How far a sink has come, as its deliverer remembers it. */
+interface Place {
+  /** Below it nothing is undelivered but of blocked resources. */
+  readonly mark: LowWaterMark;
+  readonly blocked: BlockedResources;
 }
 
 const EVENTS: UpkeepName = 'events';
@@ -99,16 +123,18 @@ export class Dispatcher {
 
   async #serve(sink: Sink, signal: AbortSignal): Promise<void> {
     const { leads, troubles, pollMs = 5_000 } = this.#options;
-    const mark = new LowWaterMark();
+    let place = this.#placeOf(sink);
     while (!signal.aborted) {
       const heard = this.#wake.count;
       try {
         const leading = await leads();
-        const more = leading && (await this.#deliver(sink, mark, signal));
-        // Who does not lead any more does not know.
-        if (leading) troubles.worked(EVENTS, sink.name);
-        else troubles.gone(EVENTS, sink.name);
-        if (!more) await this.#wake.wait(heard, pollMs, signal);
+        const restMs = leading ? await this.#deliver(sink, place, signal) : pollMs;
+        if (!leading) {
+          // Who does not lead any more does not know.
+          place = this.#placeOf(sink);
+          troubles.gone(EVENTS, sink.name);
+        } else if (place.blocked.size === 0) troubles.worked(EVENTS, sink.name);
+        if (restMs > 0) await this.#wake.wait(heard, Math.min(restMs, pollMs), signal);
       } catch (error) {
         if (signal.aborted) return;
         await troubles.clock.pause(this.#failed(sink, error), signal).catch(() => {});
@@ -116,23 +142,59 @@ export class Dispatcher {
     }
   }
 
-  /** One batch. True when there may be more. */
-  async #deliver(sink: Sink, mark: LowWaterMark, signal: AbortSignal): Promise<boolean> {
-    const { outbox, batch = 100, deliveryTimeoutMs = 30_000 } = this.#options;
+  #placeOf({ pausesMs }: Sink): Place {
+    const { troubles, backoffMs = 500, maxBackoffMs = MINUTE_MS } = this.#options;
+    const pauseMs = (tries: number): number =>
+      pausesMs?.[Math.min(tries, pausesMs.length) - 1] ?? Math.min(maxBackoffMs, backoffMs * 2 ** (tries - 1));
+    return { mark: new LowWaterMark(), blocked: new BlockedResources(pauseMs, () => troubles.clock.elapsed()) };
+  }
+
+  /** One batch. Resolves with how long there is nothing to do unless something happens, in milliseconds. */
+  async #deliver(sink: Sink, place: Place, signal: AbortSignal): Promise<number> {
+    const { outbox, batch = 100 } = this.#options;
+    const { mark, blocked } = place;
     const settled = await outbox.newest(fromNow(-SETTLING_MS));
-    const events = await outbox.undelivered(sink.name, mark.seq, batch);
+    const due = blocked.due();
+    const again =
+      due.names.length > 0 ? await outbox.undelivered(sink.name, due.seq - 1, batch, { only: due.names }) : [];
+    // Each may be refused, and then waits.
+    const room = Math.min(batch, MOST_BLOCKED - blocked.size);
+    const fresh = room > 0 ? await outbox.undelivered(sink.name, mark.seq, room, { except: blocked.names }) : [];
     signal.throwIfAborted();
-    const [first, last] = [events[0], events.at(-1)];
-    if (first === undefined || last === undefined) {
-      mark.raise(settled, settled);
-      return false;
+    const [first, last] = [fresh[0], fresh.at(-1)];
+    if (first !== undefined) mark.raise(first.seq - 1, settled);
+    else if (room > 0) mark.raise(settled, settled);
+
+    const taken = await this.#offer(sink, [...again, ...fresh], blocked, signal);
+    for (const name of due.names) {
+      const rest = again.filter(({ resource, seq }) => resource === name && !taken.has(seq));
+      if (again.length < batch && rest.length === 0) blocked.free(name);
     }
-    mark.raise(first.seq - 1, settled);
-    await sink.deliver(events, AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)]));
-    const seqs = events.map(({ seq }) => seq);
+    const passed = fresh.every(({ seq, resource }) => taken.has(seq) || blocked.has(resource));
+    if (passed && last !== undefined) mark.raise(last.seq, settled);
+    const more = !passed || (room > 0 && fresh.length === room);
+    return more ? 0 : blocked.restMs;
+  }
+
+  /** Resolves with the `seq` of those that were taken. */
+  async #offer(
+    sink: Sink,
+    events: readonly OutboxEvent[],
+    blocked: BlockedResources,
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<number>> {
+    if (events.length === 0) return new Set();
+    const { outbox, deliveryTimeoutMs = 30_000 } = this.#options;
+    const late = AbortSignal.timeout(deliveryTimeoutMs);
+    const { taken, refused } = await sink.deliver(events, AbortSignal.any([signal, late]));
+    const seqs = taken.map(({ seq }) => seq);
     await outbox.markDelivered(sink.name, seqs);
-    mark.raise(last.seq, settled);
-    return events.length === batch;
+    for (const refusal of refused) {
+      blocked.refuse(refusal);
+      this.#failed(sink, refusal.error);
+    }
+    if (taken.length + refused.length === 0) throw new Error('Not one event was taken in time.');
+    return new Set(seqs);
   }
 
   /** Returns how long to wait, in milliseconds. */

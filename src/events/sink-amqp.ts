@@ -11,7 +11,7 @@ import { pause } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { AmqpOptions } from './amqp-publisher.ts';
 import type { AmqpReply, Order } from './amqp-thread.ts';
-import type { Sink } from './dispatcher.ts';
+import type { Delivery, Sink } from './dispatcher.ts';
 
 /** A source beside sources, a part of the bundle beside its others. */
 const THREAD = new URL(`./amqp-thread${extname(import.meta.filename)}`, import.meta.url);
@@ -28,11 +28,12 @@ export class AmqpSink implements Sink {
     this.#options = options;
   }
 
-  async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<void> {
+  async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
     this.#thread ??= this.#begin();
     try {
       await ask(this.#thread, { deliver: events }, signal);
+      return { taken: events, refused: [] };
     } catch (error) {
       await this.#end();
       throw signal.aborted ? signal.reason : error;

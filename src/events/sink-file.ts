@@ -10,7 +10,7 @@ import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '../lib/sync-directory.ts';
 import type { OutboxEvent } from '../model/event.ts';
-import type { Sink } from './dispatcher.ts';
+import type { Delivery, Sink } from './dispatcher.ts';
 import { envelope } from './envelope.ts';
 
 export class FileSink implements Sink {
@@ -22,12 +22,13 @@ export class FileSink implements Sink {
     this.#path = path;
   }
 
-  async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<void> {
+  async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
     try {
       const file = await this.#current();
       await file.appendFile(events.map((event) => `${JSON.stringify(envelope(event))}\n`).join(''));
       await file.sync();
+      return { taken: events, refused: [] };
     } catch (error) {
       // Opened anew next time, and repaired.
       await this.close();

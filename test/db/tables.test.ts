@@ -207,6 +207,16 @@ proveStore('the outbox', (test) => {
     assert.deepEqual(ids(await eventsAfter(database.read, 0, 9, 'q')), []);
   });
 
+  test('what a sink has not had is found of some resources, and of all but some', async ({ database }) => {
+    const of = (resource: string) => ({ ...event(`m-${resource}`), resource });
+    await database.write((tx) => appendEvents(tx, ['a', 'b', 'c'].map(of)));
+    const asked = async (resources: Parameters<typeof undelivered>[4]) =>
+      ids(await undelivered(database.read, 'log', 0, 9, resources));
+    assert.deepEqual(await asked({ only: ['c', 'a'] }), ['m-a', 'm-c']);
+    assert.deepEqual(await asked({ except: ['c', 'a'] }), ['m-b']);
+    assert.deepEqual(await asked({ except: [] }), ['m-a', 'm-b', 'm-c']);
+  });
+
   test('what every sink has had is pruned, and nothing else', async ({ database }) => {
     await database.write((tx) => appendEvents(tx, [event('a'), event('b')]));
     const [a] = await undelivered(database.read, 'log', 0, 1);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
-import { Dispatcher, type DispatcherOptions, type Sink } from '../../src/events/dispatcher.ts';
+import { MOST_BLOCKED, type RefusedEvent } from '../../src/events/blocked-resources.ts';
+import { type Delivery, Dispatcher, type DispatcherOptions, type Sink } from '../../src/events/dispatcher.ts';
 import { fromNow } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { Troubles } from '../../src/lib/troubles.ts';
@@ -15,6 +16,10 @@ class TestSink implements Sink {
   readonly taken: OutboxEvent[] = [];
   /** How many of a batch are taken before it is refused; null takes it. */
   refuse: (events: readonly OutboxEvent[]) => number | null = () => null;
+  /** Whether one of a batch that is taken is refused by itself. */
+  refuseOne: (event: OutboxEvent) => boolean = () => false;
+  /** Every event that was offered to it. */
+  readonly offered: OutboxEvent[] = [];
   batches = 0;
   closed = false;
 
@@ -26,12 +31,24 @@ class TestSink implements Sink {
     return this.taken.map(({ seq }) => seq);
   }
 
-  async deliver(events: readonly OutboxEvent[]): Promise<void> {
+  async deliver(events: readonly OutboxEvent[]): Promise<Delivery> {
     assert.ok(!this.closed, 'the sink is closed');
     this.batches += 1;
+    this.offered.push(...events);
     const part = this.refuse(events);
-    this.taken.push(...events.slice(0, part ?? events.length));
-    if (part !== null) throw new Error('not now');
+    if (part !== null) {
+      this.taken.push(...events.slice(0, part));
+      throw new Error('not now');
+    }
+    const taken: OutboxEvent[] = [];
+    const refused = new Map<string, RefusedEvent>();
+    for (const event of events) {
+      if (refused.has(event.resource)) continue;
+      if (this.refuseOne(event)) refused.set(event.resource, { event, error: new Error(`not ${event.resource}`) });
+      else taken.push(event);
+    }
+    this.taken.push(...taken);
+    return { taken, refused: [...refused.values()] };
   }
 
   async close(): Promise<void> {
@@ -102,6 +119,81 @@ describe('the dispatcher', () => {
     bad.refuse = () => null;
     await until(() => bad.taken.length === 5);
     await until(() => troubles.find('events', 'bad') === undefined);
+  });
+
+  test('an event that is refused holds up later ones of its resource, and of no other', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    sink.refuseOne = ({ resource }) => resource === 'volume:bad';
+    for (const resource of ['volume:bad', 'volume:good', 'volume:bad', 'volume:good']) outbox.append({ resource });
+    const { troubles } = running(t, { outbox, sinks: [sink] });
+    const bad = (): number => sink.offered.filter(({ seq }) => seq === 1).length;
+    await until(() => sink.taken.length === 2 && bad() >= 3);
+    outbox.append({ resource: 'volume:good' });
+    outbox.append({ resource: 'volume:bad' });
+    await until(() => sink.taken.length === 3);
+    assert.deepEqual(sink.seqs, [2, 4, 5]);
+    assert.deepEqual([...(outbox.delivered.get('a') ?? [])], [2, 4, 5]);
+    const tried = bad();
+    await until(() => bad() > tried);
+    assert.equal(troubles.find('events', 'a')?.reason, 'not volume:bad');
+    sink.refuseOne = () => false;
+    await until(() => sink.taken.length === 6);
+    assert.deepEqual(sink.seqs.slice(3), [1, 3, 6]);
+    await until(() => troubles.find('events', 'a') === undefined);
+  });
+
+  test('a resource that waits is left alone for as long as its sink says', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = Object.assign(new TestSink('a'), { pausesMs: [1, 1_000_000] });
+    sink.refuseOne = ({ resource }) => resource === 'volume:bad';
+    outbox.append({ resource: 'volume:bad' });
+    running(t, { outbox, sinks: [sink] });
+    await until(() => sink.batches === 2);
+    for (let n = 0; n < 30; n += 1) {
+      outbox.append({ resource: n % 2 === 0 ? 'volume:bad' : 'volume:good' });
+      await until(() => sink.taken.length === Math.ceil(n / 2));
+    }
+    assert.equal(sink.offered.filter(({ resource }) => resource === 'volume:bad').length, 2);
+  });
+
+  test('a sink that refuses more resources than may wait is asked for nothing else until one is through', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    sink.refuseOne = () => true;
+    for (let n = 0; n < MOST_BLOCKED * 2; n += 1) outbox.append({ resource: `volume:${n}` });
+    running(t, { outbox, sinks: [sink], batch: 7 });
+    const tried = (): number => new Set(sink.offered.map(({ seq }) => seq)).size;
+    await until(() => tried() === MOST_BLOCKED && sink.offered.length > MOST_BLOCKED * 3);
+    assert.equal(tried(), MOST_BLOCKED);
+    sink.refuseOne = ({ resource }) => resource !== 'volume:5';
+    await until(() => sink.taken.length === 1 && tried() === MOST_BLOCKED + 1);
+    sink.refuseOne = () => false;
+    await until(() => sink.taken.length === MOST_BLOCKED * 2);
+  });
+
+  test('what a sink had no time for is offered again, and is no failure', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    const deliver = sink.deliver.bind(sink);
+    sink.deliver = (events) => deliver(events.slice(0, 3));
+    for (let n = 0; n < 20; n += 1) outbox.append();
+    const { troubles } = running(t, { outbox, sinks: [sink], pollMs: 1_000_000 });
+    await until(() => sink.taken.length === 20);
+    assert.equal(troubles.find('events', 'a'), undefined);
+    assert.deepEqual(
+      sink.seqs,
+      outbox.events.map(({ seq }) => seq),
+    );
+  });
+
+  test('a sink that never does anything with its events is in trouble', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    sink.deliver = async () => ({ taken: [], refused: [] });
+    outbox.append();
+    const { troubles } = running(t, { outbox, sinks: [sink] });
+    await until(() => troubles.find('events', 'a') !== undefined);
   });
 
   test('an event that can be seen later than a younger one is not left out', async (t) => {
@@ -193,8 +285,9 @@ describe('the dispatcher', () => {
         fc.array(step, { minLength: 1, maxLength: 40 }),
         fc.infiniteStream(fc.option(fc.nat({ max: 4 }), { nil: null, freq: 3 })),
         fc.infiniteStream(fc.nat({ max: 3 })),
+        fc.infiniteStream(fc.nat({ max: 3 })),
         fc.integer({ min: 1, max: 7 }),
-        async (steps, refusals, lostMarks, batch) => {
+        async (steps, refusals, singles, lostMarks, batch) => {
           const outbox = new MemoryOutbox();
           const mark = outbox.markDelivered.bind(outbox);
           // The crash between delivery and mark, as seen by who comes after.
@@ -203,7 +296,10 @@ describe('the dispatcher', () => {
             await mark(sink, seqs);
           };
           const sinks = ['a', 'b', 'c'].map((name) => new TestSink(name));
-          for (const sink of sinks) sink.refuse = () => refusals.next().value ?? null;
+          for (const sink of sinks) {
+            sink.refuse = () => refusals.next().value ?? null;
+            sink.refuseOne = () => singles.next().value === 0;
+          }
           let end = start();
           for (const each of steps) {
             if (each.do === 'append') outbox.append({ resource: `volume:${each.resource}` });

@@ -2,7 +2,7 @@
  * An outbox in memory that behaves as the database does: an event has its `seq` before it can be seen, and may be seen
  * later than one of a higher `seq`.
  */
-import type { Outbox } from '../../src/events/dispatcher.ts';
+import type { Outbox, Resources } from '../../src/events/dispatcher.ts';
 import type { Timestamp } from '../../src/lib/clock.ts';
 import type { OutboxEvent } from '../../src/model/event.ts';
 import { anEvent } from './rows.ts';
@@ -32,9 +32,17 @@ export class MemoryOutbox implements Outbox {
     return this.events.findLast(({ createdAt }) => createdAt < before)?.seq ?? 0;
   }
 
-  async undelivered(sink: string, seq: number, limit: number): Promise<readonly OutboxEvent[]> {
+  async undelivered(
+    sink: string,
+    seq: number,
+    limit: number,
+    resources: Resources = { except: [] },
+  ): Promise<readonly OutboxEvent[]> {
     this.floors.push(seq);
-    return this.events.filter((event) => event.seq > seq && !this.#had(sink).has(event.seq)).slice(0, limit);
+    const asked = ({ resource }: OutboxEvent): boolean =>
+      'only' in resources ? resources.only.includes(resource) : !resources.except.includes(resource);
+    const had = this.#had(sink);
+    return this.events.filter((event) => event.seq > seq && !had.has(event.seq) && asked(event)).slice(0, limit);
   }
 
   async markDelivered(sink: string, seqs: readonly number[]): Promise<void> {

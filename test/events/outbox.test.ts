@@ -17,7 +17,7 @@ import { aVolume } from './rows.ts';
 
 const outboxOf = (db: Database): Outbox => ({
   newest: (before) => newestEvent(db.read, before),
-  undelivered: (sink, seq, limit) => undelivered(db.read, sink, seq, limit),
+  undelivered: (...asked) => undelivered(db.read, ...asked),
   markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
   prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
 });

@@ -202,7 +202,7 @@ const ids = (messages: readonly GetMessage[]): string[] =>
   messages.map(({ content }) => JSON.parse(JSON.parse(String(content))['oslo.message']).message_id);
 const idsOf = (events: readonly OutboxEvent[]): string[] => events.map(({ messageId }) => messageId);
 
-async function eventually(attempt: () => Promise<void>): Promise<void> {
+async function eventually(attempt: () => Promise<unknown>): Promise<void> {
   for (const until = performance.now() + 10_000; ; await delay(20)) {
     try {
       await attempt();
