@@ -27,6 +27,7 @@ import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
 import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubles.ts';
 import { getVolume } from './db/volumes.ts';
+import { adoptEvents } from './db/watched-events.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import { driverOf } from './drivers/driver-of.ts';
 import { HostCopies } from './drivers/host-copies.ts';
@@ -204,6 +205,7 @@ export class PumiceService {
       this.#lost?.();
     });
     await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
+    await adoptEvents(this.db);
     await this.engine.start();
     await dropTroublesOfTheDead(this.db);
     for (const key of await readKeys(this.#config.backup_keys))

@@ -2,7 +2,8 @@
  * The outbox: events written in the transaction of the change they tell of, delivered afterwards to each sink at least once.
  *
  * `seq` rises in the order of writing. On PostgreSQL transactions may commit in another order, so the highest that was
- * delivered says nothing of those below: what a sink has not had is asked for row by row. Events of one resource still
+ * delivered says nothing of those below: what a sink has not had is asked for row by row (those who watch read in another order,
+ * `watched-events.ts`). Events of one resource still
  * stand in their order, as long as its row is changed before its event is written: the second change waits for the first
  * one's commit.
  */
@@ -95,13 +96,6 @@ export async function undelivered(
   return rows.map(toEvent);
 }
 
-/** Events written after one, of any resource or of one project: for those who watch. */
-export async function eventsAfter(db: Db, seq: number, limit: number, projectId?: string): Promise<OutboxEvent[]> {
-  let select = db.selectFrom('outbox').selectAll().where('seq', '>', seq).orderBy('seq').limit(limit);
-  if (projectId !== undefined) select = select.where('project_id', '=', projectId);
-  return (await select.execute()).map(toEvent);
-}
-
 export async function markDelivered({ db }: Tx, sink: string, seqs: readonly number[]): Promise<void> {
   if (seqs.length === 0) return;
   await db
@@ -133,7 +127,7 @@ export async function pruneEvents(
   return Number(numDeletedRows);
 }
 
-function toEvent(row: Omit<OutboxTable, 'seq'> & { readonly seq: number }): OutboxEvent {
+function toEvent(row: Omit<OutboxTable, 'seq' | 'xid'> & { readonly seq: number }): OutboxEvent {
   return {
     seq: row.seq,
     messageId: row.message_id,

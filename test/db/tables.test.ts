@@ -1,7 +1,7 @@
 /** The smaller tables: snapshots, volume types, pools, services, messages, outbox. */
 import assert from 'node:assert/strict';
 import { deleteMessage, findMessage, insertMessage, listMessages, pruneMessages } from '../../src/db/messages.ts';
-import { appendEvents, eventsAfter, markDelivered, pruneEvents, undelivered } from '../../src/db/outbox.ts';
+import { appendEvents, markDelivered, pruneEvents, undelivered } from '../../src/db/outbox.ts';
 import { addPoolUsage, countPoolUsage, listPoolUsage, recountPoolUsage } from '../../src/db/pool-usage.ts';
 import { findService, listServices, recordHeartbeat, updateService } from '../../src/db/services.ts';
 import {
@@ -203,8 +203,6 @@ proveStore('the outbox', (test) => {
     assert.deepEqual(ids(await undelivered(database.read, 'log', 0, 9)), ['a', 'c']);
     assert.deepEqual(ids(await undelivered(database.read, 'log', first[0]?.seq ?? 0, 9)), ['c']);
     assert.deepEqual(ids(await undelivered(database.read, 'amqp', 0, 9)), ['a', 'b', 'c']);
-    assert.deepEqual(ids(await eventsAfter(database.read, first[0]?.seq ?? 0, 9, 'p')), ['b', 'c']);
-    assert.deepEqual(ids(await eventsAfter(database.read, 0, 9, 'q')), []);
   });
 
   test('what a sink has not had is found of some resources, and of all but some', async ({ database }) => {

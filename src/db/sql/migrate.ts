@@ -27,6 +27,7 @@ import { importedScopes } from './migrations/0019-imported-scopes.ts';
 import { backupBases } from './migrations/0020-backup-bases.ts';
 import { backupSchedules } from './migrations/0021-backup-schedules.ts';
 import { backupChecks } from './migrations/0022-backup-checks.ts';
+import { outboxOrder } from './migrations/0023-outbox-order.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -53,6 +54,7 @@ const MIGRATIONS: readonly Migration[] = [
   backupBases,
   backupSchedules,
   backupChecks,
+  outboxOrder,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

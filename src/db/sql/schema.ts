@@ -468,6 +468,8 @@ export interface TransferTable {
 
 export interface OutboxTable {
   seq: Generated<number>;
+  /** On PostgreSQL the transaction that wrote it, as text; 0 on SQLite. */
+  xid: Generated<string | number>;
   /** The id to drop doubles by. */
   message_id: string;
   /** Events of one resource are delivered in order: `volume:<id>`. */

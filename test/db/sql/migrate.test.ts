@@ -83,6 +83,7 @@ for (const [dialect, fresh] of [
           for (const table of [...books, 'check', 'damage', 'round'])
             await connection.run(`DROP TABLE backup_${table}`);
           await connection.run('DROP TABLE move_secret');
+          await connection.run('ALTER TABLE outbox DROP COLUMN xid');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -111,6 +112,7 @@ for (const [dialect, fresh] of [
             '0020-backup-bases',
             '0021-backup-schedules',
             '0022-backup-checks',
+            '0023-outbox-order',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
