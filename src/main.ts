@@ -84,6 +84,7 @@ const serve: CliContext['serve'] = async (config, log, listen) => {
   const guard = new LastGuard({ log, record: lifeRecordOf(config), tell: (line) => err.line(line) });
   serving = true;
   const service = await wire(config, log, {
+    version: version(),
     ...(listen && { listen }),
     lost: () =>
       lost.abort(new Complaint('Another process may own now what this one did; start it again.', EXIT.databaseLost)),
@@ -107,11 +108,14 @@ const serve: CliContext['serve'] = async (config, log, listen) => {
   } catch (error) {
     await inTime(service.stop());
     guard.ended();
-    const { code } = error as NodeJS.ErrnoException;
-    const { host, port } = config.api;
+    const { code, port: tried } = error as NodeJS.ErrnoException & { readonly port?: number };
+    const [section, { host, port }] =
+      tried !== config.api.port && tried === config.metrics.port
+        ? (['metrics', config.metrics] as const)
+        : (['api', config.api] as const);
     if (code === 'EADDRINUSE')
       throw new Complaint(
-        `Port ${port} of ${host} is in use. Another is chosen with --set api.port=PORT; 0 is any free one.`,
+        `Port ${port} of ${host} is in use. Another is chosen with --set ${section}.port=PORT; 0 is any free one.`,
       );
     if (code === 'EADDRNOTAVAIL' || code === 'EACCES' || code === 'ENOTFOUND')
       throw new Complaint(`${host} port ${port} cannot be listened on (${code}).`);

@@ -11,6 +11,8 @@ import { mkdirSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { Policy } from './api/policy/policy.ts';
 import { RequestsInFlight } from './api/requests-in-flight.ts';
+import { ResponseCache } from './api/response-cache.ts';
+import { RowCache } from './api/row-cache.ts';
 import { buildApi } from './api/server.ts';
 import { type Strategy, strategyOf } from './api/strategies.ts';
 import { imagesOf } from './clients/image-store.ts';
@@ -45,6 +47,7 @@ import type { BackendConfig, Config } from './lib/config/config.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
 import { Troubles } from './lib/troubles.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { hostOf, laneOfHost, backendOf as nameOf } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
 import type { ImageStore } from './model/image.ts';
@@ -59,6 +62,8 @@ export interface ServiceOptions {
   readonly listen?: EngineListener;
   /** The process' own name in the engine; a new one each time. */
   readonly process?: string;
+  /** Which Pumice it is, for those who watch. */
+  readonly version?: string;
   /** Of what is done again and again, for a test that cannot wait. */
   readonly clock?: Clock;
   /** What this process owned may be another's now (PostgreSQL only): it must end, and be started again. */
@@ -75,9 +80,11 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   const copies = new HostCopies({ atOnce: config.max_copies, bytesPerSecond: config.volume_copy_bps_limit });
   const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config, copies)));
   const sinks = await sinksOf(config);
+  const metrics = await metricsOf(config, log, options);
   const db = await openDatabase(config.database.url, {
     as: 'server',
     readers: config.database.max_pool_size,
+    ...(metrics && { timed: (ms) => metrics.process.committed(ms) }),
     migrating: (migrations) => log.info({ migrations }, 'the schema is brought forward; large tables take a while'),
   });
   const { process = uuid(), clock } = options;
@@ -86,7 +93,7 @@ export async function wire(config: Config, log: Log, options: ServiceOptions = {
   const images = await imagesOf(config, keystone);
   const stop = new AbortController();
   const strategy = await strategyOf({ config, policy, keystone, db, log, signal: stop.signal });
-  const parts = { process, stop, scheduler, policy, backends, sinks, troubles, images, strategy };
+  const parts = { process, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics };
   return new PumiceService(config, log, db, parts, options);
 }
 
@@ -96,11 +103,13 @@ interface Parts {
   readonly stop: AbortController;
   readonly scheduler: SchedulerOptions;
   readonly policy: Policy;
+  readonly copies: HostCopies;
   readonly backends: readonly ServedBackend[];
   readonly sinks: readonly Sink[];
   readonly troubles: Troubles;
   readonly images: ImageStore;
   readonly strategy: Strategy;
+  readonly metrics: Metrics | undefined;
 }
 
 export class PumiceService {
@@ -115,6 +124,8 @@ export class PumiceService {
   /** What this process does by itself, but for what the dispatcher and the engine do. */
   readonly upkeep: readonly UpkeepLoop[];
   readonly dispatcher: Dispatcher;
+  /** Undefined where they are off. */
+  readonly metrics: Metrics | undefined;
   readonly #config: Config;
   readonly #log: Log;
   readonly #stop: AbortController;
@@ -125,7 +136,7 @@ export class PumiceService {
     config: Config,
     log: Log,
     db: Database,
-    { process, stop, scheduler, policy, backends, sinks, troubles, images, strategy }: Parts,
+    { process, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics }: Parts,
     { listen, lost }: ServiceOptions,
   ) {
     this.#config = config;
@@ -133,6 +144,7 @@ export class PumiceService {
     this.#lost = lost;
     this.#log = log;
     this.db = db;
+    this.metrics = metrics;
     this.troubles = troubles;
     const deps = { db, services: config.services, log, troubles };
     this.backends = backends.map(
@@ -163,6 +175,7 @@ export class PumiceService {
       serviceDownSeconds: config.services.service_down_time,
       messageTtlSeconds: config.message_ttl,
     };
+    const leads = () => db.ownership.take(EVENTS_LEADER);
     this.dispatcher = new Dispatcher({
       outbox: {
         newest: (before) => newestEvent(db.read, before),
@@ -171,7 +184,7 @@ export class PumiceService {
         prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
       },
       sinks,
-      leads: () => db.ownership.take(EVENTS_LEADER),
+      leads,
       troubles,
       retentionDays: config.notifications.retention_days,
     });
@@ -183,6 +196,7 @@ export class PumiceService {
       listen: (event) => {
         logEvent(log, troubles, event);
         this.flows.hear(event);
+        metrics?.hear(event);
         if (event.is === 'flow-ended' || event.is === 'task-done') this.dispatcher.wake();
         listen?.(event);
       },
@@ -192,7 +206,23 @@ export class PumiceService {
     });
     this.desk = { db, engine: this.engine, tools, config, log };
     this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles });
-    this.api = buildApi({ desk: this.desk, log, policy, requests: this.requests, ...strategy });
+    const { requests } = this;
+    const answers = new ResponseCache(db, policy);
+    const rowCache = new RowCache(db);
+    const cached = { answers, rowCache };
+    this.api = buildApi({ desk: this.desk, log, policy, requests, meter: metrics?.requests, ...cached, ...strategy });
+    metrics?.read({
+      ...cached,
+      db,
+      requests,
+      troubles,
+      copies,
+      leads,
+      engine: this.engine,
+      upkeep: this.upkeep,
+      turns: tools.backups.turns,
+      dispatcher: this.dispatcher,
+    });
   }
 
   /** Rejects when flows are in flight that this version does not know; nothing has run then. */
@@ -227,12 +257,15 @@ export class PumiceService {
   /** Resolves with the address it listens on. */
   async listen(): Promise<string> {
     const { host, port } = this.#config.api;
-    return this.api.listen({ host, port });
+    const address = await this.api.listen({ host, port });
+    await this.metrics?.listen();
+    return address;
   }
 
   /** Lets requests end, leaves flows where they stand, and lets go of what is owned. */
   async stop(): Promise<void> {
     if (this.db.ownership.lost) this.db.giveUp();
+    await this.metrics?.close();
     await this.api.close();
     await this.engine.stop();
     this.#stop.abort(new Error('The service stops.'));
@@ -250,6 +283,10 @@ export class PumiceService {
       throw new DriverNotInitialized(`${backend.host} cannot be used: ${backend.failure}`);
     return backend.driver;
   }
+}
+
+async function metricsOf(config: Config, log: Log, { version }: ServiceOptions): Promise<Metrics | undefined> {
+  return config.metrics.enabled ? new (await import('./metrics/metrics.ts')).Metrics(config, log, version) : undefined;
 }
 
 async function keystoneOf({ api, keystone }: Config, log: Log, troubles: Troubles): Promise<Keystone | undefined> {

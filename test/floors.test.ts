@@ -16,7 +16,7 @@ const FLOORS = [
   ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups'],
   ['flows'],
   ['commands'],
-  ['api', 'cli', 'upkeep'],
+  ['api', 'cli', 'upkeep', 'metrics'],
 ] as const;
 const NEIGHBOURS: readonly string[] = ['model → lib', 'http → lib'];
 /** The engine runs any flow and has never heard of a volume. */
@@ -48,6 +48,7 @@ const LONG: Readonly<Record<string, string>> = {
   'src/drivers/driver.ts': 'the contract of every kind of backend, call by call, with what must hold',
   'src/drivers/file/file-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/db/sql/schema.ts': 'every table, column by column',
+  'src/wiring.ts': 'the one place where all parts are made and handed to each other',
   'src/model/status.ts': 'the rules of volumes and of snapshots: which operation leads where',
   'src/engine/engine.ts': 'all that the rest of the house may ask of the engine',
   'src/engine/runner.ts': 'the loop of one flow with the state it guards; decisions and writes are elsewhere',

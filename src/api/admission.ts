@@ -13,6 +13,7 @@ import type { Caller } from '../model/caller.ts';
 import type { Authenticate } from './caller.ts';
 import { type Microversion, OLDEST, requestedVersion } from './microversion.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { measureAnswer, type RequestMeter, type RouteMeter } from './request-meter.ts';
 import type { RequestsInFlight } from './requests-in-flight.ts';
 import type { Mark } from './response-cache.ts';
 
@@ -30,6 +31,8 @@ export interface AdmissionDeps {
   readonly rate: RateLimit | undefined;
   readonly requests: RequestsInFlight;
   readonly log: Log;
+  /** Undefined where nobody measures. */
+  readonly meter?: RequestMeter | undefined;
 }
 
 /** A request that has come. */
@@ -37,6 +40,10 @@ export class Visit {
   readonly id: string;
   /** The data version that was taken for it, once it has come (`response-cache.ts`). */
   mark: Mark | Promise<Mark> | undefined;
+  /** Of the route that answers it, as far as that is known. */
+  meter: RouteMeter | undefined;
+  /** Its answer goes on for as long as somebody listens, so its time says nothing. */
+  isStream = false;
   readonly #admit: () => Outcome | Promise<Outcome>;
   #outcome: Outcome | Promise<Outcome> | undefined;
 
@@ -66,11 +73,14 @@ export class RequestAdmission {
 
   /** `versioned`: whether there is a microversion to be chosen. */
   begin(request: IncomingMessage, response: ServerResponse, id = newRequestId(), versioned = true): Visit {
-    const { requests, log } = this.#deps;
+    const { requests, log, meter } = this.#deps;
     requests.add(id, request, response);
     // The level may change while the service runs.
     if (log.isLevelEnabled('debug')) logWhenAnswered(id, request, response, log);
-    return new Visit(id, () => this.#admit(id, request, versioned));
+    const visit = new Visit(id, () => this.#admit(id, request, versioned));
+    if (meter !== undefined)
+      measureAnswer(response, () => (visit.isStream ? undefined : (visit.meter ?? meter.elsewhere)));
+    return visit;
   }
 
   /** By whoever began it and does not answer. */

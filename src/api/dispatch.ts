@@ -16,19 +16,25 @@ import { enforce } from './policy/enforce.ts';
 import type { Policy } from './policy/policy.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { RequestMeter, RouteMeter } from './request-meter.ts';
 import type { Mark, ResponseCache } from './response-cache.ts';
 import type { ApiCall, Route } from './route.ts';
-import { RowCache } from './row-cache.ts';
+import type { RowCache } from './row-cache.ts';
 
 export interface DestinationDeps {
   readonly desk: Desk;
   readonly policy: Policy;
   readonly rate: RateLimit | undefined;
   readonly answers: ResponseCache;
+  readonly rowCache: RowCache;
+  readonly meter: RequestMeter | undefined;
 }
 
 /** What every route works with. */
-type Room = Pick<ApiCall, 'desk' | 'rowCache' | 'rate'> & { readonly policy: Policy };
+type Room = Pick<DestinationDeps, 'desk' | 'policy' | 'rate' | 'rowCache'> & {
+  /** Undefined where nobody measures. */
+  meterOf(route: { readonly method: string; readonly path: string; readonly action?: string }): RouteMeter | undefined;
+};
 
 /** What a method and a URL lead to. */
 export interface Destination {
@@ -59,15 +65,25 @@ export const NOWHERE: Place = { since: OLDEST, nowhere: true };
 export function destinations(
   table: readonly Route[],
   { prefixes, own }: Root,
-  { desk, policy, rate, answers }: DestinationDeps,
+  { answers, ...deps }: DestinationDeps,
 ): (method: string, url: string) => Destination {
-  const room: Room = { desk, policy, rate, rowCache: new RowCache(desk.db) };
+  const { meter } = deps;
+  const room: Room = {
+    ...deps,
+    meterOf: ({ method, path, action }) => meter?.route(method, `${prefixes[0]}${path}`, action),
+  };
   const router = findMyWay({ maxParamLength: LONGEST_NAME, querystringParser: unparsed });
   const places = placesOf(table);
   const whose = own ? { own } : {};
   for (const { path, byMethod } of places) {
     for (const [method, routes] of byMethod) {
-      const place: Place = { since: oldest(routes), ...whose, ...(routes.every(({ open }) => open) && { open: true }) };
+      const meter = room.meterOf({ method, path });
+      const place: Place = {
+        since: oldest(routes),
+        meter,
+        ...whose,
+        ...(routes.every(({ open }) => open) && { open: true }),
+      };
       const store: Registered = { place, handle: handlerOf(routes, room, answers) };
       for (const prefix of prefixes) {
         router.on(method as Route['method'], `${prefix}${path}`, unreachable, store);
@@ -116,6 +132,8 @@ const oldest = (routes: readonly Route[]): Microversion => Math.min(...routes.ma
 interface Prepared {
   readonly route: Route;
   readonly check: BodyCheck | undefined;
+  /** Of an action: its own. */
+  readonly meter: RouteMeter | undefined;
 }
 
 interface Answer {
@@ -145,23 +163,25 @@ function handlerOf(routes: readonly Route[], room: Room, answers: ResponseCache)
 /** An answer that is known was given to a caller with the same rights for the same URL, so nothing is checked again. */
 function cachedHandler(answer: Answering, answers: ResponseCache): Handler {
   return (request, reply) => {
-    const { version, caller, headers, url } = request;
+    const { version, caller, headers, url, visit } = request;
     const asking = { version, caller, host: headers.host };
     const answerUnder = (mark: Mark): void => {
       const cached = answers.find(url, asking, mark);
       if (cached !== undefined) {
+        answers.counts.slow += 1;
         send(reply, 200, cached);
         return;
       }
+      answers.counts.missed += 1;
       answer(request, reply).then(
         ({ status, body }) => {
-          if (body instanceof Buffer) answers.keep(url, asking, mark, body);
+          if (body instanceof Buffer) answers.keep(url, asking, mark, body, visit.meter);
           send(reply, status, body);
         },
         (error: unknown) => reply.send(error),
       );
     };
-    const mark = request.mark ?? answers.mark();
+    const mark = visit.mark ?? answers.mark();
     if (mark instanceof Promise) mark.then(answerUnder, (error: unknown) => reply.send(error));
     else answerUnder(mark);
   };
@@ -171,6 +191,7 @@ function answering(routes: readonly Route[], room: Room): Answering {
   const prepared: readonly Prepared[] = routes.map((route) => ({
     route,
     check: route.body === undefined ? undefined : bodyCheck(route.body),
+    meter: route.action === undefined ? undefined : room.meterOf(route),
   }));
   const [first] = prepared;
   const actions =
@@ -182,6 +203,7 @@ function answering(routes: readonly Route[], room: Room): Answering {
     checkPath(params, request.caller, isProject);
     const { chosen, body } =
       actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
+    if (chosen.meter !== undefined) request.visit.meter = chosen.meter;
     const call = callOf(request, reply, body, room);
     if (!chosen.route.open) await enforce(room.policy, chosen.route, call);
     if (chosen.check !== undefined) {
@@ -247,6 +269,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, roo
     header: (name, value) => void reply.header(name, value),
     takeOver() {
       for (const [name, value = ''] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value);
+      request.visit.isStream = true;
       return reply.hijack().raw;
     },
   };

@@ -1,8 +1,9 @@
 /** Fields of ours on Fastify's requests and replies, and how an answer is sent. */
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../model/caller.ts';
+import type { Visit } from './admission.ts';
 import type { Microversion } from './microversion.ts';
-import type { Mark } from './response-cache.ts';
+import type { RouteMeter } from './request-meter.ts';
 
 /** What a path and a method lead to, before it is known which route. */
 export interface Place {
@@ -16,14 +17,15 @@ export interface Place {
   readonly own?: true;
   /** Before this version there is nothing. */
   readonly since: Microversion;
+  /** Undefined where nobody measures. */
+  readonly meter?: RouteMeter | undefined;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller;
     version: Microversion;
-    /** The data version that was taken for it already. */
-    mark: Mark | Promise<Mark> | undefined;
+    visit: Visit;
   }
 }
 

@@ -36,8 +36,13 @@ export function fastPath({ answers, admission }: FastPathDeps, slow: RequestList
     if (admitted === null || admitted instanceof Promise) return handOver();
     const answerUnder = (mark: Mark): void => {
       const answer = answers.find(url, { ...admitted, host: headers.host }, mark);
-      if (answer === undefined) handOver();
-      else sendAnswer(response, visit.id, admitted.version, answer);
+      if (answer === undefined) {
+        handOver();
+        return;
+      }
+      answers.counts.fast += 1;
+      visit.meter = answers.meterOf(url);
+      sendAnswer(response, visit.id, admitted.version, answer);
     };
     if (mark instanceof Promise) mark.then(answerUnder, handOver);
     else answerUnder(mark);

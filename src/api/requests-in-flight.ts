@@ -18,6 +18,10 @@ export class RequestsInFlight {
     response.on('close', () => this.#requests.delete(id));
   }
 
+  get size(): number {
+    return this.#requests.size;
+  }
+
   list(): readonly RequestInFlight[] {
     return [...this.#requests].map(([id, { method = '', url = '' }]) => {
       const [path = ''] = url.split('?', 1);

@@ -12,6 +12,7 @@ import { type DataVersion, dataVersionOf } from '../db/sql/data-version.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Microversion } from './microversion.ts';
 import type { Policy } from './policy/policy.ts';
+import type { RouteMeter } from './request-meter.ts';
 
 /** What an answer depends on beside its URL and the database. */
 export interface AnswerKey {
@@ -22,6 +23,13 @@ export interface AnswerKey {
 
 export type Mark = DataVersion;
 
+/** The answers to one URL. */
+interface KeptAnswers {
+  readonly meter: RouteMeter | undefined;
+  /** By who asks. */
+  readonly byAsker: Map<string, Buffer>;
+}
+
 /** What an entry costs beside its answer. */
 const OVERHEAD = 400;
 
@@ -30,8 +38,10 @@ export class ResponseCache {
   readonly #version: () => Mark | Promise<Mark>;
   readonly #policy: Policy;
   readonly #mostBytes: number;
-  /** By URL, the oldest first, and then by who asks it; all under the one mark. */
-  readonly #kept = new Map<string, Map<string, Buffer>>();
+  /** By URL, the oldest first; all under the one mark. */
+  readonly #kept = new Map<string, KeptAnswers>();
+  /** Answers that were known, before the router and behind it, and that were not. Counted by those who ask. */
+  readonly counts = { fast: 0, slow: 0, missed: 0 };
   #mark: Mark | undefined;
   #bytes = 0;
   #turn: { readonly mark: Mark | Promise<Mark>; readonly commits: number } | undefined;
@@ -71,21 +81,27 @@ export class ResponseCache {
   }
 
   find(url: string, asking: AnswerKey, mark: Mark): Buffer | undefined {
-    return mark === this.#mark ? this.#kept.get(url)?.get(this.#key(asking)) : undefined;
+    return mark === this.#mark ? this.#kept.get(url)?.byAsker.get(this.#key(asking)) : undefined;
   }
 
-  keep(url: string, asking: AnswerKey, mark: Mark, answer: Buffer): void {
+  /** Of the route that has answered the URL. */
+  meterOf(url: string): RouteMeter | undefined {
+    return this.#kept.get(url)?.meter;
+  }
+
+  keep(url: string, asking: AnswerKey, mark: Mark, answer: Buffer, meter?: RouteMeter): void {
     const size = answer.length + OVERHEAD;
     if (size > this.#mostBytes / 4) return;
     if (mark !== this.#mark) this.#forgetAll(mark);
-    const answers = this.#kept.get(url) ?? new Map<string, Buffer>();
+    const answers = this.#kept.get(url) ?? { meter, byAsker: new Map<string, Buffer>() };
     const key = this.#key(asking);
-    const before = answers.get(key);
+    const before = answers.byAsker.get(key);
     this.#bytes += size - (before === undefined ? 0 : before.length + OVERHEAD);
-    this.#kept.set(url, answers.set(key, answer));
+    answers.byAsker.set(key, answer);
+    this.#kept.set(url, answers);
     for (const [oldest, its] of this.#kept) {
       if (this.#bytes <= this.#mostBytes) return;
-      for (const { length } of its.values()) this.#bytes -= length + OVERHEAD;
+      for (const { length } of its.byAsker.values()) this.#bytes -= length + OVERHEAD;
       this.#kept.delete(oldest);
     }
   }

@@ -47,6 +47,8 @@ export class RowCache {
   readonly #kept = new Map<string, Kept>();
   readonly #names = new KnownNames();
   readonly #readNames: () => Promise<ViewNames>;
+  /** Rows whose text was known, and rows that were rendered. */
+  readonly counts = { found: 0, rendered: 0 };
   #shapes = new Map<string, number>();
   #shapesMade = 0;
   #bytes = 0;
@@ -84,6 +86,8 @@ export class RowCache {
       if (text === undefined) missing.push(id);
       return text;
     });
+    this.counts.found += keys.length - missing.length;
+    this.counts.rendered += missing.length;
     if (missing.length === 0) return texts as Buffer[];
     const fresh = await this.#render(view, asking, missing);
     return keys.flatMap(({ id }, index) => texts[index] ?? fresh.get(id) ?? []);

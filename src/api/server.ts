@@ -35,10 +35,12 @@ import { baseOf, linksOf } from './links.ts';
 import { OLDEST, versionText } from './microversion.ts';
 import { Policy } from './policy/policy.ts';
 import { RateLimit } from './rate-limit.ts';
+import type { RequestMeter } from './request-meter.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
+import { RowCache } from './row-cache.ts';
 import { versionDocument } from './versions.ts';
 
 declare module 'fastify' {
@@ -62,6 +64,10 @@ export interface ApiDeps {
   readonly routes?: readonly Route[];
   /** Those below `/pumice/v1`. Default: all of them. */
   readonly ownRoutes?: () => Promise<readonly Route[]>;
+  readonly answers?: ResponseCache;
+  readonly rowCache?: RowCache;
+  /** Told of each request when it is answered. Default: nobody measures. */
+  readonly meter?: RequestMeter | undefined;
 }
 
 const OPEN: Place = { open: true, since: OLDEST };
@@ -76,11 +82,14 @@ export function buildApi({
   addIdentity,
   routes: table = routes,
   ownRoutes = async () => (await import('./pumice/own-routes.ts')).ownRoutes,
+  answers = new ResponseCache(desk.db, policy),
+  rowCache = new RowCache(desk.db),
+  meter,
 }: ApiDeps): FastifyInstance {
   const config = desk.config.api;
   const rate =
     config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
-  const admission = new RequestAdmission({ authenticate: admit, rate, requests, log });
+  const admission = new RequestAdmission({ authenticate: admit, rate, requests, log, meter });
   const app = Fastify({
     ...connectionOptions(config),
     logger: false,
@@ -97,7 +106,7 @@ export function buildApi({
   // One for all requests would be shared; the hook gives each its own.
   app.decorateRequest('caller', null as never);
   app.decorateRequest('version', OLDEST);
-  app.decorateRequest('mark', undefined);
+  app.decorateRequest('visit', null as never);
   app.decorateRequest('destination', null as never);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: 'buffer' }, (_request, bytes, done) =>
@@ -112,8 +121,7 @@ export function buildApi({
   app.setNotFoundHandler((request, reply) => receive(request, reply, NOWHERE, door, (error) => void reply.send(error)));
   addOpenPlaces(app, desk, (request, reply, done) => receive(request, reply, OPEN, door, done));
   addIdentity?.(app);
-  const answers = new ResponseCache(desk.db, policy);
-  const deps = { desk, policy, rate, answers };
+  const deps = { desk, policy, rate, answers, rowCache, meter };
   const lead = (
     found: Destination,
     request: FastifyRequest,
@@ -185,7 +193,8 @@ function receive(
   done: (error?: Error) => void,
 ): void {
   const visit = admission.visitOf(request.raw, reply.raw, request.id, !place.own);
-  request.mark = visit.mark;
+  visit.meter ??= place.meter;
+  request.visit = visit;
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   if (place.open) {
     request.caller = NOBODY;

@@ -45,20 +45,21 @@ interface Reserved {
 }
 
 export class HostCopies {
-  readonly #turns: Semaphore;
+  /** Who runs, and who waits. */
+  readonly turns: Semaphore;
   /** Two that look at the same time would both find the room of one. */
   readonly #looks = new Semaphore(1);
   readonly #partOfEach: number;
   readonly #reserved = new Set<Reserved>();
 
   constructor({ atOnce = 2, bytesPerSecond = 0 }: HostCopiesOptions = {}) {
-    this.#turns = new Semaphore(atOnce);
+    this.turns = new Semaphore(atOnce);
     this.#partOfEach = Math.ceil(bytesPerSecond / atOnce);
   }
 
   /** Runs `write` when its turn has come, with the rate of it (0: no limit). Rejects with `BackendFull` when there is no room for it. */
   run(writing: Writing, call: DriverCall, write: (bytesPerSecond: number) => Promise<void>): Promise<void> {
-    return this.#turns.run(call, async () => {
+    return this.turns.run(call, async () => {
       const reserved = await this.#reserve(writing, call.signal);
       try {
         await write(this.#partOfEach);

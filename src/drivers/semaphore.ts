@@ -19,13 +19,23 @@ interface Waiter {
 type Line = Map<string, readonly Waiter[]>;
 
 export class Semaphore {
+  readonly #limit: number;
   #free: number;
   /** The highest rank first. */
   readonly #lines: readonly Line[];
 
   constructor(limit: number, ranks = 1) {
+    this.#limit = limit;
     this.#free = limit;
     this.#lines = Array.from({ length: ranks }, () => new Map());
+  }
+
+  get running(): number {
+    return this.#limit - this.#free;
+  }
+
+  get waiting(): number {
+    return this.#lines.reduce((all, line) => [...line.values()].reduce((sum, { length }) => sum + length, all), 0);
   }
 
   /** `rank`: 0 is the highest. */

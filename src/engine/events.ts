@@ -2,6 +2,7 @@
  * The engine's events, for logs, metrics, progress bars and tests. They may be lost and decide nothing; the journal has what
  * must not be lost.
  */
+import type { Copied } from '../lib/progress.ts';
 import type { Failure } from './failure.ts';
 import type { Rejection, TaskResult } from './task.ts';
 
@@ -19,7 +20,12 @@ export type EngineEvent = OfFlow &
     /** It is taken back for it; when it reverts already, it is stuck. */
     | { readonly is: 'flow-poisonous'; readonly task: string; readonly claims: number }
     | { readonly is: 'task-started'; readonly task: string; readonly reverting: boolean }
-    | { readonly is: 'task-progress'; readonly task: string; readonly fraction: number }
+    | {
+        readonly is: 'task-progress';
+        readonly task: string;
+        readonly fraction: number;
+        readonly copied: Copied | undefined;
+      }
     /** Its journal entry is durable. `ms` is null for records, which share a commit. */
     | { readonly is: 'task-done'; readonly task: string; readonly ms: number | null; readonly result: TaskResult }
     | { readonly is: 'task-failed'; readonly task: string; readonly failure: Failure }
@@ -37,6 +43,7 @@ export type EngineEvent = OfFlow &
         readonly is: 'flow-ended';
         readonly state: 'success' | 'reverted';
         readonly failures: readonly Failure[];
+        /** Since it began, whichever processes have run it. */
         readonly ms: number;
       }
   );

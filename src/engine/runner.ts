@@ -9,7 +9,7 @@
  * back-off until it succeeds or the process stops. **A failing revert** is tried again with back-off, then parks the
  * flow as *stuck*, where an operator finds it.
  */
-import { elapsed, millis, now, pause, type Timestamp } from '../lib/clock.ts';
+import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
 import { carry } from './carry.ts';
 import { advance, type Cursor, laneOf, plan, standing } from './cursor.ts';
 import type { EngineEvent } from './events.ts';
@@ -67,7 +67,6 @@ export class Runner<Tools, Tx extends EngineTx> {
   readonly #row: FlowRow;
   readonly #options: RunnerOptions<Tools, Tx>;
   readonly #around: Surroundings<Tools>;
-  readonly #begun = elapsed();
   /** Ends everything this runner waits for: the process stops. */
   readonly #stop: AbortSignal;
   readonly #poisoned: boolean;
@@ -95,7 +94,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     this.#stop = stop;
     this.#work = new Work(stop, {
       context: () => contextOf(this.#cursor, this.#around),
-      progress: (task, fraction) => this.#emit({ is: 'task-progress', task, fraction }),
+      progress: (task, fraction, copied) => this.#emit({ is: 'task-progress', task, fraction, copied }),
       retried: (node, failure, tries) => this.#tellRetry(node, failure, tries),
       aside: (wait) => this.#options.aside(wait),
       doing: (doing) => this.#say(doing),
@@ -368,9 +367,14 @@ export class Runner<Tools, Tx extends EngineTx> {
       if (event === 'rejected') this.#emit({ is: 'attempt-rejected', rejection: data });
     }
     const state = cursor.reverting ? 'reverted' : 'success';
-    if (ended) this.#emit({ is: 'flow-ended', state, failures: cursor.failures, ms: elapsed() - this.#begun });
+    if (ended) this.#emit({ is: 'flow-ended', state, failures: cursor.failures, ms: this.#age() });
     else if (released && !cursor.stuck) this.#emit({ is: 'flow-released', lane: laneOf(cursor) });
     return extent;
+  }
+
+  /** Milliseconds; the clock of another process may be ahead of ours. */
+  #age(): number {
+    return Math.max(0, millis(now()) - millis(this.#row.createdAt));
   }
 
   #claimed(): Claimed {

@@ -17,7 +17,7 @@ import type { RetryPolicy, TaskResult } from './task.ts';
 interface Surrounding {
   /** What a task is told besides its signal. */
   context(): object;
-  progress(task: string, fraction: number): void;
+  progress(task: string, fraction: number, copied: Copied | undefined): void;
   retried(node: TaskNode, failure: Failure, tries: number): Promise<void>;
   aside<Result>(wait: Promise<Result>): Promise<Result>;
   /** For people and other processes. */
@@ -142,7 +142,7 @@ export class Work {
         return call.signal;
       },
       progress: (fraction: number, copied?: Copied): void => {
-        if (call.tells(fraction, copied)) this.#around.progress(node.path, fraction);
+        if (call.tells(fraction, copied)) this.#around.progress(node.path, fraction, copied);
       },
       waiting: (wait: Wait | null): void => call.waits(wait),
       aside: this.#around.aside,

@@ -47,6 +47,11 @@ export class BlockedResources {
     return this.#blocked.has(resource);
   }
 
+  /** The lowest `seq` of those that were refused; infinite when none waits. */
+  get oldest(): number {
+    return Math.min(...[...this.#blocked.values()].map(({ seq }) => seq));
+  }
+
   /** Those to be tried now, and a `seq` from which on their events are. */
   due(): { readonly names: readonly string[]; readonly seq: number } {
     const at = this.#elapsed();

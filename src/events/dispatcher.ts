@@ -95,6 +95,7 @@ const DAY_MS = 24 * HOUR_MS;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #wake = new EventCount();
+  readonly #places = new Map<string, Place>();
   /** Old events go in small bites. */
   readonly tidying: Loop;
 
@@ -112,6 +113,15 @@ export class Dispatcher {
   /** There are new events. Cheap; may be called from anywhere. */
   wake(): void {
     this.#wake.signal();
+  }
+
+  /** Of each sink, a `seq` up to which it has had all; what it has not had is above. */
+  get deliveredUpTo(): ReadonlyMap<string, number> {
+    const placed = this.#options.sinks.map(({ name }) => {
+      const place = this.#places.get(name);
+      return [name, place === undefined ? 0 : Math.min(place.mark.seq, place.blocked.oldest - 1)] as const;
+    });
+    return new Map(placed);
   }
 
   /** Delivers until the signal is aborted; resolves when all is quiet and the sinks are closed. */
@@ -142,11 +152,14 @@ export class Dispatcher {
     }
   }
 
-  #placeOf({ pausesMs }: Sink): Place {
+  #placeOf({ name, pausesMs }: Sink): Place {
     const { troubles, backoffMs = 500, maxBackoffMs = MINUTE_MS } = this.#options;
     const pauseMs = (tries: number): number =>
       pausesMs?.[Math.min(tries, pausesMs.length) - 1] ?? Math.min(maxBackoffMs, backoffMs * 2 ** (tries - 1));
-    return { mark: new LowWaterMark(), blocked: new BlockedResources(pauseMs, () => troubles.clock.elapsed()) };
+    const blocked = new BlockedResources(pauseMs, () => troubles.clock.elapsed());
+    const place = { mark: new LowWaterMark(), blocked };
+    this.#places.set(name, place);
+    return place;
   }
 
   /** One batch. Resolves with how long there is nothing to do unless something happens, in milliseconds. */

@@ -138,6 +138,11 @@ export class Troubles {
     return this.#lasting.get(keyOf(upkeep, about));
   }
 
+  /** Those that last. */
+  all(): readonly Trouble[] {
+    return [...this.#lasting.values()];
+  }
+
   /** Resolves when all is kept, or could not be. */
   async kept(): Promise<void> {
     await this.#keeping;

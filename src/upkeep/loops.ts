@@ -34,6 +34,8 @@ export interface UpkeepLoop extends Loop {
   readonly atStart?: true;
   /** Only once its backend has been looked at. */
   readonly backend?: BackendService;
+  /** Of `exports`: how many its backend had when it was last looked at. */
+  readonly exported?: () => number;
 }
 
 const SECOND_MS = 1_000;
@@ -85,6 +87,7 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
         everyMs: 2 * SECOND_MS,
         pace: { firstMs: 2 * SECOND_MS, longestMs: MINUTE_MS },
         backend,
+        exported: () => keeper.exported,
         work: async (signal) => {
           await keeper.look(signal);
         },

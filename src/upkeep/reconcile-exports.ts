@@ -88,6 +88,11 @@ export class ExportReconciler {
     this.#troubles = options.troubles;
   }
 
+  /** How many there were when it last looked. */
+  get exported(): number {
+    return this.#exported.size;
+  }
+
   /** Rejects when what is exported cannot be told. */
   async look(signal: AbortSignal): Promise<Renewed> {
     const { host, isUp, log } = this.#options;

@@ -33,6 +33,8 @@ export interface WriterOptions {
   readonly maxUnits?: number;
   /** How long a transaction that keeps failing for passing reasons is tried. */
   readonly patienceMs?: number;
+  /** Told of each transaction that was committed, how many milliseconds it took. Nobody looks at the clock otherwise. */
+  timed?(ms: number): void;
 }
 
 /** Since the process began. */
@@ -56,6 +58,7 @@ export class Writer {
   readonly #maxSavepoints: number;
   readonly #maxUnits: number;
   readonly #patienceMs: number;
+  readonly #timed: ((ms: number) => void) | undefined;
   readonly #closing = new AbortController();
   #queue: Job[] = [];
   #running: Promise<void> | undefined;
@@ -68,6 +71,7 @@ export class Writer {
     this.#maxSavepoints = options.maxSavepoints ?? 60;
     this.#maxUnits = options.maxUnits ?? 500;
     this.#patienceMs = options.patienceMs ?? 30_000;
+    this.#timed = options.timed;
   }
 
   get stats(): WriterStats {
@@ -121,6 +125,7 @@ export class Writer {
     let jobs = given;
     for (let waitMs = 4; jobs.length > 0; ) {
       const ran: Job[] = [];
+      const begun = this.#timed && elapsed();
       try {
         const refused = await this.#transaction(jobs, ran);
         if (refused.size > 0) {
@@ -130,6 +135,7 @@ export class Writer {
           continue;
         }
         this.#commits += 1;
+        if (begun !== undefined) this.#timed?.(elapsed() - begun);
         for (const job of ran) job.settle();
         jobs = jobs.slice(ran.length);
       } catch (error) {

@@ -11,17 +11,18 @@ import { Semaphore } from '../../drivers/semaphore.ts';
 const RANKS = { restore: 0, backup: 0, verification: 1 } as const;
 
 export class BackupTurns {
-  readonly #restores: Semaphore;
-  readonly #others: Semaphore;
+  readonly restores: Semaphore;
+  /** Backups and checks. */
+  readonly others: Semaphore;
 
   constructor(atOnce: number) {
-    this.#restores = new Semaphore(atOnce);
-    this.#others = new Semaphore(atOnce, 2);
+    this.restores = new Semaphore(atOnce);
+    this.others = new Semaphore(atOnce, 2);
   }
 
   /** Does the work when its turn has come. */
   run<Result>(kind: keyof typeof RANKS, call: DriverCall, work: () => Promise<Result>): Promise<Result> {
-    const semaphore = kind === 'restore' ? this.#restores : this.#others;
+    const semaphore = kind === 'restore' ? this.restores : this.others;
     return semaphore.run(call, work, RANKS[kind]);
   }
 }

@@ -35,7 +35,7 @@ export function completed(draft: ConfigDraft): Config {
 
 export function contradictions(config: Config): string[] {
   const found: string[] = [];
-  const { api, identity, keystone, services, notifications } = config;
+  const { api, identity, keystone, services, notifications, metrics } = config;
   if (api.auth_strategy === 'noauth' && !isLoopback(api.host) && !api.listen_beyond_loopback) {
     found.push(
       `api.host: other machines can reach ${api.host}, and with auth_strategy "noauth" whoever does is an administrator. ` +
@@ -91,6 +91,11 @@ export function contradictions(config: Config): string[] {
   }
   if (notifications.drivers.includes('amqp') && notifications.amqp_url === undefined) {
     found.push('notifications.amqp_url is missing; the driver "amqp" needs it.');
+  }
+  if (metrics.enabled && !isLoopback(metrics.host) && metrics.bearer_token === undefined) {
+    found.push(
+      `metrics.bearer_token is missing: other machines can reach ${metrics.host}. It is best in a file, which metrics.bearer_token_file names.`,
+    );
   }
   if (!isRegExp(api.project_id_regex)) {
     found.push(`api.project_id_regex must be a regular expression; it is ${JSON.stringify(api.project_id_regex)}.`);

@@ -24,6 +24,7 @@ import { Identity } from './identity.ts';
 import { Images } from './images.ts';
 import { KeystoneService } from './keystone.ts';
 import { Log } from './log.ts';
+import { Metrics } from './metrics.ts';
 import { Notifications } from './notifications.ts';
 import { Policy } from './policy.ts';
 import { Quota } from './quota.ts';
@@ -128,6 +129,7 @@ export const configSchema = Type.Object({
   notifications: Notifications,
   flows: Flows,
   log: Log,
+  metrics: Metrics,
   backends: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Backend, {
     form: 'letters, digits, hyphens and underscores',
     default: { file: { driver: 'file', path: '$data_directory/volumes', create: true } },
@@ -160,6 +162,7 @@ export type ImagesConfig = Config['images'];
 export type NotificationsConfig = Config['notifications'];
 export type FlowsConfig = Config['flows'];
 export type LogConfig = Config['log'];
+export type MetricsConfig = Config['metrics'];
 /** A section of `[backends.*]`; `driver` says which. */
 export type BackendConfig = Config['backends'][string];
 /** A section of `[backup_stores.*]`; `backup_driver` says which. */

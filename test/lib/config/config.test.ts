@@ -217,6 +217,17 @@ describe('configuration', () => {
     }
   });
 
+  test('metrics that other machines can reach want a token', () => {
+    const beyond = '[metrics]\nenabled = true\nhost = "192.0.2.1"\n';
+    assert.match(
+      problems({ toml: beyond }).join('\n'),
+      /^metrics\.bearer_token is missing: other machines .* 192\.0\.2\.1/,
+    );
+    assert.equal(parseConfig({ toml: `${beyond}bearer_token = "a.secret"` }).metrics.bearer_token, 'a.secret');
+    assert.equal(parseConfig({ toml: '[metrics]\nenabled = true' }).metrics.host, '127.0.0.1');
+    assert.equal(parseConfig({ toml: beyond.replace('true', 'false') }).metrics.enabled, false);
+  });
+
   test('TOML that cannot be parsed is told with its line', () => {
     const [problem] = problems({ toml: 'node_name = "a"\nhost = = 4\n', from: 'pumice.toml' });
     assert.match(problem ?? '', /2:\s+host = = 4/);
