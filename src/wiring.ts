@@ -4,112 +4,52 @@
  * `wire` makes a whole service from a configuration: the database, the backends, the engine with the flows, the door. Nothing
  * listens yet and no flow runs; `Service.start` does that, in an order that lets no request in before what it needs is there.
  *
- * What not every service has (users of its own, Keystone, Glance, iSCSI, a broker) is loaded by those who have it: others start
- * quicker, and are smaller.
+ * What comes from the configuration alone is made by `parts.ts`.
  */
-import { mkdirSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
-import { Policy } from './api/policy/policy.ts';
 import { RequestsInFlight } from './api/requests-in-flight.ts';
 import { ResponseCache } from './api/response-cache.ts';
 import { RowCache } from './api/row-cache.ts';
 import { buildApi } from './api/server.ts';
-import { type Strategy, strategyOf } from './api/strategies.ts';
-import { imagesOf } from './clients/image-store.ts';
-import type { Keystone } from './clients/keystone.ts';
 import { backupRequests } from './commands/backups/backup-requests.ts';
 import type { Desk } from './commands/desk.ts';
 import { getAttachment } from './db/attachments.ts';
-import { type Database, openDatabase } from './db/database.ts';
+import type { Database } from './db/database.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { getMoveSecret } from './db/move-secrets.ts';
 import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
 import { noteSnapshotProgress } from './db/snapshots.ts';
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
-import { dropTroublesOf, dropTroublesOfTheDead, keepTroubles } from './db/troubles.ts';
+import { dropTroublesOf, dropTroublesOfTheDead } from './db/troubles.ts';
 import { getVolume } from './db/volumes.ts';
 import { adoptEvents } from './db/watched-events.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
-import { driverOf } from './drivers/driver-of.ts';
-import { HostCopies } from './drivers/host-copies.ts';
 import { Engine } from './engine/engine.ts';
-import type { EngineListener } from './engine/events.ts';
-import { Dispatcher, type Sink } from './events/dispatcher.ts';
+import { Dispatcher } from './events/dispatcher.ts';
 import { FlowsInFlight } from './events/flows-in-flight.ts';
 import { logEvent } from './events/log-of-flows.ts';
 import { backupTools, readKeys } from './flows/backups/backup-tools.ts';
 import { FLOWS } from './flows/registry.ts';
 import type { Tools } from './flows/tools.ts';
 import { cacheLimitsOf, ImageCache } from './flows/volumes/image-cache.ts';
-import { type Clock, pause, uuid } from './lib/clock.ts';
-import type { BackendConfig, Config } from './lib/config/config.ts';
+import { pause } from './lib/clock.ts';
+import type { Config } from './lib/config/config.ts';
 import { keepUp, round } from './lib/keep-up.ts';
 import type { Log } from './lib/logging.ts';
-import { Troubles } from './lib/troubles.ts';
+import type { Troubles } from './lib/troubles.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { hostOf, laneOfHost, backendOf as nameOf } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
-import type { ImageStore } from './model/image.ts';
-import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
+import { makeParts, type Parts, type ServiceOptions } from './parts.ts';
 import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
-import { BackendService, type ServedBackend } from './upkeep/serve-backend.ts';
+import { BackendService } from './upkeep/serve-backend.ts';
 
 const EVENTS_LEADER = 'pumice-events';
 
-export interface ServiceOptions {
-  /** Also told what the engine does: a progress bar, a test. */
-  readonly listen?: EngineListener;
-  /** The process' own name in the engine; a new one each time. */
-  readonly process?: string;
-  /** Which Pumice it is, for those who watch. */
-  readonly version?: string;
-  /** Of what is done again and again, for a test that cannot wait. */
-  readonly clock?: Clock;
-  /** What this process owned may be another's now (PostgreSQL only): it must end, and be started again. */
-  lost?(): void;
-}
-
 /** Opens the database, which brings its schema forward and lets no second server in, and makes the rest. */
 export async function wire(config: Config, log: Log, options: ServiceOptions = {}): Promise<PumiceService> {
-  mkdirSync(config.data_directory, { recursive: true });
-  mkdirSync(config.images.image_conversion_dir, { recursive: true });
-  const scheduler = schedulerOptions(config);
-  checkOptions(scheduler);
-  const policy = policyOf(config);
-  const copies = new HostCopies({ atOnce: config.max_copies, bytesPerSecond: config.volume_copy_bps_limit });
-  const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config, copies)));
-  const sinks = await sinksOf(config);
-  const metrics = await metricsOf(config, log, options);
-  const db = await openDatabase(config.database.url, {
-    as: 'server',
-    readers: config.database.max_pool_size,
-    ...(metrics && { timed: (ms) => metrics.process.committed(ms) }),
-    migrating: (migrations) => log.info({ migrations }, 'the schema is brought forward; large tables take a while'),
-  });
-  const { process = uuid(), clock } = options;
-  const troubles = new Troubles({ log, ...(clock && { clock }), keep: keepTroubles(db, process, config.node_name) });
-  const keystone = await keystoneOf(config, log, troubles);
-  const images = await imagesOf(config, keystone);
-  const stop = new AbortController();
-  const strategy = await strategyOf({ config, policy, keystone, db, log, signal: stop.signal });
-  const parts = { process, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics };
-  return new PumiceService(config, log, db, parts, options);
-}
-
-interface Parts {
-  readonly process: string;
-  /** Aborted when the service stops. */
-  readonly stop: AbortController;
-  readonly scheduler: SchedulerOptions;
-  readonly policy: Policy;
-  readonly copies: HostCopies;
-  readonly backends: readonly ServedBackend[];
-  readonly sinks: readonly Sink[];
-  readonly troubles: Troubles;
-  readonly images: ImageStore;
-  readonly strategy: Strategy;
-  readonly metrics: Metrics | undefined;
+  return new PumiceService(config, log, await makeParts(config, log, options), options);
 }
 
 export class PumiceService {
@@ -135,8 +75,7 @@ export class PumiceService {
   constructor(
     config: Config,
     log: Log,
-    db: Database,
-    { process, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics }: Parts,
+    { process, db, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics }: Parts,
     { listen, lost }: ServiceOptions,
   ) {
     this.#config = config;
@@ -283,46 +222,4 @@ export class PumiceService {
       throw new DriverNotInitialized(`${backend.host} cannot be used: ${backend.failure}`);
     return backend.driver;
   }
-}
-
-async function metricsOf(config: Config, log: Log, { version }: ServiceOptions): Promise<Metrics | undefined> {
-  return config.metrics.enabled ? new (await import('./metrics/metrics.ts')).Metrics(config, log, version) : undefined;
-}
-
-async function keystoneOf({ api, keystone }: Config, log: Log, troubles: Troubles): Promise<Keystone | undefined> {
-  if (api.auth_strategy !== 'keystone') return undefined;
-  return (await import('./clients/keystone.ts')).keystoneOf(keystone, log, troubles);
-}
-
-function schedulerOptions({ scheduler }: Config): SchedulerOptions {
-  return {
-    filters: scheduler.scheduler_default_filters,
-    weighers: scheduler.scheduler_default_weighers,
-    multipliers: {
-      CapacityWeigher: scheduler.capacity_weight_multiplier,
-      AllocatedCapacityWeigher: scheduler.allocated_capacity_weight_multiplier,
-      VolumeNumberWeigher: scheduler.volume_number_multiplier,
-    },
-  };
-}
-
-async function backendOf(name: string, config: Config, copies: HostCopies): Promise<ServedBackend> {
-  const section = config.backends[name] as BackendConfig;
-  const { backend_availability_zone: availabilityZone } = section;
-  return { host: `${config.node_name}@${name}`, availabilityZone, driver: await driverOf(section, config, copies) };
-}
-
-/** Throws when a rule is wrong. */
-function policyOf({ policy, api }: Config): Policy {
-  return new Policy({ overrides: policy, legacy: !api.enforce_new_defaults });
-}
-
-async function sinksOf({ notifications }: Config): Promise<Sink[]> {
-  const { drivers, file, amqp_url: url = '', amqp_durable_queues: durable, topics } = notifications;
-  return Promise.all(
-    drivers.map(async (driver) => {
-      if (driver === 'file') return new (await import('./events/sink-file.ts')).FileSink(file);
-      return new (await import('./events/sink-amqp.ts')).AmqpSink({ url, topics, durable });
-    }),
-  );
 }

@@ -94,7 +94,7 @@ export class ProcessFigures {
       gauge('pumice_response_cache_bytes', 'Memory of kept answers.', one(answers.bytes)),
       counted('pumice_row_cache_hits_total', 'Rows whose JSON was known.', one(rowCache.counts.found)),
       counted('pumice_row_cache_misses_total', 'Rows that were read and rendered.', one(rowCache.counts.rendered)),
-      gauge('pumice_row_cache_bytes', 'Memory of kept rowCache.', one(rowCache.bytes)),
+      gauge('pumice_row_cache_bytes', 'Memory of kept rows.', one(rowCache.bytes)),
       this.#commits.family(),
       counted(
         'pumice_database_units_total',
