@@ -3,6 +3,8 @@
  *
  *     node scripts/bundle.ts [DIRECTORY]
  *
+ * The page lies in it as a browser gets it, in a directory of its own.
+ *
  * It is made when Pumice is installed (`need_bundle` of scripts/bootstrap.sh), from the sources and the packages of the lockfile, and
  * split where they import dynamically: what is loaded late unbuilt is loaded late from the bundle too. It is only a faster
  * form: whoever develops runs the sources, and `bin/pumice` runs the bundle only while `sources`, a list of what it was made of
@@ -27,14 +29,18 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { buildPageFrom } from '../src/api/page/build-page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** What else decides how the bundle comes out. */
 const RECIPE = ['package-lock.json', 'package.json', 'scripts/bundle.ts', 'tsconfig.json'];
 
-/** Fastify asks for them where a route has a schema of its own, or a request is made up: no part of this service does. */
-const NEVER_LOADED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'];
+/**
+ * Fastify asks for the first three where a route has a schema of its own, or a request is made up: no part of this service does.
+ * The page that is built here is not built again.
+ */
+const NEVER_LOADED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request', 'esbuild'];
 
 /** Packages written as CommonJS ask for Node's own modules by `require`. */
 const REQUIRE =
@@ -87,8 +93,15 @@ export async function bundle(directory: string): Promise<string> {
     });
     const others = globSync('src/**/*.pl', { cwd: ROOT });
     for (const file of others) copyFileSync(join(ROOT, file), join(made, basename(file)));
+    const page = await buildPageFrom();
+    mkdirSync(join(made, 'page'));
+    for (const { name, identity, br, gzip } of page.files) {
+      writeFileSync(join(made, 'page', name), identity);
+      writeFileSync(join(made, 'page', `${name}.br`), br);
+      writeFileSync(join(made, 'page', `${name}.gz`), gzip);
+    }
     const ours = Object.keys(metafile.inputs).filter((file) => file.startsWith('src/'));
-    const sources = [...ours, ...others, ...RECIPE].sort().map((file) => `${hashOf(file)}  ${file}\n`);
+    const sources = [...ours, ...others, ...page.sources, ...RECIPE].sort().map((file) => `${hashOf(file)}  ${file}\n`);
     writeFileSync(join(made, 'sources'), sources.join(''));
     return place(made, directory, createHash('sha256').update(sources.join('')).digest('hex').slice(0, 16));
   } finally {

@@ -33,6 +33,9 @@ import { type FastPathDeps, fastPath } from './fast-path.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, versionText } from './microversion.ts';
+import { addPage } from './page/page-door.ts';
+import { orBySession } from './page/session-cookie.ts';
+import type { Sessions } from './page/sessions.ts';
 import { Policy } from './policy/policy.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RequestMeter } from './request-meter.ts';
@@ -60,6 +63,8 @@ export interface ApiDeps {
   readonly requests?: RequestsInFlight;
   /** Adds an identity service of our own. */
   readonly addIdentity?: (app: FastifyInstance) => void;
+  /** Of the page, as one signs in by this strategy. Default: there is no page. */
+  readonly sessions?: () => Promise<Sessions>;
   /** Default: all of them. */
   readonly routes?: readonly Route[];
   /** Those below `/pumice/v1`. Default: all of them. */
@@ -80,6 +85,7 @@ export function buildApi({
   admit,
   requests = new RequestsInFlight(),
   addIdentity,
+  sessions,
   routes: table = routes,
   ownRoutes = async () => (await import('./pumice/own-routes.ts')).ownRoutes,
   answers = new ResponseCache(desk.db, policy),
@@ -89,7 +95,7 @@ export function buildApi({
   const config = desk.config.api;
   const rate =
     config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
-  const admission = new RequestAdmission({ authenticate: admit, rate, requests, log, meter });
+  const admission = new RequestAdmission({ authenticate: orBySession(admit, config), rate, requests, log, meter });
   const app = Fastify({
     ...connectionOptions(config),
     logger: false,
@@ -119,7 +125,10 @@ export function buildApi({
   app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, log));
   const door: Door = { config, admission };
   app.setNotFoundHandler((request, reply) => receive(request, reply, NOWHERE, door, (error) => void reply.send(error)));
-  addOpenPlaces(app, desk, (request, reply, done) => receive(request, reply, OPEN, door, done));
+  const onRequest: onRequestHookHandler = (request, reply, done) => receive(request, reply, OPEN, door, done);
+  const answerRoot = addOpenPlaces(app, desk, onRequest);
+  if (sessions === undefined) app.get('/', { onRequest }, answerRoot);
+  else addPage(app, { api: config, authenticate: admit, sessions, onRequest, answerRoot });
   addIdentity?.(app);
   const deps = { desk, policy, rate, answers, rowCache, meter };
   const lead = (
@@ -245,9 +254,13 @@ function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply,
   reply.code(status).headers(headers).header('content-type', JSON_TYPE).send(bytesOf(body));
 }
 
-function addOpenPlaces(app: FastifyInstance, desk: Desk, onRequest: onRequestHookHandler): void {
+/** Returns what `GET /` is answered where nobody wants a page. */
+function addOpenPlaces(
+  app: FastifyInstance,
+  desk: Desk,
+  onRequest: onRequestHookHandler,
+): (request: FastifyRequest, reply: FastifyReply) => void {
   const document = (request: FastifyRequest) => versionDocument(baseOf(request.headers.host, desk.config.api));
-  app.get('/', { onRequest }, (request, reply) => send(reply, 300, document(request)));
   app.get('/v3/', { onRequest }, (request, reply) => send(reply, 200, document(request)));
   app.get('/v3', { onRequest }, (request, reply) => {
     reply
@@ -259,4 +272,5 @@ function addOpenPlaces(app: FastifyInstance, desk: Desk, onRequest: onRequestHoo
     await desk.db.reader.query('SELECT 1');
     return reply.type('text/plain').send('OK');
   });
+  return (request, reply) => send(reply, 300, document(request));
 }

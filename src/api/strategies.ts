@@ -10,6 +10,7 @@ import type { Log } from '../lib/logging.ts';
 import type { TokenSource } from '../model/token.ts';
 import { type Authenticate, callerOf } from './caller.ts';
 import { baseOf } from './links.ts';
+import type { Sessions } from './page/sessions.ts';
 import type { Policy } from './policy/policy.ts';
 import { byToken } from './token-authentication.ts';
 
@@ -17,6 +18,8 @@ export interface Strategy {
   readonly admit: Authenticate;
   /** Identity of our own, where there is one. */
   readonly addIdentity?: (app: FastifyInstance) => void;
+  /** Of the page. Called when somebody first opens it. */
+  readonly sessions: () => Promise<Sessions>;
 }
 
 export interface StrategyDeps {
@@ -31,8 +34,17 @@ export interface StrategyDeps {
 }
 
 export async function strategyOf(deps: StrategyDeps): Promise<Strategy> {
-  if (deps.keystone !== undefined) return { admit: byKeystone(deps, deps.keystone) };
-  return deps.config.api.auth_strategy === 'local' ? local(deps) : { admit: callerOf };
+  const { keystone, config, db } = deps;
+  if (keystone !== undefined)
+    return {
+      admit: byKeystone(deps, keystone),
+      sessions: async () => new (await import('./page/keystone-sessions.ts')).KeystoneSessions(config.keystone),
+    };
+  if (config.api.auth_strategy === 'local') return local(deps);
+  return {
+    admit: callerOf,
+    sessions: async () => new (await import('./page/sessions.ts')).UnprovedSessions(db),
+  };
 }
 
 function byKeystone({ config: { keystone }, policy }: StrategyDeps, source: TokenSource): Authenticate {
@@ -69,5 +81,6 @@ async function local(deps: StrategyDeps): Promise<Strategy> {
   return {
     admit,
     addIdentity: (app) => addIdentity(app, { people, tokens, throttle, api, region: identity.region, images, log }),
+    sessions: async () => new (await import('./page/own-sessions.ts')).OwnSessions({ people, tokens, throttle, log }),
   };
 }

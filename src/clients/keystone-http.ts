@@ -15,6 +15,11 @@ export interface Reply {
   readonly subjectToken: string | null;
 }
 
+export interface KeystoneRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: object;
+}
+
 /** Many times what a token with hundreds of roles needs. */
 const MOST_BYTES = 1024 * 1024;
 
@@ -35,17 +40,28 @@ export class KeystoneHttp {
   }
 
   /** To `/v3/auth/tokens`; with a body it is a POST. Either does no harm when it is asked twice. */
-  async ask(
-    query: string,
-    request: { readonly headers: Readonly<Record<string, string>>; readonly body?: object },
-  ): Promise<Reply> {
-    const { headers, body } = request;
+  ask(query: string, request: KeystoneRequest): Promise<Reply> {
+    return this.#send(`tokens${query}`, request.body === undefined ? 'GET' : 'POST', request);
+  }
+
+  /** The projects of whoever has this token: `GET /v3/auth/projects`. */
+  projects(token: string): Promise<Reply> {
+    return this.#send('projects', 'GET', { headers: { 'x-auth-token': token } });
+  }
+
+  /** Takes a token back, in the name of its own user. */
+  revoke(token: string): Promise<Reply> {
+    return this.#send('tokens', 'DELETE', { headers: { 'x-auth-token': token, 'x-subject-token': token } });
+  }
+
+  async #send(path: string, method: 'GET' | 'POST' | 'DELETE', { headers, body }: KeystoneRequest): Promise<Reply> {
     try {
       return await this.#peer.ask(
         {
-          path: `v3/auth/tokens${query}`,
+          path: `v3/auth/${path}`,
+          method,
           headers: { ...headers, accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
-          ...(body && { method: 'POST', body: JSON.stringify(body) }),
+          ...(body && { body: JSON.stringify(body) }),
           repeatable: true,
           wholeMs: this.#timeoutMs,
         },

@@ -50,6 +50,18 @@ export async function quotaUsage(db: Db, projectId: string): Promise<Record<stri
   return Object.fromEntries(rows.map((row) => [row.resource, { inUse: row.in_use, reserved: row.reserved }]));
 }
 
+/** Ids of projects that have had something, in order of their names; at most `limit`. */
+export async function projectsWithUsage(db: Db, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('quota_usage')
+    .select('project_id')
+    .distinct()
+    .orderBy('project_id')
+    .limit(limit)
+    .execute();
+  return rows.map(({ project_id: id }) => id);
+}
+
 /** Counts at once, or rejects with `QuotaExceeded`. Negative amounts give back and are never refused. */
 export function takeQuota(tx: Tx, projectId: string, deltas: Amounts, limits: Amounts): Promise<void> {
   return add(tx, projectId, 'inUse', deltas, limits);

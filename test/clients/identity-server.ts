@@ -18,6 +18,14 @@ export interface IdentityServer {
   readonly logins: unknown[];
   /** Our own tokens that it still knows. */
   readonly own: Set<string>;
+  /** Whoever else may sign in, by name; the password is the name. */
+  readonly people: Map<string, readonly PersonsProject[]>;
+}
+
+export interface PersonsProject {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
 }
 
 /** Microseconds and a zone, as Keystone writes times. */
@@ -45,16 +53,24 @@ export async function identityServer(t: TestContext): Promise<IdentityServer> {
     requests: [],
     logins: [],
     own: new Set(),
+    people: new Map(),
   };
   return server;
 }
 
 export const well: Behaviour = (request, response, server) => {
   const { pathname, searchParams } = new URL(request.url ?? '', server.url);
+  const asker = String(request.headers['x-auth-token']);
+  if (pathname === '/v3/auth/projects') return projectsOf(asker)(request, response, server);
   if (pathname !== '/v3/auth/tokens') return answer(404, {})(request, response, server);
   if (request.method === 'POST') return login(request, response, server);
-  if (!server.own.has(String(request.headers['x-auth-token']))) return answer(401, {})(request, response, server);
   const text = String(request.headers['x-subject-token']);
+  if (!server.own.has(asker) && !(server.tokens.has(asker) && asker === text))
+    return answer(401, {})(request, response, server);
+  if (request.method === 'DELETE') {
+    server.tokens.delete(text);
+    return void response.writeHead(204).end();
+  }
   const token = server.tokens.get(text);
   // As Keystone does: whoever does not know of access rules must not take the token.
   const { access_rules: rules = null } = (token?.application_credential ?? {}) as Record<string, unknown>;
@@ -65,15 +81,51 @@ export const well: Behaviour = (request, response, server) => {
   answer(200, { token })(request, response, server);
 };
 
-function login(request: IncomingMessage, response: ServerResponse, { logins, own }: IdentityServer): void {
+const projectsOf =
+  (asker: string): Behaviour =>
+  (request, response, server) => {
+    const user = server.tokens.get(asker)?.user as { readonly name: string } | undefined;
+    const projects = server.people.get(user?.name ?? '');
+    answer(projects ? 200 : 401, { projects, links: {} })(request, response, server);
+  };
+
+interface Login {
+  readonly auth: {
+    readonly identity: {
+      readonly password?: { readonly user: { readonly name: string; readonly password: string } };
+      readonly token?: { readonly id: string };
+    };
+    readonly scope?: { readonly project?: { readonly id: string } };
+  };
+}
+
+function login(request: IncomingMessage, response: ServerResponse, server: IdentityServer): void {
   void json(request).then((body) => {
-    logins.push(body);
+    const { identity, scope } = (body as Login).auth;
+    const user = identity.password?.user;
+    const before = server.tokens.get(identity.token?.id ?? '')?.user as { readonly name: string } | undefined;
+    if (before !== undefined || (user !== undefined && server.people.has(user.name)))
+      return personsLogin(before?.name ?? user?.name ?? '', user, scope?.project?.id)(request, response, server);
+    server.logins.push(body);
     const text = `own-${uuid()}`;
-    own.add(text);
+    server.own.add(text);
     response.writeHead(201, { 'content-type': 'application/json', 'x-subject-token': text });
     response.end(JSON.stringify({ token: projectToken('service', ['service']) }));
   });
 }
+
+const personsLogin =
+  (name: string, user: { readonly password: string } | undefined, projectId: string | undefined): Behaviour =>
+  (request, response, server) => {
+    const project = server.people.get(name)?.find(({ id }) => id === projectId);
+    if ((user && user.password !== name) || (projectId !== undefined && project === undefined))
+      return answer(401, {})(request, response, server);
+    const text = `theirs-${uuid()}`;
+    const { project: _, ...unscoped } = projectToken('', []);
+    const token = project === undefined ? unscoped : projectToken(project.id, project.roles, { project });
+    server.tokens.set(text, { ...token, user: { id: `id-of-${name}`, name } });
+    answer(201, { token: server.tokens.get(text) }, { 'x-subject-token': text })(request, response, server);
+  };
 
 export const answer =
   (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Behaviour =>

@@ -19,6 +19,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { bundle } from '../../scripts/bundle.ts';
+import { buildPage } from '../../src/api/page/build-page.ts';
+import { PAGE_NAME } from '../../src/api/page/page-file.ts';
 import type { Bite } from '../../src/backups/backups.ts';
 import { makeBackups } from '../../src/backups/make-backups.ts';
 import { exec } from '../../src/lib/exec.ts';
@@ -139,6 +141,7 @@ describe('the bundle', () => {
         for (const name of ['fastify', 'pino', 'src/wiring.ts', 'src/cli/serve.ts']) assert.ok(names.has(name), name);
         const late = [
           ...['ajv', 'pg', 'amqplib', 'light-my-request', '@fastify/ajv-compiler'],
+          ...['page-files', 'sessions', 'session-routes', 'build-page'].map((name) => `src/api/page/${name}.ts`),
           ...['src/api/identity/people.ts', 'src/clients/glance.ts', 'src/clients/keystone.ts'],
           ...[
             'src/db/sql/postgresql.ts',
@@ -151,6 +154,23 @@ describe('the bundle', () => {
           late.filter((name) => names.has(name)),
           [],
         );
+      },
+      join(made, 'main.js'),
+    ));
+
+  test('holds the page as the sources build it, ready to be sent', () =>
+    withPumice(
+      async ({ directory, run }) => {
+        const pumice = run('serve', '--data', directory, '--set', 'api.port=0');
+        const address = await pumice.address();
+        const html = await (await fetch(address, { headers: { accept: 'text/html' } })).text();
+        const built = new Map((await buildPage()).map(({ name, identity }) => [name, identity]));
+        assert.equal(html, String(built.get(PAGE_NAME)));
+        for (const [name, bytes] of built)
+          if (name !== PAGE_NAME)
+            assert.equal(await (await fetch(`${address}/page/${name}`)).text(), String(bytes), name);
+        pumice.signal('SIGTERM');
+        await pumice.ended();
       },
       join(made, 'main.js'),
     ));

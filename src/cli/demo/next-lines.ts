@@ -14,6 +14,7 @@ export function nextLines(terminal: Terminal, { address, data, flowId }: Next): 
   const endpoint = `${address}/v3/${PROJECT}`;
   const dim = (text: string): string => terminal.paint('dim', text);
   const commands: readonly (readonly [what: string, ...lines: string[]])[] = [
+    [`open the page in a browser (project ${PROJECT})`, `${address}/`],
     ['ask the API', `curl -s -H 'X-Auth-Token: ${TOKEN}' ${endpoint}/volumes/detail`],
     [
       'or use OpenStack’s own client',

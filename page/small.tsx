@@ -1,0 +1,35 @@
+/** What every view is made of: a status, a time, an id. */
+import { ago, exactTime, millisOf, shortTime } from './times.ts';
+import { type Tone, toneOf } from './tones.ts';
+
+const MARKS: Readonly<Record<Tone, string>> = { good: '●', used: '◆', busy: '◐', bad: '▲', quiet: '○' };
+
+export function Status({ of: status }: { readonly of: string }) {
+  const tone = toneOf(status);
+  return (
+    <span class={`status ${tone}`}>
+      <span aria-hidden="true">{MARKS[tone]}</span> {status}
+    </span>
+  );
+}
+
+/** In the reader's zone; the exact one is a touch away. */
+export function Time({ at, long = false }: { readonly at: string | null | undefined; readonly long?: boolean }) {
+  if (!at) return <span class="nothing">–</span>;
+  const [ms, now] = [millisOf(at), Date.now()];
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={exactTime(ms)}>
+      {long ? `${exactTime(ms)} (${ago(ms, now)})` : shortTime(ms, now)}
+    </time>
+  );
+}
+
+/** Whatever may not be there. */
+export function Maybe({ text }: { readonly text: string | null | undefined }) {
+  return <span class={text ? '' : 'nothing'}>{text || '–'}</span>;
+}
+
+/** A name that somebody gave, or the beginning of the id. */
+export function Name({ of: { id, name } }: { readonly of: { readonly id: string; readonly name?: string | null } }) {
+  return <span class={name ? '' : 'unnamed'}>{name || id.slice(0, 8)}</span>;
+}
