@@ -30,7 +30,8 @@ export class Metrics {
   readonly #config: Config;
   readonly #log: Log;
   #parts: MetricsParts | undefined;
-  #making: Promise<string> | undefined;
+  /** By path. */
+  readonly #making = new Map<string, Promise<string>>();
   #failing = false;
   #listener: MetricsListener | undefined;
 
@@ -54,19 +55,28 @@ export class Metrics {
     this.#flows.hear(event);
   }
 
-  /** Those who ask at the same time are told the same. */
   text(): Promise<string> {
-    this.#making ??= this.#families()
-      .then(textOf)
-      .finally(() => {
-        this.#making = undefined;
-      });
-    return this.#making;
+    return this.#once('/metrics', () => this.#families());
+  }
+
+  /** By the names of the OpenStack exporter: told by the process that tells what the tables say. */
+  openstackText(): Promise<string> {
+    return this.#once('/metrics/openstack', async () => {
+      const { openstackFamilies, up } = await import('./openstack-figures.ts');
+      return (
+        (await this.#asked(async ({ db, leads }) => ((await leads()) ? openstackFamilies(db, this.#config) : []))) ?? [
+          up(0),
+        ]
+      );
+    });
   }
 
   async listen(): Promise<void> {
     const { host, port, bearer_token: token } = this.#config.metrics;
-    const texts = new Map([['/metrics', () => this.text()]]);
+    const texts = new Map([
+      ['/metrics', () => this.text()],
+      ['/metrics/openstack', () => this.openstackText()],
+    ]);
     const failed = (error: unknown): void => this.#log.error({ err: error }, 'metrics could not be told');
     this.#listener = await listenForScrapes({ host, port, token, texts, failed });
     this.#log.info({ address: this.#listener.address }, 'metrics are told');
@@ -78,7 +88,7 @@ export class Metrics {
 
   async #families(): Promise<readonly Family[]> {
     if (this.#parts === undefined) return [];
-    const tables = await this.#tables(this.#parts);
+    const tables = await this.#asked((parts) => tableFamilies(parts, this.#config.services.service_down_time));
     return [
       gauge('pumice_database_up', 'Whether the database could be asked.', [[{}, tables === undefined ? 0 : 1]]),
       ...(tables ?? []),
@@ -88,10 +98,22 @@ export class Metrics {
     ];
   }
 
+  /** Those who ask at the same time are told the same. */
+  #once(path: string, families: () => Promise<readonly Family[]>): Promise<string> {
+    const making =
+      this.#making.get(path) ??
+      families()
+        .then(textOf)
+        .finally(() => this.#making.delete(path));
+    this.#making.set(path, making);
+    return making;
+  }
+
   /** Undefined when the database fails or is silent, which is told once. */
-  async #tables(parts: MetricsParts): Promise<readonly Family[] | undefined> {
+  async #asked(ask: (parts: MetricsParts) => Promise<readonly Family[]>): Promise<readonly Family[] | undefined> {
+    if (this.#parts === undefined) return undefined;
     const patience = new AbortController();
-    const asked = tableFamilies(parts, this.#config.services.service_down_time);
+    const asked = ask(this.#parts);
     // It may still fail when it is waited for no longer.
     asked.catch(() => {});
     const silence = pause(PATIENCE_MS, patience.signal).then(

@@ -26,6 +26,11 @@ export const Metrics = Type.Object(
         description: 'What must come with each scrape, as `Authorization: Bearer TOKEN`.',
       }),
     ),
+    openstack_all_volumes: Type.Boolean({
+      default: false,
+      description:
+        'Whether `/metrics/openstack` has series of each volume. Otherwise of those alone whose status is an error.',
+    }),
   },
   { description: 'Figures for Prometheus ([monitoring.md](monitoring.md)).' },
 );
