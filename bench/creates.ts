@@ -9,7 +9,7 @@ import { type Build, THIS_BUILD } from './build.ts';
 import { type Server, startServer } from './processes.ts';
 import { besideBuild, quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
-import { HEADERS, path } from './subject.ts';
+import { HEADERS, type Identity, path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
 const CLIENTS = 10;
@@ -86,8 +86,9 @@ export async function createsIn(
   database: string,
   { root }: Build = THIS_BUILD,
   directory = newDirectory(world),
+  identity: Identity = 'noauth',
 ): Promise<CreateFigures> {
-  const server = await startServer('service.ts', [database, directory], root);
+  const server = await startServer('service.ts', [database, directory, identity], root);
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   try {
     await createMany(server, agent, VOLUMES, CLIENTS);

@@ -22,6 +22,7 @@ import { exports } from './exports.ts';
 import { flows } from './flows.ts';
 import { fullBackend } from './full-backend.ts';
 import { large } from './large.ts';
+import { metrics } from './metrics.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
@@ -36,6 +37,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   dependents,
   'full-backend': fullBackend,
   reads,
+  metrics,
   startup,
   exports,
   copies,

@@ -43,14 +43,20 @@ const IDENTITY = [
   'identity.users.bench.roles.bench=admin',
 ];
 
-export type Identity = 'noauth' | 'local';
+/** `metrics`: as `noauth`, with metrics at this port. */
+export type Identity = 'noauth' | 'local' | `metrics:${number}`;
 
 /** With two copies more at once. */
 export const configOf = (database: string, directory: string, identity: Identity): Config =>
   parseConfig({
     toml: configToml(database, directory),
-    set: ['max_copies=4', ...(identity === 'local' ? IDENTITY : [])],
+    set: ['max_copies=4', ...(identity === 'local' ? IDENTITY : []), ...metricsOf(identity)],
   });
+
+function metricsOf(identity: Identity): string[] {
+  const [kind, port] = identity.split(':');
+  return kind === 'metrics' ? ['metrics.enabled=true', `metrics.port=${port}`] : [];
+}
 
 /** What a client sends with each request where it must be somebody. */
 export async function signedIn(address: string): Promise<Headers> {
