@@ -1,7 +1,7 @@
 /**
  * The ground of backups: the bytes of a source into a store, and back. It knows no database, no request and no flow.
  *
- * A store holds packs and manifests (`docs/backup-format.md`). A *pack* is some 32 MiB of compressed chunks that never changes; a
+ * A store holds packs and manifests (`docs/backup-format.md`). A *pack* is some 16 MiB of compressed chunks that never changes; a
  * *manifest* is written last, names every chunk of a volume, and a backup exists when its manifest does. What one backup has stored,
  * later ones of its *scope* only point to. Every manifest is complete: to restore it no other is read, so any other may be deleted,
  * but a pack only when no manifest lists it, and no backup that began before may still come to list it. Who decides that keeps the books.

@@ -11,6 +11,7 @@ import type { RestoreOrder, RestoreWatch } from '../backups.ts';
 import { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
+import { madeOutside } from '../outside-heap.ts';
 import { readManifest, readSegment } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
 import { type ChunkTaker, type PlacedChunk, readChunks, stored } from './chunk-reader.ts';
@@ -58,6 +59,7 @@ export async function restore(
 const into = (file: FileTarget, rate: ByteRate, signal: AbortSignal): ChunkTaker => ({
   take: async (place, data) => {
     await file.write(place, data);
+    madeOutside(data.length);
     await rate.spend(data.length, signal);
   },
   miss: async (chunks, damage, pack) => {
