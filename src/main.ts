@@ -86,6 +86,7 @@ const serve: CliContext['serve'] = async (config, log, listen) => {
   const service = await wire(config, log, {
     version: version(),
     ...(listen && { listen }),
+    environment: process.env,
     lost: () =>
       lost.abort(new Complaint('Another process may own now what this one did; start it again.', EXIT.databaseLost)),
   });

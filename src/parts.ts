@@ -11,11 +11,13 @@ import { type Strategy, strategyOf } from './api/strategies.ts';
 import { imagesOf } from './clients/image-store.ts';
 import type { Keystone } from './clients/keystone.ts';
 import { type Database, openDatabase } from './db/database.ts';
+import { DatabaseJournal } from './db/journal.ts';
 import { keepTroubles } from './db/troubles.ts';
 import { driverOf } from './drivers/driver-of.ts';
 import { HostCopies } from './drivers/host-copies.ts';
 import type { EngineListener } from './engine/events.ts';
 import type { Sink } from './events/dispatcher.ts';
+import { FLOWS } from './flows/registry.ts';
 import { type Clock, uuid } from './lib/clock.ts';
 import type { BackendConfig, Config } from './lib/config/config.ts';
 import type { Log } from './lib/logging.ts';
@@ -23,6 +25,8 @@ import { Troubles } from './lib/troubles.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { ImageStore } from './model/image.ts';
 import { checkOptions, type SchedulerOptions } from './scheduler/options.ts';
+import type { Tracing } from './traces/tracing.ts';
+import { tracingOf } from './traces/wanted.ts';
 import type { ServedBackend } from './upkeep/serve-backend.ts';
 
 export interface ServiceOptions {
@@ -34,6 +38,8 @@ export interface ServiceOptions {
   readonly version?: string;
   /** Of what is done again and again, for a test that cannot wait. */
   readonly clock?: Clock;
+  /** Says whether traces are wanted (`traces/wanted.ts`). Default: nothing is said. */
+  readonly environment?: NodeJS.ProcessEnv;
   /** What this process owned may be another's now (PostgreSQL only): it must end, and be started again. */
   lost?(): void;
 }
@@ -52,6 +58,8 @@ export interface Parts {
   readonly images: ImageStore;
   readonly strategy: Strategy;
   readonly metrics: Metrics | undefined;
+  /** Undefined where nobody asked for traces. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** Opens the database, which brings its schema forward and lets no second server in, and makes the rest. */
@@ -71,13 +79,28 @@ export async function makeParts(config: Config, log: Log, options: ServiceOption
     ...(metrics && { timed: (ms) => metrics.process.committed(ms) }),
     migrating: (migrations) => log.info({ migrations }, 'the schema is brought forward; large tables take a while'),
   });
-  const { process = uuid(), clock } = options;
+  const { process = uuid(), clock, environment = {} } = options;
   const troubles = new Troubles({ log, ...(clock && { clock }), keep: keepTroubles(db, process, config.node_name) });
+  const tracing = await tracingOf(environment, { process, troubles, flows: FLOWS, journal: new DatabaseJournal(db) });
   const keystone = await keystoneOf(config, log, troubles);
   const images = await imagesOf(config, keystone);
   const stop = new AbortController();
   const strategy = await strategyOf({ config, policy, keystone, db, log, signal: stop.signal });
-  return { process, db, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics };
+  return {
+    process,
+    db,
+    stop,
+    scheduler,
+    policy,
+    copies,
+    backends,
+    sinks,
+    troubles,
+    images,
+    strategy,
+    metrics,
+    tracing,
+  };
 }
 
 async function metricsOf(config: Config, log: Log, { version }: ServiceOptions): Promise<Metrics | undefined> {

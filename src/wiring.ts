@@ -42,6 +42,7 @@ import type { Metrics } from './metrics/metrics.ts';
 import { hostOf, laneOfHost, backendOf as nameOf } from './model/backend.ts';
 import { DriverNotInitialized } from './model/errors.ts';
 import { makeParts, type Parts, type ServiceOptions } from './parts.ts';
+import type { Tracing } from './traces/tracing.ts';
 import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
 import { BackendService } from './upkeep/serve-backend.ts';
 
@@ -71,16 +72,32 @@ export class PumiceService {
   readonly #stop: AbortController;
   readonly #loops: Promise<unknown>[] = [];
   readonly #lost: (() => void) | undefined;
+  readonly #tracing: Tracing | undefined;
 
   constructor(
     config: Config,
     log: Log,
-    { process, db, stop, scheduler, policy, copies, backends, sinks, troubles, images, strategy, metrics }: Parts,
+    {
+      process,
+      db,
+      stop,
+      scheduler,
+      policy,
+      copies,
+      backends,
+      sinks,
+      troubles,
+      images,
+      strategy,
+      metrics,
+      tracing,
+    }: Parts,
     { listen, lost }: ServiceOptions,
   ) {
     this.#config = config;
     this.#stop = stop;
     this.#lost = lost;
+    this.#tracing = tracing;
     this.#log = log;
     this.db = db;
     this.metrics = metrics;
@@ -136,6 +153,7 @@ export class PumiceService {
         logEvent(log, troubles, event);
         this.flows.hear(event);
         metrics?.hear(event);
+        tracing?.hear(event);
         if (event.is === 'flow-ended' || event.is === 'task-done') this.dispatcher.wake();
         listen?.(event);
       },
@@ -149,12 +167,22 @@ export class PumiceService {
     const answers = new ResponseCache(db, policy);
     const rowCache = new RowCache(db);
     const cached = { answers, rowCache };
-    this.api = buildApi({ desk: this.desk, log, policy, requests, meter: metrics?.requests, ...cached, ...strategy });
+    this.api = buildApi({
+      desk: this.desk,
+      log,
+      policy,
+      requests,
+      meter: metrics?.requests,
+      tracing,
+      ...cached,
+      ...strategy,
+    });
     metrics?.read({
       ...cached,
       db,
       requests,
       troubles,
+      tracing,
       copies,
       leads,
       engine: this.engine,
@@ -209,6 +237,7 @@ export class PumiceService {
     await this.engine.stop();
     this.#stop.abort(new Error('The service stops.'));
     await Promise.allSettled(this.#loops);
+    await this.#tracing?.close();
     for (const backend of this.backends) backend.stop();
     await this.troubles.kept();
     await dropTroublesOf(this.db, this.engine.process).catch(() => {});

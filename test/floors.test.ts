@@ -13,7 +13,7 @@ import { describe, test } from 'node:test';
 const FLOORS = [
   ['lib', 'model', 'http'],
   ['engine'],
-  ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups'],
+  ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups', 'traces'],
   ['flows'],
   ['commands'],
   ['api', 'cli', 'upkeep', 'metrics'],

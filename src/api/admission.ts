@@ -10,6 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { elapsed, uuid } from '../lib/clock.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
+import type { RequestTrace, Tracing } from '../traces/tracing.ts';
 import type { Authenticate } from './caller.ts';
 import { type Microversion, OLDEST, requestedVersion } from './microversion.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -33,6 +34,8 @@ export interface AdmissionDeps {
   readonly log: Log;
   /** Undefined where nobody measures. */
   readonly meter?: RequestMeter | undefined;
+  /** Undefined where nobody traces. */
+  readonly tracing?: Pick<Tracing, 'begin'> | undefined;
 }
 
 /** A request that has come. */
@@ -42,13 +45,18 @@ export class Visit {
   mark: Mark | Promise<Mark> | undefined;
   /** Of the route that answers it, as far as that is known. */
   meter: RouteMeter | undefined;
+  /** That it led to, as far as that is known: `/v3/volumes/:id`. */
+  route: string | undefined;
+  /** Undefined where nobody traces. */
+  readonly trace: RequestTrace | undefined;
   /** Its answer goes on for as long as somebody listens, so its time says nothing. */
   isStream = false;
   readonly #admit: () => Outcome | Promise<Outcome>;
   #outcome: Outcome | Promise<Outcome> | undefined;
 
-  constructor(id: string, admit: () => Outcome | Promise<Outcome>) {
+  constructor(id: string, trace: RequestTrace | undefined, admit: () => Outcome | Promise<Outcome>) {
     this.id = id;
+    this.trace = trace;
     this.#admit = admit;
   }
 
@@ -73,11 +81,13 @@ export class RequestAdmission {
 
   /** `versioned`: whether there is a microversion to be chosen. */
   begin(request: IncomingMessage, response: ServerResponse, id = newRequestId(), versioned = true): Visit {
-    const { requests, log, meter } = this.#deps;
+    const { requests, log, meter, tracing } = this.#deps;
     requests.add(id, request, response);
     // The level may change while the service runs.
-    if (log.isLevelEnabled('debug')) logWhenAnswered(id, request, response, log);
-    const visit = new Visit(id, () => this.#admit(id, request, versioned));
+    const trace = tracing?.begin(id, oneHeader(request, 'traceparent'));
+    if (log.isLevelEnabled('debug')) logWhenAnswered(id, trace, request, response, log);
+    const visit = new Visit(id, trace, () => this.#admit(visit, request, versioned));
+    if (trace !== undefined) response.on('close', () => endTrace(trace, visit, request, response));
     if (meter !== undefined)
       measureAnswer(response, () => (visit.isStream ? undefined : (visit.meter ?? meter.elsewhere)));
     return visit;
@@ -98,11 +108,12 @@ export class RequestAdmission {
     return this.#handedOver.get(request) ?? this.begin(request, response, id, versioned);
   }
 
-  #admit(id: string, request: IncomingMessage, versioned: boolean): Outcome | Promise<Outcome> {
-    const pass = (caller: Caller | undefined): Outcome => {
-      if (caller === undefined) return null;
+  #admit({ id, trace }: Visit, request: IncomingMessage, versioned: boolean): Outcome | Promise<Outcome> {
+    const pass = (known: Caller | undefined): Outcome => {
+      if (known === undefined) return null;
+      const caller = trace === undefined ? known : { ...known, trace: trace.traceparent };
       this.#deps.rate?.take(caller.projectId);
-      return { caller, version: versioned ? requestedVersion(versionHeader(request)) : OLDEST };
+      return { caller, version: versioned ? requestedVersion(oneHeader(request, 'openstack-api-version')) : OLDEST };
     };
     try {
       const caller = this.#deps.authenticate(request.headers, id, request);
@@ -113,17 +124,41 @@ export class RequestAdmission {
   }
 }
 
+/** What each line of the log says of a request. */
+export interface LogFacts {
+  readonly request_id: string;
+  readonly trace_id?: string;
+}
+
+export const logFacts = (requestId: string, trace?: Pick<RequestTrace, 'traceId'>): LogFacts => ({
+  request_id: requestId,
+  ...(trace && { trace_id: trace.traceId }),
+});
+
 const newRequestId = (): string => `req-${uuid()}`;
 
-function versionHeader({ headers }: IncomingMessage): string | undefined {
-  const header = headers['openstack-api-version'];
+function oneHeader({ headers }: IncomingMessage, name: string): string | undefined {
+  const header = headers[name];
   return Array.isArray(header) ? header.join(',') : header;
 }
 
-function logWhenAnswered(id: string, { method, url }: IncomingMessage, response: ServerResponse, log: Log): void {
+/** A stream is open for as long as somebody watches, which says nothing of the service. */
+function endTrace(trace: RequestTrace, visit: Visit, request: IncomingMessage, response: ServerResponse): void {
+  if (visit.isStream) return;
+  const [path = ''] = (request.url ?? '').split('?', 1);
+  trace.end({ method: request.method ?? '', route: visit.route, path, status: response.statusCode });
+}
+
+function logWhenAnswered(
+  id: string,
+  trace: RequestTrace | undefined,
+  { method, url }: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+): void {
   const from = elapsed();
   response.once('finish', () => {
     const ms = Math.round(elapsed() - from);
-    log.debug({ request_id: id, method, url, status: response.statusCode, ms }, 'request answered');
+    log.debug({ ...logFacts(id, trace), method, url, status: response.statusCode, ms }, 'request answered');
   });
 }

@@ -80,6 +80,7 @@ export function destinations(
       const meter = room.meterOf({ method, path });
       const place: Place = {
         since: oldest(routes),
+        route: `${prefixes[0]}${path}`,
         meter,
         ...whose,
         ...(routes.every(({ open }) => open) && { open: true }),
@@ -210,10 +211,14 @@ function answering(routes: readonly Route[], room: Room): Answering {
       if (body === undefined) throw new InvalidInput('The request has no body.');
       await chosen.check(body, request.version);
     }
-    const answer = await chosen.route.handle(call);
+    const work = (): Promise<object | undefined> => chosen.route.handle(call);
+    const answer = await (request.visit.trace?.command(commandName(chosen.route), work) ?? work());
     return { status: chosen.route.status ?? 200, body: answer };
   };
 }
+
+/** In traces: the rule that allowed it says more than the path. */
+const commandName = ({ policy, action, path }: Route): string => (policy === '@' ? (action ?? path) : policy);
 
 function checkPath(params: Readonly<Record<string, string>>, caller: Caller, isProject: RegExp): void {
   const project = params.project_id;

@@ -17,6 +17,8 @@ export interface Place {
   readonly own?: true;
   /** Before this version there is nothing. */
   readonly since: Microversion;
+  /** As it stands in the table, below its prefix: `/v3/volumes/:id`. Undefined where there is none. */
+  readonly route?: string;
   /** Undefined where nobody measures. */
   readonly meter?: RouteMeter | undefined;
 }

@@ -12,6 +12,7 @@ import { isTrouble } from '../db/sql/trouble.ts';
 import type { Log } from '../lib/logging.ts';
 import { type Fault, PumiceError } from '../model/errors.ts';
 import { Unauthorized } from '../model/token.ts';
+import type { LogFacts } from './admission.ts';
 import { RateLimited } from './rate-limit.ts';
 
 export class WrongMethod extends PumiceError {
@@ -45,22 +46,24 @@ const FAULT_OF: Readonly<Record<number, Fault>> = {
 
 const NO_HEADERS = {};
 
-export function faultAnswer(error: unknown, requestId: string, log: Log): FaultAnswer {
-  if (error instanceof PumiceError) return ofCatalogue(error, requestId, log);
+/** `facts`: what the log says of the request. */
+export function faultAnswer(error: unknown, facts: LogFacts, log: Log): FaultAnswer {
+  const requestId = facts.request_id;
+  if (error instanceof PumiceError) return ofCatalogue(error, facts, log);
   // What the HTTP layer found wrong with a request: its texts are for clients, ours are not.
   if (isFastifyError(error) && error.statusCode !== undefined && error.statusCode < 500) {
     return answer(error.statusCode, FAULT_OF[error.statusCode] ?? 'computeFault', error.message);
   }
   if (isTrouble(error)) {
-    log.error({ request_id: requestId, err: error }, 'database trouble');
+    log.error({ ...facts, err: error }, 'database trouble');
     return answer(503, 'serviceUnavailable', `The database is not available now. (${requestId})`);
   }
-  log.error({ request_id: requestId, err: error }, 'request failed unexpectedly');
+  log.error({ ...facts, err: error }, 'request failed unexpectedly');
   return answer(500, 'computeFault', `The server has met an unexpected error. (${requestId})`);
 }
 
-function ofCatalogue(error: PumiceError, requestId: string, log: Log): FaultAnswer {
-  if (error.status === 500) log.error({ request_id: requestId, err: error }, 'request failed');
+function ofCatalogue(error: PumiceError, facts: LogFacts, log: Log): FaultAnswer {
+  if (error.status === 500) log.error({ ...facts, err: error }, 'request failed');
   if (error instanceof Unauthorized && error.challenge !== undefined)
     return { ...answer(401, error.fault, error.message), headers: { 'www-authenticate': error.challenge } };
   if (error instanceof RateLimited) return overLimit(error, error.message, String(error.retryAfterSeconds));

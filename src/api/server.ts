@@ -22,7 +22,8 @@ import type { Log } from '../lib/logging.ts';
 import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
 import { Unauthorized } from '../model/token.ts';
-import { type Admitted, RequestAdmission } from './admission.ts';
+import type { Tracing } from '../traces/tracing.ts';
+import { type Admitted, logFacts, RequestAdmission } from './admission.ts';
 import { parseBody } from './body.ts';
 import { type Authenticate, invitation } from './caller.ts';
 import { connectionOptions, limitConnections } from './connections.ts';
@@ -73,6 +74,8 @@ export interface ApiDeps {
   readonly rowCache?: RowCache;
   /** Told of each request when it is answered. Default: nobody measures. */
   readonly meter?: RequestMeter | undefined;
+  /** Default: nobody traces. */
+  readonly tracing?: Pick<Tracing, 'begin'> | undefined;
 }
 
 const OPEN: Place = { open: true, since: OLDEST };
@@ -91,11 +94,13 @@ export function buildApi({
   answers = new ResponseCache(desk.db, policy),
   rowCache = new RowCache(desk.db),
   meter,
+  tracing,
 }: ApiDeps): FastifyInstance {
   const config = desk.config.api;
   const rate =
     config.rate_limit_per_minute > 0 ? new RateLimit(config.rate_limit_per_minute, config.rate_limit_burst) : undefined;
-  const admission = new RequestAdmission({ authenticate: orBySession(admit, config), rate, requests, log, meter });
+  const authenticate = orBySession(admit, config);
+  const admission = new RequestAdmission({ authenticate, rate, requests, log, meter, tracing });
   const app = Fastify({
     ...connectionOptions(config),
     logger: false,
@@ -203,6 +208,7 @@ function receive(
 ): void {
   const visit = admission.visitOf(request.raw, reply.raw, request.id, !place.own);
   visit.meter ??= place.meter;
+  visit.route = place.route;
   request.visit = visit;
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   if (place.open) {
@@ -248,7 +254,7 @@ function invite(request: FastifyRequest, reply: FastifyReply, config: ApiConfig)
 }
 
 function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
-  const { status, headers, body } = faultAnswer(error, request.id, log);
+  const { status, headers, body } = faultAnswer(error, logFacts(request.id, request.visit?.trace), log);
   // A URL that cannot be decoded comes here before any hook has run.
   reply.header('x-compute-request-id', request.id).header('x-openstack-request-id', request.id);
   reply.code(status).headers(headers).header('content-type', JSON_TYPE).send(bytesOf(body));

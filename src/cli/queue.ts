@@ -15,7 +15,17 @@ export function orderDesk(db: Database): OrderDesk {
     engine: {
       begin: async (tx, { name, version }, input, { id = orderedUuid(), holds = [], refusal, ...options }) => {
         const carried = carry<NewFlow['input']>(input as NewFlow['input'], name);
-        const flow = { ...options, id, name, version, lane: FIRST_LANE, input: carried, owner: null, holds };
+        const flow = {
+          ...options,
+          id,
+          name,
+          version,
+          lane: FIRST_LANE,
+          input: carried,
+          owner: null,
+          trace: null,
+          holds,
+        };
         const told = (): void => {};
         tx.atEnd(() => journal.insert(tx, flow, undefined, told, refusal ?? ((held) => held)));
         return id;

@@ -16,13 +16,13 @@ import type { OrderDesk } from './desk.ts';
 export async function begin<I extends object, S extends object>(
   desk: Pick<OrderDesk, 'engine'>,
   tx: Tx,
-  caller: Pick<Caller, 'requestId'>,
+  { requestId, trace }: Pick<Caller, 'requestId' | 'trace'>,
   flow: Flow<I, S>,
   input: I & Journaled<I>,
   options: Pick<StartOptions, 'id' | 'resource' | 'holds'> & { readonly projectId: string },
 ): Promise<string> {
   try {
-    return await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId: caller.requestId, refusal });
+    return await desk.engine.begin<I, S>(tx, flow, input, { ...options, requestId, trace, refusal });
   } catch (error) {
     if (!(error instanceof ResultTooLarge)) throw error;
     throw new InvalidInput('The request names more at once than one operation can take.', { cause: error });

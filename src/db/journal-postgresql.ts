@@ -39,7 +39,7 @@ function stepArrays(steps: readonly (Step & { readonly flowId: string; readonly 
  */
 const BEGIN = `
   WITH wanted AS (
-    SELECT * FROM unnest($14::text[], $15::text[], $16::text[]) AS wanted (flow_id, resource, mode)
+    SELECT * FROM unnest($15::text[], $16::text[], $17::text[]) AS wanted (flow_id, resource, mode)
   ), against AS (
     SELECT DISTINCT ON (wanted.flow_id) wanted.flow_id, hold.resource, hold.mode, flow.id, flow.name
     FROM wanted JOIN hold ON hold.resource = wanted.resource JOIN flow ON flow.id = hold.flow_id
@@ -48,12 +48,12 @@ const BEGIN = `
     ORDER BY wanted.flow_id, hold.mode
   ), made AS (
     INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
-      created_at, updated_at, ended_at)
+      trace, created_at, updated_at, ended_at)
     SELECT f.id, f.name, version, CASE WHEN against.id IS NULL THEN lane ELSE '${WAITING_LANE}' END, state, input,
-      CASE WHEN against.id IS NULL THEN owner END, 1, seq, 0, f.resource, project_id, request_id, at, at, ended_at
+      CASE WHEN against.id IS NULL THEN owner END, 1, seq, 0, f.resource, project_id, request_id, trace, at, at, ended_at
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-      $10::text[], $11::text[], $12::bigint[], $13::text[])
-      AS f (id, name, version, lane, state, input, owner, resource, project_id, request_id, at, seq, ended_at)
+      $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[])
+      AS f (id, name, version, lane, state, input, owner, resource, project_id, request_id, trace, at, seq, ended_at)
       LEFT JOIN against ON against.flow_id = f.id
     WHERE against.mode IS DISTINCT FROM 'exclusive'
     ON CONFLICT (id) DO NOTHING RETURNING id, ended_at
@@ -62,7 +62,7 @@ const BEGIN = `
     SELECT wanted.resource, made.id, wanted.mode, CASE WHEN against.id IS NULL THEN 0 ELSE 1 END
     FROM wanted JOIN made ON made.id = wanted.flow_id LEFT JOIN against ON against.flow_id = made.id
     WHERE made.ended_at IS NULL
-  ), written AS (${writtenSteps('made', 17)}
+  ), written AS (${writtenSteps('made', 18)}
   )
   SELECT id AS made, NULL AS flow_id, NULL AS resource, NULL AS mode, NULL AS id, NULL AS name FROM made
   UNION ALL SELECT NULL, against.* FROM against`;
@@ -141,6 +141,7 @@ async function beginApart(
     flows.map(({ resource }) => resource),
     flows.map(({ projectId }) => projectId),
     flows.map(({ requestId }) => requestId),
+    plain(flows.map(({ trace }) => trace)),
     beginnings.map(({ at }) => at),
     plain(beginnings.map(({ ahead }) => ahead?.steps.length ?? 0)),
     beginnings.map(({ ahead, at }) => (ahead?.ended ? at : null)),

@@ -20,6 +20,7 @@ export function flowRow(row: FlowTable): FlowRow {
     resource: row.resource,
     projectId: row.project_id,
     requestId: row.request_id,
+    trace: row.trace,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     endedAt: row.ended_at,

@@ -30,7 +30,7 @@ export interface Beginning {
 }
 
 export function insertFlow(connection: SqliteConnection, { flow, ahead, at }: Beginning): Begun | Held {
-  const { id, name, version, lane, input, owner, resource, projectId, requestId, holds } = flow;
+  const { id, name, version, lane, input, owner, resource, projectId, requestId, trace, holds } = flow;
   let waits = false;
   for (const hold of holds) {
     const holder = holderAgainst(connection, hold, id);
@@ -40,8 +40,8 @@ export function insertFlow(connection: SqliteConnection, { flow, ahead, at }: Be
   const inserted = connection
     .statement(
       `INSERT INTO flow (id, name, version, lane, state, input, owner, epoch, seq, claims, resource, project_id, request_id,
-         created_at, updated_at, ended_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+         trace, created_at, updated_at, ended_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     )
     .run(
       id,
@@ -55,6 +55,7 @@ export function insertFlow(connection: SqliteConnection, { flow, ahead, at }: Be
       resource,
       projectId,
       requestId,
+      trace,
       at,
       at,
       ahead?.ended ? at : null,

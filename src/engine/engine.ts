@@ -66,6 +66,8 @@ export interface StartOptions {
   readonly holds?: readonly Hold[];
   readonly projectId: string;
   readonly requestId: string;
+  /** As `FlowRow.trace`. */
+  readonly trace?: string | undefined;
   /** What the transaction rejects with when another flow has a resource for itself. Default: the `Held` itself. */
   readonly refusal?: (held: Held) => Error;
 }
@@ -184,6 +186,7 @@ export class Engine<Tools, Tx extends EngineTx> {
       resource: options.resource,
       projectId: options.projectId,
       requestId: options.requestId,
+      trace: options.trace ?? null,
       holds: options.holds ?? [],
     };
     let begun: Begun = 'there';

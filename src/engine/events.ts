@@ -11,6 +11,8 @@ interface OfFlow {
   readonly flow: string;
   readonly resource: string;
   readonly requestId: string;
+  /** As `FlowRow.trace`. */
+  readonly trace?: string | null;
 }
 
 export type EngineEvent = OfFlow &

@@ -80,6 +80,8 @@ export interface FlowRow {
   readonly resource: string;
   readonly projectId: string;
   readonly requestId: string;
+  /** Of whoever asked for it, a `traceparent` of W3C's trace context; the engine only carries it. */
+  readonly trace: string | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
   readonly endedAt: Timestamp | null;
@@ -87,7 +89,7 @@ export interface FlowRow {
 
 export type NewFlow = Pick<
   FlowRow,
-  'id' | 'name' | 'version' | 'lane' | 'input' | 'owner' | 'resource' | 'projectId' | 'requestId'
+  'id' | 'name' | 'version' | 'lane' | 'input' | 'owner' | 'resource' | 'projectId' | 'requestId' | 'trace'
 > & {
   readonly holds: readonly Hold[];
 };

@@ -59,7 +59,7 @@ export interface Origin {
 
 type Emitted = EngineEvent extends infer E
   ? E extends EngineEvent
-    ? Omit<E, 'flowId' | 'flow' | 'resource' | 'requestId'>
+    ? Omit<E, 'flowId' | 'flow' | 'resource' | 'requestId' | 'trace'>
     : never
   : never;
 
@@ -388,8 +388,8 @@ export class Runner<Tools, Tx extends EngineTx> {
   }
 
   #emit(event: Emitted): void {
-    const { id, name, resource, requestId } = this.#row;
-    this.#options.emit({ ...event, flowId: id, flow: name, resource, requestId } as EngineEvent);
+    const { id, name, resource, requestId, trace } = this.#row;
+    this.#options.emit({ ...event, flowId: id, flow: name, resource, requestId, trace } as EngineEvent);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { EngineEvent } from '../engine/events.ts';
 import type { Log } from '../lib/logging.ts';
+import { parseTraceparent } from '../lib/traceparent.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
 import type { UpkeepName } from '../model/upkeep.ts';
 
@@ -15,7 +16,9 @@ const FLOWS = 'flows';
 const NONE: Pace = { firstMs: 0, longestMs: 0 };
 
 export const logEvent = (log: Log, troubles: Troubles, event: EngineEvent): void => {
-  const facts = { request_id: event.requestId, flow_id: event.flowId, flow: event.flow, resource: event.resource };
+  const { requestId, flowId, flow, resource } = event;
+  const trace = parseTraceparent(event.trace ?? undefined);
+  const facts = { request_id: requestId, ...(trace && { trace_id: trace.traceId }), flow_id: flowId, flow, resource };
   switch (event.is) {
     case 'flow-started':
       if (event.claims > 1)

@@ -15,6 +15,8 @@ import { counted, type Family, gauge, type Labels } from './text.ts';
 export interface ProcessParts {
   readonly db: Database;
   readonly troubles: Pick<Troubles, 'all'>;
+  /** Undefined where nobody traces. */
+  readonly tracing: { readonly lostSpans: number } | undefined;
   /** That are being answered. */
   readonly requests: { readonly size: number };
   readonly answers: {
@@ -62,7 +64,17 @@ export class ProcessFigures {
     this.#commit.observe(ms / 1000);
   }
 
-  families({ db, troubles, requests, answers, rowCache, copies, turns, upkeep }: ProcessParts): readonly Family[] {
+  families({
+    db,
+    troubles,
+    tracing,
+    requests,
+    answers,
+    rowCache,
+    copies,
+    turns,
+    upkeep,
+  }: ProcessParts): readonly Family[] {
     const { units, reruns } = db.stats;
     const { active, idle } = performance.eventLoopUtilization();
     const { rss, heapUsed, external } = process.memoryUsage();
@@ -111,6 +123,7 @@ export class ProcessFigures {
         'Things that are done again and again and fail now, by upkeep.',
         Object.keys(UPKEEP).map((upkeep) => [{ upkeep }, failing.get(upkeep)?.length ?? 0]),
       ),
+      counted('pumice_trace_spans_lost_total', 'Spans that their collector did not get.', one(tracing?.lostSpans ?? 0)),
       gauge('pumice_copies_running', 'Copies that run on this host, by kind.', copying('running')),
       gauge('pumice_copies_waiting', 'Copies that wait for their turn on this host, by kind.', copying('waiting')),
       gauge(

@@ -11,6 +11,8 @@ export interface Caller {
   readonly serviceRoles: readonly string[];
   /** `req-<uuid>`: in the answer's headers, every log line, flow, event and message of the request. */
   readonly requestId: string;
+  /** The span of the request in a trace, as a `traceparent`; absent where nobody traces. */
+  readonly trace?: string;
   /** What an identity service was asked about: for other services that are asked in the user's name. */
   readonly token?: TokenText;
 }

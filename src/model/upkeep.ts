@@ -82,6 +82,12 @@ export const UPKEEP = {
     often: 'at once; a sink that fails is asked again after 0.5 s, then up to a minute',
     advice: 'make the sink take them: its file and rights, or the broker; no event is lost meanwhile',
   },
+  traces: {
+    does: 'sends spans to the collector of traces',
+    often: 'every second that there are some; nothing is kept for one that does not take them',
+    advice:
+      'look at the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names; spans are lost meanwhile, and nothing else',
+  },
   outbox: {
     does: 'forgets events that every sink has had',
     often: 'every hour',

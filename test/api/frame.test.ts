@@ -322,7 +322,7 @@ describe('a fault', () => {
     for (const [name, made] of Object.entries(errors)) {
       if (ignored.has(name)) continue;
       const error = new (made as new (message: string) => errors.PumiceError)('The limit is exceeded.');
-      const { status, body } = faultAnswer(error, 'req-1', silentLog);
+      const { status, body } = faultAnswer(error, { request_id: 'req-1' }, silentLog);
       const [[fault, told] = []] = Object.entries(JSON.parse(body)) as [string, { code: number; message: string }][];
       assert.equal(status, error.status, name);
       assert.equal(fault, error.fault, name);
@@ -332,7 +332,11 @@ describe('a fault', () => {
 
   it('of a quota begins with the name of its kind, and says "exceeded" wherever it says when to retry', () => {
     const told = (message: string) => {
-      const { status, headers, body } = faultAnswer(new errors.VolumeLimitExceeded(message), 'req-1', silentLog);
+      const { status, headers, body } = faultAnswer(
+        new errors.VolumeLimitExceeded(message),
+        { request_id: 'req-1' },
+        silentLog,
+      );
       return { status, headers, ...JSON.parse(body).overLimit };
     };
     assert.deepEqual(told('The limit of 10 volumes is exceeded.'), {
@@ -348,7 +352,7 @@ describe('a fault', () => {
 
   it('of a database that is in trouble is no one’s mistake', () => {
     const trouble = Object.assign(new Error('disk full'), { errcode: 13 });
-    assert.equal(faultAnswer(trouble, 'req-1', silentLog).status, 503);
+    assert.equal(faultAnswer(trouble, { request_id: 'req-1' }, silentLog).status, 503);
   });
 });
 

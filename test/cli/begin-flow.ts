@@ -16,6 +16,7 @@ export async function beginFlow(database: Database, resource: string, given: Par
     resource,
     projectId: 'p',
     requestId: 'r',
+    trace: null,
     holds: [{ resource, mode: 'exclusive' }],
     ...given,
   };

@@ -29,6 +29,7 @@ export function flowRow(given: Partial<FlowRow>): FlowRow {
     resource: 'volume:1b6c2f3a-7d1e-4c52-8a43-0c2b7f1d9e01',
     projectId: 'cafe',
     requestId: 'req-7c1f',
+    trace: null,
     createdAt: ago(12),
     updatedAt: ago(2),
     endedAt: null,

@@ -42,6 +42,7 @@ const aFlow = (id: string): NewFlow => ({
   resource: `r:${id}`,
   projectId: 'p',
   requestId: 'r',
+  trace: null,
   holds: [],
 });
 

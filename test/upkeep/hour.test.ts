@@ -33,6 +33,7 @@ import { keepUp } from '../../src/lib/keep-up.ts';
 import { createLog } from '../../src/lib/logging.ts';
 import type { Connector } from '../../src/model/attachment.ts';
 import { UPKEEP, type UpkeepName } from '../../src/model/upkeep.ts';
+import { SpanQueue } from '../../src/traces/span-queue.ts';
 import { dump, freshWorld, PROJECT, type World } from '../api/world.ts';
 import { answer, identityServer } from '../clients/identity-server.ts';
 import { makeBackup, scheduleOf } from '../db/rows.ts';
@@ -431,6 +432,30 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       reason: /ECONNREFUSED/,
     },
   ],
+  traces: [
+    {
+      name: 'no collector listens',
+      breaks: async ({ world }) => {
+        const collector = {
+          address: 'http://collector',
+          send: () => Promise.reject(new Error('connect ECONNREFUSED')),
+          close: async () => {},
+        };
+        const queue = new SpanQueue(collector, world.service.troubles);
+        const span = { name: 'a', kind: 'internal', traceId: 'a', spanId: 'b', parentId: undefined } as const;
+        const at = fromNow(0);
+        return async () => {
+          for (let tries = 1; tries <= 30; tries += 1) {
+            queue.offer([{ ...span, start: at, end: at, attributes: {}, events: [] }]);
+            while (queue.lost < tries) await turn();
+          }
+        };
+      },
+      tries: 30,
+      about: /^http:..collector$/,
+      reason: /ECONNREFUSED/,
+    },
+  ],
   outbox: [
     {
       name: 'they cannot be removed',
@@ -626,6 +651,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'lib/exec.ts': 'the time limit of a program',
   'lib/keep-up.ts': 'the loop of upkeep',
   'main.ts': 'the end of the process',
+  'traces/span-queue.ts': 'upkeep: `traces`; an orderly end waits for the last of them',
   'upkeep/serve-backend.ts': 'upkeep: `backend`; a name that another process has is asked for',
   'wiring.ts': 'the start',
 };

@@ -230,7 +230,7 @@ function sendError(
   { log }: IdentityDeps,
   site: Site,
 ): void {
-  const { status, body } = faultAnswer(error, request.id, log);
+  const { status, body } = faultAnswer(error, { request_id: request.id }, log);
   const [fault] = Object.values(JSON.parse(body) as Record<string, { readonly message: string }>);
   if (status === 401) reply.header('www-authenticate', `Keystone uri="${site.base}/identity/v3"`);
   if (error instanceof PumiceError && status === 429) reply.header('retry-after', '30');

@@ -28,6 +28,7 @@ import { backupBases } from './migrations/0020-backup-bases.ts';
 import { backupSchedules } from './migrations/0021-backup-schedules.ts';
 import { backupChecks } from './migrations/0022-backup-checks.ts';
 import { outboxOrder } from './migrations/0023-outbox-order.ts';
+import { flowTrace } from './migrations/0024-flow-trace.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -55,6 +56,7 @@ const MIGRATIONS: readonly Migration[] = [
   backupSchedules,
   backupChecks,
   outboxOrder,
+  flowTrace,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -510,6 +510,8 @@ export interface FlowTable {
   resource: string;
   project_id: string;
   request_id: string;
+  /** A `traceparent`; null where nobody traces. */
+  trace: string | null;
   created_at: Timestamp;
   updated_at: Timestamp;
   ended_at: Timestamp | null;

@@ -84,6 +84,7 @@ for (const [dialect, fresh] of [
             await connection.run(`DROP TABLE backup_${table}`);
           await connection.run('DROP TABLE move_secret');
           await connection.run('ALTER TABLE outbox DROP COLUMN xid');
+          await connection.run('ALTER TABLE flow DROP COLUMN trace');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -113,6 +114,7 @@ for (const [dialect, fresh] of [
             '0021-backup-schedules',
             '0022-backup-checks',
             '0023-outbox-order',
+            '0024-flow-trace',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
