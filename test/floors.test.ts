@@ -15,7 +15,7 @@ const FLOORS = [
   ['engine'],
   ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups', 'traces'],
   ['flows'],
-  ['commands'],
+  ['commands', 'why'],
   ['api', 'cli', 'upkeep', 'metrics'],
 ] as const;
 const NEIGHBOURS: readonly string[] = ['model → lib', 'http → lib'];

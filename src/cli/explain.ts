@@ -13,6 +13,8 @@ const PLAIN: Readonly<Record<string, number>> = {
   ConnectionLost: EXIT.databaseLost,
   DatabaseInUse: EXIT.failed,
   DatabaseMissing: EXIT.failed,
+  FlowConflict: EXIT.failed,
+  FlowNotFound: EXIT.failed,
   SchemaMismatch: EXIT.failed,
   UnknownFlow: EXIT.failed,
 };

@@ -5,12 +5,6 @@ import { DatabaseJournal } from '../db/journal.ts';
 import type { FlowRow } from '../engine/journal.ts';
 import { Complaint } from './exit-codes.ts';
 
-/** Where what tells two ids apart has been said: ids begin with the time, and a count within the millisecond. */
-const TELLING = 18;
-
-/** As much of an id as is needed to type it. */
-export const shortId = (id: string): string => id.slice(0, TELLING);
-
 /** So many are named when several begin alike. */
 const NAMED = 5;
 

@@ -1,18 +1,18 @@
 /** `pumice flows list`: the flows that are not done, or all that are kept. */
 import { type Database, openDatabase } from '../db/database.ts';
-import { DatabaseJournal } from '../db/journal.ts';
+import { flowPage } from '../db/flow-page.ts';
 import { type Holder, whatKeeps } from '../db/journal-holds.ts';
-import { type FlowQuery, type FlowRow, type FlowState, WAITING_LANE } from '../engine/journal.ts';
+import { type FlowRow, type FlowState, WAITING_LANE } from '../engine/journal.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
+import { age, between, roughly } from '../lib/times.ts';
+import { doingOf } from '../why/doing.ts';
+import { flowFacts } from '../why/flow-facts.ts';
+import { shortId } from '../why/short-id.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
-import { doingOf } from './doing.ts';
 import { EXIT } from './exit-codes.ts';
-import { shortId } from './find-flow.ts';
-import { flowFacts } from './flow-facts.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
-import { age, between, roughly } from './times.ts';
 
 export interface ListOptions extends ConfigFlags {
   readonly all?: boolean;
@@ -53,28 +53,20 @@ export async function listFlows(options: ListOptions, { out, err }: CliContext):
 const ENDED: readonly FlowState[] = ['success', 'reverted'];
 
 /** Newest first. */
-async function found(db: Database, options: ListOptions): Promise<readonly FlowRow[]> {
+function found(db: Database, options: ListOptions): Promise<readonly FlowRow[]> {
   const { all = false, state, resource, project: projectId, limit } = options;
-  const query: FlowQuery = {
+  return flowPage(db, {
     unended: !all && (state === undefined || !ENDED.includes(state)),
     limit,
     ...(state !== undefined && { state }),
     ...(projectId !== undefined && { projectId }),
-  };
-  const journal = new DatabaseJournal(db);
-  const lists = await Promise.all(resourcesOf(resource).map((each) => journal.list({ ...query, ...each })));
-  return lists
-    .flat()
-    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
-    .slice(0, limit);
+    ...(resource !== undefined && { resources: resourcesOf(resource) }),
+  });
 }
 
 /** `volume:ID` and `snapshot:ID` are meant; a bare id may be either. */
-function resourcesOf(resource: string | undefined): readonly { readonly resource?: string }[] {
-  if (resource === undefined) return [{}];
-  if (resource.includes(':')) return [{ resource }];
-  return [{ resource: `volume:${resource}` }, { resource: `snapshot:${resource}` }];
-}
+const resourcesOf = (resource: string): string[] =>
+  resource.includes(':') ? [resource] : [`volume:${resource}`, `snapshot:${resource}`];
 
 const COLUMNS: readonly TableColumn[] = [
   { title: 'ID' },

@@ -2,13 +2,13 @@
 import type { Holder } from '../db/journal-holds.ts';
 import type { Doing, FlowRow } from '../engine/journal.ts';
 import type { Timestamp } from '../lib/clock.ts';
-import { doingOf, waitText } from './doing.ts';
-import { shortId } from './find-flow.ts';
+import { age, between, clockTime, roughly } from '../lib/times.ts';
+import { doingOf, waitText } from '../why/doing.ts';
+import { bar, copiedText, timeLeft } from '../why/progress.ts';
+import { shortId } from '../why/short-id.ts';
 import { STYLES } from './flows-list.ts';
-import { bar, copiedText, timeLeft } from './progress.ts';
 import { type Cell, type TableColumn, tableLines } from './table.ts';
 import type { Terminal } from './terminal.ts';
-import { age, between, clockTime, roughly } from './times.ts';
 
 /** In flight, the newest last, and what keeps those that wait. */
 export interface Seen {

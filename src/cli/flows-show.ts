@@ -1,21 +1,20 @@
 /** `pumice flows show ID`: what a flow did, does, waits for and will do; why it failed, and where it was tried. */
 import { openDatabase } from '../db/database.ts';
-import { DatabaseJournal } from '../db/journal.ts';
-import { type Holder, whatKeeps } from '../db/journal-holds.ts';
+import type { Holder } from '../db/journal-holds.ts';
 import { WAITING_LANE, type Waiting } from '../engine/journal.ts';
 import type { Story, ToldStep } from '../engine/story.ts';
-import { tellStory } from '../engine/story.ts';
-import { FLOWS } from '../flows/registry.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
+import { age, between, clockTime, duration } from '../lib/times.ts';
+import { storyFacts } from '../why/flow-facts.ts';
+import { bar, copiedText, percent, timeLeft } from '../why/progress.ts';
+import { readStory } from '../why/read-story.ts';
+import { shortId } from '../why/short-id.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { findFlow, shortId } from './find-flow.ts';
-import { storyFacts } from './flow-facts.ts';
+import { findFlow } from './find-flow.ts';
 import { STYLES } from './flows-list.ts';
-import { bar, copiedText, percent, timeLeft } from './progress.ts';
 import { cut, printable, type Style, type Terminal, widthOf, wrap } from './terminal.ts';
-import { age, between, clockTime, duration } from './times.ts';
 
 export interface ShowOptions extends ConfigFlags {
   readonly json?: boolean;
@@ -25,9 +24,8 @@ export async function showFlow(id: string, options: ShowOptions, { out }: CliCon
   const db = await openDatabase(configurationOf(options).database.url, { as: 'tool' });
   try {
     const flow = await findFlow(db, id);
-    const story = tellStory(FLOWS, flow, await new DatabaseJournal(db).steps(flow.id));
-    const holders = (await whatKeeps(db.read, [flow.id])).get(flow.id) ?? [];
-    if (options.json) out.line(JSON.stringify(storyFacts(story, holders), null, 2));
+    const { story, holders, messages } = await readStory(db, flow);
+    if (options.json) out.line(JSON.stringify(storyFacts(story, holders, messages), null, 2));
     else out.lines(storyLines(out, story, holders, now()));
     return EXIT.ok;
   } finally {

@@ -10,6 +10,7 @@ import { whatKeeps } from '../db/journal-holds.ts';
 import { isTrouble } from '../db/sql/trouble.ts';
 import { type FlowRow, WAITING_LANE } from '../engine/journal.ts';
 import { now, pause } from '../lib/clock.ts';
+import { clockTime } from '../lib/times.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -17,7 +18,6 @@ import { findFlow } from './find-flow.ts';
 import { endedLine, flowLine, pictureLines, type Seen } from './flows-picture.ts';
 import { listenForQuit } from './keyboard.ts';
 import type { Terminal } from './terminal.ts';
-import { clockTime } from './times.ts';
 
 export interface WatchOptions extends ConfigFlags {
   readonly project?: string;

@@ -136,7 +136,7 @@ function addFlows(program: Command, around: CliContext, exit: (code: number) => 
       .option('--wait', 'until it has ended, or is stuck')
       .option('--json', 'for programs')
       .action(async (id, options) =>
-        exit(await (await import('./flows-wish.ts')).wishOfFlow(wish as Wish, id, options, around)),
+        exit(await (await import('./flows-wish.ts')).orderFlow(wish as Wish, id, options, around)),
       );
   }
 }

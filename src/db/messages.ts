@@ -2,7 +2,7 @@
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import { MessageNotFound } from '../model/errors.ts';
 import { type Columns, is } from './sql/columns.ts';
-import type { Db, Readers } from './sql/db.ts';
+import type { Db, Queries, Readers } from './sql/db.ts';
 import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { MessageTable } from './sql/schema.ts';
@@ -77,6 +77,20 @@ export async function findMessage(db: Db, id: string): Promise<Message | undefin
 export async function listMessages(readers: Readers, query: ListQuery<MessageField>): Promise<Message[]> {
   const unexpired: ListFilter<MessageField> = { is: 'compare', field: 'expiresAt', op: 'gt', value: now() };
   return (await page(readers, listing, { ...query, usual: [unexpired] })).map(toMessage);
+}
+
+/** What a request said of a resource, the oldest first. */
+export async function messagesOf(db: Queries, resourceId: string, requestId: string): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('message')
+    .selectAll()
+    .where('resource_uuid', '=', resourceId)
+    .where('request_id', '=', requestId)
+    .where('expires_at', '>', now())
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  return rows.map(toMessage);
 }
 
 /** False when there was none. */

@@ -36,6 +36,8 @@ export interface ToldStep {
   readonly choice: Json;
   /** Of `done`. */
   readonly result: TaskResult;
+  /** Of `abandoned`: what the operator said. */
+  readonly reason: string | null;
 }
 
 interface Doing {
@@ -98,7 +100,7 @@ function cursorOf(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step
 function tellStep(step: Step): ToldStep {
   const { node, event, attempt, startedAt, at } = step;
   const ms = startedAt === null ? null : millis(at) - millis(startedAt);
-  const told = { node, event, attempt, startedAt, at, ms, result: null, failure: null, choice: null };
+  const told = { node, event, attempt, startedAt, at, ms, result: null, failure: null, choice: null, reason: null };
   switch (step.event) {
     case 'done':
       return { ...told, result: step.data };
@@ -111,8 +113,9 @@ function tellStep(step: Step): ToldStep {
     case 'revert_failed':
     case 'retried':
       return { ...told, failure: step.data.failure };
-    case 'reverted':
     case 'abandoned':
+      return { ...told, reason: step.data.reason };
+    case 'reverted':
       return told;
   }
 }

@@ -84,6 +84,9 @@ export class Conflict extends PumiceError {
   override readonly fault = 'conflictingRequest';
 }
 
+/** It is not in a state in which that may be ordered of it. */
+export class FlowConflict extends Conflict {}
+
 /** A server may be using it, and no service has asked. */
 export class ServerUsesAttachment extends Conflict {}
 
@@ -169,6 +172,11 @@ export class MessageNotFound extends NotFound {
 export class TransferNotFound extends NotFound {
   constructor(id: string) {
     super(`Transfer ${id} could not be found.`);
+  }
+}
+export class FlowNotFound extends NotFound {
+  constructor(id: string) {
+    super(`Flow ${id} could not be found.`);
   }
 }
 export class MetadataKeyNotFound extends NotFound {}

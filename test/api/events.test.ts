@@ -605,7 +605,21 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'PUT /clusters/enable': plain('PUT', '/clusters/enable', { name: 'c' }),
   'PUT /clusters/disable': plain('PUT', '/clusters/disable', { name: 'c' }),
   'POST /workers/cleanup': plain('POST', '/workers/cleanup', {}),
+  'POST /pumice/v1/flows/:id/action resume': ordered('resume'),
+  'POST /pumice/v1/flows/:id/action revert': ordered('revert'),
+  'POST /pumice/v1/flows/:id/action cancel': ordered('cancel'),
+  'POST /pumice/v1/flows/:id/action abandon': ordered('abandon'),
 };
+
+/** An order to a flow that has ended: there is none that would not change what the flow tells. */
+function ordered(wish: string): Scene {
+  return async (world) => {
+    await volume(world);
+    await still(world);
+    const { id } = await world.service.db.read.selectFrom('flow').select('id').executeTakeFirstOrThrow();
+    return () => send(world, 'POST', `//pumice/v1/flows/${id}/action`, { [wish]: {} });
+  };
+}
 
 /** What there is to refuse here, whoever asks: nothing of it is ever done. */
 const REFUSED: ReadonlySet<string> = new Set([
@@ -614,6 +628,7 @@ const REFUSED: ReadonlySet<string> = new Set([
   'PUT /clusters/enable',
   'PUT /clusters/disable',
   'POST /volumes/:id/action os-extend_volume_completion',
+  ...['resume', 'revert', 'cancel', 'abandon'].map((wish) => `POST /pumice/v1/flows/:id/action ${wish}`),
   ...['enable_replication', 'disable_replication', 'failover_replication', 'list_replication_targets'].map(
     (action) => `POST /groups/:id/action ${action}`,
   ),

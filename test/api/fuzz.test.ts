@@ -22,6 +22,7 @@ import { insertTypeEncryption } from '../../src/db/type-encryption.ts';
 import { insertVolumeType } from '../../src/db/volume-types.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { newAuthKey } from '../../src/model/auth-key.ts';
+import { beginFlow } from '../cli/begin-flow.ts';
 import { baseFor, callOf, everyRoute, type PlacedRoute } from './every-route.ts';
 import { beat, pool } from './heartbeats.ts';
 import { identityWorld } from './identity-world.ts';
@@ -214,6 +215,8 @@ const LIKELY: Readonly<Record<string, string>> = {
   detail: 'true',
   volume_type: '__DEFAULT__',
   resource: 'volume',
+  state: 'running',
+  unended: 'true',
   nonsense: 'x',
   '': '',
 };
@@ -331,6 +334,7 @@ async function seed(world: World): Promise<Hints> {
       metadata: { key: 'value' },
     }),
   );
+  const flow = await beginFlow(world.service.db, `volume:${busy.id}`, { projectId: PROJECT });
   const id = [volume.id, busy.id, failed.id, snapshot.id, volume.volumeTypeId, spare.id, message, PROJECT];
   const types = [volume.volumeTypeId, '__DEFAULT__', 'spare', 'sealed', null];
   return {
@@ -349,6 +353,7 @@ async function seed(world: World): Promise<Hints> {
     'os-volume-transfer': [transfer.id],
     'volume-transfers': [transfer.id],
     auth_key: [authKey],
+    flows: [flow],
     keys: [['key'], ['key', 'other']],
     key: ['key', 'provider'],
     meta: [{ key: 'other' }],

@@ -22,6 +22,7 @@ import { insertTransfer } from '../../src/db/transfers.ts';
 import { insertTypeEncryption } from '../../src/db/type-encryption.ts';
 import { addVolumeTypeAccess, insertVolumeType, updateVolumeType } from '../../src/db/volume-types.ts';
 import { insertVolume } from '../../src/db/volumes.ts';
+import { WAITING_LANE } from '../../src/engine/journal.ts';
 import { fromNow, uuid } from '../../src/lib/clock.ts';
 import { newAuthKey } from '../../src/model/auth-key.ts';
 import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
@@ -39,6 +40,8 @@ const LISTS = [
   ...routes
     .filter(({ method, path }) => method === 'GET' && !path.includes(':') && !NO_ROWS.test(path))
     .map(({ path }) => path),
+  '//pumice/v1/flows?limit=2000',
+  '//pumice/v1/flows?limit=2000&unended=true&resource=volume:shared',
   '/volumes/detail?all_tenants=1&with_count=True&sort=name',
   '/snapshots/detail?all_tenants=1&with_count=True&sort=name',
   '/groups/detail?list_volume=True',
@@ -172,6 +175,27 @@ async function addOneOfEach(tx: Tx, index: number): Promise<void> {
     volumeSizeGiB: 1,
     status: 'available',
   });
+  await tx.db
+    .insertInto('flow')
+    .values({
+      id: `flow ${String(index).padStart(4, '0')}`,
+      name: 'create_volume',
+      version: 1,
+      lane: WAITING_LANE,
+      state: 'pending',
+      input: '{}',
+      owner: null,
+      epoch: 0,
+      seq: 0,
+      claims: 0,
+      resource: 'volume:shared',
+      project_id: PROJECT,
+      request_id: 'req-1',
+      created_at: fromNow(0),
+      updated_at: fromNow(0),
+      ended_at: null,
+    })
+    .execute();
   const backup = { projectId: PROJECT, userId: USER, volumeId: volume.id, status: 'available', sizeGiB: 1 } as const;
   const { id: parentId } = await insertBackup(tx, { ...backup, id: uuid() });
   await insertBackup(tx, { ...backup, id: uuid(), parentId });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { storyFacts } from '../../src/cli/flow-facts.ts';
 import { flowsTable } from '../../src/cli/flows-list.ts';
 import { endedLine, flowLine, pictureLines } from '../../src/cli/flows-picture.ts';
 import { storyLines } from '../../src/cli/flows-show.ts';
 import type { Holder } from '../../src/db/journal-holds.ts';
+import type { Message } from '../../src/db/messages.ts';
 import { type FlowRow, WAITING_LANE } from '../../src/engine/journal.ts';
 import type { Step } from '../../src/engine/step.ts';
 import { tellStory } from '../../src/engine/story.ts';
+import { storyFacts } from '../../src/why/flow-facts.ts';
 import { assertGolden } from '../golden.ts';
 import { captured } from './captured.ts';
 import { ago, failure, flowRow, makeVolume, NOW, step } from './stories.ts';
@@ -37,6 +38,19 @@ const HOLDERS: readonly Holder[] = Array.from({ length: 7 }, (_, index) => ({
   state: index === 1 ? 'stuck' : 'running',
 }));
 
+const MESSAGE: Message = {
+  id: '7b6c2f3a-7d1e-4c52-8a43-0c2b7f1d9e07',
+  projectId: 'cafe',
+  requestId: 'req-7c1f',
+  resourceType: 'VOLUME',
+  resourceId: '1b6c2f3a-7d1e-4c52-8a43-0c2b7f1d9e01',
+  eventId: 'VOLUME_VOLUME_001_003',
+  level: 'ERROR',
+  text: 'No storage backend can take it.',
+  createdAt: ago(1),
+  expiresAt: ago(-3_600),
+};
+
 function shown(
   row: Partial<FlowRow>,
   steps: readonly Step[],
@@ -47,6 +61,25 @@ function shown(
   out.terminal.lines(storyLines(out.terminal, tellStory([makeVolume], flowRow(row), steps), holders, NOW));
   return out.text;
 }
+
+describe('a story for an owner', () => {
+  test('is the same without hosts, processes and reasons as they came', () => {
+    const waiting = { what: 'its turn', why: 'behind 10.0.0.7', since: ago(40) };
+    const row = flowRow({ lane: 'host:node1@west', wish: 'cancel', wishReason: 'asked by root', doing: null });
+    const doing = { node: 'fill/fetch', since: ago(60), progress: null, waiting };
+    const story = tellStory([makeVolume], { ...row, doing }, RESCHEDULED);
+    const facts = storyFacts(story, [], [MESSAGE], 'owner');
+    assert.doesNotMatch(JSON.stringify(facts), /node1|p1|root|10\.0\.0\.7|room on/);
+    const keys = (value: unknown): unknown =>
+      Array.isArray(value)
+        ? value.map(keys)
+        : typeof value === 'object' && value !== null
+          ? Object.keys(value).map((key) => key)
+          : null;
+    const whole = storyFacts(story, [], [MESSAGE]);
+    assert.deepEqual([keys(facts), keys(facts.steps)], [keys(whole), keys(whole.steps)]);
+  });
+});
 
 describe('the table of flows', () => {
   const flows = [
@@ -167,7 +200,7 @@ describe('the story of a flow', () => {
     const text = shown({ doing, lane: 'host:node1@west' }, RESCHEDULED);
     assert.match(text, / 25 %\n {6}It has waited for its turn since 11:59:20 UTC, for 40 s: 2nd of 5\n/);
     const steps = tellStory([makeVolume], flowRow({ doing }), RESCHEDULED);
-    assert.deepEqual((storyFacts(steps, []).now as { readonly waiting: unknown }).waiting, WAITING);
+    assert.deepEqual((storyFacts(steps, [], []).now as { readonly waiting: unknown }).waiting, WAITING);
   });
 
   test('fits a narrow terminal', () => {
@@ -235,6 +268,7 @@ describe('the story of a flow', () => {
     const facts = storyFacts(
       tellStory([makeVolume], flowRow({ lane: 'host:node1@west' }), RESCHEDULED),
       HOLDERS.slice(0, 1),
+      [MESSAGE],
     );
     assert.deepEqual(JSON.parse(JSON.stringify(facts)), facts);
     assertGolden('story-rescheduled.json', `${JSON.stringify(facts, null, 2)}\n`);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { bar, copiedText, percent, timeLeft } from '../../src/cli/progress.ts';
 import { tableLines } from '../../src/cli/table.ts';
 import { cut, printable, widthOf, wrap } from '../../src/cli/terminal.ts';
-import { age, between, duration } from '../../src/cli/times.ts';
 import { sizeText } from '../../src/lib/bytes.ts';
+import { age, between, duration } from '../../src/lib/times.ts';
+import { bar, copiedText, percent, timeLeft } from '../../src/why/progress.ts';
 import { captured } from './captured.ts';
 import { ago, NOW } from './stories.ts';
 

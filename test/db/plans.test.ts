@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Patient } from '../../src/cli/checks/check.ts';
 import { transient } from '../../src/cli/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
+import { type FlowPageQuery, flowPage } from '../../src/db/flow-page.ts';
 import { flowsOn } from '../../src/db/flows-on.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { whatKeeps } from '../../src/db/journal-holds.ts';
@@ -189,6 +190,41 @@ proveStore('plans', (test) => {
     for (const { sql, params } of asked.statements) {
       const plan = await explain(database, sql, params);
       assert.match(plan, /flow_unended_(owner|lane)\b/, `${sql}\n${plan}`);
+    }
+  });
+
+  test('a page of flows is read in the order of an index, or asked where it holds up nobody', async ({ database }) => {
+    await fill(database);
+    await database.write(async ({ connection }) => {
+      await connection.run("UPDATE flow SET state = 'reverted' WHERE ended_at IS NOT NULL AND id LIKE '%77'");
+      if (connection.dialect === 'postgresql') await connection.run('ANALYZE flow');
+    });
+    for (const [index, query] of [
+      [/flow_pkey|sqlite_autoindex_flow_1/, {}],
+      [/flow_failed\b/, { state: 'reverted' }],
+      [/flow_failed_project\b/, { state: 'reverted', projectId: 'p' }],
+      [/flow_unended_(owner|lane)\b/, { unended: true, projectId: 'p' }],
+      [/flow_unended_(owner|lane)\b/, { state: 'stuck', name: 'create-volume' }],
+      [/flow_resource\b/, { resources: ['volume:v1'] }],
+      [/flow_resource\b/, { resources: ['volume:v1'], state: 'reverted', projectId: 'p' }],
+      [/flow_resource\b/, { resources: ['volume:v1', 'snapshot:v1'] }],
+    ] satisfies readonly (readonly [RegExp, Omit<FlowPageQuery, 'limit'>])[]) {
+      const [, second] = await flowPage(database, { ...query, limit: 10 });
+      for (const after of second === undefined ? [{}] : [{}, { after: second }]) {
+        const asked = recording(database);
+        await flowPage(asked.database, { ...query, ...after, limit: 10 });
+        assert.deepEqual(asked.searches, []);
+        const [statement] = asked.statements;
+        const plan = await explain(database, statement?.sql ?? '', statement?.params ?? []);
+        const about = `${JSON.stringify(query)}\n${statement?.sql}\n${plan}`;
+        assert.match(plan, index, about);
+        assert.doesNotMatch(plan, wholeTable[database.dialect], about);
+      }
+    }
+    for (const query of [{ projectId: 'p' }, { name: 'create-volume' }, { state: 'success' }] as const) {
+      const asked = recording(database);
+      await flowPage(asked.database, { ...query, limit: 10 });
+      assert.deepEqual([asked.statements.length, asked.searches.length], [0, 1]);
     }
   });
 });

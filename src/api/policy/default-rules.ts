@@ -1,5 +1,5 @@
 /**
- * Cinder's access rules and their defaults, for a configuration that does not override them.
+ * Cinder's access rules and their defaults, for a configuration that does not override them, and those of our own API (`pumice:`).
  *
  * `reader` and `member` are roles in the project that owns the target of a request; an administrator passes both. Rules of
  * calls that are not built yet are here, too: a site's overrides, written for Cinder, then need no change.
@@ -36,6 +36,8 @@ const READER = [
   'group:list_replication_targets',
   'message:get',
   'message:get_all',
+  'pumice:flows:get',
+  'pumice:flows:get_all',
   'volume_extension:access_types_extra_specs',
   'volume_extension:extended_snapshot_attributes',
   'volume_extension:quotas:show',
@@ -190,6 +192,11 @@ const ADMIN = [
   'volume_extension:volume_type_encryption:update',
   'volume_extension:volume_unmanage',
   'workers:cleanup',
+  'pumice:flows:abandon',
+  'pumice:flows:cancel',
+  'pumice:flows:internals',
+  'pumice:flows:resume',
+  'pumice:flows:revert',
 ] as const;
 
 /** Rules that were one before: whoever overrides that one means its parts. */

@@ -12,9 +12,9 @@ import { cachedImages, forgetCachedImage } from '../../db/image-cache.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { resourcesInWork } from '../../db/unended-flows.ts';
 import type { BackendObject, ObjectKind, VolumeDriver } from '../../drivers/driver.ts';
+import { clockTime } from '../../lib/times.ts';
 import { hostOf } from '../../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
-import { clockTime } from '../times.ts';
 import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
 export const backends: DoctorCheck = {

@@ -1,7 +1,7 @@
 /** Check: every sink has been given its events. */
 import { undelivered } from '../../db/outbox.ts';
 import { millis, now } from '../../lib/clock.ts';
-import { age } from '../times.ts';
+import { age } from '../../lib/times.ts';
 import type { DoctorCheck, Patient } from './check.ts';
 
 /** More are not counted. */

@@ -7,7 +7,7 @@ import { whatKeeps } from '../../db/journal-holds.ts';
 import { processName } from '../../db/sql/ownership.ts';
 import { type FlowRow, WAITING_LANE } from '../../engine/journal.ts';
 import { millis, now } from '../../lib/clock.ts';
-import { age } from '../times.ts';
+import { age } from '../../lib/times.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const motion: DoctorCheck = {

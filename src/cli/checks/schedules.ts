@@ -2,8 +2,8 @@
 import { listSchedules } from '../../db/backup-schedules.ts';
 import { now, type Timestamp } from '../../lib/clock.ts';
 import { nextTime } from '../../lib/recurring-times.ts';
+import { age } from '../../lib/times.ts';
 import type { BackupSchedule } from '../../model/backup-schedule.ts';
-import { age } from '../times.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const schedules: DoctorCheck = {

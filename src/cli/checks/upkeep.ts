@@ -4,8 +4,8 @@
  */
 import { type KeptTrouble, listTroubles } from '../../db/troubles.ts';
 import { now } from '../../lib/clock.ts';
+import { age } from '../../lib/times.ts';
 import { UPKEEP } from '../../model/upkeep.ts';
-import { age } from '../times.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const upkeep: DoctorCheck = {

@@ -6,9 +6,9 @@
  */
 import type { EngineEvent } from '../../engine/events.ts';
 import { elapsed } from '../../lib/clock.ts';
-import { bar } from '../progress.ts';
+import { duration } from '../../lib/times.ts';
+import { bar } from '../../why/progress.ts';
 import { cut, printable, type Style, type Terminal, widthOf, wrap } from '../terminal.ts';
-import { duration } from '../times.ts';
 
 export type Ended = Extract<EngineEvent, { is: 'flow-ended' | 'flow-stuck' }>;
 

@@ -1,5 +1,5 @@
 /** The commands that `pumice start` suggests at its end. */
-import { shortId } from '../find-flow.ts';
+import { shortId } from '../../why/short-id.ts';
 import type { Terminal } from '../terminal.ts';
 import { PROJECT, TOKEN } from './client.ts';
 

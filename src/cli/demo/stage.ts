@@ -1,8 +1,8 @@
 /** Where the acts of the demonstration happen: each is asked for over HTTP, drawn while its flow runs, and told at its end. */
 import type { EngineEvent } from '../../engine/events.ts';
+import { duration } from '../../lib/times.ts';
 import { type Cell, tableLines } from '../table.ts';
 import { type Terminal, wrap } from '../terminal.ts';
-import { duration } from '../times.ts';
 import {
   type Client,
   DEMO_KINDS,

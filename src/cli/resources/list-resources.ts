@@ -8,16 +8,16 @@ import { type Holder, whatKeeps } from '../../db/journal-holds.ts';
 import type { ListFilter } from '../../db/sql/list-query.ts';
 import type { FlowRow } from '../../engine/journal.ts';
 import { now, type Timestamp } from '../../lib/clock.ts';
+import { age, roughly } from '../../lib/times.ts';
 import { TRANSIENT_GROUP_STATUSES } from '../../model/group-status.ts';
 import { isTransient } from '../../model/status.ts';
+import { doingOf } from '../../why/doing.ts';
+import { flowFacts } from '../../why/flow-facts.ts';
 import { type ConfigFlags, configurationOf } from '../configuration.ts';
 import type { CliContext } from '../context.ts';
-import { doingOf } from '../doing.ts';
 import { Complaint, EXIT } from '../exit-codes.ts';
-import { flowFacts } from '../flow-facts.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
-import { age, roughly } from '../times.ts';
 import type { ResourceField, ResourceKind, ResourceRow } from './kind.ts';
 
 export interface ListResourcesOptions extends ConfigFlags {

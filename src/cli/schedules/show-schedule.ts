@@ -4,6 +4,7 @@ import { backupsOfSchedule, outcomesOf, type ScheduledOutcome } from '../../db/s
 import { findVolumeType } from '../../db/volume-types.ts';
 import { findVolume } from '../../db/volumes.ts';
 import { now, type Timestamp } from '../../lib/clock.ts';
+import { age } from '../../lib/times.ts';
 import { wallTime } from '../../lib/zoned-time.ts';
 import type { BackupSchedule, KeepRule } from '../../model/backup-schedule.ts';
 import { configurationOf } from '../configuration.ts';
@@ -11,7 +12,6 @@ import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { called } from '../resources/kind.ts';
 import { printable, type Terminal } from '../terminal.ts';
-import { age } from '../times.ts';
 import { findNamedSchedule } from './find-schedule.ts';
 import { resultCell, type ShowSchedulesOptions, scheduleFacts, wasLate } from './list-schedules.ts';
 

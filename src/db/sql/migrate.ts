@@ -29,6 +29,7 @@ import { backupSchedules } from './migrations/0021-backup-schedules.ts';
 import { backupChecks } from './migrations/0022-backup-checks.ts';
 import { outboxOrder } from './migrations/0023-outbox-order.ts';
 import { flowTrace } from './migrations/0024-flow-trace.ts';
+import { failedFlows } from './migrations/0025-failed-flows.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -57,6 +58,7 @@ const MIGRATIONS: readonly Migration[] = [
   backupChecks,
   outboxOrder,
   flowTrace,
+  failedFlows,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

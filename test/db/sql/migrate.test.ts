@@ -71,7 +71,14 @@ for (const [dialect, fresh] of [
       world(async (url) => {
         const older = await openDatabase(url, { as: 'server' });
         await older.write(async ({ db, connection }) => {
-          for (const index of ['volume_name', 'volume_status', 'snapshot_name', 'snapshot_status'])
+          for (const index of [
+            'volume_name',
+            'volume_status',
+            'snapshot_name',
+            'snapshot_status',
+            'flow_failed',
+            'flow_failed_project',
+          ])
             await connection.run(`DROP INDEX ${index}`);
           await connection.run(`
             DROP TABLE group_snapshot; DROP TABLE volume_group; DROP INDEX volume_of_group;
@@ -115,6 +122,7 @@ for (const [dialect, fresh] of [
             '0022-backup-checks',
             '0023-outbox-order',
             '0024-flow-trace',
+            '0025-failed-flows',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();

@@ -2,7 +2,7 @@
 import type { Copying } from '../engine/journal.ts';
 import { sizeText } from '../lib/bytes.ts';
 import { millis, type Timestamp } from '../lib/clock.ts';
-import { duration } from './times.ts';
+import { duration } from '../lib/times.ts';
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 

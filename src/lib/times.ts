@@ -1,5 +1,5 @@
 /** Times and durations as people say them. */
-import { millis, type Timestamp } from '../lib/clock.ts';
+import { millis, type Timestamp } from './clock.ts';
 
 /** `<1 ms`, `12 ms`, `1.24 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function duration(ms: number): string {

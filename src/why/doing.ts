@@ -1,8 +1,8 @@
 /** What a flow does, in the few words that a table has room for. */
 import type { Holder } from '../db/journal-holds.ts';
 import type { FlowRow, Waiting } from '../engine/journal.ts';
-import { shortId } from './find-flow.ts';
 import { percent } from './progress.ts';
+import { shortId } from './short-id.ts';
 
 /** Empty for one that has ended, and for one that runs and does not say. `holders`: what keeps it, when it waits. */
 export function doingOf(
