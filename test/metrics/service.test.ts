@@ -89,7 +89,7 @@ describe('the metrics of a service', () => {
     const world = await measured(context, { set: ['notifications.drivers=["file"]'] });
     await created(world);
     const reading = await scrapeUntil(world, (now) => sampleOf(now, FLOWS) === 1, 'the end of the flow');
-    const [ours = ''] = readFileSync('docs/monitoring.md', 'utf8').split('## The names');
+    const [ours = ''] = readFileSync('docs/monitoring.md', 'utf8').split('## Alerts');
     const rows = [...ours.matchAll(/^\| `(\w+)` \| *([\w, ]*?) *\|/gm)];
     const documented = new Map(rows.map(([, name = '', labels = '']) => [name, labels.split(', ')]));
     assert.deepEqual([...documented.keys()].toSorted(), reading.families.map(({ name }) => name).toSorted());
