@@ -32,6 +32,7 @@ import { CINDERS, type Destination, destinations, NOWHERE, OWN } from './dispatc
 import { bytesOf, JSON_TYPE, LONGEST_NAME, type Place, send, unparsed } from './exchange.ts';
 import { type FastPathDeps, fastPath } from './fast-path.ts';
 import { faultAnswer, WrongMediaType, WrongMethod } from './fault.ts';
+import { addHealthcheck } from './healthcheck.ts';
 import { baseOf, linksOf } from './links.ts';
 import { OLDEST, versionText } from './microversion.ts';
 import { addPage } from './page/page-door.ts';
@@ -274,9 +275,6 @@ function addOpenPlaces(
       .header('location', `${baseOf(request.headers.host, desk.config.api)}/v3/`)
       .send();
   });
-  app.get('/healthcheck', { onRequest }, async (_request, reply) => {
-    await desk.db.reader.query('SELECT 1');
-    return reply.type('text/plain').send('OK');
-  });
+  addHealthcheck(app, desk, onRequest);
   return (request, reply) => send(reply, 300, document(request));
 }

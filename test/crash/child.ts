@@ -69,7 +69,7 @@ export class Child {
   async ready(): Promise<void> {
     await condition(`${this.name} answers`, READY_MS, async () => {
       if (!this.alive) throw new Error(`${this.name} ended instead of serving:\n${await this.lastWords()}`);
-      return fetch(`${this.url}/healthcheck`, { signal: AbortSignal.timeout(2_000) }).then(
+      return fetch(`${this.url}/healthcheck/live`, { signal: AbortSignal.timeout(2_000) }).then(
         ({ ok }) => ok,
         () => false,
       );

@@ -197,6 +197,7 @@ const ADMIN = [
   'pumice:flows:internals',
   'pumice:flows:resume',
   'pumice:flows:revert',
+  'pumice:health:get',
 ] as const;
 
 /** Rules that were one before: whoever overrides that one means its parts. */

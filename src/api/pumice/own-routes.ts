@@ -1,6 +1,7 @@
 /** Every route of our own API, below `/pumice/v1`. Loaded when the first of them is asked. */
 import type { Route } from '../route.ts';
 import { flows } from './flows.ts';
+import { health } from './health.ts';
 import { whoami } from './whoami.ts';
 
-export const ownRoutes: readonly Route[] = [...whoami, ...flows];
+export const ownRoutes: readonly Route[] = [...whoami, ...health, ...flows];
