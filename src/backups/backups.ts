@@ -113,6 +113,11 @@ export interface CopyOrder {
   readonly damaged?: readonly string[];
   /** All that were recorded, of every attempt, in their order. */
   readonly bites: readonly Bite[];
+  /**
+   * Those of attempts before, which failed, and of another snapshot: what they have stored counts where the source holds the same. Their
+   * attempts had smaller numbers. Default: none.
+   */
+  readonly earlier?: readonly Bite[];
   /** How long a store that is full, busy or silent is asked again before the copy fails. 0: not at all. */
   readonly patienceMs: number;
   /** Of the source, no faster; what is not read is not counted. Default 0: no limit. */
@@ -170,6 +175,8 @@ export interface ManifestOrder {
   /** Of the source. */
   readonly bytes: number;
   readonly bites: readonly Bite[];
+  /** As the copy was told. */
+  readonly earlier?: readonly Bite[];
   readonly createdAt: Timestamp;
   /** Of the volume, for whoever restores it. Kept, never read here. */
   readonly metadata: Json;

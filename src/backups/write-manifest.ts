@@ -26,7 +26,7 @@ import type { OpenScope } from './scope.ts';
 const READS_AT_ONCE = 8;
 
 export async function writeManifest(scope: OpenScope, order: ManifestOrder, signal: AbortSignal): Promise<Manifest> {
-  const { place, parentId, bytes, createdAt, metadata } = order;
+  const { place, parentId, bytes, earlier = [], createdAt, metadata } = order;
   const bites = standing(order.bites);
   const parent = parentId === null ? null : await readManifest(scope, parentId, signal);
   const chunks = bytes / CHUNK_BYTES;
@@ -37,7 +37,8 @@ export async function writeManifest(scope: OpenScope, order: ManifestOrder, sign
     segments[index] = record === null ? null : await segmentAt(scope, record, chunksIn(index, chunks), signal);
   }
   const known = new Map<string, ListedPack>(parent?.packs.map((pack) => [pack.name, pack]));
-  for (const { pack: name, bytes: size, sha256 } of bites) known.set(name, { name, bytes: size, sha256 });
+  for (const { pack: name, bytes: size, sha256 } of [...earlier, ...bites])
+    known.set(name, { name, bytes: size, sha256 });
   const facts = { backupId: place.backupId, scope: scope.name, bytes, segments, createdAt, metadata };
   const manifest = manifestOf(facts, known);
   await scope.store.put(manifestFile(scope.name, place.backupId), encodeManifest(scope.sealing, manifest), signal);

@@ -246,6 +246,16 @@ function addBackupOrders(backups: Command, around: CliContext, exit: (code: numb
     .action(async (id, options) =>
       exit(await (await import('./backups-verify.ts')).verifyByOrder(id, options, around)),
     );
+
+  withConfiguration(backups.command('retry'))
+    .description('begin a backup again that failed for its store’s sake; what it had stored is not stored again')
+    .argument('<id>', 'its id, the beginning of it, or its name')
+    .option('--force', 'of a volume in use, too')
+    .addHelpText(
+      'after',
+      '\nIt then holds what its volume does now. Exit codes: 0 it is available; 1 it is refused, or has failed; 130 you left; it goes on.',
+    )
+    .action(async (id, options) => exit(await (await import('./backups-retry.ts')).retryByOrder(id, options, around)));
 }
 
 function portNumber(text: string): number {

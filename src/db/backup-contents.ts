@@ -3,14 +3,16 @@
  *
  * A pack may be removed when no backup of its scope is made of it, and none can still come to be: one that is being made takes only packs of its
  * parent, which stays as long as it has increments; and what is given up waits for those that began in an earlier epoch.
- * Both are asked when a pack is given up, and again when it is removed. Of a scope that another database made not all backups are known, and
+ * Both are asked when a pack is given up, and again when it is removed. What a backup has stored that failed and may be begun again is not given up, and
+ * it is not waited for: what it will take of others is what its parent is made of then. Of a scope that another database made not all backups are known, and
  * no pack is given up.
  */
 
+import type { Timestamp } from '../lib/clock.ts';
 import type { BackupWay, WhyAllRead } from '../model/backup-way.ts';
 import { forgetChecks } from './backup-checks.ts';
 import { findScope, nextEpoch } from './backup-scopes.ts';
-import { endWork } from './backup-work.ts';
+import { endWork, keepWork } from './backup-work.ts';
 import type { Db } from './sql/db.ts';
 import type { BackupRemainsTable } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
@@ -97,6 +99,30 @@ export async function giveUpContent(tx: Tx, backupId: string, scopeId: string): 
   const needed = await neededPacks(tx.db, scopeId);
   const packs = isKnown ? (content?.packs ?? []).filter((pack) => !needed.has(pack)) : [];
   await toBeRemoved(tx, { backupId, scopeId, attempts, packs });
+}
+
+/** The backup has failed, and may be begun again: what its attempts have stored stays, and written down. */
+export async function keepForRetry(tx: Tx, backupId: string): Promise<void> {
+  await forgetContent(tx, backupId);
+  await keepWork(tx, backupId);
+}
+
+/** Backups that failed before then, of which that is still so. */
+export async function staleWork(
+  db: Db,
+  before: Timestamp,
+  limit: number,
+): Promise<{ readonly backupId: string; readonly scopeId: string }[]> {
+  const rows = await db
+    .selectFrom('backup_work')
+    .innerJoin('backup', 'backup.id', 'backup_work.backup_id')
+    .select(['backup.id', 'backup.scope_id'])
+    .where('backup.status', '=', 'error')
+    .where('backup.updated_at', '<', before)
+    .orderBy('backup.id')
+    .limit(limit)
+    .execute();
+  return rows.flatMap(({ id, scope_id }) => (scope_id === null ? [] : [{ backupId: id, scopeId: scope_id }]));
 }
 
 /**

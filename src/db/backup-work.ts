@@ -1,6 +1,6 @@
 /**
  * How far a backup has come that is being made, and one that is being restored: so that whoever takes it over goes on where it
- * stood. Rows live as long as the work.
+ * stood. Rows live as long as the work, and of a backup that may be begun again longer.
  *
  * Each take-over is another *attempt*. What an attempt tells when a later one has begun is not written down: a process that was frozen
  * and goes on has nothing to say any more.
@@ -39,6 +39,25 @@ export async function beginAttempt(tx: Tx, backupId: string): Promise<BackupAtte
     .returning(['attempts', 'restored_bytes'])
     .executeTakeFirstOrThrow();
   return { attempt: attempts, bites: await bitesOf(db, backupId), restoredBytes: restored_bytes };
+}
+
+/** What was stored stays written down when a backup has failed, for another try. */
+export async function keepWork({ db }: Tx, backupId: string): Promise<void> {
+  await db
+    .insertInto('backup_work')
+    .values({ backup_id: backupId, attempts: 0, restored_bytes: 0 })
+    .onConflict((conflict) => conflict.column('backup_id').doNothing())
+    .execute();
+}
+
+/** How many attempts there were; undefined: nothing is written down of any. */
+export async function attemptsOf(db: Db, backupId: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('backup_work')
+    .select('attempts')
+    .where('backup_id', '=', backupId)
+    .executeTakeFirst();
+  return row?.attempts;
 }
 
 export async function bitesOf(db: Db, backupId: string): Promise<RecordedBite[]> {

@@ -12,6 +12,14 @@ export const BACKUP_RESET_STATUSES = ['available', 'error'] as const satisfies r
 
 export const BACKUP_TRANSITIONS = {
   create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  /** Once more, of what its volume holds then. */
+  retry: {
+    from: ['error'],
+    during: ['creating'],
+    success: 'available',
+    failure: 'error',
+    must: '{from} to be begun again',
+  },
   import: { from: [], during: ['creating'], success: 'available', failure: 'error' },
   /** Its record. */
   export: {

@@ -96,7 +96,17 @@ export type Wanted = { readonly file: string; readonly bytes: number } & Partial
 export async function attemptCopy(
   world: BackupWorld,
   backupId: string,
-  { file, bytes, base = null, parentId = null, changed = null, damaged = [], attempt = 1, patienceMs = 0 }: Wanted,
+  {
+    file,
+    bytes,
+    base = null,
+    parentId = null,
+    changed = null,
+    damaged = [],
+    earlier = [],
+    attempt = 1,
+    patienceMs = 0,
+  }: Wanted,
   bites: Bite[],
   store: BackupStore = world.store,
 ): Promise<CopyOutcome> {
@@ -107,6 +117,7 @@ export async function attemptCopy(
     parentId,
     changed,
     damaged,
+    earlier,
     base: base === null ? null : { uri: `file:${base}`, bytes },
     bites: [...bites],
     patienceMs,
@@ -123,12 +134,12 @@ export async function attemptCopy(
 export async function finish(
   world: BackupWorld,
   backupId: string,
-  { bytes, parentId = null }: Wanted,
+  { bytes, parentId = null, earlier = [] }: Wanted,
   bites: readonly Bite[],
   store: BackupStore = world.store,
 ): Promise<Manifest> {
   const place = world.place(backupId);
-  const order = { place, parentId, bytes, bites, createdAt: CREATED_AT, metadata: { volume: 'v' } };
+  const order = { place, parentId, bytes, bites, earlier, createdAt: CREATED_AT, metadata: { volume: 'v' } };
   return writeManifest(await openScope(place, store, NEVER), order, NEVER);
 }
 

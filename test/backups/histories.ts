@@ -11,7 +11,7 @@ import { deleteManifest, deletePacks, deleteUnrecorded } from '../../src/backups
 import { restore } from '../../src/backups/restore/restore.ts';
 import { openScope } from '../../src/backups/scope.ts';
 import { exec } from '../../src/lib/exec.ts';
-import { attemptCopy, type BackupWorld, finish, MIB, NEVER, SCOPE } from './backup-world.ts';
+import { attemptCopy, type BackupWorld, finish, MIB, NEVER, SCOPE, type Wanted } from './backup-world.ts';
 import { type Death, Died, dyingStore } from './dying-store.ts';
 import { packsThere, readPlainly } from './plain-reader.ts';
 
@@ -27,6 +27,8 @@ const backUp = fc.record({
   hasMap: fc.boolean(),
   hasBase: fc.boolean(),
   deaths: fc.array(fc.record({ after: fc.nat(4), isMade: fc.boolean(), isRecorded: fc.boolean() }), { maxLength: 2 }),
+  /** What died is a try that failed: then this is written, and it is begun again. */
+  retried: fc.option(write),
   isGivenUp: fc.integer({ min: 0, max: 9 }).map((chance) => chance === 0),
 });
 const others = fc.record({ does: fc.constantFrom('delete' as const, 'restore' as const), which: number });
@@ -59,18 +61,20 @@ class Model {
     data?.copy(this.volume, at);
   }
 
-  async backUp({ parent, hasMap, hasBase, deaths, isGivenUp }: BackUp): Promise<void> {
+  async backUp({ parent, hasMap, hasBase, deaths, retried, isGivenUp }: BackUp): Promise<void> {
     const id = `b${this.#ids++}`;
     const parentId = this.#some(parent);
     const before = parentId === null ? null : (this.held.get(parentId) as Buffer);
-    const wanted = {
+    const base = before !== null && hasBase ? await this.#file(`${id}-base`, before) : null;
+    const source = async () => ({
       file: await this.#file(id, this.volume),
       bytes: BYTES,
       parentId,
       changed: before !== null && hasMap ? changes(before, this.volume) : null,
-      base: before !== null && hasBase ? await this.#file(`${id}-base`, before) : null,
-    };
-    const bites: Bite[] = [];
+      base,
+    });
+    let wanted: Wanted = await source();
+    let bites: Bite[] = [];
     for (const [index, death] of deaths.entries()) {
       const recorded = bites.length;
       const died = await this.#dies(death, (store) =>
@@ -79,6 +83,12 @@ class Model {
       if (died && !death.isRecorded && bites.length > recorded) bites.pop();
     }
     const attempts = deaths.length + 1;
+    const earlier = retried === null ? [] : bites;
+    if (retried !== null) {
+      this.write(retried);
+      wanted = { ...(await source()), earlier };
+      bites = [];
+    }
     if (!isGivenUp) {
       await attemptCopy(this.world, id, { ...wanted, attempt: attempts }, bites);
       for (const isMade of [false, true])
@@ -86,8 +96,9 @@ class Model {
       await finish(this.world, id, wanted, bites);
       this.held.set(id, Buffer.from(this.volume));
     }
-    await deleteUnrecorded(this.shelf, id, attempts, bites, NEVER);
-    await this.#sweep(bites.map(({ pack }) => pack));
+    const all = [...earlier, ...bites];
+    await deleteUnrecorded(this.shelf, id, attempts, all, NEVER);
+    await this.#sweep(all.map(({ pack }) => pack));
   }
 
   async delete(which: number): Promise<void> {

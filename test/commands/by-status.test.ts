@@ -18,6 +18,7 @@ import { createBackup } from '../../src/commands/backups/create-backup.ts';
 import { deleteBackup } from '../../src/commands/backups/delete-backup.ts';
 import { exportRecord } from '../../src/commands/backups/export-record.ts';
 import { restoreBackup } from '../../src/commands/backups/restore-backup.ts';
+import { retryBackup } from '../../src/commands/backups/retry-backup.ts';
 import { verifyBackup } from '../../src/commands/backups/verify-backup.ts';
 import type { Desk } from '../../src/commands/desk.ts';
 import { createGroupSnapshot } from '../../src/commands/group-snapshots/create-group-snapshot.ts';
@@ -46,6 +47,7 @@ import { uploadVolume } from '../../src/commands/volumes/upload-volume.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { keepContent } from '../../src/db/backup-contents.ts';
 import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
+import { keepWork } from '../../src/db/backup-work.ts';
 import { findBackup } from '../../src/db/backups.ts';
 import type { Database } from '../../src/db/database.ts';
 import { findGroupSnapshot, insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
@@ -287,6 +289,7 @@ const OF_BACKUPS: readonly Command[] = [
     name: 'verify',
     run: (desk, id) => verifyBackup(desk, caller, id, { depth: 'packs', percent: 100, budgetBytes: null }),
   },
+  { name: 'begin again', run: (desk, id) => retryBackup(desk, caller, id, { force: false }) },
   { name: 'make a volume', run: (desk, backupId) => createVolume(desk, caller, volumeRequest({ backupId })) },
   {
     name: 'make an increment',
@@ -413,7 +416,10 @@ async function onBackup({ desk, database }: LiveSite, command: Command, status: 
   const { id: volumeId } = await makeVolume(database, { projectId: PROJECT, host: 'node@alpha#alpha' });
   const scope = await database.write((tx) => scopeOfVolume(tx, 'main', PROJECT, volumeId));
   const { id } = await makeBackup(database, { projectId: PROJECT, volumeId, scopeId: scope.id, status });
-  await database.write((tx) => keepContent(tx, { backupId: id, scopeId: scope.id, root: 'ab', packs: [] }));
+  // Of one that has failed something is kept, of others what they are made of.
+  await database.write((tx) =>
+    status === 'error' ? keepWork(tx, id) : keepContent(tx, { backupId: id, scopeId: scope.id, root: 'ab', packs: [] }),
+  );
   return outcome(
     () => command.run(desk, id, volumeId),
     [id, volumeId],

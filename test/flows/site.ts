@@ -329,12 +329,16 @@ export class Site {
     const contents = await read.selectFrom('backup_content').select(['backup_id', 'packs']).execute();
     const remains = await read.selectFrom('backup_remains').select(['backup_id', 'packs']).execute();
     const known = new Set([...contents, ...remains].flatMap(({ packs }) => JSON.parse(packs) as readonly string[]));
-    const gone = new Set([...remains.map(({ backup_id }) => backup_id), ...this.backups.foreign]);
+    const work = await read.selectFrom('backup_work').select('backup_id').execute();
+    const bites = await read.selectFrom('backup_bite').select(['backup_id', 'pack']).execute();
+    // What one that failed may be begun again with.
+    const failed = await read.selectFrom('backup').select('id').where('status', '=', 'error').execute();
+    const kept = failed.map(({ id }) => id).filter((id) => work.some(({ backup_id }) => backup_id === id));
+    const isLeft = ({ backup_id }: { readonly backup_id: string }): boolean => !kept.includes(backup_id);
+    const gone = new Set([...remains.map(({ backup_id }) => backup_id), ...this.backups.foreign, ...kept]);
     return [
-      ...(await read.selectFrom('backup_work').select('backup_id').execute()).map(
-        ({ backup_id }) => `work on ${backup_id}`,
-      ),
-      ...(await read.selectFrom('backup_bite').select('pack').execute()).map(({ pack }) => `bite ${pack}`),
+      ...work.filter(isLeft).map(({ backup_id }) => `work on ${backup_id}`),
+      ...bites.filter(isLeft).map(({ pack }) => `bite ${pack}`),
       ...[...this.backups.packs]
         .filter((pack) => !known.has(pack) && !gone.has(pack.split('/')[0] ?? ''))
         .map((pack) => `pack ${pack} in the store`),

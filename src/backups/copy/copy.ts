@@ -17,6 +17,7 @@ import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, SEGMENT_CHUNKS } from '../format/segment.ts';
 import { readManifest, readSegment, readTrailer } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
+import { Earlier } from './earlier.ts';
 import { type Lost, lostOf } from './lost.ts';
 import { Packer } from './packer.ts';
 import { Distrusted, Passage } from './passage.ts';
@@ -62,7 +63,16 @@ type Belief = Pick<CopyOrder, 'changed' | 'bites'> & { readonly base: FileSource
 async function copyFrom(
   { source, base }: { readonly source: FileSource; readonly base: FileSource | null },
   scope: OpenScope,
-  { place, attempt, parentId, changed, damaged = [], bites: recorded, bytesPerSecond = 0 }: CopyOrder,
+  {
+    place,
+    attempt,
+    parentId,
+    changed,
+    damaged = [],
+    bites: recorded,
+    earlier: before = [],
+    bytesPerSecond = 0,
+  }: CopyOrder,
   watch: CopyWatch,
   exec: Exec,
   clock: Clock,
@@ -71,6 +81,7 @@ async function copyFrom(
   const bites = standing(recorded);
   const parent = parentId === null ? null : await readManifest(scope, parentId, signal);
   const lost = await lostOf(scope, parent, damaged, signal);
+  const earlier = new Earlier({ scope, bites: before, parent, lost, signal });
   const extents = await source.extents(exec, signal);
   const packer = new Packer({ scope, backupId: place.backupId, attempt, signal, bite: (bite) => watch.bite(bite) });
   const rate = new ByteRate(clock, bytesPerSecond);
@@ -82,7 +93,19 @@ async function copyFrom(
     const changed = believes ? [...(belief.changed ?? []), ...lost.ranges] : null;
     const plan = planOf({ chunks: source.chunks, extents, changed, parentChunks });
     if (believes && belief.bites.length === 0) await sample(scope, source, parent, lost, plan, signal);
-    const passage = new Passage({ scope, source, parent, lost, plan, believes, packer, watch, rate, ...belief });
+    const passage = new Passage({
+      scope,
+      source,
+      parent,
+      lost,
+      earlier,
+      plan,
+      believes,
+      packer,
+      watch,
+      rate,
+      ...belief,
+    });
     packer.begin(passage.start, { readsAll: !believes });
     try {
       await passage.run();

@@ -24,6 +24,7 @@ import {
 } from '../format/segment.ts';
 import { readSegment, readTrailer } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
+import type { Earlier } from './earlier.ts';
 import type { Lost } from './lost.ts';
 import type { Packer } from './packer.ts';
 import { differing, MOST_PAGES, pagesOf } from './pages.ts';
@@ -50,6 +51,7 @@ export interface PassageFacts {
   readonly base: FileSource | null;
   readonly parent: Manifest | null;
   readonly lost: Lost;
+  readonly earlier: Earlier;
   readonly plan: Plan;
   /** Some chunks are taken for what they are in the parent without being read. */
   readonly believes: boolean;
@@ -73,6 +75,8 @@ export class Passage {
   readonly #facts: PassageFacts;
   readonly #known = new Map<string, RecordRef | PagedChunk>();
   readonly #reads: AsyncGenerator<ReadChunk, void, undefined>;
+  /** Of the segment under way, what an earlier try has stored. */
+  #earlier: ReadonlyMap<number, RecordRef | PagedChunk> = new Map();
   /** For a chunk of the base that was not read ahead. */
   #late: Buffer | undefined;
 
@@ -94,7 +98,7 @@ export class Passage {
   }
 
   async #segment(index: number): Promise<void> {
-    const { source, packer, lost } = this.#facts;
+    const { source, packer, lost, earlier } = this.#facts;
     const [first, count] = [index * SEGMENT_CHUNKS, chunksIn(index, source.chunks)];
     const isInherited = this.#isInherited(index);
     if (first + count <= this.start || (this.start <= first && this.#isUntouched(index, isInherited))) return;
@@ -103,6 +107,7 @@ export class Passage {
     // What its chunks are taken for, unless a trailer tells something else.
     const assumed = isInherited ? was : was.map(() => null);
     const done = this.start > first ? await this.#doneFrom(first) : new Map<number, Chunk>();
+    this.#earlier = await earlier.chunks(first, count);
     const chunks: Chunk[] = [];
     for (let at = 0; at < count; at += 1) {
       const place = first + at;
@@ -177,7 +182,8 @@ export class Passage {
     if (data.equals(ZEROES)) return null;
     const id = scope.sealing.idOf(data);
     if (before?.id === id) return before;
-    const known = this.#known.get(id);
+    const earlier = this.#earlier.get(place);
+    const known = earlier?.id === id ? earlier : this.#known.get(id);
     if (known !== undefined) return known;
     const old = before === null ? null : (base ?? (await this.#readBase(place)));
     const paged = old !== null && before !== null ? this.#paged(id, data, old, before) : null;

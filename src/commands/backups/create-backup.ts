@@ -23,7 +23,7 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { type Metadata, refOf, type Volume } from '../../model/volume.ts';
 import { backupResource, begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
 import { refusedSnapshot, refusedVolume } from '../by-status.ts';
-import type { Desk } from '../desk.ts';
+import type { Desk, OrderDesk } from '../desk.ts';
 import { lockSnapshot, lockVolume } from '../lock.ts';
 import { isMigrating } from '../volumes/migrating.ts';
 import { demandBackupService } from './backup-service.ts';
@@ -53,10 +53,7 @@ export async function createBackup(desk: Desk, caller: Caller, request: CreateBa
     const snapshot = request.snapshotId === null ? null : await lockSnapshot(tx, caller, request.snapshotId);
     if (snapshot !== null && snapshot.volumeId !== volume.id)
       throw new InvalidVolume(`Snapshot ${snapshot.id} is not of volume ${volume.id}.`);
-    const { host: pool } = volume;
-    if (pool === null || isMigrating(volume))
-      throw new InvalidVolume(`Volume ${volume.id} is not on a backend, or on its way to another.`);
-    await moveToBackingUp(tx, volume, snapshot, request.force);
+    const pool = await lendToBackup(tx, volume, snapshot, request);
     const scope = await scopeOfVolume(tx, store, caller.projectId, volume.id);
     const parentId = request.incremental ? await parentIn(tx, scope, snapshot?.createdAt ?? null) : null;
     if (parentId === null && request.incremental === true)
@@ -87,30 +84,64 @@ export async function createBackup(desk: Desk, caller: Caller, request: CreateBa
       scheduleId: request.scheduleId ?? null,
       createdAt,
     });
-    await begin(
-      desk,
-      tx,
-      caller,
-      flow,
-      {
-        backupId: backup.id,
-        volumeRef: refOf(volume),
-        snapshotRef: snapshot && { id: snapshot.id, volumeId: volume.id, sizeGiB: snapshot.volumeSizeGiB },
-        pool,
-        parentId,
-      },
-      {
-        resource: backupResource(backup.id),
-        projectId: backup.projectId,
-        holds: [
-          exclusive(backupResource(backup.id)),
-          shared(volumeResource(volume.id)),
-          ...(snapshot === null ? [] : [shared(snapshotResource(snapshot.id))]),
-        ],
-      },
-    );
+    await beginCopy(desk, tx, caller, backup, { volume, snapshot, pool });
     return backup;
   });
+}
+
+/** What a backup is made of: the volume, or a snapshot of it, as they are under their locks. */
+export interface BackupOf {
+  readonly volume: Volume;
+  readonly snapshot: Snapshot | null;
+  readonly pool: string;
+}
+
+/** The backup is the flow's alone; what it is made of is shared. `earlierAttempts`: of tries that failed. Resolves with the id of the flow. */
+export function beginCopy(
+  desk: OrderDesk,
+  tx: Tx,
+  caller: Caller,
+  { id: backupId, projectId, parentId }: Backup,
+  { volume, snapshot, pool }: BackupOf,
+  earlierAttempts?: number,
+): Promise<string> {
+  return begin(
+    desk,
+    tx,
+    caller,
+    flow,
+    {
+      backupId,
+      volumeRef: refOf(volume),
+      snapshotRef: snapshot && { id: snapshot.id, volumeId: volume.id, sizeGiB: snapshot.volumeSizeGiB },
+      pool,
+      parentId,
+      ...(earlierAttempts !== undefined && { earlierAttempts }),
+    },
+    {
+      resource: backupResource(backupId),
+      projectId,
+      holds: [
+        exclusive(backupResource(backupId)),
+        shared(volumeResource(volume.id)),
+        ...(snapshot === null ? [] : [shared(snapshotResource(snapshot.id))]),
+      ],
+    },
+  );
+}
+
+/** The pool of the volume. Throws `InvalidVolume` where it is on none, or on its way from it, and moves the status of what is backed up. */
+export async function lendToBackup(
+  tx: Tx,
+  volume: Volume,
+  snapshot: Snapshot | null,
+  { force }: { readonly force: boolean },
+): Promise<string> {
+  const { host: pool } = volume;
+  if (pool === null || isMigrating(volume))
+    throw new InvalidVolume(`Volume ${volume.id} is not on a backend, or on its way to another.`);
+  await moveToBackingUp(tx, volume, snapshot, force);
+  return pool;
 }
 
 async function moveToBackingUp(tx: Tx, volume: Volume, snapshot: Snapshot | null, force: boolean): Promise<void> {
@@ -128,7 +159,7 @@ async function parentIn(tx: Tx, scope: BackupScopeRow, before: Timestamp | null)
 }
 
 /** What is restored can be booted from if this could. */
-function bootableMetadata({ bootable, imageMetadata }: Volume, snapshot: Snapshot | null): Metadata | null {
+export function bootableMetadata({ bootable, imageMetadata }: Volume, snapshot: Snapshot | null): Metadata | null {
   if (!bootable) return null;
   return (snapshot === null ? imageMetadata : snapshot.imageMetadata) ?? {};
 }

@@ -1,6 +1,7 @@
 /** One attempt of a copy: it goes on after the bites that were recorded, and what it tells is recorded. */
 import type { Bite, CopyOrder, CopyOutcome } from '../../backups/backups.ts';
 import { chunksDone } from '../../backups/bites.ts';
+import { partsOf } from '../../backups/format/names.ts';
 import { beginAttempt } from '../../db/backup-work.ts';
 import { getBackup } from '../../db/backups.ts';
 import type { DriverCall } from '../../drivers/driver.ts';
@@ -14,17 +15,23 @@ import { type WaitingCall, waitingFor } from './store-patience.ts';
 /** Of so many bites one is told of. */
 const TOLD = 10;
 
+export interface WantedCopy extends Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base' | 'damaged'> {
+  /** As the flow was told. */
+  readonly earlierAttempts: number | undefined;
+}
+
 /** Tells how many bytes of the source are in the store. */
 export async function attemptCopy(
   placed: PlacedBackup,
-  wanted: Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base' | 'damaged'>,
+  { earlierAttempts, ...wanted }: WantedCopy,
   reached: (bytes: number) => void,
   call: DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools },
 ): Promise<CopyOutcome & { readonly attempt: number }> {
   const { db, ground } = call.tools.backups;
   const { place, patienceMs, bytesPerSecond } = placed;
   const { backupId } = place;
-  const { attempt, bites } = await db.write((tx) => beginAttempt(tx, backupId));
+  const { attempt, bites: recorded } = await db.write((tx) => beginAttempt(tx, backupId));
+  const { bites, earlier } = byTry(recorded, earlierAttempts);
   const all = wanted.source.bytes / MIB;
   let copied = chunksDone(bites);
   reached(copied * MIB);
@@ -32,9 +39,9 @@ export async function attemptCopy(
     db,
     backupId,
     attempt,
-    recorded: bites.length,
-    recording: async (tx, recorded) => {
-      if (recorded % TOLD !== 0) return;
+    recorded: recorded.length,
+    recording: async (tx, number) => {
+      if (number % TOLD !== 0) return;
       const extra = { backup_percent: String(Math.floor((100 * copied) / all)) };
       await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
     },
@@ -50,9 +57,18 @@ export async function attemptCopy(
     },
   };
   try {
-    const order = { ...wanted, place, attempt, bites, patienceMs, bytesPerSecond };
+    const order = { ...wanted, place, attempt, bites, earlier, patienceMs, bytesPerSecond };
     return { ...(await (await ground()).copy(order, watch)), attempt };
   } finally {
     await recorder.done();
   }
+}
+
+/** What was recorded, by the try that has: of this one, and of those before, whose attempts were so many. */
+export function byTry(
+  recorded: readonly Bite[],
+  earlierAttempts = 0,
+): { readonly bites: readonly Bite[]; readonly earlier: readonly Bite[] } {
+  const isEarlier = ({ pack }: Bite): boolean => partsOf(pack).attempt <= earlierAttempts;
+  return { bites: recorded.filter((bite) => !isEarlier(bite)), earlier: recorded.filter(isEarlier) };
 }

@@ -8,13 +8,16 @@
  * base of the volume, in place of the one before, so that a backup that fails leaves that one.
  *
  * If it fails the row says `error` and why, the volume is what it was before, nothing stays on the backend, and what is in the store is
- * to be removed, by a record (`remove-remains.ts`): the store may be away for long.
+ * to be removed, by a record (`remove-remains.ts`): the store may be away for long. Where it was the store's fault that stays for some days
+ * (`kept-work.ts`), and an operator may have the backup begun again, of what the volume holds then: what was stored counts where that is the
+ * same.
  */
 
 import type { BackupSource } from '../../backups/backups.ts';
+import { standing as standingBites } from '../../backups/bites.ts';
 import { giveUpBase } from '../../db/backup-bases.ts';
 import { damagedPacks } from '../../db/backup-checks.ts';
-import { giveUpContent, keepContent } from '../../db/backup-contents.ts';
+import { giveUpContent, keepContent, keepForRetry } from '../../db/backup-contents.ts';
 import { knowStore } from '../../db/backup-scopes.ts';
 import { bitesOf, endWork } from '../../db/backup-work.ts';
 import { findBackup, getBackup, updateBackup } from '../../db/backups.ts';
@@ -31,10 +34,11 @@ import { tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { withRoom } from '../volumes/image-cache.ts';
-import { attemptCopy } from './attempt-copy.ts';
+import { attemptCopy, byTry } from './attempt-copy.ts';
 import { placeOf } from './backup-place.ts';
 import { type Base, baseFor, swapBase } from './bases.ts';
 import { failReason } from './fail-reason.ts';
+import { isOfTheStore } from './kept-work.ts';
 import { outliving } from './outlive.ts';
 import { patiently, WAITS, type WaitingCall } from './store-patience.ts';
 
@@ -46,6 +50,8 @@ export interface CreateBackup {
   readonly pool: string;
   /** The backup to which this one points where it is equal; null: it stores all. */
   readonly parentId: string | null;
+  /** Of so many attempts, the first, what they have stored is of earlier tries. Not there: of none. */
+  readonly earlierAttempts?: number;
 }
 
 const ErrorOut = obligation({
@@ -54,9 +60,9 @@ const ErrorOut = obligation({
     await giveSourceBack(tx, input);
     const backup = await findBackup(tx.db, input.backupId);
     if (backup === undefined) return;
-    const { sizeGiB } = backup;
-    const reason = failReason(failures[0], 'create-backup', { bites: await bitesOf(tx.db, backup.id), sizeGiB });
-    if (backup.scopeId !== null) await giveUpContent(tx, backup.id, backup.scopeId);
+    const reason = failReason(failures[0], 'create-backup', { bites: await bitesOf(tx.db, backup.id), backup });
+    if (isOfTheStore(failures[0])) await keepForRetry(tx, backup.id);
+    else if (backup.scopeId !== null) await giveUpContent(tx, backup.id, backup.scopeId);
     await updateBackup(tx, backup.id, { status: BACKUP_TRANSITIONS.create.failure, failReason: reason });
     await tellUser(tx, 'create-backup', failures[0], backup, context);
   },
@@ -106,27 +112,33 @@ const CopyToStoreV1 = world({
 const WriteManifest = world({
   name: 'write_manifest',
   ...WAITS,
-  execute: async ({ backupId, volumeRef, snapshotRef, parentId, copied }: CreateBackup & { copied: Copied }, call) => {
+  execute: async (input: CreateBackup & { copied: Copied }, call) => {
+    const { backupId, volumeRef, snapshotRef, parentId, copied } = input;
     const { db } = call.tools.backups;
     const ground = await call.tools.backups.ground();
     const backup = await getBackup(db.read, backupId);
     const placed = await placeOf(call.tools.backups, backup);
     const { place } = placed;
-    const bites = await bitesOf(db.read, backupId);
+    const all = await bitesOf(db.read, backupId);
     const order = {
       place,
       parentId,
       bytes: (snapshotRef ?? volumeRef).sizeGiB * GIB,
-      bites,
+      ...byTry(all, input.earlierAttempts),
       createdAt: backup.createdAt,
       metadata: { volume_id: backup.volumeId, size: backup.sizeGiB, image_metadata: backup.imageMetadata },
     };
     const { root, packs } = await patiently(placed, call, () => ground.writeManifest(order, call.signal));
+    const names = new Set(packs.map(({ name }) => name));
     const { way, why } = copied;
-    const content = { backupId, scopeId: place.scope, root, packs: packs.map(({ name }) => name), way };
+    const content = { backupId, scopeId: place.scope, root, packs: [...names], way };
     await db.write((tx) => keepContent(tx, { ...content, ...(why && { why }) }));
-    await patiently(placed, call, () => ground.deleteUnrecorded(place, copied.attempt, bites, call.signal));
-    return { objectCount: bites.length };
+    await patiently(placed, call, () => ground.deleteUnrecorded(place, copied.attempt, all, call.signal));
+    // The manifest is made of those that stand, and may have to be made again.
+    const standing = new Set(standingBites(order.bites).map(({ pack }) => pack));
+    const useless = all.map(({ pack }) => pack).filter((pack) => !standing.has(pack) && !names.has(pack));
+    await patiently(placed, call, () => ground.deletePacks(place, useless, call.signal));
+    return { objectCount: all.length - useless.length };
   },
 });
 
@@ -196,7 +208,7 @@ interface Copied {
 }
 
 async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base, call: Call): Promise<Copied> {
-  const { backupId, volumeRef, pool, parentId } = input;
+  const { backupId, volumeRef, pool, parentId, earlierAttempts } = input;
   const { db, log, turns } = call.tools.backups;
   const ground = await call.tools.backups.ground();
   const placed = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
@@ -208,6 +220,7 @@ async function copyToStore(input: CreateBackup, { backupId: baseId, why }: Base,
     throw new BackupStoreRefused(`Another store is in the place of the one that has scope ${place.scope}.`);
   const wanted = {
     parentId,
+    earlierAttempts,
     source: sourceAt(source),
     changed: base?.changed ?? null,
     base: base && sourceAt(base),

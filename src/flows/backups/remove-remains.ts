@@ -11,11 +11,13 @@ import {
 } from '../../db/backup-contents.ts';
 import type { BackupTools } from '../tools.ts';
 import { placeOf } from './backup-place.ts';
+import { giveUpStaleWork } from './kept-work.ts';
 
 const AT_ONCE = 20;
 
 /** Each is tried; rejects with the first failure then. Harmless when several processes do it. */
 export async function removeRemains(tools: BackupTools, signal: AbortSignal): Promise<void> {
+  await giveUpStaleWork(tools);
   const failures: unknown[] = [];
   for (const remains of await removableRemains(tools.db.read, AT_ONCE)) {
     try {

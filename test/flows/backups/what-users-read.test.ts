@@ -10,9 +10,10 @@ import { getBackup } from '../../../src/db/backups.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import { tellStory } from '../../../src/engine/story.ts';
 import { DETAILS } from '../../../src/events/message-codes.ts';
+import { failReason } from '../../../src/flows/backups/fail-reason.ts';
 import { removeRemains } from '../../../src/flows/backups/remove-remains.ts';
 import { FLOWS } from '../../../src/flows/registry.ts';
-import { now } from '../../../src/lib/clock.ts';
+import { now, uuid } from '../../../src/lib/clock.ts';
 import * as errors from '../../../src/model/errors.ts';
 import { captured } from '../../cli/captured.ts';
 import { givenBackup, givenVolume } from '../given.ts';
@@ -65,6 +66,7 @@ describe('who asked for a backup', () => {
   for (const [what, error, says] of FAILURES)
     it(`reads of one ${what} what there is to be done, how far it was, and no path`, async (context) => {
       const { live, volume, texts, backUp } = await start(context);
+      const isKept = !(error instanceof errors.BackupFormatTooNew);
       live.site.interposeBackups('copy', async (_proceed, [order, watch]) => {
         const { place, attempt } = order as { readonly place: { readonly backupId: string }; readonly attempt: number };
         const pack = `${place.backupId}/${attempt}-0`;
@@ -77,16 +79,21 @@ describe('who asked for a backup', () => {
       const { status, failReason } = await getBackup(live.database.read, id);
       assert.equal(status, 'error');
       assert.match(failReason ?? '', says);
-      assert.match(
-        failReason ?? '',
-        /^create the backup: .* It had come to 63 % of the volume; nothing of it is kept\.$/,
-      );
+      const then = isKept
+        ? `an operator can let it go on within 7 days: pumice backups retry ${id}`
+        : 'nothing of it is kept';
+      assert.match(failReason ?? '', /^create the backup: .* It had come to 63 % of the volume; /);
+      assert.ok(failReason?.endsWith(`; ${then}.`), failReason ?? '');
       assert.match((await texts()).join(), says);
       assert.doesNotMatch(`${failReason} ${await texts()}`, /srv/);
       assert.equal((await getVolume(live.database.read, volume.id)).status, 'available');
       await removeRemains(live.site.tools.backups, signal);
-      assert.deepEqual([...live.site.backups.packs], []);
+      assert.deepEqual([...live.site.backups.packs], isKept ? [`${id}/1-0`] : []);
       assert.deepEqual(await live.site.leftovers(), []);
+      await deleteBackup(live.desk, caller, id, { force: false });
+      await live.settled(`backup:${id}`);
+      await removeRemains(live.site.tools.backups, signal);
+      assert.deepEqual([...live.site.backups.packs], []);
     });
 
   it('and cancels it reads how far it was, and nothing of it stays', async (context) => {
@@ -138,9 +145,13 @@ describe('who asked for a backup', () => {
   });
 
   it('never reads more than the column holds', () => {
+    const backup = { id: uuid(), sizeGiB: 1 };
+    const bites = [{ pack: '', first: 0, chunks: 1024, bytes: 1, sha256: '' }];
     const longest = Math.max(...Object.values(DETAILS).map(({ text }) => text.length));
     const around = 'create the backup:  It had come to 100 % of the volume; nothing of it is kept.'.length;
     assert.ok(longest + around <= 255);
+    for (const [, { name }] of FAILURES)
+      assert.ok(failReason({ name }, 'create-backup', { bites, backup }).length <= 255, name);
   });
 });
 
