@@ -61,6 +61,12 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
   addResources(program, around, exit);
   addBackupStore(program, around, exit);
 
+  withConfiguration(program.command('why'))
+    .description('why something is not done: what, since when, how far, what it waits for, what failed last, what next')
+    .argument('<id>', 'of a volume, snapshot, group, backup, attachment, flow or request')
+    .option('--json', 'for programs')
+    .action(async (id, options) => exit(await (await import('./why.ts')).why(id, options, around)));
+
   withConfiguration(program.command('doctor'))
     .description('look for what must not be: wrong counts, leftovers, orphans, flows that do not move')
     .option('--repair', 'put right what can be put right without risk')

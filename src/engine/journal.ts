@@ -103,6 +103,9 @@ export interface Copying extends Copied {
   readonly at: Timestamp;
 }
 
+/** What a task waits for that failed and is tried again in place; the failure is why. */
+export const ANOTHER_TRY = 'another try';
+
 export interface Waiting extends Wait {
   readonly since: Timestamp;
 }

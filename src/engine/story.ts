@@ -36,6 +36,8 @@ export interface ToldStep {
   readonly choice: Json;
   /** Of `done`. */
   readonly result: TaskResult;
+  /** Of `retried`: how often it had been tried. */
+  readonly tries: number | null;
   /** Of `abandoned`: what the operator said. */
   readonly reason: string | null;
 }
@@ -100,7 +102,19 @@ function cursorOf(flows: readonly AnyFlow[], flow: FlowRow, steps: readonly Step
 function tellStep(step: Step): ToldStep {
   const { node, event, attempt, startedAt, at } = step;
   const ms = startedAt === null ? null : millis(at) - millis(startedAt);
-  const told = { node, event, attempt, startedAt, at, ms, result: null, failure: null, choice: null, reason: null };
+  const told = {
+    node,
+    event,
+    attempt,
+    startedAt,
+    at,
+    ms,
+    result: null,
+    failure: null,
+    choice: null,
+    tries: null,
+    reason: null,
+  };
   switch (step.event) {
     case 'done':
       return { ...told, result: step.data };
@@ -111,8 +125,9 @@ function tellStep(step: Step): ToldStep {
     case 'failed':
     case 'cancelled':
     case 'revert_failed':
-    case 'retried':
       return { ...told, failure: step.data.failure };
+    case 'retried':
+      return { ...told, failure: step.data.failure, tries: step.data.tries };
     case 'abandoned':
       return { ...told, reason: step.data.reason };
     case 'reverted':

@@ -10,7 +10,7 @@ import type { Copied, Wait } from '../lib/progress.ts';
 import { Call } from './call.ts';
 import { type Failure, failureOf, TaskTimeout } from './failure.ts';
 import type { TaskNode } from './flow.ts';
-import type { Doing } from './journal.ts';
+import { ANOTHER_TRY, type Doing } from './journal.ts';
 import type { RetryPolicy, TaskResult } from './task.ts';
 
 /** What the work asks and tells of its flow. */
@@ -120,7 +120,7 @@ export class Work {
     { message }: Failure,
   ): Promise<{ readonly reason: unknown } | undefined> {
     const resting = this.#call(node, since);
-    resting.waits({ what: 'another try', why: message });
+    resting.waits({ what: ANOTHER_TRY, why: message });
     await pause(ms, resting.signal).catch(() => {});
     this.#calls.delete(resting);
     this.#stop.throwIfAborted();

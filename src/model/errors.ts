@@ -179,6 +179,8 @@ export class FlowNotFound extends NotFound {
     super(`Flow ${id} could not be found.`);
   }
 }
+/** Of what somebody wants to know why it is not done. */
+export class WhyUnknown extends NotFound {}
 export class MetadataKeyNotFound extends NotFound {}
 
 // Quota: 413, and each message holds the word "exceeded", which clients look for

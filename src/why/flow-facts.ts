@@ -71,7 +71,7 @@ export function storyFacts(
   };
 }
 
-function stepFacts({ node, event, attempt, startedAt, at, ms, ...told }: ToldStep, reader: Reader): Facts {
+function stepFacts({ node, event, attempt, startedAt, at, ms, tries, ...told }: ToldStep, reader: Reader): Facts {
   const { failure, choice, result, reason } = reader === 'operator' ? told : UNTOLD;
   return {
     node,
@@ -80,6 +80,7 @@ function stepFacts({ node, event, attempt, startedAt, at, ms, ...told }: ToldSte
     started_at: startedAt,
     at,
     ms,
+    tries,
     failure: failure && { ...failure },
     choice,
     result,

@@ -7,12 +7,14 @@ import type { Patient } from '../../src/cli/checks/check.ts';
 import { transient } from '../../src/cli/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
 import { type FlowPageQuery, flowPage } from '../../src/db/flow-page.ts';
+import { flowsOfRequest } from '../../src/db/flows-of-request.ts';
 import { flowsOn } from '../../src/db/flows-on.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { whatKeeps } from '../../src/db/journal-holds.ts';
 import { listSnapshotKeys, listSnapshots } from '../../src/db/snapshots.ts';
 import { queriesOver } from '../../src/db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../src/db/sql/list-query.ts';
+import { lateTimesOf } from '../../src/db/usual-times.ts';
 import {
   countVolumes,
   findVolumes,
@@ -225,6 +227,21 @@ proveStore('plans', (test) => {
       const asked = recording(database);
       await flowPage(asked.database, { ...query, limit: 10 });
       assert.deepEqual([asked.statements.length, asked.searches.length], [0, 1]);
+    }
+  });
+});
+
+proveStore('plans of why', (test) => {
+  test('the usual time of a task is read from a few flows, found by index', async ({ database }) => {
+    await fill(database);
+    const asked = recording(database);
+    assert.equal((await lateTimesOf(asked.database.read, 'create-volume', 'storage')).length, 0);
+    await flowsOfRequest(asked.database, 'r-of-nobody');
+    assert.deepEqual([asked.statements.length, asked.searches.length], [3, 1]);
+    for (const { sql, params } of asked.statements) {
+      const plan = await explain(database, sql, params);
+      assert.doesNotMatch(plan, wholeTable[database.dialect], `${sql}\n${plan}`);
+      assert.doesNotMatch(plan, /autoindex_flow_1 *$/m, plan);
     }
   });
 });

@@ -38,6 +38,7 @@ const READER = [
   'message:get_all',
   'pumice:flows:get',
   'pumice:flows:get_all',
+  'pumice:why:get',
   'volume_extension:access_types_extra_specs',
   'volume_extension:extended_snapshot_attributes',
   'volume_extension:quotas:show',

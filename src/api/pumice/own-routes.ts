@@ -3,5 +3,6 @@ import type { Route } from '../route.ts';
 import { flows } from './flows.ts';
 import { health } from './health.ts';
 import { whoami } from './whoami.ts';
+import { why } from './why.ts';
 
-export const ownRoutes: readonly Route[] = [...whoami, ...health, ...flows];
+export const ownRoutes: readonly Route[] = [...whoami, ...health, ...flows, ...why];
