@@ -108,6 +108,10 @@ export const DETAILS = {
     code: '156',
     text: 'A newer release has written the backup; an operator has to bring this one forward.',
   },
+  allWasRead: {
+    code: '157',
+    text: 'More of the volume had changed than was told, so all of it was read: the backup is right, and took longer.',
+  },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
   typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;

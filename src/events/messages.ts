@@ -133,20 +133,33 @@ export interface FailedOperation {
 /** What a user reads. */
 export function messageText(failureName: string, operation: Operation): string {
   const { action, detail } = messageFor(failureName, operation);
-  return `${ACTIONS[action].text}: ${DETAILS[detail].text}`;
+  return textOf(action, detail);
 }
 
-export function userMessage(failed: FailedOperation): NewMessage {
-  const { resourceType } = OPERATIONS[failed.operation];
-  const { action, detail } = messageFor(failed.failure.name, failed.operation);
+export function userMessage({ failure, ...about }: FailedOperation): NewMessage {
+  return message(about, messageFor(failure.name, about.operation));
+}
+
+/** Of what was done all the same, and not as whoever asked would think. */
+export function userNote(about: Omit<FailedOperation, 'failure'>, detail: Detail): NewMessage {
+  return message(about, { action: OPERATIONS[about.operation].action, detail });
+}
+
+function message(
+  { operation, projectId, requestId, resourceId, ttlSeconds }: Omit<FailedOperation, 'failure'>,
+  { action, detail }: ReturnType<typeof messageFor>,
+): NewMessage {
+  const { resourceType } = OPERATIONS[operation];
   return {
-    projectId: failed.projectId,
-    requestId: failed.requestId,
+    projectId,
+    requestId,
     resourceType,
-    resourceId: failed.resourceId,
+    resourceId,
     eventId: `VOLUME_${resourceType}_${ACTIONS[action].code}_${DETAILS[detail].code}`,
     level: 'ERROR',
-    text: messageText(failed.failure.name, failed.operation),
-    expiresAt: fromNow(failed.ttlSeconds * 1000),
+    text: textOf(action, detail),
+    expiresAt: fromNow(ttlSeconds * 1000),
   };
 }
+
+const textOf = (action: MessageAction, detail: Detail): string => `${ACTIONS[action].text}: ${DETAILS[detail].text}`;

@@ -6,7 +6,8 @@ import { insertMessage } from '../db/messages.ts';
 import { appendEvents } from '../db/outbox.ts';
 import type { Tx } from '../db/sql/tx.ts';
 import type { Failure } from '../engine/failure.ts';
-import { type Operation, userMessage } from '../events/messages.ts';
+import type { Detail } from '../events/message-codes.ts';
+import { type Operation, userMessage, userNote } from '../events/messages.ts';
 import {
   type BackupEventSuffix,
   backupEvent,
@@ -145,13 +146,37 @@ export async function tellUser(
   tx: Tx,
   operation: Operation,
   failure: Pick<Failure, 'name'>,
-  resource: { readonly id: string; readonly projectId: string },
-  context: { readonly requestId: string; readonly tools: Pick<Tools, 'messageTtlSeconds'> },
+  resource: ToldOf,
+  context: ToldIn,
 ): Promise<void> {
-  const { requestId, tools } = context;
-  const { id: resourceId, projectId } = resource;
-  await insertMessage(
-    tx,
-    userMessage({ operation, failure, resourceId, projectId, requestId, ttlSeconds: tools.messageTtlSeconds }),
-  );
+  await insertMessage(tx, userMessage({ ...about(operation, resource, context), failure }));
 }
+
+/** What whoever asked for it would not think of what was done, for the same. */
+export async function noteForUser(
+  tx: Tx,
+  operation: Operation,
+  detail: Detail,
+  resource: ToldOf,
+  context: ToldIn,
+): Promise<void> {
+  await insertMessage(tx, userNote(about(operation, resource, context), detail));
+}
+
+interface ToldOf {
+  readonly id: string;
+  readonly projectId: string;
+}
+
+interface ToldIn {
+  readonly requestId: string;
+  readonly tools: Pick<Tools, 'messageTtlSeconds'>;
+}
+
+const about = (operation: Operation, { id, projectId }: ToldOf, { requestId, tools }: ToldIn) => ({
+  operation,
+  resourceId: id,
+  projectId,
+  requestId,
+  ttlSeconds: tools.messageTtlSeconds,
+});

@@ -30,7 +30,7 @@ import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import type { BackupWay, WhyAllRead } from '../../model/backup-way.ts';
 import { BackupStoreRefused } from '../../model/errors.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
-import { tellBackup, tellUser } from '../tell.ts';
+import { noteForUser, tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { withRoom } from '../volumes/image-cache.ts';
@@ -161,9 +161,14 @@ const DropUnlessBase = world({
 
 const CreateBackupOnFinish = record({
   name: 'create_backup_on_finish;swap_base;create.end',
-  execute: async (input: CreateBackup & { objectCount: number; isBase: boolean }, { tx, requestId }) => {
-    const { backupId, volumeRef, pool, isBase } = input;
-    await finish(tx, input, requestId);
+  execute: async (
+    input: CreateBackup & { objectCount: number; isBase: boolean; copied: Copied },
+    { tx, ...context },
+  ) => {
+    const { backupId, volumeRef, pool, isBase, copied } = input;
+    await finish(tx, input, context.requestId);
+    if (copied.why === 'distrusted')
+      await noteForUser(tx, 'create-backup', 'allWasRead', await getBackup(tx.db, backupId), context);
     if (isBase) await swapBase(tx, backupId, { volume: { id: volumeRef.id, nameId: volumeRef.nameId ?? null }, pool });
   },
 });

@@ -187,6 +187,21 @@ describe('the base of a volume', () => {
     assert.deepEqual((await backUp(live, volume)).way, ['digests', 'no_base']);
   });
 
+  it('and what was made all the same is told to have been read as a whole, since it took so long', async (context) => {
+    const { live } = await start(context);
+    const { volume } = await givenBase(live.site);
+    live.site.interposeBackups('copy', async (proceed) => ({
+      ...((await proceed()) as object),
+      way: 'digests',
+      distrusted: true,
+    }));
+    assert.deepEqual((await backUp(live, volume)).way, ['digests', 'distrusted']);
+    assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_BACKUP_013_157']);
+    live.site.interposeBackups('copy', null);
+    assert.deepEqual((await backUp(live, volume)).way, ['map', null]);
+    assert.equal((await live.site.messages()).length, 1, 'of what is as it should be nothing is told');
+  });
+
   it('is compared page by page where the backend cannot tell what has changed, and the backup says why all was read', async (context) => {
     const { live } = await start(context);
     const { volume } = await givenBase(live.site);
