@@ -1,17 +1,25 @@
 /** The frame of the page: who is signed in, where one may go, and whether the service answers. */
 import { useEffect, useRef } from 'preact/hooks';
 import { lostSince } from './connection.ts';
+import type { Kind } from './kind.ts';
+import { attachments } from './kinds/attachments.tsx';
+import { backups } from './kinds/backups.tsx';
+import { groups } from './kinds/groups.tsx';
+import { snapshots } from './kinds/snapshots.tsx';
+import { types } from './kinds/types.tsx';
+import { volumes } from './kinds/volumes.tsx';
 import { begun, changes } from './live.ts';
 import { place } from './navigation.ts';
 import { note } from './note.ts';
 import { hashOf } from './places.ts';
+import { ResourcePage } from './resource.tsx';
 import { type Session, standing } from './session.ts';
 import { readStanding, SignIn, signIn, signOut } from './sign-in.tsx';
+import { Table } from './table.tsx';
 import { exactTime } from './times.ts';
-import { VolumePage } from './volume.tsx';
-import { Volumes } from './volumes.tsx';
 
-const VIEWS = [['volumes', 'Volumes']] as const;
+// biome-ignore lint/suspicious/noExplicitAny: each is of rows of its own, and goes on as one with its views
+const KINDS: readonly Kind<any>[] = [volumes, snapshots, groups, backups, attachments, types];
 
 export function App() {
   // Also while nobody answers yet: the page may have come from a service that has ended since.
@@ -52,6 +60,8 @@ function Frame(session: Session) {
   const { path } = place.value;
   const main = useRef<HTMLElement>(null);
   const view = path.join('/');
+  const [name, id] = path;
+  const kind = KINDS.find((each) => each.view === name) ?? volumes;
   const first = useRef(view);
   // Whoever goes on by keyboard or ear is at the beginning of what has come.
   useEffect(() => {
@@ -69,16 +79,16 @@ function Frame(session: Session) {
           Pumice
         </a>
         <nav aria-label="Views">
-          {VIEWS.map(([name, text]) => (
-            <a key={name} href={hashOf([name])} aria-current={(path[0] ?? 'volumes') === name ? 'page' : undefined}>
-              {text}
+          {KINDS.map(({ view: name, title }) => (
+            <a key={name} href={hashOf([name])} aria-current={kind.view === name ? 'page' : undefined}>
+              {title}
             </a>
           ))}
         </nav>
         <Who {...session} />
       </header>
       <main ref={main} id="main" tabIndex={-1}>
-        {path[0] === 'volumes' && path[1] ? <VolumePage key={path[1]} id={path[1]} /> : <Volumes />}
+        {id ? <ResourcePage key={view} kind={kind} id={id} /> : <Table key={view} kind={kind} />}
       </main>
     </div>
   );

@@ -153,10 +153,8 @@ export function Dialog({ title, aside, children, onClose }: DialogProps) {
   const id = useId();
   useEffect(() => {
     const before = document.activeElement;
-    const shown = dialog.current;
-    shown?.showModal();
+    dialog.current?.showModal();
     return () => {
-      shown?.close();
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);

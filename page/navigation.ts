@@ -10,6 +10,8 @@ addEventListener('hashchange', () => {
 
 export function go(path: readonly string[], query: Readonly<Record<string, string | undefined>> = {}): void {
   location.hash = hashOf(path, query);
+  // The browser tells of it later.
+  place.value = placeOf(location.hash);
 }
 
 /** The same view, of something else: no step of its own in the history, as when one types. */

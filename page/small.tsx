@@ -1,4 +1,5 @@
 /** What every view is made of: a status, a time, an id. */
+import { hashOf } from './places.ts';
 import { ago, exactTime, millisOf, shortTime } from './times.ts';
 import { type Tone, toneOf } from './tones.ts';
 
@@ -32,4 +33,28 @@ export function Maybe({ text }: { readonly text: string | null | undefined }) {
 /** A name that somebody gave, or the beginning of the id. */
 export function Name({ of: { id, name } }: { readonly of: { readonly id: string; readonly name?: string | null } }) {
   return <span class={name ? '' : 'unnamed'}>{name || id.slice(0, 8)}</span>;
+}
+
+/** Something that is named by its id only. */
+export function Id({ view, id }: { readonly view: string; readonly id: string }) {
+  return (
+    <a class="unnamed" href={hashOf([view, id])}>
+      {id.slice(0, 8)}
+    </a>
+  );
+}
+
+/** Names and values that somebody gave. */
+export function Metadata({ of: pairs }: { readonly of: Readonly<Record<string, string>> }) {
+  const entries = Object.entries(pairs);
+  if (entries.length === 0) return <Maybe text={null} />;
+  return (
+    <>
+      {entries.map(([key, value]) => (
+        <div key={key}>
+          {key} = {value}
+        </div>
+      ))}
+    </>
+  );
 }

@@ -42,7 +42,7 @@ export interface Visit {
   readonly page: Page;
   /** `http://127.0.0.1:PORT` */
   readonly address: string;
-  /** A refusal that is on purpose: the browser complains of each. */
+  /** A refusal that may come, and is on purpose: the browser complains of each. */
   expect(status: number): void;
 }
 
