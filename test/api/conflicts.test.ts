@@ -9,6 +9,7 @@ import { updateVolume } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import * as errors from '../../src/model/errors.ts';
 import type { VolumeStatus } from '../../src/model/status.ts';
+import { beginFlow } from '../cli/begin-flow.ts';
 import { type Answer, freshWorld, PROJECT, type World } from './world.ts';
 
 const LATEST = '3.71';
@@ -280,6 +281,15 @@ const CASES: readonly Case[] = [
       const [one, other, typeId] = [await qosSpecs(world, 'a'), await qosSpecs(world, 'b'), await type(world, 'a')];
       await send(world, 'GET', `/qos-specs/${one}/associate?vol_type_id=${typeId}`);
       return send(world, 'GET', `/qos-specs/${other}/associate?vol_type_id=${typeId}`);
+    },
+  },
+  {
+    of: 'a flow is to be resumed that is not stuck',
+    status: 409,
+    error: 'FlowConflict',
+    ask: async (world) => {
+      const id = await beginFlow(world.service.db, 'volume:v');
+      return send(world, 'POST', `//pumice/v1/flows/${id}/action`, { resume: {} });
     },
   },
 ];
