@@ -12,8 +12,8 @@ export interface Answered<Body> {
   readonly refusal: Refusal | undefined;
 }
 
-/** Null: nothing is asked. */
-export function useAnswer<Body>(path: string | null): Answered<Body> {
+/** Null: nothing is asked. `once`: it will not change, and is not read again. */
+export function useAnswer<Body>(path: string | null, { once = false } = {}): Answered<Body> {
   const answered = useSignal<Answered<Body> & { readonly path: string | null }>({
     path: null,
     body: undefined,
@@ -41,7 +41,9 @@ export function useAnswer<Body>(path: string | null): Answered<Body> {
     }
   };
   const again = useRef(read);
-  again.current = read;
+  again.current = async () => {
+    if (!once || answered.value.path !== path) await read();
+  };
   useEffect(() => void read(), [path]);
   useSignalEffect(() => {
     if (changes.value > 0) void again.current();

@@ -4,6 +4,7 @@ import { lostSince } from './connection.ts';
 import type { Kind } from './kind.ts';
 import { attachments } from './kinds/attachments.tsx';
 import { backups } from './kinds/backups.tsx';
+import { flows } from './kinds/flows.tsx';
 import { groups } from './kinds/groups.tsx';
 import { snapshots } from './kinds/snapshots.tsx';
 import { types } from './kinds/types.tsx';
@@ -11,6 +12,7 @@ import { volumes } from './kinds/volumes.tsx';
 import { begun, changes } from './live.ts';
 import { place } from './navigation.ts';
 import { note } from './note.ts';
+import { Overview } from './overview.tsx';
 import { hashOf } from './places.ts';
 import { ResourcePage } from './resource.tsx';
 import { type Session, standing } from './session.ts';
@@ -19,7 +21,7 @@ import { Table } from './table.tsx';
 import { exactTime } from './times.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each is of rows of its own, and goes on as one with its views
-const KINDS: readonly Kind<any>[] = [volumes, snapshots, groups, backups, attachments, types];
+const KINDS: readonly Kind<any>[] = [volumes, snapshots, groups, backups, attachments, types, flows];
 
 export function App() {
   // Also while nobody answers yet: the page may have come from a service that has ended since.
@@ -61,7 +63,7 @@ function Frame(session: Session) {
   const main = useRef<HTMLElement>(null);
   const view = path.join('/');
   const [name, id] = path;
-  const kind = KINDS.find((each) => each.view === name) ?? volumes;
+  const kind = KINDS.find((each) => each.view === name);
   const first = useRef(view);
   // Whoever goes on by keyboard or ear is at the beginning of what has come.
   useEffect(() => {
@@ -79,8 +81,11 @@ function Frame(session: Session) {
           Pumice
         </a>
         <nav aria-label="Views">
+          <a href={hashOf([])} aria-current={kind === undefined ? 'page' : undefined}>
+            Overview
+          </a>
           {KINDS.map(({ view: name, title }) => (
-            <a key={name} href={hashOf([name])} aria-current={kind.view === name ? 'page' : undefined}>
+            <a key={name} href={hashOf([name])} aria-current={kind?.view === name ? 'page' : undefined}>
               {title}
             </a>
           ))}
@@ -88,7 +93,13 @@ function Frame(session: Session) {
         <Who {...session} />
       </header>
       <main ref={main} id="main" tabIndex={-1}>
-        {id ? <ResourcePage key={view} kind={kind} id={id} /> : <Table key={view} kind={kind} />}
+        {kind === undefined ? (
+          <Overview />
+        ) : id ? (
+          <ResourcePage key={view} kind={kind} id={id} />
+        ) : (
+          <Table key={view} kind={kind} />
+        )}
       </main>
     </div>
   );

@@ -1,5 +1,6 @@
 /** A kind of resource as data: where its rows come from, what is shown of one, and what may be done with it. */
 import type { ComponentChildren } from 'preact';
+import type { Place } from './places.ts';
 
 export interface Row {
   readonly id: string;
@@ -59,14 +60,22 @@ export interface Kind<R extends Row> {
   readonly word: readonly [one: string, many: string];
   /** Of the API, below `v3`; and of its answers. */
   readonly list: { readonly path: string; readonly key: string };
-  readonly single: { path(id: string): string; readonly key: string };
+  readonly single: { path(id: string): string /** Null: it is the answer itself. */; readonly key: string | null };
+  /** The query of a list, from that of the page's address. Default: Cinder's. */
+  query?(query: Place['query']): string;
   /** What a list may be searched by. */
   readonly statuses?: readonly string[];
   readonly hasNames: boolean;
+  /** Default: its name. */
+  nameOf?(row: R): string;
   readonly columns: readonly Column<R>[];
   readonly starts?: readonly Act<undefined>[];
   readonly acts: readonly Act<R>[];
   facts(row: R): readonly (readonly [name: string, shown: ComponentChildren])[];
+  /** Below the facts. */
+  more?(row: R): ComponentChildren;
+  /** Whether flows work on it: then its page has a time line. */
+  readonly hasFlows?: true;
   projectOf?(row: R): string | null | undefined;
 }
 

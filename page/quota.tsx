@@ -3,7 +3,13 @@ import { useAnswer } from './answer.ts';
 import type { QuotaSet } from './resources.ts';
 import { standing } from './session.ts';
 
-const WORDS: Readonly<Record<string, string>> = { volumes: 'Volumes', gigabytes: 'GiB', snapshots: 'Snapshots' };
+const WORDS: Readonly<Record<string, string>> = {
+  volumes: 'Volumes',
+  gigabytes: 'GiB',
+  snapshots: 'Snapshots',
+  backups: 'Backups',
+  backup_gigabytes: 'GiB of backups',
+};
 
 export function Quota({ of: resources }: { readonly of: readonly string[] }) {
   const project = standing.value?.session?.project;
@@ -13,7 +19,7 @@ export function Quota({ of: resources }: { readonly of: readonly string[] }) {
   if (body === undefined || project === undefined) return null;
   return (
     <section class="quota">
-      <h3>Quota of {project.name}</h3>
+      <h2>Quota of {project.name}</h2>
       {resources.map((resource) => {
         const { limit, in_use: inUse, reserved } = body.quota_set[resource] ?? { limit: -1, in_use: 0, reserved: 0 };
         const used = inUse + reserved;

@@ -5,11 +5,12 @@ import type { Kind, Row } from './kind.ts';
 import { hashOf } from './places.ts';
 import type { UserMessage } from './resources.ts';
 import { Name, Status, Time } from './small.tsx';
+import { TimeLine } from './time-line.tsx';
 
 export function ResourcePage<R extends Row>({ kind, id }: { readonly kind: Kind<R>; readonly id: string }) {
-  const { body, refusal } = useAnswer<Readonly<Record<string, R>>>(kind.single.path(encodeURIComponent(id)));
+  const { body, refusal } = useAnswer<R | Readonly<Record<string, R>>>(kind.single.path(encodeURIComponent(id)));
   const { body: told } = useAnswer<{ readonly messages: readonly UserMessage[] }>(
-    `v3/messages?resource_uuid=${encodeURIComponent(id)}&sort=created_at:desc&limit=5`,
+    kind.hasFlows ? `v3/messages?resource_uuid=${encodeURIComponent(id)}&sort=created_at:desc&limit=5` : null,
   );
   const [one] = kind.word;
   if (refusal)
@@ -20,18 +21,20 @@ export function ResourcePage<R extends Row>({ kind, id }: { readonly kind: Kind<
           {refusal.status === 404 ? `There is no such ${one}, or no more.` : refusal.message}
         </p>
         <Messages messages={told?.messages ?? []} />
+        {kind.hasFlows && <TimeLine resource={id} />}
         <p>
           <a href={hashOf([kind.view])}>Back to the list</a>
         </p>
       </>
     );
-  const row = body?.[kind.single.key];
+  const { key } = kind.single;
+  const row = (key === null ? body : (body as Readonly<Record<string, R>> | undefined)?.[key]) as R | undefined;
   if (row === undefined) return <p class="waiting">One moment…</p>;
   return (
     <>
       <div class="title">
         <h1>
-          <Name of={row} />
+          <Name of={{ id: row.id, name: kind.nameOf?.(row) ?? row.name ?? null }} />
         </h1>
         {row.status && <Status of={row.status} />}
       </div>
@@ -48,7 +51,9 @@ export function ResourcePage<R extends Row>({ kind, id }: { readonly kind: Kind<
           </div>
         ))}
       </dl>
+      {kind.more?.(row)}
       <Messages messages={told?.messages ?? []} />
+      {kind.hasFlows && <TimeLine resource={id} />}
     </>
   );
 }

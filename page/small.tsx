@@ -6,10 +6,13 @@ import { type Tone, toneOf } from './tones.ts';
 const MARKS: Readonly<Record<Tone, string>> = { good: '●', used: '◆', busy: '◐', bad: '▲', quiet: '○' };
 
 export function Status({ of: status }: { readonly of: string }) {
-  const tone = toneOf(status);
+  return <State tone={toneOf(status)} word={status} />;
+}
+
+export function State({ tone, word }: { readonly tone: Tone; readonly word: string }) {
   return (
     <span class={`status ${tone}`}>
-      <span aria-hidden="true">{MARKS[tone]}</span> {status}
+      <span aria-hidden="true">{MARKS[tone]}</span> {word}
     </span>
   );
 }

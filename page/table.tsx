@@ -14,7 +14,7 @@ export function Table<R extends Row>({ kind }: { readonly kind: Kind<R> }) {
   const { query } = place.value;
   const sort = sortOf(query, NEWEST);
   const { body, refusal } = useAnswer<Readonly<Record<string, readonly R[]>>>(
-    `${kind.list.path}?${listQuery(query, sort)}`,
+    `${kind.list.path}?${kind.query?.(query) ?? listQuery(query, sort)}`,
   );
   return (
     <>
@@ -115,7 +115,7 @@ function Rows<R extends Row>({ kind, rows, sort }: RowsProps<R>) {
               <tr key={row.id}>
                 <th scope="row">
                   <a href={hashOf([kind.view, row.id])}>
-                    <Name of={row} />
+                    <Name of={{ id: row.id, name: kind.nameOf?.(row) ?? row.name ?? null }} />
                   </a>
                 </th>
                 {kind.columns.map((column) => (

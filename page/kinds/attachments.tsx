@@ -43,6 +43,7 @@ export const attachments: Kind<Attachment> = {
     { text: 'Attached', cell: ({ attached_at: at }) => <Time at={at} /> },
   ],
   acts: [detach],
+  hasFlows: true,
   facts: (attachment) => [
     ['Volume', <Id key="volume" view="volumes" id={attachment.volume_id} />],
     ['Server', <Maybe key="server" text={attachment.instance} />],

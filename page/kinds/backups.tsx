@@ -73,6 +73,7 @@ export const backups: Kind<Backup> = {
   ],
   projectOf: (backup) => backup['os-backup-project-attr:project_id'],
   acts: [restore, remove],
+  hasFlows: true,
   facts: (backup) => [
     ['Size', `${backup.size} GiB`],
     ['Volume', <Id key="volume" view="volumes" id={backup.volume_id} />],

@@ -63,6 +63,7 @@ export const groups: Kind<Group> = {
   ],
   projectOf: ({ project_id: id }) => id,
   acts: [snapshot, remove],
+  hasFlows: true,
   facts: (group) => [
     ['Zone', <Maybe key="zone" text={group.availability_zone} />],
     ['Created', <Time key="created" at={group.created_at} long />],

@@ -61,6 +61,7 @@ export const snapshots: Kind<Snapshot> = {
   ],
   projectOf: (snapshot) => snapshot['os-extended-snapshot-attributes:project_id'],
   acts: [createFromSnapshot, revert, remove],
+  hasFlows: true,
   facts: (snapshot) => [
     ['Size', `${snapshot.size} GiB`],
     ['Volume', <Id key="volume" view="volumes" id={snapshot.volume_id} />],

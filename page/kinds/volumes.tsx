@@ -102,6 +102,7 @@ export const volumes: Kind<Volume> = {
   projectOf: (volume) => volume['os-vol-tenant-attr:tenant_id'],
   starts: [create, ...snapshotActs.starts],
   acts: [...snapshotActs.ofVolume, extend, ...volumeMoves, rename, remove],
+  hasFlows: true,
   facts: (volume) => [
     ['Size', `${volume.size} GiB`],
     ['Type', <Maybe key="type" text={volume.volume_type} />],

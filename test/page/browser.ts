@@ -49,13 +49,15 @@ export interface Visit {
 export interface VisitOptions {
   readonly width?: number;
   readonly dark?: boolean;
+  /** Default: the volumes. */
+  readonly at?: string;
 }
 
-/** A browser that nobody has used, at the first view. */
+/** A browser that nobody has used. */
 export async function visit(
   t: TestContext,
   { service }: Pick<World, 'service'>,
-  { width = 1280, dark = false }: VisitOptions = {},
+  { width = 1280, dark = false, at = '#/volumes' }: VisitOptions = {},
 ): Promise<Visit> {
   const address = await service.listen();
   const context = await (await browser()).newContext({
@@ -82,7 +84,7 @@ export async function visit(
     }
     assert.deepEqual(complaints, []);
   });
-  await page.goto(address);
+  await page.goto(`${address}/${at}`);
   return { page, address, expect: (status) => void expected.push(status) };
 }
 
