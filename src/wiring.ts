@@ -23,7 +23,6 @@ import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
 import { dropTroublesOf, dropTroublesOfTheDead } from './db/troubles.ts';
 import { getVolume } from './db/volumes.ts';
-import { adoptEvents } from './db/watched-events.ts';
 import type { VolumeDriver } from './drivers/driver.ts';
 import { Engine } from './engine/engine.ts';
 import { Dispatcher } from './events/dispatcher.ts';
@@ -202,7 +201,7 @@ export class PumiceService {
       this.#lost?.();
     });
     await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
-    await adoptEvents(this.db);
+    if (this.db.dialect === 'postgresql') await (await import('./db/watched-events.ts')).adoptEvents(this.db);
     await this.engine.start();
     await dropTroublesOfTheDead(this.db);
     for (const key of await readKeys(this.#config.backup_keys))

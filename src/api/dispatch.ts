@@ -8,6 +8,7 @@ import type { Desk } from '../commands/desk.ts';
 import type { Caller } from '../model/caller.ts';
 import { InvalidInput, RouteNotFound } from '../model/errors.ts';
 import { type BodyCheck, bodyCheck } from './body.ts';
+import type { Authenticate } from './caller.ts';
 import { LONGEST_NAME, type Place, send, type Unparsed, unparsed } from './exchange.ts';
 import { baseOf, linksOf } from './links.ts';
 import { type Microversion, OLDEST, versionText } from './microversion.ts';
@@ -28,10 +29,13 @@ export interface DestinationDeps {
   readonly answers: ResponseCache;
   readonly rowCache: RowCache;
   readonly meter: RequestMeter | undefined;
+  readonly authenticate: Authenticate;
+  /** Aborted when the server is about to close. */
+  readonly closing: AbortSignal;
 }
 
 /** What every route works with. */
-type Room = Pick<DestinationDeps, 'desk' | 'policy' | 'rate' | 'rowCache'> & {
+type Room = Pick<DestinationDeps, 'desk' | 'policy' | 'rate' | 'rowCache' | 'authenticate' | 'closing'> & {
   /** Undefined where nobody measures. */
   meterOf(route: { readonly method: string; readonly path: string; readonly action?: string }): RouteMeter | undefined;
 };
@@ -250,7 +254,7 @@ function chosenAction(
 }
 
 function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, room: Room): ApiCall {
-  const { desk, policy, rate, rowCache } = room;
+  const { desk, policy, rate, rowCache, closing } = room;
   const { caller } = request;
   const params = request.params as Readonly<Record<string, string>>;
   return {
@@ -277,5 +281,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, roo
       request.visit.isStream = true;
       return reply.hijack().raw;
     },
+    callerNow: async () => room.authenticate(request.headers, request.id, request.raw),
+    closing,
   };
 }

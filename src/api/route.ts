@@ -45,6 +45,10 @@ export interface ApiCall<Body = unknown, Name extends string = string> {
    * resolves with is not sent, and what it fails with ends the connection.
    */
   takeOver(): ServerResponse;
+  /** For an answer that goes on: who the caller is by now. Rejects as the request would be refused, undefined is nobody. */
+  callerNow(): Promise<Caller | undefined>;
+  /** Aborted when the server is about to close. */
+  readonly closing: AbortSignal;
 }
 
 export interface Route {

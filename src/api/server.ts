@@ -136,7 +136,12 @@ export function buildApi({
   if (sessions === undefined) app.get('/', { onRequest }, answerRoot);
   else addPage(app, { api: config, authenticate: admit, sessions, onRequest, answerRoot });
   addIdentity?.(app);
-  const deps = { desk, policy, rate, answers, rowCache, meter };
+  const closing = new AbortController();
+  app.addHook('preClose', (done) => {
+    closing.abort();
+    done();
+  });
+  const deps = { desk, policy, rate, answers, rowCache, meter, authenticate, closing: closing.signal };
   const lead = (
     found: Destination,
     request: FastifyRequest,

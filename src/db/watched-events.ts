@@ -27,7 +27,8 @@ export interface WatchedEvent {
   readonly resource: string;
   readonly event_type: string;
   readonly priority: string;
-  readonly project_id: string;
+  /** The project that the resource belongs to; null where it is of none, or the event does not say. */
+  readonly owner: string | null;
   readonly request_id: string;
   readonly created_at: string;
 }
@@ -36,7 +37,9 @@ export interface WatchedEvent {
 const DIGITS = 8;
 const PLACE = /^(\d{1,20})\.(\d{1,15})\.([0-9a-z-]{1,8})$/;
 const FIRST = '0.0.0';
-const TOLD = 'seq, message_id, resource, event_type, priority, project_id, request_id, created_at';
+const TOLD = 'seq, message_id, resource, event_type, priority, request_id, created_at';
+const IN_SQLITE = `xid, ${TOLD}, payload ->> 'tenant_id' AS owner`;
+const IN_POSTGRESQL = `xid::text AS xid, ${TOLD}, payload::json ->> 'tenant_id' AS owner`;
 /** Nothing that is not there yet will ever be below this. */
 const IS_SETTLED = 'xid < pg_snapshot_xmin(pg_current_snapshot())';
 
@@ -56,11 +59,11 @@ export class WatchedEvents {
     const rows =
       reader.dialect === 'sqlite'
         ? (reader
-            .statement(`SELECT xid, ${TOLD} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?`)
+            .statement(`SELECT ${IN_SQLITE} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?`)
             .all(seq, limit) as unknown as Row[])
         : await reader.prepared<Row>(
             'watched-events',
-            `SELECT xid::text AS xid, ${TOLD} FROM outbox WHERE (xid, seq) > ($1::xid8, $2::bigint) AND ${IS_SETTLED}
+            `SELECT ${IN_POSTGRESQL} FROM outbox WHERE (xid, seq) > ($1::xid8, $2::bigint) AND ${IS_SETTLED}
              ORDER BY outbox.xid, seq LIMIT $3`,
             [xid, seq, limit],
           );
@@ -71,8 +74,8 @@ export class WatchedEvents {
   async end(): Promise<EventPlace> {
     const [row] = await this.#reader.query<Row>(
       this.#reader.dialect === 'sqlite'
-        ? `SELECT xid, ${TOLD} FROM outbox ORDER BY seq DESC LIMIT 1`
-        : `SELECT xid::text AS xid, ${TOLD} FROM outbox WHERE ${IS_SETTLED} ORDER BY outbox.xid DESC, seq DESC LIMIT 1`,
+        ? `SELECT ${IN_SQLITE} FROM outbox ORDER BY seq DESC LIMIT 1`
+        : `SELECT ${IN_POSTGRESQL} FROM outbox WHERE ${IS_SETTLED} ORDER BY outbox.xid DESC, seq DESC LIMIT 1`,
     );
     return row === undefined ? null : watched(row).place;
   }
@@ -83,9 +86,7 @@ export class WatchedEvents {
     const { seq } = read(text);
     const sqlite = this.#reader.dialect === 'sqlite';
     const [row] = await this.#reader.query<Row>(
-      sqlite
-        ? `SELECT xid, ${TOLD} FROM outbox WHERE seq = ?`
-        : `SELECT xid::text AS xid, ${TOLD} FROM outbox WHERE seq = $1`,
+      sqlite ? `SELECT ${IN_SQLITE} FROM outbox WHERE seq = ?` : `SELECT ${IN_POSTGRESQL} FROM outbox WHERE seq = $1`,
       [seq],
     );
     return row !== undefined && watched(row).place === text;

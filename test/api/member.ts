@@ -47,5 +47,7 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
     rate: undefined,
     header: () => undefined,
     takeOver: () => assert.fail('No answer is to be taken over here.'),
+    callerNow: async () => caller,
+    closing: new AbortController().signal,
   });
 }

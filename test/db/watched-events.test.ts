@@ -100,6 +100,9 @@ proveStore('events that are watched', (test) => {
     );
     assert.ok(isBehind(a.place, null) && isBehind(c.place, b.place));
     for (const { place } of [a, b, c]) assert.ok(await events.isPlace(place));
+    await database.write((tx) => appendEvents(tx, [{ ...event('d'), payload: '{"tenant_id":"owner"}' }]));
+    const [d] = await events.after(c.place, 9);
+    assert.deepEqual([d?.owner, c.owner], ['owner', null]);
   });
 
   test('what was never a place, or is none any more, is none', async ({ database }) => {

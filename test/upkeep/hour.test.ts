@@ -614,6 +614,7 @@ describe('an hour of upkeep that cannot succeed', () => {
 
 /** Where something is waited for, and what ends it or keeps it from filling the log. */
 const WAITING: Readonly<Record<string, string>> = {
+  'api/pumice/event-stream.ts': 'a sign of life for who watches, and whether its token is good',
   'api/connections.ts': 'the time limits of a connection',
   'api/identity/sign-in-throttle.ts': 'a request with a wrong password waits once',
   'api/strategies.ts': 'hands the clock to the throttle',
@@ -643,6 +644,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'events/amqp-publisher.ts': 'what is waited for ends with the connection',
   'events/event-count.ts': 'upkeep: `events`',
   'events/dispatcher.ts': 'upkeep: `events`',
+  'events/hub.ts': 'somebody watches',
   'events/sink-amqp.ts': 'says goodbye once',
   'http/answer.ts': 'the time limit of one wait',
   'http/exchange.ts': 'the time limit of a connection and of a head',
