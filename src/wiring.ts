@@ -161,7 +161,8 @@ export class PumiceService {
       keepEndedDays: config.flows.keep_ended_days,
     });
     this.desk = { db, engine: this.engine, tools, config, log };
-    this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles });
+    const events = { leads, deliveredUpTo: () => this.dispatcher.deliveredUpTo };
+    this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles, events });
     const { requests } = this;
     const answers = new ResponseCache(db, policy);
     const rowCache = new RowCache(db);

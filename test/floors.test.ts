@@ -15,7 +15,7 @@ const FLOORS = [
   ['engine'],
   ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups', 'traces'],
   ['flows'],
-  ['commands', 'why'],
+  ['commands', 'why', 'alarms'],
   ['api', 'cli', 'upkeep', 'metrics'],
 ] as const;
 const NEIGHBOURS: readonly string[] = ['model → lib', 'http → lib'];

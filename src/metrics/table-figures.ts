@@ -4,13 +4,15 @@
  *
  * Each figure is a row that is kept anyway, or found by an index: nothing here grows with the volumes or with the flows that have ended.
  */
+import { sinkLags } from '../alarms/sink-lag.ts';
+import { listAlarms } from '../db/alarms.ts';
 import type { Database } from '../db/database.ts';
 import { countUnendedFlows } from '../db/flow-counts.ts';
-import { undelivered } from '../db/outbox.ts';
 import { listPools } from '../db/pools.ts';
 import { listServices } from '../db/services.ts';
 import type { Dispatcher } from '../events/dispatcher.ts';
 import { fromNow, millis, type Timestamp } from '../lib/clock.ts';
+import { ALARM_NAMES, ALARMS } from '../model/alarm.ts';
 import type { CapacityGiB, Pool } from '../model/backend.ts';
 import { type Family, gauge, type Labels } from './text.ts';
 
@@ -35,6 +37,7 @@ export async function tableFamilies(parts: TableParts, serviceDownSeconds: numbe
     ...(await services(db, serviceDownSeconds)),
     ...(await pools(db, serviceDownSeconds)),
     await sinks(db, dispatcher.deliveredUpTo),
+    await alarms(db),
   ];
 }
 
@@ -118,15 +121,20 @@ async function pools(db: Database, serviceDownSeconds: number): Promise<readonly
 }
 
 async function sinks(db: Database, deliveredUpTo: ReadonlyMap<string, number>): Promise<Family> {
-  const lags: (readonly [Labels, number])[] = [];
-  for (const [sink, seq] of deliveredUpTo) {
-    const [oldest] = await undelivered(db.read, sink, seq, 1);
-    lags.push([{ sink }, oldest === undefined ? 0 : secondsSince(oldest.createdAt)]);
-  }
+  const lags = await sinkLags(db, deliveredUpTo);
   return gauge(
     'pumice_event_sink_lag_seconds',
     'The age of the oldest event that a sink has not had; 0 when it has all.',
-    lags,
+    lags.map(({ sink, seconds }) => [{ sink }, seconds]),
+  );
+}
+
+async function alarms(db: Database): Promise<Family> {
+  const lasting = Map.groupBy(await listAlarms(db.read), ({ alarm }) => alarm);
+  return gauge(
+    'pumice_alarms',
+    'Alarms that last, by name.',
+    ALARM_NAMES.map((alarm) => [{ alarm, severity: ALARMS[alarm].severity }, lasting.get(alarm)?.length ?? 0]),
   );
 }
 

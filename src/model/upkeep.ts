@@ -77,6 +77,11 @@ export const UPKEEP = {
     often: 'every minute',
     advice: 'look at the database: its disk, its rights, its connections',
   },
+  alarms: {
+    does: 'begins and ends alarms, in the process that delivers events',
+    often: 'every 15 s',
+    advice: 'look at the database: its disk, its rights, its connections',
+  },
   events: {
     does: 'takes events to a sink',
     often: 'at once; a sink that fails is asked again after 0.5 s, then up to a minute',

@@ -3,6 +3,7 @@
  * where they belong (events in the dispatcher, flows in the engine, tokens of our own in Keystone's client) are in
  * `model/upkeep.ts` with these.
  */
+import type { AlarmWatch, AlarmWatchOptions } from '../alarms/alarm-watch.ts';
 import { mendBackups } from '../commands/backups/mend-backups.ts';
 import { verifyNightly } from '../commands/backups/verify-nightly.ts';
 import type { Desk } from '../commands/desk.ts';
@@ -24,6 +25,8 @@ import type { BackendService } from './serve-backend.ts';
 
 export interface LoopsOptions {
   readonly desk: Desk;
+  /** Of alarms: whether this process tells them, and how far the sinks are. */
+  readonly events: Pick<AlarmWatchOptions, 'leads' | 'deliveredUpTo'>;
   readonly backends: readonly BackendService[];
   readonly troubles: Troubles;
 }
@@ -49,10 +52,11 @@ const SCHEDULER_BINARY = 'cinder-scheduler';
 const steady = (everyMs: number): Pace => ({ firstMs: everyMs, longestMs: everyMs });
 const upToAnHour: Pace = { firstMs: MINUTE_MS, longestMs: HOUR_MS };
 
-export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly UpkeepLoop[] {
+export function loopsOf({ desk, backends, troubles, events }: LoopsOptions): readonly UpkeepLoop[] {
   const { db, config, log } = desk;
   const { node_name: node, storage_availability_zone: availabilityZone } = config;
   const reportMs = config.services.report_interval * SECOND_MS;
+  let alarms: AlarmWatch | undefined;
   return [
     {
       upkeep: 'heartbeat',
@@ -169,6 +173,22 @@ export function loopsOf({ desk, backends, troubles }: LoopsOptions): readonly Up
       pace: upToAnHour,
       work: async () => {
         await verifyNightly(desk);
+      },
+    },
+    {
+      upkeep: 'alarms',
+      about: node,
+      everyMs: 15 * SECOND_MS,
+      pace: { firstMs: 15 * SECOND_MS, longestMs: 10 * MINUTE_MS },
+      work: async () => {
+        // Those who deliver no events have no use for it.
+        if (alarms === undefined && !(await events.leads())) return;
+        alarms ??= new (await import('../alarms/alarm-watch.ts')).AlarmWatch({
+          ...{ db, log, node, ...events },
+          serviceDownSeconds: desk.tools.serviceDownSeconds,
+          elapsed: () => troubles.clock.elapsed(),
+        });
+        await alarms.round();
       },
     },
     {

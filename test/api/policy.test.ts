@@ -262,7 +262,7 @@ const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
     /^volume_extension:types_extra_specs:(create|update|delete)$/,
     /^volume_extension:volume_type_(access|encryption)/,
     /^group:(group_types|access_group_types|reset)/,
-    /^pumice:health:/,
+    /^pumice:(alarms|health):/,
   ],
 };
 

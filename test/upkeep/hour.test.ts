@@ -367,6 +367,18 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       reason: /refused here/,
     },
   ],
+  alarms: [
+    {
+      name: 'they cannot be read',
+      breaks: async ({ run, loop }) => {
+        await run('ALTER TABLE alarm RENAME TO elsewhere');
+        return () => loop('alarms', 'node');
+      },
+      tries: 5,
+      about: /^node$/,
+      reason: /no such table: alarm/,
+    },
+  ],
   messages: [
     {
       name: 'they cannot be removed',
@@ -617,6 +629,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'api/pumice/event-stream.ts': 'a sign of life for who watches, and whether its token is good',
   'api/connections.ts': 'the time limits of a connection',
   'api/identity/sign-in-throttle.ts': 'a request with a wrong password waits once',
+  'api/readiness.ts': 'a check of health waits two seconds for the database',
   'api/strategies.ts': 'hands the clock to the throttle',
   'backups/byte-rate.ts': 'time that bytes may take',
   'backups/stores/patient-store.ts': 'asks a store again, as long as the order has patience',
@@ -635,6 +648,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
   'db/sql/sqlite.ts': 'a lock of another process; its caller waits',
   'db/sql/writer.ts': 'a commit is tried again; its callers wait',
+  'metrics/metrics.ts': 'a scrape waits five seconds for the database',
   'drivers/exports/iscsi-exports.ts': 'has a deadline',
   'drivers/exports/tgtd.ts': 'has a deadline',
   'drivers/remote-copy.ts': 'ends with its copy, which it ends when the source is gone',

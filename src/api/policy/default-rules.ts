@@ -199,6 +199,7 @@ const ADMIN = [
   'pumice:flows:internals',
   'pumice:flows:resume',
   'pumice:flows:revert',
+  'pumice:alarms:get_all',
   'pumice:health:get',
 ] as const;
 

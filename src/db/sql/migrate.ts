@@ -30,6 +30,7 @@ import { backupChecks } from './migrations/0022-backup-checks.ts';
 import { outboxOrder } from './migrations/0023-outbox-order.ts';
 import { flowTrace } from './migrations/0024-flow-trace.ts';
 import { failedFlows } from './migrations/0025-failed-flows.ts';
+import { alarms } from './migrations/0026-alarms.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -59,6 +60,7 @@ const MIGRATIONS: readonly Migration[] = [
   outboxOrder,
   flowTrace,
   failedFlows,
+  alarms,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

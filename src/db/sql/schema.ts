@@ -50,6 +50,7 @@ export interface Tables {
   image_cache: ImageCacheTable;
   move_secret: { copy_id: string; secret: string };
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
+  alarm: { alarm: string; about: string; message: string; since: Timestamp };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }
 
