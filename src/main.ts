@@ -12,7 +12,7 @@ import type { CliContext, Running } from './cli/context.ts';
 import { Complaint, EXIT } from './cli/exit-codes.ts';
 import { explain } from './cli/explain.ts';
 import { LastGuard, leave } from './cli/last-guard.ts';
-import { lifeRecordOf } from './cli/life-record.ts';
+import { lifeRecordOf } from './doctor/life-record.ts';
 import { Terminal } from './cli/terminal.ts';
 import { pause } from './lib/clock.ts';
 import { importQuickly } from './lib/quick-imports.ts';

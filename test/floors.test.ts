@@ -15,7 +15,7 @@ const FLOORS = [
   ['engine'],
   ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups', 'traces'],
   ['flows'],
-  ['commands', 'why', 'alarms'],
+  ['commands', 'why', 'alarms', 'doctor'],
   ['api', 'cli', 'upkeep', 'metrics'],
 ] as const;
 const NEIGHBOURS: readonly string[] = ['model → lib', 'http → lib'];
@@ -36,7 +36,7 @@ const HOMES = [
   // The doctor's checks ask of tables what nobody else asks.
   {
     what: /\b(selectFrom|insertInto|updateTable|deleteFrom)\(|\bsql(<[^>]*>)?`/,
-    home: /^src\/(db|cli\/checks)\//,
+    home: /^src\/(db|doctor\/checks)\//,
   },
   // An import of more than its types loads Node's `fetch` with all that belongs to it: 3 MB.
   { what: /^import (?!type\b)[^;]*'node:http'/m, home: /^src\/http\/node-http\.ts$/ },

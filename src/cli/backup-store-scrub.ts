@@ -22,7 +22,7 @@ import { PumiceError } from '../model/errors.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
-import { damageLines } from './resources/damage-lines.ts';
+import { damageLines } from '../doctor/damage-lines.ts';
 import { storeSection } from './store-section.ts';
 
 export interface ScrubOptions extends ConfigFlags {

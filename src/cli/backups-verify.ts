@@ -4,11 +4,11 @@
  */
 import { verifyBackup } from '../commands/backups/verify-backup.ts';
 import { type CheckDepth, checksOf, damageOf } from '../db/backup-checks.ts';
+import { checkText, damageLines } from '../doctor/damage-lines.ts';
 import { carriedOut } from './backup-orders.ts';
 import type { ConfigFlags } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
-import { checkText, damageLines } from './resources/damage-lines.ts';
 
 export interface VerifyOptions extends ConfigFlags {
   readonly depth: CheckDepth;

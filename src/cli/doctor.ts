@@ -1,31 +1,11 @@
 /**
- * `pumice doctor`: a checker of invariants (fsck), which repairs the violations that it can (`--repair`).
- *
- * It works beside a running server: what it sees is looked at twice (`checks/check.ts`), and it deletes nothing on a backend
- * but the temporary files that no flow will look for, and those only while no server serves that backend.
+ * `pumice doctor`: a checker of invariants (fsck), which repairs the violations that it can (`--repair`). The examination is in
+ * `doctor/examine.ts`; here it is begun and told.
  */
-
-import { type Database, openDatabase, sqlitePath } from '../db/database.ts';
-import { DatabaseInUse, lockDatabase } from '../db/sql/sqlite-lock.ts';
-import { idsInWork } from '../db/unended-flows.ts';
-import { pause } from '../lib/clock.ts';
-import type { BackendConfig, Config } from '../lib/config/config.ts';
-import { unhandled } from '../lib/unhandled.ts';
-import { laneOfHost } from '../model/backend.ts';
-import { backends } from './checks/backends.ts';
-import { backupKeys } from './checks/backup-keys.ts';
-import { backups } from './checks/backups.ts';
-import type { DoctorCheck, Finding, Patient } from './checks/check.ts';
-import { events } from './checks/events.ts';
-import { exports } from './checks/exports.ts';
-import { leftByFlows } from './checks/left-by-flows.ts';
-import { lives } from './checks/lives.ts';
-import { motion } from './checks/motion.ts';
-import { pools } from './checks/pools.ts';
-import { quota } from './checks/quota.ts';
-import { schedules } from './checks/schedules.ts';
-import { transient } from './checks/transient.ts';
-import { upkeep } from './checks/upkeep.ts';
+import { openDatabase } from '../db/database.ts';
+import type { Patient } from '../doctor/checks/check.ts';
+import { type CheckReport, examine, noteTold, startBackends } from '../doctor/examine.ts';
+import { counted, reportFacts } from '../doctor/report-facts.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -38,33 +18,6 @@ export interface DoctorOptions extends ConfigFlags {
   readonly olderThan: number;
 }
 
-/** In the order of repair: dropped reservations change what quota usage should be. */
-export const CHECKS: readonly DoctorCheck[] = [
-  leftByFlows,
-  quota,
-  pools,
-  transient,
-  motion,
-  backends,
-  exports,
-  backupKeys,
-  backups,
-  events,
-  schedules,
-  upkeep,
-  lives,
-];
-
-/** Between the two looks; and when it has to be later than the next word of a running task. */
-const AGAIN_MS = 250;
-const AGAIN_SLOW_MS = 6_000;
-
-/** What a check found, and what became of it. */
-export interface CheckReport {
-  readonly check: DoctorCheck;
-  readonly findings: readonly (Finding & { readonly repaired: boolean })[];
-}
-
 export async function doctor(options: DoctorOptions, around: CliContext): Promise<number> {
   const config = configurationOf(options);
   const db = await openDatabase(config.database.url, { as: 'tool' });
@@ -73,105 +26,17 @@ export async function doctor(options: DoctorOptions, around: CliContext): Promis
       db,
       config,
       patienceMs: options.olderThan * 60_000,
-      backends: await startBackends(config, around),
+      backends: await startBackends(config, around.driverOf, around.signal),
       signal: around.signal,
     };
-    const reports: CheckReport[] = [];
-    for (const check of CHECKS) reports.push(await treated(check, patient, options.repair === true));
-    const swept = options.repair ? await sweep(patient) : [];
-    if (options.json) around.out.line(JSON.stringify(reportFacts(reports, swept), null, 2));
+    const examination = await examine(patient, { repair: options.repair === true });
+    const { reports, swept } = examination;
+    if (options.json) around.out.line(JSON.stringify(reportFacts(examination), null, 2));
     else around.out.lines(reportLines(around.out, reports, swept));
-    for (const { check, findings } of reports) note(check, patient, findings);
+    noteTold(examination, patient);
     return counted(reports).some(({ repaired }) => !repaired) ? EXIT.findings : EXIT.ok;
   } finally {
     await db.close();
-  }
-}
-
-/** What is wrong, or was; notes are not. */
-const counted = (reports: readonly CheckReport[]) =>
-  reports.flatMap(({ findings }) => findings.filter(({ isNote }) => !isNote));
-function note({ told }: DoctorCheck, patient: Patient, findings: readonly Finding[]): void {
-  try {
-    told?.(patient, findings);
-  } catch {
-    // Another user's doctor may read what it may not write.
-  }
-}
-
-/** A directory that is missing is a finding; it is not made. */
-function asFound(section: BackendConfig): BackendConfig {
-  switch (section.driver) {
-    case 'file':
-      return { ...section, create: false };
-    default:
-      return unhandled(section.driver);
-  }
-}
-
-async function startBackends(config: Config, { driverOf, signal }: CliContext): Promise<Patient['backends']> {
-  return await Promise.all(
-    config.enabled_backends.map(async (name) => {
-      const driver = await driverOf(asFound(config.backends[name] as BackendConfig), config);
-      const failure = await driver.start(signal).then(
-        () => undefined,
-        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
-      );
-      signal.throwIfAborted();
-      return { host: `${config.node_name}@${name}`, driver: failure ?? driver };
-    }),
-  );
-}
-
-async function treated(check: DoctorCheck, patient: Patient, repair: boolean): Promise<CheckReport> {
-  const found = await confirmed(check, patient);
-  const findings: (Finding & { repaired: boolean })[] = [];
-  for (const finding of found) {
-    const { remedy } = finding;
-    if (repair && remedy !== undefined) await patient.db.write((tx) => remedy.apply(tx));
-    findings.push({ ...finding, repaired: repair && remedy !== undefined });
-  }
-  return { check, findings };
-}
-
-async function confirmed(check: DoctorCheck, patient: Patient): Promise<readonly Finding[]> {
-  const first = await check.examine(patient);
-  if (first.length === 0) return [];
-  await pause(first.some(({ slow }) => slow) ? AGAIN_SLOW_MS : AGAIN_MS, patient.signal);
-  const again = new Set((await check.examine(patient)).map(({ key }) => key));
-  return first.filter(({ key }) => again.has(key));
-}
-
-/** Temporary files, of backends that no server serves just now: a flow that begins meanwhile could be making one. */
-async function sweep({ db, config, backends, signal }: Patient): Promise<readonly string[]> {
-  const swept: string[] = [];
-  for (const { host, driver } of backends) {
-    if (driver instanceof Error) continue;
-    const names = await whileUnserved(db, config, host, async () => {
-      return driver.sweep(await idsInWork(db.read), signal);
-    });
-    swept.push(...(names ?? []).map((name) => `${host}: ${name}`));
-  }
-  return swept;
-}
-
-/** Undefined when a server serves it. */
-async function whileUnserved<T>(
-  { dialect, ownership }: Database,
-  config: Config,
-  host: string,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  if (dialect === 'postgresql') {
-    if (!(await ownership.take(laneOfHost(host)))) return undefined;
-    return await work().finally(() => ownership.release(laneOfHost(host)));
-  }
-  try {
-    const lock = lockDatabase(sqlitePath(config.database.url));
-    return await work().finally(() => lock.release());
-  } catch (error) {
-    if (error instanceof DatabaseInUse) return undefined;
-    throw error;
   }
 }
 
@@ -216,25 +81,4 @@ function findingLines(
     ...text.map((line, index) => (index === 0 ? `${mark} ${line}` : `    ${line}`)),
     ...(then === undefined ? [] : wrap(printable(then), width).map((line) => `    ${terminal.paint('dim', line)}`)),
   ];
-}
-
-function reportFacts(reports: readonly CheckReport[], swept: readonly string[]) {
-  const all = reports.flatMap(({ check, findings }) => findings.map((finding) => ({ ...finding, check: check.name })));
-  return {
-    findings: all
-      .filter(({ isNote }) => !isNote)
-      .map(({ check, about, says, advice, remedy, repaired }) => ({
-        check,
-        about,
-        says,
-        advice: advice ?? null,
-        remedy: remedy?.says ?? null,
-        repaired,
-      })),
-    /** What is as somebody wanted it, and worth knowing. */
-    notes: all
-      .filter(({ isNote }) => isNote)
-      .map(({ check, about, says, advice }) => ({ check, about, says, advice: advice ?? null })),
-    swept,
-  };
 }

@@ -147,7 +147,7 @@ describe('the bundle', () => {
             'src/db/sql/postgresql.ts',
             'src/drivers/exports/tgtd.ts',
             'src/events/sink-amqp.ts',
-            'src/cli/doctor.ts',
+            'src/doctor/examine.ts',
           ],
         ];
         assert.deepEqual(

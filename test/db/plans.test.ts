@@ -3,8 +3,8 @@
  * database's own plan and not of a clock, which on a shared machine says nothing.
  */
 import assert from 'node:assert/strict';
-import type { Patient } from '../../src/cli/checks/check.ts';
-import { transient } from '../../src/cli/checks/transient.ts';
+import type { Patient } from '../../src/doctor/checks/check.ts';
+import { transient } from '../../src/doctor/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
 import { type FlowPageQuery, flowPage } from '../../src/db/flow-page.ts';
 import { flowsOfRequest } from '../../src/db/flows-of-request.ts';

@@ -637,7 +637,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'backups/work.ts': 'a process tells that it lives, until it ends',
   'cli/demo/client.ts': 'a person watches',
   'cli/demo/flow-picture.ts': 'a person watches',
-  'cli/doctor.ts': 'the second look',
+  'doctor/examine.ts': 'the second look',
   'cli/flows-watch.ts': 'a person watches',
   'cli/flows-wish.ts': 'a person waits',
   'cli/keyboard.ts': 'a person presses a key',

@@ -9,7 +9,7 @@ import { findVolume } from '../../db/volumes.ts';
 import type { Backup } from '../../model/backup.ts';
 import { BACKUP_STATUSES } from '../../model/backup-status.ts';
 import { wayInWords } from '../../model/backup-way.ts';
-import { checkText, damageLines } from './damage-lines.ts';
+import { checkText, damageLines } from '../../doctor/damage-lines.ts';
 import { called, type ResourceKind } from './kind.ts';
 
 /** With what was found when it was last looked at. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { truncateSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { backends } from '../../../src/cli/checks/backends.ts';
+import { backends } from '../../../src/doctor/checks/backends.ts';
 import { beginDetaching } from '../../../src/commands/attachments/begin-detaching.ts';
 import { terminateConnection } from '../../../src/commands/attachments/terminate-connection.ts';
 import { createSnapshot } from '../../../src/commands/snapshots/create-snapshot.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
-import { exports } from '../../../src/cli/checks/exports.ts';
+import { exports } from '../../../src/doctor/checks/exports.ts';
 import { migrateVolume as command } from '../../../src/commands/volumes/migrate-volume.ts';
 import { retypeVolume } from '../../../src/commands/volumes/retype-volume.ts';
 import { VOLUME_BINARY } from '../../../src/db/pools.ts';

@@ -3,7 +3,7 @@
  * nightly verification.
  */
 import { damageOf } from '../../db/backup-checks.ts';
-import { damageLines } from '../resources/damage-lines.ts';
+import { damageLines } from '../damage-lines.ts';
 import type { DoctorCheck, Finding, Patient } from './check.ts';
 
 export const backups: DoctorCheck = {

@@ -1,7 +1,7 @@
 /** What is known of a backup in its store, for people: when it was looked at, and what is damaged. */
-import type { BackupCheck, KnownDamage } from '../../db/backup-checks.ts';
-import { sizeText } from '../../lib/bytes.ts';
-import { clockTime } from '../../lib/times.ts';
+import type { BackupCheck, KnownDamage } from '../db/backup-checks.ts';
+import { sizeText } from '../lib/bytes.ts';
+import { clockTime } from '../lib/times.ts';
 
 /** So many ranges of a pack are named. */
 const NAMED = 8;
