@@ -44,7 +44,7 @@ export interface Backups {
   readManifest(place: BackupPlace, signal: AbortSignal): Promise<BackupManifest>;
 
   /** Resolves when the target holds what the backup does, durably, and zeroes after it. */
-  restore(order: RestoreOrder, watch: RestoreWatch): Promise<void>;
+  restore(order: RestoreOrder, watch: RestoreWatch): Promise<RestoreOutcome>;
   /** The bytes of a backup, each compared with its digest before it is handed out. Read in this process. */
   content(place: BackupPlace, signal: AbortSignal): Promise<Content>;
   /** What is wrong with backups; nothing when nothing is. Rejects only when they could not be looked at. */
@@ -113,10 +113,7 @@ export interface CopyOrder {
   readonly damaged?: readonly string[];
   /** All that were recorded, of every attempt, in their order. */
   readonly bites: readonly Bite[];
-  /**
-   * Those of attempts before, which failed, and of another snapshot: what they have stored counts where the source holds the same. Their
-   * attempts had smaller numbers. Default: none.
-   */
+  /** Of tries before, of other snapshots: what they have stored counts where the source holds the same. Default: none. */
   readonly earlier?: readonly Bite[];
   /** How long a store that is full, busy or silent is asked again before the copy fails. 0: not at all. */
   readonly patienceMs: number;
@@ -206,10 +203,19 @@ export interface RestoreOrder {
   readonly target: RestoreTarget;
   /** What an earlier try has told to be done. */
   readonly doneBytes: number;
+  /** What is damaged is left out, and zeroes are in its place; what was left out by an earlier try is not told. Default: it ends the restore. */
+  readonly skipsDamaged?: boolean;
   /** As of a copy. */
   readonly patienceMs: number;
   /** Of the target, no faster. Default 0: no limit. */
   readonly bytesPerSecond?: number;
+}
+
+export interface RestoreOutcome {
+  /** What was left out. */
+  readonly missingBytes: number;
+  /** Where, in order; only the first hundred. */
+  readonly missing: readonly ByteRange[];
 }
 
 export interface RestoreTarget {

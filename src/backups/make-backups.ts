@@ -13,6 +13,7 @@ import type {
   Backups,
   CopyOutcome,
   CopyWatch,
+  RestoreOutcome,
   RestoreWatch,
   VerifyOutcome,
   VerifyWatch,
@@ -68,9 +69,7 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
     openScope: async (scope, keyId, signal) => makeScope(scope, keyId, await opened(scope.store), signal),
     changeKey: async (scope, keyId, signal) => changeKey(scope, keyId, await opened(scope.store), signal),
     copy: async (order, watch) => (await run({ work: 'copy', order }, watch)) as CopyOutcome,
-    restore: async (order, watch) => {
-      await run({ work: 'restore', order }, watch);
-    },
+    restore: async (order, watch) => (await run({ work: 'restore', order }, watch)) as RestoreOutcome,
     verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as VerifyOutcome,
     writeManifest: async (order, signal) =>
       writeManifest(await openScope(order.place, await opened(order.place.store), signal), order, signal),

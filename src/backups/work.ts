@@ -13,6 +13,7 @@ import type {
   CopyWatch,
   LookedPack,
   RestoreOrder,
+  RestoreOutcome,
   RestoreWatch,
   VerifyOrder,
   VerifyOutcome,
@@ -37,7 +38,7 @@ export type Told =
   | { readonly looked: LookedPack }
   | { readonly progress: number; readonly copied?: Copied }
   | { readonly waiting: string | null }
-  | { readonly ended: CopyOutcome | VerifyOutcome | null }
+  | { readonly ended: CopyOutcome | RestoreOutcome | VerifyOutcome }
   | { readonly failed: WorkFailure };
 
 export interface WorkFailure {
@@ -90,8 +91,7 @@ export async function doWork(
         tell({ ended: await copy(scope, order, watch, exec) });
         break;
       case 'restore':
-        await restore(scope, order, watch, exec);
-        tell({ ended: null });
+        tell({ ended: await restore(scope, order, watch, exec) });
         break;
       case 'verify':
         tell({ ended: await verify(scope, order, watch) });

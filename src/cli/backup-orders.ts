@@ -20,7 +20,8 @@ import { findResource } from './resources/find-resource.ts';
 export interface BackupOrder<How> {
   /** The command. Resolves with the id of its flow. */
   begin(desk: OrderDesk, caller: Caller, id: string, how: How): Promise<string>;
-  readonly how: How;
+  /** May look for what else was named. */
+  how(db: Database): How | Promise<How>;
   /** What is said before the reason when the flow comes to nothing. */
   readonly failed: string;
 }
@@ -36,7 +37,10 @@ export async function carriedOut<How>(
   const url = configurationOf(options).database.url;
   const [id, flowId] = await withDatabase(url, async (db) => {
     const backup = await findResource(backups, db, typed);
-    return [backup.id, await begin(orderDesk(db), operatorOf(backup), backup.id, how).catch(refused)] as const;
+    return [
+      backup.id,
+      await begin(orderDesk(db), operatorOf(backup), backup.id, await how(db)).catch(refused),
+    ] as const;
   });
   const watched = await watchFlows([flowId], options, around);
   if (watched !== EXIT.ok) return watched;

@@ -15,7 +15,7 @@ export function retryByOrder(
   { force = false, ...options }: RetryOptions,
   around: CliContext,
 ): Promise<number> {
-  const order = { begin: retryBackup, how: { force }, failed: 'It has failed again' };
+  const order = { begin: retryBackup, how: () => ({ force }), failed: 'It has failed again' };
   return carriedOut(typed, options, around, order, async (db, id) => {
     const { dataTimestamp, objectCount } = await getBackup(db.read, id);
     around.out.line(`It holds what its volume did at ${dataTimestamp?.slice(0, 19)} UTC, in ${objectCount} objects.`);

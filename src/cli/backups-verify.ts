@@ -22,7 +22,7 @@ export async function verifyByOrder(typed: string, options: VerifyOptions, aroun
   const { depth, sample = 100, budget = null } = options;
   if (budget !== null && (sample < 100 || depth !== 'packs'))
     throw new Complaint('A budget is for all bytes of the packs: --depth packs, without --sample.', EXIT.usage);
-  const how = { depth, percent: sample, budgetBytes: budget };
+  const how = () => ({ depth, percent: sample, budgetBytes: budget });
   const order = { begin: verifyBackup, how, failed: 'It could not be looked at' };
   return carriedOut(typed, options, around, order, async (db, id) => {
     const damage = await damageOf(db.read, [id]);

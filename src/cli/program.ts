@@ -253,6 +253,19 @@ function addBackupOrders(backups: Command, around: CliContext, exit: (code: numb
       exit(await (await import('./backups-verify.ts')).verifyByOrder(id, options, around)),
     );
 
+  withConfiguration(backups.command('restore'))
+    .description('restore a backup into a volume that is there, and overwrite what it holds; a server does it')
+    .argument('<id>', 'its id, the beginning of it, or its name')
+    .requiredOption('--to <volume>', 'the volume: its id, the beginning of it, or its name')
+    .option('--skip-damaged', 'leave out what cannot be read, say which bytes that are, and have zeroes in their place')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all of it is in the volume; 1 it is refused, or has failed; 3 something was left out; 130 you left; it goes on.',
+    )
+    .action(async (id, options) =>
+      exit(await (await import('./backups-restore.ts')).restoreByOrder(id, options, around)),
+    );
+
   withConfiguration(backups.command('retry'))
     .description('begin a backup again that failed for its store’s sake; what it had stored is not stored again')
     .argument('<id>', 'its id, the beginning of it, or its name')

@@ -1,10 +1,7 @@
 /** What is known of a backup in its store, for people: when it was looked at, and what is damaged. */
 import type { BackupCheck, KnownDamage } from '../db/backup-checks.ts';
-import { sizeText } from '../lib/bytes.ts';
+import { rangesText } from '../flows/backups/damage-text.ts';
 import { clockTime } from '../lib/times.ts';
-
-/** So many ranges of a pack are named. */
-const NAMED = 8;
 
 const SEEN: Readonly<Record<BackupCheck['depth'], string>> = {
   present: 'its packs are there',
@@ -24,10 +21,3 @@ export const damageLines = (damage: readonly KnownDamage[]): string[] =>
     const lost = pack === null ? 'nothing can be restored' : rangesText(ranges);
     return `damaged: ${what} Of the volume: ${lost}.`;
   });
-
-function rangesText(ranges: KnownDamage['ranges']): string {
-  if (ranges.length === 0) return 'nothing';
-  const named = ranges.slice(0, NAMED).map(({ at, bytes }) => `${sizeText(bytes)} at ${sizeText(at)}`);
-  const more = ranges.length - named.length;
-  return `${named.join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
-}

@@ -112,6 +112,7 @@ export const DETAILS = {
     code: '157',
     text: 'More of the volume had changed than was told, so all of it was read: the backup is right, and took longer.',
   },
+  restoredInPart: { code: '158', text: 'Parts of the backup could not be read, and are zeroes in the volume.' },
   poisonous: { code: '115', text: 'The service ended each time that it was at it, and has given it up.' },
   typeUnusable: { code: '116', text: 'The volume type is gone, or no volume can be of it.' },
 } as const;

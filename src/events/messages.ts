@@ -140,9 +140,10 @@ export function userMessage({ failure, ...about }: FailedOperation): NewMessage 
   return message(about, messageFor(failure.name, about.operation));
 }
 
-/** Of what was done all the same, and not as whoever asked would think. */
-export function userNote(about: Omit<FailedOperation, 'failure'>, detail: Detail): NewMessage {
-  return message(about, { action: OPERATIONS[about.operation].action, detail });
+/** Of what was done all the same, and not as whoever asked would think. `more`: sentences with facts that are the user's. */
+export function userNote(about: Omit<FailedOperation, 'failure'>, detail: Detail, more: string): NewMessage {
+  const note = message(about, { action: OPERATIONS[about.operation].action, detail });
+  return { ...note, text: `${note.text}${more && ` ${more}`}` };
 }
 
 function message(

@@ -159,8 +159,9 @@ export async function noteForUser(
   detail: Detail,
   resource: ToldOf,
   context: ToldIn,
+  more = '',
 ): Promise<void> {
-  await insertMessage(tx, userNote(about(operation, resource, context), detail));
+  await insertMessage(tx, userNote(about(operation, resource, context), detail, more));
 }
 
 interface ToldOf {

@@ -16,6 +16,7 @@ import type {
   ManifestOrder,
   MendOrder,
   RestoreOrder,
+  RestoreOutcome,
   RestoreWatch,
   StoreListing,
   VerifyOrder,
@@ -23,7 +24,7 @@ import type {
   VerifyWatch,
 } from '../../src/backups/backups.ts';
 import { now } from '../../src/lib/clock.ts';
-import { BackupMissing } from '../../src/model/errors.ts';
+import { BackupDamaged, BackupMissing } from '../../src/model/errors.ts';
 
 /** Of a volume, what is kept of it. */
 const HEAD = 64;
@@ -108,9 +109,14 @@ export class SiteBackups implements Backups {
     return this.#manifest(backupId);
   }
 
-  async restore({ place, target, doneBytes }: RestoreOrder, watch: RestoreWatch): Promise<void> {
+  async restore(
+    { place, target, doneBytes, skipsDamaged }: RestoreOrder,
+    watch: RestoreWatch,
+  ): Promise<RestoreOutcome> {
     watch.signal.throwIfAborted();
-    const { head, bytes } = this.#manifest(place.backupId);
+    const { head, bytes, packs } = this.#manifest(place.backupId);
+    const isRotten = packs.some(({ name }) => this.rotten.has(name));
+    if (isRotten && !skipsDamaged) throw new BackupDamaged('The chunk at 1 MiB is damaged.');
     if (doneBytes === 0) {
       const file = await open(target.uri.slice('file:'.length), 'r+');
       await file.write(head, 0, head.length, 0).finally(() => file.close());
@@ -118,6 +124,7 @@ export class SiteBackups implements Backups {
       await new Promise(setImmediate);
     }
     watch.done(bytes);
+    return isRotten ? { missingBytes: MIB, missing: [{ at: MIB, bytes: MIB }] } : { missingBytes: 0, missing: [] };
   }
 
   async content(): Promise<never> {

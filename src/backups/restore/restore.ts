@@ -6,15 +6,16 @@
 import { sizeText } from '../../lib/bytes.ts';
 import { CLOCK, type Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
-import { BackupDamaged, BackupFailed } from '../../model/errors.ts';
-import type { RestoreOrder, RestoreWatch } from '../backups.ts';
+import { BackupDamaged, BackupFailed, BackupMissing } from '../../model/errors.ts';
+import type { RestoreOrder, RestoreOutcome, RestoreWatch } from '../backups.ts';
 import { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
-import { CHUNK_BYTES, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
+import { CHUNK_BYTES, type Chunk, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
 import { madeOutside } from '../outside-heap.ts';
 import { readManifest, readSegment } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
 import { type ChunkTaker, type PlacedChunk, readChunks, stored } from './chunk-reader.ts';
+import { Missing } from './missing.ts';
 import { FileTarget } from './target.ts';
 
 /** Chunks of a window: within it they are read in the order in which they lie. */
@@ -22,25 +23,28 @@ const WINDOW = 128;
 
 export async function restore(
   scope: OpenScope,
-  { place, target, doneBytes, bytesPerSecond = 0 }: RestoreOrder,
+  { place, target, doneBytes, skipsDamaged = false, bytesPerSecond = 0 }: RestoreOrder,
   watch: RestoreWatch,
   exec: Exec,
   clock: Clock = CLOCK,
-): Promise<void> {
+): Promise<RestoreOutcome> {
   const { signal } = watch;
   const manifest = await readManifest(scope, place.backupId, signal);
   if (manifest.bytes > target.bytes)
     throw new BackupFailed(`The backup has ${sizeText(manifest.bytes)}, and the volume ${sizeText(target.bytes)}.`);
   const rate = new ByteRate(clock, bytesPerSecond);
   const file = await FileTarget.open(target);
+  const missing = skipsDamaged ? new Missing() : null;
+  const lost = missing === null ? undefined : (first: number, count: number): void => missing.add(first, count);
   try {
     await file.makeBlank(exec, target, doneBytes, signal);
-    for await (const { first, chunks } of windows(scope, manifest, doneBytes / CHUNK_BYTES, WINDOW, signal)) {
+    const start = doneBytes / CHUNK_BYTES;
+    for await (const { first, chunks } of windows(scope, manifest, start, WINDOW, signal, lost)) {
       const there = stored(first, chunks);
       const end = first + chunks.length;
       if (!file.isBlank)
         for (const [at, chunk] of chunks.entries()) if (chunk === null) await file.writeZeroes(first + at);
-      await readChunks(scope, there, into(file, rate, signal), signal);
+      await readChunks(scope, there, into(file, rate, missing, signal), signal);
       if (there.length > 0 || !file.isBlank) {
         await file.sync();
         watch.done(end * CHUNK_BYTES);
@@ -51,19 +55,24 @@ export async function restore(
     if (!file.isBlank) await file.writeTail(Math.max(manifest.bytes, doneBytes), signal);
     await file.sync();
     watch.done(target.bytes);
+    return (missing ?? new Missing()).outcome();
   } finally {
     await file.close();
   }
 }
 
-const into = (file: FileTarget, rate: ByteRate, signal: AbortSignal): ChunkTaker => ({
+const into = (file: FileTarget, rate: ByteRate, missing: Missing | null, signal: AbortSignal): ChunkTaker => ({
   take: async (place, data) => {
     await file.write(place, data);
     madeOutside(data.length);
     await rate.spend(data.length, signal);
   },
   miss: async (chunks, damage, pack) => {
-    throw isDamaged(chunks, damage, pack);
+    if (missing === null) throw isDamaged(chunks, damage, pack);
+    for (const { place } of chunks) {
+      missing.add(place);
+      if (!file.isBlank) await file.writeZeroes(place);
+    }
   },
 });
 
@@ -74,14 +83,28 @@ export function isDamaged(chunks: readonly PlacedChunk[], damage: BackupDamaged,
   return new BackupDamaged(message, { cause: damage });
 }
 
-/** The chunks of a backup in order, some at once, from `start` on; those of segments without any in one window each. */
-export async function* windows(scope: OpenScope, manifest: Manifest, start: number, size: number, signal: AbortSignal) {
+/**
+ * The chunks of a backup in order, some at once, from `start` on; those of segments without any in one window each. `lost`: is told of chunks of
+ * which nobody knows what they are, in place of a failure; they are handed out as zeroes.
+ */
+export async function* windows(
+  scope: OpenScope,
+  manifest: Manifest,
+  start: number,
+  size: number,
+  signal: AbortSignal,
+  lost?: (first: number, count: number) => void,
+) {
   const all = manifest.bytes / CHUNK_BYTES;
   for (let index = 0; index < manifest.segments.length; index += 1) {
     const first = index * SEGMENT_CHUNKS;
     const count = chunksIn(index, all);
     if (first + count <= start) continue;
-    const chunks = await readSegment(scope, manifest, index, signal);
+    const chunks = await readSegment(scope, manifest, index, signal).catch((error: unknown): Chunk[] => {
+      if (lost === undefined || !(error instanceof BackupDamaged || error instanceof BackupMissing)) throw error;
+      lost(first, count);
+      return Array.from({ length: count }, () => null);
+    });
     const step = manifest.segments[index] === null ? count : size;
     for (let at = Math.max(0, start - first); at < count; at += step) {
       signal.throwIfAborted();

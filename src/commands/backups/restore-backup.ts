@@ -1,4 +1,7 @@
-/** `POST /backups/{id}/restore`: into a volume that is there, or into a new one, which is a create from the backup. */
+/**
+ * `POST /backups/{id}/restore`: into a volume that is there, or into a new one, which is a create from the backup; and an operator's order to restore
+ * all of one that can be read.
+ */
 import { moveBackupStatus } from '../../db/backups.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { restoreBackup as flow } from '../../flows/backups/restore-backup.ts';
@@ -7,13 +10,29 @@ import { InvalidVolume } from '../../model/errors.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
 import { backupResource, begin, exclusive, volumeResource } from '../begin.ts';
 import { refusedBackup, refusedVolume } from '../by-status.ts';
-import type { Desk } from '../desk.ts';
+import type { Desk, OrderDesk } from '../desk.ts';
 import { lockBackup, lockVolume } from '../lock.ts';
 import { createVolume } from '../volumes/create-volume.ts';
 import { isMigrating } from '../volumes/migrating.ts';
 
 /** Resolves with the volume as it was. */
 export async function restoreBackup(desk: Desk, caller: Caller, id: string, volumeId: string): Promise<Volume> {
+  return (await beginRestore(desk, caller, id, { volumeId })).volume;
+}
+
+export interface RestoreRequest {
+  readonly volumeId: string;
+  /** What is damaged is left out. */
+  readonly skipsDamaged?: boolean;
+}
+
+/** Resolves with the id of the flow, and the volume as it was. */
+export async function beginRestore(
+  desk: OrderDesk,
+  caller: Caller,
+  id: string,
+  { volumeId, skipsDamaged = false }: RestoreRequest,
+): Promise<{ readonly flowId: string; readonly volume: Volume }> {
   return desk.db.write(async (tx) => {
     // The volume first, as by whoever makes a backup of it.
     const volume = await lockVolume(tx, caller, volumeId);
@@ -28,19 +47,19 @@ export async function restoreBackup(desk: Desk, caller: Caller, id: string, volu
     const unreached = { attachStatusNot: 'attached', withoutExports: true } as const;
     if (pool === null || isMigrating(volume) || !(await moveVolumeStatus(tx, volumeId, 'restore', unreached)))
       throw refusedVolume(volume, 'restore');
-    await begin(
+    const flowId = await begin(
       desk,
       tx,
       caller,
       flow,
-      { backupId: id, volumeRef: refOf(volume), pool },
+      { backupId: id, volumeRef: refOf(volume), pool, ...(skipsDamaged && { skipsDamaged }) },
       {
         resource: backupResource(id),
         projectId: backup.projectId,
         holds: [exclusive(backupResource(id)), exclusive(volumeResource(volumeId))],
       },
     );
-    return volume;
+    return { flowId, volume };
   });
 }
 

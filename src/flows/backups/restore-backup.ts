@@ -3,17 +3,21 @@
  *
  * The command has moved the backup to `restoring` and the volume to `restoring-backup`, and taken both for itself. The volume is written in place: until
  * all of it is, it holds neither what it did nor what it is to, so what fails in the middle leaves it `error_restoring`, and a restore
- * that is asked again begins anew. What fails before the first byte leaves it as it was. The backup is not touched.
+ * that is asked again begins anew. What fails before the first byte leaves it as it was. The backup is not touched. An operator may have what
+ * is damaged left out: then a message says what of the volume is zeroes for that.
  */
+import type { RestoreOutcome } from '../../backups/backups.ts';
 import { endWork } from '../../db/backup-work.ts';
 import { findBackup, getBackup, updateBackup } from '../../db/backups.ts';
 import { findVolume, updateVolume } from '../../db/volumes.ts';
+import { sizeText } from '../../lib/bytes.ts';
 import { now } from '../../lib/clock.ts';
 import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import { VOLUME_TRANSITIONS } from '../../model/status.ts';
-import { tellBackup, tellUser } from '../tell.ts';
+import { noteForUser, tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { mayBeDestroyed } from '../volumes/delete-volume.ts';
+import { rangesText } from './damage-text.ts';
 import { type RestoringBackup, restoreContent } from './restore-content.ts';
 import { WAITS } from './store-patience.ts';
 
@@ -45,21 +49,32 @@ export const RestoreStarted = record({
 const RestoreToVolume = world({
   name: 'restore_to_volume',
   ...WAITS,
-  execute: async (input: RestoringBackup, call) => restoreContent(input, false, call),
+  execute: async (input: RestoringBackup, call) => ({ restored: { ...(await restoreContent(input, false, call)) } }),
 });
 
 const RestoreOnFinish = record({
   name: 'restore_on_finish;restore.end',
-  execute: async ({ backupId, volumeRef: { id } }: RestoringBackup, { tx, requestId }) => {
+  execute: async (
+    { backupId, volumeRef: { id }, restored }: RestoringBackup & { restored?: RestoreOutcome },
+    { tx, ...context },
+  ) => {
     await endWork(tx, backupId);
-    const { imageMetadata } = await getBackup(tx.db, backupId);
+    const backup = await getBackup(tx.db, backupId);
+    const { imageMetadata } = backup;
+    // Not in journals of before.
+    if (restored !== undefined && restored.missingBytes > 0) {
+      const bytes = restored.missing.reduce((sum, range) => sum + range.bytes, 0);
+      const beyond = restored.missingBytes > bytes ? `, of ${sizeText(restored.missingBytes)} in all` : '';
+      const where = `Missing are ${rangesText(restored.missing)}${beyond}.`;
+      await noteForUser(tx, 'restore-backup', 'restoredInPart', backup, context, where);
+    }
     await updateVolume(tx, id, {
       status: VOLUME_TRANSITIONS.restore.success,
       launchedAt: now(),
       ...(imageMetadata !== null && { bootable: true, imageMetadata }),
     });
     await updateBackup(tx, backupId, { status: BACKUP_TRANSITIONS.restore.success });
-    await tellBackup(tx, 'restore.end', await getBackup(tx.db, backupId), requestId);
+    await tellBackup(tx, 'restore.end', await getBackup(tx.db, backupId), context.requestId);
   },
 });
 

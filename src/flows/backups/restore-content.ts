@@ -1,5 +1,5 @@
 /** Writes what a backup holds into a volume: all of its bytes, and zeroes after them. */
-import type { RestoreTarget } from '../../backups/backups.ts';
+import type { RestoreOutcome, RestoreTarget } from '../../backups/backups.ts';
 import { beginAttempt, recordRestored } from '../../db/backup-work.ts';
 import { getBackup } from '../../db/backups.ts';
 import type { DriverCall, VolumeDriver, VolumeRef } from '../../drivers/driver.ts';
@@ -15,13 +15,15 @@ export interface RestoringBackup {
   readonly backupId: string;
   readonly volumeRef: VolumeRef;
   readonly pool: string;
+  /** What is damaged is left out. Not there: it ends the restore. */
+  readonly skipsDamaged?: boolean;
 }
 
 /**
  * `isEmpty`: nobody has written to the volume. Nobody has it open, and whoever takes the work over goes on where it stood: what was written is
- * written down as the copy tells it.
+ * written down as the copy tells it. Of what is left out nothing is: who leaves anything out begins anew.
  */
-export function restoreContent(input: RestoringBackup, isEmpty: boolean, call: Call): Promise<void> {
+export function restoreContent(input: RestoringBackup, isEmpty: boolean, call: Call): Promise<RestoreOutcome> {
   const { pool, volumeRef } = input;
   return withRoom(pool, volumeRef.id, call, (driver) => restoreOnce(input, isEmpty, driver, call));
 }
@@ -29,11 +31,11 @@ export function restoreContent(input: RestoringBackup, isEmpty: boolean, call: C
 type Call = DriverCall & WaitingCall & { readonly requestId: string; readonly tools: Tools };
 
 async function restoreOnce(
-  { backupId, volumeRef }: RestoringBackup,
+  { backupId, volumeRef, skipsDamaged = false }: RestoringBackup,
   isEmpty: boolean,
   driver: VolumeDriver,
   call: Call,
-): Promise<void> {
+): Promise<RestoreOutcome> {
   const { db, turns } = call.tools.backups;
   const placed = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
   const whole = volumeRef.sizeGiB * GIB;
@@ -42,20 +44,23 @@ async function restoreOnce(
   if (bytes < whole) await driver.extendVolume(volumeRef, volumeRef.sizeGiB, call);
   const { path } = await driver.locateVolume(volumeRef, call.signal);
   const target = { uri: `file:${path}`, bytes: whole, isEmpty };
-  await turns.run('restore', call, () => outliving((reached) => attemptRestore(placed, target, reached, call)));
+  return turns.run('restore', call, () =>
+    outliving((reached) => attemptRestore(placed, { target, skipsDamaged }, reached, call)),
+  );
 }
 
 async function attemptRestore(
   placed: PlacedBackup,
-  target: RestoreTarget,
+  { target, skipsDamaged }: { readonly target: RestoreTarget; readonly skipsDamaged: boolean },
   reached: (bytes: number) => void,
   call: Call,
-): Promise<void> {
+): Promise<RestoreOutcome> {
   const { place, patienceMs, bytesPerSecond } = placed;
   const { db, ground } = call.tools.backups;
   const { backupId } = place;
   const { attempt, restoredBytes } = await db.write((tx) => beginAttempt(tx, backupId));
-  reached(restoredBytes);
+  const doneBytes = skipsDamaged ? 0 : restoredBytes;
+  reached(doneBytes);
   const stop = new AbortController();
   let recorded = Promise.resolve();
   const record = (done: number): Promise<void> =>
@@ -75,8 +80,8 @@ async function attemptRestore(
     },
   };
   try {
-    const order = { place, target, doneBytes: restoredBytes, patienceMs, bytesPerSecond };
-    await (await ground()).restore(order, watch);
+    const order = { place, target, doneBytes, skipsDamaged, patienceMs, bytesPerSecond };
+    return await (await ground()).restore(order, watch);
   } finally {
     await recorded;
   }

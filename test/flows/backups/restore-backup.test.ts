@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { truncate } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'node:test';
-import { restoreBackup as command } from '../../../src/commands/backups/restore-backup.ts';
+import type { RestoreOrder, RestoreWatch } from '../../../src/backups/backups.ts';
+import { beginRestore, restoreBackup as command } from '../../../src/commands/backups/restore-backup.ts';
 import { beginAttempt } from '../../../src/db/backup-work.ts';
 import { getBackup } from '../../../src/db/backups.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
 import { restoreBackup } from '../../../src/flows/backups/restore-backup.ts';
-import { BackendFull, BackupDamaged } from '../../../src/model/errors.ts';
+import { BackendFull, BackupDamaged, BackupProcessDied } from '../../../src/model/errors.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { contentOf, givenBackup, givenCachedImage, givenVolume } from '../given.ts';
 import { liveSite } from '../live-site.ts';
 import { caller } from '../site.ts';
 import { diskImages } from '../site-images.ts';
-import { onSite, provesEveryTask } from '../site-proof.ts';
+import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
 const IMAGE = { image_name: 'cirros' };
 
@@ -52,6 +53,28 @@ proveFlow(
     };
   }),
 );
+proveVariant(
+  'restore_backup of what can be read',
+  restoreBackup,
+  onSite(async (site) => {
+    const backup = await givenBackup(site, await givenVolume(site));
+    const target = await givenVolume(site);
+    site.backups.rotten.add(`${backup.id}/1-0`);
+    return {
+      begin: (desk) => beginRestore(desk, caller, backup.id, { volumeId: target.id, skipsDamaged: true }),
+      done: async () => {
+        assert.equal((await getVolume(site.database.read, target.id)).status, 'available');
+        assert.deepEqual(await site.messages(), ['VOLUME_VOLUME_BACKUP_015_158']);
+        assert.deepEqual(await site.events(), ['backup.restore.start', 'backup.restore.end']);
+      },
+      undone: async () => {
+        assert.equal((await getBackup(site.database.read, backup.id)).status, 'available');
+        assert.equal((await site.messages()).length, 1);
+        assert.notDeepEqual(await site.messages(), ['VOLUME_VOLUME_BACKUP_015_158']);
+      },
+    };
+  }),
+);
 provesEveryTask(restoreBackup);
 
 async function start(context: TestContext) {
@@ -78,6 +101,27 @@ describe('restore_backup', () => {
     assert.equal((await getBackup(live.database.read, backup.id)).status, 'available');
     assert.deepEqual(await live.site.messages(), ['VOLUME_VOLUME_BACKUP_015_154']);
     assert.deepEqual(await live.site.leftovers(), []);
+  });
+
+  it('of what can be read begins anew when it is taken over, and a message says what is missing', async (context) => {
+    const { live, backup, target } = await start(context);
+    live.site.backups.rotten.add(`${backup.id}/1-0`);
+    const begun: number[] = [];
+    live.site.interposeBackups('restore', async (proceed, [order, watch]) => {
+      begun.push((order as RestoreOrder).doneBytes);
+      if (begun.length > 1) return proceed();
+      (watch as RestoreWatch).done(512 * 1024 ** 2);
+      throw new BackupProcessDied('The process was ended.');
+    });
+    await beginRestore(live.desk, caller, backup.id, { volumeId: target.id, skipsDamaged: true });
+    await live.settled(`backup:${backup.id}`);
+    assert.deepEqual(begun, [0, 0]);
+    assert.equal((await getVolume(live.database.read, target.id)).status, 'available');
+    const { user_message } = await live.database.read.selectFrom('message').selectAll().executeTakeFirstOrThrow();
+    assert.equal(
+      user_message,
+      'restore the backup: Parts of the backup could not be read, and are zeroes in the volume. Missing are 1 MiB at 1 MiB.',
+    );
   });
 
   it('whose backend is down leaves the volume available with what it held', async (context) => {
