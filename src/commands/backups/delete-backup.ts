@@ -5,7 +5,7 @@
  * what that one was an increment to, or are none any more. What somebody has made by hand is never changed so, and keeps what it is an increment to.
  */
 import { dependentsOf, listBackups, lockBackupRow, moveBackupStatus, updateBackup } from '../../db/backups.ts';
-import { onlyIn } from '../../db/sql/db.ts';
+import { type Db, onlyIn } from '../../db/sql/db.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { deleteBackup as flow } from '../../flows/backups/delete-backup.ts';
 import type { Backup } from '../../model/backup.ts';
@@ -33,12 +33,14 @@ export async function deleteBackup(
 ): Promise<void> {
   if (force) {
     await backupFor(desk.db.read, caller, id);
+    // What is refused whatever becomes of them stops nothing.
+    if (!passesOn) await refuseDependents(desk.db.read, id);
     await stopFlowsOf(desk, [backupResource(id)], 'The backup is deleted by force.');
   }
   await desk.db.write(async (tx) => {
     const backup = await lockBackup(tx, caller, id);
     if (passesOn) await passOnIncrements(tx, backup);
-    await refuseDependents(tx, id);
+    await refuseDependents(tx.db, id);
     if (!(await moveBackupStatus(tx, id, 'delete', { force }))) throw refusedBackup(backup, 'delete');
     await begin(
       desk,
@@ -66,7 +68,7 @@ async function passOnIncrements(tx: Tx, { id, parentId }: Backup): Promise<void>
 /** So many are named. */
 const NAMED = 5;
 
-async function refuseDependents({ db }: Tx, id: string): Promise<void> {
+async function refuseDependents(db: Db, id: string): Promise<void> {
   const count = (await dependentsOf(db, [id])).get(id);
   if (count === undefined) return;
   const some = await listBackups(onlyIn(db), {

@@ -17,7 +17,9 @@ export async function deleteSnapshot(
   { force }: { readonly force: boolean },
 ): Promise<void> {
   if (force) {
-    await snapshotFor(desk.db.read, caller, id);
+    const snapshot = await snapshotFor(desk.db.read, caller, id);
+    // What is refused whatever becomes of them stops nothing.
+    if (snapshot.groupSnapshotId !== null) throw refusedSnapshot(snapshot, 'delete');
     await stopFlowsOf(desk, [snapshotResource(id)], 'The snapshot is deleted by force.');
   }
   await desk.db.write(async (tx) => {

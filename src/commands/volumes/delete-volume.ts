@@ -22,7 +22,7 @@ import type { Desk } from '../desk.ts';
 import { volumeFor } from '../find.ts';
 import { lockVolume } from '../lock.ts';
 import { stopFlowsOf } from '../stop-flows.ts';
-import { refuseMigratingOrMember } from './migrating.ts';
+import { refuseMember, refuseMigrating } from './migrating.ts';
 import { beginUnmanage } from './unmanage-volume.ts';
 
 export interface DeleteVolumeOptions {
@@ -45,10 +45,10 @@ export async function deleteVolume(
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
     const snapshots = await snapshotsOf(tx.db, id);
-    refuseMigratingOrMember(volume, 'deleted');
+    refuseMigrating(volume, 'deleted');
+    refuseWhatStays(caller, volume, snapshots, { cascade, force });
     if (volume.host === null && snapshots.length === 0) return forgetUnplaced(tx, volume, force, caller);
     if (volume.status === 'error_managing') return beginUnmanage(desk, tx, caller, volume, 'delete');
-    checkSnapshots(caller, volume, snapshots, { cascade, force });
     const moved = await moveVolumeStatus(tx, id, 'delete', {
       force,
       attachStatusNot: 'attached',
@@ -73,9 +73,12 @@ export async function deleteVolume(
 }
 
 async function stopFlows(desk: Desk, caller: Caller, id: string, cascade: boolean): Promise<void> {
-  await volumeFor(desk.db.read, caller, id);
-  const snapshots = cascade ? await snapshotsOf(desk.db.read, id) : [];
-  const resources = [volumeResource(id), ...snapshots.map((snapshot) => snapshotResource(snapshot.id))];
+  const volume = await volumeFor(desk.db.read, caller, id);
+  const snapshots = await snapshotsOf(desk.db.read, id);
+  // What is refused whatever becomes of them stops nothing.
+  refuseWhatStays(caller, volume, snapshots, { cascade, force: true });
+  if (volume.attachStatus === 'attached') throw refusedVolume(volume, 'delete');
+  const resources = [volumeResource(id), ...(cascade ? snapshots : []).map((each) => snapshotResource(each.id))];
   await stopFlowsOf(desk, resources, 'The volume is deleted by force.');
 }
 
@@ -84,6 +87,17 @@ async function forgetUnplaced(tx: Tx, volume: Volume, force: boolean, caller: Ca
   if (!(await moveVolumeStatus(tx, volume.id, 'delete', { force }))) throw refusedVolume(volume, 'delete');
   await tellVolume(tx, 'delete.start', volume, caller.requestId);
   await forgetVolume(tx, volume, 'delete.end', caller.requestId);
+}
+
+/** Refuses for what no end of a flow that is at work changes. */
+function refuseWhatStays(
+  caller: Caller,
+  volume: Volume,
+  snapshots: readonly Snapshot[],
+  options: DeleteVolumeOptions,
+): void {
+  refuseMember(volume, 'deleted');
+  if (volume.status !== 'error_managing') checkSnapshots(caller, volume, snapshots, options);
 }
 
 function checkSnapshots(

@@ -19,8 +19,12 @@ export function refuseMigrating({ id, migrationStatus }: Omit<Refusing, 'groupId
 /** The same of a volume that is in a group, too: its group counts on it. */
 export function refuseMigratingOrMember(volume: Refusing, done: string): void {
   refuseMigrating(volume, done);
-  if (volume.groupId !== null)
+  refuseMember(volume, done);
+}
+
+export function refuseMember({ id, groupId }: Pick<Refusing, 'id' | 'groupId'>, done: string): void {
+  if (groupId !== null)
     throw new InvalidVolume(
-      `Volume ${volume.id} is in group ${volume.groupId} and cannot be ${done}: remove it from the group first.`,
+      `Volume ${id} is in group ${groupId} and cannot be ${done}: remove it from the group first.`,
     );
 }

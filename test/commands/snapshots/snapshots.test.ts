@@ -12,6 +12,7 @@ import { quotaUsage } from '../../../src/db/quotas.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import type { Caller } from '../../../src/model/caller.ts';
 import { SnapshotIsBusy } from '../../../src/model/errors.ts';
+import { beginFlow } from '../../cli/begin-flow.ts';
 import { Gate } from '../../engine/gate.ts';
 import { givenSnapshot, givenVolume } from '../../flows/given.ts';
 import { refuses } from '../../flows/interposed.ts';
@@ -139,6 +140,14 @@ describe('deleting a snapshot', () => {
         invalid('InvalidSnapshot', /group/),
       );
     });
+  });
+
+  it('by force stops nothing when it is refused whatever becomes of what is at work', async (context) => {
+    const live = await liveSite(context, resting);
+    const { id } = await givenSnapshot(live.site, await givenVolume(live.site), { groupSnapshotId: uuid() });
+    const flow = await beginFlow(live.database, `snapshot:${id}`);
+    await assert.rejects(deleteSnapshot(live.desk, caller, id, { force: true }));
+    assert.equal((await live.journal.find(flow))?.wish, null);
   });
 
   it('by force takes back the flow that takes it, then deletes it', async (context) => {

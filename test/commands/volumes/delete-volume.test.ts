@@ -10,6 +10,7 @@ import { findVolume } from '../../../src/db/volumes.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import type { Caller } from '../../../src/model/caller.ts';
 import { ManageExistingInvalidReference } from '../../../src/model/errors.ts';
+import { beginFlow } from '../../cli/begin-flow.ts';
 import { Gate } from '../../engine/gate.ts';
 import { givenSnapshot, givenVolume } from '../../flows/given.ts';
 import { refuses } from '../../flows/interposed.ts';
@@ -198,6 +199,18 @@ describe('deleting a volume', () => {
       assert.equal(await findVolume(live.database.read, id), undefined);
       assert.deepEqual(live.site.objects(), []);
       assert.deepEqual(await live.site.leftovers(), []);
+    });
+
+    it('stops nothing when it is refused whatever becomes of what is at work', async (context) => {
+      const live = await liveSite(context, resting);
+      const attached = await givenVolume(live.site, { status: 'in-use', attachStatus: 'attached' });
+      const parent = await givenVolume(live.site);
+      await givenSnapshot(live.site, parent);
+      for (const { id } of [attached, parent]) {
+        const flow = await beginFlow(live.database, `volume:${id}`);
+        await assert.rejects(deleteVolume(live.desk, caller, id, { cascade: false, force: true }));
+        assert.equal((await live.journal.find(flow))?.wish, null);
+      }
     });
 
     it('takes it from whatever status it is in', async (context) => {
