@@ -609,6 +609,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /pumice/v1/flows/:id/action revert': ordered('revert'),
   'POST /pumice/v1/flows/:id/action cancel': ordered('cancel'),
   'POST /pumice/v1/flows/:id/action abandon': ordered('abandon'),
+  'POST /pumice/v1/doctor': plain('POST', '//pumice/v1/doctor'),
 };
 
 /** An order to a flow that has ended: there is none that would not change what the flow tells. */

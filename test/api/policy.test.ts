@@ -251,6 +251,7 @@ const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
   admin: [
     /^(clusters|workers):/,
     /^pumice:flows:(resume|revert|cancel|abandon)$/,
+    /^pumice:(backends|doctor):/,
     /^backup:(export|import)$/,
     /^volume:(failover_host|freeze_host|thaw_host|force_delete)$/,
     /^scheduler_extension:/,

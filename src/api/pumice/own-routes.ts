@@ -1,10 +1,21 @@
 /** Every route of our own API, below `/pumice/v1`. Loaded when the first of them is asked. */
 import type { Route } from '../route.ts';
 import { alarms } from './alarms.ts';
+import { backends } from './backends.ts';
+import { doctor } from './doctor.ts';
 import { events } from './events.ts';
 import { flows } from './flows.ts';
 import { health } from './health.ts';
 import { whoami } from './whoami.ts';
 import { why } from './why.ts';
 
-export const ownRoutes: readonly Route[] = [...whoami, ...health, ...flows, ...why, ...events, ...alarms];
+export const ownRoutes: readonly Route[] = [
+  ...whoami,
+  ...health,
+  ...flows,
+  ...why,
+  ...backends,
+  ...doctor,
+  ...events,
+  ...alarms,
+];
