@@ -4,12 +4,12 @@
  *
  * Beyond the newest thousand in flight nobody's progress is told; their ends are.
  */
-
+import { flowRow } from '../../db/journal-rows.ts';
 import type { Queries } from '../../db/sql/db.ts';
 import { flowsEndedAfter, flowsWatched, unendedFlowsWatched, type WatchedFlow } from '../../db/watched-flows.ts';
-import type { Doing } from '../../engine/journal.ts';
 import type { Change } from '../../events/hub.ts';
 import { now, type Timestamp } from '../../lib/clock.ts';
+import { flowFacts, type Reader } from '../../why/flow-facts.ts';
 
 const MOST = 1_000;
 
@@ -32,13 +32,14 @@ export function flowChanges(db: Queries): () => Promise<readonly Change[]> {
   };
 }
 
-const markOf = ({ seq, state, doing }: WatchedFlow): string => `${seq} ${state} ${doing}`;
+const markOf = ({ seq, state, lane, wish, doing }: WatchedFlow): string => `${seq} ${state} ${lane} ${wish} ${doing}`;
 
-/** Why a flow waits may be in words for operators, with names of hosts and paths. */
-function changeOf({ seq: _, doing, ...flow }: WatchedFlow): Change {
-  const full = doing === null ? null : (JSON.parse(doing) as Doing);
-  const { what, since } = full?.waiting ?? {};
-  const own = full && { ...full, ...(full.waiting && { waiting: { what, since } }) };
-  const told = (does: object | null): string => JSON.stringify({ is: 'flow', ...flow, doing: does });
-  return { key: `flow:${flow.id}`, projectId: flow.project_id, own: told(own), full: told(full) };
+/** As in a list of flows, but for what it waits for, which other flows decide. */
+function changeOf(row: WatchedFlow): Change {
+  const flow = flowRow(row);
+  const told = (reader: Reader): string => {
+    const { kept_by: _, ...facts } = flowFacts(flow, [], reader);
+    return JSON.stringify({ is: 'flow', ...facts });
+  };
+  return { key: `flow:${flow.id}`, projectId: flow.projectId, own: told('owner'), full: told('operator') };
 }
