@@ -135,12 +135,19 @@ function policyOf({ policy, api }: Config): Policy {
   return new Policy({ overrides: policy, legacy: !api.enforce_new_defaults });
 }
 
-async function sinksOf({ notifications }: Config): Promise<Sink[]> {
+async function sinksOf({ notifications, webhooks }: Config): Promise<Sink[]> {
   const { drivers, file, amqp_url: url = '', amqp_durable_queues: durable, topics } = notifications;
-  return Promise.all(
+  const sinks = await Promise.all(
     drivers.map(async (driver) => {
       if (driver === 'file') return new (await import('./events/sink-file.ts')).FileSink(file);
       return new (await import('./events/sink-amqp.ts')).AmqpSink({ url, topics, durable });
     }),
   );
+  const posted = Object.entries(webhooks).map(async ([name, { url, secret, types, ca_certificates_file: file }]) => {
+    const { WebhookSink } = await import('./events/sink-webhook.ts');
+    const { trustedCertificates } = await import('./http/trusted-certificates.ts');
+    const ca = trustedCertificates(`webhooks.${name}.ca_certificates_file`, file);
+    return new WebhookSink({ name, url, secrets: secret.split(' '), types, ...(ca !== undefined && { ca }) });
+  });
+  return [...sinks, ...(await Promise.all(posted))];
 }

@@ -96,6 +96,19 @@ export async function undelivered(
   return rows.map(toEvent);
 }
 
+/** When the newest event was written that the sink has had; undefined when it has had none of those that are kept. */
+export async function newestDelivered(db: Db, sink: string): Promise<Timestamp | undefined> {
+  const row = await db
+    .selectFrom('outbox_delivered')
+    .innerJoin('outbox', 'outbox.seq', 'outbox_delivered.seq')
+    .select('outbox.created_at')
+    .where('outbox_delivered.sink', '=', sink)
+    .orderBy('outbox_delivered.seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.created_at;
+}
+
 export async function markDelivered({ db }: Tx, sink: string, seqs: readonly number[]): Promise<void> {
   if (seqs.length === 0) return;
   await db

@@ -84,8 +84,10 @@ export const UPKEEP = {
   },
   events: {
     does: 'takes events to a sink',
-    often: 'at once; a sink that fails is asked again after 0.5 s, then up to a minute',
-    advice: 'make the sink take them: its file and rights, or the broker; no event is lost meanwhile',
+    often:
+      'at once; a sink that fails is asked again after 0.5 s, then up to a minute; an event that a webhook refuses after 5 s, then up to a day',
+    advice:
+      'make the sink take them: its file and rights, the broker, the receiver of a webhook; no event is lost meanwhile',
   },
   traces: {
     does: 'sends spans to the collector of traces',

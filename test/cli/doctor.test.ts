@@ -556,7 +556,9 @@ proveStore('the doctor', (test) => {
           .set({ created_at: fromNow(-1_800_000) })
           .execute(),
       );
-      assert.deepEqual(said(await visit()), ['events: sink file has events to take: 1, the oldest for 30 min']);
+      assert.deepEqual(said(await visit()), [
+        'events: sink file has events to take: 1, the oldest for 30 min; it has had none yet',
+      ]);
     }));
 });
 

@@ -87,6 +87,7 @@ const FILES_OF_OTHERS = [
   'src/drivers/exports/tgtd.ts',
   'src/events/hub.ts',
   'src/events/sink-amqp.ts',
+  'src/events/sink-webhook.ts',
   'src/http/peer.ts',
   'src/lib/recurring-times.ts',
   'src/metrics/listener.ts',

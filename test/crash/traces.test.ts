@@ -95,7 +95,10 @@ describe('traces of a service', () => {
       'no parent is missing',
     );
     assert.equal(new Set(ours.map(({ spanId }) => spanId)).size, ours.length, 'each is told once');
-    assert.ok(ours.some(({ name }) => name === 'make/create_volume_from_spec'), ours.map(({ name }) => name).join());
+    assert.ok(
+      ours.some(({ name }) => name === 'make/create_volume_from_spec'),
+      ours.map(({ name }) => name).join(),
+    );
   });
 
   test('are not sent of a trace that its beginner does not keep', async (context) => {

@@ -1,5 +1,6 @@
 /** Check: every sink has been given its events. */
-import { undelivered } from '../../db/outbox.ts';
+import { newestDelivered, undelivered } from '../../db/outbox.ts';
+import { sinkNames } from '../../events/sink-names.ts';
 import { millis, now } from '../../lib/clock.ts';
 import { age } from '../../lib/times.ts';
 import type { DoctorCheck, Patient } from './check.ts';
@@ -12,19 +13,21 @@ export const events: DoctorCheck = {
   wellSaid: 'every sink has been given its events',
   examine: async ({ db, config, patienceMs }: Patient) => {
     const sinks = await Promise.all(
-      config.notifications.drivers.map(async (sink) => ({
+      sinkNames(config).map(async (sink) => ({
         sink,
+        newest: await newestDelivered(db.read, sink),
         waiting: await undelivered(db.read, sink, 0, COUNTED),
       })),
     );
-    return sinks.flatMap(({ sink, waiting }) => {
+    return sinks.flatMap(({ sink, newest, waiting }) => {
       const [oldest] = waiting;
       if (oldest === undefined || millis(now()) - millis(oldest.createdAt) < patienceMs) return [];
       const many = waiting.length === COUNTED ? `${COUNTED} or more` : String(waiting.length);
+      const had = newest === undefined ? 'it has had none yet' : `the newest it had is of ${age(newest, now())} ago`;
       return {
         key: `undelivered ${sink} ${oldest.seq}`,
         about: `sink ${sink}`,
-        says: `has events to take: ${many}, the oldest for ${age(oldest.createdAt, now())}`,
+        says: `has events to take: ${many}, the oldest for ${age(oldest.createdAt, now())}; ${had}`,
         advice: 'they are delivered when a server runs and the sink takes them; `upkeep` says why it does not',
       };
     });

@@ -30,6 +30,7 @@ import { Policy } from './policy.ts';
 import { Quota } from './quota.ts';
 import { Scheduler } from './scheduler.ts';
 import { Services } from './services.ts';
+import { Webhook } from './webhooks.ts';
 
 const nameTemplate = (kind: 'volume' | 'snapshot') =>
   Type.String({
@@ -127,6 +128,10 @@ export const configSchema = Type.Object({
   services: Services,
   images: Images,
   notifications: Notifications,
+  webhooks: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Webhook, {
+    form: 'letters, digits, hyphens and underscores',
+    default: {},
+  }),
   flows: Flows,
   log: Log,
   metrics: Metrics,

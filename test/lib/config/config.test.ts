@@ -93,6 +93,16 @@ describe('configuration', () => {
 
   for (const [what, toml, problem] of [
     ['a slip of the pen', '[api]\nprot = 1', 'api.prot is not known; did you mean port?'],
+    [
+      'a webhook with a password in its address',
+      '[webhooks.a]\nurl = "https://u:p@h/x"\nsecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"',
+      'webhooks.a.url must be a URL without a name or password (http://… or https://…); it is "https://u:p@h/x".',
+    ],
+    [
+      'a secret of a webhook that is none, without telling it',
+      '[webhooks.a]\nurl = "https://h/x"\nsecret = "too short"',
+      'webhooks.a.secret must be 24 to 64 bytes in base64, with whsec_ before them; or two such, separated by a blank; what is there is not.',
+    ],
     ['a misspelt section', '[scheduller]', 'scheduller is not known; did you mean scheduler?'],
     [
       'a misspelt option of a backend',
