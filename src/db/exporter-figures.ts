@@ -2,15 +2,16 @@
  * What the OpenStack exporter asks of all projects at once. These read through every volume, or an index of them: ask by
  * `search`, which on SQLite is a thread of its own.
  */
+import type { VolumeStatus } from '../model/status.ts';
 import type { Queries } from './sql/db.ts';
 
-export async function countVolumesByStatus(db: Queries): Promise<ReadonlyMap<string, number>> {
+export async function countVolumesByStatus(db: Queries): Promise<ReadonlyMap<VolumeStatus, number>> {
   const rows = await db
     .selectFrom('volume')
     .select(({ fn }) => ['status', fn.countAll<number>().as('volumes')])
     .groupBy('status')
     .execute();
-  return new Map(rows.map(({ status, volumes }) => [status, Number(volumes)]));
+  return new Map(rows.map(({ status, volumes }) => [status as VolumeStatus, Number(volumes)]));
 }
 
 export async function countSnapshots(db: Queries): Promise<number> {
@@ -24,7 +25,7 @@ export async function countSnapshots(db: Queries): Promise<number> {
 export interface ExportedVolume {
   readonly id: string;
   readonly name: string;
-  readonly status: string;
+  readonly status: VolumeStatus;
   readonly zone: string;
   readonly isBootable: boolean;
   readonly projectId: string;
@@ -35,8 +36,10 @@ export interface ExportedVolume {
   readonly serverId: string;
 }
 
-/** All of them, or those whose status begins with `error`. */
-export async function exportedVolumes(db: Queries, which: 'all' | 'error'): Promise<readonly ExportedVolume[]> {
+export async function exportedVolumes(
+  db: Queries,
+  statuses: readonly VolumeStatus[],
+): Promise<readonly ExportedVolume[]> {
   const rows = await db
     .selectFrom('volume')
     .innerJoin('volume_type', 'volume_type.id', 'volume.volume_type_id')
@@ -55,15 +58,13 @@ export async function exportedVolumes(db: Queries, which: 'all' | 'error'): Prom
         .whereRef('volume_attachment.volume_id', '=', 'volume.id')
         .as('server'),
     ])
-    .$if(which === 'error', (query) =>
-      query.where('volume.status', '>=', 'error').where('volume.status', '<', 'errors'),
-    )
+    .where('volume.status', 'in', statuses)
     .orderBy('volume.id')
     .execute();
   return rows.map((row) => ({
     id: row.id,
     name: row.name ?? '',
-    status: row.status,
+    status: row.status as VolumeStatus,
     zone: row.availability_zone ?? '',
     isBootable: row.bootable === 1,
     projectId: row.project_id,

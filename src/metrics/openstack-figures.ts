@@ -22,7 +22,7 @@ import { configuredLimits } from '../flows/quota.ts';
 import { fromNow } from '../lib/clock.ts';
 import type { Config } from '../lib/config/config.ts';
 import type { CapacityGiB } from '../model/backend.ts';
-import { VOLUME_STATUSES } from '../model/status.ts';
+import { shownStatus, VOLUME_STATUSES } from '../model/status.ts';
 import { type Family, gauge, type Labels } from './text.ts';
 
 /** The place of a status is its value. */
@@ -36,17 +36,21 @@ const GIGABYTES = 'gigabytes_';
 
 export async function openstackFamilies(db: Database, config: Config): Promise<readonly Family[]> {
   const { service_down_time: serviceDownSeconds } = config.services;
-  const which = config.metrics.openstack_all_volumes ? 'all' : 'error';
+  const told = VOLUME_STATUSES.filter(
+    (status) => config.metrics.openstack_all_volumes || shownStatus(status).startsWith('error'),
+  );
   const [counts, snapshots, volumes, services, pools, amounts, shared] = await Promise.all([
     countVolumesByStatus(db.search),
     countSnapshots(db.search),
-    exportedVolumes(db.search, which),
+    exportedVolumes(db.search, told),
     listServices(db.read),
     listPools(db.read, serviceDownSeconds),
     amountsOfProjects(db.search),
     classLimits(db.read, 'default'),
   ]);
-  const statuses = [...new Set<string>([...PLACES, ...VOLUME_STATUSES])];
+  const statuses = [...new Set<string>([...PLACES, ...VOLUME_STATUSES.map(shownStatus)])];
+  const volumesIn = (shown: string): number =>
+    [...counts].reduce((sum, [status, volumes]) => sum + (shownStatus(status) === shown ? volumes : 0), 0);
   const limits = { ...configuredLimits(config.quota), ...shared };
   const alive = fromNow(-serviceDownSeconds * 1000);
   const room = (capacity: CapacityGiB): number => (typeof capacity === 'number' ? capacity : Number.POSITIVE_INFINITY);
@@ -66,7 +70,7 @@ export async function openstackFamilies(db: Database, config: Config): Promise<r
     named(
       'volume_status_counter',
       'Volumes by status.',
-      statuses.map((status) => [{ status }, counts.get(status) ?? 0]),
+      statuses.map((status) => [{ status }, volumesIn(status)]),
     ),
     named(
       'agent_state',
@@ -92,7 +96,7 @@ export async function openstackFamilies(db: Database, config: Config): Promise<r
     named(
       'volume_status',
       'The place of the status of a volume.',
-      volumes.map((volume) => [placed(volume), PLACES.indexOf(volume.status)]),
+      volumes.map((volume) => [placed(volume), PLACES.indexOf(shownStatus(volume.status))]),
     ),
   ];
 }
@@ -115,7 +119,7 @@ const agent = ({ uuid, host, binary, disabled, frozen, disabledReason, availabil
 const described = (volume: ExportedVolume): Labels => ({
   id: volume.id,
   name: volume.name,
-  status: volume.status,
+  status: shownStatus(volume.status),
   availability_zone: volume.zone,
   bootable: String(volume.isBootable),
   tenant_id: volume.projectId,
@@ -127,7 +131,7 @@ const described = (volume: ExportedVolume): Labels => ({
 const placed = (volume: ExportedVolume): Labels => ({
   id: volume.id,
   name: volume.name,
-  status: volume.status,
+  status: shownStatus(volume.status),
   bootable: String(volume.isBootable),
   tenant_id: volume.projectId,
   size: String(volume.sizeGiB),

@@ -38,6 +38,15 @@ export const VOLUME_STATUSES = [
 ] as const;
 export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
+/** Statuses with a plainer name outside. */
+const SHOWN: { readonly [status in VolumeStatus]?: VolumeStatus } = {
+  managing: 'creating',
+  error_managing: 'error',
+  error_managing_deleting: 'deleting',
+};
+
+export const shownStatus = (status: VolumeStatus): VolumeStatus => SHOWN[status] ?? status;
+
 export const SNAPSHOT_STATUSES = [
   'creating',
   'available',

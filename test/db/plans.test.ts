@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import type { Patient } from '../../src/doctor/checks/check.ts';
 import { transient } from '../../src/doctor/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
+import { countUnendedFlows } from '../../src/db/flow-counts.ts';
 import { type FlowPageQuery, flowPage } from '../../src/db/flow-page.ts';
+import { newestEnded, oldFlows } from '../../src/db/flow-times.ts';
 import { flowsOfRequest } from '../../src/db/flows-of-request.ts';
 import { flowsOn } from '../../src/db/flows-on.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
@@ -192,6 +194,24 @@ proveStore('plans', (test) => {
     for (const { sql, params } of asked.statements) {
       const plan = await explain(database, sql, params);
       assert.match(plan, /flow_unended_(owner|lane)\b/, `${sql}\n${plan}`);
+    }
+  });
+
+  test('what alarms and metrics ask of flows again and again goes along the index of those that end, or do not', async ({
+    database,
+  }) => {
+    await fill(database);
+    for (const [index, ask] of [
+      [/flow_unended_(owner|lane)\b/, (db) => countUnendedFlows(db)],
+      [/flow_unended_(owner|lane)\b/, (db) => oldFlows(db, '2030-01-01T00:00:00.000000', 500)],
+      [/flow_ended\b/, (db) => newestEnded(db, 1_000)],
+    ] satisfies readonly (readonly [RegExp, (db: Database['read']) => Promise<readonly unknown[]>])[]) {
+      const asked = recording(database);
+      assert.ok((await ask(asked.database.read)).length > 0);
+      const [statement] = asked.statements;
+      const plan = await explain(database, statement?.sql ?? '', statement?.params ?? []);
+      assert.match(plan, index, `${statement?.sql}\n${plan}`);
+      if (index.source.includes('flow_ended')) assert.doesNotMatch(plan, passesOver[database.dialect], plan);
     }
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { millis, now } from '../../src/lib/clock.ts';
 import { Gate } from './gate.ts';
 import { proveEngine, until } from './journals.ts';
 import { counts, flow, makes } from './tasks.ts';
@@ -29,9 +30,13 @@ proveEngine('recovery', (test) => {
     delete w.tools.on.b;
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.deepEqual(w.tools.did, ['+a', '+b'], 'it is not known to be dead');
+    const adoptable = millis(now());
     await w.ground.living(first.engine.process, false);
     assert.equal((await w.settled(second, id)).state, 'success');
-    assert.equal((await w.ground.journal.find(id))?.owner, null);
+    const row = await w.ground.journal.find(id);
+    assert.equal(row?.owner, null);
+    const ended = second.events.find((event) => event.is === 'flow-ended');
+    assert.ok(ended?.is === 'flow-ended' && ended.ms >= adoptable - millis(row?.createdAt ?? ''), 'since it began');
   });
 
   test('a task that fails when it is run again after a crash is undone as one that was interrupted', async (w) => {

@@ -63,6 +63,24 @@ describe('the names of the OpenStack exporter', () => {
     assert.equal(sampleOf(reading, 'openstack_cinder_volume_status', { size: '7' }), 15);
   });
 
+  onBoth('have statuses as the API shows them', async (context, database) => {
+    const made = await world(context, database);
+    await made.volume({ status: 'error_managing', name: 'taken over' });
+    await made.volume({ status: 'managing' });
+    const { body } = await made.get('/volumes?name=taken%20over');
+    const { status } = (await made.get(`/volumes/${body.volumes[0].id}`)).body.volume;
+    const reading = await scrape(made);
+    assert.deepEqual(
+      labelsOf(reading, 'openstack_cinder_volume_status')
+        .map((labels) => labels.status)
+        .toSorted(),
+      ['error', 'error_extending'],
+    );
+    assert.equal(sampleOf(reading, 'openstack_cinder_volume_status', { status }), 9);
+    const counted = (name: string) => sampleOf(reading, 'openstack_cinder_volume_status_counter', { status: name });
+    assert.deepEqual([counted('error'), counted('creating'), counted('error_managing')], [1, 1, undefined]);
+  });
+
   onBoth('have series of every volume where that is asked for', async (context, database) => {
     const made = await world(context, database, ['metrics.openstack_all_volumes=true']);
     const reading = await scrape(made);

@@ -5,7 +5,7 @@ import type { Value } from '../../db/sql/list-query.ts';
 import { findVolumes } from '../../db/volumes.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import { hostOf } from '../../model/backend.ts';
-import { VOLUME_STATUSES, type VolumeStatus } from '../../model/status.ts';
+import { shownStatus, VOLUME_STATUSES } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import {
   CLUSTER_NAME,
@@ -19,20 +19,11 @@ import {
 } from '../microversion.ts';
 import { type Field, Fields, only, View, type Viewer } from '../view.ts';
 
-/** Statuses with a plainer name outside. */
-const SHOWN: { readonly [status in VolumeStatus]?: VolumeStatus } = {
-  managing: 'creating',
-  error_managing: 'error',
-  error_managing_deleting: 'deleting',
-};
-
-export const shownStatus = (status: VolumeStatus): VolumeStatus => SHOWN[status] ?? status;
-
 /** The statuses that are shown as this one. */
-export function statusesShownAs(shown: Value): readonly Value[] {
-  const others = Object.entries(SHOWN).filter(([, name]) => name === shown);
-  return [shown, ...others.map(([status]) => status)];
-}
+export const statusesShownAs = (shown: Value): readonly Value[] => [
+  shown,
+  ...VOLUME_STATUSES.filter((status) => status !== shown && shownStatus(status) === shown),
+];
 
 /** The statuses that are shown as one with this part. */
 export const statusesShownWith = (part: string): readonly string[] =>
