@@ -154,6 +154,16 @@ const CASES: Readonly<Record<string, Case>> = {
     labels: { ...ONE, sink: 'file' },
     summary: 'Sink file lacks an event that is 20m 0s old.',
   },
+  PumiceEventsHeldBack: {
+    fires: { [`pumice_alarms{${of},alarm="events_held_back",severity="warning"}`]: '1x5' },
+    calm: {
+      [`pumice_alarms{${of},alarm="events_held_back",severity="warning"}`]: '0x5',
+      [`pumice_alarms{${of},alarm="flow_stuck",severity="error"}`]: '1x5',
+    },
+    at: 5,
+    labels: { ...ONE, alarm: 'events_held_back' },
+    summary: 'An open transaction of PostgreSQL keeps those who watch from events.',
+  },
   PumiceUpkeepFails: {
     fires: { [`pumice_upkeep_troubles{${of},upkeep="exports"}`]: '2x20' },
     calm: { [`pumice_upkeep_troubles{${of},upkeep="exports"}`]: '0x20' },
