@@ -22,9 +22,12 @@ export async function askText(method: string, path: string, body?: object): Prom
     throw error;
   });
   const text = await response.text();
-  // A proxy speaks for a service that is away.
-  if (response.status === 502 || response.status === 504) lost();
-  else heard();
+  // A proxy speaks for a service that is away, and not in its words.
+  if (response.status >= 502 && parsed(text) === undefined) {
+    lost();
+    throw new Error(`A proxy answered ${response.status}.`);
+  }
+  heard();
   if (response.ok && !(response.status === 204 && response.headers.has('x-auth-token'))) return text;
   if (response.status === 401 || response.status === 204) signedOut();
   throw refusalOf(response.status, parsed(text));

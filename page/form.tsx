@@ -113,7 +113,9 @@ export function Form({ button, fields, danger = false, send, onCancel, children 
       refused.value = undefined;
     } catch (error) {
       const message =
-        error instanceof Refusal ? error.message : 'The service does not answer. Nothing was changed here.';
+        error instanceof Refusal
+          ? error.message
+          : 'The service does not answer. Look whether it was done before you try again.';
       refused.value = { message, field: fieldOf(message, fields) };
     } finally {
       busy.value = false;

@@ -6,6 +6,7 @@ import { hashOf } from './places.ts';
 import type { UserMessage } from './resources.ts';
 import { Name, Status, Time } from './small.tsx';
 import { TimeLine } from './time-line.tsx';
+import { WhyShown } from './why.tsx';
 
 export function ResourcePage<R extends Row>({ kind, id }: { readonly kind: Kind<R>; readonly id: string }) {
   const { body, refusal } = useAnswer<R | Readonly<Record<string, R>>>(kind.single.path(encodeURIComponent(id)));
@@ -51,6 +52,7 @@ export function ResourcePage<R extends Row>({ kind, id }: { readonly kind: Kind<
           </div>
         ))}
       </dl>
+      {kind.hasFlows && <WhyShown id={id} />}
       {kind.more?.(row)}
       <Messages messages={told?.messages ?? []} />
       {kind.hasFlows && <TimeLine resource={id} />}

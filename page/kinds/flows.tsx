@@ -5,6 +5,7 @@ import { PAGE_ROWS } from '../listing.ts';
 import { Id, Maybe, State, Time } from '../small.tsx';
 import { progressOf, resourcePlace, type Story, spoken, stateTone, stateWord } from '../story.ts';
 import { EveryStep, FlowLines } from '../time-line.tsx';
+import { WhyShown } from '../why.tsx';
 
 type Order = 'resume' | 'revert' | 'cancel' | 'abandon';
 
@@ -72,13 +73,16 @@ export const flows: Kind<Story> = {
     ...(flow.wish ? ([['Ordered', `${flow.wish} (${flow.wish_reason ?? ''})`]] as const) : []),
   ],
   more: (flow) => (
-    <section>
-      <h2>Time line</h2>
-      <div class="flow">
-        <FlowLines story={flow} />
-      </div>
-      <EveryStep story={flow} />
-    </section>
+    <>
+      <WhyShown id={flow.id} />
+      <section>
+        <h2>Time line</h2>
+        <div class="flow">
+          <FlowLines story={flow} />
+        </div>
+        <EveryStep story={flow} />
+      </section>
+    </>
   ),
 };
 

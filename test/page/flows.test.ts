@@ -60,7 +60,7 @@ describeInBrowser('flows', () => {
     await page.getByRole('heading', { name: 'Stuck 1' }).waitFor();
     assert.deepEqual(await violations(page), []);
     await page.getByRole('link', { name: 'create volume' }).click();
-    await page.getByText('waits for an operator').waitFor();
+    await page.locator('.flow').getByText('waits for an operator').waitFor();
     assert.deepEqual(await violations(page), []);
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByLabel('Reason').fill('there is room again');
@@ -96,6 +96,11 @@ describeInBrowser('flows', () => {
     const { page } = await visit(t, world, { at: `#/volumes/${id}`, width: 375, dark: true });
     await signIn(page, PROJECT);
     await page.locator('.now').getByText('50 %').waitFor();
+    await page.getByRole('heading', { name: 'What is it doing?' }).waitFor();
+    await page
+      .locator('.why')
+      .getByText(/^create_volume .* is at task/)
+      .waitFor();
     await page.locator('.next').first().waitFor();
     assert.equal(await isTooWide(page), false);
     assert.deepEqual(await violations(page), []);

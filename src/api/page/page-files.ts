@@ -28,7 +28,6 @@ const SECURITY = {
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join('; '),
-  'cross-origin-opener-policy': 'same-origin',
   'referrer-policy': 'same-origin',
 } as const;
 
