@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { live } from './live.ts';
+import { readStanding } from './sign-in.tsx';
 
 render(<App />, document.body);
-live();
+live(() => void readStanding().catch(() => {}));

@@ -14,7 +14,11 @@ const raw = (world: World, url: string, headers: Readonly<Record<string, string>
 async function opened(t: TestContext) {
   const world = await freshWorld(t);
   const html = await raw(world, '/', { accept: HTML });
-  return { world, html, named: [...html.body.matchAll(/(?:href|src)="(page\/[^"]+)"/g)].map(([, name]) => `/${name}`) };
+  return {
+    world,
+    html,
+    named: [...html.body.matchAll(/(?:href|src|content)="(page\/[^"]+)"/g)].map(([, name]) => `/${name}`),
+  };
 }
 
 describe('GET /', () => {
@@ -33,9 +37,10 @@ describe('GET /', () => {
     ])
       assert.ok(policy.includes(rule), rule);
     assert.ok(!/unsafe|data:|http/.test(policy), policy);
-    assert.deepEqual(named.map((name) => name.replace(/-[^.]+/, '')).sort(), [
+    assert.deepEqual(named.map((name) => name.replace(/-[^-.]+\./, '.')).sort(), [
       '/page/icon.svg',
       '/page/main.js',
+      '/page/stream-worker.js',
       '/page/style.css',
     ]);
   });

@@ -1,5 +1,5 @@
 /**
- * Builds the page from `page/`, by esbuild: one script, one style sheet, the icon, and the HTML that names them.
+ * Builds the page from `page/`, by esbuild: one script and one that all tabs share, one style sheet, the icon, and the HTML that names them.
  *
  * Called when Pumice is installed (`scripts/bundle.ts`), and at the first request by whoever runs the sources; a bundle never loads
  * this file.
@@ -30,7 +30,7 @@ export async function buildPageFrom(): Promise<{
 }> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: ['page/main.tsx', 'page/style.css'],
+    entryPoints: ['page/main.tsx', 'page/stream-worker.ts', 'page/style.css'],
     outdir: PLACE,
     entryNames: '[name]-[hash]',
     bundle: true,
@@ -51,6 +51,7 @@ export async function buildPageFrom(): Promise<{
     `${PLACE}/${[...built.keys()].find((name) => name.startsWith(beginning))}`;
   const html = readFileSync(join(ROOT, 'page/page.html'), 'utf8')
     .replace('ICON', named('icon-'))
+    .replace('STREAM', named('stream-worker-'))
     .replace('STYLE', named('style-'))
     .replace('SCRIPT', named('main-'));
   built.set(PAGE_NAME, Buffer.from(html));

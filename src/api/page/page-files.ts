@@ -26,7 +26,7 @@ const SECURITY = {
     "base-uri 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
+    'trusted-types pumice',
   ].join('; '),
   'referrer-policy': 'same-origin',
 } as const;
