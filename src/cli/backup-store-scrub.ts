@@ -11,6 +11,7 @@ import { type CheckDepth, damageOf } from '../db/backup-checks.ts';
 import { wholeBackups } from '../db/backup-contents.ts';
 import { allScopes } from '../db/backup-scopes.ts';
 import { openDatabase } from '../db/database.ts';
+import { damageLines } from '../doctor/damage-lines.ts';
 import { backupTools } from '../flows/backups/backup-tools.ts';
 import { lookAtBackups } from '../flows/backups/look-at-backups.ts';
 import { type Orphans, orphansOf } from '../flows/backups/orphans.ts';
@@ -22,7 +23,6 @@ import { PumiceError } from '../model/errors.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
-import { damageLines } from '../doctor/damage-lines.ts';
 import { storeSection } from './store-section.ts';
 
 export interface ScrubOptions extends ConfigFlags {

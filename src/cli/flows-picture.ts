@@ -38,9 +38,7 @@ const isWide = ({ width }: Terminal): boolean => width >= 110;
 export function pictureLines(terminal: Terminal, seen: Seen, trouble: string | undefined, at: Timestamp): string[] {
   const room = Math.max(1, terminal.height - AROUND);
   const shown = seen.flows.slice(-room);
-  const rows = shown.map((flow) => cells(terminal, flow, seen.holders.get(flow.id) ?? [], at));
-  const columns = [...COLUMNS, ...(isWide(terminal) ? [COPIED] : []), LEFT];
-  const table = shown.length === 0 ? ['Nothing is in flight.'] : tableLines(terminal, columns, rows).slice(0, room + 1);
+  const table = inFlightLines(terminal, shown, seen.holders, at).slice(0, room + 1);
   const all = `${seen.flows.length}${seen.more ? ' and more' : ''}`;
   const hidden = shown.length < seen.flows.length || seen.more ? `  The newest ${shown.length} of ${all}.` : '';
   return [
@@ -48,6 +46,18 @@ export function pictureLines(terminal: Terminal, seen: Seen, trouble: string | u
     terminal.paint('dim', `${clockTime(at).slice(11, 19)} UTC  q ends this, and no flow.${hidden}`),
     ...(trouble === undefined ? [] : [terminal.paint('yellow', trouble)]),
   ];
+}
+
+/** Titles and a line for each, where the terminal is wide enough for a table. */
+export function inFlightLines(
+  terminal: Terminal,
+  flows: readonly FlowRow[],
+  holders: Seen['holders'],
+  at: Timestamp,
+): string[] {
+  if (flows.length === 0) return ['Nothing is in flight.'];
+  const rows = flows.map((flow) => cells(terminal, flow, holders.get(flow.id) ?? [], at));
+  return tableLines(terminal, [...COLUMNS, ...(isWide(terminal) ? [COPIED] : []), LEFT], rows);
 }
 
 function cells(terminal: Terminal, flow: FlowRow, holders: readonly Holder[], at: Timestamp): Cell[] {

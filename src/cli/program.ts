@@ -61,6 +61,11 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
   addResources(program, around, exit);
   addBackupStore(program, around, exit);
 
+  withConfiguration(program.command('top'))
+    .description('flows, copies and pools, live; once where the output is no terminal')
+    .option('--json', 'once, as one line for programs')
+    .action(async (options) => exit(await (await import('./top.ts')).top(options, around)));
+
   withConfiguration(program.command('why'))
     .description('why something is not done: what, since when, how far, what it waits for, what failed last, what next')
     .argument('<id>', 'of a volume, snapshot, group, backup, attachment, flow or request')

@@ -55,6 +55,11 @@ export class Terminal {
     return styleText(style, text, { stream: this.#stream as NodeJS.WriteStream });
   }
 
+  /** As it is; whoever draws on a screen of its own. */
+  raw(text: string): void {
+    this.#stream.write(text);
+  }
+
   line(text = ''): void {
     this.#clear();
     this.#stream.write(`${text}\n`);

@@ -6,10 +6,10 @@ import { findSchedule } from '../../db/backup-schedules.ts';
 import { findScope } from '../../db/backup-scopes.ts';
 import { countBackups, dependentsOf, listBackups } from '../../db/backups.ts';
 import { findVolume } from '../../db/volumes.ts';
+import { checkText, damageLines } from '../../doctor/damage-lines.ts';
 import type { Backup } from '../../model/backup.ts';
 import { BACKUP_STATUSES } from '../../model/backup-status.ts';
 import { wayInWords } from '../../model/backup-way.ts';
-import { checkText, damageLines } from '../../doctor/damage-lines.ts';
 import { called, type ResourceKind } from './kind.ts';
 
 /** With what was found when it was last looked at. */
