@@ -1,6 +1,7 @@
 /** The frame of the page: who is signed in, where one may go, and whether the service answers. */
 import { useEffect, useRef } from 'preact/hooks';
 import { lostSince } from './connection.ts';
+import { Hosts } from './hosts.tsx';
 import type { Kind } from './kind.ts';
 import { attachments } from './kinds/attachments.tsx';
 import { backups } from './kinds/backups.tsx';
@@ -64,6 +65,7 @@ function Frame(session: Session) {
   const view = path.join('/');
   const [name, id] = path;
   const kind = KINDS.find((each) => each.view === name);
+  const isHosts = name === 'hosts';
   const first = useRef(view);
   // Whoever goes on by keyboard or ear is at the beginning of what has come.
   useEffect(() => {
@@ -81,7 +83,7 @@ function Frame(session: Session) {
           Pumice
         </a>
         <nav aria-label="Views">
-          <a href={hashOf([])} aria-current={kind === undefined ? 'page' : undefined}>
+          <a href={hashOf([])} aria-current={kind === undefined && !isHosts ? 'page' : undefined}>
             Overview
           </a>
           {KINDS.map(({ view: name, title }) => (
@@ -89,11 +91,18 @@ function Frame(session: Session) {
               {title}
             </a>
           ))}
+          {session.is_admin && (
+            <a href={hashOf(['hosts'])} aria-current={isHosts ? 'page' : undefined}>
+              Hosts
+            </a>
+          )}
         </nav>
         <Who {...session} />
       </header>
       <main ref={main} id="main" tabIndex={-1}>
-        {kind === undefined ? (
+        {isHosts ? (
+          <Hosts />
+        ) : kind === undefined ? (
           <Overview />
         ) : id ? (
           <ResourcePage key={view} kind={kind} id={id} />

@@ -1,8 +1,10 @@
 /** The first view: what is stuck and what runs, what failed lately and why, and how much room there is. */
+import { Alarms } from './alarms.tsx';
 import { useAnswer } from './answer.ts';
 import { At, Resource } from './kinds/flows.tsx';
 import type { Volume } from './kinds/volumes.tsx';
 import { hashOf } from './places.ts';
+import { Pools } from './pools.tsx';
 import { Quota } from './quota.tsx';
 import { standing } from './session.ts';
 import { Name, State, Status, Time } from './small.tsx';
@@ -14,6 +16,7 @@ export function Overview() {
   const { body } = useAnswer<{ readonly flows: readonly Flow[]; readonly next: string | null }>(
     `pumice/v1/flows?unended=true&limit=${MOST}`,
   );
+  const isAdmin = standing.value?.session?.is_admin === true;
   const flows = body?.flows ?? [];
   const stuck = flows.filter(({ state }) => state === 'stuck');
   const running = flows.filter(({ state }) => state !== 'stuck');
@@ -22,6 +25,7 @@ export function Overview() {
       <div class="title">
         <h1>Overview</h1>
       </div>
+      {isAdmin && <Alarms />}
       {stuck.length > 0 && (
         <Flows title="Stuck" flows={stuck} hint="Each waits for an operator: open it and resume it, or abandon it." />
       )}
@@ -36,7 +40,7 @@ export function Overview() {
         <Failures />
         <InError />
         <Quota of={['volumes', 'gigabytes', 'snapshots', 'backups']} />
-        {standing.value?.session?.is_admin && <Pools />}
+        {isAdmin && <Pools />}
       </div>
     </>
   );
@@ -134,43 +138,3 @@ function InError() {
     </section>
   );
 }
-
-interface Pool {
-  readonly name: string;
-  readonly capabilities: {
-    readonly total_capacity_gb: number | string;
-    readonly free_capacity_gb: number | string;
-    readonly provisioned_capacity_gb?: number;
-  };
-}
-
-/** Room in GiB: used, and promised to volumes that do not use it yet. */
-function Pools() {
-  const { body } = useAnswer<{ readonly pools: readonly Pool[] }>('v3/scheduler-stats/get_pools?detail=true');
-  return (
-    <section>
-      <h2>Pools</h2>
-      {body?.pools.length === 0 && <p class="hint">No backend is up.</p>}
-      <ul class="plain">
-        {body?.pools.map((pool) => (
-          <PoolShown key={pool.name} pool={pool} />
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-function PoolShown({ pool: { name, capabilities } }: { readonly pool: Pool }) {
-  const { total_capacity_gb: total, free_capacity_gb: free, provisioned_capacity_gb: promised = 0 } = capabilities;
-  if (typeof total !== 'number' || typeof free !== 'number' || total <= 0) return <li>{name}</li>;
-  const text = `${percent((total - free) / total)} used, ${percent(promised / total)} promised, of ${Math.round(total)} GiB`;
-  return (
-    <li>
-      <div>{name}</div>
-      <meter aria-label={`Used of ${name}`} min={0} max={total} high={total * 0.9} optimum={0} value={total - free} />
-      <span class="hint">{text}</span>
-    </li>
-  );
-}
-
-const percent = (part: number): string => `${Math.round(part * 100)} %`;

@@ -1,0 +1,53 @@
+/** What only administrators see in a browser: alarms with what to do, and the hosts with their room. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { beginAlarm } from '../../src/db/alarms.ts';
+import { now } from '../../src/lib/clock.ts';
+import { identityWorld } from '../api/identity-world.ts';
+import { freshWorld, PROJECT } from '../api/world.ts';
+import { describeInBrowser, isTooWide, signIn, violations, visit } from './browser.ts';
+
+describeInBrowser('operators', () => {
+  it('see each alarm on the first view, with what it means and what to do', async (t) => {
+    const world = await freshWorld(t, { set: ['api.port=0'] });
+    const alarm = {
+      alarm: 'pool_nearly_full',
+      about: 'pool node@file#file',
+      message: 'The pool is nearly full.',
+      since: now(),
+    };
+    await world.service.db.write((tx) => beginAlarm(tx, alarm as Parameters<typeof beginAlarm>[1]));
+    const { page } = await visit(t, world, { at: '', width: 375 });
+    await signIn(page, PROJECT);
+    await page.getByRole('heading', { name: 'Alarms 1' }).waitFor();
+    await page.getByText('The pool is nearly full.').waitFor();
+    await page.getByText(/^Do: make room/).waitFor();
+    assert.deepEqual(await violations(page), []);
+    assert.equal(await isTooWide(page), false);
+  });
+
+  it('see the hosts, whether they are heard of, and their pools', async (t) => {
+    const world = await freshWorld(t, { running: true, set: ['api.port=0'] });
+    const { page } = await visit(t, world);
+    await signIn(page, PROJECT);
+    await page.getByRole('link', { name: 'Hosts' }).click();
+    await page
+      .getByRole('row', { name: /^node@/ })
+      .getByText('up')
+      .waitFor();
+    await page.getByRole('heading', { name: 'Pools' }).waitFor();
+    assert.deepEqual(await violations(page), []);
+  });
+
+  it('alone do: a member is offered neither', async (t) => {
+    const world = await identityWorld(t, { set: ['api.port=0'] });
+    const { page } = await visit(t, world, { at: '' });
+    await page.getByLabel('User').fill('bob');
+    await page.getByLabel('Password').fill('bob');
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing runs now').waitFor();
+    await page.getByText('Volumes: 0 of').waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Hosts' }).count(), 0);
+    assert.deepEqual(await violations(page), []);
+  });
+});
