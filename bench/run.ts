@@ -28,6 +28,7 @@ import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
 import { scale } from './scale.ts';
 import { startup } from './startup.ts';
+import { watchers } from './watchers.ts';
 import { openWorld, type World } from './world.ts';
 
 const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
@@ -38,6 +39,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   'full-backend': fullBackend,
   reads,
   metrics,
+  watchers,
   startup,
   exports,
   copies,
