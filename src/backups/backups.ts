@@ -68,6 +68,10 @@ export interface Backups {
   deleteUnrecorded(place: BackupPlace, attempts: number, bites: readonly Bite[], signal: AbortSignal): Promise<void>;
   /** What its own list tells, which may lack what was put just now. For a search for orphans, and nothing else. */
   listed(store: StoreAddress, signal: AbortSignal): Promise<StoreListing>;
+  /** A backup that a real Cinder has made: what it says of itself. Null: it is not there. Rejects when what it goes back to is not. */
+  describeCinder(place: CinderPlace, signal: AbortSignal): Promise<CinderBackup | null>;
+  /** As `restore`, but always all of it, from the first byte on. */
+  restoreCinder(order: CinderRestoreOrder, watch: RestoreWatch): Promise<void>;
   /** How much more the store takes; null where nobody can say. */
   freeBytes(store: StoreAddress, signal: AbortSignal): Promise<number | null>;
 }
@@ -209,6 +213,30 @@ export interface RestoreOrder {
   readonly patienceMs: number;
   /** Of the target, no faster. Default 0: no limit. */
   readonly bytesPerSecond?: number;
+}
+
+/** Where a real Cinder has put one of its backups. Nothing is written there. */
+export interface CinderPlace {
+  readonly store: StoreAddress;
+  /** Of its metadata, in the store. */
+  readonly name: string;
+}
+
+export interface CinderBackup {
+  readonly backupId: string;
+  readonly name: string | null;
+  readonly volumeId: string;
+  /** Of which it is an increment, in the same store; null: it holds all. */
+  readonly parentId: string | null;
+  readonly createdAt: Timestamp | null;
+  /** Of the volume. */
+  readonly bytes: number;
+  /** How many it has of its own. */
+  readonly objects: number;
+}
+
+export interface CinderRestoreOrder extends Pick<RestoreOrder, 'target' | 'patienceMs' | 'bytesPerSecond'> {
+  readonly place: CinderPlace;
 }
 
 export interface RestoreOutcome {

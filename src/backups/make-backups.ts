@@ -70,6 +70,14 @@ export function makeBackups({ exec, child = CHILD }: BackupsOptions): Backups {
     changeKey: async (scope, keyId, signal) => changeKey(scope, keyId, await opened(scope.store), signal),
     copy: async (order, watch) => (await run({ work: 'copy', order }, watch)) as CopyOutcome,
     restore: async (order, watch) => (await run({ work: 'restore', order }, watch)) as RestoreOutcome,
+    restoreCinder: async (order, watch) => {
+      await run({ work: 'restore_cinder', order }, watch);
+    },
+    describeCinder: async ({ store, name }, signal) => {
+      const { cinderStoreAt } = await import('./cinder/cinder-store.ts');
+      const { describeCinder } = await import('./cinder/list-cinder.ts');
+      return describeCinder(await cinderStoreAt(store), name, signal);
+    },
     verify: async (order, watch) => (await run({ work: 'verify', order }, watch)) as VerifyOutcome,
     writeManifest: async (order, signal) =>
       writeManifest(await openScope(order.place, await opened(order.place.store), signal), order, signal),

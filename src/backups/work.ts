@@ -8,6 +8,7 @@ import type { Copied } from '../lib/progress.ts';
 import { PumiceError } from '../model/errors.ts';
 import type {
   Bite,
+  CinderRestoreOrder,
   CopyOrder,
   CopyOutcome,
   CopyWatch,
@@ -30,6 +31,7 @@ import { verify } from './verify.ts';
 export type BackupWork =
   | { readonly work: 'copy'; readonly order: CopyOrder }
   | { readonly work: 'restore'; readonly order: RestoreOrder }
+  | { readonly work: 'restore_cinder'; readonly order: CinderRestoreOrder }
   | { readonly work: 'verify'; readonly order: VerifyOrder };
 
 export type Told =
@@ -38,7 +40,7 @@ export type Told =
   | { readonly looked: LookedPack }
   | { readonly progress: number; readonly copied?: Copied }
   | { readonly waiting: string | null }
-  | { readonly ended: CopyOutcome | RestoreOutcome | VerifyOutcome }
+  | { readonly ended: CopyOutcome | RestoreOutcome | VerifyOutcome | null }
   | { readonly failed: WorkFailure };
 
 export interface WorkFailure {
@@ -80,11 +82,17 @@ export async function doWork(
     // Of what was stored until now the rest is guessed.
     const needs = (bytes: number): number =>
       Math.max(bytes, (storedBytes + bytes) / Math.max(progress, 0.01) - storedBytes);
-    const store = patient(sayingNeeds(await storeAt(order.place.store), needs), {
+    const open = work === 'restore_cinder' ? (await import('./cinder/cinder-store.ts')).cinderStoreAt : storeAt;
+    const store = patient(sayingNeeds(await open(order.place.store), needs), {
       clock: CLOCK,
       patienceMs: order.patienceMs,
       waiting: (why) => watch.waiting(why),
     });
+    if (work === 'restore_cinder') {
+      await (await import('./cinder/restore-cinder.ts')).restoreCinder(store, order, watch, exec);
+      tell({ ended: null });
+      return;
+    }
     const scope = await openScope(order.place, store, signal);
     switch (work) {
       case 'copy':

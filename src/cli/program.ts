@@ -4,12 +4,13 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Wish } from '../engine/journal.ts';
+import { addBackupOrders } from './backup-commands.ts';
 import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ResourceKind, ResourceRow } from './resources/kind.ts';
 import { addSchedules } from './schedules/schedule-commands.ts';
-import { percentage, positiveNumber, sizeOf } from './typed-numbers.ts';
+import { positiveNumber } from './typed-numbers.ts';
 
 /** Resolves with the exit code. */
 export async function run(argv: readonly string[], around: CliContext): Promise<number> {
@@ -237,49 +238,6 @@ function addResources(program: Command, around: CliContext, exit: (code: number)
       addBackupOrders(resources, around, exit);
     }
   }
-}
-
-function addBackupOrders(backups: Command, around: CliContext, exit: (code: number) => void): void {
-  withConfiguration(backups.command('verify'))
-    .description('look at a backup in its store, and keep what is found; a server does it, and goes on when you leave')
-    .argument('<id>', 'its id, the beginning of it, or its name')
-    .addOption(
-      new Option('--depth <depth>', 'that its packs are there; each of their bytes; that each chunk can be read, too')
-        .choices(['present', 'packs', 'chunks'])
-        .default('packs'),
-    )
-    .option('--sample <percent>', 'read so much of it, chosen at random: 5%', percentage)
-    .option('--budget <size>', 'stop when so much was read, and go on there the next time: 10GiB', sizeOf)
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 nothing is damaged, 3 something is; `show` tells again what. 130 you left; it goes on.',
-    )
-    .action(async (id, options) =>
-      exit(await (await import('./backups-verify.ts')).verifyByOrder(id, options, around)),
-    );
-
-  withConfiguration(backups.command('restore'))
-    .description('restore a backup into a volume that is there, and overwrite what it holds; a server does it')
-    .argument('<id>', 'its id, the beginning of it, or its name')
-    .requiredOption('--to <volume>', 'the volume: its id, the beginning of it, or its name')
-    .option('--skip-damaged', 'leave out what cannot be read, say which bytes that are, and have zeroes in their place')
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 all of it is in the volume; 1 it is refused, or has failed; 3 something was left out; 130 you left; it goes on.',
-    )
-    .action(async (id, options) =>
-      exit(await (await import('./backups-restore.ts')).restoreByOrder(id, options, around)),
-    );
-
-  withConfiguration(backups.command('retry'))
-    .description('begin a backup again that failed for its store’s sake; what it had stored is not stored again')
-    .argument('<id>', 'its id, the beginning of it, or its name')
-    .option('--force', 'of a volume in use, too')
-    .addHelpText(
-      'after',
-      '\nIt then holds what its volume does now. Exit codes: 0 it is available; 1 it is refused, or has failed; 130 you left; it goes on.',
-    )
-    .action(async (id, options) => exit(await (await import('./backups-retry.ts')).retryByOrder(id, options, around)));
 }
 
 function portNumber(text: string): number {

@@ -6,6 +6,7 @@ import { createBackup, createBackupV1 } from './backups/create-backup.ts';
 import { createVolumeFromBackup } from './backups/create-volume-from-backup.ts';
 import { deleteBackup } from './backups/delete-backup.ts';
 import { importBackup } from './backups/import-backup.ts';
+import { importCinderBackup } from './backups/import-cinder-backup.ts';
 import { mendBackup } from './backups/mend-backup.ts';
 import { restoreBackup } from './backups/restore-backup.ts';
 import { runBackupSchedule } from './backups/run-backup-schedule.ts';
@@ -64,6 +65,7 @@ export const FLOWS: readonly AnyFlow[] = [
   restoreBackup,
   createVolumeFromBackup,
   importBackup,
+  importCinderBackup,
   runBackupSchedule,
   verifyBackup,
   verifyBackups,

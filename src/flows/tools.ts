@@ -37,6 +37,8 @@ export interface BackupTools {
   ground(): Promise<Backups>;
   /** As the configuration calls it. Throws `BackupStoreRefused` when this host has none of the name. */
   store(name: string): ConfiguredStore;
+  /** All of this host's, as the configuration calls them. */
+  storeNames(): readonly string[];
   /** All of this host's that can be read now. In no journal and no log. */
   keys(): Promise<readonly BackupKey[]>;
   readonly turns: BackupTurns;

@@ -8,6 +8,9 @@ export const BACKUP_SERVICE = 'pumice.backup.v1';
 /** The name under which whoever makes backups tells that it lives, as in Cinder. */
 export const BACKUP_BINARY = 'cinder-backup';
 
+/** Of a backup that is imported, until what is in its store has been read, as in Cinder. */
+export const UNKNOWN_VOLUME = '00000000-0000-0000-0000-000000000000';
+
 export interface Backup {
   readonly id: string;
   readonly projectId: string;

@@ -230,7 +230,7 @@ describe('a volume', () => {
     const refused = [
       await world.ask('GET', `/backups/${id}/export_record`, { version }),
       await world.ask('GET', `/backups/${none.id}/export_record`, { version }),
-      await importRecord(world, { backup_service: 'cinder.backup.drivers.swift', backup_url: 'e30=' }),
+      await importRecord(world, { backup_service: 'cinder.backup.drivers.ceph', backup_url: 'e30=' }),
     ];
     const record = {
       id: uuid(),

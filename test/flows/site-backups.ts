@@ -9,6 +9,9 @@ import type {
   BackupScope,
   Backups,
   Bite,
+  CinderBackup,
+  CinderPlace,
+  CinderRestoreOrder,
   CopyOrder,
   CopyOutcome,
   CopyWatch,
@@ -39,6 +42,8 @@ export class SiteBackups implements Backups {
   readonly rotten = new Set<string>();
   /** Backups of another database: what is in the store of them is nothing that was left. */
   readonly foreign = new Set<string>();
+  /** What a real Cinder has made, by the names of its metadata. */
+  readonly cinder = new Map<string, CinderBackup & { readonly head: Buffer }>();
   readonly #heads = new Map<string, Buffer>();
 
   /** One that is whole, in one pack. */
@@ -127,6 +132,18 @@ export class SiteBackups implements Backups {
     return isRotten ? { missingBytes: MIB, missing: [{ at: MIB, bytes: MIB }] } : { missingBytes: 0, missing: [] };
   }
 
+  async describeCinder({ name }: CinderPlace): Promise<CinderBackup | null> {
+    return this.cinder.get(name) ?? null;
+  }
+
+  async restoreCinder({ place, target }: CinderRestoreOrder, watch: RestoreWatch): Promise<void> {
+    watch.signal.throwIfAborted();
+    const { head } = this.cinder.get(place.name) ?? assertThere(place.name);
+    const file = await open(target.uri.slice('file:'.length), 'r+');
+    await file.write(head, 0, head.length, 0).finally(() => file.close());
+    watch.done(target.bytes);
+  }
+
   async content(): Promise<never> {
     throw new Error('No proof reads the content of a backup.');
   }
@@ -204,6 +221,10 @@ export class SiteBackups implements Backups {
     if (manifest === undefined) throw new BackupMissing(`Backup ${backupId} is not in the store.`);
     return manifest;
   }
+}
+
+function assertThere(name: string): never {
+  throw new BackupMissing(`${name} is not in the store.`);
 }
 
 async function headOf(uri: string): Promise<Buffer> {

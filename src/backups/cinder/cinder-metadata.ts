@@ -3,6 +3,7 @@
  * made of, and what lies where in the volume. The form is that of `cinder/backup/chunkeddriver.py`, version 1.0.0; whoever wrote it may have been anybody, so
  * everything in it is checked.
  */
+import type { Timestamp } from '../../lib/clock.ts';
 import { BackupDamaged, BackupFailed, BackupFormatTooNew } from '../../model/errors.ts';
 
 export const COMPRESSIONS = ['none', 'zlib', 'zstd'] as const;
@@ -21,9 +22,13 @@ export interface CinderObject {
 
 export interface CinderMetadata {
   readonly backupId: string;
+  /** As its user called it. */
+  readonly name: string | null;
   readonly volumeId: string;
   /** Of which it is an increment; null: it holds all. */
   readonly parentId: string | null;
+  /** Null: it does not say. */
+  readonly createdAt: Timestamp | null;
   /** By where they lie; no two overlap. */
   readonly objects: readonly CinderObject[];
 }
@@ -63,7 +68,15 @@ export function readCinderMetadata(name: string, text: string): CinderMetadata {
     const before = objects[index - 1];
     if (before !== undefined && before.at + before.bytes > at) throw damaged(name, 'two of its objects overlap');
   }
-  return { backupId, volumeId, parentId, objects };
+  const { backup_name: called, created_at: created } = metadata;
+  return {
+    backupId,
+    name: typeof called === 'string' ? called : null,
+    volumeId,
+    parentId,
+    createdAt: timeIn(created),
+    objects,
+  };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -87,6 +100,12 @@ function objectOf(
       `${container}${called} is compressed with ${JSON.stringify(compression)}, which cannot be read here; ${COMPRESSIONS.join(', ')} can.`,
     );
   return { name: `${container}${called}`, at: offset, bytes: length, compression, md5 };
+}
+
+/** Cinder writes it in UTC, with or without saying so. */
+function timeIn(told: unknown): Timestamp | null {
+  const [, day, time] = typeof told === 'string' ? (/^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)/.exec(told) ?? []) : [];
+  return day === undefined || time === undefined ? null : `${day}T${time}.000000`;
 }
 
 /** Text within the text, or nothing. */

@@ -7,6 +7,7 @@ import { findScope } from '../../db/backup-scopes.ts';
 import { countBackups, dependentsOf, listBackups } from '../../db/backups.ts';
 import { findVolume } from '../../db/volumes.ts';
 import { checkText, damageLines } from '../../doctor/damage-lines.ts';
+import { isCinders } from '../../flows/backups/cinder-place.ts';
 import type { Backup } from '../../model/backup.ts';
 import { BACKUP_STATUSES } from '../../model/backup-status.ts';
 import { wayInWords } from '../../model/backup-way.ts';
@@ -55,11 +56,12 @@ export const backups: ResourceKind<LookedBackup> = {
       ['increment', backup.parentId === null ? null : `to ${backup.parentId}`],
       ['increments', dependents === 0 ? null : String(dependents)],
       ['store', scope === undefined ? null : `${scope.store}, scope ${scope.id}`],
+      ['made by', isCinders(backup) ? backup.service : null],
       ['read', content?.way == null ? null : wayInWords(content.way, content.why)],
       ['objects', backup.status === 'creating' ? null : String(backup.objectCount)],
       ['schedule', backup.scheduleId === null ? null : (schedule?.name ?? `${backup.scheduleId} (gone)`)],
       ['host', backup.host],
-      ['verified', backup.status === 'available' ? checkText(backup.check) : null],
+      ['verified', backup.status === 'available' && !isCinders(backup) ? checkText(backup.check) : null],
       ...damageLines(backup.damage).map((line) => ['', line] as const),
       ['failed', backup.failReason],
     ];

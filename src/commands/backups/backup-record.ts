@@ -60,17 +60,40 @@ const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const NAME = /^[A-Za-z0-9_-]{1,255}$/;
 const MOST_GIB = 2_147_483_647;
 
+/** A record that a real Cinder has exported: what tells one that cannot be restored without it is in the store. */
+export interface CinderRecord
+  extends Pick<BackupRecord, 'id' | 'sizeGiB' | 'name' | 'description' | 'container' | 'objectCount'> {
+  readonly parentId: string | null;
+  /** How the names of its objects begin, below its container. */
+  readonly serviceMetadata: string;
+}
+
+/** The same of a record of Cinder's. */
+export function readCinderRecord(text: string): CinderRecord {
+  const record = objectIn(text);
+  return {
+    ...commonIn(record),
+    parentId: record.parent_id == null ? null : demanded(record.parent_id, 'parent_id', (value) => UUID.test(value)),
+    serviceMetadata: demanded(record.service_metadata, 'service_metadata', (value) => value.length <= 255),
+  };
+}
+
+const commonIn = (record: Fields) => ({
+  id: demanded(record.id, 'id', (value) => UUID.test(value)),
+  sizeGiB: wholeIn(record.size, 'size', 1),
+  name: maybeText(record.display_name, 'display_name'),
+  description: maybeText(record.display_description, 'display_description'),
+  container: maybeText(record.container, 'container'),
+  objectCount: wholeIn(record.object_count ?? 0, 'object_count', 0),
+});
+
 /** Throws `InvalidInput`, which says what is wrong with it. */
 export function readRecord(text: string): BackupRecord {
   const record = objectIn(text);
   const { driver_info: info } = record;
   const where = isObject(info) ? info : {};
   return {
-    id: demanded(record.id, 'id', (value) => UUID.test(value)),
-    sizeGiB: wholeIn(record.size, 'size', 1),
-    name: maybeText(record.display_name, 'display_name'),
-    description: maybeText(record.display_description, 'display_description'),
-    container: maybeText(record.container, 'container'),
+    ...commonIn(record),
     objectCount: wholeIn(record.object_count, 'object_count', 0),
     store: demanded(where.store, 'driver_info.store', (value) => NAME.test(value)),
     scopeId: demanded(where.scope, 'driver_info.scope', (value) => NAME.test(value)),

@@ -14,7 +14,7 @@ export interface BackupService {
 
 /** Rejects with `ServiceUnavailable`, as Cinder answers. `zone`: null is any. `chosen`: another store than where backups go. */
 export async function demandBackupService(
-  { config }: Desk,
+  { config }: Pick<Desk, 'config'>,
   db: Db,
   zone: string | null,
   chosen: string | null = null,

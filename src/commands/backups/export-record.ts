@@ -9,6 +9,7 @@ import { checkBackupStatus } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
 import { backupFor } from '../find.ts';
 import { writeRecord } from './backup-record.ts';
+import { refuseCinders } from './refuse-cinders.ts';
 
 export async function exportRecord(
   { db: { read } }: Desk,
@@ -17,6 +18,7 @@ export async function exportRecord(
 ): Promise<{ readonly service: string; readonly url: string }> {
   const backup = await backupFor(read, caller, id);
   checkBackupStatus(backup, 'export');
+  refuseCinders(backup, 'be exported again: the record that it was imported from is as good');
   const content = await findContent(read, id);
   const scope = content && (await findScope(read, content.scopeId));
   if (content === undefined || scope === undefined) throw new InvalidBackup(`Backup ${id} is in no store.`);

@@ -4,10 +4,12 @@
  * exclusively: the status is that flow's to set.
  */
 import { findContent } from '../../db/backup-contents.ts';
-import { updateBackup } from '../../db/backups.ts';
+import { getBackup, updateBackup } from '../../db/backups.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { adminEvent } from '../../events/admin-notifications.ts';
+import { isCinders } from '../../flows/backups/cinder-place.ts';
 import { tell } from '../../flows/tell.ts';
+import { UNKNOWN_VOLUME } from '../../model/backup.ts';
 import type { BackupStatus } from '../../model/backup-status.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidBackup } from '../../model/errors.ts';
@@ -27,7 +29,10 @@ export async function resetBackupStatus(desk: Desk, caller: Caller, id: string, 
   const event = (eventType: string) =>
     adminEvent({ resource, eventType, publisherId: 'backupStatusUpdate', payload: { id, update: { status } } }, caller);
   await whileUnheld(desk, unheld, async (tx) => {
-    if (status === 'available' && (await findContent(tx.db, id)) === undefined)
+    const backup = await getBackup(tx.db, id);
+    const isRead = isCinders(backup) && backup.volumeId !== UNKNOWN_VOLUME;
+    const isWhole = isRead || (await findContent(tx.db, id)) !== undefined;
+    if (status === 'available' && !isWhole)
       throw new InvalidBackup(`Backup ${id} was never whole, and cannot be made available.`);
     await tell(tx, event('backups.reset_status.start'));
     await updateBackup(tx, id, { status });

@@ -14,6 +14,7 @@ import type { Desk, OrderDesk } from '../desk.ts';
 import { lockBackup, lockVolume } from '../lock.ts';
 import { createVolume } from '../volumes/create-volume.ts';
 import { isMigrating } from '../volumes/migrating.ts';
+import { refuseCinders } from './refuse-cinders.ts';
 
 /** Resolves with the volume as it was. */
 export async function restoreBackup(desk: Desk, caller: Caller, id: string, volumeId: string): Promise<Volume> {
@@ -43,6 +44,7 @@ export async function beginRestore(
       throw new InvalidVolume(
         `Volume ${volumeId} of ${volume.sizeGiB}GiB is too small for a backup of ${backup.sizeGiB}GiB.`,
       );
+    if (skipsDamaged) refuseCinders(backup, 'be restored in part');
     const { host: pool } = volume;
     const unreached = { attachStatusNot: 'attached', withoutExports: true } as const;
     if (pool === null || isMigrating(volume) || !(await moveVolumeStatus(tx, volumeId, 'restore', unreached)))

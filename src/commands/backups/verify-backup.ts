@@ -5,6 +5,7 @@ import { backupResource, begin, exclusive } from '../begin.ts';
 import { checkBackupStatus } from '../by-status.ts';
 import type { OrderDesk } from '../desk.ts';
 import { lockBackup } from '../lock.ts';
+import { refuseCinders } from './refuse-cinders.ts';
 
 /** Resolves with the id of the flow. */
 export async function verifyBackup(
@@ -16,6 +17,7 @@ export async function verifyBackup(
   return desk.db.write(async (tx) => {
     const backup = await lockBackup(tx, caller, id);
     checkBackupStatus(backup, 'verify');
+    refuseCinders(backup, 'be verified by itself: a restore compares all of it');
     return begin(
       desk,
       tx,

@@ -29,6 +29,7 @@ export function backupTools(config: Config, db: Database, log: Log): BackupTools
         bytesPerSecond: partOfEach([ofHost, section.backup_copy_bps_limit], atOnce),
       };
     },
+    storeNames: () => Object.keys(stores),
     keys: () => usableKeys(keys),
     turns: new BackupTurns(atOnce),
     db,

@@ -8,6 +8,7 @@ import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
 import { withRoom } from '../volumes/image-cache.ts';
 import { type PlacedBackup, placeOf } from './backup-place.ts';
+import { findCinder, isCinders, type PlacedCinder } from './cinder-place.ts';
 import { outliving } from './outlive.ts';
 import { type WaitingCall, waitingFor } from './store-patience.ts';
 
@@ -37,7 +38,10 @@ async function restoreOnce(
   call: Call,
 ): Promise<RestoreOutcome> {
   const { db, turns } = call.tools.backups;
-  const placed = await placeOf(call.tools.backups, await getBackup(db.read, backupId));
+  const backup = await getBackup(db.read, backupId);
+  const placed = isCinders(backup)
+    ? await findCinder(call.tools.backups, backup, call.signal)
+    : await placeOf(call.tools.backups, backup);
   const whole = volumeRef.sizeGiB * GIB;
   const { bytes } = await driver.locateVolume(volumeRef, call.signal);
   // One that was taken over may have less than whole GiB.
@@ -45,19 +49,24 @@ async function restoreOnce(
   const { path } = await driver.locateVolume(volumeRef, call.signal);
   const target = { uri: `file:${path}`, bytes: whole, isEmpty };
   return turns.run('restore', call, () =>
-    outliving((reached) => attemptRestore(placed, { target, skipsDamaged }, reached, call)),
+    outliving((reached) => attemptRestore(placed, { backupId, target, skipsDamaged }, reached, call)),
   );
 }
 
+interface WantedRestore {
+  readonly backupId: string;
+  readonly target: RestoreTarget;
+  readonly skipsDamaged: boolean;
+}
+
 async function attemptRestore(
-  placed: PlacedBackup,
-  { target, skipsDamaged }: { readonly target: RestoreTarget; readonly skipsDamaged: boolean },
+  placed: PlacedBackup | PlacedCinder,
+  { backupId, target, skipsDamaged }: WantedRestore,
   reached: (bytes: number) => void,
   call: Call,
 ): Promise<RestoreOutcome> {
-  const { place, patienceMs, bytesPerSecond } = placed;
+  const { patienceMs, bytesPerSecond } = placed;
   const { db, ground } = call.tools.backups;
-  const { backupId } = place;
   const { attempt, restoredBytes } = await db.write((tx) => beginAttempt(tx, backupId));
   const doneBytes = skipsDamaged ? 0 : restoredBytes;
   reached(doneBytes);
@@ -80,8 +89,11 @@ async function attemptRestore(
     },
   };
   try {
-    const order = { place, target, doneBytes, skipsDamaged, patienceMs, bytesPerSecond };
-    return await (await ground()).restore(order, watch);
+    const order = { target, patienceMs, bytesPerSecond };
+    if (!('cinder' in placed))
+      return await (await ground()).restore({ ...order, place: placed.place, doneBytes, skipsDamaged }, watch);
+    await (await ground()).restoreCinder({ ...order, place: placed.cinder }, watch);
+    return { missingBytes: 0, missing: [] };
   } finally {
     await recorded;
   }
