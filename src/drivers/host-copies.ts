@@ -10,6 +10,7 @@
  */
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pause } from '../lib/clock.ts';
 import { errno } from '../lib/errno.ts';
 import { CommandFailed, exec } from '../lib/exec.ts';
 import { BackendFull } from '../model/errors.ts';
@@ -18,6 +19,16 @@ import { Semaphore } from './semaphore.ts';
 
 /** statfs(2) */
 const BTRFS = 0x9123683e;
+const XFS = 0x58465342;
+
+/** File systems that have the room of what was deleted to give only later: what to wait for, and how often. */
+const FREES_LATER: Readonly<
+  Record<number, { readonly looks: number; wait(directory: string, signal: AbortSignal): Promise<void> }>
+> = {
+  [BTRFS]: { looks: 1, wait: nextCommit },
+  // It frees in the background, and does not say when that is done.
+  [XFS]: { looks: 5, wait: (_, signal) => pause(200, signal) },
+};
 
 export interface HostCopiesOptions {
   /** How many run at once. Default 2. */
@@ -74,7 +85,11 @@ export class HostCopies {
     const bytes = await needs(await this.#free(path, device));
     return this.#looks.run({ signal }, async () => {
       let free = await this.#free(path, device);
-      if (bytes > free && (await committed(dirname(path), signal))) free = await this.#free(path, device);
+      const later = bytes > free ? FREES_LATER[(await statfs(dirname(path))).type] : undefined;
+      for (let looks = later?.looks ?? 0; bytes > free && looks > 0; looks -= 1) {
+        await later?.wait(dirname(path), signal);
+        free = await this.#free(path, device);
+      }
       if (bytes > free)
         throw new BackendFull(`The copy needs ${bytes} bytes or more, and ${free} are left where it is written.`);
       const reserved = { path, device, bytes };
@@ -94,14 +109,11 @@ export class HostCopies {
   }
 }
 
-/** Btrfs has the room of what was deleted to give only with its next commit, which is waited for. False: another file system has it at once. */
-async function committed(directory: string, signal: AbortSignal): Promise<boolean> {
-  if ((await statfs(directory)).type !== BTRFS) return false;
+async function nextCommit(directory: string, signal: AbortSignal): Promise<void> {
   await exec(['sync', '--file-system', '--', directory], { signal }).catch((error: unknown) => {
     // Of a disk that is full it fails, and what is free is looked at all the same.
     if (!(error instanceof CommandFailed)) throw error;
   });
-  return true;
 }
 
 /** Bytes that a file has on the disk. */

@@ -11,7 +11,9 @@ import { uuid } from '../../src/lib/clock.ts';
 import { type Exec, exec } from '../../src/lib/exec.ts';
 import { BackendFull } from '../../src/model/errors.ts';
 import { calm } from './driver-world.ts';
+import { cannotMount, mountFileSystem } from './file/file-systems.ts';
 
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 async function temporaryDirectory(t: TestContext): Promise<string> {
@@ -165,4 +167,28 @@ describe('the copies of a host', () => {
     const [before = 0, after = 0] = frees;
     assert.ok(Math.abs(before - after) < bytes / 2, 'the same is left for others, but for what others write meanwhile');
   });
+
+  for (const kind of ['xfs', 'btrfs'] as const)
+    test(`find the room of what was removed a moment before, on ${kind}`, {
+      skip: cannotMount(kind) ?? false,
+    }, async (t) => {
+      const disk = mountFileSystem(kind, 400);
+      t.after(() => disk.remove());
+      const [removed, path] = [join(disk.path, 'removed'), join(disk.path, 'copy')];
+      const free = async (): Promise<number> => {
+        const { bavail, bsize } = await statfs(disk.path);
+        return bavail * bsize;
+      };
+      const bytes = 32 * MIB;
+      // In many pieces, which take their time to be freed.
+      const file = await open(removed, 'wx');
+      const piece = Buffer.alloc(4096, 1);
+      for (let at = 0; at < 2 * bytes; at += 2 * piece.length) await file.write(piece, 0, piece.length, at);
+      await file.sync();
+      await file.close();
+      await exec(['fallocate', '--length', String((await free()) - bytes / 2), join(disk.path, 'rest')], calm());
+      await exec(['sync', '-f', disk.path], calm());
+      await exec(['rm', removed], calm());
+      await new HostCopies().run({ path, needs: () => bytes }, calm(), async () => {});
+    });
 });
