@@ -3,8 +3,6 @@
  * database's own plan and not of a clock, which on a shared machine says nothing.
  */
 import assert from 'node:assert/strict';
-import type { Patient } from '../../src/doctor/checks/check.ts';
-import { transient } from '../../src/doctor/checks/transient.ts';
 import type { Database } from '../../src/db/database.ts';
 import { countUnendedFlows } from '../../src/db/flow-counts.ts';
 import { type FlowPageQuery, flowPage } from '../../src/db/flow-page.ts';
@@ -25,6 +23,8 @@ import {
   summarizeVolumes,
   type VolumeField,
 } from '../../src/db/volumes.ts';
+import type { Patient } from '../../src/doctor/checks/check.ts';
+import { transient } from '../../src/doctor/checks/transient.ts';
 import { proveStore } from '../prove-store.ts';
 
 const VOLUMES = 10_000;
