@@ -652,6 +652,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'metrics/metrics.ts': 'a scrape waits five seconds for the database',
   'drivers/exports/iscsi-exports.ts': 'has a deadline',
   'drivers/exports/tgtd.ts': 'has a deadline',
+  'doctor/doctor-child.ts': 'keeps its process alive until it has examined',
   'drivers/host-copies.ts': 'a few looks for room',
   'drivers/remote-copy.ts': 'ends with its copy, which it ends when the source is gone',
   'engine/engine.ts': 'upkeep: `journal`',
