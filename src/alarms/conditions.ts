@@ -2,6 +2,7 @@
  * Which conditions hold that are worth an alarm: a function of the facts and of which alarms last already, since what has begun ends at
  * another limit than it began at, so that nothing that is on the edge is told again and again.
  */
+import { isUsable } from '../db/services.ts';
 import { millis, type Timestamp } from '../lib/clock.ts';
 import type { AlarmName } from '../model/alarm.ts';
 import { hostOf, type Pool } from '../model/backend.ts';
@@ -101,7 +102,7 @@ function failingFlows({ at, ended }: AlarmFacts, lasts: Lasts): Condition[] {
 }
 
 const isDown = ({ services, alive }: AlarmFacts, host: string): boolean =>
-  services.some((service) => service.host === host && (service.failure !== null || service.updatedAt <= alive));
+  services.some((service) => service.host === host && !isUsable(service, alive));
 
 function backendsDown(facts: AlarmFacts): Condition[] {
   return facts.services

@@ -6,7 +6,7 @@
  */
 import type { Desk } from '../commands/desk.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
-import { listServices, type Service } from '../db/services.ts';
+import { isUsable, listServices, type Service } from '../db/services.ts';
 import { fromNow, pause } from '../lib/clock.ts';
 
 export interface Readiness {
@@ -45,7 +45,7 @@ async function servicesOf({ db, tools }: Desk): Promise<readonly ServiceHealth[]
   const alive = fromNow(-tools.serviceDownSeconds * 1000);
   return (await listServices(db.read)).map(({ host, binary, failure, updatedAt }) => ({
     ...{ host, binary, failure, updatedAt },
-    isUp: failure === null && updatedAt > alive,
+    isUp: isUsable({ failure, updatedAt }, alive),
   }));
 }
 

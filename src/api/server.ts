@@ -19,6 +19,7 @@ import Fastify, {
 import type { Desk } from '../commands/desk.ts';
 import type { ApiConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
+import { once } from '../lib/once.ts';
 import type { Caller } from '../model/caller.ts';
 import { RouteNotFound } from '../model/errors.ts';
 import { Unauthorized } from '../model/token.ts';
@@ -160,13 +161,12 @@ export function buildApi({
     onRequest: (request, reply, done) => lead(find(request.method, request.url), request, reply, done),
     handler,
   });
-  let own: Promise<typeof find> | undefined;
+  const own = once(async () => destinations(await ownRoutes(), OWN, deps));
   app.route({
     method: app.supportedMethods,
     url: '/pumice/v1/*',
     onRequest: (request, reply, done) => {
-      own ??= ownRoutes().then((table) => destinations(table, OWN, deps));
-      own.then((find) => lead(find(request.method, request.url), request, reply, done), done);
+      own().then((find) => lead(find(request.method, request.url), request, reply, done), done);
     },
     handler,
   });

@@ -3,7 +3,7 @@
  * list of flows need not wait for the HTTP server to load.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { Wish } from '../engine/journal.ts';
+import { FLOW_STATES, type Wish } from '../engine/journal.ts';
 import { addBackupOrders } from './backup-commands.ts';
 import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
 import type { CliContext } from './context.ts';
@@ -102,16 +102,7 @@ function addFlows(program: Command, around: CliContext, exit: (code: number) => 
   withConfiguration(flows.command('list'))
     .description('the flows in flight, newest first')
     .option('-a, --all', 'those that have ended, too')
-    .addOption(
-      new Option('--state <state>', 'only these').choices([
-        'pending',
-        'running',
-        'reverting',
-        'stuck',
-        'success',
-        'reverted',
-      ]),
-    )
+    .addOption(new Option('--state <state>', 'only these').choices(FLOW_STATES))
     .option('--resource <resource>', 'only of this volume or snapshot: volume:ID, snapshot:ID or ID')
     .option('--project <id>', 'only of this project')
     .option('--limit <n>', 'at most so many', positiveNumber, 50)

@@ -2,7 +2,7 @@
 import { fromNow } from '../lib/clock.ts';
 import type { Pool } from '../model/backend.ts';
 import { listPoolUsage } from './pool-usage.ts';
-import { listServices } from './services.ts';
+import { isUsable, listServices } from './services.ts';
 import type { Db } from './sql/db.ts';
 
 export const VOLUME_BINARY = 'cinder-volume';
@@ -19,7 +19,7 @@ export async function listPools(db: Db, serviceDownSeconds: number): Promise<Poo
       return {
         name,
         availabilityZone: service.availabilityZone,
-        up: !service.disabled && !service.frozen && service.failure === null && service.updatedAt > alive,
+        up: !service.disabled && !service.frozen && isUsable(service, alive),
         stats,
         allocatedGiB: given?.allocatedGiB ?? 0,
         provisionedGiB: given?.provisionedGiB ?? 0,

@@ -23,6 +23,10 @@ export interface Service {
   readonly updatedAt: Timestamp;
 }
 
+/** Whether it has given a sign of life since, and its backend can be used. */
+export const isUsable = ({ failure, updatedAt }: Pick<Service, 'failure' | 'updatedAt'>, since: Timestamp): boolean =>
+  failure === null && updatedAt > since;
+
 export type Heartbeat = Pick<Service, 'host' | 'binary' | 'availabilityZone' | 'pools' | 'failure'>;
 
 export async function recordHeartbeat({ db }: Tx, heartbeat: Heartbeat): Promise<void> {

@@ -34,7 +34,8 @@ export class NotAhead extends Error {
   }
 }
 
-export type FlowState = 'pending' | 'running' | 'reverting' | 'stuck' | 'success' | 'reverted';
+export const FLOW_STATES = ['pending', 'running', 'reverting', 'stuck', 'success', 'reverted'] as const;
+export type FlowState = (typeof FLOW_STATES)[number];
 
 /**
  * What a flow keeps others from. Two holds of a resource go together when both are shared.

@@ -9,7 +9,7 @@ import { listAlarms } from '../db/alarms.ts';
 import type { Database } from '../db/database.ts';
 import { countUnendedFlows } from '../db/flow-counts.ts';
 import { listPools } from '../db/pools.ts';
-import { listServices } from '../db/services.ts';
+import { isUsable, listServices } from '../db/services.ts';
 import type { Dispatcher } from '../events/dispatcher.ts';
 import { fromNow, millis, type Timestamp } from '../lib/clock.ts';
 import { ALARM_NAMES, ALARMS } from '../model/alarm.ts';
@@ -25,7 +25,7 @@ export interface TableParts {
 
 const GIB = 1024 ** 3;
 /** Of a flow that has not ended. One that waits for its holds is `waiting`, whatever its row says. */
-export const FLOW_STATES = ['pending', 'running', 'waiting', 'reverting', 'stuck'] as const;
+const UNENDED_STATES = ['pending', 'running', 'waiting', 'reverting', 'stuck'] as const;
 
 /** None, where another process tells. */
 export async function tableFamilies(parts: TableParts, serviceDownSeconds: number): Promise<readonly Family[]> {
@@ -48,7 +48,7 @@ async function flows(db: Database): Promise<readonly Family[]> {
   const counts = await countUnendedFlows(db.read);
   const byState = Map.groupBy(counts, ({ state, waits }) => (waits ? 'waiting' : state));
   const each = (value: (group: typeof counts) => number) =>
-    FLOW_STATES.map((state): readonly [Labels, number] => [{ state }, value(byState.get(state) ?? [])]);
+    UNENDED_STATES.map((state): readonly [Labels, number] => [{ state }, value(byState.get(state) ?? [])]);
   return [
     gauge(
       'pumice_flows',
@@ -75,7 +75,7 @@ async function services(db: Database, serviceDownSeconds: number): Promise<reado
     gauge(
       'pumice_service_up',
       'Whether a service gives signs of life and its backend can be used.',
-      each(({ failure, updatedAt }) => failure === null && updatedAt > alive),
+      each((service) => isUsable(service, alive)),
     ),
     gauge(
       'pumice_service_enabled',

@@ -5,13 +5,13 @@ import { TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace';
 import type { TraceParent } from '../lib/traceparent.ts';
 
 /** `parent`: in which somebody else asked. */
-export type SamplesTrace = (traceId: string, parent: TraceParent | undefined) => boolean;
+export type Sampler = (traceId: string, parent: TraceParent | undefined) => boolean;
 
 /**
  * As `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` say (OpenTelemetry's environment variables): all, or the ratio of
  * the trace ids; `parentbased_…`, the default, does as the beginner of the trace does. Throws for another word.
  */
-export function samplingOf(environment: NodeJS.ProcessEnv): SamplesTrace {
+export function samplingOf(environment: NodeJS.ProcessEnv): Sampler {
   const word = environment.OTEL_TRACES_SAMPLER || 'parentbased_always_on';
   const own = ownSampling(word.replace(/^parentbased_/, ''), environment.OTEL_TRACES_SAMPLER_ARG);
   if (own === undefined) throw new Error(`OTEL_TRACES_SAMPLER: there is no ${word} here.`);

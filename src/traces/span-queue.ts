@@ -54,9 +54,9 @@ export class SpanQueue {
     if (this.#waiting.length > 0) this.#sending ??= this.#sendAll();
   }
 
-  /** Spans of flows that were not even made. */
-  lose(spans: number): void {
-    this.#lost += spans;
+  /** A flow of which no span was even made counts as one. */
+  loseFlow(): void {
+    this.#lost += 1;
   }
 
   /** Sends what waits, as far as there is time. */

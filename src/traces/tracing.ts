@@ -13,13 +13,13 @@ import type { Step } from '../engine/step.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import { parseTraceparent, type TraceParent, traceparent } from '../lib/traceparent.ts';
 import { spansOfFlow } from './flow-spans.ts';
-import type { SamplesTrace } from './sampling.ts';
+import type { Sampler } from './sampling.ts';
 import { type Span, type SpanAttributes, spanId, traceOfRequest } from './span.ts';
 import type { SpanQueue } from './span-queue.ts';
 
 export interface TracingOptions {
   readonly queue: SpanQueue;
-  readonly sample: SamplesTrace;
+  readonly sample: Sampler;
   readonly flows: readonly AnyFlow[];
   readonly journal: {
     find(flowId: string): Promise<FlowRow | undefined>;
@@ -56,7 +56,7 @@ export class Tracing {
   hear(event: EngineEvent): void {
     if (event.is !== 'flow-ended') return;
     if (this.#ended.length >= MOST_ENDED) {
-      this.#options.queue.lose(1);
+      this.#options.queue.loseFlow();
       return;
     }
     this.#ended.push(event.flowId);
@@ -77,7 +77,7 @@ export class Tracing {
         queue.offer(await this.#spansOf(id));
       } catch {
         // The database is in trouble, and others tell of it.
-        queue.lose(1);
+        queue.loseFlow();
       }
     }
   }

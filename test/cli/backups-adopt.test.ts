@@ -5,11 +5,9 @@ import { dirname, join } from 'node:path';
 import { it } from 'node:test';
 import { adoptCinders } from '../../src/cli/backups-adopt.ts';
 import { listBackups } from '../../src/db/backups.ts';
-import { openDatabase } from '../../src/db/database.ts';
-import { freshSqlite } from '../databases.ts';
-import { liveSiteOn } from '../flows/live-site.ts';
 import { PROJECT } from '../flows/site.ts';
 import { capturedCommand } from './captured.ts';
+import { serverBeside } from './server-beside.ts';
 
 const { backups: chain, files } = JSON.parse(
   readFileSync(join(import.meta.dirname, '../backups/cinder/chain.json'), 'utf8'),
@@ -19,14 +17,7 @@ const { backups: chain, files } = JSON.parse(
 };
 
 it('pumice backups adopt takes all that can be read of a store, increments with what they are one to, and takes none twice', async (context) => {
-  const fresh = await freshSqlite();
-  const database = await openDatabase(fresh.url, { as: 'server' });
-  const live = await liveSiteOn(database);
-  context.after(async () => {
-    await live.close();
-    await database.close();
-    await fresh.remove();
-  });
+  const { live, database, set: beside } = await serverBeside(context);
   const path = join(live.site.directory, 'of-cinder');
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(path, name)), { recursive: true });
@@ -38,7 +29,7 @@ it('pumice backups adopt takes all that can be read of a store, increments with 
     live.site.backups.cinder.set(`${container}/${prefix}_metadata`, { ...says, createdAt: null, head });
   }
   const set = [
-    `database.url=${fresh.url}`,
+    ...beside,
     'default_backup_store=old',
     'backup_stores.old.backup_driver=posix',
     `backup_stores.old.backup_posix_path=${path}`,

@@ -2,25 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { restoreByOrder } from '../../src/cli/backups-restore.ts';
-import { openDatabase } from '../../src/db/database.ts';
 import { getVolume, updateVolume } from '../../src/db/volumes.ts';
-import { freshSqlite } from '../databases.ts';
 import { givenBackup, givenVolume } from '../flows/given.ts';
-import { liveSiteOn } from '../flows/live-site.ts';
 import { capturedCommand } from './captured.ts';
+import { serverBeside } from './server-beside.ts';
 
 async function start(context: TestContext) {
-  const fresh = await freshSqlite();
-  const database = await openDatabase(fresh.url, { as: 'server' });
-  const live = await liveSiteOn(database);
-  context.after(async () => {
-    await live.close();
-    await database.close();
-    await fresh.remove();
-  });
+  const { live, database, set } = await serverBeside(context);
   const backup = await givenBackup(live.site, await givenVolume(live.site), { name: 'nightly' });
   const target = await givenVolume(live.site, { name: 'disk' });
-  const flags = { set: [`database.url=${fresh.url}`] };
+  const flags = { set };
   const restore = async (skipDamaged?: boolean) => {
     const { around, out } = capturedCommand();
     const skips = skipDamaged === undefined ? {} : { skipDamaged };

@@ -4,24 +4,15 @@ import { describe, it, type TestContext } from 'node:test';
 import { retryByOrder } from '../../src/cli/backups-retry.ts';
 import { createBackup } from '../../src/commands/backups/create-backup.ts';
 import { getBackup } from '../../src/db/backups.ts';
-import { openDatabase } from '../../src/db/database.ts';
 import { BackupStoreFull } from '../../src/model/errors.ts';
-import { freshSqlite } from '../databases.ts';
 import { givenVolume } from '../flows/given.ts';
-import { liveSiteOn } from '../flows/live-site.ts';
 import { backupRequest } from '../flows/requests.ts';
 import { caller } from '../flows/site.ts';
 import { capturedCommand } from './captured.ts';
+import { serverBeside } from './server-beside.ts';
 
 async function start(context: TestContext) {
-  const fresh = await freshSqlite();
-  const database = await openDatabase(fresh.url, { as: 'server' });
-  const live = await liveSiteOn(database);
-  context.after(async () => {
-    await live.close();
-    await database.close();
-    await fresh.remove();
-  });
+  const { live, database, set } = await serverBeside(context);
   const volume = await givenVolume(live.site, { status: 'in-use', attachStatus: 'attached' });
   live.site.interposeBackups('copy', async () => {
     throw new BackupStoreFull('/srv/b is full.');
@@ -29,7 +20,7 @@ async function start(context: TestContext) {
   const request = backupRequest(volume.id, { name: 'nightly', force: true });
   const { id } = await createBackup(live.desk, caller, request);
   await live.settled(`backup:${id}`);
-  const flags = { set: [`database.url=${fresh.url}`] };
+  const flags = { set };
   const retry = async (force: boolean) => {
     const { around, out } = capturedCommand();
     const code = await retryByOrder('nightly', { ...flags, force }, around);

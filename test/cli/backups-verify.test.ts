@@ -6,24 +6,15 @@ import { backups } from '../../src/cli/resources/backups.ts';
 import { listResources } from '../../src/cli/resources/list-resources.ts';
 import { showResource } from '../../src/cli/resources/show-resource.ts';
 import { updateBackup } from '../../src/db/backups.ts';
-import { openDatabase } from '../../src/db/database.ts';
 import { BackupStoreRefused } from '../../src/model/errors.ts';
-import { freshSqlite } from '../databases.ts';
 import { givenBackup, givenVolume } from '../flows/given.ts';
-import { liveSiteOn } from '../flows/live-site.ts';
 import { capturedCommand } from './captured.ts';
+import { serverBeside } from './server-beside.ts';
 
 async function start(context: TestContext) {
-  const fresh = await freshSqlite();
-  const database = await openDatabase(fresh.url, { as: 'server' });
-  const live = await liveSiteOn(database);
-  context.after(async () => {
-    await live.close();
-    await database.close();
-    await fresh.remove();
-  });
+  const { live, database, set } = await serverBeside(context);
   const backup = await givenBackup(live.site, await givenVolume(live.site), { name: 'nightly' });
-  const flags = { set: [`database.url=${fresh.url}`] };
+  const flags = { set };
   const verify = async (options: Partial<VerifyOptions> = {}) => {
     const { around, out } = capturedCommand();
     const code = await verifyByOrder('nightly', { ...flags, depth: 'packs', ...options }, around);

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { ApiConfig } from '../../lib/config/config.ts';
+import { once } from '../../lib/once.ts';
 import type { Authenticate } from '../caller.ts';
 import { PAGE_NAME } from './page-file.ts';
 import type { PageFiles } from './page-files.ts';
@@ -58,15 +59,3 @@ async function sendFile(
 
 /** Programs take whatever there is, or JSON; a browser that opens an address names HTML. */
 const isBrowser = ({ headers }: FastifyRequest): boolean => /\btext\/html\b/i.test(headers.accept ?? '');
-
-/** What has failed is tried again by the next who asks. */
-function once<Result>(make: () => Promise<Result>): () => Promise<Result> {
-  let made: Promise<Result> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
-  };
-}

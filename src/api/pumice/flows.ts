@@ -6,7 +6,7 @@ import { wishOfFlow } from '../../commands/flows/wish-of-flow.ts';
 import { type FlowPageQuery, flowPage } from '../../db/flow-page.ts';
 import { DatabaseJournal } from '../../db/journal.ts';
 import { whatKeeps } from '../../db/journal-holds.ts';
-import { type FlowRow, type FlowState, WAITING_LANE, type Wish } from '../../engine/journal.ts';
+import { FLOW_STATES, type FlowRow, type FlowState, WAITING_LANE, type Wish } from '../../engine/journal.ts';
 import { Type } from '../../lib/schema.ts';
 import { FlowNotFound, InvalidInput } from '../../model/errors.ts';
 import { flowFacts, type Reader, storyFacts } from '../../why/flow-facts.ts';
@@ -78,14 +78,7 @@ async function flowFor({ desk, caller }: Pick<ApiCall, 'desk' | 'caller'>, id: s
   return flow;
 }
 
-const STATES: ReadonlySet<string> = new Set([
-  'pending',
-  'running',
-  'reverting',
-  'stuck',
-  'success',
-  'reverted',
-] satisfies FlowState[]);
+const STATES: ReadonlySet<string> = new Set(FLOW_STATES);
 const KNOWN: ReadonlySet<string> = new Set(['state', 'name', 'resource', 'project_id', 'unended', 'limit', 'marker']);
 /** Of an id that comes without its kind. */
 const KINDS = ['volume', 'snapshot', 'group', 'group_snapshot', 'backup', 'attachment'];
