@@ -12,7 +12,7 @@ import { capturedCommand } from './captured.ts';
 import { serverBeside } from './server-beside.ts';
 
 async function start(context: TestContext) {
-  const { live, database, set } = await serverBeside(context);
+  const { live, set } = await serverBeside(context);
   const volume = await givenVolume(live.site, { status: 'in-use', attachStatus: 'attached' });
   live.site.interposeBackups('copy', async () => {
     throw new BackupStoreFull('/srv/b is full.');

@@ -12,7 +12,7 @@ import { capturedCommand } from './captured.ts';
 import { serverBeside } from './server-beside.ts';
 
 async function start(context: TestContext) {
-  const { live, database, set } = await serverBeside(context);
+  const { live, set } = await serverBeside(context);
   const backup = await givenBackup(live.site, await givenVolume(live.site), { name: 'nightly' });
   const flags = { set };
   const verify = async (options: Partial<VerifyOptions> = {}) => {
