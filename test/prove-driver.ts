@@ -31,7 +31,16 @@ import {
   MIB,
   same,
 } from './drivers/content.ts';
-import { calm, type DriverWorld, perform, type Request } from './drivers/driver-world.ts';
+import {
+  calm,
+  type DriverWorld,
+  kept,
+  perform,
+  type Request,
+  theImage,
+  theSnapshot,
+  theVolume,
+} from './drivers/driver-world.ts';
 import { attached, EXPORT_CHANGES, keptAll } from './drivers/exports/export-changes.ts';
 import { FAULTS, FaultyExec, type Strike } from './drivers/faulty-exec.ts';
 import { type Images, makeImages } from './drivers/images/images.ts';
@@ -177,11 +186,11 @@ export function proveDriver(proof: DriverUnderProof): void {
       const third = { id: uuid(), sizeGiB: 1 };
       await driver.createVolumeFromSnapshot(third, scene.snapshot, calm());
       await scene.world.write(scene.source, 0, block('overwritten', 0));
-      await holds(scene.world, 'snapshot', scene.snapshot.id, GIB, 'source');
+      await holds(scene.world, theSnapshot(scene.snapshot), GIB, 'source');
       await driver.deleteVolume(scene.source, calm());
       await driver.deleteSnapshot(scene.snapshot, calm());
-      await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
-      await holds(scene.world, 'volume', third.id, GIB, 'source');
+      await holds(scene.world, theVolume(scene.target), 2 * GIB, 'source');
+      await holds(scene.world, theVolume(third), GIB, 'source');
     });
 
     it('keeps for a backup whole GiB, also of what was taken over, whatever becomes of that', async (t) => {
@@ -190,13 +199,13 @@ export function proveDriver(proof: DriverUnderProof): void {
       const { id } = scene.snapshot;
       await existing(scene);
       await driver.manageExisting(scene.source, scene.ref, calm());
-      const kept = await driver.keepForBackup(id, { volume: scene.source }, calm());
-      assert.equal(kept.bytes, GIB);
+      const source = await driver.keepForBackup(id, { volume: scene.source }, calm());
+      assert.equal(source.bytes, GIB);
       await scene.world.write(scene.source, 0, block('overwritten', 0));
-      assert.deepEqual(await driver.keepForBackup(id, { volume: scene.source }, calm()), kept);
+      assert.deepEqual(await driver.keepForBackup(id, { volume: scene.source }, calm()), source);
       await driver.deleteVolume(scene.source, calm());
-      assert.deepEqual(await driver.probe('backup', id, calm().signal), { is: 'present', bytes: GIB });
-      same(await scene.world.read('backup', id, 0, BLOCK_BYTES), block('foreign', 0));
+      assert.deepEqual(await driver.probe(kept(id, scene.source), calm().signal), { is: 'present', bytes: GIB });
+      same(await scene.world.read(kept(id, scene.source), 0, BLOCK_BYTES), block('foreign', 0));
     });
 
     it('tells where what it keeps for a backup differs from what it kept for an earlier one, whatever became of the volume', async (t) => {
@@ -248,7 +257,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       await scene.world.write(scene.target, GIB, block('written since', 0));
       released.resolve();
       await stale;
-      same(await scene.world.read('volume', scene.target.id, GIB, BLOCK_BYTES), block('written since', 0));
+      same(await scene.world.read(theVolume(scene.target), GIB, BLOCK_BYTES), block('written since', 0));
       await driver.sweep(new Set(), calm().signal);
       assert.deepEqual(await scene.world.leftovers(), []);
     });
@@ -268,7 +277,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         driver.createSnapshot({ ...scene.snapshot, sizeGiB: 2 }, calm()),
         errors.BackendObjectMismatch,
       );
-      await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
+      await holds(scene.world, theVolume(scene.source), GIB, 'source');
     });
 
     it('never shrinks a volume', async (t) => {
@@ -276,7 +285,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       await writtenSource(scene);
       await scene.world.driver.extendVolume(scene.source, 2, calm());
       await assert.rejects(scene.world.driver.extendVolume(scene.source, 1, calm()), errors.DriverFailed);
-      await holds(scene.world, 'volume', scene.source.id, 2 * GIB, 'source');
+      await holds(scene.world, theVolume(scene.source), 2 * GIB, 'source');
     });
 
     it('says so when the source of a copy is missing or smaller than its row, and makes nothing', async (t) => {
@@ -288,8 +297,8 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.createVolume(scene.source, calm());
       const row = { ...scene.source, sizeGiB: 2 };
       await assert.rejects(driver.createClonedVolume(scene.target, row, calm()), errors.DriverFailed);
-      await isGone(scene.world, 'volume', scene.target.id);
-      await isGone(scene.world, 'snapshot', scene.snapshot.id);
+      await isGone(scene.world, theVolume(scene.target));
+      await isGone(scene.world, theSnapshot(scene.snapshot));
     });
 
     it('keeps what a volume holds when there is no room for what it is to hold, beforehand or in the middle', async (t) => {
@@ -318,7 +327,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         for (const empty of filled) await empty();
       }
       for (const request of requests) await perform(driver, request, calm());
-      same(await world.read('volume', source.id, 0, 5), Buffer.from('dense'));
+      same(await world.read(theVolume(source), 0, 5), Buffer.from('dense'));
     });
 
     it('keeps the odd bytes of what was taken over when it is reverted, and refuses a snapshot that is larger', async (t) => {
@@ -329,12 +338,12 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.createSnapshot(scene.snapshot, calm());
       await scene.world.write(scene.source, 0, block('later', 0));
       await driver.revertToSnapshot(scene.source, scene.snapshot, calm());
-      await begins(scene.world, 'volume', scene.source.id);
+      await begins(scene.world, theVolume(scene.source));
       const larger = { ...scene.snapshot, sizeGiB: 2 };
       await assert.rejects(driver.revertToSnapshot(scene.source, larger, calm()), errors.InvalidInput);
       const missing = { ...scene.snapshot, id: uuid() };
       await assert.rejects(driver.revertToSnapshot(scene.source, missing, calm()), errors.DriverFailed);
-      await begins(scene.world, 'volume', scene.source.id);
+      await begins(scene.world, theVolume(scene.source));
     });
 
     it('finds a volume by the id its name was made from', async (t) => {
@@ -342,18 +351,18 @@ export function proveDriver(proof: DriverUnderProof): void {
       const moved = { id: uuid(), nameId: scene.source.id, sizeGiB: 1 };
       await writtenSource(scene);
       await scene.world.driver.createClonedVolume(scene.target, moved, calm());
-      await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
+      await holds(scene.world, theVolume(scene.target), 2 * GIB, 'source');
       const snapshot = { id: scene.snapshot.id, volumeId: moved.id, volumeNameId: moved.nameId, sizeGiB: 1 };
       await scene.world.driver.createSnapshot(snapshot, calm());
-      await holds(scene.world, 'snapshot', snapshot.id, GIB, 'source');
+      await holds(scene.world, theSnapshot(snapshot), GIB, 'source');
       if (scene.world.driver.capabilities.consistentGroupSnapshot) {
         const member = { ...snapshot, id: uuid() };
         await scene.world.driver.createGroupSnapshot([member], calm());
-        await holds(scene.world, 'snapshot', member.id, GIB, 'source');
+        await holds(scene.world, theSnapshot(member), GIB, 'source');
         await scene.world.driver.deleteSnapshot(member, calm());
       }
       await scene.world.driver.deleteVolume(moved, calm());
-      await isGone(scene.world, 'volume', scene.source.id);
+      await isGone(scene.world, theVolume(scene.source));
     });
 
     it('keeps the bytes of a volume that it receives, to the last odd sector', async (t) => {
@@ -361,33 +370,33 @@ export function proveDriver(proof: DriverUnderProof): void {
       const { driver } = scene.world;
       await existing(scene);
       await driver.manageExisting(scene.source, scene.ref, calm());
-      const from = await driver.locateVolume(scene.source, calm().signal);
+      const from = await driver.locateVolume(scene.source, 'read', calm().signal);
       for (const copies of [false, true]) {
         const volume = { id: uuid(), sizeGiB: 1 };
         await driver.receiveVolume(volume, from, { copies }, calm());
-        await begins(scene.world, 'volume', volume.id);
+        await begins(scene.world, theVolume(volume));
       }
-      await begins(scene.world, 'volume', scene.source.id);
+      await begins(scene.world, theVolume(scene.source));
     });
 
     it('keeps what it has received when the backend that it came from deletes it', async (t) => {
       const scene = await enter(t);
       const { driver } = scene.world;
       await writtenSource(scene);
-      const from = await driver.locateVolume(scene.source, calm().signal);
+      const from = await driver.locateVolume(scene.source, 'read', calm().signal);
       const volume = { ...scene.target, sizeGiB: 1 };
       await driver.receiveVolume(volume, from, { copies: false }, calm());
       await driver.deleteVolume(scene.source, calm());
-      await isGone(scene.world, 'volume', scene.source.id);
-      await holds(scene.world, 'volume', volume.id, GIB, 'source');
+      await isGone(scene.world, theVolume(scene.source));
+      await holds(scene.world, theVolume(volume), GIB, 'source');
     });
 
     it('does not say where a volume is that is not there, or not of its size', async (t) => {
       const { world, source } = await enter(t);
-      await assert.rejects(world.driver.locateVolume(source, calm().signal), errors.DriverFailed);
+      await assert.rejects(world.driver.locateVolume(source, 'read', calm().signal), errors.DriverFailed);
       await world.driver.createVolume(source, calm());
       const larger = { ...source, sizeGiB: 2 };
-      await assert.rejects(world.driver.locateVolume(larger, calm().signal), errors.BackendObjectMismatch);
+      await assert.rejects(world.driver.locateVolume(larger, 'read', calm().signal), errors.BackendObjectMismatch);
     });
 
     it('tells how far it is with a copy of a volume that it receives', async (t) => {
@@ -427,7 +436,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       assert.deepEqual(await scene.world.leftovers(), left);
       assert.deepEqual((await driver.sweep(new Set(), calm().signal)).toSorted(), left.toSorted());
       await sweptClean(scene);
-      assert.partialDeepStrictEqual(await driver.probe('volume', scene.target.id, calm().signal), { is: 'present' });
+      assert.partialDeepStrictEqual(await driver.probe(theVolume(scene.target), calm().signal), { is: 'present' });
     });
 
     for (const format of ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const) {
@@ -436,7 +445,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         const { seen, call } = watched();
         await world.driver.createVolume(target, calm());
         await world.driver.copyImageToVolume(target, images[format], call);
-        await holds(world, 'volume', target.id, 2 * GIB, 'image');
+        await holds(world, theVolume(target), 2 * GIB, 'image');
         tellsHowFar(seen);
       });
     }
@@ -479,9 +488,9 @@ export function proveDriver(proof: DriverUnderProof): void {
       await writtenSource(scene);
       await overwrittenSource(scene);
       await driver.reimageVolume(scene.source, images.raw, calm());
-      await holds(scene.world, 'volume', scene.source.id, GIB, 'image');
+      await holds(scene.world, theVolume(scene.source), GIB, 'image');
       await assert.rejects(driver.reimageVolume(scene.target, images.raw, calm()), errors.DriverFailed);
-      await isGone(scene.world, 'volume', scene.target.id);
+      await isGone(scene.world, theVolume(scene.target));
     });
 
     it('reads what a volume holds, all of it, as often as it is asked, and says when that is cut short', async (t) => {
@@ -522,7 +531,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         await driver.copyVolumeToImage(scene.source, image, call);
         await driver.createVolume(scene.target, calm());
         await driver.copyImageToVolume(scene.target, image, calm());
-        await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
+        await holds(scene.world, theVolume(scene.target), 2 * GIB, 'source');
         tellsHowFar(seen);
       });
     }
@@ -530,9 +539,9 @@ export function proveDriver(proof: DriverUnderProof): void {
     it('makes a volume of an image without a copy, or says that it cannot and makes nothing', async (t) => {
       const { world, target } = await enter(t);
       for (const image of [images.raw, images.qcow2]) {
-        const { cloned } = await world.driver.cloneImage(target, image, calm());
-        if (cloned) await holds(world, 'volume', target.id, 2 * GIB, 'image');
-        else await isGone(world, 'volume', target.id);
+        const { cloned } = await world.driver.cloneImage(target, { ...image, locations: [] }, calm());
+        if (cloned) await holds(world, theVolume(target), 2 * GIB, 'image');
+        else await isGone(world, theVolume(target));
         await world.driver.deleteVolume(target, calm());
       }
     });
@@ -545,12 +554,12 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.cacheImage(source.id, images.qcow2, 1, calm());
       const small = { ...target, sizeGiB: 0 };
       assert.deepEqual(await driver.createVolumeFromCachedImage(small, source.id, calm()), nothing);
-      await isGone(world, 'volume', target.id);
+      await isGone(world, theVolume(target));
       await driver.createVolumeFromCachedImage(target, source.id, calm());
       await driver.dropCachedImage(source.id, calm());
-      await holds(world, 'volume', target.id, 2 * GIB, 'image');
+      await holds(world, theVolume(target), 2 * GIB, 'image');
       await assert.rejects(driver.cacheImage(source.id, images.tooBig, 1, calm()), errors.ImageTooBig);
-      await isGone(world, 'image', source.id);
+      await isGone(world, theImage(source.id));
       assert.deepEqual(await world.leftovers(), []);
     });
 
@@ -587,7 +596,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         driver.reimageVolume(scene.source, { ...images.qcow2, format: 'vmdk' }, calm()),
         errors.ImageUnacceptable,
       );
-      await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
+      await holds(scene.world, theVolume(scene.source), GIB, 'source');
       assert.deepEqual(await scene.world.leftovers(), []);
     });
 
@@ -595,8 +604,8 @@ export function proveDriver(proof: DriverUnderProof): void {
       const { world, source } = await enter(t);
       await world.driver.createVolume(source, calm());
       await world.driver.copyImageToVolume(source, images.disguised, calm());
-      assert.equal((await world.read('volume', source.id, 0, 4)).toString('latin1'), 'QFI\xfb');
-      assert.partialDeepStrictEqual(await world.driver.probe('volume', source.id, calm().signal), { bytes: GIB });
+      assert.equal((await world.read(theVolume(source), 0, 4)).toString('latin1'), 'QFI\xfb');
+      assert.partialDeepStrictEqual(await world.driver.probe(theVolume(source), calm().signal), { bytes: GIB });
     });
 
     it('tells the size of an existing object rounded up, keeps its bytes, and lists it as long as it is foreign', async (t) => {
@@ -604,12 +613,12 @@ export function proveDriver(proof: DriverUnderProof): void {
       const { driver } = scene.world;
       await existing(scene);
       assert.equal(await driver.manageExistingGetSize(scene.ref, calm().signal), 1);
-      assert.equal(await driver.manageExistingSnapshotGetSize(scene.ref, calm().signal), 1);
+      assert.equal(await driver.manageExistingSnapshotGetSize(scene.ref, scene.snapshot, calm().signal), 1);
       assert.partialDeepStrictEqual(await driver.listManageable('volume', new Set(), calm().signal), [
         { reference: scene.ref, sizeGiB: 1, safe: true, reason: null },
       ]);
       await driver.manageExisting(scene.source, scene.ref, calm());
-      const probe = await driver.probe('volume', scene.source.id, calm().signal);
+      const probe = await driver.probe(theVolume(scene.source), calm().signal);
       assert.deepEqual(probe, { is: 'present', bytes: MANAGED_BYTES });
       const known = new Set((await driver.list(calm().signal)).map(({ name }) => name));
       assert.deepEqual(
@@ -618,10 +627,10 @@ export function proveDriver(proof: DriverUnderProof): void {
       );
       await driver.createSnapshot(scene.snapshot, calm());
       await driver.createClonedVolume(scene.target, scene.source, calm());
-      await begins(scene.world, 'snapshot', scene.snapshot.id);
-      assert.deepEqual(await driver.probe('volume', scene.target.id, calm().signal), { is: 'present', bytes: 2 * GIB });
+      await begins(scene.world, theSnapshot(scene.snapshot));
+      assert.deepEqual(await driver.probe(theVolume(scene.target), calm().signal), { is: 'present', bytes: 2 * GIB });
       await driver.extendVolume(scene.source, 2, calm());
-      assert.deepEqual(await driver.probe('volume', scene.source.id, calm().signal), { is: 'present', bytes: 2 * GIB });
+      assert.deepEqual(await driver.probe(theVolume(scene.source), calm().signal), { is: 'present', bytes: 2 * GIB });
     });
 
     it('does not take over the volume of another row, but does once that one was given back', async (t) => {
@@ -642,8 +651,8 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.manageExisting(next, ref, calm());
       await driver.manageExisting(next, ref, calm());
       assert.equal((await driver.list(calm().signal))[0]?.unmanagedAt, null);
-      await holds(scene.world, 'volume', next.id, GIB, 'source');
-      await isGone(scene.world, 'volume', scene.source.id);
+      await holds(scene.world, theVolume(next), GIB, 'source');
+      await isGone(scene.world, theVolume(scene.source));
     });
 
     it('keeps our name when the old one has been taken, and never touches what took it', async (t) => {
@@ -654,7 +663,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       await existing(scene, 'another');
       await driver.unmanage(scene.source, scene.ref, calm());
       same(await scene.world.readForeign(scene.ref, BLOCK_BYTES), block('another', 0));
-      await begins(scene.world, 'volume', scene.source.id);
+      await begins(scene.world, theVolume(scene.source));
     });
 
     it('takes back what it gave under our name, and then nobody else can take it over', async (t) => {
@@ -677,7 +686,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         );
       }
       same(await scene.world.readForeign(scene.ref, BLOCK_BYTES), block('another', 0));
-      await begins(scene.world, 'volume', scene.source.id);
+      await begins(scene.world, theVolume(scene.source));
     });
 
     it('does not delete what it gave back under our name, neither as a volume nor as a snapshot', async (t) => {
@@ -687,12 +696,12 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.manageExisting(scene.source, scene.ref, calm());
       await driver.unmanage(scene.source, null, calm());
       await driver.deleteVolume(scene.source, calm());
-      await begins(scene.world, 'volume', scene.source.id);
+      await begins(scene.world, theVolume(scene.source));
       await existing(scene);
       await driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
       await driver.unmanageSnapshot(scene.snapshot, null, calm());
       await driver.deleteSnapshot(scene.snapshot, calm());
-      await begins(scene.world, 'snapshot', scene.snapshot.id);
+      await begins(scene.world, theSnapshot(scene.snapshot));
     });
 
     it('refuses references that name nothing', async (t) => {
@@ -735,7 +744,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       await writtenSource({ ...scene, source: scene.target });
       const asked = scene.world.driver.createGroupSnapshot(together(scene), calm());
       await assert.rejects(asked, errors.ConsistentSnapshotRefused);
-      await isGone(scene.world, 'snapshot', scene.snapshot.id);
+      await isGone(scene.world, theSnapshot(scene.snapshot));
       assert.deepEqual(await scene.world.leftovers(), []);
     });
 
@@ -770,7 +779,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         for (const empty of filled) await empty();
       }
       for (const request of requests) await perform(driver, request, calm());
-      if (proof.copies) await holds(scene.world, 'volume', clone.id, GIB, 'source');
+      if (proof.copies) await holds(scene.world, theVolume(clone), GIB, 'source');
     });
   });
 }
@@ -808,8 +817,7 @@ async function assertNothingHalfMade(
   { leftovers }: { leftovers?: 'allowed' } = {},
 ): Promise<void> {
   if (makes === undefined) return;
-  const { kind, id } = makes(scene);
-  const probe = await scene.world.driver.probe(kind, id, calm().signal);
+  const probe = await scene.world.driver.probe(makes(scene), calm().signal);
   if (replaces !== undefined) await Promise.any([replaces(scene), done(scene)]);
   else if (probe.is === 'present') await done(scene);
   if (leftovers === undefined) {

@@ -24,7 +24,7 @@ import { mismatch } from './digest.ts';
 import { byName, type Credentials } from './glance-credentials.ts';
 import { GlanceHttp, unavailable } from './glance-http.ts';
 import { createImage, type OwnRequests, removeImage, uploadImage } from './glance-upload.ts';
-import { IMAGE_ID, readImage } from './image-metadata.ts';
+import { IMAGE_ID, readImage, readLocations } from './image-metadata.ts';
 
 export interface GlanceOptions {
   /** Where it answers, without the version. */
@@ -59,18 +59,11 @@ export class GlanceImages implements ImageStore {
 
   show(id: string, caller: Caller | 'service', signal: AbortSignal): Promise<Image> {
     return this.#http.patiently(signal, async () => {
-      signal.throwIfAborted();
-      if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
-      return this.#ask(caller, this.#metadataOf(`v2/images/${id}`, signal), async (answer) => {
-        // Who may not see it may not know of it.
-        if (answer.status === 403) throw new ImageNotFound(id);
-        if (answer.status !== 200) throw refusal(id, answer.status);
-        const image = await metadata(answer);
-        // A database may take capitals for small letters; then the image has the id that it says.
-        if (image.id.toLowerCase() !== id.toLowerCase())
-          throw unavailable('told of another image than the one it was asked for');
-        return image;
-      });
+      const image = await this.#read(id, caller, readImage, signal);
+      // A database may take capitals for small letters; then the image has the id that it says.
+      if (image.id.toLowerCase() !== id.toLowerCase())
+        throw unavailable('told of another image than the one it was asked for');
+      return image;
     });
   }
 
@@ -90,6 +83,10 @@ export class GlanceImages implements ImageStore {
 
   async local(): Promise<null> {
     return null;
+  }
+
+  locations({ id }: Image, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#http.patiently(signal, () => this.#read(id, 'service', readLocations, signal));
   }
 
   async fetch(
@@ -179,6 +176,22 @@ export class GlanceImages implements ImageStore {
     });
   }
 
+  async #read<Read>(
+    id: string,
+    who: Caller | 'service',
+    read: (json: unknown) => Read,
+    signal: AbortSignal,
+  ): Promise<Read> {
+    signal.throwIfAborted();
+    if (!IMAGE_ID.test(id)) throw new ImageNotFound(id);
+    return this.#ask(who, this.#metadataOf(`v2/images/${id}`, signal), (answer) => {
+      // Who may not see it may not know of it.
+      if (answer.status === 403) throw new ImageNotFound(id);
+      if (answer.status !== 200) throw refusal(id, answer.status);
+      return metadata(answer, read);
+    });
+  }
+
   #metadataOf(path: string, signal: AbortSignal): PeerRequest {
     return { path, headers: { accept: 'application/json' }, signal, wholeMs: this.#timeoutMs };
   }
@@ -265,10 +278,10 @@ async function list(answer: Answer): Promise<readonly Image[]> {
   }
 }
 
-async function metadata(answer: Answer): Promise<Image> {
+async function metadata<Read>(answer: Answer, read: (json: unknown) => Read): Promise<Read> {
   const bytes = await answer.whole(METADATA_LIMIT);
   try {
-    return readImage(JSON.parse(bytes.toString('utf8')));
+    return read(JSON.parse(bytes.toString('utf8')));
   } catch (error) {
     throw unavailable("answers with something that is not an image's metadata", error);
   }

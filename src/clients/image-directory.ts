@@ -96,6 +96,11 @@ export class DirectoryImages implements ImageStore {
     return path;
   }
 
+  /** Nobody could read them elsewhere. */
+  async locations(): Promise<readonly string[]> {
+    return [];
+  }
+
   async fetch(
     image: Image,
     _path: string,

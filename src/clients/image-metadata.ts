@@ -70,6 +70,16 @@ export function readImage(json: unknown): Image {
   };
 }
 
+/**
+ * Where Glance says that the bytes lie: all of it to those whom `show_multiple_locations` is for, else `direct_url` alone where
+ * `show_image_direct_url` is on.
+ */
+export function readLocations(json: unknown): readonly string[] {
+  const { locations, direct_url: direct } = json as { readonly locations?: unknown; readonly direct_url?: unknown };
+  const all = Array.isArray(locations) ? locations.map((each: { readonly url?: unknown } | null) => each?.url) : [];
+  return [...new Set([...all, direct].filter((url) => typeof url === 'string'))];
+}
+
 /** A record that is to be made. Glance's own keys are the record's, whatever a property of theirs is called. */
 export function writeRecord(image: ImageRecord): Readonly<Record<string, unknown>> {
   const own = {

@@ -62,7 +62,7 @@ export interface VolumeRef {
 export interface SnapshotRef {
   readonly id: string;
   readonly volumeId: string;
-  /** `nameId` of the volume. Needed to take the snapshot. */
+  /** `nameId` of the volume. A backend may find the snapshot by its volume alone. */
   readonly volumeNameId?: string | null;
   /** Size of the volume when the snapshot was taken, GiB. */
   readonly sizeGiB: number;
@@ -105,6 +105,22 @@ export type BackupOrigin = { readonly volume: VolumeRef } | { readonly snapshot:
 
 /** Which volume, of whatever size. */
 export type VolumeName = Pick<VolumeRef, 'id' | 'nameId'>;
+/** Which snapshot, of whatever size. */
+export type SnapshotName = Pick<SnapshotRef, 'id' | 'volumeId' | 'volumeNameId'>;
+
+/** What an object of ours is found by: a snapshot, and what is kept for a backup, may be a part of its volume. */
+export type ObjectName =
+  | ({ readonly kind: 'volume' } & VolumeName)
+  | ({ readonly kind: 'snapshot' } & SnapshotName)
+  | { readonly kind: 'image'; readonly id: string }
+  | { readonly kind: 'backup'; readonly id: string; readonly volume: VolumeName };
+
+/** What is known of an export that is to be closed. Of one that no row knows there is its id alone. */
+export interface ClosedExport {
+  readonly attachmentId: string;
+  readonly volume?: VolumeName;
+  readonly connector?: Connector;
+}
 
 /** What is kept of an earlier backup, beside a later one. */
 export interface BackupBase extends RawSource {
@@ -113,7 +129,7 @@ export interface BackupBase extends RawSource {
 }
 
 /** What backends hold under names of ours. An `image` is a cached one, a `backup` is what `keepForBackup` has kept. */
-export type ObjectKind = 'volume' | 'snapshot' | 'image' | 'backup';
+export type ObjectKind = ObjectName['kind'];
 
 /** One thing on the backend, by its full name or a foreign one. Temporaries are not listed. */
 export interface BackendObject {
@@ -140,6 +156,14 @@ export interface ImageFile {
   readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vhd';
 }
 
+/** An image that a backend may take as it lies, before anybody has fetched it. */
+export interface ImageAtRest extends Pick<ImageFile, 'format'> {
+  /** Where this machine has it as a file; null: nowhere. */
+  readonly path: string | null;
+  /** Where the image service says that it lies (`rbd://fsid/pool/image/snapshot`). Asked for where `imageSchemes` names some alone. */
+  readonly locations: readonly string[];
+}
+
 /** Formats that a volume can be written as, but for `raw`, which is what it holds. Others would be of another size, or read by few. */
 export const WRITTEN_FORMATS = ['qcow2', 'vmdk', 'vdi'] as const;
 
@@ -159,9 +183,16 @@ export interface DriverCapabilities {
   readonly consistentGroupSnapshot: boolean;
   /** What `keepForBackup` keeps takes no more room than the volume changes, so that it may be kept on as a base (`changedSince`). */
   readonly backupBases: boolean;
+  /** Of which locations of images it may make volumes (`rbd`), so that they are worth asking for. */
+  readonly imageSchemes: readonly string[];
 }
 
 export interface VolumeDriver {
+  /**
+   * `one`: of all processes the one that holds the backend (`hold`) works on it. `many`: every process that names it does, all at once, on
+   * different volumes; each method then stands what the others do. Known from the beginning.
+   */
+  readonly servedBy: 'one' | 'many';
   /** Known after `start`. */
   readonly capabilities: DriverCapabilities;
 
@@ -171,7 +202,7 @@ export interface VolumeDriver {
   /**
    * Keeps every other process off this backend until `release`, or until this one ends, however it ends. False: another has
    * it, maybe one that was frozen in mid-call and will go on when it is thawed; its host is not to be served before it is
-   * dead. After `start`, only by who serves; true again when this one has it.
+   * dead. After `start`, only by who serves; true again when this one has it. A backend that many serve keeps nobody off.
    */
   hold(signal: AbortSignal): Promise<boolean>;
   release(): void;
@@ -183,8 +214,13 @@ export interface VolumeDriver {
   /** A volume with the snapshot's content; grown to `volume.sizeGiB` when that is larger. */
   createVolumeFromSnapshot(volume: VolumeRef, snapshot: SnapshotRef, call: DriverCall): Promise<ModelUpdate>;
   createClonedVolume(volume: VolumeRef, source: VolumeRef, call: DriverCall): Promise<ModelUpdate>;
-  /** Where this machine reads the volume. Rejects with `DriverFailed` when it is not there, or not of its size. */
-  locateVolume(volume: VolumeRef, signal: AbortSignal): Promise<RawSource>;
+  /**
+   * Where this machine reads the volume, or writes to it: until `closeVolume`, or this process ends; then it is to be located again. The
+   * same path each time. Rejects with `DriverFailed` when it is not there, or not of its size.
+   */
+  locateVolume(volume: VolumeRef, access: 'read' | 'write', signal: AbortSignal): Promise<RawSource>;
+  /** What `locateVolume` has opened here, if anything, is closed. */
+  closeVolume(volume: VolumeName, signal: AbortSignal): Promise<void>;
   /**
    * Opens the volume to one other machine, which is to receive it and nothing else, under an id by which `removeExport` closes it. Nobody
    * writes to it meanwhile. Rejects with `DriverFailed` where volumes can be reached on this machine alone.
@@ -224,7 +260,7 @@ export interface VolumeDriver {
   /** Try to make the volume from the image without copying it through us. False: cannot, nothing was made. */
   cloneImage(
     volume: VolumeRef,
-    image: ImageFile,
+    image: ImageAtRest,
     call: DriverCall,
   ): Promise<{ readonly cloned: boolean; readonly model: ModelUpdate }>;
   /**
@@ -284,8 +320,8 @@ export interface VolumeDriver {
   deleteSnapshot(snapshot: SnapshotRef, call: DriverCall): Promise<void>;
 
   /**
-   * What the volume or the snapshot holds now, kept as it is for one backup until `dropForBackup`: whole GiB, which nobody writes to. It is
-   * nobody's snapshot. Of a volume that is being written it is one moment where `fastClone` says so.
+   * What the volume or the snapshot holds now, kept as it is for one backup until `dropForBackup`: whole GiB, which nobody writes to. Where it
+   * is read is asked again by whoever comes after this process. It is nobody's snapshot. Of a volume that is being written it is one moment where `fastClone` says so.
    */
   keepForBackup(backupId: string, of: BackupOrigin, call: DriverCall): Promise<RawSource>;
   /**
@@ -302,7 +338,7 @@ export interface VolumeDriver {
    */
   ensureExport(wanted: ExportRef, call: DriverCall): Promise<ConnectionInfo>;
   /** When it resolves, nobody reaches the volume through this attachment any more: sessions are ended, not only refused. */
-  removeExport(attachmentId: string, call: DriverCall): Promise<void>;
+  removeExport(closed: ClosedExport, call: DriverCall): Promise<void>;
   /** What is exported now; nothing of it, maybe, after whatever serves it has died. */
   listExports(signal: AbortSignal): Promise<readonly Exported[]>;
 
@@ -316,7 +352,7 @@ export interface VolumeDriver {
   manageExisting(volume: VolumeRef, ref: ManageRef | null, call: DriverCall): Promise<ModelUpdate>;
   /** Gives back: the object gets the name it had (`ref`), or keeps ours when that is taken or `ref` is null. */
   unmanage(volume: VolumeRef, ref: ManageRef | null, call: DriverCall): Promise<void>;
-  manageExistingSnapshotGetSize(ref: ManageRef, signal: AbortSignal): Promise<number>;
+  manageExistingSnapshotGetSize(ref: ManageRef, snapshot: SnapshotName, signal: AbortSignal): Promise<number>;
   manageExistingSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: DriverCall): Promise<ModelUpdate>;
   unmanageSnapshot(snapshot: SnapshotRef, ref: ManageRef | null, call: DriverCall): Promise<void>;
   /** What could be managed; `known` holds the full names that rows own. */
@@ -326,7 +362,7 @@ export interface VolumeDriver {
     signal: AbortSignal,
   ): Promise<readonly ManageableObject[]>;
 
-  probe(kind: ObjectKind, id: string, signal: AbortSignal): Promise<Probe>;
+  probe(object: ObjectName, signal: AbortSignal): Promise<Probe>;
   list(signal: AbortSignal): Promise<readonly BackendObject[]>;
   /**
    * Removes temporaries of ids not in `busy`: the resources of unfinished flows, a volume by its `nameId` where it has

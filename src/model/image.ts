@@ -58,6 +58,11 @@ export interface ImageStore {
   /** Where the image lies on this machine, when it does, verified as `fetch` does; null when it must be fetched. */
   local(image: Image, signal: AbortSignal): Promise<string | null>;
   /**
+   * Where the image service says that the bytes lie, as URLs; none where it does not say. They may hold credentials of a store: in no
+   * journal, no error and no log.
+   */
+  locations(image: Image, signal: AbortSignal): Promise<readonly string[]>;
+  /**
    * The image as a local file: where it already lies, or downloaded to `path` (resumed when a part is there already).
    * The file's checksum or hash is verified; one that does not match rejects with `ImageCopyFailure` and is gone.
    */

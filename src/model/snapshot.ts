@@ -30,6 +30,12 @@ export interface Snapshot {
   readonly revision: number;
 }
 
+/** How a driver is told of it. Never of a migrating volume, whose name on the backend is about to change. */
+export const snapshotRefOf = (
+  { id, volumeId, volumeSizeGiB: sizeGiB }: Pick<Snapshot, 'id' | 'volumeId' | 'volumeSizeGiB'>,
+  { nameId: volumeNameId }: { readonly nameId: string | null },
+) => ({ id, volumeId, volumeNameId, sizeGiB });
+
 /** A row to be made; what is not said is null, `0%` or empty, and it uses quota. */
 export type NewSnapshot = Pick<
   Snapshot,

@@ -145,7 +145,7 @@ export class ExportReconciler {
   async #remove(driver: VolumeDriver, id: string, signal: AbortSignal): Promise<boolean> {
     if (!this.#troubles.isDue(EXPORTS, exportName(id))) return false;
     try {
-      await driver.removeExport(id, { signal, progress: () => {} });
+      await driver.removeExport({ attachmentId: id }, { signal, progress: () => {} });
       this.#troubles.worked(EXPORTS, exportName(id));
       return true;
     } catch (error) {
@@ -200,7 +200,7 @@ export class ExportReconciler {
   async #isOnBackend(driver: VolumeDriver, attachment: Attachment, signal: AbortSignal): Promise<boolean> {
     try {
       const { id, nameId, host } = await getVolume(this.#desk.db.read, attachment.volumeId);
-      if ((await driver.probe('volume', nameId ?? id, signal)).is === 'present') return true;
+      if ((await driver.probe({ kind: 'volume', id, nameId }, signal)).is === 'present') return true;
       throw new DriverFailed(`Volume ${id} is not on ${host}.`);
     } catch (error) {
       if (signal.aborted || !(error instanceof Error)) throw error;

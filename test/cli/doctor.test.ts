@@ -458,7 +458,7 @@ proveStore('the doctor', (test) => {
         `exports: ${HOST} exports a volume to attachment ${unknown}, which no row knows`,
       ]);
       await driver.ensureExport({ ...wanted, attachmentId: attachment.id }, CALL);
-      await driver.removeExport(unknown, CALL);
+      await driver.removeExport({ attachmentId: unknown }, CALL);
       assert.deepEqual(said(await visit()), []);
     }));
 

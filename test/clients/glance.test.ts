@@ -61,6 +61,14 @@ async function world(t: TestContext, options: Partial<GlanceOptions> & { bytes?:
   return { server, images, image, path: join(directory, 'conversion', 'flow.image'), ranges, call };
 }
 
+test('where the bytes of an image lie is what Glance says, for whom it says it', async (t) => {
+  const { server, images, image } = await world(t);
+  const locations = ['swift+https://user:password@store/image', 'rbd://secret@pool/image'];
+  assert.deepEqual(await images.locations(image, signal), locations);
+  server.next.push(status(403));
+  await assert.rejects(images.locations(image, signal), { name: 'ImageNotFound' });
+});
+
 describe('showing an image of Glance', () => {
   test('tells what Glance says of it, and nothing of where its bytes lie', async (t) => {
     const { server, image } = await world(t);

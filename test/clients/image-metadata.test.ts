@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readImage, writeImage } from '../../src/clients/image-metadata.ts';
+import { readImage, readLocations, writeImage } from '../../src/clients/image-metadata.ts';
 import { cachedImageId, capturedMetadata } from '../../src/model/image.ts';
 
 const glance = {
@@ -35,6 +35,15 @@ describe("an image's metadata", () => {
     const wrongs = [null, [], 'text', {}, { ...glance, id: 7 }, { ...glance, status: null }, { ...glance, size: -1 }];
     for (const wrong of wrongs) assert.throws(() => readImage(wrong), TypeError);
   });
+});
+
+test('the locations of an image are those that are texts, each once', () => {
+  const url = 'rbd://fsid/images/id/snap';
+  assert.deepEqual(
+    readLocations({ ...glance, locations: [{ url, metadata: {} }, null, { url: 7 }], direct_url: url }),
+    [url],
+  );
+  assert.deepEqual(readLocations({ ...glance, locations: url }), []);
 });
 
 describe('what a volume remembers of its image', () => {

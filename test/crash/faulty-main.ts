@@ -26,7 +26,7 @@ const PLANTED: Readonly<Record<string, () => void>> = {
   'delete-fails-when-gone'() {
     const { deleteVolume } = FileDriver.prototype;
     FileDriver.prototype.deleteVolume = async function (this: FileDriver, volume: VolumeRef, call: DriverCall) {
-      const found = await this.probe('volume', volume.nameId ?? volume.id, call.signal);
+      const found = await this.probe({ ...volume, kind: 'volume' }, call.signal);
       if (found.is === 'absent') throw new DriverFailed(`Volume ${volume.id} is not there.`);
       await deleteVolume.call(this, volume, call);
     };

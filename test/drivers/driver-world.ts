@@ -5,20 +5,20 @@ import type {
   DriverCall,
   ExportRef,
   ManageRef,
-  ObjectKind,
+  ObjectName,
+  SnapshotName,
   VolumeDriver,
+  VolumeName,
   VolumeRef,
 } from '../../src/drivers/driver.ts';
 import type { ConnectionInfo } from '../../src/model/attachment.ts';
 import type { VolumeClient } from './exports/checking-writer.ts';
 
-export type Kind = ObjectKind;
-
 export interface DriverWorld {
   /** Started. */
   readonly driver: VolumeDriver;
   write(volume: VolumeRef, at: number, data: Buffer): Promise<void>;
-  read(kind: Kind, id: string, at: number, length: number): Promise<Buffer>;
+  read(object: ObjectName, at: number, length: number): Promise<Buffer>;
   /** An object made by an operator. */
   foreign(name: string, bytes: number, data: Buffer): Promise<ManageRef>;
   readForeign(ref: ManageRef, length: number): Promise<Buffer>;
@@ -38,6 +38,12 @@ export interface DriverWorld {
   readonly fill?: (freeBytes: number) => Promise<() => Promise<void>>;
   cleanup(): Promise<void>;
 }
+
+export const theVolume = (volume: VolumeName): ObjectName => ({ ...volume, kind: 'volume' });
+export const theSnapshot = (snapshot: SnapshotName): ObjectName => ({ ...snapshot, kind: 'snapshot' });
+export const theImage = (id: string): ObjectName => ({ kind: 'image', id });
+/** What is kept for a backup. */
+export const kept = (id: string, volume: VolumeName): ObjectName => ({ kind: 'backup', id, volume });
 
 type Method =
   | 'createVolume'

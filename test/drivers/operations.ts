@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type {
   ExportRef,
   ManageRef,
+  ObjectName,
   RawSource,
   SnapshotRef,
   VolumeRef,
@@ -24,7 +25,7 @@ import {
   MIB,
   same,
 } from './content.ts';
-import { calm, type DriverWorld, type Kind, type Request } from './driver-world.ts';
+import { calm, type DriverWorld, kept, type Request, theImage, theSnapshot, theVolume } from './driver-world.ts';
 import type { Images } from './images/images.ts';
 
 /** The things one operation is about. */
@@ -45,7 +46,7 @@ export interface Operation {
   readonly request: (scene: Scene) => Request;
   readonly done: (scene: Scene) => Promise<void>;
   /** What is absent or whole, never half; none for what is changed in place. */
-  readonly makes?: (scene: Scene) => { readonly kind: Kind; readonly id: string };
+  readonly makes?: (scene: Scene) => ObjectName;
   /** What it makes is there before, with another content: this one, until it has the new one. */
   readonly replaces?: (scene: Scene) => Promise<void>;
   /** It asks a program again by itself, or another, so that it may succeed although one failed. */
@@ -61,15 +62,15 @@ export const OPERATIONS: readonly Operation[] = [
     title: 'creating a volume',
     prepare: async () => {},
     request: ({ target }) => ['createVolume', target],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    makes: ({ target }) => theVolume(target),
     done: ({ world, target }) => holdsZeroes(world, target),
   },
   {
     title: 'snapshotting a volume',
     prepare: writtenSource,
     request: ({ snapshot }) => ['createSnapshot', snapshot],
-    makes: ({ snapshot }) => ({ kind: 'snapshot', id: snapshot.id }),
-    done: ({ world, snapshot }) => holds(world, 'snapshot', snapshot.id, GIB, 'source'),
+    makes: ({ snapshot }) => theSnapshot(snapshot),
+    done: ({ world, snapshot }) => holds(world, theSnapshot(snapshot), GIB, 'source'),
     slow: true,
   },
   {
@@ -79,10 +80,11 @@ export const OPERATIONS: readonly Operation[] = [
       await writtenSource({ ...scene, source: scene.target });
     },
     request: (scene) => ['createGroupSnapshot', together(scene)],
-    makes: ({ snapshot }) => ({ kind: 'snapshot', id: snapshot.id }),
-    done: async ({ world, snapshot, source }) => {
-      await holds(world, 'snapshot', snapshot.id, GIB, 'source');
-      await holds(world, 'snapshot', source.id, 2 * GIB, 'source');
+    makes: ({ snapshot }) => theSnapshot(snapshot),
+    done: async (scene) => {
+      const [first, second] = together(scene);
+      await holds(scene.world, theSnapshot(first), GIB, 'source');
+      await holds(scene.world, theSnapshot(second), 2 * GIB, 'source');
     },
     slow: true,
     sharesBlocks: true,
@@ -94,45 +96,45 @@ export const OPERATIONS: readonly Operation[] = [
       await scene.world.driver.createSnapshot(scene.snapshot, calm());
     },
     request: ({ target, snapshot }) => ['createVolumeFromSnapshot', target, snapshot],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
+    makes: ({ target }) => theVolume(target),
+    done: ({ world, target }) => holds(world, theVolume(target), 2 * GIB, 'source'),
     slow: true,
   },
   {
     title: 'cloning a volume into a larger one',
     prepare: writtenSource,
     request: ({ target, source }) => ['createClonedVolume', target, source],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'source'),
+    makes: ({ target }) => theVolume(target),
+    done: ({ world, target }) => holds(world, theVolume(target), 2 * GIB, 'source'),
     slow: true,
   },
   {
     title: 'receiving a volume of its own file system',
     prepare: async (scene) => {
       await writtenSource(scene);
-      scene.located = await scene.world.driver.locateVolume(scene.source, calm().signal);
+      scene.located = await scene.world.driver.locateVolume(scene.source, 'read', calm().signal);
     },
     request: (scene) => ['receiveVolume', received(scene), scene.located, { copies: false }],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    makes: ({ target }) => theVolume(target),
     done: async (scene) => {
-      await holds(scene.world, 'volume', scene.target.id, GIB, 'source');
-      await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
+      await holds(scene.world, theVolume(scene.target), GIB, 'source');
+      await holds(scene.world, theVolume(scene.source), GIB, 'source');
     },
   },
   {
     title: 'receiving a volume of another file system',
     prepare: async () => {},
     request: (scene) => ['receiveVolume', received(scene), rawImage(scene), { copies: false }],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, GIB, 'image'),
+    makes: ({ target }) => theVolume(target),
+    done: ({ world, target }) => holds(world, theVolume(target), GIB, 'image'),
     asksAgain: true,
   },
   {
     title: 'receiving a copy of a volume',
     prepare: async () => {},
     request: (scene) => ['receiveVolume', received(scene), rawImage(scene), { copies: true }],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, GIB, 'image'),
+    makes: ({ target }) => theVolume(target),
+    done: ({ world, target }) => holds(world, theVolume(target), GIB, 'image'),
     slow: true,
   },
   {
@@ -142,28 +144,28 @@ export const OPERATIONS: readonly Operation[] = [
       await world.write(target, 2 * GIB - BLOCK_BYTES, block('rubbish', 0));
     },
     request: ({ target, images }) => ['copyImageToVolume', target, images.qcow2],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
-    done: ({ world, target }) => holds(world, 'volume', target.id, 2 * GIB, 'image'),
+    makes: ({ target }) => theVolume(target),
+    done: ({ world, target }) => holds(world, theVolume(target), 2 * GIB, 'image'),
     replaces: async ({ world, target }) =>
-      same(await world.read('volume', target.id, 2 * GIB - BLOCK_BYTES, BLOCK_BYTES), block('rubbish', 0)),
+      same(await world.read(theVolume(target), 2 * GIB - BLOCK_BYTES, BLOCK_BYTES), block('rubbish', 0)),
     slow: true,
   },
   {
     title: 'caching an image',
     prepare: async () => {},
     request: ({ target, images }) => ['cacheImage', target.id, images.qcow2, 1],
-    makes: ({ target }) => ({ kind: 'image', id: target.id }),
-    done: ({ world, target }) => holds(world, 'image', target.id, GIB, 'image'),
+    makes: ({ target }) => theImage(target.id),
+    done: ({ world, target }) => holds(world, theImage(target.id), GIB, 'image'),
     slow: true,
   },
   {
     title: 'creating a larger volume from a cached image',
     prepare: cachedImage,
     request: ({ target, source }) => ['createVolumeFromCachedImage', target, source.id],
-    makes: ({ target }) => ({ kind: 'volume', id: target.id }),
+    makes: ({ target }) => theVolume(target),
     done: async ({ world, target, source }) => {
-      await holds(world, 'volume', target.id, 2 * GIB, 'image');
-      await holds(world, 'image', source.id, GIB, 'image');
+      await holds(world, theVolume(target), 2 * GIB, 'image');
+      await holds(world, theImage(source.id), GIB, 'image');
     },
     slow: true,
   },
@@ -171,7 +173,7 @@ export const OPERATIONS: readonly Operation[] = [
     title: 'dropping a cached image',
     prepare: cachedImage,
     request: ({ source }) => ['dropCachedImage', source.id],
-    done: ({ world, source }) => isGone(world, 'image', source.id),
+    done: ({ world, source }) => isGone(world, theImage(source.id)),
   },
   {
     title: 'reverting a volume to a snapshot',
@@ -181,8 +183,8 @@ export const OPERATIONS: readonly Operation[] = [
       await overwrittenSource(scene);
     },
     request: ({ source, snapshot }) => ['revertToSnapshot', source, snapshot],
-    makes: ({ source }) => ({ kind: 'volume', id: source.id }),
-    done: ({ world, source }) => holds(world, 'volume', source.id, GIB, 'source'),
+    makes: ({ source }) => theVolume(source),
+    done: ({ world, source }) => holds(world, theVolume(source), GIB, 'source'),
     replaces: isOverwritten,
     slow: true,
   },
@@ -193,8 +195,8 @@ export const OPERATIONS: readonly Operation[] = [
       await overwrittenSource(scene);
     },
     request: ({ source, images }) => ['reimageVolume', source, images.qcow2],
-    makes: ({ source }) => ({ kind: 'volume', id: source.id }),
-    done: ({ world, source }) => holds(world, 'volume', source.id, GIB, 'image'),
+    makes: ({ source }) => theVolume(source),
+    done: ({ world, source }) => holds(world, theVolume(source), GIB, 'image'),
     replaces: isOverwritten,
     slow: true,
   },
@@ -206,14 +208,14 @@ export const OPERATIONS: readonly Operation[] = [
       const { driver } = scene.world;
       await driver.createVolume(scene.target, calm());
       await driver.copyImageToVolume(scene.target, written(scene, 'qcow2'), calm());
-      await holds(scene.world, 'volume', scene.target.id, 2 * GIB, 'source');
+      await holds(scene.world, theVolume(scene.target), 2 * GIB, 'source');
     },
   },
   {
     title: 'deleting a volume',
     prepare: writtenSource,
     request: ({ source }) => ['deleteVolume', source],
-    done: ({ world, source }) => isGone(world, 'volume', source.id),
+    done: ({ world, source }) => isGone(world, theVolume(source)),
   },
   {
     title: 'deleting a snapshot',
@@ -222,14 +224,14 @@ export const OPERATIONS: readonly Operation[] = [
       await scene.world.driver.createSnapshot(scene.snapshot, calm());
     },
     request: ({ snapshot }) => ['deleteSnapshot', snapshot],
-    done: ({ world, snapshot }) => isGone(world, 'snapshot', snapshot.id),
+    done: ({ world, snapshot }) => isGone(world, theSnapshot(snapshot)),
   },
   {
     title: 'keeping for a backup what a volume holds',
     prepare: writtenSource,
     request: ({ source, snapshot }) => ['keepForBackup', snapshot.id, { volume: source }],
-    makes: ({ snapshot }) => ({ kind: 'backup', id: snapshot.id }),
-    done: ({ world, snapshot }) => holds(world, 'backup', snapshot.id, GIB, 'source'),
+    makes: ({ snapshot, source }) => kept(snapshot.id, source),
+    done: ({ world, snapshot, source }) => holds(world, kept(snapshot.id, source), GIB, 'source'),
     slow: true,
   },
   {
@@ -240,8 +242,8 @@ export const OPERATIONS: readonly Operation[] = [
       await overwrittenSource(scene);
     },
     request: ({ target, snapshot }) => ['keepForBackup', target.id, { snapshot }],
-    makes: ({ target }) => ({ kind: 'backup', id: target.id }),
-    done: ({ world, target }) => holds(world, 'backup', target.id, GIB, 'source'),
+    makes: ({ target, source }) => kept(target.id, source),
+    done: ({ world, target, source }) => holds(world, kept(target.id, source), GIB, 'source'),
     slow: true,
   },
   {
@@ -251,25 +253,25 @@ export const OPERATIONS: readonly Operation[] = [
       await scene.world.driver.keepForBackup(scene.snapshot.id, { volume: scene.source }, calm());
     },
     request: ({ snapshot, source }) => ['dropForBackup', snapshot.id, source],
-    done: ({ world, snapshot }) => isGone(world, 'backup', snapshot.id),
+    done: ({ world, snapshot, source }) => isGone(world, kept(snapshot.id, source)),
   },
   {
     title: 'extending a volume',
     prepare: writtenSource,
     request: ({ source }) => ['extendVolume', source, 3],
-    done: ({ world, source }) => holds(world, 'volume', source.id, 3 * GIB, 'source'),
+    done: ({ world, source }) => holds(world, theVolume(source), 3 * GIB, 'source'),
   },
   {
     title: 'managing an existing object as a volume',
     prepare: existing,
     request: ({ source, ref }) => ['manageExisting', source, ref],
-    done: ({ world, source }) => begins(world, 'volume', source.id),
+    done: ({ world, source }) => begins(world, theVolume(source)),
   },
   {
     title: 'managing an existing object as a snapshot',
     prepare: existing,
     request: ({ snapshot, ref }) => ['manageExistingSnapshot', snapshot, ref],
-    done: ({ world, snapshot }) => begins(world, 'snapshot', snapshot.id),
+    done: ({ world, snapshot }) => begins(world, theSnapshot(snapshot)),
   },
   {
     title: 'giving a managed volume back',
@@ -278,7 +280,7 @@ export const OPERATIONS: readonly Operation[] = [
       await scene.world.driver.manageExisting(scene.source, scene.ref, calm());
     },
     request: ({ source, ref }) => ['unmanage', source, ref],
-    done: ({ world, source, ref }) => isGivenBack(world, 'volume', source.id, ref),
+    done: ({ world, source, ref }) => isGivenBack(world, theVolume(source), ref),
   },
   {
     title: 'giving a managed snapshot back',
@@ -287,7 +289,7 @@ export const OPERATIONS: readonly Operation[] = [
       await scene.world.driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
     },
     request: ({ snapshot, ref }) => ['unmanageSnapshot', snapshot, ref],
-    done: ({ world, snapshot, ref }) => isGivenBack(world, 'snapshot', snapshot.id, ref),
+    done: ({ world, snapshot, ref }) => isGivenBack(world, theSnapshot(snapshot), ref),
   },
 ];
 
@@ -307,7 +309,7 @@ export const EXPORT_OPERATIONS: readonly Operation[] = [
       await scene.world.driver.ensureExport(exportOf(scene), calm());
       await scene.world.driver.ensureExport({ ...exportOf(scene), attachmentId: scene.snapshot.id }, calm());
     },
-    request: (scene) => ['removeExport', exportOf(scene).attachmentId],
+    request: (scene) => ['removeExport', exportOf(scene)],
     done: async (scene) => {
       await isExported(scene, false);
       const others = await scene.world.driver.listExports(calm().signal);
@@ -317,7 +319,7 @@ export const EXPORT_OPERATIONS: readonly Operation[] = [
 ];
 
 /** Of the source and the target. An id of the scene serves as well as any. */
-export const together = ({ source, target, snapshot }: Scene): readonly SnapshotRef[] => [
+export const together = ({ source, target, snapshot }: Scene): readonly [SnapshotRef, SnapshotRef] => [
   snapshot,
   { id: source.id, volumeId: target.id, sizeGiB: 2 },
 ];
@@ -343,7 +345,7 @@ async function isExported(scene: Scene, expected: boolean): Promise<void> {
     exported.some((each) => each.attachmentId === attachmentId),
     expected,
   );
-  await holds(scene.world, 'volume', scene.source.id, GIB, 'source');
+  await holds(scene.world, theVolume(scene.source), GIB, 'source');
 }
 
 /** As large as what it comes from. */
@@ -370,8 +372,8 @@ export async function overwrittenSource({ world, source }: Pick<Scene, 'world' |
 }
 
 export async function isOverwritten({ world, source }: Scene): Promise<void> {
-  for (const at of OVERWRITTEN) same(await world.read('volume', source.id, at, BLOCK_BYTES), block('later', at));
-  same(await world.read('volume', source.id, 3 * 4096, BLOCK_BYTES), block('source', 3 * 4096));
+  for (const at of OVERWRITTEN) same(await world.read(theVolume(source), at, BLOCK_BYTES), block('later', at));
+  same(await world.read(theVolume(source), 3 * 4096, BLOCK_BYTES), block('source', 3 * 4096));
 }
 
 export async function existing(scene: Scene, content = 'foreign'): Promise<void> {

@@ -114,7 +114,7 @@ describe('a volume that is opened over iSCSI', { skip: noTgt ?? false }, () => {
     execFileSync('cmp', [world.driver.localPath(volume), other.localPath(copy)]);
     assert.ok((await stat(other.localPath(copy))).blocks * 512 <= 2 * 1024 ** 2, 'holes are holes');
 
-    await world.driver.removeExport(id, calm());
+    await world.driver.removeExport({ attachmentId: id }, calm());
     assert.deepEqual(await world.driver.listExports(calm().signal), []);
   });
 

@@ -51,6 +51,8 @@ export class SiteImages implements ImageStore {
 
   local: ImageStore['local'] = async (image, until) => (this.near ? this.#directory.local(image, until) : null);
 
+  locations: ImageStore['locations'] = () => this.#directory.locations();
+
   fetch: ImageStore['fetch'] = async (image, path, call) => {
     const lies = await this.#directory.local(image, call.signal);
     this.fetched.push(image.id);

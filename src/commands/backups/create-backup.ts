@@ -19,7 +19,7 @@ import { BACKUP_TRANSITIONS } from '../../model/backup-status.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidBackup, InvalidVolume } from '../../model/errors.ts';
 import { backupQuota } from '../../model/quota.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
+import { type Snapshot, snapshotRefOf } from '../../model/snapshot.ts';
 import { type Metadata, refOf, type Volume } from '../../model/volume.ts';
 import { backupResource, begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
 import { refusedSnapshot, refusedVolume } from '../by-status.ts';
@@ -113,7 +113,7 @@ export function beginCopy(
     {
       backupId,
       volumeRef: refOf(volume),
-      snapshotRef: snapshot && { id: snapshot.id, volumeId: volume.id, sizeGiB: snapshot.volumeSizeGiB },
+      snapshotRef: snapshot && snapshotRefOf(snapshot, volume),
       pool,
       parentId,
       ...(earlierAttempts !== undefined && { earlierAttempts }),

@@ -16,6 +16,7 @@ import { InvalidGroup, InvalidGroupType } from '../../model/errors.ts';
 import type { GroupSnapshot } from '../../model/group-snapshot.ts';
 import { GROUP_SNAPSHOT_TRANSITIONS } from '../../model/group-status.ts';
 import { type GroupType, ONE_MOMENT, wantsOneMoment } from '../../model/group-type.ts';
+import { snapshotRefOf } from '../../model/snapshot.ts';
 import {
   begin,
   exclusive,
@@ -68,8 +69,7 @@ export async function createGroupSnapshot(
     const parts: { readonly snapshotRef: SnapshotRef; readonly pool: string }[] = [];
     for (const volume of members) {
       const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, part, 'create');
-      const { id: volumeId, nameId: volumeNameId, sizeGiB } = volume;
-      parts.push({ snapshotRef: { id: snapshot.id, volumeId, volumeNameId, sizeGiB }, pool });
+      parts.push({ snapshotRef: snapshotRefOf(snapshot, volume), pool });
     }
     const snapshotRefs = parts.map(({ snapshotRef }) => snapshotRef);
     const pool = parts[0]?.pool ?? '';

@@ -7,6 +7,7 @@ import { deleteGroupSnapshot as flow, forgetGroupSnapshot } from '../../flows/gr
 import { tellGroupSnapshot } from '../../flows/tell.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidGroupSnapshot } from '../../model/errors.ts';
+import { snapshotRefOf } from '../../model/snapshot.ts';
 import { begin, exclusive, groupSnapshotResource, shared, snapshotResource, volumeResource } from '../begin.ts';
 import { checkGroupSnapshotStatus, refusedSnapshot } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
@@ -34,10 +35,12 @@ export async function deleteGroupSnapshot(desk: Desk, caller: Caller, id: string
       groupId: groupSnapshot.groupId,
       pool: host as string,
       previousStatus: groupSnapshot.status,
-      parts: parts.map((part) => ({
-        ref: { id: part.id, volumeId: part.volumeId, sizeGiB: part.volumeSizeGiB },
-        previousStatus: part.status,
-      })),
+      parts: await Promise.all(
+        parts.map(async (part) => ({
+          ref: snapshotRefOf(part, await getVolume(tx.db, part.volumeId)),
+          previousStatus: part.status,
+        })),
+      ),
     };
     await begin(desk, tx, caller, flow, input, {
       resource: groupSnapshotResource(id),

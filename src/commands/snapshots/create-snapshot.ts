@@ -10,7 +10,7 @@ import { uuid } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume } from '../../model/errors.ts';
 import { snapshotQuota } from '../../model/quota.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
+import { type Snapshot, snapshotRefOf } from '../../model/snapshot.ts';
 import { SNAPSHOT_TRANSITIONS } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
@@ -33,13 +33,12 @@ export async function createSnapshot(desk: Desk, caller: Caller, request: Create
     const volume = await lockVolume(tx, caller, request.volumeId);
     checkVolumeStatus(volume, 'snapshot', request.force);
     const { snapshot, pool } = await insertSnapshotOf(desk, tx, caller, volume, request, 'create');
-    const { id: volumeId, nameId: volumeNameId, sizeGiB } = volume;
     await begin(
       desk,
       tx,
       caller,
       flow,
-      { snapshotRef: { id: snapshot.id, volumeId, volumeNameId, sizeGiB }, pool },
+      { snapshotRef: snapshotRefOf(snapshot, volume), pool },
       {
         resource: snapshotResource(snapshot.id),
         projectId: snapshot.projectId,

@@ -3,6 +3,7 @@ import { moveSnapshotStatus } from '../../db/snapshots.ts';
 import { getVolume } from '../../db/volumes.ts';
 import { deleteSnapshot as flow } from '../../flows/snapshots/delete-snapshot.ts';
 import type { Caller } from '../../model/caller.ts';
+import { snapshotRefOf } from '../../model/snapshot.ts';
 import { begin, exclusive, shared, snapshotResource, volumeResource } from '../begin.ts';
 import { refusedSnapshot } from '../by-status.ts';
 import type { Desk } from '../desk.ts';
@@ -24,12 +25,12 @@ export async function deleteSnapshot(
   }
   await desk.db.write(async (tx) => {
     const snapshot = await lockSnapshot(tx, caller, id);
-    const { host } = await getVolume(tx.db, snapshot.volumeId);
+    const volume = await getVolume(tx.db, snapshot.volumeId);
     const moved = snapshot.groupSnapshotId === null && (await moveSnapshotStatus(tx, id, 'delete', { force }));
-    if (!moved || host === null) throw refusedSnapshot(snapshot, 'delete');
+    if (!moved || volume.host === null) throw refusedSnapshot(snapshot, 'delete');
     const input = {
-      snapshotRef: { id, volumeId: snapshot.volumeId, sizeGiB: snapshot.volumeSizeGiB },
-      pool: host,
+      snapshotRef: snapshotRefOf(snapshot, volume),
+      pool: volume.host,
       previousStatus: snapshot.status,
     };
     await begin(desk, tx, caller, flow, input, {

@@ -12,7 +12,7 @@ import { deleteVolume as flow, forgetVolume } from '../../flows/volumes/delete-v
 import { now } from '../../lib/clock.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume } from '../../model/errors.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
+import { type Snapshot, snapshotRefOf } from '../../model/snapshot.ts';
 import { SNAPSHOT_TRANSITIONS } from '../../model/status.ts';
 import { leaves } from '../../model/transition.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
@@ -63,7 +63,7 @@ export async function deleteVolume(
       pool: host ?? '',
       previousStatus,
       snapshots: snapshots.map((each) => ({
-        ref: { id: each.id, volumeId: id, sizeGiB: each.volumeSizeGiB },
+        ref: snapshotRefOf(each, volume),
         previousStatus: each.status,
       })),
     };

@@ -7,6 +7,7 @@ import { moveVolumeStatus } from '../../db/volumes.ts';
 import { revertToSnapshot as flow } from '../../flows/volumes/revert-to-snapshot.ts';
 import type { Caller } from '../../model/caller.ts';
 import { Conflict, InvalidInput } from '../../model/errors.ts';
+import { snapshotRefOf } from '../../model/snapshot.ts';
 import { refOf } from '../../model/volume.ts';
 import { begin, exclusive, snapshotResource, volumeResource } from '../begin.ts';
 import { refusedSnapshot, refusedVolume } from '../by-status.ts';
@@ -31,13 +32,12 @@ export async function revertToSnapshot(desk: Desk, caller: Caller, id: string, s
       throw new Conflict(refusedVolume(volume, 'revert').message);
     if (!(await moveSnapshotStatus(tx, newest.id, 'revert')))
       throw new Conflict(refusedSnapshot(newest, 'revert').message);
-    const snapshotRef = { id: newest.id, volumeId: id, sizeGiB: newest.volumeSizeGiB };
     await begin(
       desk,
       tx,
       caller,
       flow,
-      { volumeRef: refOf(volume), snapshotRef, pool },
+      { volumeRef: refOf(volume), snapshotRef: snapshotRefOf(newest, volume), pool },
       {
         resource: volumeResource(id),
         projectId: volume.projectId,

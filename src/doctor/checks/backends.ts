@@ -11,7 +11,7 @@ import { allBases, forgetBase } from '../../db/backup-bases.ts';
 import { cachedImages, forgetCachedImage } from '../../db/image-cache.ts';
 import type { Db } from '../../db/sql/db.ts';
 import { resourcesInWork } from '../../db/unended-flows.ts';
-import type { BackendObject, ObjectKind, VolumeDriver } from '../../drivers/driver.ts';
+import type { BackendObject, ObjectKind, ObjectName, VolumeDriver } from '../../drivers/driver.ts';
 import { clockTime } from '../../lib/times.ts';
 import { hostOf } from '../../model/backend.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
@@ -33,41 +33,39 @@ export const backends: DoctorCheck = {
 
 /** A row as the backend should know it. */
 interface Expected {
-  readonly kind: ObjectKind;
-  readonly id: string;
-  /** The id in the name on the backend. */
-  readonly nameId: string;
+  readonly object: ObjectName;
   readonly host: string | null;
   readonly status: string;
 }
 
 const nameOf = (kind: ObjectKind, id: string): string => `${kind}:${id}`;
+const resourceOf = ({ object: { kind, id } }: Expected): string => nameOf(kind, id);
+/** The id in its name on the backend. */
+const idInName = (object: ObjectName): string => (object.kind === 'volume' ? (object.nameId ?? object.id) : object.id);
 
 async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal: AbortSignal): Promise<Finding[]> {
   // Before the rows: an object that comes later is not missed, one that goes is seen by the second look.
   const objects = new Map((await driver.list(signal)).flatMap((object) => named(object)));
-  const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.kind, row.nameId), row]));
+  const rows = new Map((await expectedRows(db)).map((row) => [nameOf(row.object.kind, idInName(row.object)), row]));
   const busy = await resourcesInWork(db);
   const pool = `${host}#${(await driver.stats(signal))[0]?.pool_name}`;
   const findings: Finding[] = [];
   for (const [name, object] of objects) {
     const row = rows.get(name);
-    if (busy.has(row === undefined ? name : nameOf(row.kind, row.id))) continue;
+    if (busy.has(row === undefined ? name : resourceOf(row))) continue;
     if (object.owner?.kind === 'image') {
       // Whoever makes one gives it a row when it is made.
       if (row === undefined && busy.size === 0) findings.push(uselessImage(host, object));
     } else if (row === undefined)
       findings.push(object.unmanagedAt === null ? orphan(pool, object) : unmanaged(pool, object));
     else if (row.host === null || hostOf(row.host) !== host)
-      findings.push(
-        stray(host, object, `${nameOf(row.kind, row.id)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`),
-      );
+      findings.push(stray(host, object, `${resourceOf(row)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`));
   }
   for (const [name, row] of rows) {
     if (row.host === null || hostOf(row.host) !== host || objects.has(name)) continue;
-    if (inDoubt.has(row.status) || busy.has(nameOf(row.kind, row.id))) continue;
-    const found = await driver.probe(row.kind, row.nameId, signal);
-    if (found.is !== 'present') findings.push(LOST[row.kind](row, host));
+    if (inDoubt.has(row.status) || busy.has(resourceOf(row))) continue;
+    const found = await driver.probe(row.object, signal);
+    if (found.is !== 'present') findings.push(LOST[row.object.kind](row, host));
   }
   return findings;
 }
@@ -107,7 +105,7 @@ const unmanaged = (pool: string, object: BackendObject): Finding => ({
 const manage = (pool: string, { owner }: BackendObject, name: string): string =>
   owner?.kind === 'snapshot' ? `cinder snapshot-manage VOLUME ${name}` : `cinder manage ${pool} ${name}`;
 
-const missing = ({ kind, id, status }: Expected, host: string): Finding => ({
+const missing = ({ object: { kind, id }, status }: Expected, host: string): Finding => ({
   key: `missing ${kind} ${id}`,
   about: nameOf(kind, id),
   says: `is ${status}, and is not on ${host}`,
@@ -121,7 +119,7 @@ const uselessImage = (host: string, { name, bytes }: BackendObject): Finding => 
   advice: `nothing needs it (rm ${name})`,
 });
 
-const lostBase = ({ id }: Expected): Finding => ({
+const lostBase = ({ object: { id } }: Expected): Finding => ({
   key: `missing base ${id}`,
   about: `backup:${id}`,
   says: 'is to have left what it was made from for the next backup, and that is not there',
@@ -135,7 +133,7 @@ const lostBase = ({ id }: Expected): Finding => ({
   },
 });
 
-const lostImage = ({ id, host: pool }: Expected): Finding => ({
+const lostImage = ({ object: { id }, host: pool }: Expected): Finding => ({
   key: `missing image ${id}`,
   about: `image:${id}`,
   says: `is in the cache of ${pool}, and is not there`,
@@ -171,21 +169,27 @@ async function expectedRows(db: Db): Promise<Expected[]> {
   const snapshots = await db
     .selectFrom('snapshot')
     .innerJoin('volume', 'volume.id', 'snapshot.volume_id')
-    .select(['snapshot.id', 'volume.host', 'snapshot.status'])
+    .select(['snapshot.id', 'volume.host', 'snapshot.status', 'volume.id as volume_id', 'volume.name_id'])
     .execute();
   // One that was evicted goes: object and row, one after the other.
-  const images = (await cachedImages(db)).map(({ id, pool, evictedAt }) => {
-    return { kind: 'image', id, nameId: id, host: pool, status: evictedAt === null ? 'cached' : 'deleting' } as const;
+  const images = (await cachedImages(db)).map(({ id, pool, evictedAt }): Expected => {
+    return { object: { kind: 'image', id }, host: pool, status: evictedAt === null ? 'cached' : 'deleting' };
   });
-  const bases = (await allBases(db)).map(({ backupId: id, pool, givenUp }) => {
-    return { kind: 'backup', id, nameId: id, host: pool, status: givenUp ? 'deleting' : 'kept' } as const;
+  const bases = (await allBases(db)).map(({ backupId: id, volume, pool, givenUp }): Expected => {
+    return { object: { kind: 'backup', id, volume }, host: pool, status: givenUp ? 'deleting' : 'kept' };
   });
   return [
     ...images,
     ...bases,
     ...volumes.map(
-      ({ id, name_id, host, status }) => ({ kind: 'volume', id, nameId: name_id ?? id, host, status }) as const,
+      ({ id, name_id: nameId, host, status }): Expected => ({ object: { kind: 'volume', id, nameId }, host, status }),
     ),
-    ...snapshots.map(({ id, host, status }) => ({ kind: 'snapshot', id, nameId: id, host, status }) as const),
+    ...snapshots.map(
+      ({ id, volume_id: volumeId, name_id: volumeNameId, host, status }): Expected => ({
+        object: { kind: 'snapshot', id, volumeId, volumeNameId },
+        host,
+        status,
+      }),
+    ),
   ];
 }

@@ -29,18 +29,22 @@ import type {
   BackendObject,
   BackupBase,
   BackupOrigin,
+  ClosedExport,
   CopyHow,
   DriverCall,
   DriverCapabilities,
   Exported,
   ExportRef,
+  ImageAtRest,
   ImageFile,
   LiveSource,
   ManageableObject,
   ManageRef,
   ModelUpdate,
+  ObjectName,
   Probe,
   RawSource,
+  SnapshotName,
   SnapshotRef,
   VolumeDriver,
   VolumeName,
@@ -89,6 +93,7 @@ export interface FileDriverOptions {
 }
 
 export class FileDriver implements VolumeDriver {
+  readonly servedBy = 'one';
   readonly #options: FileDriverOptions;
   readonly #exec: Exec;
   readonly #copies: HostCopies;
@@ -125,6 +130,7 @@ export class FileDriver implements VolumeDriver {
       onlineExtend: true,
       consistentGroupSnapshot: this.#store.reflinks,
       backupBases: this.#store.reflinks,
+      imageSchemes: [],
     };
   }
 
@@ -196,12 +202,15 @@ export class FileDriver implements VolumeDriver {
     );
   }
 
-  locateVolume(volume: VolumeRef, signal: AbortSignal): Promise<RawSource> {
+  locateVolume(volume: VolumeRef, _access: 'read' | 'write', signal: AbortSignal): Promise<RawSource> {
     return this.#store.doing(`locate volume ${volume.id}`, signal, async () => {
       const full = this.#volume(volume);
       return { path: this.#store.path(full), bytes: await this.#store.demand(full, volume.sizeGiB) };
     });
   }
+
+  /** Files need no opening. */
+  async closeVolume(): Promise<void> {}
 
   openVolume(
     volume: VolumeRef,
@@ -260,13 +269,17 @@ export class FileDriver implements VolumeDriver {
   }
 
   /** Only a raw image on the backend's own file system can be shared instead of copied. */
-  cloneImage(volume: VolumeRef, image: ImageFile, call: DriverCall): Promise<{ cloned: boolean; model: ModelUpdate }> {
+  cloneImage(
+    volume: VolumeRef,
+    { path: at, format }: ImageAtRest,
+    call: DriverCall,
+  ): Promise<{ cloned: boolean; model: ModelUpdate }> {
     return this.#store.doing(`clone an image into volume ${volume.id}`, call.signal, async () => {
-      const path = resolve(image.path);
-      const sharable =
-        image.format === 'raw' && (await this.#store.learnReflinks()) && (await this.#store.sameFileSystem(path));
+      if (at === null || format !== 'raw') return { cloned: false, model: {} };
+      const path = resolve(at);
+      const sharable = (await this.#store.learnReflinks()) && (await this.#store.sameFileSystem(path));
       if (!sharable) return { cloned: false, model: {} };
-      await inspect(this.#exec, image, call.signal, fitting(`volume ${volume.id}`, volume.sizeGiB));
+      await inspect(this.#exec, { path, format }, call.signal, fitting(`volume ${volume.id}`, volume.sizeGiB));
       const cloned = await this.#store.refill(this.#volume(volume), volume.sizeGiB, call.signal, (temporary) =>
         this.#store.share(path, temporary, call.signal),
       );
@@ -354,19 +367,19 @@ export class FileDriver implements VolumeDriver {
     await this.#store.doing(`reimage volume ${volume.id}`, call.signal, () =>
       this.#demandUnexported(volume, call.signal),
     );
-    const { cloned } = await this.cloneImage(volume, image, call);
+    const { cloned } = await this.cloneImage(volume, { ...image, locations: [] }, call);
     if (!cloned) await this.copyImageToVolume(volume, image, call);
   }
 
   async readVolume(volume: VolumeRef, signal: AbortSignal): Promise<Content> {
-    const { path, bytes } = await this.locateVolume(volume, signal);
+    const { path, bytes } = await this.locateVolume(volume, 'read', signal);
     const doing = `read volume ${volume.id}`;
     const extents = await this.#store.doing(doing, signal, () => dataExtents(this.#exec, path, signal));
     return readingFrom(this.#store, doing, contentOfFile(path, bytes, extents));
   }
 
   async copyVolumeToImage(volume: VolumeRef, image: WrittenImage, call: DriverCall): Promise<void> {
-    const source = await this.locateVolume(volume, call.signal);
+    const source = await this.locateVolume(volume, 'read', call.signal);
     const writing = { limits: this.#conversion, copies: this.#copies };
     await this.#store.doing(`copy volume ${volume.id} to an image`, call.signal, () =>
       writeImage(this.#exec, source, image, writing, call),
@@ -382,7 +395,7 @@ export class FileDriver implements VolumeDriver {
     });
   }
 
-  removeExport(attachmentId: string, { signal }: DriverCall): Promise<void> {
+  removeExport({ attachmentId }: ClosedExport, { signal }: DriverCall): Promise<void> {
     return this.#store.doing(`remove the export of attachment ${attachmentId}`, signal, () =>
       this.#exports.remove(attachmentId, signal),
     );
@@ -470,7 +483,7 @@ export class FileDriver implements VolumeDriver {
     );
   }
 
-  manageExistingSnapshotGetSize(ref: ManageRef, signal: AbortSignal): Promise<number> {
+  manageExistingSnapshotGetSize(ref: ManageRef, _snapshot: SnapshotName, signal: AbortSignal): Promise<number> {
     return this.manageExistingGetSize(ref, signal);
   }
 
@@ -510,9 +523,9 @@ export class FileDriver implements VolumeDriver {
     );
   }
 
-  probe(kind: Owner['kind'], id: string, signal: AbortSignal): Promise<Probe> {
-    return this.#store.doing(`look for ${kind} ${id}`, signal, async () => {
-      const full = this.#names.of(kind, id);
+  probe(object: ObjectName, signal: AbortSignal): Promise<Probe> {
+    return this.#store.doing(`look for ${object.kind} ${object.id}`, signal, async () => {
+      const full = object.kind === 'volume' ? this.#volume(object) : this.#names.of(object.kind, object.id);
       const bytes = await this.#store.look(full);
       if (bytes !== null) return { is: 'present', bytes };
       return (await this.#store.hasTemporaries(full)) ? { is: 'partial' } : { is: 'absent' };
@@ -579,7 +592,7 @@ export class FileDriver implements VolumeDriver {
     return this.#store.names;
   }
 
-  #volume({ id, nameId }: VolumeRef): string {
+  #volume({ id, nameId }: VolumeName): string {
     return this.#names.of('volume', nameId ?? id);
   }
 

@@ -60,9 +60,10 @@ const EnsureExport = world({
     const reached: ConnectionInfo = await call.tools.driver(pool).ensureExport(wanted, call);
     return { reached };
   },
-  revert: async ({ attachmentId, pool, failed }: InitializeConnection, outcome, call) => {
+  revert: async ({ attachmentId, volumeRef: volume, pool, failed }: InitializeConnection, outcome, call) => {
     if (failed === 'unchanged' || neverAsked(outcome)) return;
-    await call.tools.driver(pool).removeExport(attachmentId, call);
+    const { connector } = await call.tools.attachment(attachmentId);
+    await call.tools.driver(pool).removeExport({ attachmentId, volume, ...(connector && { connector }) }, call);
   },
 });
 

@@ -47,9 +47,12 @@ const ErrorDetaching = obligation({
 const RemoveExports = world({
   name: 'remove_exports',
   forwardOnly: true,
-  execute: async ({ attachments, pool }: TerminateConnection, call) => {
+  execute: async ({ volumeRef: volume, attachments, pool }: TerminateConnection, call) => {
     const driver = call.tools.driver(pool);
-    for (const { id } of attachments) await driver.removeExport(id, call);
+    for (const { id: attachmentId } of attachments) {
+      const { connector } = await call.tools.attachment(attachmentId);
+      await driver.removeExport({ attachmentId, volume, ...(connector && { connector }) }, call);
+    }
   },
 });
 

@@ -43,14 +43,18 @@ async function restoreOnce(
     ? await findCinder(call.tools.backups, backup, call.signal)
     : await placeOf(call.tools.backups, backup);
   const whole = volumeRef.sizeGiB * GIB;
-  const { bytes } = await driver.locateVolume(volumeRef, call.signal);
+  const { bytes } = await driver.locateVolume(volumeRef, 'write', call.signal);
   // One that was taken over may have less than whole GiB.
   if (bytes < whole) await driver.extendVolume(volumeRef, volumeRef.sizeGiB, call);
-  const { path } = await driver.locateVolume(volumeRef, call.signal);
+  const { path } = await driver.locateVolume(volumeRef, 'write', call.signal);
   const target = { uri: `file:${path}`, bytes: whole, isEmpty };
-  return turns.run('restore', call, () =>
-    outliving((reached) => attemptRestore(placed, { backupId, target, skipsDamaged }, reached, call)),
-  );
+  try {
+    return await turns.run('restore', call, () =>
+      outliving((reached) => attemptRestore(placed, { backupId, target, skipsDamaged }, reached, call)),
+    );
+  } finally {
+    await driver.closeVolume(volumeRef, call.signal);
+  }
 }
 
 interface WantedRestore {

@@ -14,6 +14,7 @@ import { getVolumeType } from '../../db/volume-types.ts';
 import { getVolume } from '../../db/volumes.ts';
 import type { ManageRef, ModelUpdate, SnapshotRef } from '../../drivers/driver.ts';
 import { gigabytesQuota } from '../../model/quota.ts';
+import { snapshotRefOf } from '../../model/snapshot.ts';
 import { SNAPSHOT_TRANSITIONS, type SnapshotStatus } from '../../model/status.ts';
 import { reserve } from '../quota.ts';
 import { snapshotStarted } from '../started.ts';
@@ -39,15 +40,19 @@ const ErrorOut = obligation({
 const ExtractSnapshotRef = record({
   name: 'extract_snapshot_ref',
   execute: async ({ snapshotId }: ManageExistingSnapshot, { tx }) => {
-    const { volumeId, volumeSizeGiB } = await getSnapshot(tx.db, snapshotId);
-    return { snapshotRef: { id: snapshotId, volumeId, sizeGiB: volumeSizeGiB } satisfies SnapshotRef };
+    const snapshot = await getSnapshot(tx.db, snapshotId);
+    const volume = await getVolume(tx.db, snapshot.volumeId);
+    return { snapshotRef: snapshotRefOf(snapshot, volume) satisfies SnapshotRef };
   },
 });
 
 const PrepareForQuotaReservation = world({
   name: 'prepare_for_quota_reservation',
-  execute: async ({ pool, ref }: ManageExistingSnapshot, { tools, signal }) => ({
-    sizeGiB: await tools.driver(pool).manageExistingSnapshotGetSize(ref, signal),
+  execute: async (
+    { snapshotRef, pool, ref }: ManageExistingSnapshot & { snapshotRef: SnapshotRef },
+    { tools, signal },
+  ) => ({
+    sizeGiB: await tools.driver(pool).manageExistingSnapshotGetSize(ref, snapshotRef, signal),
   }),
 });
 

@@ -33,9 +33,14 @@ const CloneImage = world({
     call,
   ): Promise<{ cloned: boolean; clonedModel: ModelUpdate }> => {
     const { wanted, format, packed } = diskImageOf(image);
-    const path = packed ? null : await call.tools.images.local(wanted, call.signal);
-    if (path === null) return { cloned: false, clonedModel: {} };
-    const { cloned, model } = await call.tools.driver(pool).cloneImage(volumeRef, { path, format }, call);
+    if (packed) return { cloned: false, clonedModel: {} };
+    const driver = call.tools.driver(pool);
+    const { images } = call.tools;
+    const path = await images.local(wanted, call.signal);
+    const { imageSchemes } = driver.capabilities;
+    const locations = imageSchemes.length > 0 ? await images.locations(wanted, call.signal) : [];
+    if (path === null && locations.length === 0) return { cloned: false, clonedModel: {} };
+    const { cloned, model } = await driver.cloneImage(volumeRef, { path, locations, format }, call);
     return { cloned, clonedModel: model };
   },
   revert: async ({ volumeRef, pool }, outcome, call) => {

@@ -23,6 +23,7 @@ import { now } from '../../lib/clock.ts';
 import { hostOf } from '../../model/backend.ts';
 import { MetadataUpdateFailure } from '../../model/errors.ts';
 import { capturedMetadata, type Image } from '../../model/image.ts';
+import { snapshotRefOf } from '../../model/snapshot.ts';
 import { VOLUME_TRANSITIONS } from '../../model/status.ts';
 import { type Metadata, refOf } from '../../model/volume.ts';
 import { schedule } from '../../scheduler/schedule.ts';
@@ -123,12 +124,8 @@ const ExtractVolumeSpec = record({
     const { snapshotId, sourceVolumeId } = await getVolume(tx.db, volumeId);
     if (snapshotId !== null) {
       const snapshot = await getSnapshot(tx.db, snapshotId);
-      return {
-        volumeSpec: {
-          type: 'snap',
-          snapshot: { id: snapshotId, volumeId: snapshot.volumeId, sizeGiB: snapshot.volumeSizeGiB },
-        },
-      };
+      const origin = await getVolume(tx.db, snapshot.volumeId);
+      return { volumeSpec: { type: 'snap', snapshot: snapshotRefOf(snapshot, origin) } };
     }
     if (sourceVolumeId !== null) {
       return { volumeSpec: { type: 'source_vol', source: refOf(await getVolume(tx.db, sourceVolumeId)) } };

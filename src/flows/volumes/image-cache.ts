@@ -189,6 +189,6 @@ export function beyond<Sized extends { readonly sizeGiB: number }>(
 }
 
 async function sizeOf(driver: VolumeDriver, id: string, signal: AbortSignal): Promise<number | null> {
-  const found = await driver.probe('image', id, signal);
+  const found = await driver.probe({ kind: 'image', id }, signal);
   return found.is === 'present' ? inGiB(found.bytes) : null;
 }

@@ -109,7 +109,7 @@ async function goOn(input: MovingAttached, call: Call): Promise<void> {
   const { driver } = call.tools;
   if (await isSwitched(call.tools, volumeRef, copyId)) {
     const copy = { ...volumeRef, nameId: copyId };
-    await driver(pool).goOn(volumeRef, (await driver(destination).locateVolume(copy, call.signal)).path, call);
+    await driver(pool).goOn(volumeRef, (await driver(destination).locateVolume(copy, 'write', call.signal)).path, call);
     await exportTo(call, copy, destination, input);
   } else {
     await driver(pool).goOn(volumeRef, null, call);

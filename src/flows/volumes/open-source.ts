@@ -27,13 +27,16 @@ export const leavesMachine = ({ pool, destination }: Pick<Moving, 'pool' | 'dest
 export async function openSource(move: Moving, call: Call): Promise<RawSource | RemoteSource> {
   const { volumeRef, pool, copyId } = move;
   const driver = call.tools.driver(pool);
-  if (!leavesMachine(move)) return driver.locateVolume(volumeRef, call.signal);
+  if (!leavesMachine(move)) return driver.locateVolume(volumeRef, 'read', call.signal);
   return driver.openVolume(volumeRef, { id: copyId, secret: await call.tools.moveSecret(copyId) }, call);
 }
 
 /** In the lane of the source. What was never opened is closed. */
 export async function closeSource(move: Moving, call: Call): Promise<void> {
-  if (leavesMachine(move)) await call.tools.driver(move.pool).removeExport(move.copyId, call);
+  const { volumeRef: volume, pool, copyId: attachmentId } = move;
+  const driver = call.tools.driver(pool);
+  if (leavesMachine(move)) await driver.removeExport({ attachmentId, volume }, call);
+  else await driver.closeVolume(volume, call.signal);
 }
 
 /** In the lane of the destination. */

@@ -99,6 +99,7 @@ describe('the image of a request', () => {
       show: slow,
       named: slow,
       local: slow,
+      locations: slow,
       fetch: slow,
       create: slow,
       upload: slow,

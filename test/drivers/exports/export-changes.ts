@@ -46,7 +46,7 @@ export const EXPORT_CHANGES: readonly ExportChange[] = [
         const second = { ...is.wanted, attachmentId: uuid() };
         await driver.ensureExport(second, calm());
         await grownUnder(driver, is, sizeGiB);
-        await driver.removeExport(second.attachmentId, calm());
+        await driver.removeExport(second, calm());
         await is.writer.goesOn();
       }
     },
@@ -60,7 +60,7 @@ export const EXPORT_CHANGES: readonly ExportChange[] = [
         const beside = { ...wanted, attachmentId: uuid(), volume };
         await driver.ensureExport(beside, calm());
         await driver.extendVolume(volume, 2, calm());
-        await driver.removeExport(beside.attachmentId, calm());
+        await driver.removeExport(beside, calm());
         await driver.deleteVolume(volume, calm());
         await writer.goesOn();
       }

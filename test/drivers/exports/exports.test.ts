@@ -13,7 +13,7 @@ import { CommandFailed, CommandMissing, type Exec, exec } from '../../../src/lib
 import { DriverFailed, DriverNotInitialized, InvalidConnector, VolumeIsBusy } from '../../../src/model/errors.ts';
 import { freePort } from '../../free-port.ts';
 import { proveDriver } from '../../prove-driver.ts';
-import { calm } from '../driver-world.ts';
+import { calm, theVolume } from '../driver-world.ts';
 import { fileCalls } from '../file/file-calls.ts';
 import { fileWorld } from '../file/file-world.ts';
 import { EXPORT_OPERATIONS } from '../operations.ts';
@@ -122,10 +122,10 @@ async function keepsItsContent({ driver, wanted, write, read }: Awaited<ReturnTy
   await assert.rejects(driver.revertToSnapshot(volume, snapshot, calm()), VolumeIsBusy);
   const image = { path: import.meta.filename, format: 'raw' } as const;
   await assert.rejects(driver.reimageVolume(volume, image, calm()), VolumeIsBusy);
-  assert.deepEqual(await read('volume', volume.id, 0, 5), Buffer.from('later'));
-  await driver.removeExport(wanted.attachmentId, calm());
+  assert.deepEqual(await read(theVolume(volume), 0, 5), Buffer.from('later'));
+  await driver.removeExport(wanted, calm());
   await driver.revertToSnapshot(volume, snapshot, calm());
-  assert.deepEqual(await read('volume', volume.id, 0, 5), Buffer.alloc(5));
+  assert.deepEqual(await read(theVolume(volume), 0, 5), Buffer.alloc(5));
 }
 
 describe('a volume that is exported to its own machine', () => {
@@ -134,13 +134,13 @@ describe('a volume that is exported to its own machine', () => {
     const { driver_volume_type, data } = await driver.ensureExport(wanted, calm());
     assert.equal(driver_volume_type, 'local');
     await driver.extendVolume(wanted.volume, 2, calm());
-    assert.deepEqual(await read('volume', wanted.volume.id, 0, 4), Buffer.alloc(4));
+    assert.deepEqual(await read(theVolume(wanted.volume), 0, 4), Buffer.alloc(4));
     const file = await open(String(data.device_path), 'r+');
     await file.write(Buffer.from('here'), 0, 4, 0);
     assert.equal((await file.stat()).size, 2 * 1024 ** 3);
     await file.close();
-    assert.deepEqual(await read('volume', wanted.volume.id, 0, 4), Buffer.from('here'));
-    await driver.removeExport(wanted.attachmentId, calm());
+    assert.deepEqual(await read(theVolume(wanted.volume), 0, 4), Buffer.from('here'));
+    await driver.removeExport(wanted, calm());
     await assert.rejects(open(String(data.device_path), 'r'), { code: 'ENOENT' });
   });
 
@@ -161,16 +161,16 @@ describe('a volume that is exported to its own machine', () => {
     const { driver, wanted } = await exportable(context, fileWorld(tmpdir(), exec));
     // The mark, the volume, what has the name, the link; the directory is opened and synced.
     assert.equal(await fileCalls(() => driver.ensureExport(wanted, calm())), 6);
-    assert.equal(await fileCalls(() => driver.removeExport(wanted.attachmentId, calm())), 4);
+    assert.equal(await fileCalls(() => driver.removeExport(wanted, calm())), 4);
   });
 
   it('is closed although a crash of an earlier release left a second link', async (context) => {
     const { driver, wanted, directory } = await exportable(context, fileWorld(tmpdir(), exec));
     await driver.ensureExport(wanted, calm());
     await symlink(`volume-${wanted.volume.id}`, join(directory, `.export-${wanted.attachmentId}.${uuid()}`));
-    await driver.removeExport(wanted.attachmentId, calm());
+    await driver.removeExport(wanted, calm());
     for (const { attachmentId } of await driver.listExports(calm().signal))
-      await driver.removeExport(attachmentId, calm());
+      await driver.removeExport({ attachmentId }, calm());
     assert.deepEqual(await driver.listExports(calm().signal), []);
   });
 
@@ -232,7 +232,7 @@ describe('a volume that is exported over iSCSI', { skip: noTgt ?? false }, () =>
     assert.ok((await killTgtd(directory)) > 0);
     assert.deepEqual(await driver.listExports(calm().signal), []);
     assert.deepEqual(await driver.ensureExport(wanted, calm()), before);
-    await driver.removeExport(wanted.attachmentId, calm());
+    await driver.removeExport(wanted, calm());
     assert.equal(await killTgtd(directory), 0);
   });
 
@@ -267,7 +267,7 @@ describe('the tgtd of the system', { skip: noTgt ?? false }, () => {
     const mine = { ...wanted, attachmentId: uuid() };
     await driver.ensureExport(mine, calm());
     assert.deepEqual(await driver.listExports(calm().signal), [{ attachmentId: mine.attachmentId }]);
-    await driver.removeExport(mine.attachmentId, calm());
+    await driver.removeExport(mine, calm());
     assert.deepEqual(await driver.listExports(calm().signal), []);
     assert.deepEqual(await ours.listExports(calm().signal), [{ attachmentId: wanted.attachmentId }]);
   });

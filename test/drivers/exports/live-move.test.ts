@@ -234,10 +234,11 @@ describe('a volume that is written over iSCSI and moves', () => {
 
     const second = { ...wantedOf({ ...moved, sizeGiB: 2 }) };
     assert.equal((await destination.ensureExport(second, calm())).data.target_portal, now.portal);
-    await source.removeExport(attachmentId, calm());
+    await source.removeExport({ attachmentId }, calm());
     await writers[0]?.goesOn();
     assert.equal(await missing(writers, path.after), 0);
-    for (const each of [attachmentId, second.attachmentId]) await destination.removeExport(each, calm());
+    for (const each of [attachmentId, second.attachmentId])
+      await destination.removeExport({ attachmentId: each }, calm());
     assert.deepEqual(await Promise.all([old, now].map(({ directory }) => killTgtd(directory))), [0, 0]);
   });
 

@@ -7,14 +7,14 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import type { VolumeDriver } from '../../../src/drivers/driver.ts';
+import type { SnapshotRef, VolumeDriver } from '../../../src/drivers/driver.ts';
 import { IscsiExports } from '../../../src/drivers/exports/iscsi-exports.ts';
 import { TargetDaemonFailed, Tgtd } from '../../../src/drivers/exports/tgtd.ts';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { type Exec, exec } from '../../../src/lib/exec.ts';
 import { ConsistentSnapshotRefused, DriverFailed } from '../../../src/model/errors.ts';
-import { calm } from '../driver-world.ts';
+import { calm, theSnapshot } from '../driver-world.ts';
 import { cannotMount, mountFileSystem } from '../file/file-systems.ts';
 import { fileWorld } from '../file/file-world.ts';
 import { disorder, type Newest, OrderedWriter } from './ordered-writer.ts';
@@ -78,9 +78,9 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
       return wrong;
     };
     /** Nothing was made, and the writes go on. */
-    const nothingMade = async (snapshots: readonly { readonly id: string }[]): Promise<void> => {
-      for (const { id } of snapshots)
-        assert.deepEqual(await world.driver.probe('snapshot', id, calm().signal), { is: 'absent' });
+    const nothingMade = async (snapshots: readonly SnapshotRef[]): Promise<void> => {
+      for (const snapshot of snapshots)
+        assert.deepEqual(await world.driver.probe(theSnapshot(snapshot), calm().signal), { is: 'absent' });
       assert.deepEqual(await world.leftovers(), []);
       await writer.goesOn();
       assert.equal(writer.failed, 0);
@@ -225,7 +225,7 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
       assert.deepEqual(await leftovers(), []);
     }
     meanwhile = async () => {};
-    await driver.removeExport(wanted.attachmentId, calm());
+    await driver.removeExport(wanted, calm());
     await driver.createGroupSnapshot(snapshots, calm());
   });
 
@@ -237,7 +237,7 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
     };
     const { driver, exports, writer, asked } = await written(t, run);
     await writer.stop();
-    for (const { attachmentId } of exports) await driver.removeExport(attachmentId, calm());
+    for (const { attachmentId } of exports) await driver.removeExport({ attachmentId }, calm());
     await driver.createGroupSnapshot(asked(), calm());
     assert.deepEqual(counted, []);
     assert.equal(await killTgtd(mounted?.path ?? ''), 0);

@@ -24,7 +24,7 @@ import { uuid } from '../../../src/lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec, exec } from '../../../src/lib/exec.ts';
 import * as errors from '../../../src/model/errors.ts';
 import { isCopy } from '../../prove-driver.ts';
-import { calm } from '../driver-world.ts';
+import { calm, theSnapshot, theVolume } from '../driver-world.ts';
 import { cannotMount, mountFileSystem } from './file-systems.ts';
 import { fileWorld } from './file-world.ts';
 
@@ -150,7 +150,7 @@ describe('failures of the system below the file driver', () => {
     await write(volume, 8192, Buffer.from('kept'));
     const clone = { id: uuid(), sizeGiB: 1 };
     await driver.createClonedVolume(clone, volume, calm());
-    assert.equal((await read('volume', clone.id, 8192, 4)).toString(), 'kept');
+    assert.equal((await read(theVolume(clone), 8192, 4)).toString(), 'kept');
   });
 
   it('are told when a source shrinks while it is copied', async (t) => {
@@ -302,22 +302,18 @@ for (const kind of ['xfs', 'ext4'] as const) {
       await driver.manageExisting(theirs, { 'source-name': 'theirs' }, calm());
       mounted.cutPower();
       await driver.start(signal);
-      assert.partialDeepStrictEqual(await driver.probe('volume', source.id, signal), { bytes: 3 * GIB });
-      assert.partialDeepStrictEqual(await driver.probe('snapshot', snapshot.id, signal), { bytes: GIB });
-      assert.partialDeepStrictEqual(await driver.probe('volume', clone.id, signal), { bytes: 2 * GIB });
-      assert.partialDeepStrictEqual(await driver.probe('volume', theirs.id, signal), { bytes: data.length });
-      for (const [what, id] of [
-        ['volume', source.id],
-        ['snapshot', snapshot.id],
-        ['volume', clone.id],
-      ] as const) {
-        assert.ok((await read(what, id, 40_960, data.length)).equals(data), `${what} lost its data`);
+      assert.partialDeepStrictEqual(await driver.probe(theVolume(source), signal), { bytes: 3 * GIB });
+      assert.partialDeepStrictEqual(await driver.probe(theSnapshot(snapshot), signal), { bytes: GIB });
+      assert.partialDeepStrictEqual(await driver.probe(theVolume(clone), signal), { bytes: 2 * GIB });
+      assert.partialDeepStrictEqual(await driver.probe(theVolume(theirs), signal), { bytes: data.length });
+      for (const what of [theVolume(source), theSnapshot(snapshot), theVolume(clone)]) {
+        assert.ok((await read(what, 40_960, data.length)).equals(data), `${what.kind} lost its data`);
       }
       await driver.sweep(new Set(), signal);
       await driver.deleteVolume(source, calm());
       mounted.cutPower();
       await driver.start(signal);
-      assert.notEqual((await driver.probe('volume', source.id, signal)).is, 'present');
+      assert.notEqual((await driver.probe(theVolume(source), signal)).is, 'present');
     });
 
     it('says so when the file system is read-only, and works again when it is not', async () => {

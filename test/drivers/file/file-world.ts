@@ -44,7 +44,8 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
     driver,
     directory,
     write: ({ id }, offset, data) => writeAt(at(`volume-${id}`), 'r+', offset, data),
-    read: (kind, id, offset, length) => readAt(at(`${kind === 'image' ? 'cached-image' : kind}-${id}`), offset, length),
+    read: ({ kind, id }, offset, length) =>
+      readAt(at(`${kind === 'image' ? 'cached-image' : kind}-${id}`), offset, length),
     foreign: async (name, bytes, data) => {
       await writeAt(at(name), 'wx', 0, data);
       const file = await open(at(name), 'r+');

@@ -8,7 +8,7 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { uuid } from '../../../src/lib/clock.ts';
 import { exec } from '../../../src/lib/exec.ts';
 import { BackendFull, BackendObjectMismatch, DriverFailed } from '../../../src/model/errors.ts';
-import { calm, type Request } from '../driver-world.ts';
+import { calm, type Request, theSnapshot } from '../driver-world.ts';
 import { cannotMount, mountFileSystem } from './file-systems.ts';
 import { type FileWorld, type FileWorldOptions, fileWorld } from './file-world.ts';
 
@@ -25,7 +25,7 @@ async function pair(t: TestContext, made: Promise<FileWorld>) {
     for (const volume of volumes) await world.write(volume, 0, Buffer.alloc(4096, version));
   };
   const versions = async (): Promise<readonly string[]> => {
-    const heads = await Promise.all(snapshots.map(({ id }) => world.read('snapshot', id, 0, 4)));
+    const heads = await Promise.all(snapshots.map((snapshot) => world.read(theSnapshot(snapshot), 0, 4)));
     return heads.map((head) => head.toString());
   };
   const published = async (): Promise<number> => {

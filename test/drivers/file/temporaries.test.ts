@@ -8,7 +8,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { exec } from '../../../src/lib/exec.ts';
-import { calm } from '../driver-world.ts';
+import { calm, theVolume } from '../driver-world.ts';
 import { FAULTS, FaultyExec } from '../faulty-exec.ts';
 import { fileCalls } from './file-calls.ts';
 import { missing } from './file-systems.ts';
@@ -69,7 +69,7 @@ describe('what a former holder of a backend left', () => {
       driver.release();
       for (const { id } of [made, deleted, seen]) await put(nameOf(`volume-${id}`));
       assert.ok(await driver.hold(signal));
-      assert.deepEqual(await driver.probe('volume', seen.id, signal), { is: 'partial' });
+      assert.deepEqual(await driver.probe(theVolume(seen), signal), { is: 'partial' });
       await driver.createVolume(made, calm());
       await driver.deleteVolume(deleted, calm());
       assert.deepEqual(
@@ -95,7 +95,7 @@ describe('what a former holder of a backend left', () => {
   it('is read once by those who ask for it at the same time', async (context) => {
     const { driver } = await heldWorld(context);
     await driver.createVolume(some(), calm());
-    const probes = () => Promise.all(Array.from({ length: 10 }, () => driver.probe('volume', uuid(), signal)));
+    const probes = () => Promise.all(Array.from({ length: 10 }, () => driver.probe(theVolume({ id: uuid() }), signal)));
     const known = await fileCalls(probes);
     driver.release();
     assert.ok(await driver.hold(signal));
@@ -115,7 +115,7 @@ describe('what appears and disappears while a backend is held', () => {
     const kept = new Set([busy.id, gone.id]);
     assert.deepEqual(await driver.sweep(kept, signal), names.slice(2));
     await rm(join(directory, names[1] ?? ''));
-    assert.deepEqual(await driver.probe('volume', gone.id, signal), { is: 'absent' });
+    assert.deepEqual(await driver.probe(theVolume(gone), signal), { is: 'absent' });
     for (const volume of [busy, gone]) await driver.createVolume(volume, calm());
     assert.deepEqual(await leftovers(), []);
   });
@@ -156,9 +156,9 @@ describe('what appears and disappears while a backend is held', () => {
     const volume = some();
     for (const _ of [1, 2]) {
       await put(temporaryOf(`volume-${volume.id}`));
-      assert.deepEqual(await looking.probe('volume', volume.id, signal), { is: 'partial' });
+      assert.deepEqual(await looking.probe(theVolume(volume), signal), { is: 'partial' });
       await driver.sweep(new Set(), signal);
-      assert.deepEqual(await looking.probe('volume', volume.id, signal), { is: 'absent' });
+      assert.deepEqual(await looking.probe(theVolume(volume), signal), { is: 'absent' });
     }
   });
 });
@@ -175,7 +175,7 @@ describe('the delete of a volume that takes much space', { skip: missing('falloc
       await assert.rejects(driver.deleteVolume(volume, faulty.call));
       assert.ok(faulty.struck);
       faulty.disarm();
-      assert.notEqual((await driver.probe('volume', volume.id, signal)).is, 'present');
+      assert.notEqual((await driver.probe(theVolume(volume), signal)).is, 'present');
       await driver.deleteVolume(volume, calm());
       assert.deepEqual(await leftovers(), []);
       assert.ok(!(await readdir(directory)).includes(`volume-${volume.id}`));

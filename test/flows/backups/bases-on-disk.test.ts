@@ -12,7 +12,7 @@ import { exec } from '../../../src/lib/exec.ts';
 import { BackendFull } from '../../../src/model/errors.ts';
 import { freshSqlite } from '../../databases.ts';
 import { makeVolume } from '../../db/rows.ts';
-import { calm } from '../../drivers/driver-world.ts';
+import { calm, kept, theVolume } from '../../drivers/driver-world.ts';
 import { cannotMount, type Kind, mountFileSystem } from '../../drivers/file/file-systems.ts';
 
 const POOL = 'node@file#file';
@@ -72,8 +72,8 @@ for (const kind of ['xfs', 'btrfs'] as const satisfies readonly Kind[])
         );
       await copied();
       assert.deepEqual(await allBases(database.read), []);
-      assert.equal((await driver.probe('backup', backupId, calm().signal)).is, 'absent');
-      assert.equal((await driver.probe('volume', copy.id, calm().signal)).is, 'present');
+      assert.equal((await driver.probe(kept(backupId, volume), calm().signal)).is, 'absent');
+      assert.equal((await driver.probe(theVolume(copy), calm().signal)).is, 'present');
       copy.id = uuid();
       await assert.rejects(copied(), BackendFull);
     });

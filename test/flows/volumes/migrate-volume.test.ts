@@ -250,7 +250,7 @@ describe('migrate_volume', () => {
       const copyId = uuid();
       const call = { tools: site.tools, signal: AbortSignal.timeout(60_000), progress: () => {} };
       const alpha = site.tools.driver(ALPHA);
-      const source = await alpha.locateVolume(refOf(volume), call.signal);
+      const source = await alpha.locateVolume(refOf(volume), 'read', call.signal);
       const copy = { ...refOf(volume), nameId: copyId };
       await site.tools.driver(BETA).receiveVolume(copy, source, { copies: false }, call);
       if (switched) await site.database.write((tx) => updateRow(tx, volume.id, { host: BETA, nameId: copyId }));

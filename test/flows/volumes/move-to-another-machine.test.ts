@@ -37,7 +37,7 @@ function network(site: Site): ReadonlyMap<string, string> {
   site.interpose('alpha', 'openVolume', async (_proceed, args) => {
     const [volume, { id, secret }, call] = args as [VolumeRef, { id: string; secret: string }, DriverCall];
     const driver = site.tools.driver(ALPHA);
-    const { bytes } = await driver.locateVolume(volume, call.signal);
+    const { bytes } = await driver.locateVolume(volume, 'read', call.signal);
     const connector = { host: hostname() };
     await driver.ensureExport({ attachmentId: id, volume, connector, readOnly: true, secret }, call);
     secrets.set(id, secret);
