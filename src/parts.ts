@@ -20,6 +20,7 @@ import type { Sink } from './events/dispatcher.ts';
 import { FLOWS } from './flows/registry.ts';
 import { type Clock, uuid } from './lib/clock.ts';
 import type { BackendConfig, Config } from './lib/config/config.ts';
+import { hostOfSection } from './lib/config/config-rules.ts';
 import type { Log } from './lib/logging.ts';
 import { Troubles } from './lib/troubles.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -127,7 +128,7 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
 async function backendOf(name: string, config: Config, copies: HostCopies): Promise<ServedBackend> {
   const section = config.backends[name] as BackendConfig;
   const { backend_availability_zone: availabilityZone } = section;
-  return { host: `${config.node_name}@${name}`, availabilityZone, driver: await driverOf(section, config, copies) };
+  return { host: hostOfSection(config, name), availabilityZone, driver: await driverOf(section, config, copies) };
 }
 
 /** Throws when a rule is wrong. */

@@ -2,8 +2,10 @@
  * `pumice start`: a trial that needs nothing. It serves on a configuration of its own, shows the work of the service as it
  * happens, suggests the next commands, and stays up. The log goes to a file, so that the terminal is for people.
  */
+
 import { join, relative } from 'node:path';
 import type { EngineEvent } from '../engine/events.ts';
+import { hostOfSection } from '../lib/config/config-rules.ts';
 import { createLog, type Log, logTo } from '../lib/logging.ts';
 import { DATA_DIRECTORY } from './configuration.ts';
 import type { CliContext, Running } from './context.ts';
@@ -85,7 +87,7 @@ function backendsLine({ desk }: Running): string {
   return config.enabled_backends
     .map((name) => {
       try {
-        const { fastClone } = tools.driver(`${config.node_name}@${name}`).capabilities;
+        const { fastClone } = tools.driver(hostOfSection(config, name)).capabilities;
         return `${name} (${fastClone ? 'files that share blocks' : 'files; copies are real copies'})`;
       } catch {
         return `${name} (down)`;

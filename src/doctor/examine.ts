@@ -10,6 +10,7 @@ import { idsInWork } from '../db/unended-flows.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import { pause } from '../lib/clock.ts';
 import type { BackendConfig, Config } from '../lib/config/config.ts';
+import { hostOfSection } from '../lib/config/config-rules.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import { laneOfHost } from '../model/backend.ts';
 import { backends } from './checks/backends.ts';
@@ -103,7 +104,7 @@ export async function startBackends(
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
       signal.throwIfAborted();
-      return { host: `${config.node_name}@${name}`, driver: failure ?? driver };
+      return { host: hostOfSection(config, name), driver: failure ?? driver };
     }),
   );
 }

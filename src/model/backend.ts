@@ -45,7 +45,7 @@ export function hostOf(pool: string): string {
   return hash < 0 ? pool : pool.slice(0, hash);
 }
 
-/** `node` of `node@backend#pool`: the machine, whose backends one process serves, or several do. */
+/** `node` of `node@backend#pool`: a machine, whose backends one process serves or several do, or what a backend says in its place. */
 export function nodeOf(pool: string): string {
   return pool.split('@')[0] ?? '';
 }

@@ -4,8 +4,10 @@
  * All the services of a process share one log, so the level is the process'. Another process, on another node, is asked at its own
  * door; that a request here changes nothing there is said rather than passed over.
  */
+
 import { VOLUME_BINARY } from '../../db/pools.ts';
 import { listServices } from '../../db/services.ts';
+import { hostOfSection } from '../../lib/config/config-rules.ts';
 import { setLogLevel } from '../../lib/logging.ts';
 import { InvalidInput } from '../../model/errors.ts';
 import { type LogLevel, ourLevel, theirLevel } from '../../model/log-level.ts';
@@ -50,7 +52,7 @@ async function servicesOf({ db, config }: Desk, { binary, server }: WantedLogs):
   const here: readonly LoggingService[] = [
     { binary: 'cinder-api', host: node },
     { binary: 'cinder-scheduler', host: node },
-    ...backends.map((name) => ({ binary: VOLUME_BINARY, host: `${node}@${name}` })),
+    ...backends.map((name) => ({ binary: VOLUME_BINARY, host: hostOfSection(config, name) })),
   ];
   const wanted = here.filter(
     (service) => (binary === null || service.binary === binary) && (server === null || isOn(server, service.host)),

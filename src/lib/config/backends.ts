@@ -8,6 +8,14 @@ const anyBackend = {
     computed: 'the name of the section',
     description: 'What volume types call it. Several backends may share one.',
   }),
+  backend_host: Type.String({
+    pattern: '^[^@#]+$',
+    maxLength: 128,
+    form: 'text without @ and #',
+    computed: '`node_name`',
+    description:
+      'What `node@backend#pool` begins with instead. A backend that many processes serve has the same on each of them. Volumes are found by it: do not change it later.',
+  }),
   backend_availability_zone: Type.String({
     minLength: 1,
     computed: '`storage_availability_zone`',

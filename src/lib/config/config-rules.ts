@@ -13,25 +13,30 @@ type Loose<T, Key extends keyof T> = Omit<T, Key> & { readonly [K in Key]?: T[K]
 /** As the file says it, checked option by option; what is computed may be absent. */
 export type ConfigDraft = Omit<Loose<Config, Computed>, 'backends'> & {
   readonly backends: {
-    readonly [name: string]: Loose<BackendConfig, 'volume_backend_name' | 'backend_availability_zone'>;
+    readonly [name: string]: Loose<BackendConfig, 'volume_backend_name' | 'backend_host' | 'backend_availability_zone'>;
   };
 };
 
 export function completed(draft: ConfigDraft): Config {
+  const { node_name: node = hostname().replaceAll(/[^A-Za-z0-9.-]+/g, '-'), storage_availability_zone: zone } = draft;
   const backends = Object.entries(draft.backends).map(([name, backend]) => [
     name,
-    { volume_backend_name: name, backend_availability_zone: draft.storage_availability_zone, ...backend },
+    { volume_backend_name: name, backend_host: node, backend_availability_zone: zone, ...backend },
   ]);
   const [onlyStore, ...otherStores] = Object.keys(draft.backup_stores);
   return {
-    node_name: hostname().replaceAll(/[^A-Za-z0-9.-]+/g, '-'),
+    node_name: node,
     enabled_backends: Object.keys(draft.backends),
-    default_availability_zone: draft.storage_availability_zone,
+    default_availability_zone: zone,
     ...(onlyStore !== undefined && otherStores.length === 0 && { default_backup_store: onlyStore }),
     ...draft,
     backends: Object.fromEntries(backends),
   };
 }
+
+/** `node@backend`: what the backend of a section of `[backends.*]` is called everywhere. */
+export const hostOfSection = ({ backends }: Pick<Config, 'backends'>, name: string): string =>
+  `${backends[name]?.backend_host}@${name}`;
 
 export function contradictions(config: Config): string[] {
   const found: string[] = [];

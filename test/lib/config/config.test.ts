@@ -105,6 +105,11 @@ describe('configuration', () => {
     ],
     ['a misspelt section', '[scheduller]', 'scheduller is not known; did you mean scheduler?'],
     [
+      'a host of a backend that would be taken apart',
+      `${BACKEND}backend_host = "ceph@east"`,
+      'backends.fast.backend_host must be text without @ and #; it is "ceph@east".',
+    ],
+    [
       'a misspelt option of a backend',
       `${BACKEND}crate = true`,
       'backends.fast.crate is not known; did you mean create?',
