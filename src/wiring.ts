@@ -101,10 +101,12 @@ export class PumiceService {
     this.db = db;
     this.metrics = metrics;
     this.troubles = troubles;
-    const deps = { db, services: config.services, log, troubles };
-    this.backends = backends.map(
-      (backend) => new BackendService(backend, { ...deps, owned: (host) => this.engine.own(laneOfHost(host)) }),
-    );
+    const deps = { db, services: config.services, log, troubles, process };
+    const lanes = {
+      owned: (host: string) => this.engine.own(laneOfHost(host)),
+      left: (host: string) => this.engine.disown(laneOfHost(host)),
+    };
+    this.backends = backends.map((backend) => new BackendService(backend, { ...deps, ...lanes }));
     const tools: Tools = {
       driver: (host) => this.#driver(host),
       attachment: (id) => getAttachment(db.read, id),
@@ -155,6 +157,10 @@ export class PumiceService {
         tracing?.hear(event);
         if (event.is === 'flow-ended' || event.is === 'task-done') this.dispatcher.wake();
         listen?.(event);
+      },
+      fence: async (gone, lane) => {
+        const backend = this.backends.find(({ host }) => laneOfHost(host) === lane);
+        await backend?.fence(gone, stop.signal);
       },
       concurrency: config.flows.concurrency,
       maxClaims: config.flows.max_claims_without_progress,

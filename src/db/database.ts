@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { type Connection, ConnectionLost, type Dialect } from './sql/connection.ts';
 import { Db, queriesOver, type Readers } from './sql/db.ts';
 import { migrate, requireLatestSchema } from './sql/migrate.ts';
-import { type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
+import { OWNER_NAME, type Ownership, SessionOwnership, SoleOwnership } from './sql/ownership.ts';
 import { openSqliteReader, openSqliteWriter } from './sql/sqlite.ts';
 import { lockDatabase } from './sql/sqlite-lock.ts';
 import { SqliteSearch } from './sql/sqlite-search.ts';
@@ -86,7 +86,7 @@ async function openPostgresql(url: string, options: DatabaseOptions): Promise<Da
   const closers: (() => unknown)[] = [];
   try {
     // Opened first: an address or a password that is wrong is told at once, where the writer would try for long.
-    const ownership = new SessionOwnership(await PostgresqlSession.open(url));
+    const ownership = new SessionOwnership(await PostgresqlSession.open(url, OWNER_NAME));
     closers.push(() => ownership.close());
     const reader = new PostgresqlPool(url, options.readers ?? 10);
     closers.push(() => reader.close());

@@ -17,7 +17,7 @@ const CLAIMED_WITH = sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS 
 /** As `Journal.claim`. */
 export async function claimFlows(
   database: Database,
-  { process, lanes, admit, dropped, knows }: ClaimRequest,
+  { process, lanes, admit, dropped, knows, fence }: ClaimRequest,
 ): Promise<readonly FlowRow[]> {
   const owners = await database.read
     .selectFrom('flow')
@@ -29,7 +29,12 @@ export async function claimFlows(
     .execute();
   const others = owners.map(({ owner }) => owner as string);
   const held = others.length === 0 ? new Set() : await database.ownership.held(others.map(processName));
-  const dead = others.filter((owner) => !held.has(processName(owner)));
+  const dead = await fenced(
+    database,
+    others.filter((owner) => !held.has(processName(owner))),
+    lanes,
+    fence,
+  );
   const claimable = (db: Tx['db']) =>
     db
       .selectFrom('flow')
@@ -42,7 +47,7 @@ export async function claimFlows(
       .where((is) =>
         is.or([
           is('owner', 'is', null),
-          ...(dead.length > 0 ? [is('owner', 'in', dead)] : []),
+          ...dead.map(({ owner, lane }) => is.and([is('owner', '=', owner), is('lane', '=', lane)])),
           ...(dropped.length > 0 ? [is.and([is('owner', '=', process), is('id', 'in', [...dropped])])] : []),
         ]),
       );
@@ -74,6 +79,26 @@ export async function claimFlows(
       .execute();
     return rows.map(flowRow).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   });
+}
+
+/** In which lanes each of them had something under way that has an end now. */
+async function fenced(
+  database: Database,
+  dead: readonly string[],
+  lanes: readonly string[],
+  fence: ClaimRequest['fence'],
+): Promise<readonly { readonly owner: string; readonly lane: string }[]> {
+  if (dead.length === 0) return [];
+  const left = await database.read
+    .selectFrom('flow')
+    .select(['owner', 'lane'])
+    .distinct()
+    .where('ended_at', 'is', null)
+    .where('owner', 'in', dead)
+    .where('lane', 'in', [...lanes])
+    .execute();
+  const ended = await Promise.all(left.map(({ owner, lane }) => fence(owner as string, lane)));
+  return left.flatMap(({ owner, lane }, index) => (ended[index] ? [{ owner: owner as string, lane }] : []));
 }
 
 /** As `Journal.handBack`. */

@@ -29,7 +29,8 @@ export const isUsable = ({ failure, updatedAt }: Pick<Service, 'failure' | 'upda
 
 export type Heartbeat = Pick<Service, 'host' | 'binary' | 'availabilityZone' | 'pools' | 'failure'>;
 
-export async function recordHeartbeat({ db }: Tx, heartbeat: Heartbeat): Promise<void> {
+/** `unlessUsableSince`: what was said since by somebody who can use the backend stands. */
+export async function recordHeartbeat({ db }: Tx, heartbeat: Heartbeat, unlessUsableSince?: Timestamp): Promise<void> {
   const { host, binary, availabilityZone, failure } = heartbeat;
   const at = now();
   const reported = {
@@ -41,7 +42,13 @@ export async function recordHeartbeat({ db }: Tx, heartbeat: Heartbeat): Promise
   await db
     .insertInto('service')
     .values({ host, binary, uuid: uuid(), disabled: 0, disabled_reason: null, frozen: 0, created_at: at, ...reported })
-    .onConflict((conflict) => conflict.columns(['host', 'binary']).doUpdateSet(reported))
+    .onConflict((conflict) => {
+      const update = conflict.columns(['host', 'binary']).doUpdateSet(reported);
+      if (unlessUsableSince === undefined) return update;
+      return update.where((is) =>
+        is.or([is('service.failure', 'is not', null), is('service.updated_at', '<=', unlessUsableSince)]),
+      );
+    })
     .execute();
 }
 

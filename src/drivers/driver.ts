@@ -206,6 +206,13 @@ export interface VolumeDriver {
    */
   hold(signal: AbortSignal): Promise<boolean>;
   release(): void;
+  /** Names of the processes that have worked on a backend that many serve, and were not fenced since; ours is among them. */
+  processes(signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Of a backend that many serve: when it resolves, what that process has asked of the backend has happened, or never will, even if it was
+   * frozen and is thawed. Its flows go on only then. Done when the backend has not heard of it.
+   */
+  fence(process: string, signal: AbortSignal): Promise<void>;
 
   /** One report a pool. Rejects when the backend does not answer. */
   stats(signal: AbortSignal): Promise<readonly PoolStats[]>;

@@ -43,6 +43,11 @@ export interface EngineOptions<Tools, Tx extends EngineTx> {
   /** This process, a new name each time it starts. */
   readonly process?: string;
   readonly listen?: EngineListener;
+  /**
+   * Puts an end to what a process that is gone has begun in a lane that several own, and may still do when it was only frozen. Its flows
+   * there are taken up when it resolves; when it rejects they wait for the next look, and others do not.
+   */
+  fence?(process: string, lane: string): Promise<void>;
   /** Flows at once. Others wait in the table. Default 256. */
   readonly concurrency?: number;
   /** Claims without progress before a flow is taken back. Default 5. */
@@ -89,7 +94,7 @@ interface Fresh {
 }
 
 /** What the engine does of itself, for no flow. */
-type Chore = 'queue' | 'old flows';
+type Chore = 'queue' | 'old flows' | 'fence';
 const ofNoFlow = (what: Chore) => ({ flowId: '', flow: '', resource: what, requestId: '' });
 
 export class Engine<Tools, Tx extends EngineTx> {
@@ -396,6 +401,7 @@ export class Engine<Tools, Tx extends EngineTx> {
           },
           dropped: [...dropped],
           knows: this.#registry.all(),
+          fence: (process, lane) => this.#fence(process, lane),
         });
         // A dropped flow that does not wait is another's.
         for (const id of waited ? rows.map((row) => row.id) : [...dropped]) {
@@ -410,6 +416,17 @@ export class Engine<Tools, Tx extends EngineTx> {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#fails('queue', error);
+    }
+  }
+
+  async #fence(process: string, lane: string): Promise<boolean> {
+    try {
+      await this.#options.fence?.(process, lane);
+      this.#works('fence');
+      return true;
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#fails('fence', error);
+      return false;
     }
   }
 

@@ -163,6 +163,11 @@ export interface ClaimRequest {
   readonly dropped: readonly string[];
   /** The newest version this process knows of each flow. What is newer, or has another name, is left to others. */
   readonly knows: readonly { readonly name: string; readonly version: number }[];
+  /**
+   * Asked before flows of a process that is gone are taken up in a lane: whether what it did there has an end. Those of whom it has
+   * none wait for the next look.
+   */
+  fence(process: string, lane: string): Promise<boolean>;
 }
 
 export interface FlowQuery {

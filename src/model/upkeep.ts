@@ -9,6 +9,16 @@ export const UPKEEP = {
     often: 'every `report_interval`',
     advice: 'look at the database: its disk, its rights, its connections',
   },
+  peers: {
+    does: 'says to the other processes that this one lives, and ends the sessions of those that have fallen silent',
+    often: 'every second, on PostgreSQL',
+    advice: 'look at the database: its connections, and the network to it',
+  },
+  fences: {
+    does: 'puts an end to what processes that are gone have begun on a backend that many serve',
+    often: 'every 5 s; after a failure pausing up to a minute',
+    advice: 'put right what the reason says: the cluster, and the rights of its user',
+  },
   backend: {
     does: 'brings a backend up, and asks it how much room it has',
     often:

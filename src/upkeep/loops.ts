@@ -82,6 +82,29 @@ export function loopsOf({ desk, backends, troubles, events }: LoopsOptions): rea
         work: (signal) => backend.round(signal),
       }),
     ),
+    {
+      upkeep: 'peers',
+      about: node,
+      everyMs: SECOND_MS,
+      pace: steady(SECOND_MS),
+      work: async () => {
+        const ended = await db.ownership.endSilent(config.services.process_down_time * SECOND_MS);
+        if (ended > 0) log.warn({ ended }, 'processes had fallen silent; what they owned is free');
+      },
+    },
+    ...backends.map(
+      (backend): UpkeepLoop => ({
+        upkeep: 'fences',
+        about: backend.host,
+        everyMs: 5 * SECOND_MS,
+        pace: { firstMs: 5 * SECOND_MS, longestMs: MINUTE_MS },
+        backend,
+        work: async (signal) => {
+          const fenced = await backend.fenceTheDead(signal);
+          if (fenced.length > 0) log.warn({ host: backend.host, fenced }, 'processes that are gone were fenced');
+        },
+      }),
+    ),
     ...backends.map((backend): UpkeepLoop => {
       const { host } = backend;
       const keeper = new ExportReconciler(desk, { host, isUp: () => backend.driver !== undefined, log, troubles });

@@ -2,7 +2,9 @@
  * One backend of this process: owned, brought up, reported on, and its host's flows taken up.
  *
  * The owner of a host runs its flows, so the name is taken before anything is touched; another process that has it is waited
- * for, and so is one that has lost the name and still holds the backend (`VolumeDriver.hold`). The host's lane is taken up
+ * for, and so is one that has lost the name and still holds the backend (`VolumeDriver.hold`). A backend that many serve is nobody's own:
+ * each process takes up its host's flows, those of a process that is gone when that was fenced, and one that cannot use the backend leaves
+ * them to those that can. The host's lane is taken up
  * even when the backend does not come up: then its tasks fail with `DriverNotInitialized`, which sends a create elsewhere
  * and makes a delete wait. A backend that fails is tried again; one that comes back is used from then on, and one that does
  * not come up is asked with growing pauses.
@@ -10,9 +12,11 @@
 
 import type { Database } from '../db/database.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
-import { recordHeartbeat } from '../db/services.ts';
+import { findService, isUsable, recordHeartbeat } from '../db/services.ts';
+import { processName } from '../db/sql/ownership.ts';
 import { idsInWork } from '../db/unended-flows.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
+import { fromNow, type Timestamp } from '../lib/clock.ts';
 import type { ServicesConfig } from '../lib/config/config.ts';
 import type { Log } from '../lib/logging.ts';
 import type { Pace, Troubles } from '../lib/troubles.ts';
@@ -32,8 +36,12 @@ export interface ServeBackendOptions {
   readonly services: ServicesConfig;
   readonly log: Log;
   readonly troubles: Troubles;
-  /** The host is ours: take up its flows. */
+  /** The host is ours, or ours too: take up its flows. */
   owned(host: string): void;
+  /** Others take them up. */
+  left(host: string): void;
+  /** The process' own name. */
+  readonly process: string;
 }
 
 /** Seconds until a name that another process holds is asked for again. */
@@ -63,6 +71,10 @@ export class BackendService {
     return this.#backend.host;
   }
 
+  get servedBy(): VolumeDriver['servedBy'] {
+    return this.#backend.driver.servedBy;
+  }
+
   /** Undefined while it is not up. */
   get driver(): VolumeDriver | undefined {
     return this.#up ? this.#backend.driver : undefined;
@@ -76,8 +88,9 @@ export class BackendService {
   /** Resolves when the host is owned and reported on for the first time; `round` then keeps it so. */
   async start(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.troubles;
-    while (!(await this.#options.db.ownership.take(laneOfHost(this.#backend.host))))
-      await clock.pause(RETRY_SECONDS * 1000, signal);
+    if (this.servedBy === 'one')
+      while (!(await this.#options.db.ownership.take(laneOfHost(this.#backend.host))))
+        await clock.pause(RETRY_SECONDS * 1000, signal);
     await this.#look(signal);
     while (this.#heldByAnother) {
       await clock.pause(RETRY_SECONDS * 1000, signal);
@@ -85,7 +98,7 @@ export class BackendService {
     }
     if (this.#up) await this.#sweep(signal);
     await this.#report();
-    this.#options.owned(this.#backend.host);
+    await this.#takeOrLeave();
   }
 
   /** Looks at the backend when it is time, and reports it. */
@@ -95,6 +108,26 @@ export class BackendService {
     const due = this.#up ? isOld : troubles.isDue(BACKEND, this.#backend.host);
     if (due) await this.#look(signal);
     await this.#report();
+    if (this.servedBy === 'many') await this.#takeOrLeave();
+  }
+
+  /** Of a backend that many serve. Returns the names of the processes that were gone. */
+  async fenceTheDead(signal: AbortSignal): Promise<readonly string[]> {
+    const { driver } = this;
+    const { db, process } = this.#options;
+    if (driver === undefined) return [];
+    const others = (await driver.processes(signal)).filter((name) => name !== process);
+    const alive = others.length === 0 ? new Set() : await db.ownership.held(others.map(processName));
+    const dead = others.filter((name) => !alive.has(processName(name)));
+    for (const name of dead) await driver.fence(name, signal);
+    return dead;
+  }
+
+  /** Before flows of a process that is gone are taken up here. */
+  async fence(process: string, signal: AbortSignal): Promise<void> {
+    if (this.servedBy === 'one') return;
+    if (this.driver === undefined) throw new DriverNotInitialized(`${this.host} cannot be used: ${this.#failure}`);
+    await this.driver.fence(process, signal);
   }
 
   /** Nothing works on the backend any more. */
@@ -150,15 +183,27 @@ export class BackendService {
 
   async #report(): Promise<void> {
     const { host, availabilityZone } = this.#backend;
-    await this.#options.db.write((tx) =>
-      recordHeartbeat(tx, {
-        host,
-        binary: VOLUME_BINARY,
-        availabilityZone,
-        pools: this.#pools,
-        failure: this.#failure,
-      }),
-    );
+    const beat = { host, binary: VOLUME_BINARY, availabilityZone, pools: this.#pools, failure: this.#failure };
+    // Who cannot use what others can has nothing to say of it.
+    const since = this.servedBy === 'many' && this.#failure !== null ? this.#lately : undefined;
+    await this.#options.db.write((tx) => recordHeartbeat(tx, beat, since));
+  }
+
+  /** The host's flows are ours, too, unless we cannot use its backend and others can. */
+  async #takeOrLeave(): Promise<void> {
+    const { host } = this.#backend;
+    const others = this.servedBy === 'many' && !this.#up && (await this.#othersServe());
+    if (others) this.#options.left(host);
+    else this.#options.owned(host);
+  }
+
+  async #othersServe(): Promise<boolean> {
+    const service = await findService(this.#options.db.read, this.#backend.host, VOLUME_BINARY);
+    return service !== undefined && isUsable(service, this.#lately);
+  }
+
+  get #lately(): Timestamp {
+    return fromNow(-this.#options.services.service_down_time * 1000);
   }
 }
 

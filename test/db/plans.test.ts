@@ -136,6 +136,7 @@ proveStore('plans', (test) => {
       admit: (claims) => ({ claims, limit: 10 }),
       dropped: [],
       knows,
+      fence: async () => true,
     });
     await journal.list({ unended: true, limit: 10 });
     await journal.list({ resource: 'volume:v1', limit: 10 });

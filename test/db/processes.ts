@@ -8,6 +8,8 @@ export interface Child {
   /** Its next line, or what it died of. */
   line(): Promise<string>;
   kill(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
 }
 
 export async function withProcess<T>(
@@ -35,6 +37,8 @@ export async function withProcess<T>(
         return value;
       },
       kill,
+      freeze: () => child.kill('SIGSTOP'),
+      thaw: () => child.kill('SIGCONT'),
     });
   } finally {
     await kill();

@@ -223,7 +223,12 @@ export class MemoryJournal implements Journal<RowTx> {
     if (write.ended) this.#state.holds.delete(claimed.id);
   }
 
-  claim({ process, lanes, admit, dropped, knows }: ClaimRequest): Promise<readonly FlowRow[]> {
+  async claim({ process, lanes, admit, dropped, knows, fence }: ClaimRequest): Promise<readonly FlowRow[]> {
+    const fenced = new Set<string>();
+    for (const { owner, lane, endedAt } of [...this.#state.flows.values()]) {
+      if (endedAt !== null || owner === null || !this.dead.has(owner) || !lanes.includes(lane)) continue;
+      if (await fence(owner, lane)) fenced.add(`${owner} ${lane}`);
+    }
     return this.transaction(() => {
       const waiting: FlowRow[] = [];
       for (const row of [...this.#state.flows.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))) {
@@ -233,7 +238,9 @@ export class MemoryJournal implements Journal<RowTx> {
           row.state === 'stuck' && (row.wish === 'resume' || row.wish === 'revert' || row.wish === 'abandon');
         if (row.state === 'stuck' && !back) continue;
         const free =
-          row.owner === null || this.dead.has(row.owner) || (row.owner === process && dropped.includes(row.id));
+          row.owner === null ||
+          fenced.has(`${row.owner} ${row.lane}`) ||
+          (row.owner === process && dropped.includes(row.id));
         if (!free) continue;
         const next: FlowRow = {
           ...row,

@@ -72,6 +72,44 @@ proveEngine('recovery', (test) => {
     assert.equal((await w.settled(other, id)).state, 'success');
   });
 
+  test('flows of a dead process in a lane that several own wait until what it did has an end, and no others do', async (w) => {
+    const shared = flow<object>('shared')
+      .lane(() => 'host:many')
+      .add(makes('a'))
+      .build({ version: 1 });
+    const options = { lanes: ['host:many'] };
+    const first = await w.live([shared, three], options);
+    const fenced: string[] = [];
+    let cannot = true;
+    const second = await w.live([shared, three], {
+      ...options,
+      fence: async (process, lane) => {
+        fenced.push(`${process} ${lane}`);
+        if (cannot && lane === 'host:many') throw new Error('The cluster does not answer.');
+      },
+    });
+    const gate = new Gate();
+    w.tools.on.a = gate.passDeaf;
+    const [waits, goesOn] = [await w.begin(first, shared, {}), await w.begin(first, three, {})];
+    await until(() => w.tools.did.filter((each) => each === '+a').length === 2);
+    first.journal.die();
+    gate.open();
+    await first.engine.stop();
+    delete w.tools.on.a;
+    await w.ground.living(first.engine.process, false);
+    assert.equal((await w.settled(second, goesOn)).state, 'success');
+    await until(() => fenced.filter((each) => each.endsWith('host:many')).length > 2);
+    assert.equal((await w.ground.journal.find(waits))?.owner, first.engine.process);
+    assert.ok(second.events.some((event) => event.is === 'journal-trouble' && event.resource === 'fence'));
+    cannot = false;
+    assert.equal((await w.settled(second, waits)).state, 'success');
+    assert.ok(second.events.some((event) => event.is === 'journal-works' && event.resource === 'fence'));
+    assert.deepEqual(
+      new Set(fenced),
+      new Set([`${first.engine.process} host:many`, `${first.engine.process} control`]),
+    );
+  });
+
   test('stop ends what listens to its signal and leaves flows where they stand', async (w) => {
     const gate = new Gate();
     w.tools.on.b = gate.pass;

@@ -160,6 +160,32 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       reason: /refused here/,
     },
   ],
+  peers: [
+    {
+      name: 'the other processes cannot be asked after',
+      breaks: async ({ world, loop }) => {
+        world.service.db.ownership.endSilent = () => Promise.reject(new Error('permission denied'));
+        return () => loop('peers', 'node');
+      },
+      tries: 3_000,
+      about: /^node$/,
+      reason: /permission denied/,
+    },
+  ],
+  fences: [
+    {
+      name: 'a backend does not say who has worked on it',
+      breaks: async ({ world, loop }) => {
+        const backend = world.service.backends[0];
+        await backend?.start(NEVER);
+        Object.assign(backend?.driver ?? {}, { processes: () => Promise.reject(new Error('no monitor answers')) });
+        return () => loop('fences', HOST);
+      },
+      tries: 50,
+      about: /^node@file$/,
+      reason: /no monitor answers/,
+    },
+  ],
   backend: [
     {
       name: 'its directory is gone',
@@ -647,6 +673,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'flows/backups/run-backup-schedule.ts': 'a run waits for its backups, until its next one is due',
   'flows/volumes/move-attached.ts': 'a flow looks after the exports of what it moves, for as long as it copies',
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',
+  'db/sql/ownership.ts': 'a session whose server does not answer is given up',
   'db/sql/sqlite.ts': 'a lock of another process; its caller waits',
   'db/sql/writer.ts': 'a commit is tried again; its callers wait',
   'metrics/metrics.ts': 'a scrape waits five seconds for the database',

@@ -26,6 +26,11 @@ export class GuardedClient extends pg.Client {
     guarded(connection.stream, connection.ssl ? undefined : new WholeMessages());
     connection.once('sslconnect', () => guarded(connection.stream, new WholeMessages()));
   }
+
+  /** Breaks the connection from this side, whatever the other does. What waits for an answer fails. */
+  cut(): void {
+    (this as unknown as OnConnection).connection.stream.destroy(new Error('Connection terminated: it was given up.'));
+  }
 }
 
 function guarded(stream: Duplex, messages: WholeMessages | undefined): void {

@@ -4,7 +4,9 @@
  * On PostgreSQL one session of a process holds advisory locks for all the process owns (`process:<id>`, `host:<name>`).
  * PostgreSQL lets go of them when the session ends, so a name that nobody holds belongs to nobody alive. When the session
  * is lost the locks are lost with it: the process hears of it, and what it wrote as their owner is fenced by
- * epochs, not by these locks. The same session listens, and a lost wake-up only costs the wait for the next poll.
+ * epochs, not by these locks. A process that is frozen, or that no network reaches, has a session all the same, so each says
+ * now and then that it lives, and ends the sessions of those that do not. The same session listens, and a lost wake-up only costs the wait
+ * for the next poll.
  *
  * On SQLite there is one server (`sqlite-lock.ts`): it owns whatever it asks for, and wakes only itself.
  */
@@ -12,6 +14,9 @@ import type { PostgresqlSession } from './postgresql.ts';
 
 /** The name that a living process holds. */
 export const processName = (process: string): string => `process:${process}`;
+
+/** What the server calls the sessions of owners (`application_name`). */
+export const OWNER_NAME = 'pumice owner';
 
 export interface Ownership {
   /** Takes a name for as long as this process lives. False when another holds it; true again when this one does. */
@@ -23,6 +28,11 @@ export interface Ownership {
   notify(channel: string): void;
   /** Returns how to stop listening. */
   listen(channel: string, fn: () => void): Promise<() => void>;
+  /**
+   * Says that this process lives, and ends the sessions of those that have not said so for `ms`: frozen ones, and ones that no network
+   * reaches; what they owned is free then. Returns how many. When the database itself is silent for as long, this session is given up.
+   */
+  endSilent(ms: number): Promise<number>;
   /** Called once when the session broke: names, and with them the right to act as owner, are gone. */
   onLost(fn: () => void): void;
   /** It broke. */
@@ -57,6 +67,11 @@ export class SoleOwnership implements Ownership {
 
   async listen(channel: string, fn: () => void): Promise<() => void> {
     return subscribe(this.#listeners, channel, fn);
+  }
+
+  /** There is nobody else. */
+  async endSilent(): Promise<number> {
+    return 0;
   }
 
   onLost(): void {}
@@ -117,6 +132,22 @@ export class SessionOwnership implements Ownership {
     const stop = subscribe(this.#listeners, channel, fn);
     if (first) await this.#session.run(`LISTEN ${quoted(channel)}`);
     return stop;
+  }
+
+  // Whoever asks is heard by asking. The server's own clock tells since when a session waits for its process: no clock of ours is compared.
+  async endSilent(ms: number): Promise<number> {
+    const late = setTimeout(() => this.#session.giveUp(), ms);
+    try {
+      const rows = await this.#session.query<{ ended: boolean }>(
+        `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
+         WHERE application_name = $1 AND datname = current_database() AND pid <> pg_backend_pid()
+           AND state = 'idle' AND state_change < clock_timestamp() - $2 * interval '1 millisecond'`,
+        [OWNER_NAME, ms],
+      );
+      return rows.filter(({ ended }) => ended).length;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   get lost(): boolean {

@@ -59,14 +59,20 @@ export class PostgresqlSession implements PostgresqlConnection {
   readonly backendPid: number;
   /** The first statement that failed since the writer cleared this. */
   failure: unknown = undefined;
-  readonly #client: pg.Client;
+  readonly #client: GuardedClient;
   readonly #names = new StatementNames();
   #lost = false;
   #stale = false;
   #onLost: () => void = () => {};
 
-  static async open(url: string): Promise<PostgresqlSession> {
-    const client = new GuardedClient({ ...settings(url), pipeline: true, options: `${NOTICE_LOSS} ${BY_KEYS}` });
+  /** `name`: what the server calls it. */
+  static async open(url: string, name = 'pumice'): Promise<PostgresqlSession> {
+    const client = new GuardedClient({
+      ...settings(url),
+      application_name: name,
+      pipeline: true,
+      options: `${NOTICE_LOSS} ${BY_KEYS}`,
+    });
     // Without a listener a broken connection would end the process.
     client.on('error', () => {});
     try {
@@ -77,9 +83,9 @@ export class PostgresqlSession implements PostgresqlConnection {
     return new PostgresqlSession(client);
   }
 
-  private constructor(client: pg.Client) {
+  private constructor(client: GuardedClient) {
     this.#client = client;
-    this.backendPid = (client as pg.Client & { readonly processID: number }).processID;
+    this.backendPid = (client as GuardedClient & { readonly processID: number }).processID;
     client.on('error', () => this.#lose());
     client.on('end', () => this.#lose());
   }
@@ -91,6 +97,11 @@ export class PostgresqlSession implements PostgresqlConnection {
   /** The schema has changed under its statements, of which some cannot run again: a newer process has migrated the database. */
   get stale(): boolean {
     return this.#stale;
+  }
+
+  /** The other side is silent: it counts as broken. */
+  giveUp(): void {
+    this.#client.cut();
   }
 
   /** Called once, when the connection breaks; not when it is closed. */

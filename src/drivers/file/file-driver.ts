@@ -157,6 +157,13 @@ export class FileDriver implements VolumeDriver {
     this.#store.release();
   }
 
+  async processes(): Promise<readonly string[]> {
+    return [];
+  }
+
+  /** Whoever held the files before is dead when `hold` says so. */
+  async fence(): Promise<void> {}
+
   stats(signal: AbortSignal): Promise<readonly PoolStats[]> {
     return this.#store.doing('report on the backend', signal, async () => {
       const { totalBytes, freeBytes } = await this.#store.space();

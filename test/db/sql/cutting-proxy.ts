@@ -11,6 +11,8 @@ export interface CuttingProxy {
   /** While refusing, new connections end at once. */
   refuse(refusing: boolean): void;
   readonly cuts: number;
+  /** Nothing arrives any more, in either direction, and no connection ends. */
+  silence(): void;
   close(): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
   let armed: { when: 'before' | 'after'; statement: string } | undefined;
   let refusing = false;
   let cuts = 0;
+  let silent = false;
 
   const server = createServer((client) => {
     sockets.add(client);
@@ -30,6 +33,7 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
     upstream.on('error', () => client.destroy());
     let answerLost = false;
     client.on('data', (data) => {
+      if (silent) return;
       if (armed !== undefined && data.includes(armed.statement)) {
         const { when } = armed;
         armed = undefined;
@@ -43,6 +47,7 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
       upstream.write(data);
     });
     upstream.on('data', (data) => {
+      if (silent) return;
       if (!answerLost) return client.write(data);
       client.destroy();
       upstream.destroy();
@@ -60,6 +65,9 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
     },
     refuse: (value) => {
       refusing = value;
+    },
+    silence: () => {
+      silent = true;
     },
     get cuts() {
       return cuts;

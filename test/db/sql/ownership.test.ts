@@ -6,6 +6,7 @@ import { DatabaseInUse } from '../../../src/db/sql/sqlite-lock.ts';
 import { freshPostgresql, freshSqlite } from '../../databases.ts';
 import { proveStore } from '../../prove-store.ts';
 import { withProcess } from '../processes.ts';
+import { cuttingProxy } from './cutting-proxy.ts';
 
 proveStore('ownership', (test) => {
   test('a name is taken, held and given back', async ({ database: { ownership } }) => {
@@ -89,6 +90,44 @@ describe('ownership between processes on PostgreSQL', () => {
         await child.kill();
         while (!(await database.ownership.take('host:n@b')));
       });
+      await database.close();
+    }),
+  );
+
+  it(
+    'what a frozen process owned is free when it has said nothing for long, and it knows when it is thawed',
+    world(async (url) => {
+      const database = await openDatabase(url, { as: 'server' });
+      const { ownership } = database;
+      await withProcess('own.ts', [url, 'host:n@b', 'says'], async (child) => {
+        assert.equal(await child.line(), 'taken');
+        // One that says that it lives is left alone, however often it is looked at.
+        for (let times = 0; times < 5; times++) {
+          assert.equal(await child.line(), 'lives');
+          assert.equal(await ownership.endSilent(2_000), 0);
+        }
+        child.freeze();
+        while ((await ownership.endSilent(500)) === 0);
+        while (!(await ownership.take('host:n@b')));
+        child.thaw();
+        while ((await child.line()) !== 'lost');
+      });
+      await database.close();
+    }),
+  );
+
+  it(
+    'a process whose database does not answer gives its session up',
+    world(async (url) => {
+      const proxy = await cuttingProxy(url);
+      const database = await openDatabase(proxy.url, { as: 'server' });
+      const lost = new Promise<void>((resolve) => database.ownership.onLost(resolve));
+      assert.equal(await database.ownership.endSilent(60_000), 0);
+      proxy.silence();
+      await assert.rejects(database.ownership.endSilent(50), { name: 'ConnectionLost' });
+      await lost;
+      assert.ok(database.ownership.lost);
+      await proxy.close();
       await database.close();
     }),
   );
