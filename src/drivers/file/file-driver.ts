@@ -93,7 +93,7 @@ export interface FileDriverOptions {
 }
 
 export class FileDriver implements VolumeDriver {
-  readonly servedBy = 'one';
+  readonly servedBy: VolumeDriver['servedBy'] = 'one';
   readonly #options: FileDriverOptions;
   readonly #exec: Exec;
   readonly #copies: HostCopies;
