@@ -51,7 +51,8 @@ export function nodeOf(pool: string): string {
 }
 
 /** Whether its volumes can be read by other machines. */
-export const isReachedFromElsewhere = ({ stats }: Pool): boolean => stats.storage_protocol === 'iSCSI';
+export const isReachedFromElsewhere = ({ stats }: Pool): boolean =>
+  stats.storage_protocol === 'iSCSI' || stats.storage_protocol === 'ceph';
 
 /** The lane of a host's flows, and the name that whoever serves it holds: `host:node@backend`. */
 export const laneOfHost = (host: string): string => `host:${host}`;

@@ -17,14 +17,13 @@ import { forgetMoveSecret, keepMoveSecret } from '../../db/move-secrets.ts';
 import { addPoolUsage } from '../../db/pool-usage.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { updateVolume } from '../../db/volumes.ts';
-import type { ModelUpdate, RawSource, VolumeRef } from '../../drivers/driver.ts';
-import type { RemoteSource } from '../../drivers/remote-source.ts';
+import type { ModelUpdate, VolumeRef } from '../../drivers/driver.ts';
 import { hostOf, laneOfHost } from '../../model/backend.ts';
 import { record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
 import { withRoom } from './image-cache.ts';
-import { closeSource, leavesMachine, openSource, withSecret } from './open-source.ts';
+import { closeSource, leavesMachine, type MovedSource, openSource, withSource } from './open-source.ts';
 
 export interface MoveVolume {
   /** As it is where it comes from. */
@@ -55,7 +54,7 @@ export const MarkMigrating = record({
 
 export const LocateVolume = world({
   name: 'locate_volume',
-  execute: async (move: MoveVolume & Destined, call): Promise<{ source: RawSource | RemoteSource }> => ({
+  execute: async (move: MoveVolume & Destined, call): Promise<{ source: MovedSource }> => ({
     source: await openSource(move, call),
   }),
   revert: async (move, _outcome, call) => {
@@ -66,18 +65,17 @@ export const LocateVolume = world({
 });
 
 interface Located {
-  readonly source: RawSource | RemoteSource;
+  readonly source: MovedSource;
 }
 
 export const ReceiveVolume = world({
   name: 'receive_volume',
-  execute: async (
-    { volumeRef, copyId, copies, destination, source }: MoveVolume & Destined & Located,
-    call,
-  ): Promise<{ model: ModelUpdate }> => {
-    const opened = await withSecret(source, copyId, call);
-    const model = await withRoom(destination, volumeRef.id, call, (driver) =>
-      driver.receiveVolume({ ...volumeRef, nameId: copyId }, opened, { copies }, call),
+  execute: async ({ source, ...move }: MoveVolume & Destined & Located, call): Promise<{ model: ModelUpdate }> => {
+    const { volumeRef, copyId, copies, destination } = move;
+    const model = await withSource(move, source, call, (opened) =>
+      withRoom(destination, volumeRef.id, call, (driver) =>
+        driver.receiveVolume({ ...volumeRef, nameId: copyId }, opened, { copies }, call),
+      ),
     );
     return { model };
   },

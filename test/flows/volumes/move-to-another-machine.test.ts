@@ -89,6 +89,23 @@ proveVariant(
 );
 
 describe('a volume that moves to another machine', () => {
+  it('is read by the destination itself where many serve the backend that it is on, and is opened to nobody', async (context) => {
+    const live = await liveSite(context, { apart: true });
+    const { site } = live;
+    const opened: string[] = [];
+    for (const method of ['openVolume', 'locateVolume', 'closeVolume'] as const)
+      site.interpose('alpha', method, (proceed) => {
+        opened.push(method);
+        return proceed();
+      });
+    Object.assign(site.tools.driver(ALPHA), { servedBy: 'many' });
+    const volume = await givenVolume(site);
+    await command(live.desk, caller, volume.id, request);
+    assert.partialDeepStrictEqual(await live.settledVolume(volume), { host: BETA, migrationStatus: 'success' });
+    await isWhole(site, volume, BETA);
+    assert.deepEqual(opened, ['locateVolume', 'closeVolume']);
+  });
+
   it('is opened with a secret that no journal holds, and shut when it has moved', async (context) => {
     const live = await liveSite(context, { apart: true });
     const secrets = network(live.site);
