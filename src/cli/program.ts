@@ -86,6 +86,16 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
     )
     .action(async (options) => exit(await (await import('./doctor.ts')).doctor(options, around)));
 
+  const database = program.command('database').description('move what Pumice knows to another database');
+  withConfiguration(database.command('copy'))
+    .description('copy a SQLite database into the configured one of PostgreSQL; no server may run on either')
+    .requiredOption('--from <file>', 'the SQLite database')
+    .addHelpText(
+      'after',
+      '\nThe target must be empty. It is one transaction there: whatever ends it leaves the target as it was.',
+    )
+    .action(async (options) => exit(await (await import('./database-copy.ts')).databaseCopy(options, around)));
+
   program
     .command('passwd')
     .description('print the hash of a password, for [identity] of the configuration')
