@@ -56,6 +56,12 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
 }
 
+/** `part` of the values are below it: 0.5, 0.99; with 1 the largest. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
 /** Undefined when nothing is wanted. */
 export function isMet({ measured, ratio, wanted }: Row): boolean | undefined {
   if (wanted === undefined) return undefined;

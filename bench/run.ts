@@ -23,6 +23,7 @@ import { flows } from './flows.ts';
 import { fullBackend } from './full-backend.ts';
 import { large } from './large.ts';
 import { metrics } from './metrics.ts';
+import { pauses } from './pauses.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
@@ -42,6 +43,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   watchers,
   startup,
   exports,
+  pauses,
   copies,
   backups,
   'busy-host': busyHost,

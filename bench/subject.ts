@@ -47,10 +47,15 @@ const IDENTITY = [
 export type Identity = 'noauth' | 'local' | `metrics:${number}`;
 
 /** With two copies more at once. */
-export const configOf = (database: string, directory: string, identity: Identity): Config =>
+export const configOf = (
+  database: string,
+  directory: string,
+  identity: Identity,
+  more: readonly string[] = [],
+): Config =>
   parseConfig({
     toml: configToml(database, directory),
-    set: ['max_copies=4', ...(identity === 'local' ? IDENTITY : []), ...metricsOf(identity)],
+    set: ['max_copies=4', ...(identity === 'local' ? IDENTITY : []), ...metricsOf(identity), ...more],
   });
 
 function metricsOf(identity: Identity): string[] {

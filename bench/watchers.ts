@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from './creates.ts';
 import { fill } from './fill.ts';
 import { type Server, startServer } from './processes.ts';
-import { quantity, type Result } from './report.ts';
+import { percentile, quantity, type Result } from './report.ts';
 import { PROJECT, path } from './subject.ts';
 import { DIALECTS, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
@@ -170,9 +170,4 @@ function sleeper(address: string, n: number): Socket {
   const lines = Object.entries(headersOf(n + WATCHERS)).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => {}).write(`GET /pumice/v1/events HTTP/1.1\r\nhost: x\r\n${lines.join('')}\r\n`);
   return socket.pause();
-}
-
-function percentile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }

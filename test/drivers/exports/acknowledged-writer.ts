@@ -18,6 +18,8 @@ export const WRITTEN_BYTES = LANES * BLOCKS * BLOCK_BYTES;
 export class AcknowledgedWriter {
   /** The longest that a write took since this was last set to 0, ms. */
   longestMs = 0;
+  /** The longest that no write was answered since this was last set to 0, ms. */
+  longestGapMs = 0;
   answered = 0;
   /** Refused, and written again. */
   failed = 0;
@@ -27,6 +29,7 @@ export class AcknowledgedWriter {
   readonly #newest = new Map<number, number>();
   readonly #lanes: Promise<void>[];
   #stop = false;
+  #answeredAt = elapsed();
 
   /** Writes from `base` on, from now on. The client is closed by it. */
   constructor(client: VolumeClient, base = 0) {
@@ -75,7 +78,10 @@ export class AcknowledgedWriter {
       const begun = elapsed();
       await this.#persist(this.#base + block * BLOCK_BYTES, content(lane, count));
       if (this.#stop) return;
-      this.longestMs = Math.max(this.longestMs, elapsed() - begun);
+      const now = elapsed();
+      this.longestMs = Math.max(this.longestMs, now - begun);
+      this.longestGapMs = Math.max(this.longestGapMs, now - this.#answeredAt);
+      this.#answeredAt = now;
       this.#newest.set(block, count);
       this.answered += 1;
     }
