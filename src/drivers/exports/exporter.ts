@@ -26,9 +26,9 @@ export interface Exporter {
   /** The file is larger than it was: those who have it open are shown its new size. */
   grown(path: string, signal: AbortSignal): Promise<void>;
   /**
-   * Runs `body`, which runs a program, while nobody writes to these files. The program's argv is to come behind `holding`, which
-   * keeps those waiting who have one of the files open, for so long at most; it is empty when nobody has. Rejects with
-   * `ConsistentSnapshotRefused` when they cannot be made to wait.
+   * Runs `body`, which runs a program that prints `ready`, and reads a line: from then on nobody writes to these files until it
+   * ends. Its argv is to come behind `holding`, which keeps those waiting who have one of the files open, for so long at most, and is
+   * empty when nobody has; its input is a line. Rejects with `ConsistentSnapshotRefused` when they cannot be made to wait.
    */
   quiesce<Result>(
     files: { readonly paths: readonly string[]; readonly limitMs: number },

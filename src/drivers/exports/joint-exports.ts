@@ -89,7 +89,7 @@ export class JointExports implements Exporter {
     };
     const held: HeldClients = { bind: () => each((one) => one.bind()), goOn: (path) => each((one) => one.goOn(path)) };
     try {
-      for (const exports of this.#inOrder()) all.push(await exports.hold(file, signal));
+      for (const exports of await this.#servingLast(file.path, signal)) all.push(await exports.hold(file, signal));
       return held;
     } catch (error) {
       await held.goOn(file.path).catch(() => {});
@@ -105,6 +105,13 @@ export class JointExports implements Exporter {
   #inOrder(): readonly Exporter[] {
     const portal = (each: Exporter): string => ('portal' in each ? String(each.portal) : '');
     return this.#all().toSorted((a, b) => (portal(a) < portal(b) ? -1 : 1));
+  }
+
+  /** In order, but for those who let nobody reach a file: to ask them takes some milliseconds, in which nobody is to wait yet. */
+  async #servingLast(path: string, signal: AbortSignal): Promise<readonly Exporter[]> {
+    const [others, serving]: Exporter[][] = [[], []];
+    for (const each of this.#inOrder()) ((await each.serves(path, signal)) ? serving : others)?.push(each);
+    return [...(others ?? []), ...(serving ?? [])];
   }
 
   #isAnothers(path: string): boolean {

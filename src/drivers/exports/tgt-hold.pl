@@ -2,6 +2,7 @@
 # Runs a command while worker threads of a tgtd are held, so that none of them has a write under way.
 #
 #     perl tgt-hold.pl PID TIDS MILLISECONDS COMMAND ARGUMENT...
+#     perl tgt-hold.pl PID TIDS MILLISECONDS + COMMAND ARGUMENT...
 #     perl tgt-hold.pl PID TIDS MILLISECONDS -
 #
 # PID is the tgtd's, TIDS are its workers to hold, joined by commas; MILLISECONDS is how long the command may take. Exit status 0:
@@ -9,6 +10,10 @@
 # one word: `refused` (the kernel lets nobody trace it), `gone` (the process or one of the threads is not there), `busy` (a
 # worker did not come to rest: a slow disk), `failed` (the command did, or who was to speak is gone), `late` (it took too long and
 # was killed).
+#
+# With `+` the command begins before they are held, as whoever waits for the workers waits for all that it does meanwhile. It prints a
+# line, `ready`, when it has done what it can do before, and what it is for when it has read a line; at the end of its input it ends and
+# does nothing. This helper is such a command then, too, for one that holds the workers of another daemon.
 #
 # With `-` there is no command: who started it is told `held`, and says on standard input, a word a line, how it goes on.
 #
@@ -113,6 +118,31 @@ sub hold {
 }
 
 $SIG{$_} = sub { end('failed') } for qw(TERM INT HUP);
+# A command that has ended hears nothing.
+$SIG{PIPE} = 'IGNORE';
+
+# Begins the command; with streams to talk to it when that is wanted.
+sub begin {
+    my ($in, $out) = @_;
+    my $child = fork;
+    end('failed') unless defined $child;
+    return $child if $child;
+    if ($in) { open STDIN, '<&', $in or exit 127 }
+    if ($out) { open STDOUT, '>&', $out or exit 127 }
+    exec { $command[0] } @command or exit 127;
+}
+
+my $child;
+my $telling;
+if (@command && $command[0] eq '+') {
+    shift @command;
+    pipe(my $told, $telling) && pipe(my $asking, my $saying) or end('failed');
+    $child = begin($told, $saying);
+    close $_ for $told, $saying;
+    (readline($asking) // '') eq "ready\n" or end('failed');
+    syswrite STDOUT, "ready\n";
+    readline(STDIN) // end('failed');
+}
 
 for my $tid ($pid, @workers) {
     ptrace($PTRACE_SEIZE, $tid) or end($!{EPERM} ? 'refused' : 'gone');
@@ -162,11 +192,8 @@ sub all_there { return !grep { !-e "/proc/$pid/task/$_" } @workers }
 
 obey() if "@command" eq '-';
 
-my $child = fork;
-end('failed') unless defined $child;
-if ($child == 0) {
-    exec { $command[0] } @command or exit 127;
-}
+if ($child) { syswrite $telling, "held\n" }
+else { $child = begin() }
 while (waitpid($child, $WNOHANG) == 0) {
     if (time > $until) {
         kill 'KILL', $child;

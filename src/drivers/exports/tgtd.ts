@@ -121,16 +121,16 @@ export class Tgtd {
   }
 
   /**
-   * Runs `body`, which runs a program behind `holding`: so long these worker threads have no write under way and begin none. Rejects
-   * with `ConsistentSnapshotRefused` when they cannot be held at all, and with what became of the program when it was not held from
-   * its beginning to its end.
+   * Runs `body`, which runs a program behind `holding` that says when it is ready: from when it is answered until it ends these worker
+   * threads have no write under way and begin none. Rejects with `ConsistentSnapshotRefused` when they cannot be held at all, and
+   * with what became of the program when they were not held so long.
    */
   async whileHeld<Result>(
     { workers, limitMs }: { readonly workers: readonly Worker[]; readonly limitMs: number },
     body: (holding: readonly string[]) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    return await body(await this.#demandHolding(workers, limitMs, signal)).catch(explainHold);
+    return await body([...(await this.#demandHolding(workers, limitMs, signal)), '+']).catch(explainHold);
   }
 
   /** Holds these worker threads until it is told otherwise, or for so long at most. Rejects as `whileHeld` does. */

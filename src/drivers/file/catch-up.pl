@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 # Makes a file that holds what one moment of a volume held hold what a later one does.
 #
-#     perl catch-up.pl BEFORE LATER TARGET BYTES_PER_SECOND
+#     perl catch-up.pl BEFORE LATER TARGET BYTES_PER_SECOND [held]
 #
 # BEFORE and LATER are files that share blocks: a reflink of a volume, and a later one, or the volume itself while nobody writes to it.
 # TARGET holds what BEFORE holds; BYTES_PER_SECOND is how much may be written, or 0. It is durable in the end, and what is printed is
-# how many bytes were copied. How is found out where the two differ is told in `differences.pl`.
+# how many bytes were copied. How is found out where the two differ is told in `differences.pl`. With `held` it begins when it has read
+# a line, and does before what those would wait for else who are to write nothing meanwhile; at the end of its input it does nothing.
 use strict;
 use warnings;
 use IO::Handle;
@@ -13,7 +14,7 @@ use Time::HiRes qw(time sleep);
 
 require $0 =~ s{[^/]*$}{differences.pl}r;
 
-my ($before_path, $later_path, $target_path, $rate) = @ARGV;
+my ($before_path, $later_path, $target_path, $rate, $held) = @ARGV;
 
 my ($SYS_FALLOCATE) = qx(uname -m) =~ /x86_64/ ? 285 : 47;
 my $PUNCH_HOLE_KEEP_SIZE = 3;
@@ -21,6 +22,10 @@ my $PIECE = 1024 * 1024;
 
 my ($before, $later) = map { open my $file, '<:raw', $_ or die "$_: $!\n"; $file } $before_path, $later_path;
 open my $target, '+<:raw', $target_path or die "$target_path: $!\n";
+if ($held) {
+    $later->sync or die "$later_path: $!\n";
+    readline(STDIN) // exit 1;
+}
 my ($begun, $copied) = (time, 0);
 
 sub copy {

@@ -3,7 +3,7 @@
  *
  * Whoever has a member open is held (`Exporter.quiesce`) while all members are cloned, one after another: then no clone has a
  * write that came after one that another clone is without. What was written and not yet synced would be written out in the
- * hold, so it is synced before. A clone takes its time by the pieces that its source lies in; when all of them together would
+ * hold, so it is synced before, and again when all else is ready (`clone-files.pl`). A clone takes its time by the pieces that its source lies in; when all of them together would
  * keep clients waiting for too long, nothing is begun.
  *
  * All or none gets its full name:
@@ -20,6 +20,7 @@
  * no call finds another in the middle of the same.
  */
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { BackendObjectMismatch, ConsistentSnapshotRefused, DriverFailed } from '../../model/errors.ts';
@@ -49,7 +50,7 @@ const PAUSE_MS = 5_000;
 /** The estimate may be short; a command that waits for 30 s is taken for lost. */
 const HELD_MS = 2 * PAUSE_MS;
 
-const CLONE_EACH = 'while [ $# -gt 0 ]; do cp --reflink=always -- "$1" "$2" || exit; shift 2; done';
+const CLONE_FILES = join(import.meta.dirname, 'clone-files.pl');
 
 export class GroupSnapshots {
   readonly #store: FileStore;
@@ -126,11 +127,10 @@ export class GroupSnapshots {
   async #clone(sources: readonly string[], temporaries: readonly string[], signal: AbortSignal): Promise<void> {
     const paths = sources.map((name) => this.#store.path(name));
     const pairs = paths.flatMap((path, at) => [path, this.#store.path(temporaries[at] as string)]);
-    const cloneEach = ['sh', '-c', CLONE_EACH, 'sh', ...pairs] as const;
     const body = async (holding: readonly string[]): Promise<void> => {
       if (holding.length > 0) await this.#refuseLong(paths, signal);
-      const [program, ...args] = [...holding, ...cloneEach];
-      await this.#exec([program as string, ...args], { signal, timeoutMs: COPY_LIMIT_MS });
+      const [program, ...args] = [...holding, 'perl', CLONE_FILES, ...pairs];
+      await this.#exec([program as string, ...args], { signal, timeoutMs: COPY_LIMIT_MS, input: 'clone\n' });
     };
     await this.#exports.quiesce({ paths, limitMs: HELD_MS }, body, signal);
   }

@@ -15,7 +15,7 @@ import { MIB } from '../../lib/bytes.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { DriverFailed, LiveMoveRefused } from '../../model/errors.ts';
 import type { DriverCall, LiveSource } from '../driver.ts';
-import { catchUp } from './catch-up.ts';
+import { catchUp, catchUpHeld } from './catch-up.ts';
 import { copyData, syncFiles } from './file-copy.ts';
 import type { FileStore } from './file-store.ts';
 import { createEmpty, publish, setLength } from './publish.ts';
@@ -78,8 +78,8 @@ async function fill(
   await store.writing({ path, needs }, call, async (bytesPerSecond) => {
     await copyData(exec, { path: before, bytes: source.bytes }, path, bytesPerSecond, call);
     const last = await follow(exec, { before, target: path, bytesPerSecond }, source, signal);
-    await source.hold();
-    await catchUp(exec, { before: last, later: source.path, target: path, bytesPerSecond: 0 }, signal);
+    const lastBite = { before: last, later: source.path, target: path, bytesPerSecond: 0 };
+    await catchUpHeld(exec, lastBite, () => source.hold(), signal);
   });
 }
 

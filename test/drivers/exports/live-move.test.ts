@@ -83,7 +83,7 @@ const MILLISECONDS = 4;
 
 /** The processes that hold a daemon. */
 function holders(directory: string): number[] {
-  const daemon = readFileSync(join(directory, '.tgtd.pid'), 'utf8').trim();
+  const daemon = pidOf(directory);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
@@ -92,6 +92,8 @@ function holders(directory: string): number[] {
     })
     .map(Number);
 }
+
+const pidOf = (directory: string): string => readFileSync(join(directory, '.tgtd.pid'), 'utf8').trim();
 
 function wordsOf(pid: string): string[] {
   try {
@@ -202,9 +204,10 @@ describe('a volume that is written over iSCSI and moves', () => {
   it("stays with the daemon that its clients know, and is the destination's: told of, extended, snapshotted and shut by that one", {
     skip: cannot('xfs', 'btrfs'),
   }, async (t) => {
-    const held: string[] = [];
+    const held: string[][] = [];
     const run: Exec = (argv, options) => {
-      if (argv[0] === 'perl' && argv.some((word) => word.includes('cp --reflink'))) held.push(String(argv[2]));
+      if (argv.some((word) => word.endsWith('clone-files.pl')))
+        held.push(argv.filter((_, at) => argv[at - 1]?.endsWith('tgt-hold.pl')));
       return exec(argv, options);
     };
     const site = await written(t, await neighbours(t, ['xfs', 'btrfs'], run));
@@ -230,10 +233,12 @@ describe('a volume that is written over iSCSI and moves', () => {
     assert.equal(await sessions[0]?.bytes(), 2 * 1024 ** 3);
     const snapshot = { id: uuid(), volumeId: volume.id, volumeNameId: moved.nameId, sizeGiB: 2 };
     await destination.createGroupSnapshot([snapshot], calm());
-    assert.deepEqual(held, [readFileSync(join(old.directory, '.tgtd.pid'), 'utf8').trim()]);
+    assert.deepEqual(held, [[pidOf(old.directory)]]);
 
     const second = { ...wantedOf({ ...moved, sizeGiB: 2 }) };
     assert.equal((await destination.ensureExport(second, calm())).data.target_portal, now.portal);
+    await destination.createGroupSnapshot([{ ...snapshot, id: uuid() }], calm());
+    assert.deepEqual(held.at(-1)?.sort(), [pidOf(old.directory), pidOf(now.directory)].sort());
     await source.removeExport({ attachmentId }, calm());
     await writers[0]?.goesOn();
     assert.equal(await missing(writers, path.after), 0);

@@ -27,10 +27,12 @@ const MOST_TIMES = 300;
 const skip = noTgt ?? cannotMount('xfs');
 
 /** The program that clones, and what it runs behind while somebody has a volume open. */
-const isCloneScript = (word: string): boolean => word.includes('cp --reflink=always');
-const isClone = (argv: readonly string[]): boolean => argv.some(isCloneScript);
-const HOLDING_WORDS = 5;
-const isHeld = (argv: readonly string[]): boolean => argv[0] === 'perl' && isClone(argv);
+const isCloneProgram = (word: string): boolean => word.endsWith('clone-files.pl');
+const isClone = (argv: readonly string[]): boolean => argv.some(isCloneProgram);
+const HOLDING_WORDS = ['perl', 'tgt-hold.pl', 'process', 'threads', 'milliseconds', '+'];
+const MILLISECONDS = HOLDING_WORDS.indexOf('milliseconds');
+const isHeld = (argv: readonly string[]): boolean =>
+  isClone(argv) && argv[1]?.endsWith(HOLDING_WORDS[1] ?? '') === true;
 
 /** Runs what clones in another way. */
 const cloning =
@@ -108,7 +110,7 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
   it('are out of order soon when nobody is held, so that the writer would tell', async (t) => {
     const { disorderNow } = await written(
       t,
-      cloning((argv) => argv.slice(HOLDING_WORDS)),
+      cloning((argv) => argv.slice(HOLDING_WORDS.length)),
     );
     for (let times = 0; times < MOST_TIMES; times += 1) if ((await disorderNow()) !== null) return;
     assert.fail('never out of order');
@@ -139,18 +141,23 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
     assert.deepEqual(threads, [2, 3]);
   });
 
-  const beforeCloning = (script: string): Exec =>
-    cloning((argv) => argv.map((word) => (isCloneScript(word) ? script + word : word)));
+  /** Runs a line of Perl when the writes are held, in the program that is about to clone; `$first` is the file that it clones first. */
+  const beforeCloning = (line: string): Exec =>
+    cloning((argv) => {
+      const at = argv.findIndex(isCloneProgram);
+      const told = `BEGIN { $first = $ARGV[1]; *CORE::GLOBAL::readline = sub (;*) { my $told = CORE::readline *main::STDIN; ${line}; $told } }`;
+      return [...argv.slice(0, at), '-e', `${told} do shift; die $@ if $@`, ...argv.slice(at)];
+    });
 
   it('are not made when what holds them is killed, although all were cloned', async (t) => {
-    const { driver, asked, nothingMade } = await written(t, beforeCloning('kill -KILL $PPID; '));
+    const { driver, asked, nothingMade } = await written(t, beforeCloning('kill KILL => getppid'));
     const snapshots = asked();
     await assert.rejects(driver.createGroupSnapshot(snapshots, calm()), DriverFailed);
     await nothingMade(snapshots);
   });
 
   it('are of one moment when tgtd is killed while it is held', async (t) => {
-    const killing = beforeCloning('kill -KILL $(cat "$(dirname "$1")/.tgtd.pid"); ');
+    const killing = beforeCloning('$first =~ s{[^/]*$}{.tgtd.pid}; kill KILL => `cat $first`');
     const { driver, exports, disorderNow, nothingMade } = await written(t, killing);
     assert.equal(await disorderNow(), null);
     for (const wanted of exports) await driver.ensureExport(wanted, calm());
@@ -158,9 +165,9 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
   });
 
   it('are not made when the hold ends before the clones, and may be asked for again', async (t) => {
-    const late = cloning((argv) =>
-      argv.with(HOLDING_WORDS - 1, '1').map((word) => (isCloneScript(word) ? `sleep 1; ${word}` : word)),
-    );
+    const slow = beforeCloning('sleep 1');
+    const late: Exec = (argv, options) =>
+      slow(isHeld(argv) ? (argv.with(MILLISECONDS, '1') as [string, ...string[]]) : argv, options);
     const { driver, asked, nothingMade } = await written(t, late);
     const snapshots = asked();
     await assert.rejects(driver.createGroupSnapshot(snapshots, calm()), (error: Error) => {
@@ -172,7 +179,7 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
   });
 
   for (const [why, run] of [
-    ['the kernel lets nobody hold writes', cloning((argv) => ['setpriv', '--reuid=65534', '--clear-groups', ...argv])],
+    ['the kernel lets nobody hold writes', cloning((argv) => ['setpriv', '--bounding-set=-sys_ptrace', ...argv])],
     ['an older Pumice started the daemon, with two workers', withWorkers(2)],
     [
       'the volumes lie in too many pieces',
