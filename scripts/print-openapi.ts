@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { bodiesByVersion } from '../src/api/body.ts';
 import { NEWEST, OLDEST, versionText } from '../src/api/microversion.ts';
+import { sessionRoutes } from '../src/api/page/session-routes.ts';
 import { ownRoutes } from '../src/api/pumice/own-routes.ts';
 import type { Route } from '../src/api/route.ts';
 import { routes } from '../src/api/routes.ts';
@@ -76,11 +77,16 @@ const OWN = '/pumice/v1';
 const OWN_SERVERS: readonly Node[] = [{ url: 'http://127.0.0.1:8776' }];
 
 function paths(): Node {
-  const own = ownRoutes.map((route) => ({ ...route, path: `${OWN}${route.path}` }));
+  const own = [...ownRoutes, ...sessionRoutes(nobody)].map((route) => ({ ...route, path: `${OWN}${route.path}` }));
   return {
     ...pathsOf(routes, { parameters: [{ $ref: '#/components/parameters/version' }] }),
     ...pathsOf(own, { servers: OWN_SERVERS }),
   };
+}
+
+/** Routes are described, not asked. */
+function nobody(): never {
+  throw new Error('No session is wanted.');
 }
 
 function pathsOf(
@@ -121,9 +127,10 @@ function operation(method: string, path: string, sharing: readonly [Route, ...Ro
     tags: [path.split('/')[1]],
     ...(first.action === undefined && described(first)),
     ...(first.open && { security: [] }),
+    ...(first.query && { parameters: queried(first.query) }),
     ...(body !== undefined && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: {
-      ...Object.fromEntries(sharing.map(({ status = 200 }) => [String(status), answer(status)])),
+      ...Object.fromEntries(sharing.map((route) => [String(route.status ?? 200), answer(route)])),
       default: { $ref: '#/components/responses/fault' },
     },
   };
@@ -153,5 +160,12 @@ function bodySchema({ body }: Route): Node | undefined {
   return versions.length > 1 ? { anyOf: versions } : (only as Node);
 }
 
-const answer = (status: number): Node =>
-  status === 204 ? { description: 'Done.' } : { description: 'Done.', content: { 'application/json': { schema: {} } } };
+function queried({ properties = {} }: { readonly properties?: Readonly<Record<string, unknown>> }): readonly Node[] {
+  return Object.entries(properties).map(([name, schema]) => {
+    const { description, ...form } = schema as Node;
+    return { name, in: 'query', ...(description !== undefined && { description }), schema: form };
+  });
+}
+
+const answer = ({ status, mediaType = 'application/json', answer: schema = {} }: Route): Node =>
+  status === 204 ? { description: 'Done.' } : { description: 'Done.', content: { [mediaType]: { schema } } };

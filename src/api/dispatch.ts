@@ -272,6 +272,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, roo
     query: parseQuery((request.query as Unparsed).text),
     body,
     headers: request.headers,
+    address: request.ip,
     get links() {
       return linksOf(baseOf(request.headers.host, desk.config.api), params.project_id);
     },
@@ -282,6 +283,8 @@ function callOf(request: FastifyRequest, reply: FastifyReply, body: unknown, roo
       return reply.hijack().raw;
     },
     callerNow: async () => room.authenticate(request.headers, request.id, request.raw),
+    callerBy: async (token) =>
+      room.authenticate({ ...request.headers, 'x-auth-token': token }, request.id, request.raw),
     closing,
   };
 }

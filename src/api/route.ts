@@ -28,6 +28,8 @@ export interface ApiCall<Body = unknown, Name extends string = string> {
   /** Checked against the schema of the route; undefined where the route has none. */
   readonly body: Body;
   readonly headers: IncomingHttpHeaders;
+  /** The address of the client, or of the proxy before us. */
+  readonly address: string;
   readonly links: Links;
   readonly rowCache: RowCache;
   /** Undefined where requests are not limited. */
@@ -47,6 +49,8 @@ export interface ApiCall<Body = unknown, Name extends string = string> {
   takeOver(): ServerResponse;
   /** For an answer that goes on: who the caller is by now. Rejects as the request would be refused, undefined is nobody. */
   callerNow(): Promise<Caller | undefined>;
+  /** Who would have asked with this token. Rejects as that request would be refused. */
+  callerBy(token: string): Promise<Caller | undefined>;
   /** Aborted when the server is about to close. */
   readonly closing: AbortSignal;
 }
@@ -61,7 +65,7 @@ export interface Route {
   readonly since?: Microversion;
   /** Cinder's name of the rule: `volume:get`; `@` where there is none, for everyone who has a token. Ours begin with `pumice:`. */
   readonly policy: string;
-  /** For everyone, even without a token: nobody is asked who it is, the caller is nobody. */
+  /** For everyone, even without a token: nobody is asked who it is, the caller is nobody. The policy is `@`, then, and not asked. */
   readonly open?: true;
   /** Of the answer, when all went well. Default: 200. */
   readonly status?: number;
@@ -71,6 +75,12 @@ export interface Route {
    */
   readonly cacheable?: true;
   readonly body?: Bodies;
+  /** Of our own: what may stand behind the question mark, an optional property each. */
+  readonly query?: TSchema;
+  /** Of our own: the answer, for those who write programs. Absent where there is none. */
+  readonly answer?: TSchema;
+  /** Of the answer, where it is no JSON. */
+  readonly mediaType?: string;
   /**
    * Resolves with the answer's body: an object is sent as JSON, a Buffer holds JSON already and is sent as it is,
    * undefined is an empty body.

@@ -135,7 +135,7 @@ export function buildApi({
   const onRequest: onRequestHookHandler = (request, reply, done) => receive(request, reply, OPEN, door, done);
   const answerRoot = addOpenPlaces(app, desk, onRequest);
   if (sessions === undefined) app.get('/', { onRequest }, answerRoot);
-  else addPage(app, { api: config, authenticate: admit, sessions, onRequest, answerRoot });
+  else addPage(app, { onRequest, answerRoot });
   addIdentity?.(app);
   const closing = new AbortController();
   app.addHook('preClose', (done) => {
@@ -161,7 +161,7 @@ export function buildApi({
     onRequest: (request, reply, done) => lead(find(request.method, request.url), request, reply, done),
     handler,
   });
-  const own = once(async () => destinations(await ownRoutes(), OWN, deps));
+  const own = once(async () => destinations([...(await ownRoutes()), ...(await routesOf(sessions))], OWN, deps));
   app.route({
     method: app.supportedMethods,
     url: '/pumice/v1/*',
@@ -173,6 +173,12 @@ export function buildApi({
   limitConnections(app, config);
   addFastPath(app, { answers, admission });
   return app;
+}
+
+async function routesOf(sessions: ApiDeps['sessions']): Promise<readonly Route[]> {
+  if (sessions === undefined) return [];
+  const { sessionRoutes } = await import('./page/session-routes.ts');
+  return sessionRoutes(once(sessions));
 }
 
 /** Puts it before Fastify's own listener, until Fastify is told to close: from then on that ends each connection. */

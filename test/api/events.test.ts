@@ -610,7 +610,14 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'POST /pumice/v1/flows/:id/action cancel': ordered('cancel'),
   'POST /pumice/v1/flows/:id/action abandon': ordered('abandon'),
   'POST /pumice/v1/doctor': plain('POST', '//pumice/v1/doctor'),
+  'POST /pumice/v1/session': byPage('POST', { session: { project: PROJECT } }),
+  'DELETE /pumice/v1/session': byPage('DELETE'),
 };
+
+function byPage(method: string, body?: object): Scene {
+  const headers = { origin: 'http://pumice.test:8776', 'content-type': 'application/json' };
+  return async (world) => () => world.ask(method, '//pumice/v1/session', { headers, ...(body && { body }) });
+}
 
 /** An order to a flow that has ended: there is none that would not change what the flow tells. */
 function ordered(wish: string): Scene {

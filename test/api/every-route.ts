@@ -1,4 +1,5 @@
 /** Every route there is, Cinder's and our own, with what it stands below. */
+import { sessionRoutes } from '../../src/api/page/session-routes.ts';
 import { ownRoutes } from '../../src/api/pumice/own-routes.ts';
 import type { Route } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
@@ -11,7 +12,13 @@ export interface PlacedRoute extends Route {
 
 const below = (root: RootPath, table: readonly Route[]): PlacedRoute[] => table.map((route) => ({ ...route, root }));
 
-export const everyRoute: readonly PlacedRoute[] = [...below('/v3', routes), ...below('/pumice/v1', ownRoutes)];
+/** Those of our own API, the session's among them. They are looked at here, and asked elsewhere. */
+export const everyOwnRoute: readonly Route[] = [
+  ...ownRoutes,
+  ...sessionRoutes(() => Promise.reject(new Error('There are no sessions.'))),
+];
+
+export const everyRoute: readonly PlacedRoute[] = [...below('/v3', routes), ...below('/pumice/v1', everyOwnRoute)];
 
 /** What a path of its table is appended to, for a client of that project. */
 export const baseFor = ({ root }: Pick<PlacedRoute, 'root'>, project: string): string =>

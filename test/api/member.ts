@@ -48,6 +48,8 @@ export async function getAsMember({ service }: World, path: string, asked: Asked
     header: () => undefined,
     takeOver: () => assert.fail('No answer is to be taken over here.'),
     callerNow: async () => caller,
+    callerBy: async () => caller,
+    address: '127.0.0.1',
     closing: new AbortController().signal,
   });
 }

@@ -19,6 +19,7 @@ import type { NewVolume, Volume } from '../../src/model/volume.ts';
 import { type PumiceService, wire } from '../../src/wiring.ts';
 import { type FreshDatabase, freshPostgresql, freshSqlite } from '../databases.ts';
 import { makeSnapshot, makeVolume } from '../db/rows.ts';
+import { fitsDescription } from './own-answer.ts';
 
 export const PROJECT = '0123456789abcdef0123456789abcdef';
 export const USER = 'fedcba9876543210fedcba9876543210';
@@ -107,12 +108,9 @@ export async function freshWorld(
       ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const isJson = String(response.headers['content-type']).startsWith('application/json') && response.body !== '';
-    return {
-      status: response.statusCode,
-      headers: response.headers,
-      text: response.body,
-      body: isJson ? JSON.parse(response.body) : undefined,
-    };
+    const answered = isJson ? JSON.parse(response.body) : undefined;
+    if (response.statusCode < 300 && path.startsWith('//')) fitsDescription(method, path.slice(1), body, answered);
+    return { status: response.statusCode, headers: response.headers, text: response.body, body: answered };
   };
 
   return {

@@ -5,9 +5,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isServed, reasonOf } from '../../scripts/print-api.ts';
 import { openApi } from '../../scripts/print-openapi.ts';
 import { LONG_TEXT } from '../../src/api/long-text.ts';
-import { ownRoutes } from '../../src/api/pumice/own-routes.ts';
 import { endpoints } from '../api/endpoints.ts';
-import { everyRoute } from '../api/every-route.ts';
+import { everyOwnRoute, everyRoute } from '../api/every-route.ts';
 
 interface Parameter {
   readonly name?: string;
@@ -17,7 +16,10 @@ interface Parameter {
 interface Operation {
   readonly operationId: string;
   readonly requestBody?: { readonly content: { readonly 'application/json': { readonly schema: object } } };
-  readonly responses: Readonly<Record<string, unknown>>;
+  readonly parameters?: readonly { readonly name: string; readonly schema: object }[];
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
 }
 
 type PathItem = { readonly parameters: readonly Parameter[] } & Readonly<Record<string, Operation>>;
@@ -44,7 +46,7 @@ describe('the page of our own API', () => {
       /^\| (\w+) `([^`]+)`(?: `([^`]+)`)? \| `([^`]+)` \|/gm,
     );
     const told = [...rows].map(([, ...cells]) => cells.map((cell = '') => cell).join(' '));
-    const served = ownRoutes.map(({ method, path, action = '', policy }) =>
+    const served = everyOwnRoute.map(({ method, path, action = '', policy }) =>
       [method, `/pumice/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`, action, policy].join(' '),
     );
     assert.deepEqual(told.sort(), served.sort());
@@ -99,10 +101,24 @@ describe('the description for programs', () => {
       formats: { uuid: true, [LONG_TEXT]: true },
     });
     for (const word of ['x-openstack-min-version', 'x-openstack-policy']) ajv.addKeyword(word);
-    for (const { operationId, requestBody } of operations) {
-      if (requestBody === undefined) continue;
-      const { schema } = requestBody.content['application/json'];
-      assert.doesNotThrow(() => ajv.compile(JSON.parse(JSON.stringify(schema))), operationId);
+    for (const { operationId, requestBody, parameters = [], responses } of operations) {
+      const schemas = [
+        ...(requestBody === undefined ? [] : [requestBody.content['application/json'].schema]),
+        ...parameters.map(({ schema }) => schema),
+        ...Object.values(responses).flatMap(({ content = {} }) => Object.values(content).map(({ schema }) => schema)),
+      ];
+      for (const schema of schemas)
+        assert.doesNotThrow(() => ajv.compile(JSON.parse(JSON.stringify(schema))), operationId);
     }
+  });
+
+  test('has what is answered to each call of our own', () => {
+    const silent = everyOwnRoute.filter(
+      ({ status, answer, mediaType }) => status !== 204 && answer === undefined && mediaType === undefined,
+    );
+    assert.deepEqual(
+      silent.map(({ method, path }) => `${method} ${path}`),
+      [],
+    );
   });
 });

@@ -1,21 +1,13 @@
 /**
- * The places of the page: `/` for a browser, its files below `/page/`, and its session. What stands behind them is loaded by the
- * first request that wants it, since most services are asked by programs only.
+ * The places of the page: `/` for a browser, and its files below `/page/`. What stands behind them is loaded by the first request that
+ * wants it, since most services are asked by programs only. Its session is a place of our own API (`session-routes.ts`).
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import type { ApiConfig } from '../../lib/config/config.ts';
 import { once } from '../../lib/once.ts';
-import type { Authenticate } from '../caller.ts';
 import { PAGE_NAME } from './page-file.ts';
 import type { PageFiles } from './page-files.ts';
-import type { Sessions } from './sessions.ts';
 
 export interface PageDeps {
-  readonly api: ApiConfig;
-  /** By token header. */
-  readonly authenticate: Authenticate;
-  /** Makes the kind of sessions that the strategy of authentication wants. */
-  readonly sessions: () => Promise<Sessions>;
   /** What the door does first with a request for an open place. */
   readonly onRequest: onRequestHookHandler;
   /** Answers `GET /` for whoever is no browser. */
@@ -23,9 +15,8 @@ export interface PageDeps {
 }
 
 export function addPage(app: FastifyInstance, deps: PageDeps): void {
-  const { onRequest, api, authenticate, answerRoot } = deps;
+  const { onRequest, answerRoot } = deps;
   const files = once(async () => (await import('./page-files.ts')).loadPage());
-  const sessions = once(deps.sessions);
   app.get('/', { onRequest }, async (request, reply) => {
     if (isBrowser(request)) await sendFile(files, PAGE_NAME, request, reply);
     else answerRoot(request, reply.header('vary', 'Accept'));
@@ -34,16 +25,6 @@ export function addPage(app: FastifyInstance, deps: PageDeps): void {
   app.get('/page/:name', { onRequest }, async (request, reply) => {
     await sendFile(files, (request.params as { readonly name: string }).name, request, reply);
     return reply;
-  });
-  app.route({
-    method: ['GET', 'POST', 'DELETE'],
-    url: '/pumice/v1/session',
-    onRequest,
-    async handler(request, reply) {
-      const { answerSession } = await import('./session-routes.ts');
-      await answerSession(request, reply, { api, authenticate, sessions: await sessions() });
-      return reply;
-    },
   });
 }
 

@@ -2,12 +2,14 @@
 import { listAlarms } from '../../db/alarms.ts';
 import { kindOf } from '../../model/alarm.ts';
 import { route } from '../route.ts';
+import { AlarmsAnswer } from './answers.ts';
 
 export const alarms = [
   route({
     method: 'GET',
     path: '/alarms',
     policy: 'pumice:alarms:get_all',
+    answer: AlarmsAnswer,
     cacheable: true,
     async handle({ desk }) {
       const lasting = await listAlarms(desk.db.read);

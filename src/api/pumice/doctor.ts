@@ -3,12 +3,14 @@ import type { Desk } from '../../commands/desk.ts';
 import { ServedDoctor } from '../../doctor/run-doctor.ts';
 import { exec } from '../../lib/exec.ts';
 import { route } from '../route.ts';
+import { DoctorAnswer } from './answers.ts';
 
 export const doctor = [
   route({
     method: 'GET',
     path: '/doctor',
     policy: 'pumice:doctor:get',
+    answer: DoctorAnswer,
     handle: async ({ desk }) => doctorOf(desk).state,
   }),
 
@@ -16,6 +18,7 @@ export const doctor = [
     method: 'POST',
     path: '/doctor',
     policy: 'pumice:doctor:run',
+    answer: DoctorAnswer,
     status: 202,
     handle: async ({ desk }) => doctorOf(desk).begin(),
   }),

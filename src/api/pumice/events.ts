@@ -4,6 +4,7 @@
  * Who administrates is told of all projects, others of their own. A client that comes back says what it last read, by `Last-Event-ID`
  * as browsers do by themselves, or by `?after=`.
  */
+import { Type } from '../../lib/schema.ts';
 import { PumiceError } from '../../model/errors.ts';
 import { route } from '../route.ts';
 
@@ -17,6 +18,12 @@ export const events = [
     method: 'GET',
     path: '/events',
     policy: 'pumice:events',
+    query: Type.Object({
+      after: Type.Optional(
+        Type.String({ description: 'The `id` of the last frame; counts more than `Last-Event-ID`.' }),
+      ),
+    }),
+    mediaType: 'text/event-stream',
     async handle(call) {
       const { headers, query, takeOver } = call;
       // Whoever does not know what it asks for would wait for ever.

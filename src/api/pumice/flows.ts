@@ -14,6 +14,21 @@ import { readStory } from '../../why/read-story.ts';
 import { CLOSED, Maybe, Text255 } from '../body.ts';
 import { queryBoolean, queryInteger } from '../query.ts';
 import { type ApiCall, type Route, route } from '../route.ts';
+import { FlowAnswer, FlowsAnswer, StoryAnswer } from './answers.ts';
+
+const USUAL_LIMIT = 100;
+
+const FlowQuery = Type.Object({
+  state: Type.Optional(Type.Enum(FLOW_STATES)),
+  name: Type.Optional(Type.String()),
+  resource: Type.Optional(Type.String({ description: '`volume:ID`, or an ID of any kind.' })),
+  unended: Type.Optional(Type.Boolean({ description: 'Only those in flight.' })),
+  project_id: Type.Optional(Type.String({ description: "Of administrators; others see their own project's." })),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'At most `api.osapi_max_limit`.', default: USUAL_LIMIT }),
+  ),
+  marker: Type.Optional(Type.String({ description: 'The id of the last flow of the page before.' })),
+});
 
 const Order = Type.Object({ reason: Maybe(Text255) }, CLOSED);
 
@@ -22,6 +37,8 @@ export const flows: readonly Route[] = [
     method: 'GET',
     path: '/flows',
     policy: 'pumice:flows:get_all',
+    query: FlowQuery,
+    answer: FlowsAnswer,
     async handle(call) {
       const { desk } = call;
       const { limit, ...query } = await askedFor(call);
@@ -41,6 +58,7 @@ export const flows: readonly Route[] = [
     method: 'GET',
     path: '/flows/:id',
     policy: 'pumice:flows:get',
+    answer: StoryAnswer,
     async handle(call) {
       const { story, holders, messages } = await readStory(call.desk.db, await flowFor(call, call.params.id));
       return storyFacts(story, holders, messages, readerOf(call));
@@ -58,6 +76,7 @@ function ordering(wish: Wish): Route {
     policy: `pumice:flows:${wish}`,
     status: 202,
     body: Order,
+    answer: FlowAnswer,
     async handle(call) {
       const { desk, caller, body } = call;
       const { id } = await flowFor(call, call.params.id);
@@ -79,10 +98,9 @@ async function flowFor({ desk, caller }: Pick<ApiCall, 'desk' | 'caller'>, id: s
 }
 
 const STATES: ReadonlySet<string> = new Set(FLOW_STATES);
-const KNOWN: ReadonlySet<string> = new Set(['state', 'name', 'resource', 'project_id', 'unended', 'limit', 'marker']);
+const KNOWN: ReadonlySet<string> = new Set(Object.keys(FlowQuery.properties));
 /** Of an id that comes without its kind. */
 const KINDS = ['volume', 'snapshot', 'group', 'group_snapshot', 'backup', 'attachment'];
-const USUAL_LIMIT = 100;
 
 /** A user's own project is all there is; an administrator may name one. */
 async function askedFor(call: ApiCall): Promise<FlowPageQuery> {

@@ -2,12 +2,14 @@
 import { WhyUnknown } from '../../model/errors.ts';
 import { readWhy } from '../../why/read-why.ts';
 import { route } from '../route.ts';
+import { WhyAnswer } from './answers.ts';
 
 export const why = [
   route({
     method: 'GET',
     path: '/why/:id',
     policy: 'pumice:why:get',
+    answer: WhyAnswer,
     async handle({ desk, caller, params, may }) {
       const reader = may('pumice:flows:internals') ? 'operator' : 'owner';
       const told = await readWhy(desk.db, params.id, (projectId) =>
