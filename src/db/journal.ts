@@ -24,6 +24,7 @@ import {
 import { parseStep, type Step } from '../engine/step.ts';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Database } from './database.ts';
+import { isOfProject } from './flow-page.ts';
 import { claimFlows, handBackClaims } from './journal-claims.ts';
 import { grantHolds } from './journal-holds.ts';
 import * as postgresql from './journal-postgresql.ts';
@@ -113,7 +114,7 @@ export class DatabaseJournal implements Journal<Tx> {
       .$if(unended === true, (query) => query.where('ended_at', 'is', null))
       .$if(state !== undefined, (query) => query.where('state', '=', state as FlowTable['state']))
       .$if(resource !== undefined, (query) => query.where('resource', '=', resource as string))
-      .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId as string))
+      .$if(projectId !== undefined, (query) => query.where(isOfProject(projectId as string, unended === true)))
       .$if(unended === true || resource !== undefined, (query) => query.orderBy('created_at', 'desc'))
       .orderBy('id', 'desc')
       .$if(limit !== undefined, (query) => query.limit(limit as number))

@@ -224,6 +224,7 @@ proveStore('plans', (test) => {
     });
     for (const [index, query] of [
       [/flow_pkey|sqlite_autoindex_flow_1/, {}],
+      [/flow_project\b/, { projectId: 'of few flows' }],
       [/flow_failed\b/, { state: 'reverted' }],
       [/flow_failed_project\b/, { state: 'reverted', projectId: 'p' }],
       [/flow_unended_(owner|lane)\b/, { unended: true, projectId: 'p' }],
@@ -244,7 +245,12 @@ proveStore('plans', (test) => {
         assert.doesNotMatch(plan, wholeTable[database.dialect], about);
       }
     }
-    for (const query of [{ projectId: 'p' }, { name: 'create-volume' }, { state: 'success' }] as const) {
+    const passingOver = [
+      { name: 'create-volume' },
+      { state: 'success' },
+      { state: 'success', projectId: 'p' },
+    ] as const;
+    for (const query of passingOver) {
       const asked = recording(database);
       await flowPage(asked.database, { ...query, limit: 10 });
       assert.deepEqual([asked.statements.length, asked.searches.length], [0, 1]);

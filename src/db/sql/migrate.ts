@@ -31,6 +31,7 @@ import { outboxOrder } from './migrations/0023-outbox-order.ts';
 import { flowTrace } from './migrations/0024-flow-trace.ts';
 import { failedFlows } from './migrations/0025-failed-flows.ts';
 import { alarms } from './migrations/0026-alarms.ts';
+import { projectFlows } from './migrations/0027-project-flows.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -61,6 +62,7 @@ const MIGRATIONS: readonly Migration[] = [
   flowTrace,
   failedFlows,
   alarms,
+  projectFlows,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

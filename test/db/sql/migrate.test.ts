@@ -89,7 +89,7 @@ for (const [dialect, fresh] of [
           const books = ['scope', 'content', 'work', 'bite', 'remains', 'base', 'schedule', 'schedule_volume'];
           for (const table of [...books, 'check', 'damage', 'round'])
             await connection.run(`DROP TABLE backup_${table}`);
-          await connection.run('DROP TABLE move_secret; DROP TABLE alarm');
+          await connection.run('DROP TABLE move_secret; DROP TABLE alarm; DROP INDEX flow_project');
           await connection.run('ALTER TABLE outbox DROP COLUMN xid');
           await connection.run('ALTER TABLE flow DROP COLUMN trace');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
@@ -124,6 +124,7 @@ for (const [dialect, fresh] of [
             '0024-flow-trace',
             '0025-failed-flows',
             '0026-alarms',
+            '0027-project-flows',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
