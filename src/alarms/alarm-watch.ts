@@ -12,8 +12,8 @@ import { now, type Timestamp, uuid } from '../lib/clock.ts';
 import type { Log } from '../lib/logging.ts';
 import { type Alarm, kindOf } from '../model/alarm.ts';
 import type { NewEvent } from '../model/event.ts';
-import { type Condition, conditionsOf } from './conditions.ts';
-import { readFacts } from './facts.ts';
+import { BY_THE_DOCTOR, type Condition, conditionsOf } from './conditions.ts';
+import { type AlarmFacts, readFacts } from './facts.ts';
 
 export interface AlarmWatchOptions {
   readonly db: Database;
@@ -25,6 +25,8 @@ export interface AlarmWatchOptions {
   leads(): Promise<boolean>;
   /** Of each sink, a `seq` up to which it has had all events. */
   deliveredUpTo(): ReadonlyMap<string, number>;
+  /** What the doctor of this process found last; null when it has not looked yet. */
+  found(): AlarmFacts['found'];
   /** Monotonic milliseconds. */
   elapsed(): number;
 }
@@ -42,17 +44,19 @@ export class AlarmWatch {
 
   /** Rejects when the database fails. */
   async round(): Promise<void> {
-    const { db, serviceDownSeconds, deliveredUpTo, leads } = this.#options;
+    const { db, serviceDownSeconds, deliveredUpTo, found, leads } = this.#options;
     if (!(await leads())) {
       this.#changing.clear();
       return;
     }
     const lasting = new Map((await listAlarms(db.read)).map((alarm) => [keyOf(alarm), alarm]));
-    const facts = await readFacts(db, serviceDownSeconds, deliveredUpTo());
+    const facts = await readFacts(db, serviceDownSeconds, deliveredUpTo(), found());
     const conditions = conditionsOf(facts, (alarm, about) => lasting.has(keyOf({ alarm, about })));
     const holding = new Map(conditions.map((condition) => [keyOf(condition), condition]));
     const begin = [...holding.values()].filter((condition) => !lasting.has(keyOf(condition)));
-    const end = [...lasting.values()].filter((alarm) => !holding.has(keyOf(alarm)));
+    // After a start, or when another process led before.
+    const isUnknown = ({ alarm }: Alarm): boolean => facts.found === null && BY_THE_DOCTOR.includes(alarm);
+    const end = [...lasting.values()].filter((alarm) => !holding.has(keyOf(alarm)) && !isUnknown(alarm));
     this.#changing = new Map(
       [...begin, ...end].map((thing) => [keyOf(thing), this.#changing.get(keyOf(thing)) ?? this.#options.elapsed()]),
     );

@@ -31,6 +31,11 @@ const HELD_SECONDS = { begins: MINUTE, ends: 10 };
 const TROUBLE_SECONDS = 10 * MINUTE;
 /** Told by other alarms. */
 const TOLD_ELSEWHERE: readonly string[] = ['backend', 'events'] satisfies readonly UpkeepName[];
+/** Checks whose findings are alarms of their own, sooner. */
+const FOUND_ELSEWHERE: readonly string[] = ['backends', 'events', 'upkeep'];
+const QUOTA = 'quota';
+/** What is only known when the doctor has looked. */
+export const BY_THE_DOCTOR: readonly AlarmName[] = ['quota_drift', 'doctor_finding'];
 
 export function conditionsOf(facts: AlarmFacts, lasts: Lasts): readonly Condition[] {
   return [
@@ -42,6 +47,8 @@ export function conditionsOf(facts: AlarmFacts, lasts: Lasts): readonly Conditio
     ...sinksBehind(facts, lasts),
     ...heldBack(facts, lasts),
     ...upkeep(facts),
+    ...driftingQuotas(facts),
+    ...findings(facts),
   ];
 }
 
@@ -156,6 +163,23 @@ function upkeep({ at, troubles }: AlarmFacts): Condition[] {
     alarm: 'upkeep_failing',
     about,
     message: reason,
+  }));
+}
+
+function driftingQuotas({ found }: AlarmFacts): Condition[] {
+  return (found ?? [])
+    .filter(({ check }) => check === QUOTA)
+    .slice(0, MOST_OF_A_NAME)
+    .map(({ about, says }) => ({ alarm: 'quota_drift', about, message: `${says}.` }));
+}
+
+/** One for all that a check has found: they have one cause more often than not. */
+function findings({ found }: AlarmFacts): Condition[] {
+  const others = (found ?? []).filter(({ check }) => check !== QUOTA && !FOUND_ELSEWHERE.includes(check));
+  return [...Map.groupBy(others, ({ check }) => check)].map(([check, [first, ...more]]) => ({
+    alarm: 'doctor_finding',
+    about: `check ${check}`,
+    message: `${first?.about}: ${first?.says}${more.length > 0 ? `; and ${more.length} more` : ''}.`,
   }));
 }
 

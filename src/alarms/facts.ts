@@ -25,6 +25,15 @@ export interface AlarmFacts {
   readonly lags: readonly SinkLag[];
   readonly heldBack: HeldBack | undefined;
   readonly troubles: readonly KeptTrouble[];
+  /** By the doctor, the last time; null when it has not looked yet. */
+  readonly found: readonly Found[] | null;
+}
+
+export interface Found {
+  /** The check's name. */
+  readonly check: string;
+  readonly about: string;
+  readonly says: string;
 }
 
 /** Ended flows that are compared. */
@@ -38,6 +47,7 @@ export async function readFacts(
   db: Database,
   serviceDownSeconds: number,
   deliveredUpTo: ReadonlyMap<string, number>,
+  found: AlarmFacts['found'],
 ): Promise<AlarmFacts> {
   const old = await oldFlows(db.read, fromNow(-MINUTE_MS), MOST_OLD);
   const stuck = old.filter(({ state }) => state === 'stuck').slice(0, MOST_OF_A_NAME);
@@ -53,6 +63,7 @@ export async function readFacts(
     lags: await sinkLags(db, deliveredUpTo),
     heldBack: await heldBackEvents(db.read),
     troubles: await listTroubles(db),
+    found,
   };
 }
 

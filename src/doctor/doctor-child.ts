@@ -12,16 +12,29 @@ import { reportFacts } from './report-facts.ts';
 /** As `pumice doctor` has it, where nothing is said. */
 const PATIENCE_MS = 10 * 60_000;
 
-const config = JSON.parse(await text(process.stdin)) as Config;
-const { signal } = new AbortController();
-// A pause alone keeps no process alive.
-const life = setInterval(() => {}, 2 ** 30);
-const db = await openDatabase(config.database.url, { as: 'tool' });
 try {
-  const backends = await startBackends(config, driverOf, signal);
-  const examination = await examine({ db, config, patienceMs: PATIENCE_MS, backends, signal }, { repair: false });
-  process.stdout.write(JSON.stringify(reportFacts(examination)));
-} finally {
-  clearInterval(life);
-  await db.close();
+  const config = JSON.parse(await text(process.stdin)) as Config;
+  process.stdout.write(JSON.stringify(await reportOn(config)));
+} catch (error) {
+  // Whoever asked is told this, and not where in here it was.
+  process.stderr.write(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
+
+async function reportOn(config: Config): Promise<object> {
+  const { signal } = new AbortController();
+  // A pause alone keeps no process alive.
+  const life = setInterval(() => {}, 2 ** 30);
+  try {
+    const db = await openDatabase(config.database.url, { as: 'tool' });
+    try {
+      const backends = await startBackends(config, driverOf, signal);
+      const examination = await examine({ db, config, patienceMs: PATIENCE_MS, backends, signal }, { repair: false });
+      return reportFacts(examination);
+    } finally {
+      await db.close();
+    }
+  } finally {
+    clearInterval(life);
+  }
 }

@@ -2,6 +2,13 @@
 import type { Json } from '../lib/json.ts';
 import type { CheckReport, Examination } from './examine.ts';
 
+/** Of a finding, what others than the doctor make use of. */
+export interface FoundThing {
+  readonly check: string;
+  readonly about: string;
+  readonly says: string;
+}
+
 /** What is wrong, or was; notes are not. */
 export const counted = (reports: readonly CheckReport[]) =>
   reports.flatMap(({ findings }) => findings.filter(({ isNote }) => !isNote));

@@ -62,6 +62,16 @@ export const ALARMS = {
     advice: () => 'pumice doctor says what to do about it',
     afterSeconds: 60,
   },
+  quota_drift: {
+    severity: 'error',
+    means: 'the quota usage that is kept of a project is not what its rows make',
+    advice: () => 'pumice doctor --repair counts it again; what led to it is a fault of Pumice and worth a report',
+  },
+  doctor_finding: {
+    severity: 'warning',
+    means: 'the doctor has found what may not be',
+    advice: () => 'pumice doctor says what, and what to do; --repair puts right what can be',
+  },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 export type AlarmName = keyof typeof ALARMS;

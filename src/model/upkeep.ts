@@ -92,6 +92,12 @@ export const UPKEEP = {
     often: 'every 15 s',
     advice: 'look at the database: its disk, its rights, its connections',
   },
+  examination: {
+    does: 'lets the doctor look, in the process that delivers events, so that alarms tell what it finds',
+    often:
+      'ten minutes after a start, then each day; every 15 min while there is something; after a failure pausing up to 4 h',
+    advice: '`pumice doctor` says what it cannot look at',
+  },
   events: {
     does: 'takes events to a sink',
     often:

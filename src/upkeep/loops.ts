@@ -11,6 +11,7 @@ import { dueSchedules } from '../db/backup-schedules.ts';
 import { pruneMessages } from '../db/messages.ts';
 import { recordHeartbeat } from '../db/services.ts';
 import { pruneTokens } from '../db/tokens.ts';
+import type { ServedDoctor } from '../doctor/run-doctor.ts';
 import { tidyBases } from '../flows/backups/bases.ts';
 import { removeRemains } from '../flows/backups/remove-remains.ts';
 import { removeDoomedImages } from '../flows/volumes/remove-doomed-images.ts';
@@ -43,7 +44,11 @@ export interface UpkeepLoop extends Loop {
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
+const QUARTER_MS = 15 * MINUTE_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** From a start to the first examination. */
+const SOON_MS = 10 * MINUTE_MS;
 /** Expired messages, or tokens, forgotten in one transaction. */
 const PRUNED_AT_ONCE = 1_000;
 const SCHEDULER_BINARY = 'cinder-scheduler';
@@ -57,6 +62,7 @@ export function loopsOf({ desk, backends, troubles, events }: LoopsOptions): rea
   const { node_name: node, storage_availability_zone: availabilityZone } = config;
   const reportMs = config.services.report_interval * SECOND_MS;
   let alarms: AlarmWatch | undefined;
+  let doctor: ServedDoctor | undefined;
   return [
     {
       upkeep: 'heartbeat',
@@ -209,9 +215,24 @@ export function loopsOf({ desk, backends, troubles, events }: LoopsOptions): rea
         alarms ??= new (await import('../alarms/alarm-watch.ts')).AlarmWatch({
           ...{ db, log, node, ...events },
           serviceDownSeconds: desk.tools.serviceDownSeconds,
+          found: () => doctor?.found ?? null,
           elapsed: () => troubles.clock.elapsed(),
         });
         await alarms.round();
+      },
+    },
+    {
+      upkeep: 'examination',
+      about: node,
+      everyMs: DAY_MS,
+      pace: { firstMs: QUARTER_MS, longestMs: 4 * HOUR_MS },
+      work: async (signal) => {
+        const isFirst = doctor === undefined;
+        if (!(await events.leads())) return SOON_MS;
+        doctor ??= (await import('../doctor/run-doctor.ts')).doctorOf(config);
+        // A start has enough to do.
+        if (isFirst) return SOON_MS;
+        return (await doctor.examine(signal)).length > 0 ? QUARTER_MS : DAY_MS;
       },
     },
     {

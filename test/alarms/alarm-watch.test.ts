@@ -28,6 +28,7 @@ function watch(db: Database, given: Partial<AlarmWatchOptions> = {}) {
   const kept = new AlarmWatch({
     ...{ db, log, node: 'n', serviceDownSeconds: 60, leads: async () => true },
     deliveredUpTo: () => new Map(),
+    found: () => null,
     elapsed: () => ms,
     ...given,
   });
@@ -112,6 +113,25 @@ proveStore('the watch over alarms', (test) => {
     await both(60);
     assert.deepEqual(await events(database), [START, END]);
     assert.equal([...one.log(), ...other.log(), ...heir.log()].length, 2);
+  });
+
+  test('tells what the doctor has found until it finds it no more, and knows nothing of it before it has looked', async ({
+    database,
+  }) => {
+    const drift = { check: 'quota', about: 'project p', says: 'volumes is kept as 2, counted 1' };
+    let found: readonly (typeof drift)[] | null = [drift];
+    const one = watch(database, { found: () => found });
+    await one.round();
+    assert.deepEqual(await lasting(database), ['quota_drift of project p']);
+    await watch(database).round(60);
+    assert.deepEqual(await lasting(database), ['quota_drift of project p']);
+    found = [];
+    await one.round();
+    assert.deepEqual(await lasting(database), []);
+    assert.deepEqual(
+      (await events(database)).map((told) => told.split(' ')[0]),
+      ['pumice.alarm.start', 'pumice.alarm.end'],
+    );
   });
 
   test('says of a stuck flow why it is, until somebody wishes it back', async ({ database }) => {

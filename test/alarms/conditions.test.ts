@@ -13,7 +13,7 @@ const ago = (seconds: number): Timestamp => timestampOf(millis(AT) - seconds * 1
 
 const NOTHING: AlarmFacts = {
   ...{ at: AT, alive: ago(60), ended: [], old: [], stuck: new Map(), services: [], pools: [], lags: [] },
-  ...{ heldBack: undefined, troubles: [] },
+  ...{ heldBack: undefined, troubles: [], found: null },
 };
 
 const ended = (state: string, took: number, endedAgo = 60, name = 'extend_volume') => ({
@@ -121,6 +121,21 @@ const ROWS: readonly Row[] = [
     about: 'upkeep exports of attachment:a',
     begins: [{ troubles: [trouble('exports', 601)] }],
     over: [{ troubles: [trouble('exports', 600)] }, { troubles: [trouble('backend', 601), trouble('events', 601)] }],
+  },
+  {
+    alarm: 'quota_drift',
+    about: 'project p',
+    begins: [{ found: [{ check: 'quota', about: 'project p', says: 'volumes is kept as 2, counted 1' }] }],
+    over: [{ found: [] }, { found: [{ check: 'events', about: 'sink file', says: 'has events to take' }] }],
+  },
+  {
+    alarm: 'doctor_finding',
+    about: 'check transient',
+    begins: [
+      { found: [{ check: 'transient', about: 'volume a', says: 'is in creating' }] },
+      { found: ['a', 'b'].map((id) => ({ check: 'transient', about: `volume ${id}`, says: 'is in creating' })) },
+    ],
+    over: [{ found: [] }, { found: [{ check: 'backends', about: 'backend n@b', says: 'is down' }] }],
   },
 ];
 

@@ -405,6 +405,18 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       reason: /no such table: alarm/,
     },
   ],
+  examination: [
+    {
+      name: 'the doctor knows no schema like this one',
+      breaks: async ({ run, loop }) => {
+        await run("INSERT INTO schema_version (version, name, applied_at) VALUES (99, '0099-later', '')");
+        return () => loop('examination', 'node');
+      },
+      tries: 2,
+      about: /^node$/,
+      reason: /could not examine: nice ended with 1: The database has schema 99/,
+    },
+  ],
   messages: [
     {
       name: 'they cannot be removed',
