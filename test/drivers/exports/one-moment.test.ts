@@ -34,6 +34,12 @@ const MILLISECONDS = HOLDING_WORDS.indexOf('milliseconds');
 const isHeld = (argv: readonly string[]): boolean =>
   isClone(argv) && argv[1]?.endsWith(HOLDING_WORDS[1] ?? '') === true;
 
+/** Runs a line of Perl in the program that clones, before that is compiled. */
+function inPerl(argv: readonly string[], line: string): readonly string[] {
+  const at = argv.findIndex(isCloneProgram);
+  return [...argv.slice(0, at), '-e', `BEGIN { ${line} } do shift; die $@ if $@`, ...argv.slice(at)];
+}
+
 /** Runs what clones in another way. */
 const cloning =
   (change: (argv: readonly string[]) => readonly string[]): Exec =>
@@ -108,10 +114,11 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
   });
 
   it('are out of order soon when nobody is held, so that the writer would tell', async (t) => {
-    const { disorderNow } = await written(
-      t,
-      cloning((argv) => argv.slice(HOLDING_WORDS.length)),
-    );
+    // So long apart that the writer comes between.
+    const apart =
+      '*CORE::GLOBAL::ioctl = sub (*$$) { select undef, undef, undef, 0.02; CORE::ioctl $_[0], $_[1], $_[2] }';
+    const unheld = cloning((argv) => inPerl(argv.slice(HOLDING_WORDS.length), apart));
+    const { disorderNow } = await written(t, unheld);
     for (let times = 0; times < MOST_TIMES; times += 1) if ((await disorderNow()) !== null) return;
     assert.fail('never out of order');
   });
@@ -144,9 +151,8 @@ describe('group snapshots of volumes that are written over iSCSI, on XFS', { ski
   /** Runs a line of Perl when the writes are held, in the program that is about to clone; `$first` is the file that it clones first. */
   const beforeCloning = (line: string): Exec =>
     cloning((argv) => {
-      const at = argv.findIndex(isCloneProgram);
-      const told = `BEGIN { $first = $ARGV[1]; *CORE::GLOBAL::readline = sub (;*) { my $told = CORE::readline *main::STDIN; ${line}; $told } }`;
-      return [...argv.slice(0, at), '-e', `${told} do shift; die $@ if $@`, ...argv.slice(at)];
+      const told = `sub (;*) { my $told = CORE::readline *main::STDIN; ${line}; $told }`;
+      return inPerl(argv, `$first = $ARGV[1]; *CORE::GLOBAL::readline = ${told}`);
     });
 
   it('are not made when what holds them is killed, although all were cloned', async (t) => {
