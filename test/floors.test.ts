@@ -15,7 +15,7 @@ const FLOORS = [
   ['engine'],
   ['db', 'drivers', 'scheduler', 'clients', 'events', 'backups', 'traces'],
   ['flows'],
-  ['commands', 'why', 'alarms', 'doctor'],
+  ['commands', 'why', 'alarms', 'doctor', 'import'],
   ['api', 'cli', 'upkeep', 'metrics'],
 ] as const;
 const NEIGHBOURS: readonly string[] = ['model → lib', 'http → lib'];
@@ -49,6 +49,7 @@ const LONG: Readonly<Record<string, string>> = {
   'src/backups/backups.ts': 'the contract between backups and the rest of the house, order by order',
   'src/drivers/file/file-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/db/sql/schema.ts': 'every table, column by column',
+  'src/import/cinder/cinder-tables.ts': 'every table of Cinder that is read, column by column',
   'src/model/status.ts': 'the rules of volumes and of snapshots: which operation leads where',
   'src/engine/engine.ts': 'all that the rest of the house may ask of the engine',
   'src/engine/runner.ts': 'the loop of one flow with the state it guards; decisions and writes are elsewhere',

@@ -1,0 +1,45 @@
+/**
+ * A Cinder database, open for reading: one consistent snapshot of it in a transaction that cannot write, taken when it was opened.
+ * The Cinder it belongs to may go on meanwhile, and is not seen to. What is read is what lives: rows that say they are deleted
+ * are left where they are, but for those that are asked for by name.
+ *
+ * Every method rejects with `CinderUnreadable` where the database does not answer, or ended the session.
+ */
+import { PumiceError } from '../../model/errors.ts';
+import type { CinderRevision } from './cinder-revisions.ts';
+import type { CinderColumn, CinderKey, CinderRows, CinderTable } from './cinder-tables.ts';
+
+export interface CinderDatabase {
+  readonly dialect: 'mysql' | 'postgresql';
+  /** `MariaDB 10.11.19`, as the server calls itself. */
+  readonly server: string;
+  readonly revision: CinderRevision;
+  /** The living rows in the order of their key, in batches of at most `limit` (default 500), those after a key only where one is said. */
+  living<T extends CinderTable>(table: T, range?: KeyRange): AsyncIterable<readonly CinderRows[T][]>;
+  /** The living rows whose column has one of these values, at most some thousand of them, in the order of their key. */
+  among<T extends CinderTable>(
+    table: T,
+    column: CinderColumn<T>,
+    values: readonly CinderKey[],
+    which?: WhichRows,
+  ): Promise<readonly CinderRows[T][]>;
+  count(table: CinderTable): Promise<number>;
+  /** Keys of rows of which the database does not say whether they are deleted: Cinder does not see them. */
+  undecided(table: CinderTable): Promise<readonly CinderKey[]>;
+  /** Whether the user that it was opened as could write into it. */
+  mayWrite(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface KeyRange {
+  readonly after?: CinderKey;
+  readonly limit?: number;
+}
+
+export interface WhichRows {
+  /** Those that are deleted, too. */
+  readonly evenDeleted?: boolean;
+}
+
+/** It cannot be reached or read, or is no Cinder database that is known; the message says what to do. */
+export class CinderUnreadable extends PumiceError {}
