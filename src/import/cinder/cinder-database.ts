@@ -5,7 +5,6 @@
  *
  * Every method rejects with `CinderUnreadable` where the database does not answer, or ended the session.
  */
-import { PumiceError } from '../../model/errors.ts';
 import type { CinderRevision } from './cinder-revisions.ts';
 import type { CinderColumn, CinderKey, CinderRows, CinderTable } from './cinder-tables.ts';
 
@@ -40,6 +39,3 @@ export interface WhichRows {
   /** Those that are deleted, too. */
   readonly evenDeleted?: boolean;
 }
-
-/** It cannot be reached or read, or is no Cinder database that is known; the message says what to do. */
-export class CinderUnreadable extends PumiceError {}

@@ -16,8 +16,10 @@ export const CINDER_REVISIONS: readonly CinderRevision[] = [
   { id: 'c92a3e68beed', release: 'Zed' },
   { id: 'daa98075b90d', release: '2023.1' },
   { id: '89aa6f9639f9', release: '2023.2' },
-  { id: 'b8660621f1b9', release: '2024.1, not all of it' },
-  { id: '9ab1b092a404', release: '2024.1, not all of it' },
-  { id: 'b7b88f50aab5', release: '2024.1, not all of it' },
+  { id: 'b8660621f1b9', release: '2024.1, half upgraded' },
+  { id: '9ab1b092a404', release: '2024.1, half upgraded' },
+  { id: 'b7b88f50aab5', release: '2024.1, half upgraded' },
   { id: '9c74c1c6971f', release: '2024.1 or newer' },
 ];
+
+export const OLDEST_RELEASE = 'Xena';

@@ -1,0 +1,33 @@
+/** What the two kinds of database do differently: one session in a transaction that reads one snapshot, and how to ask in it. */
+import type { CinderKey } from './cinder-tables.ts';
+
+export type RawRow = Record<string, unknown>;
+
+export interface CinderSession {
+  readonly dialect: 'mysql' | 'postgresql';
+  /** `MariaDB 10.11.19`, `PostgreSQL 15.8`. */
+  readonly server: string;
+  /** Rejects with `CinderUnreadable`. */
+  ask(sql: string, values?: readonly unknown[]): Promise<readonly RawRow[]>;
+  /** Each column of each table of the database, with its type as the database calls it. */
+  columns(): Promise<readonly ColumnFound[]>;
+  /** Whether its user may change these tables. */
+  mayWrite(tables: readonly string[]): Promise<boolean>;
+  quoted(name: string): string;
+  isAfter(column: string, key: CinderKey): Condition;
+  isAmong(column: string, keys: readonly CinderKey[]): Condition;
+  close(): Promise<void>;
+}
+
+export interface ColumnFound {
+  readonly table: string;
+  readonly column: string;
+  /** `tinyint`, `boolean`. */
+  readonly type: string;
+}
+
+/** The only one of its statement that has values. */
+export interface Condition {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}

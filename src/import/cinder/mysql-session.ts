@@ -1,0 +1,136 @@
+/**
+ * A session with MySQL or MariaDB by way of `mysql2`, which nothing loads but an import.
+ *
+ * Statements are prepared, so that no value is ever put into the text of one. Times come as text: as `Date` they would be taken for
+ * those of this machine's zone.
+ */
+import { readFileSync } from 'node:fs';
+import mysql from 'mysql2/promise';
+import { type CinderAddress, placeOf, type Tls } from './cinder-address.ts';
+import type { CinderSession, ColumnFound, Condition, RawRow } from './cinder-session.ts';
+import type { CinderKey } from './cinder-tables.ts';
+import { unreadable } from './cinder-unreadable.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export async function openMysql(address: CinderAddress, password: string | undefined): Promise<CinderSession> {
+  const doing = `Connecting to ${placeOf(address)}`;
+  let connection: mysql.Connection | undefined;
+  try {
+    connection = await connected(address, password);
+    // A row that is changed in the middle of a batch is as it was: Cinder goes on meanwhile.
+    await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    const [[row]] = (await connection.query('SELECT version() AS version')) as unknown as [[{ version: string }]];
+    return new MysqlSession(connection, address, serverOf(row.version));
+  } catch (error) {
+    connection?.destroy();
+    throw unreadable(doing, error);
+  }
+}
+
+async function connected(address: CinderAddress, password: string | undefined): Promise<mysql.Connection> {
+  const { socket, host, port, user, database, tls } = address;
+  const options: mysql.ConnectionOptions = {
+    ...(socket === null ? { host, port } : { socketPath: socket }),
+    user,
+    database,
+    ...(password !== undefined && { password }),
+    charset: 'utf8mb4',
+    dateStrings: true,
+    supportBigNumbers: true,
+    enableKeepAlive: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    // Each length of a list is a statement of its own.
+    maxPreparedStatements: 64,
+  };
+  const ssl = sslOf(tls);
+  const connection = await mysql
+    .createConnection(ssl === undefined ? options : { ...options, ssl })
+    .catch((error: NodeJS.ErrnoException) => {
+      if (tls.mode === 'preferred' && error.code === 'HANDSHAKE_NO_SSL_SUPPORT') return mysql.createConnection(options);
+      throw error;
+    });
+  // What breaks a session between two statements is told by the next.
+  connection.on('error', () => {});
+  return connection;
+}
+
+function sslOf({ mode, authorities }: Tls): mysql.SslOptions | undefined {
+  if (mode === 'disabled') return undefined;
+  const ca = authorities === null ? {} : { ca: readFileSync(authorities, 'utf8') };
+  return { rejectUnauthorized: mode === 'verify', verifyIdentity: mode === 'verify', ...ca };
+}
+
+/** `10.11.19-MariaDB-0+deb12u1`, `8.0.36` */
+function serverOf(version: string): string {
+  const [number = version] = version.split('-');
+  return `${version.includes('MariaDB') ? 'MariaDB' : 'MySQL'} ${number}`;
+}
+
+class MysqlSession implements CinderSession {
+  readonly dialect = 'mysql';
+  readonly server: string;
+  readonly #connection: mysql.Connection;
+  readonly #address: CinderAddress;
+
+  constructor(connection: mysql.Connection, address: CinderAddress, server: string) {
+    this.#connection = connection;
+    this.#address = address;
+    this.server = server;
+  }
+
+  async ask(sql: string, values: readonly unknown[] = []): Promise<readonly RawRow[]> {
+    try {
+      const [rows] = await this.#connection.execute(sql, values as (string | number)[]);
+      return rows as RawRow[];
+    } catch (error) {
+      throw unreadable(`Reading ${placeOf(this.#address)}`, error);
+    }
+  }
+
+  async columns(): Promise<readonly ColumnFound[]> {
+    const rows = await this.ask(
+      'SELECT table_name AS t, column_name AS c, data_type AS d FROM information_schema.columns WHERE table_schema = database()',
+    );
+    return rows.map(({ t, c, d }) => ({ table: String(t), column: String(c), type: String(d) }));
+  }
+
+  async mayWrite(): Promise<boolean> {
+    const grants = await this.ask('SHOW GRANTS');
+    return grants.some((row) => Object.values(row).some((grant) => letsWrite(String(grant), this.#address.database)));
+  }
+
+  quoted(name: string): string {
+    return `\`${name}\``;
+  }
+
+  isAfter(column: string, key: CinderKey): Condition {
+    // A number would be sent as a floating one, which an index of whole ones is not used for.
+    const value = typeof key === 'number' ? 'CAST(? AS SIGNED)' : '?';
+    return { sql: `${this.quoted(column)} > ${value}`, values: [String(key)] };
+  }
+
+  isAmong(column: string, keys: readonly CinderKey[]): Condition {
+    return { sql: `${this.quoted(column)} IN (${keys.map(() => '?').join(', ')})`, values: keys.map(String) };
+  }
+
+  async close(): Promise<void> {
+    // It has changed nothing; the server ends the transaction with the session.
+    await this.#connection.end().catch(() => this.#connection.destroy());
+  }
+}
+
+/** `` GRANT SELECT, INSERT ON `cinder`.* TO … ``, where `%` and `_` of a database's name stand for any letters. */
+export function letsWrite(grant: string, database: string): boolean {
+  const [, privileges = '', scope = ''] =
+    /^GRANT (.+?) ON (?:TABLE )?(`[^`]*`|\*)\.(?:`[^`]*`|\*) TO /.exec(grant) ?? [];
+  if (!/\b(ALL PRIVILEGES|INSERT|UPDATE|DELETE)\b/.test(privileges)) return false;
+  if (scope === '*') return true;
+  const pattern = scope.slice(1, -1).replaceAll(/\\([_%])|[_%]|[.*+?^${}()|[\]\\]/g, (found, literal?: string) => {
+    if (literal !== undefined) return literal;
+    if (found === '_') return '.';
+    return found === '%' ? '.*' : `\\${found}`;
+  });
+  return new RegExp(`^${pattern}$`).test(database);
+}
