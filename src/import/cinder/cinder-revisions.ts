@@ -19,7 +19,8 @@ export const CINDER_REVISIONS: readonly CinderRevision[] = [
   { id: 'b8660621f1b9', release: '2024.1, half upgraded' },
   { id: '9ab1b092a404', release: '2024.1, half upgraded' },
   { id: 'b7b88f50aab5', release: '2024.1, half upgraded' },
-  { id: '9c74c1c6971f', release: '2024.1 or newer' },
+  { id: '9c74c1c6971f', release: '2024.1 to 2026.1' },
+  { id: '385d1313da9a', release: 'newer than 2026.1' },
 ];
 
 export const OLDEST_RELEASE = 'Xena';

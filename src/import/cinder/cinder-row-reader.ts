@@ -1,7 +1,7 @@
 /** The reader: statements of the session's dialect, and rows made the same of both. */
 import type { CinderDatabase, KeyRange, WhichRows } from './cinder-database.ts';
 import type { CinderRevision } from './cinder-revisions.ts';
-import type { CinderSession, Condition, RawRow } from './cinder-session.ts';
+import type { CinderSession, RawRow, WhereClause } from './cinder-session.ts';
 import {
   CINDER_TABLES,
   type CinderColumn,
@@ -97,7 +97,7 @@ export class CinderRowReader implements CinderDatabase {
     return this.#session.close();
   }
 
-  #ask(sql: string, conditions: readonly Condition[]): Promise<readonly RawRow[]> {
+  #ask(sql: string, conditions: readonly WhereClause[]): Promise<readonly RawRow[]> {
     return this.#session.ask(
       sql,
       conditions.flatMap(({ values }) => values),
@@ -110,14 +110,14 @@ export class CinderRowReader implements CinderDatabase {
   }
 
   /** By the type that the column has here: one table says it with a number, on PostgreSQL too. */
-  #alive(table: CinderTable): Condition[] {
+  #alive(table: CinderTable): WhereClause[] {
     if (CINDER_TABLES[table].deletion === 'never') return [];
     const isBoolean = this.#types.get(`${table}.deleted`) === 'boolean';
     return [{ sql: isBoolean ? 'NOT deleted' : 'deleted = 0', values: [] }];
   }
 }
 
-const where = (conditions: readonly Condition[]): string =>
+const where = (conditions: readonly WhereClause[]): string =>
   conditions.length === 0 ? '' : ` WHERE ${conditions.map(({ sql }) => sql).join(' AND ')}`;
 
 /** Makes rows of one table; those of a session are its own, and are changed in place. */

@@ -14,8 +14,8 @@ export interface CinderSession {
   /** Whether its user may change these tables. */
   mayWrite(tables: readonly string[]): Promise<boolean>;
   quoted(name: string): string;
-  isAfter(column: string, key: CinderKey): Condition;
-  isAmong(column: string, keys: readonly CinderKey[]): Condition;
+  isAfter(column: string, key: CinderKey): WhereClause;
+  isAmong(column: string, keys: readonly CinderKey[]): WhereClause;
   close(): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export interface ColumnFound {
 }
 
 /** The only one of its statement that has values. */
-export interface Condition {
+export interface WhereClause {
   readonly sql: string;
   readonly values: readonly unknown[];
 }

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import mysql from 'mysql2/promise';
 import { type CinderAddress, placeOf, type Tls } from './cinder-address.ts';
-import type { CinderSession, ColumnFound, Condition, RawRow } from './cinder-session.ts';
+import type { CinderSession, ColumnFound, RawRow, WhereClause } from './cinder-session.ts';
 import type { CinderKey } from './cinder-tables.ts';
 import { unreadable } from './cinder-unreadable.ts';
 
@@ -105,13 +105,13 @@ class MysqlSession implements CinderSession {
     return `\`${name}\``;
   }
 
-  isAfter(column: string, key: CinderKey): Condition {
+  isAfter(column: string, key: CinderKey): WhereClause {
     // A number would be sent as a floating one, which an index of whole ones is not used for.
     const value = typeof key === 'number' ? 'CAST(? AS SIGNED)' : '?';
     return { sql: `${this.quoted(column)} > ${value}`, values: [String(key)] };
   }
 
-  isAmong(column: string, keys: readonly CinderKey[]): Condition {
+  isAmong(column: string, keys: readonly CinderKey[]): WhereClause {
     return { sql: `${this.quoted(column)} IN (${keys.map(() => '?').join(', ')})`, values: keys.map(String) };
   }
 

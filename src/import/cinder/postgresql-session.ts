@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { GuardedClient } from '../../db/sql/guarded-client.ts';
 import { type CinderAddress, placeOf, type Tls } from './cinder-address.ts';
-import type { CinderSession, ColumnFound, Condition, RawRow } from './cinder-session.ts';
+import type { CinderSession, ColumnFound, RawRow, WhereClause } from './cinder-session.ts';
 import type { CinderKey } from './cinder-tables.ts';
 import { unreadable } from './cinder-unreadable.ts';
 
@@ -113,11 +113,11 @@ class PostgresqlSession implements CinderSession {
     return `"${name}"`;
   }
 
-  isAfter(column: string, key: CinderKey): Condition {
+  isAfter(column: string, key: CinderKey): WhereClause {
     return { sql: `${this.quoted(column)} > $1`, values: [key] };
   }
 
-  isAmong(column: string, keys: readonly CinderKey[]): Condition {
+  isAmong(column: string, keys: readonly CinderKey[]): WhereClause {
     return { sql: `${this.quoted(column)} = ANY ($1)`, values: [keys] };
   }
 
