@@ -71,7 +71,7 @@ export type FilterTable<Field extends string> = Readonly<Record<string, FilterRu
 
 /** The filters in a query; undefined when no row can pass them. */
 export function filtersOf<Field extends string>(
-  { query, caller, version }: ApiCall,
+  { query, caller, version, desk }: ApiCall,
   resource: FilteredResource | UnlistedResource,
   table: FilterTable<Field>,
 ): readonly ListFilter<Field>[] | undefined {
@@ -88,11 +88,22 @@ export function filtersOf<Field extends string>(
     const rule = Object.hasOwn(table, name) ? table[name] : undefined;
     if (rule === undefined) return undefined;
     if ((rule.since ?? OLDEST) > version) continue;
-    const found = like ? partly(rule, text, version) : read(rule, name, text, version);
+    const blind = desk.config.ignore_case && isBlind(rule);
+    const asked = blind && rule.field === 'status' ? text.toLowerCase() : text;
+    const found = like ? partly(rule, asked, version) : read(rule, name, asked, version);
     if (found === undefined) return undefined;
-    filters.push(...found);
+    filters.push(...(blind ? found.map(ignoringCase) : found));
   }
   return filters;
+}
+
+/** What people write: neither an id nor what has a reading of its own, but for a status, all of which are small letters. */
+const isBlind = ({ field, as }: FilterRule<string>): boolean =>
+  field === 'status' || as === 'text' || (as === 'word' && field !== 'id' && !field.endsWith('Id'));
+
+function ignoringCase<Field extends string>(filter: ListFilter<Field>): ListFilter<Field> {
+  const takes = filter.is === 'equal' || filter.is === 'in' || filter.is === 'contains';
+  return takes && 'field' in filter && filter.field !== 'status' ? { ...filter, ignoreCase: true } : filter;
 }
 
 function partly<Field extends string>(

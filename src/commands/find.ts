@@ -4,7 +4,7 @@
 import { getAttachment } from '../db/attachments.ts';
 import { getBackup } from '../db/backups.ts';
 import { getGroupSnapshot } from '../db/group-snapshots.ts';
-import { getGroupType } from '../db/group-types.ts';
+import { getGroupType, mayUseGroupType } from '../db/group-types.ts';
 import { getGroup } from '../db/groups.ts';
 import { findMessage, type Message } from '../db/messages.ts';
 import { getSnapshot } from '../db/snapshots.ts';
@@ -61,10 +61,10 @@ export async function attachmentFor(db: Db, caller: Caller, id: string): Promise
   return attachment;
 }
 
-/** A type that is public, or any for an administrator. */
+/** A type that is public, or that the caller's project has access to; any for an administrator. */
 export async function groupTypeFor(db: Db, caller: Caller, id: string): Promise<GroupType> {
   const type = await getGroupType(db, id);
-  if (!caller.isAdmin && !type.isPublic) throw new GroupTypeNotFound(id);
+  if (!caller.isAdmin && !(await mayUseGroupType(db, type, caller.projectId))) throw new GroupTypeNotFound(id);
   return type;
 }
 

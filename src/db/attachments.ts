@@ -8,7 +8,7 @@ import type { Attachment, AttachmentPatch, NewAttachment } from '../model/attach
 import { hostOf } from '../model/backend.ts';
 import { AttachmentNotFound } from '../model/errors.ts';
 import { CachedRows } from './sql/cached-rows.ts';
-import { type Columns, is, maybe, maybeJson, whole } from './sql/columns.ts';
+import { type Columns, flag, is, maybe, maybeJson, whole } from './sql/columns.ts';
 import type { Db, Readers } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
@@ -31,6 +31,7 @@ const columns: Columns<Attachment, AttachmentTable> = {
   connectionInfo: maybeJson('connection_info'),
   secret: is('secret'),
   attachedAt: maybe('attached_at'),
+  takenOver: flag('taken_over'),
   createdAt: is('created_at'),
   updatedAt: maybe('updated_at'),
   revision: whole('revision'),
@@ -53,6 +54,7 @@ export async function insertAttachment(tx: Tx, given: NewAttachment): Promise<At
     connectionInfo: null,
     secret: newSecret(),
     attachedAt: null,
+    takenOver: false,
     createdAt: now(),
     ...given,
     updatedAt: null,
@@ -154,6 +156,7 @@ function toAttachment(row: AttachmentTable): Attachment {
     connectionInfo: row.connection_info === null ? null : JSON.parse(row.connection_info),
     secret: row.secret,
     attachedAt: row.attached_at,
+    takenOver: row.taken_over === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     revision: row.revision,

@@ -24,7 +24,7 @@ export type BackupField = keyof Backup;
 const columns: Columns<Backup, BackupTable> = {
   id: is('id'),
   projectId: is('project_id'),
-  userId: is('user_id'),
+  userId: maybe('user_id'),
   volumeId: is('volume_id'),
   snapshotId: maybe('snapshot_id'),
   parentId: maybe('parent_id'),

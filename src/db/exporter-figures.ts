@@ -29,7 +29,7 @@ export interface ExportedVolume {
   readonly zone: string;
   readonly isBootable: boolean;
   readonly projectId: string;
-  readonly userId: string;
+  readonly userId: string | null;
   readonly sizeGiB: number;
   readonly type: string;
   /** The server that it is attached to, or the first of several; empty when there is none. */

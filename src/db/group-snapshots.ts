@@ -24,7 +24,7 @@ export type GroupSnapshotField = keyof GroupSnapshot;
 const columns: Columns<GroupSnapshot, GroupSnapshotTable> = {
   id: is('id'),
   projectId: is('project_id'),
-  userId: is('user_id'),
+  userId: maybe('user_id'),
   name: maybe('name'),
   description: maybe('description'),
   status: is('status'),

@@ -1,10 +1,11 @@
-/** The types of groups. */
+/** The types of groups, and which projects may see those that are not public: Cinder keeps that, and its API says nothing of it. */
+import { sql } from 'kysely';
 import { now } from '../lib/clock.ts';
 import { GroupTypeNotFound } from '../model/errors.ts';
 import type { GroupType, GroupTypePatch, NewGroupType } from '../model/group-type.ts';
 import { type Columns, flag, is, json, maybe, textMap, toRow } from './sql/columns.ts';
 import { type Db, onlyIn } from './sql/db.ts';
-import type { ListQuery } from './sql/list-query.ts';
+import type { ListFilter, ListQuery } from './sql/list-query.ts';
 import { type Listing, page } from './sql/pages.ts';
 import type { GroupTypeTable } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
@@ -44,14 +45,52 @@ export async function getGroupType(db: Db, id: string): Promise<GroupType> {
   return toGroupType(row);
 }
 
-export async function findGroupTypeByName(db: Db, name: string): Promise<GroupType | undefined> {
+/** `ignoreCase`: of the letters from A to Z, where none is called exactly so. */
+export async function findGroupTypeByName(
+  db: Db,
+  name: string,
+  { ignoreCase = false }: { readonly ignoreCase?: boolean } = {},
+): Promise<GroupType | undefined> {
   const row = await db.selectFrom('group_type').selectAll().where('name', '=', name).executeTakeFirst();
-  return row && toGroupType(row);
+  if (row !== undefined || !ignoreCase) return row && toGroupType(row);
+  const alike = await db
+    .selectFrom('group_type')
+    .selectAll()
+    .where(sql`lower(name)`, '=', sql`lower(${name})`)
+    .orderBy('id')
+    .executeTakeFirst();
+  return alike && toGroupType(alike);
+}
+
+/** `visibleTo` leaves out types that are neither public nor open to the project. */
+export interface GroupTypeQuery extends ListQuery<GroupTypeField> {
+  readonly visibleTo?: string;
 }
 
 /** Rejects with `GroupTypeNotFound` when the marker names none. */
-export async function listGroupTypes(db: Db, query: ListQuery<GroupTypeField>): Promise<GroupType[]> {
-  return (await page(onlyIn(db), listing, query)).map(toGroupType);
+export async function listGroupTypes(db: Db, query: GroupTypeQuery): Promise<GroupType[]> {
+  if (query.visibleTo === undefined) return (await page(onlyIn(db), listing, query)).map(toGroupType);
+  const open = { is: 'in', field: 'id', values: await groupTypesOpenTo(db, query.visibleTo) } as const;
+  const visible: ListFilter<GroupTypeField> = {
+    is: 'any-of',
+    filters: [{ is: 'equal', field: 'isPublic', value: true }, open],
+  };
+  return (await page(onlyIn(db), listing, { ...query, filters: [...(query.filters ?? []), visible] })).map(toGroupType);
+}
+
+/** Whether the project may use the type: it is public, or the project was given access. */
+export async function mayUseGroupType(db: Db, { id, isPublic }: GroupType, projectId: string): Promise<boolean> {
+  return isPublic || (await groupTypesOpenTo(db, projectId)).includes(id);
+}
+
+/** Those that it was given access to. */
+async function groupTypesOpenTo(db: Db, projectId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('group_type_access')
+    .select('group_type_id')
+    .where('project_id', '=', projectId)
+    .execute();
+  return rows.map((row) => row.group_type_id);
 }
 
 export async function updateGroupType({ db }: Tx, id: string, patch: GroupTypePatch): Promise<void> {

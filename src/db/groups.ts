@@ -22,7 +22,7 @@ export type GroupField = keyof Group;
 const columns: Columns<Group, GroupTable> = {
   id: is('id'),
   projectId: is('project_id'),
-  userId: is('user_id'),
+  userId: maybe('user_id'),
   name: maybe('name'),
   description: maybe('description'),
   status: is('status'),

@@ -100,7 +100,7 @@ export async function outcomesOf(
 export interface ScheduledBackup extends DatedBackup {
   readonly volumeId: string;
   readonly projectId: string;
-  readonly userId: string;
+  readonly userId: string | null;
 }
 
 /** The backups of a schedule. */

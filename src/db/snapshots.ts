@@ -35,7 +35,7 @@ const ofVolume = (name: string): string => `SELECT volume.${name} FROM volume WH
 const columns: Columns<Snapshot, SnapshotTable> = {
   id: is('id'),
   projectId: is('project_id'),
-  userId: is('user_id'),
+  userId: maybe('user_id'),
   volumeId: is('volume_id'),
   volumeTypeId: is('volume_type_id'),
   volumeSizeGiB: whole('volume_size_gib'),

@@ -1,6 +1,6 @@
 /** The transfers that wait to be accepted. One that was accepted or taken back has no row; its events tell of it. */
 import { now, type Timestamp, uuid } from '../lib/clock.ts';
-import type { KeptAuthKey } from '../model/auth-key.ts';
+import type { KeptAuthKey, KeyScheme } from '../model/auth-key.ts';
 import { TransferNotFound } from '../model/errors.ts';
 import { type Columns, flag, is, maybe, toRow } from './sql/columns.ts';
 import type { Db, Readers } from './sql/db.ts';
@@ -20,9 +20,12 @@ export interface Transfer {
   readonly createdAt: Timestamp;
   readonly salt: string;
   readonly keyHash: string;
+  readonly keyScheme: KeyScheme;
 }
 
-export type NewTransfer = Omit<Transfer, 'id' | 'createdAt' | 'salt' | 'keyHash'> & { readonly kept: KeptAuthKey };
+export type NewTransfer = Omit<Transfer, 'id' | 'createdAt' | 'salt' | 'keyHash' | 'keyScheme'> & {
+  readonly kept: KeptAuthKey;
+};
 export type TransferField = keyof Transfer;
 
 const columns: Columns<Transfer, TransferTable> = {
@@ -34,6 +37,7 @@ const columns: Columns<Transfer, TransferTable> = {
   createdAt: is('created_at'),
   salt: is('salt'),
   keyHash: is('key_hash'),
+  keyScheme: is('scheme'),
 };
 
 const listing: Listing<Transfer, TransferTable> = {
@@ -44,7 +48,7 @@ const listing: Listing<Transfer, TransferTable> = {
 
 /** The only one of its volume: one that was left there is void. */
 export async function insertTransfer(tx: Tx, { kept, ...given }: NewTransfer): Promise<Transfer> {
-  const transfer: Transfer = { id: uuid(), createdAt: now(), salt: kept.salt, keyHash: kept.hash, ...given };
+  const transfer: Transfer = { id: uuid(), createdAt: now(), ...keptBy(kept), ...given };
   await deleteTransfersOf(tx, transfer.volumeId);
   await tx.db
     .insertInto('transfer')
@@ -52,6 +56,8 @@ export async function insertTransfer(tx: Tx, { kept, ...given }: NewTransfer): P
     .execute();
   return transfer;
 }
+
+const keptBy = ({ salt, hash, scheme }: KeptAuthKey) => ({ salt, keyHash: hash, keyScheme: scheme });
 
 /** Rejects with `TransferNotFound`. */
 export async function getTransfer(db: Db, id: string): Promise<Transfer> {
@@ -86,5 +92,6 @@ function toTransfer(row: TransferTable): Transfer {
     createdAt: row.created_at,
     salt: row.salt,
     keyHash: row.key_hash,
+    keyScheme: row.scheme as KeyScheme,
   };
 }

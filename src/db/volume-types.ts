@@ -59,7 +59,30 @@ export async function findVolumeType(db: Db, id: string): Promise<VolumeType | u
   });
 }
 
-export async function findVolumeTypeByName(db: Db, name: string): Promise<VolumeType | undefined> {
+export interface NameOptions {
+  /** Of the letters from A to Z, where no type is called exactly so. */
+  readonly ignoreCase?: boolean;
+}
+
+export async function findVolumeTypeByName(
+  db: Db,
+  name: string,
+  { ignoreCase = false }: NameOptions = {},
+): Promise<VolumeType | undefined> {
+  const named = await findVolumeTypeNamed(db, name);
+  if (named !== undefined || !ignoreCase) return named;
+  return db.once(`volume_type alike ${name}`, async (past) => {
+    const row = await past
+      .selectFrom('volume_type')
+      .selectAll()
+      .where(sql`lower(name)`, '=', sql`lower(${name})`)
+      .orderBy('id')
+      .executeTakeFirst();
+    return row && toVolumeType(row);
+  });
+}
+
+async function findVolumeTypeNamed(db: Db, name: string): Promise<VolumeType | undefined> {
   return db.once(`volume_type named ${name}`, async (past) => {
     const row = await past.selectFrom('volume_type').selectAll().where('name', '=', name).executeTakeFirst();
     return row && toVolumeType(row);

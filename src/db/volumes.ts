@@ -23,7 +23,7 @@ const columns: Columns<Volume, VolumeTable> = {
   id: is('id'),
   nameId: maybe('name_id'),
   projectId: is('project_id'),
-  userId: is('user_id'),
+  userId: maybe('user_id'),
   name: maybe('name'),
   description: maybe('description'),
   sizeGiB: whole('size_gib'),

@@ -149,7 +149,8 @@ export function imageCacheEvent(
   action: ImageCacheEventAction,
   imageId: string,
   pool: string,
-  { requestId, projectId, userId }: Required<EventOrigin>,
+  { projectId, userId }: Pick<Volume, 'projectId' | 'userId'>,
+  requestId: string,
 ): NewEvent {
   return {
     messageId: uuid(),
@@ -160,7 +161,7 @@ export function imageCacheEvent(
     payload: JSON.stringify({ image_id: imageId, host: pool }),
     requestId,
     projectId,
-    userId,
+    userId: userId ?? '',
   };
 }
 
@@ -283,9 +284,9 @@ function snapshotPayload(snapshot: Snapshot, volume: Pick<Volume, 'availabilityZ
 
 const publisher = ({ host }: Pick<Volume, 'host'>): string => (host === null ? UNPLACED : hostOf(host));
 
-const from = (origin: EventOrigin, owner: { readonly projectId: string; readonly userId: string }) => ({
+const from = (origin: EventOrigin, owner: { readonly projectId: string; readonly userId: string | null }) => ({
   projectId: origin.projectId ?? owner.projectId,
-  userId: origin.userId ?? owner.userId,
+  userId: origin.userId ?? owner.userId ?? '',
   requestId: origin.requestId,
 });
 

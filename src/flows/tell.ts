@@ -103,7 +103,7 @@ export async function tellImageCache(
   volume: Volume,
   requestId: string,
 ): Promise<void> {
-  await tell(tx, imageCacheEvent(action, imageId, pool, { ...volume, requestId }));
+  await tell(tx, imageCacheEvent(action, imageId, pool, volume, requestId));
 }
 
 export async function tellBackup(

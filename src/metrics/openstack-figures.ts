@@ -123,7 +123,7 @@ const described = (volume: ExportedVolume): Labels => ({
   availability_zone: volume.zone,
   bootable: String(volume.isBootable),
   tenant_id: volume.projectId,
-  user_id: volume.userId,
+  user_id: volume.userId ?? '',
   volume_type: volume.type,
   server_id: volume.serverId,
 });

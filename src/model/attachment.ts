@@ -43,6 +43,8 @@ export interface Attachment {
   /** What the client proves itself with. */
   readonly secret: string;
   readonly attachedAt: Timestamp | null;
+  /** Another service has opened it, and keeps what it exports: nothing of it is ours until it is connected again here. */
+  readonly takenOver: boolean;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp | null;
   /** Rises with every change. */

@@ -14,7 +14,8 @@ export const UNKNOWN_VOLUME = '00000000-0000-0000-0000-000000000000';
 export interface Backup {
   readonly id: string;
   readonly projectId: string;
-  readonly userId: string;
+  /** Null: nobody knows any more. */
+  readonly userId: string | null;
   /** Of the volume it was made from, which may be gone. */
   readonly volumeId: string;
   readonly snapshotId: string | null;

@@ -5,7 +5,8 @@ import type { GroupSnapshotStatus } from './group-status.ts';
 export interface GroupSnapshot {
   readonly id: string;
   readonly projectId: string;
-  readonly userId: string;
+  /** Null: nobody knows any more. */
+  readonly userId: string | null;
   readonly name: string | null;
   readonly description: string | null;
   readonly status: GroupSnapshotStatus;

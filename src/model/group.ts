@@ -5,7 +5,8 @@ import type { GroupStatus } from './group-status.ts';
 export interface Group {
   readonly id: string;
   readonly projectId: string;
-  readonly userId: string;
+  /** Null: nobody knows any more. */
+  readonly userId: string | null;
   readonly name: string | null;
   readonly description: string | null;
   readonly status: GroupStatus;

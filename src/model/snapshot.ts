@@ -6,7 +6,8 @@ import type { Metadata } from './volume.ts';
 export interface Snapshot {
   readonly id: string;
   readonly projectId: string;
-  readonly userId: string;
+  /** Null: nobody knows any more. */
+  readonly userId: string | null;
   readonly volumeId: string;
   readonly volumeTypeId: string;
   /** Size of the volume when it was taken, or of the file taken over, GiB. */

@@ -10,7 +10,8 @@ export interface Volume {
   /** The id its name on the backend is made from, when that is another (after a migration). */
   readonly nameId: string | null;
   readonly projectId: string;
-  readonly userId: string;
+  /** Null: nobody knows any more. */
+  readonly userId: string | null;
   readonly name: string | null;
   readonly description: string | null;
   readonly sizeGiB: number;

@@ -6,6 +6,9 @@
  * meanwhile, and an attachment that is being detached is left alone. An export that no row knows is removed; exports are looked
  * at before the rows, and a row comes before its export, so that is never one that is just being made.
  *
+ * What an attachment has brought from another service (`takenOver`) is not ours: it is neither made nor removed until somebody connects
+ * the attachment here.
+ *
  * An export that cannot be made is in trouble (`lib/troubles.ts`): it has a pause of its own, no flow begins meanwhile, and its
  * project is told in a message. A volume that is not there begins no flow at all. Of flows that failed alike the journal keeps
  * the first. A possible cure ends the pause: the backend came up again, the daemon was started anew, another export could be
@@ -114,7 +117,7 @@ export class ExportReconciler {
     const driver = this.#desk.tools.driver(this.#options.host);
     const exported = new Set((await driver.listExports(signal)).map(({ attachmentId }) => attachmentId));
     const attachments = await exportedBy(this.#desk.db.read, this.#options.host);
-    const wanted = attachments.filter(({ connectionInfo }) => connectionInfo !== null);
+    const wanted = attachments.filter(({ connectionInfo, takenOver }) => connectionInfo !== null && !takenOver);
     if (wanted.some(({ id }) => this.#exported.has(id) && !exported.has(id))) this.#troubles.hurry(EXPORTS);
     this.#exported = exported;
 

@@ -164,7 +164,7 @@ async function rowOfEach(world: World, n: 1 | 2): Promise<Readonly<Record<Listed
       volumeId: volume.id,
       name: named('transfer'),
       noSnapshots: is,
-      kept: { salt: '', hash: '' },
+      kept: { salt: '', hash: '', scheme: 'hmac-sha256' },
     }),
     await insertMessage(tx, {
       projectId,

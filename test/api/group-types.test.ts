@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { GroupTypeNotFound } from '../../src/model/errors.ts';
 import { CONSISTENCY_GROUP_TYPE } from '../../src/model/group-type.ts';
 import { getAsMember } from './member.ts';
-import { type Answer, freshWorld, type World } from './world.ts';
+import { type Answer, freshWorld, PROJECT, type World } from './world.ts';
 
 const version = '3.11';
 const NOBODY = '00000000-0000-4000-8000-000000000000';
@@ -159,5 +159,27 @@ describe('types of groups', () => {
       const [method = '', path = ''] = call.split(' ');
       assert.equal(await status(world.ask(method, `/group_types${path}`, { version: '3.10', body: {} })), 404, call);
     }
+  });
+});
+
+describe('a type of groups that is not public', () => {
+  it('is there for projects that have access, as Cinder keeps it, and for no others', async (context) => {
+    const world = await freshWorld(context);
+    const id = await make(world, 'ours', { is_public: false });
+    await make(world, 'of nobody', { is_public: false });
+    await world.service.db.write(({ db }) =>
+      db.insertInto('group_type_access').values({ group_type_id: id, project_id: PROJECT }).execute(),
+    );
+    const stranger = { project: 'ffffffffffffffffffffffffffffffff' };
+    const listed = async (asked: object) =>
+      (await getAsMember(world, '/group_types', asked)).group_types.map(({ name }: { name: string }) => name);
+    assert.deepEqual((await listed({})).sort(), [CONSISTENCY_GROUP_TYPE, 'ours']);
+    assert.deepEqual(await listed(stranger), [CONSISTENCY_GROUP_TYPE]);
+    assert.equal((await getAsMember(world, '/group_types/:id', { params: { id } })).group_type.name, 'ours');
+    await assert.rejects(getAsMember(world, '/group_types/:id', { ...stranger, params: { id } }), GroupTypeNotFound);
+    // An administrator's public ones are those of the own project, too.
+    assert.deepEqual(names(await ask(world, 'GET', '')), ['ours']);
+    assert.equal(await status(ask(world, 'DELETE', `/${id}`)), 202);
+    assert.deepEqual(await world.service.db.read.selectFrom('group_type_access').selectAll().execute(), []);
   });
 });

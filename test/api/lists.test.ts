@@ -307,7 +307,16 @@ describe('a filter by a word of ours', () => {
 describe('a filter of someone who is no administrator', () => {
   const table = { name: { field: 'name', as: 'text' }, host: { field: 'host', as: 'text' } } as const;
   const asked = (version: number, isAdmin: boolean, ...query: [string, string][]) =>
-    filtersOf({ caller: { isAdmin }, version, query: new Map(query) } as unknown as ApiCall, 'volume', table);
+    filtersOf(
+      {
+        caller: { isAdmin },
+        version,
+        query: new Map(query),
+        desk: { config: { ignore_case: false } },
+      } as unknown as ApiCall,
+      'volume',
+      table,
+    );
   const byName = { is: 'equal', field: 'name', value: 'x' };
 
   it('that is not in the list of allowed ones is passed over below 3.31, and refused from then on', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { deleteAttachment } from '../../src/commands/attachments/delete-attachment.ts';
+import { updateAttachment as connectAttachment } from '../../src/commands/attachments/update-attachment.ts';
 import { extendVolume } from '../../src/commands/volumes/extend-volume.ts';
 import { updateAttachment } from '../../src/db/attachments.ts';
 import { listMessages } from '../../src/db/messages.ts';
@@ -68,6 +69,36 @@ describe('keeping exports', () => {
     await renew();
     assert.equal((await live.settledVolume(volume)).status, 'error_extending');
     assert.ok(isExported());
+  });
+
+  it('leaves alone what another service has opened, until it is connected here', async (context) => {
+    const { live, volume, attachment, isExported, forget, renew, renewals, messages } = await attached(context);
+    const { database, desk } = live;
+    await database.write((tx) => updateAttachment(tx, attachment.id, { takenOver: true }));
+    // What there is by its name is not removed, either.
+    assert.deepEqual(await renew(), { made: [], removed: [] });
+    assert.ok(isExported());
+    forget();
+    for (let round = 0; round < 20; round++) assert.deepEqual(await renew(), { made: [], removed: [] });
+    assert.equal(renewals(), 0);
+    assert.deepEqual(await messages(), []);
+    const connector = attachment.connector ?? {};
+    const answer = await connectAttachment(desk, caller, attachment.id, { connector, mode: null });
+    assert.partialDeepStrictEqual(answer, { takenOver: false, attachStatus: 'attached' });
+    assert.ok(isExported());
+    forget();
+    assert.deepEqual(await renew(), { made: [attachment.id], removed: [] });
+    await live.settledVolume(volume);
+    assert.ok(isExported());
+  });
+
+  it('detaches what another service has opened', async (context) => {
+    const { live, volume, attachment, forget } = await attached(context);
+    await live.database.write((tx) => updateAttachment(tx, attachment.id, { takenOver: true }));
+    forget();
+    assert.deepEqual(await deleteAttachment(live.desk, caller, attachment.id), []);
+    assert.equal((await live.settledVolume(volume)).status, 'available');
+    assert.deepEqual(await live.site.leftovers(), []);
   });
 
   it('leaves to its flow what one is at work on', async (context) => {

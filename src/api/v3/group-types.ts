@@ -2,8 +2,7 @@
 
 import { groupTypeFor } from '../../commands/find.ts';
 import { createGroupType, deleteGroupType, updateGroupType } from '../../commands/types/group-types.ts';
-import { findGroupTypeByName, type GroupTypeField, listGroupTypes } from '../../db/group-types.ts';
-import type { ListFilter } from '../../db/sql/list-query.ts';
+import { findGroupTypeByName, type GroupTypeField, type GroupTypeQuery, listGroupTypes } from '../../db/group-types.ts';
 import { Type } from '../../lib/schema.ts';
 import { GroupTypeNotFound } from '../../model/errors.ts';
 import type { GroupType } from '../../model/group-type.ts';
@@ -38,7 +37,7 @@ export const GROUP_TYPE_FILTERS: FilterTable<GroupTypeField> = {
   id: { field: 'id', as: 'word' },
   name: { field: 'name', as: 'text' },
   description: { field: 'description', as: 'text' },
-  // Who asks counts too: `visible`.
+  // Who asks counts too: `visibilityOf`.
   is_public: { field: 'isPublic', as: () => [] },
 };
 
@@ -53,7 +52,8 @@ export const groupTypes = [
     async handle(call) {
       const page = pageOf(call, TYPE_SORT_KEYS);
       const filters = filtersOf(call, 'group_type', GROUP_TYPE_FILTERS);
-      const query = filters && { ...page, filters: [...filters, ...visible(call)] };
+      const { filters: ofVisible = [], visibleTo } = visibilityOf(call);
+      const query = filters && { ...page, filters: [...filters, ...ofVisible], ...(visibleTo && { visibleTo }) };
       const types = query === undefined || page.limit === 0 ? [] : await listGroupTypes(call.desk.db.read, query);
       const links = nextLinks(call, '/group_types', page, { length: types.length, last: types.at(-1)?.id });
       return {
@@ -123,11 +123,12 @@ async function typeByDefault({ db, config }: ApiCall['desk']): Promise<GroupType
   return type;
 }
 
-/** Public types; an administrator may ask for others. */
-function visible({ caller, query }: ApiCall): readonly ListFilter<GroupTypeField>[] {
+/** Public types, and private ones that the project has access to; an administrator may ask for others. */
+function visibilityOf({ caller, query }: ApiCall): Pick<GroupTypeQuery, 'visibleTo' | 'filters'> {
   const text = caller.isAdmin ? (query.get('is_public') ?? 'true') : 'true';
-  if (/^none$/i.test(text.trim())) return [];
-  return [{ is: 'equal', field: 'isPublic', value: readBoolean(text, 'is_public') }];
+  if (/^none$/i.test(text.trim())) return {};
+  if (readBoolean(text, 'is_public')) return { visibleTo: caller.projectId };
+  return { filters: [{ is: 'equal', field: 'isPublic', value: false }] };
 }
 
 const view = ({ id, name, description, isPublic, groupSpecs }: GroupType, { may }: Pick<ApiCall, 'may'>): object => ({

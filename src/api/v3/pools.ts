@@ -41,7 +41,7 @@ async function filtered({ desk, caller, query, version }: ApiCall, up: readonly 
     return others.every(([key, value]) => Object.hasOwn(reported, key) && satisfies(reported[key], value));
   });
   if (requested === undefined) return named;
-  const volumeType = await typeFor(desk.db.read, caller, requested);
+  const volumeType = await typeFor(desk.db.read, caller, requested, desk.config);
   return sift(named, { sizeGiB: 0, volumeType }, desk.tools.scheduler).passed;
 }
 

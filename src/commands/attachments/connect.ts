@@ -26,7 +26,7 @@ export async function beginConnection(
 ): Promise<string> {
   const pool = poolOf(volume);
   // What is exported already is exported again whatever else is being done to the volume.
-  if (how.failed !== 'unchanged') checkVolumeStatus(volume, 'connect');
+  if (how.failed !== 'unchanged' && how.failed !== 'taken_over') checkVolumeStatus(volume, 'connect');
   return begin(
     desk,
     tx,
@@ -40,6 +40,9 @@ export async function beginConnection(
     },
   );
 }
+
+/** What becomes of a connection that is there when it cannot be made again. */
+export const stays = ({ takenOver }: Pick<Attachment, 'takenOver'>) => (takenOver ? 'taken_over' : 'unchanged');
 
 export interface Disconnection {
   readonly attachment: Attachment;

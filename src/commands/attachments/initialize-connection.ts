@@ -12,7 +12,7 @@ import { answerOfFlow } from '../answer-of-flow.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
 import { attachModeOf } from './attach-mode.ts';
-import { beginConnection } from './connect.ts';
+import { beginConnection, stays } from './connect.ts';
 
 export async function initializeConnection(
   desk: Desk,
@@ -38,7 +38,7 @@ async function connection(tx: Tx, volume: Volume, connector: Connector) {
   );
   if (known) {
     const failed = known.attachStatus === 'detached' ? 'gone' : 'disconnected';
-    return { attachment: known, failed: known.connectionInfo === null ? failed : 'unchanged' } as const;
+    return { attachment: known, failed: known.connectionInfo === null ? failed : stays(known) } as const;
   }
   const attachedHost = typeof connector.host === 'string' ? connector.host : null;
   const waiting = all.find(

@@ -14,7 +14,7 @@ import type { Desk } from '../desk.ts';
 import { attachmentFor } from '../find.ts';
 import { lockVolume } from '../lock.ts';
 import { attachModeOf } from './attach-mode.ts';
-import { beginConnection } from './connect.ts';
+import { beginConnection, stays } from './connect.ts';
 
 export interface UpdateAttachmentRequest {
   readonly connector: Connector;
@@ -49,7 +49,8 @@ export async function updateAttachment(
     const mountpoint = mountpointIn(connector) ?? attachment.mountpoint;
     await patch(tx, id, { connector, attachMode, mountpoint });
     const attaching = attachStatus !== 'attached';
-    const failed = same && attachment.connectionInfo !== null ? 'unchanged' : attaching ? 'error' : 'disconnected';
+    const failed =
+      same && attachment.connectionInfo !== null ? stays(attachment) : attaching ? 'error' : 'disconnected';
     return beginConnection(desk, tx, caller, volume, attachment, { attaching, failed });
   });
   await answerOfFlow(desk, flowId, 'attach the volume');

@@ -5,7 +5,7 @@
  * Where none will do, the group says `error` and a message says why, as Cinder's does without one; it counts until it is deleted.
  */
 
-import { findGroupTypeByName } from '../../db/group-types.ts';
+import { findGroupTypeByName, mayUseGroupType } from '../../db/group-types.ts';
 import { insertGroup } from '../../db/groups.ts';
 import { listPools } from '../../db/pools.ts';
 import type { Db } from '../../db/sql/db.ts';
@@ -40,7 +40,7 @@ export interface CreateGroupRequest {
 
 export async function createGroup(desk: Desk, caller: Caller, request: CreateGroupRequest): Promise<Group> {
   return desk.db.write(async (tx) => {
-    const groupType = await groupTypeNamed(tx.db, caller, request.groupType);
+    const groupType = await groupTypeNamed(tx.db, caller, request.groupType, desk.config);
     refuseConsistencyGroupType(groupType);
     return makeGroup(desk, tx, caller, groupType, request);
   });
@@ -68,7 +68,7 @@ async function makeGroup(
 ): Promise<Group> {
   await lockGroupType(tx, groupType.id);
   const volumeTypes: VolumeType[] = [];
-  for (const each of request.volumeTypes) volumeTypes.push(await typeFor(tx.db, caller, each));
+  for (const each of request.volumeTypes) volumeTypes.push(await typeFor(tx.db, caller, each, desk.config));
   const { zone, zones } = await zonesOf(desk, tx, request.availabilityZone, volumeTypes);
   await take(tx, caller.projectId, GROUP_QUOTA, desk.config.quota);
   const pools = await listPools(tx.db, desk.tools.serviceDownSeconds);
@@ -99,12 +99,17 @@ async function makeGroup(
   return group;
 }
 
-/** A type that is public, or any for an administrator. */
-async function groupTypeNamed(db: Db, caller: Caller, requested: string): Promise<GroupType> {
-  const named = await findGroupTypeByName(db, requested);
-  const type = named ?? (await groupTypeFor(db, caller, requested));
-  if (!caller.isAdmin && !type.isPublic) throw new GroupTypeNotFound(requested);
-  return type;
+/** By name or id: one that `groupTypeFor` finds. */
+async function groupTypeNamed(
+  db: Db,
+  caller: Caller,
+  requested: string,
+  { ignore_case: ignoreCase }: Desk['config'],
+): Promise<GroupType> {
+  const named = await findGroupTypeByName(db, requested, { ignoreCase });
+  if (named === undefined) return groupTypeFor(db, caller, requested);
+  if (!caller.isAdmin && !(await mayUseGroupType(db, named, caller.projectId))) throw new GroupTypeNotFound(requested);
+  return named;
 }
 
 /** Any zone will do that does for each of the volume types. */

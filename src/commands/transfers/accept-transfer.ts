@@ -37,7 +37,7 @@ export async function acceptTransfer(
 ): Promise<Transfer> {
   return desk.db.write(async (tx) => {
     const transfer = await getTransfer(tx.db, id);
-    if (!opens(authKey, { salt: transfer.salt, hash: transfer.keyHash }))
+    if (!opens(authKey, { salt: transfer.salt, hash: transfer.keyHash, scheme: transfer.keyScheme }))
       throw new InvalidAuthKey(`The key does not open transfer ${id}.`);
     const volume = await lockAnyVolume(tx, transfer.volumeId);
     if (!(await deleteTransferRow(tx, id))) throw new TransferNotFound(id);

@@ -10,13 +10,13 @@ import { typeFor } from '../volumes/volume-choices.ts';
 
 /** `requested` is the id or the name of a type. */
 export async function setDefaultType(
-  { db }: Desk,
+  { db, config }: Desk,
   caller: Caller,
   projectId: string,
   requested: string,
 ): Promise<DefaultType> {
   return db.write(async (tx) => {
-    const { id: volumeTypeId } = await lockVolumeType(tx, (await typeFor(tx.db, caller, requested)).id);
+    const { id: volumeTypeId } = await lockVolumeType(tx, (await typeFor(tx.db, caller, requested, config)).id);
     await setRow(tx, { projectId, volumeTypeId });
     return { projectId, volumeTypeId };
   });

@@ -41,7 +41,7 @@ export async function retypeVolume(
 ): Promise<void> {
   await desk.db.write(async (tx) => {
     const volume = await lockVolume(tx, caller, id);
-    const type = await typeFor(tx.db, caller, newType);
+    const type = await typeFor(tx.db, caller, newType, desk.config);
     const { status: previousStatus, host: pool } = volume;
     refuseMigratingOrMember(volume, 'retyped');
     if (type.id === volume.volumeTypeId) throw new InvalidInput(`Volume ${id} is of type ${type.name} already.`);

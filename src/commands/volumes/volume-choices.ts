@@ -16,9 +16,16 @@ import { InvalidInput, VolumeTypeNotFound } from '../../model/errors.ts';
 import type { VolumeType } from '../../model/volume-type.ts';
 import type { Source } from './volume-source.ts';
 
+type Naming = Pick<Config, 'ignore_case'>;
+
 /** By id or name. A private type the caller has no access to is not found. */
-export async function typeFor(db: Db, caller: Caller, requested: string): Promise<VolumeType> {
-  const type = (await findVolumeType(db, requested)) ?? (await findVolumeTypeByName(db, requested));
+export async function typeFor(
+  db: Db,
+  caller: Caller,
+  requested: string,
+  { ignore_case: ignoreCase }: Naming,
+): Promise<VolumeType> {
+  const type = (await findVolumeType(db, requested)) ?? (await findVolumeTypeByName(db, requested, { ignoreCase }));
   if (type === undefined) throw new VolumeTypeNotFound(requested);
   if (!caller.isAdmin && !(await mayUseVolumeType(db, type, caller.projectId))) throw new VolumeTypeNotFound(requested);
   return type;
@@ -32,12 +39,12 @@ export async function chooseType(
   source: Source,
   config: Config,
 ): Promise<VolumeType> {
-  if (requested !== null) return typeFor(db, caller, requested);
+  if (requested !== null) return typeFor(db, caller, requested, config);
   if (source.is === 'snapshot') return getVolumeType(db, source.snapshot.volumeTypeId);
   if (source.is === 'volume') return getVolumeType(db, source.origin.volumeTypeId);
   const ofImage = source.is === 'image' ? source.image.properties.cinder_img_volume_type : undefined;
   // An empty one says nothing.
-  if (ofImage) return typeFor(db, caller, ofImage);
+  if (ofImage) return typeFor(db, caller, ofImage, config);
   return defaultTypeFor(db, caller.projectId, config);
 }
 
@@ -45,7 +52,8 @@ export async function chooseType(
 export async function defaultTypeFor(db: Db, projectId: string, config: Config): Promise<VolumeType> {
   const own = await findDefaultType(db, projectId);
   if (own !== undefined) return getVolumeType(db, own.volumeTypeId);
-  return (await findVolumeTypeByName(db, config.default_volume_type)) ?? defaultVolumeType(db);
+  const ofSite = await findVolumeTypeByName(db, config.default_volume_type, { ignoreCase: config.ignore_case });
+  return ofSite ?? defaultVolumeType(db);
 }
 
 /** `provisioning:min_vol_size` and `max_vol_size`, GiB. */

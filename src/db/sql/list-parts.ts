@@ -38,6 +38,7 @@ export function partsInOrder<F extends Field>(
   if (begins !== undefined && (sort.length > 3 || since || !has(begins))) return undefined;
   if (by === undefined) return [filters];
   if (!('field' in by) || !has(by.field) || (begins !== undefined && begins !== by.field)) return undefined;
+  if ('ignoreCase' in by && by.ignoreCase) return undefined;
   if (by.is === 'equal') return [filters];
   if (by.is !== 'in' || by.values.length > MOST_PARTS) return undefined;
   const rest = filters.filter((filter) => filter !== by);

@@ -13,13 +13,19 @@ import type { Queries } from './db.ts';
 
 export type Value = string | number | boolean | null;
 
+/** `ignoreCase`: of the letters from A to Z, as `lower` of both databases does it. */
 export type ListFilter<Field extends string> =
-  | { readonly is: 'equal'; readonly field: Field; readonly value: Value }
+  | { readonly is: 'equal'; readonly field: Field; readonly value: Value; readonly ignoreCase?: boolean }
   /** Null among the values finds rows that have none. */
-  | { readonly is: 'in'; readonly field: Field; readonly values: readonly Value[] }
+  | {
+      readonly is: 'in';
+      readonly field: Field;
+      readonly values: readonly Value[];
+      readonly ignoreCase?: boolean;
+    }
   | { readonly is: 'not-in'; readonly field: Field; readonly values: readonly Value[] }
   /** The text stands somewhere in the field. */
-  | { readonly is: 'contains'; readonly field: Field; readonly text: string }
+  | { readonly is: 'contains'; readonly field: Field; readonly text: string; readonly ignoreCase?: boolean }
   | { readonly is: 'starts-with'; readonly field: Field; readonly text: string }
   | { readonly is: 'compare'; readonly field: Field; readonly op: Comparison; readonly value: string | number }
   /** Of a field that is an object of text. Null: the key is there and has no value. */
@@ -64,12 +70,14 @@ type OneFilter = Exclude<ListFilter<string>, { readonly is: 'any-of' }>;
 
 function condition(db: Queries, column: Column<never>, filter: OneFilter): RawBuilder<boolean> {
   const ref = column.found === undefined ? sql.ref(column.name) : sql.raw<unknown>(column.found);
+  const blind = 'ignoreCase' in filter && filter.ignoreCase;
+  const text = (of: unknown): unknown => (blind ? sql`lower(${of})` : of);
   switch (filter.is) {
     case 'equal':
-      return filter.value === null ? sql`${ref} IS NULL` : sql`${ref} = ${stored(column, filter.value)}`;
+      return filter.value === null ? sql`${ref} IS NULL` : sql`${text(ref)} = ${text(stored(column, filter.value))}`;
     case 'in': {
       const values = filter.values.filter((value) => value !== null);
-      const given = sql<boolean>`${ref} IN (${sql.join(values.map((value) => stored(column, value)))})`;
+      const given = sql<boolean>`${text(ref)} IN (${sql.join(values.map((value) => text(stored(column, value))))})`;
       if (values.length === filter.values.length) return values.length === 0 ? sql`1 = 0` : given;
       return values.length === 0 ? sql`${ref} IS NULL` : sql`(${given} OR ${ref} IS NULL)`;
     }
@@ -78,7 +86,9 @@ function condition(db: Queries, column: Column<never>, filter: OneFilter): RawBu
       return sql`(${ref} IS NULL OR ${ref} NOT IN (${sql.join(filter.values.map((value) => stored(column, value)))}))`;
     }
     case 'contains':
-      return isSqlite(db) ? sql`instr(${ref}, ${filter.text}) > 0` : sql`strpos(${ref}, ${filter.text}) > 0`;
+      return isSqlite(db)
+        ? sql`instr(${text(ref)}, ${text(filter.text)}) > 0`
+        : sql`strpos(${text(ref)}, ${text(filter.text)}) > 0`;
     case 'starts-with':
       return sql`(${ref} >= ${filter.text} AND ${ref} < ${filter.text + LAST_CHARACTER})`;
     case 'compare':

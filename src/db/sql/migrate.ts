@@ -32,6 +32,7 @@ import { flowTrace } from './migrations/0024-flow-trace.ts';
 import { failedFlows } from './migrations/0025-failed-flows.ts';
 import { alarms } from './migrations/0026-alarms.ts';
 import { projectFlows } from './migrations/0027-project-flows.ts';
+import { movingIn } from './migrations/0028-moving-in.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -63,6 +64,7 @@ const MIGRATIONS: readonly Migration[] = [
   failedFlows,
   alarms,
   projectFlows,
+  movingIn,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

@@ -31,6 +31,7 @@ export interface Tables {
   backup_damage: BackupDamageTable;
   backup_round: BackupRoundTable;
   volume_type_access: { volume_type_id: string; project_id: string };
+  group_type_access: { group_type_id: string; project_id: string };
   quota_limit: { project_id: string; resource: string; hard_limit: number };
   quota_class_limit: { class_name: string; resource: string; hard_limit: number };
   quota_usage: { project_id: string; resource: string; in_use: number; reserved: number };
@@ -51,6 +52,8 @@ export interface Tables {
   move_secret: { copy_id: string; secret: string };
   trouble: { process: string; upkeep: string; about: string; node: string; reason: string; since: Timestamp };
   alarm: { alarm: string; about: string; message: string; since: Timestamp };
+  imported_from: ImportedFromTable;
+  import_gone: { step: string; id: string };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }
 
@@ -83,7 +86,7 @@ export interface VolumeTable {
   id: string;
   name_id: string | null;
   project_id: string;
-  user_id: string;
+  user_id: string | null;
   name: string | null;
   description: string | null;
   size_gib: number;
@@ -105,6 +108,8 @@ export interface VolumeTable {
   replication_status: string | null;
   provider_location: string | null;
   provider_id: string | null;
+  /** What opens the target that Cinder has made for it. A secret: it is in no model. */
+  provider_auth: string | null;
   /** JSON: the `ManageRef` it was taken over by; null for a volume made here. */
   managed_ref: string | null;
   /** JSON object of text. */
@@ -126,7 +131,7 @@ export interface VolumeTable {
 export interface SnapshotTable {
   id: string;
   project_id: string;
-  user_id: string;
+  user_id: string | null;
   volume_id: string;
   volume_type_id: string;
   /** Size of the volume when it was taken (or of the file taken over), GiB. */
@@ -140,6 +145,8 @@ export interface SnapshotTable {
   encryption_key_id: string | null;
   provider_location: string | null;
   provider_id: string | null;
+  /** As the volume's. */
+  provider_auth: string | null;
   managed_ref: string | null;
   metadata: string;
   image_metadata: string | null;
@@ -195,7 +202,7 @@ export interface GroupTypeTable {
 export interface GroupTable {
   id: string;
   project_id: string;
-  user_id: string;
+  user_id: string | null;
   name: string | null;
   description: string | null;
   status: string;
@@ -216,7 +223,7 @@ export interface GroupTable {
 export interface GroupSnapshotTable {
   id: string;
   project_id: string;
-  user_id: string;
+  user_id: string | null;
   name: string | null;
   description: string | null;
   status: string;
@@ -231,7 +238,7 @@ export interface GroupSnapshotTable {
 export interface BackupTable {
   id: string;
   project_id: string;
-  user_id: string;
+  user_id: string | null;
   volume_id: string;
   snapshot_id: string | null;
   parent_id: string | null;
@@ -410,6 +417,8 @@ export interface AttachmentTable {
   connection_info: string | null;
   secret: string;
   attached_at: Timestamp | null;
+  /** 1: another service has opened it, and we have not exported it yet. */
+  taken_over: number;
   created_at: Timestamp;
   updated_at: Timestamp | null;
   revision: number;
@@ -464,7 +473,27 @@ export interface TransferTable {
   source_project_id: string;
   salt: string;
   key_hash: string;
+  /** How the hash is made (`model/auth-key.ts`). */
+  scheme: string;
   created_at: Timestamp;
+}
+
+/** The Cinder that this database is filled from, and how far that is. */
+export interface ImportedFromTable {
+  /** Kind, place and name of its database: no user, no password. */
+  source: string;
+  /** Of its schema. */
+  revision: string;
+  /** What is being read, and the last id of it that is here. Both null while nothing is. */
+  step: string | null;
+  after_id: string | null;
+  /** JSON object: rows by kind. */
+  counts: string;
+  began_at: Timestamp;
+  /** When all of it was here for the last time. */
+  filled_at: Timestamp | null;
+  /** From then on it is ours. */
+  turned_at: Timestamp | null;
 }
 
 export interface OutboxTable {

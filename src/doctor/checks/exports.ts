@@ -42,7 +42,8 @@ async function examineHost(db: Db, host: string, driver: VolumeDriver, signal: A
   const held = new Set((await db.selectFrom('hold').select('resource').execute()).map(({ resource }) => resource));
   const known = new Set(attachments.map(({ id }) => id));
   const missing = attachments.filter(
-    ({ id, connectionInfo }) => connectionInfo !== null && !exported.has(id) && !held.has(`attachment:${id}`),
+    ({ id, connectionInfo, takenOver }) =>
+      connectionInfo !== null && !takenOver && !exported.has(id) && !held.has(`attachment:${id}`),
   );
   return [
     ...missing.map(({ id, volumeId }) => ({

@@ -27,9 +27,10 @@ export interface InitializeConnection {
   readonly attaching: boolean;
   /**
    * What becomes of the attachment when it fails. `gone`: it was made for this. `error`: it says so. `disconnected`: it is
-   * what it was, without an export. `unchanged`: there was an export before, which stays.
+   * what it was, without an export. `unchanged`: there was an export before, which stays. `taken_over`: it stays as another
+   * service has left it, which may still export it.
    */
-  readonly failed: 'gone' | 'error' | 'disconnected' | 'unchanged';
+  readonly failed: 'gone' | 'error' | 'disconnected' | 'unchanged' | 'taken_over';
 }
 
 const ErrorAttaching = obligation({
@@ -39,7 +40,8 @@ const ErrorAttaching = obligation({
     _outcome,
     { tx, failures, ...context },
   ) => {
-    if (failed === 'unchanged' || (await findAttachment(tx.db, attachmentId)) === undefined) return;
+    if (failed === 'unchanged' || failed === 'taken_over') return;
+    if ((await findAttachment(tx.db, attachmentId)) === undefined) return;
     if (failed === 'gone') await deleteAttachmentRow(tx, attachmentId);
     else {
       const attachStatus = failed === 'error' ? ({ attachStatus: 'error_attaching' } as const) : {};
@@ -86,6 +88,7 @@ const KeepConnection = record({
     };
     await updateAttachment(tx, attachmentId, {
       connectionInfo: { ...reached, data },
+      takenOver: false,
       ...(typeof connector?.host === 'string' && { attachedHost: connector.host }),
       ...(attaching && { attachStatus: 'attaching' }),
     });

@@ -26,6 +26,7 @@ import { type BackupSchedule, isLate } from '../../model/backup-schedule.ts';
 import type { Caller } from '../../model/caller.ts';
 import { PumiceError, VolumeNotFound } from '../../model/errors.ts';
 import { surplusOf } from '../../model/retention.ts';
+import type { Volume } from '../../model/volume.ts';
 import { tellUser } from '../tell.ts';
 import { flow, obligation, record, type ScheduledRequest, type Tools, world } from '../tools.ts';
 
@@ -185,8 +186,8 @@ function requestOf(
 }
 
 /** As one of the project's users: a schedule may do no more than they. */
-const callerOf = ({ projectId, userId }: Pick<Caller, 'projectId' | 'userId'>, requestId: string): Caller => ({
-  userId,
+const callerOf = ({ projectId, userId }: Pick<Volume, 'projectId' | 'userId'>, requestId: string): Caller => ({
+  userId: userId ?? '',
   projectId,
   roles: ['member'],
   isAdmin: false,

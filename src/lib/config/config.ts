@@ -78,6 +78,11 @@ export const configSchema = Type.Object({
     default: '__DEFAULT__',
     description: 'The type of volumes whose request names none.',
   }),
+  ignore_case: Type.Boolean({
+    default: false,
+    description:
+      'Find types by names, and rows by filters of lists, whatever the case of their letters from A to Z, as a Cinder on MySQL does. Ids, and keys and values of metadata, are compared exactly; a list filtered by name or status looks at every row of the project then.',
+  }),
   default_group_type: Type.Optional(
     Type.String({
       minLength: 1,

@@ -92,6 +92,12 @@ for (const [dialect, fresh] of [
           await connection.run('DROP TABLE move_secret; DROP TABLE alarm; DROP INDEX flow_project');
           await connection.run('ALTER TABLE outbox DROP COLUMN xid');
           await connection.run('ALTER TABLE flow DROP COLUMN trace');
+          await connection.run(
+            'ALTER TABLE volume DROP COLUMN provider_auth; ALTER TABLE snapshot DROP COLUMN provider_auth',
+          );
+          await connection.run('ALTER TABLE volume_attachment DROP COLUMN taken_over');
+          await connection.run('ALTER TABLE transfer DROP COLUMN scheme; DROP TABLE group_type_access');
+          await connection.run('DROP TABLE imported_from; DROP TABLE import_gone');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -125,6 +131,7 @@ for (const [dialect, fresh] of [
             '0025-failed-flows',
             '0026-alarms',
             '0027-project-flows',
+            '0028-moving-in',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();

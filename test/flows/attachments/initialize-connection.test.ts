@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { beginConnection } from '../../../src/commands/attachments/connect.ts';
 import { createAttachment } from '../../../src/commands/attachments/create-attachment.ts';
@@ -109,6 +110,28 @@ proveVariant(
       },
       undone: async () => {
         assert.ok(site.objects().includes(link));
+        assert.partialDeepStrictEqual(await row(), given);
+        assert.deepEqual(await site.messages(), []);
+      },
+    };
+  }),
+);
+
+proveVariant(
+  'initialize_connection of what another service has opened',
+  initializeConnection,
+  onSite(async (site) => {
+    const given = { ...CONNECTED, attachStatus: 'attached', takenOver: true } as const;
+    const { volume, attachment, row, link } = await prepared(site, given, 'in-use');
+    rmSync(site.path(link));
+    return {
+      begin: begins(volume, attachment, { attaching: false, failed: 'taken_over' }),
+      done: async () => {
+        assert.ok(site.objects().includes(link));
+        assert.partialDeepStrictEqual(await row(), { takenOver: false, attachStatus: 'attached' });
+      },
+      undone: async () => {
+        assert.ok(!site.objects().includes(link));
         assert.partialDeepStrictEqual(await row(), given);
         assert.deepEqual(await site.messages(), []);
       },
