@@ -82,6 +82,7 @@ for (const dialect of DIALECTS) {
             scheduled_at: '2024-03-01T09:15:23.000000',
             launched_at: '2024-03-01T09:15:26.000000',
             terminated_at: null,
+            deleted: false,
           },
         );
         const [metadata] = await cinder.among('volume_metadata', 'volume_id', [id('a', 1)]);

@@ -22,6 +22,8 @@ export interface CinderDatabase {
     values: readonly CinderKey[],
     which?: WhichRows,
   ): Promise<readonly CinderRows[T][]>;
+  /** Each value that a column of the living rows has, once. */
+  distinct<T extends CinderTable>(table: T, column: CinderColumn<T>): Promise<readonly CinderValue[]>;
   count(table: CinderTable): Promise<number>;
   /** Keys of rows of which the database does not say whether they are deleted: Cinder does not see them. */
   undecided(table: CinderTable): Promise<readonly CinderKey[]>;
@@ -30,9 +32,13 @@ export interface CinderDatabase {
   close(): Promise<void>;
 }
 
+export type CinderValue = CinderKey | boolean | null;
+
 export interface KeyRange {
   readonly after?: CinderKey;
   readonly limit?: number;
+  /** Keys of rows that are read as well, though they are deleted. */
+  readonly also?: readonly CinderKey[];
 }
 
 export interface WhichRows {

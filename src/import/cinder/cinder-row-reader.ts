@@ -1,5 +1,5 @@
 /** The reader: statements of the session's dialect, and rows made the same of both. */
-import type { CinderDatabase, KeyRange, WhichRows } from './cinder-database.ts';
+import type { CinderDatabase, CinderValue, KeyRange, WhichRows } from './cinder-database.ts';
 import type { CinderRevision } from './cinder-revisions.ts';
 import type { CinderSession, RawRow, WhereClause } from './cinder-session.ts';
 import {
@@ -34,12 +34,15 @@ export class CinderRowReader implements CinderDatabase {
 
   async *living<T extends CinderTable>(
     table: T,
-    { after, limit = BATCH }: KeyRange = {},
+    { after, limit = BATCH, also = [] }: KeyRange = {},
   ): AsyncGenerator<readonly CinderRows[T][]> {
     const { key } = CINDER_TABLES[table];
     const toRow = rowMaker(table);
     for (let last = after; ; ) {
-      const conditions = [...this.#alive(table), ...(last === undefined ? [] : [this.#session.isAfter(key, last)])];
+      const conditions = [
+        ...this.#alive(table, also),
+        ...(last === undefined ? [] : [this.#session.isAfter(key, last)]),
+      ];
       const raw = await this.#ask(
         `${this.#select(table)}${where(conditions)} ORDER BY ${this.#session.quoted(key)} LIMIT ${limit}`,
         conditions,
@@ -68,6 +71,16 @@ export class CinderRowReader implements CinderDatabase {
       for (const each of raw) rows.push(toRow(each));
     }
     return rows;
+  }
+
+  async distinct<T extends CinderTable>(table: T, column: CinderColumn<T>): Promise<readonly CinderValue[]> {
+    const conditions = this.#alive(table);
+    const quoted = this.#session.quoted(column);
+    const rows = await this.#ask(
+      `SELECT DISTINCT ${quoted} FROM ${this.#session.quoted(table)}${where(conditions)}`,
+      conditions,
+    );
+    return rows.map((row) => row[column] as CinderValue);
   }
 
   async count(table: CinderTable): Promise<number> {
@@ -110,10 +123,13 @@ export class CinderRowReader implements CinderDatabase {
   }
 
   /** By the type that the column has here: one table says it with a number, on PostgreSQL too. */
-  #alive(table: CinderTable): WhereClause[] {
+  #alive(table: CinderTable, also: readonly CinderKey[] = []): WhereClause[] {
     if (CINDER_TABLES[table].deletion === 'never') return [];
     const isBoolean = this.#types.get(`${table}.deleted`) === 'boolean';
-    return [{ sql: isBoolean ? 'NOT deleted' : 'deleted = 0', values: [] }];
+    const alive = isBoolean ? 'NOT deleted' : 'deleted = 0';
+    if (also.length === 0) return [{ sql: alive, values: [] }];
+    const { sql, values } = this.#session.isAmong(CINDER_TABLES[table].key, also);
+    return [{ sql: `(${alive} OR ${sql})`, values }];
   }
 }
 

@@ -7,7 +7,7 @@ export interface CinderSession {
   readonly dialect: 'mysql' | 'postgresql';
   /** `MariaDB 10.11.19`, `PostgreSQL 15.8`. */
   readonly server: string;
-  /** Rejects with `CinderUnreadable`. */
+  /** Each `?` of the statement is one of the values, in their order. Rejects with `CinderUnreadable`. */
   ask(sql: string, values?: readonly unknown[]): Promise<readonly RawRow[]>;
   /** Each column of each table of the database, with its type as the database calls it. */
   columns(): Promise<readonly ColumnFound[]>;
@@ -26,7 +26,6 @@ export interface ColumnFound {
   readonly type: string;
 }
 
-/** The only one of its statement that has values. */
 export interface WhereClause {
   readonly sql: string;
   readonly values: readonly unknown[];

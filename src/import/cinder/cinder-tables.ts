@@ -71,6 +71,7 @@ export const CINDER_TABLES = {
       scheduled_at: 'time?',
       launched_at: 'time?',
       terminated_at: 'time?',
+      deleted: 'flag?',
     },
   },
   volume_metadata: valuesOf('volume_id'),

@@ -88,7 +88,9 @@ class PostgresqlSession implements CinderSession {
 
   async ask(sql: string, values: readonly unknown[] = []): Promise<readonly RawRow[]> {
     try {
-      return (await this.#client.query<RawRow>(sql, [...values])).rows;
+      const [first, ...parts] = sql.split('?');
+      const text = first + parts.map((part, index) => `$${index + 1}${part}`).join('');
+      return (await this.#client.query<RawRow>(text, [...values])).rows;
     } catch (error) {
       throw unreadable(`Reading ${placeOf(this.#address)}`, error);
     }
@@ -103,7 +105,7 @@ class PostgresqlSession implements CinderSession {
 
   async mayWrite(tables: readonly string[]): Promise<boolean> {
     const [row] = await this.ask(
-      "SELECT bool_or(has_table_privilege(quote_ident(name), 'INSERT, UPDATE, DELETE')) AS may FROM unnest($1::text[]) AS name",
+      "SELECT bool_or(has_table_privilege(quote_ident(name), 'INSERT, UPDATE, DELETE')) AS may FROM unnest(?::text[]) AS name",
       [tables],
     );
     return row?.may === true;
@@ -114,11 +116,11 @@ class PostgresqlSession implements CinderSession {
   }
 
   isAfter(column: string, key: CinderKey): WhereClause {
-    return { sql: `${this.quoted(column)} > $1`, values: [key] };
+    return { sql: `${this.quoted(column)} > ?`, values: [key] };
   }
 
   isAmong(column: string, keys: readonly CinderKey[]): WhereClause {
-    return { sql: `${this.quoted(column)} = ANY ($1)`, values: [keys] };
+    return { sql: `${this.quoted(column)} = ANY (?)`, values: [keys] };
   }
 
   async close(): Promise<void> {

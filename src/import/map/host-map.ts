@@ -1,9 +1,9 @@
 /**
- * The host map: which of Cinder's hosts is which here. A host is `HOST@BACKEND`; the pool behind `#` goes along. HOST may hold
- * what a name of a node may not, as `rbd:volumes` (`backend_host`), and then its name is kept where a section here has the same.
+ * The host map: which of Cinder's hosts is which here. A host is `HOST@BACKEND`, and the pool behind `#` goes along; HOST may be what a
+ * section says of itself (`backend_host`), as `rbd:volumes`.
  */
 
-/** `FROM` → `TO`, both `HOST@BACKEND` or with a pool. */
+/** `FROM` → `TO`: both `HOST@BACKEND`, or both with a pool. */
 export type HostMap = ReadonlyMap<string, string>;
 
 /** Where a row's host is here; undefined: no map names it. A pool's own entry is stronger than its host's. */
@@ -14,4 +14,23 @@ export function mappedHost(hosts: HostMap, host: string): string | undefined {
   if (hash < 0) return undefined;
   const mapped = hosts.get(host.slice(0, hash));
   return mapped === undefined || mapped.includes('#') ? mapped : mapped + host.slice(hash);
+}
+
+/** What a row is found by: where many serve a backend its cluster counts, and its host is whoever was at it last. */
+export const placeOfRow = ({
+  host,
+  cluster_name,
+}: {
+  readonly host: string | null;
+  readonly cluster_name: string | null;
+}): string | null => cluster_name ?? host;
+
+const HOST = /^[^@#]+@[^@#]+(#[^#]+)?$/;
+
+/** One `FROM=TO`; undefined when it is none. */
+export function hostEntry(text: string): readonly [from: string, to: string] | undefined {
+  const [from = '', to = '', ...more] = text.split('=');
+  return more.length === 0 && HOST.test(from) && HOST.test(to) && from.includes('#') === to.includes('#')
+    ? [from, to]
+    : undefined;
 }

@@ -24,8 +24,7 @@ export type ImportedTable =
   | 'quota_class_limit'
   | 'service'
   | 'message'
-  | 'transfer'
-  | 'image_cache';
+  | 'transfer';
 
 /** A row to be written. Its revision is not the import's to say. */
 export type ImportedRow<T extends ImportedTable> = Omit<Tables[T & keyof Tables], 'revision'>;
@@ -37,9 +36,9 @@ export interface ImportFinding {
   /** Cinder's table, in the singular: `volume`. */
   readonly resource: string;
   readonly id: string;
-  /** What was found, as a clause that the id begins: `has no type`. */
+  /** What was found, as a clause that the id begins: `has no user`. */
   readonly saw: string;
-  /** What the import does about it: `comes in as error`. */
+  /** What the import does about it: `it comes in as an error`. */
   readonly does: string;
 }
 
@@ -57,3 +56,32 @@ export interface ImportRefusal {
 export type Verdict =
   | { readonly rows: ImportedRows; readonly findings: readonly ImportFinding[] }
   | { readonly refused: ImportRefusal };
+
+/** Gathers what is found of one row. */
+export class Found {
+  readonly findings: ImportFinding[] = [];
+  readonly #resource: string;
+  readonly #id: string;
+
+  constructor(resource: string, id: string | number) {
+    this.#resource = resource;
+    this.#id = String(id);
+  }
+
+  add(code: string, saw: string, does: string): void {
+    this.findings.push({ code, resource: this.#resource, id: this.#id, saw, does });
+  }
+
+  refused(code: string, saw: string, next: string, settledBy?: string): { readonly refused: ImportRefusal } {
+    return {
+      refused: {
+        code,
+        resource: this.#resource,
+        id: this.#id,
+        saw,
+        next,
+        ...(settledBy !== undefined && { settledBy }),
+      },
+    };
+  }
+}
