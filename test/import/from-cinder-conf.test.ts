@@ -1,0 +1,225 @@
+/** A cinder.conf becomes a pumice.toml that fits, and says what does not. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { parse } from 'smol-toml';
+import { defaultTypeNote, fromCinderConf } from '../../src/import/conf/from-cinder-conf.ts';
+import { parseConfig } from '../../src/lib/config/read-config.ts';
+
+const of = (text: string) => fromCinderConf(text, 'cinder.conf');
+/** Tables of the parser have no prototype. */
+const plain = (toml: string): Record<string, unknown> => JSON.parse(JSON.stringify(parse(toml)));
+
+const WHOLE = `
+[DEFAULT]
+host = control1
+transport_url = rabbit://openstack:top-secret@control1
+enabled_backends = rbd1, lvm1, netapp
+default_volume_type = ssd
+storage_availability_zone = az1
+volume_name_template = volume-%s
+quota_volumes = 20
+no_snapshot_gb_quota = True
+per_volume_size_limit = 500
+backup_driver = cinder.backup.drivers.s3.S3BackupDriver
+backup_s3_endpoint_url = https://s3.example.org
+backup_s3_store_bucket = backups
+backup_s3_store_access_key = top-secret
+backup_s3_store_secret_key = top-secret
+
+[backend_defaults]
+reserved_percentage = 10
+
+[rbd1]
+volume_driver = cinder.volume.drivers.rbd.RBDDriver
+volume_backend_name = ceph
+backend_host = rbd:volumes
+rbd_pool = volumes
+rbd_user = cinder
+rbd_ceph_conf = /etc/ceph/ceph.conf
+rbd_secret_uuid = 457eb676-33da-42ec-9a8c-9293d545c337
+rbd_flatten_volume_from_snapshot = false
+max_over_subscription_ratio = auto
+image_volume_cache_enabled = yes
+replication_device = backend_id:other
+
+[lvm1]
+volume_group = cinder-volumes
+target_ip_address = 192.0.2.5
+target_prefix = iqn.2010-10.org.openstack:
+
+[netapp]
+volume_driver = cinder.volume.drivers.netapp.common.NetAppDriver
+netapp_password = top-secret
+`;
+
+describe('a pumice.toml of a cinder.conf', () => {
+  test('has what no table holds, section by section, and no secret', () => {
+    const { toml, notes, hosts, snapshotGigabytes } = of(WHOLE);
+    assert.deepEqual(plain(toml), {
+      node_name: 'control1',
+      default_volume_type: 'ssd',
+      storage_availability_zone: 'az1',
+      volume_name_template: 'volume-%s',
+      quota: { quota_volumes: 20, per_volume_size_limit: 500, no_snapshot_gb_quota: true },
+      backends: {
+        rbd1: {
+          driver: 'rbd',
+          volume_backend_name: 'ceph',
+          backend_host: 'rbd:volumes',
+          rbd_pool: 'volumes',
+          rbd_user: 'cinder',
+          rbd_ceph_conf: '/etc/ceph/ceph.conf',
+          rbd_secret_uuid: '457eb676-33da-42ec-9a8c-9293d545c337',
+          reserved_percentage: 10,
+          max_over_subscription_ratio: 'auto',
+          image_volume_cache_enabled: true,
+        },
+        lvm1: {
+          driver: 'lvm',
+          volume_backend_name: 'LVM',
+          backend_host: 'control1',
+          volume_group: 'cinder-volumes',
+          target_ip_address: '192.0.2.5',
+          target_prefix: 'iqn.2010-10.org.openstack:',
+          reserved_percentage: 10,
+          target_protocol: 'iscsi',
+          target_daemon: 'system',
+        },
+      },
+      backup_stores: {
+        cinder: {
+          backup_driver: 's3',
+          backup_s3_endpoint_url: 'https://s3.example.org',
+          backup_s3_store_bucket: 'backups',
+          backup_s3_store_access_key_file: '/etc/pumice/s3-access-key',
+          backup_s3_store_secret_key_file: '/etc/pumice/s3-secret-key',
+        },
+      },
+    });
+    assert.doesNotMatch(toml + notes.join(), /top-secret/);
+    assert.deepEqual(
+      [...hosts],
+      [
+        ['rbd:volumes@rbd1', 'rbd:volumes@rbd1'],
+        ['control1@lvm1', 'control1@lvm1'],
+      ],
+    );
+    assert.equal(snapshotGigabytes, false);
+    assert.deepEqual(notes, [
+      '[rbd1] has replication_device, which say nothing here',
+      '[netapp] is of cinder.volume.drivers.netapp.common.NetAppDriver, for which there is no driver here: its volumes are kept out',
+      'the keys of S3 go into /etc/pumice/s3-access-key and /etc/pumice/s3-secret-key',
+    ]);
+  });
+
+  test('is one that Pumice reads, but for the kinds of backends', () => {
+    const { toml } = of(`
+[DEFAULT]
+host = control1
+default_volume_type = ssd
+default_availability_zone = az1
+storage_availability_zone = az1
+allow_availability_zone_fallback = true
+default_group_type = g
+snapshot_name_template = snap-%s
+message_ttl = 60
+quota_volumes = 1
+quota_snapshots = 2
+quota_gigabytes = 3
+quota_backups = 4
+quota_backup_gigabytes = 5
+quota_groups = 6
+per_volume_size_limit = 7
+backup_driver = cinder.backup.drivers.nfs.NFSBackupDriver
+backup_share = nas:/backups
+`);
+    const config = parseConfig({ toml, set: ['backends.x.driver=file', 'backends.x.path=/srv/x'] });
+    assert.deepEqual(
+      [config.node_name, config.default_volume_type, config.snapshot_name_template],
+      ['control1', 'ssd', 'snap-%s'],
+    );
+    assert.deepEqual(
+      [config.quota.quota_backup_gigabytes, config.message_ttl, config.allow_availability_zone_fallback],
+      [5, 60, true],
+    );
+    const share = createHash('md5').update('nas:/backups').digest('hex');
+    const store = config.backup_stores.cinder;
+    assert.equal(store?.backup_driver === 'posix' && store.backup_posix_path, `/var/lib/cinder/backup_mount/${share}`);
+  });
+
+  test('calls pools what Cinder calls them where nobody says it', () => {
+    const { backends } = plain(
+      of('[DEFAULT]\nenabled_backends = a\n[a]\nvolume_driver = cinder.volume.drivers.rbd.RBDDriver').toml,
+    );
+    assert.deepEqual(backends, { a: { driver: 'rbd', volume_backend_name: 'RBD', rbd_pool: 'rbd' } });
+  });
+
+  for (const [what, text, note] of [
+    ['that has no backends', '[DEFAULT]\nhost = a', /enabled_backends is not said/],
+    ['that says no host', '[DEFAULT]\nenabled_backends =', /host is not said/],
+    [
+      'whose backend has no section',
+      '[DEFAULT]\nenabled_backends = a',
+      /\[a\] is named by enabled_backends, and there is no such section/,
+    ],
+    [
+      'with thick volumes',
+      '[DEFAULT]\nenabled_backends = a\n[a]\nlvm_type = default',
+      /lvm_type = default, volumes that are no thin ones/,
+    ],
+    ['with another target', '[DEFAULT]\nenabled_backends = a\n[a]\ntarget_helper = lioadm', /exports by lioadm/],
+    [
+      'with another protocol',
+      '[DEFAULT]\nenabled_backends = a\n[a]\ntarget_protocol = nvmet_rdma',
+      /reached by nvmet_rdma/,
+    ],
+    [
+      'with a name that is none here',
+      '[DEFAULT]\nenabled_backends = a.b\n[a.b]\nvolume_group = v',
+      /\[a\.b\] is called a-b here/,
+    ],
+    [
+      'with a value that is none',
+      '[DEFAULT]\nenabled_backends = a\n[a]\nreserved_percentage = many',
+      /reserved_percentage = many is not understood/,
+    ],
+    [
+      'with names of no id alone',
+      '[DEFAULT]\nvolume_name_template = %s/volume',
+      /volume_name_template = %s\/volume cannot be said here/,
+    ],
+    ['with a fixed key', '[DEFAULT]\n[key_manager]\nfixed_key = 00', /fixed_key/],
+    [
+      'with backups in Ceph',
+      '[DEFAULT]\nbackup_driver = cinder.backup.drivers.ceph.CephBackupDriver',
+      /nothing here reads such backups/,
+    ],
+    [
+      'with backups on a share that nobody says',
+      '[DEFAULT]\nbackup_driver = cinder.backup.drivers.nfs',
+      /backup_share is not said/,
+    ],
+    [
+      'with backups in Swift',
+      '[DEFAULT]\nbackup_driver = cinder.backup.drivers.swift.SwiftBackupDriver',
+      /password for Swift goes into/,
+    ],
+  ] as const) {
+    test(`of one ${what} says so`, () => {
+      const { toml, notes } = of(text);
+      assert.ok(
+        notes.some((each) => note.test(each)),
+        notes.join('\n'),
+      );
+      parse(toml);
+    });
+  }
+
+  test('the default type is looked for as it is said', () => {
+    const types = [{ name: 'SSD' }, { name: '__DEFAULT__' }];
+    assert.equal(defaultTypeNote('__DEFAULT__', types), null);
+    assert.match(defaultTypeNote('ssd', types) ?? '', /is called SSD/);
+    assert.match(defaultTypeNote('hdd', types) ?? '', /has no such type/);
+  });
+});
