@@ -8,6 +8,7 @@ import { addBackupOrders } from './backup-commands.ts';
 import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import { addImport } from './import/import-commands.ts';
 import type { ResourceKind, ResourceRow } from './resources/kind.ts';
 import { addSchedules } from './schedules/schedule-commands.ts';
 import { positiveNumber } from './typed-numbers.ts';
@@ -61,6 +62,7 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
   addFlows(program, around, exit);
   addResources(program, around, exit);
   addBackupStore(program, around, exit);
+  addImport(program, around, exit);
 
   withConfiguration(program.command('top'))
     .description('flows, copies and pools, live; once where the output is no terminal')

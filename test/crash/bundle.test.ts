@@ -140,13 +140,14 @@ describe('the bundle', () => {
         ]);
         for (const name of ['fastify', 'pino', 'src/wiring.ts', 'src/cli/serve.ts']) assert.ok(names.has(name), name);
         const late = [
-          ...['ajv', 'pg', 'amqplib', 'light-my-request', '@fastify/ajv-compiler'],
+          ...['ajv', 'pg', 'amqplib', 'mysql2', 'light-my-request', '@fastify/ajv-compiler'],
           ...['page-files', 'sessions', 'session-routes', 'build-page'].map((name) => `src/api/page/${name}.ts`),
           ...['src/api/identity/people.ts', 'src/clients/glance.ts', 'src/clients/keystone.ts'],
           ...[
             'src/db/sql/postgresql.ts',
             'src/drivers/exports/tgtd.ts',
             'src/events/sink-amqp.ts',
+            'src/import/map/map-cinder.ts',
             'src/doctor/examine.ts',
           ],
         ];

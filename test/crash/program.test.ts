@@ -89,6 +89,9 @@ const FILES_OF_OTHERS = [
   'src/events/sink-amqp.ts',
   'src/events/sink-webhook.ts',
   'src/http/peer.ts',
+  'src/import/cinder/mysql-session.ts',
+  'src/import/cinder/postgresql-session.ts',
+  'src/import/map/map-cinder.ts',
   'src/lib/recurring-times.ts',
   'src/metrics/listener.ts',
   'src/metrics/metrics.ts',
@@ -124,6 +127,7 @@ describe('pumice serve', () => {
         '@fastify/fast-json-stringify-compiler',
         'pg',
         'amqplib',
+        'mysql2',
         ...FILES_OF_OTHERS,
         // Node's own fetch, which an import of node:http brings along, and what it brings.
         'NativeModule internal/deps/undici/undici',

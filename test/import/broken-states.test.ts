@@ -5,7 +5,7 @@ import type { CinderRows } from '../../src/import/cinder/cinder-tables.ts';
 import { mapAttachment } from '../../src/import/map/attachments.ts';
 import { mapBackup } from '../../src/import/map/backups.ts';
 import { mapGroup, mapGroupSnapshot } from '../../src/import/map/groups.ts';
-import { hostEntry, mappedHost } from '../../src/import/map/host-map.ts';
+import { mappedHost } from '../../src/import/map/host-map.ts';
 import { mapLimits } from '../../src/import/map/quota-limits.ts';
 import { mapServices } from '../../src/import/map/services.ts';
 import { mapSnapshot } from '../../src/import/map/snapshots.ts';
@@ -738,15 +738,4 @@ describe('the host map', () => {
     assert.equal(mappedHost(hosts, 'rbd:volumes@rbd1'), 'node1@ceph');
     assert.equal(mappedHost(hosts, 'node2@rbd1#rbd1'), undefined);
   });
-
-  for (const [text, entry] of [
-    ['a@b=c@d', ['a@b', 'c@d']],
-    ['rbd:v@b#p=c@d#q', ['rbd:v@b#p', 'c@d#q']],
-    ['a@b', undefined],
-    ['a=c@d', undefined],
-    ['a@b=c@d#p', undefined],
-    ['a@b=c@d=e@f', undefined],
-  ] as const)
-    test(`${text} ${entry === undefined ? 'is no entry' : 'is an entry'}`, () =>
-      assert.deepEqual(hostEntry(text), entry));
 });

@@ -101,6 +101,14 @@ function decoded(text: string): string {
   }
 }
 
+/** `[database] connection` of cinder.conf, which holds the password. Throws `CinderUnreadable`. */
+export function connectionInConf(connection: string): { readonly address: CinderAddress; readonly password?: string } {
+  const [whole, before = '', password, after = ''] = /^([^:]+:\/\/[^:/@]*)(?::([^/@]*))?(@.*)$/s.exec(connection) ?? [];
+  if (whole === undefined) return { address: cinderAddress(connection) };
+  const address = cinderAddress(before + after);
+  return password === undefined ? { address } : { address, password: decoded(password) };
+}
+
 /** For messages. */
 export const placeOf = ({ socket, host, port, database }: CinderAddress): string =>
   `${socket ?? `${host.includes(':') ? `[${host}]` : host}:${port}`}/${database}`;

@@ -24,6 +24,8 @@ export interface CinderDatabase {
   ): Promise<readonly CinderRows[T][]>;
   /** Each value that a column of the living rows has, once. */
   distinct<T extends CinderTable>(table: T, column: CinderColumn<T>): Promise<readonly CinderValue[]>;
+  /** Where living volumes are: their clusters, else their hosts, with how many are there. */
+  places(): Promise<readonly { readonly place: string; readonly volumes: number }[]>;
   count(table: CinderTable): Promise<number>;
   /** Keys of rows of which the database does not say whether they are deleted: Cinder does not see them. */
   undecided(table: CinderTable): Promise<readonly CinderKey[]>;

@@ -83,6 +83,15 @@ export class CinderRowReader implements CinderDatabase {
     return rows.map((row) => row[column] as CinderValue);
   }
 
+  async places(): Promise<readonly { readonly place: string; readonly volumes: number }[]> {
+    const conditions = this.#alive('volumes');
+    const rows = await this.#ask(
+      `SELECT coalesce(cluster_name, host) AS place, count(*) AS n FROM volumes${where(conditions)} GROUP BY coalesce(cluster_name, host)`,
+      conditions,
+    );
+    return rows.flatMap(({ place, n }) => (typeof place === 'string' ? [{ place, volumes: Number(n) }] : []));
+  }
+
   async count(table: CinderTable): Promise<number> {
     const conditions = this.#alive(table);
     const [row] = await this.#ask(

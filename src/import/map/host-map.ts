@@ -24,13 +24,3 @@ export const placeOfRow = ({
   readonly host: string | null;
   readonly cluster_name: string | null;
 }): string | null => cluster_name ?? host;
-
-const HOST = /^[^@#]+@[^@#]+(#[^#]+)?$/;
-
-/** One `FROM=TO`; undefined when it is none. */
-export function hostEntry(text: string): readonly [from: string, to: string] | undefined {
-  const [from = '', to = '', ...more] = text.split('=');
-  return more.length === 0 && HOST.test(from) && HOST.test(to) && from.includes('#') === to.includes('#')
-    ? [from, to]
-    : undefined;
-}

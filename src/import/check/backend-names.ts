@@ -1,0 +1,87 @@
+/**
+ * What the backends of this configuration hold, against the names that Cinder's rows have there. Each is listed once, before the rows are
+ * read; what Cinder makes meanwhile is asked for by its name. Nothing is changed.
+ */
+import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
+import { hostOf } from '../../model/backend.ts';
+import { type HostMap, mappedHost } from '../map/host-map.ts';
+import type { BackendNames, ImportedPlace } from '../map/mapped-batch.ts';
+import type { OnBackend } from '../map/volumes.ts';
+import type { BackendLook } from './check-report.ts';
+
+/** A backend of this configuration; or why it cannot be used. */
+export interface ConfiguredBackend {
+  readonly host: string;
+  readonly driver: VolumeDriver | Error;
+}
+
+interface Listed {
+  readonly host: string;
+  readonly failure: string | null;
+  readonly pools: readonly string[];
+  /** By `volume:ID`, `snapshot:ID`; whatever a row was found for is marked. */
+  readonly objects: Map<string, { readonly name: string; readonly bytes: number; isKnown: boolean }>;
+}
+
+export class ListedBackends implements BackendNames {
+  readonly #hosts: HostMap;
+  readonly #listed: ReadonlyMap<string, Listed>;
+
+  static async list(
+    backends: readonly ConfiguredBackend[],
+    hosts: HostMap,
+    signal: AbortSignal,
+  ): Promise<ListedBackends> {
+    const listed: Listed[] = [];
+    for (const { host, driver } of backends) listed.push(await look(host, driver, signal));
+    return new ListedBackends(hosts, new Map(listed.map((each) => [each.host, each])));
+  }
+
+  private constructor(hosts: HostMap, listed: ReadonlyMap<string, Listed>) {
+    this.#hosts = hosts;
+    this.#listed = listed;
+  }
+
+  volume({ place, nameId }: ImportedPlace): OnBackend {
+    return this.#find(place, `volume:${nameId}`);
+  }
+
+  snapshot({ place }: ImportedPlace, snapshotId: string): OnBackend {
+    return this.#find(place, `snapshot:${snapshotId}`);
+  }
+
+  looks(): readonly BackendLook[] {
+    return [...this.#listed.values()].map(({ host, failure, pools, objects }) => {
+      const all = [...objects.values()];
+      const unknown = all.filter(({ isKnown }) => !isKnown).map(({ name, bytes }) => ({ name, bytes }));
+      return { host, failure, pools, known: all.length - unknown.length, unknown };
+    });
+  }
+
+  #find(place: string | null, name: string): OnBackend {
+    const host = place === null ? undefined : mappedHost(this.#hosts, place);
+    const listed = host === undefined ? undefined : this.#listed.get(hostOf(host));
+    if (listed === undefined || listed.failure !== null) return undefined;
+    const object = listed.objects.get(name);
+    if (object === undefined) return 'absent';
+    object.isKnown = true;
+    return { bytes: object.bytes };
+  }
+}
+
+async function look(host: string, driver: VolumeDriver | Error, signal: AbortSignal): Promise<Listed> {
+  if (driver instanceof Error) return { host, failure: driver.message, pools: [], objects: new Map() };
+  try {
+    const objects = (await driver.list(signal)).flatMap((object) => named(object));
+    const pools = (await driver.stats(signal)).map(({ pool_name }) => pool_name);
+    return { host, failure: null, pools, objects: new Map(objects) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { host, failure: error instanceof Error ? error.message : String(error), pools: [], objects: new Map() };
+  }
+}
+
+const named = ({ name, bytes, owner }: BackendObject) =>
+  owner === null || (owner.kind !== 'volume' && owner.kind !== 'snapshot')
+    ? []
+    : [[`${owner.kind}:${owner.id}`, { name, bytes, isKnown: false }] as const];
