@@ -11,7 +11,6 @@ const OF_SERVERS: Readonly<Record<string, string>> = {
   ER_DBACCESS_DENIED_ERROR: 'this user may not open the database; it needs SELECT on all of its tables',
   ER_TABLEACCESS_DENIED_ERROR: 'this user may not read all tables; it needs SELECT on the whole database',
   ER_BAD_DB_ERROR: 'the server has no database of this name',
-  HANDSHAKE_SSL_ERROR: 'the server could not be asked over TLS',
   '28000': 'the server does not let this user in',
   '28P01': 'the server does not know this user with this password; the password is read from --password-file',
   '3D000': 'the server has no database of this name',

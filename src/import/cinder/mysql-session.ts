@@ -4,12 +4,12 @@
  * Statements are prepared, so that no value is ever put into the text of one. Times come as text: as `Date` they would be taken for
  * those of this machine's zone.
  */
-import { readFileSync } from 'node:fs';
 import mysql from 'mysql2/promise';
-import { type CinderAddress, placeOf, type Tls } from './cinder-address.ts';
+import { type CinderAddress, placeOf } from './cinder-address.ts';
 import type { CinderSession, ColumnFound, RawRow, WhereClause } from './cinder-session.ts';
 import type { CinderKey } from './cinder-tables.ts';
 import { unreadable } from './cinder-unreadable.ts';
+import { tlsOptions } from './tls-options.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -44,9 +44,11 @@ async function connected(address: CinderAddress, password: string | undefined): 
     // Each length of a list is a statement of its own.
     maxPreparedStatements: 64,
   };
-  const ssl = sslOf(tls);
+  const ssl = tlsOptions(tls);
   const connection = await mysql
-    .createConnection(ssl === undefined ? options : { ...options, ssl })
+    .createConnection(
+      ssl === undefined ? options : { ...options, ssl: { ...ssl, verifyIdentity: ssl.rejectUnauthorized } },
+    )
     .catch((error: NodeJS.ErrnoException) => {
       if (tls.mode === 'preferred' && error.code === 'HANDSHAKE_NO_SSL_SUPPORT') return mysql.createConnection(options);
       throw error;
@@ -54,12 +56,6 @@ async function connected(address: CinderAddress, password: string | undefined): 
   // What breaks a session between two statements is told by the next.
   connection.on('error', () => {});
   return connection;
-}
-
-function sslOf({ mode, authorities }: Tls): mysql.SslOptions | undefined {
-  if (mode === 'disabled') return undefined;
-  const ca = authorities === null ? {} : { ca: readFileSync(authorities, 'utf8') };
-  return { rejectUnauthorized: mode === 'verify', verifyIdentity: mode === 'verify', ...ca };
 }
 
 /** `10.11.19-MariaDB-0+deb12u1`, `8.0.36` */

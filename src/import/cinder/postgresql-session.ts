@@ -1,11 +1,11 @@
 /** A session with PostgreSQL by way of `pg`, guarded as those of Pumice's own database are. Times come as text. */
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { GuardedClient } from '../../db/sql/guarded-client.ts';
-import { type CinderAddress, placeOf, type Tls } from './cinder-address.ts';
+import { type CinderAddress, placeOf } from './cinder-address.ts';
 import type { CinderSession, ColumnFound, RawRow, WhereClause } from './cinder-session.ts';
 import type { CinderKey } from './cinder-tables.ts';
 import { unreadable } from './cinder-unreadable.ts';
+import { tlsOptions } from './tls-options.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -48,7 +48,7 @@ async function connected(address: CinderAddress, password: string | undefined): 
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: OPTIONS,
   };
-  const ssl = sslOf(tls, host);
+  const ssl = tlsOptions(tls) ?? false;
   const first = await tried({ ...options, ssl });
   if (first instanceof pg.Client) return first;
   const second = tls.mode === 'preferred' && /does not support SSL/.test(first.message) ? await tried(options) : first;
@@ -66,12 +66,6 @@ async function tried(options: pg.ClientConfig): Promise<pg.Client | Error> {
     await client.end().catch(() => {});
     return error instanceof Error ? error : new Error(String(error));
   }
-}
-
-function sslOf({ mode, authorities }: Tls, servername: string): pg.ClientConfig['ssl'] {
-  if (mode === 'disabled') return false;
-  const ca = authorities === null ? {} : { ca: readFileSync(authorities, 'utf8') };
-  return { rejectUnauthorized: mode === 'verify', servername, ...ca };
 }
 
 class PostgresqlSession implements CinderSession {
