@@ -26,10 +26,10 @@ export interface AlarmFacts {
   readonly heldBack: HeldBack | undefined;
   readonly troubles: readonly KeptTrouble[];
   /** By the doctor, the last time; null when it has not looked yet. */
-  readonly found: readonly Found[] | null;
+  readonly found: readonly DoctorFinding[] | null;
 }
 
-export interface Found {
+export interface DoctorFinding {
   /** The check's name. */
   readonly check: string;
   readonly about: string;
