@@ -223,3 +223,15 @@ async function endReservations(tx: Tx, flowId: string) {
   }
   return ended;
 }
+
+/** What is kept of each of these projects. */
+export async function usageOfProjects(
+  db: Db,
+  projectIds: readonly string[],
+): Promise<readonly { readonly projectId: string; readonly resource: string; readonly inUse: number }[]> {
+  return db
+    .selectFrom('quota_usage')
+    .select(['project_id as projectId', 'resource', 'in_use as inUse'])
+    .where('project_id', 'in', projectIds)
+    .execute();
+}
