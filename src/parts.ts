@@ -126,7 +126,8 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
 }
 
 async function backendOf(name: string, config: Config, copies: HostCopies): Promise<ServedBackend> {
-  const section = config.backends[name] as BackendConfig;
+  const given = config.backends[name] as BackendConfig;
+  const section = config.rehearsal ? (await import('./doctor/examine.ts')).asFound(given) : given;
   const { backend_availability_zone: availabilityZone } = section;
   return { host: hostOfSection(config, name), availabilityZone, driver: await driverOf(section, config, copies) };
 }

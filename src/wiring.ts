@@ -15,9 +15,10 @@ import { backupRequests } from './commands/backups/backup-requests.ts';
 import type { Desk } from './commands/desk.ts';
 import { getAttachment } from './db/attachments.ts';
 import type { Database } from './db/database.ts';
+import { refuseHalfImported } from './db/import-progress.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { getMoveSecret } from './db/move-secrets.ts';
-import { markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
+import { EVENTS_LEADER, markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
 import { noteSnapshotProgress } from './db/snapshots.ts';
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
@@ -44,8 +45,6 @@ import { makeParts, type Parts, type ServiceOptions } from './parts.ts';
 import type { Tracing } from './traces/tracing.ts';
 import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
 import { BackendService } from './upkeep/serve-backend.ts';
-
-const EVENTS_LEADER = 'pumice-events';
 
 /** Opens the database, which brings its schema forward and lets no second server in, and makes the rest. */
 export async function wire(config: Config, log: Log, options: ServiceOptions = {}): Promise<PumiceService> {
@@ -101,7 +100,7 @@ export class PumiceService {
     this.db = db;
     this.metrics = metrics;
     this.troubles = troubles;
-    const deps = { db, services: config.services, log, troubles, process };
+    const deps = { db, services: config.services, log, troubles, process, readOnly: config.rehearsal };
     const lanes = {
       owned: (host: string) => this.engine.own(laneOfHost(host)),
       left: (host: string) => this.engine.disown(laneOfHost(host)),
@@ -168,7 +167,8 @@ export class PumiceService {
     });
     this.desk = { db, engine: this.engine, tools, config, log };
     const events = { leads, deliveredUpTo: () => this.dispatcher.deliveredUpTo };
-    this.upkeep = loopsOf({ desk: this.desk, backends: this.backends, troubles, events });
+    const loops = loopsOf({ desk: this.desk, backends: this.backends, troubles, events });
+    this.upkeep = config.rehearsal ? loops.filter(({ upkeep }) => upkeep === 'heartbeat') : loops;
     const { requests } = this;
     const answers = new ResponseCache(db, policy);
     const rowCache = new RowCache(db);
@@ -202,6 +202,8 @@ export class PumiceService {
   async start(): Promise<void> {
     const { signal } = this.#stop;
     const { ownership } = this.db;
+    const { rehearsal } = this.#config;
+    await refuseHalfImported(this.db.read, rehearsal);
     await ownership.take(processName(this.engine.process));
     ownership.onLost(() => {
       this.#log.error('the session that holds what this process owns is lost');
@@ -209,7 +211,8 @@ export class PumiceService {
     });
     await ownership.listen(FLOWS_CHANNEL, () => this.engine.wake());
     if (this.db.dialect === 'postgresql') await (await import('./db/watched-events.ts')).adoptEvents(this.db);
-    await this.engine.start();
+    if (rehearsal) await ownership.take(EVENTS_LEADER);
+    else await this.engine.start();
     await dropTroublesOfTheDead(this.db);
     for (const key of await readKeys(this.#config.backup_keys))
       if (key instanceof Error) this.#log.error({ err: key }, 'a key of backups cannot be used');
@@ -218,7 +221,7 @@ export class PumiceService {
     // A host that another process serves is waited for, but not by those who only want this one to listen.
     await Promise.race([Promise.all(first.values()), pause(this.#config.services.report_interval * 1000, signal)]);
     this.#loops.push(
-      this.dispatcher.run(signal),
+      ...(rehearsal ? [] : [this.dispatcher.run(signal)]),
       ...this.upkeep.map(async (loop) => {
         if (loop.backend) await first.get(loop.backend);
         await keepUp(loop, this.troubles, signal);

@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import findMyWay from 'find-my-way';
 import type { Desk } from '../commands/desk.ts';
 import type { Caller } from '../model/caller.ts';
-import { InvalidInput, RouteNotFound } from '../model/errors.ts';
+import { InvalidInput, RouteNotFound, ServiceUnavailable } from '../model/errors.ts';
 import { type BodyCheck, bodyCheck } from './body.ts';
 import type { Authenticate } from './caller.ts';
 import { LONGEST_NAME, type Place, send, type Unparsed, unparsed } from './exchange.ts';
@@ -210,7 +210,10 @@ function answering(routes: readonly Route[], room: Room): Answering {
       actions === undefined ? { chosen: first as Prepared, body: request.body } : chosenAction(actions, request);
     if (chosen.meter !== undefined) request.visit.meter = chosen.meter;
     const call = callOf(request, reply, body, room);
-    if (!chosen.route.open) await enforce(room.policy, chosen.route, call);
+    if (!chosen.route.open) {
+      refuseInRehearsal(chosen.route, room);
+      await enforce(room.policy, chosen.route, call);
+    }
     if (chosen.check !== undefined) {
       if (body === undefined) throw new InvalidInput('The request has no body.');
       await chosen.check(body, request.version);
@@ -219,6 +222,13 @@ function answering(routes: readonly Route[], room: Room): Answering {
     const answer = await (request.visit.trace?.command(commandName(chosen.route), work) ?? work());
     return { status: chosen.route.status ?? 200, body: answer };
   };
+}
+
+function refuseInRehearsal({ method }: Route, { desk }: Room): void {
+  if (desk.config.rehearsal && method !== 'GET')
+    throw new ServiceUnavailable(
+      'This service is a rehearsal: it shows what was imported, and changes nothing. Its operator ends that with `pumice import turn`.',
+    );
 }
 
 /** In traces: the rule that allowed it says more than the path. */

@@ -6,7 +6,9 @@ import type { Terminal } from './terminal.ts';
 
 /** Errors that are clear by their message, by name: their classes are not loaded until they are needed. */
 const PLAIN: Readonly<Record<string, number>> = {
+  CinderUnreadable: EXIT.failed,
   ConfigInvalid: EXIT.usage,
+  FillRefused: EXIT.failed,
   CertificatesUnusable: EXIT.usage,
   // What `wire` finds wrong with the scheduler's options.
   PumiceError: EXIT.usage,
@@ -15,6 +17,7 @@ const PLAIN: Readonly<Record<string, number>> = {
   DatabaseMissing: EXIT.failed,
   FlowConflict: EXIT.failed,
   FlowNotFound: EXIT.failed,
+  ImportUnfinished: EXIT.failed,
   SchemaMismatch: EXIT.failed,
   UnknownFlow: EXIT.failed,
 };

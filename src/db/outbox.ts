@@ -49,6 +49,9 @@ const appended: CachedTable<AppendedEvent> = {
 };
 
 /** In the order given. */
+/** Whoever owns this name delivers events: one of the processes that serve a database. */
+export const EVENTS_LEADER = 'pumice-events';
+
 export async function appendEvents({ db: { writeBehind } }: Tx, events: readonly NewEvent[]): Promise<void> {
   for (const event of events) writeBehind.putOff(appended, event.messageId, { ...event, createdAt: now() });
 }

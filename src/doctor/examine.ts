@@ -81,7 +81,7 @@ function note({ told }: DoctorCheck, patient: Patient, findings: readonly Findin
 }
 
 /** A directory that is missing is a finding; it is not made. */
-function asFound(section: BackendConfig): BackendConfig {
+export function asFound(section: BackendConfig): BackendConfig {
   switch (section.driver) {
     case 'file':
       return { ...section, create: false };

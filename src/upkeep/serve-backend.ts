@@ -36,6 +36,8 @@ export interface ServeBackendOptions {
   readonly services: ServicesConfig;
   readonly log: Log;
   readonly troubles: Troubles;
+  /** It is only looked at: it is neither held against others nor swept, and no flow of its host is taken up. */
+  readonly readOnly?: boolean;
   /** The host is ours, or ours too: take up its flows. */
   owned(host: string): void;
   /** Others take them up. */
@@ -88,7 +90,7 @@ export class BackendService {
   /** Resolves when the host is owned and reported on for the first time; `round` then keeps it so. */
   async start(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.troubles;
-    if (this.servedBy === 'one')
+    if (this.servedBy === 'one' && !this.#options.readOnly)
       while (!(await this.#options.db.ownership.take(laneOfHost(this.#backend.host))))
         await clock.pause(RETRY_SECONDS * 1000, signal);
     await this.#look(signal);
@@ -96,9 +98,10 @@ export class BackendService {
       await clock.pause(RETRY_SECONDS * 1000, signal);
       await this.#look(signal);
     }
-    if (this.#up) await this.#sweep(signal);
+    const { readOnly = false } = this.#options;
+    if (this.#up && !readOnly) await this.#sweep(signal);
     await this.#report();
-    await this.#takeOrLeave();
+    if (!readOnly) await this.#takeOrLeave();
   }
 
   /** Looks at the backend when it is time, and reports it. */
@@ -108,7 +111,7 @@ export class BackendService {
     const due = this.#up ? isOld : troubles.isDue(BACKEND, this.#backend.host);
     if (due) await this.#look(signal);
     await this.#report();
-    if (this.servedBy === 'many') await this.#takeOrLeave();
+    if (this.servedBy === 'many' && !this.#options.readOnly) await this.#takeOrLeave();
   }
 
   /** Of a backend that many serve. Returns the names of the processes that were gone. */
@@ -163,6 +166,7 @@ export class BackendService {
     const { driver, host } = this.#backend;
     this.#heldByAnother = false;
     await driver.start(signal);
+    if (this.#options.readOnly) return;
     this.#heldByAnother = !(await driver.hold(signal));
     if (this.#heldByAnother)
       throw new DriverNotInitialized(`The process that served ${host} before is frozen, or not dead yet.`);

@@ -98,6 +98,11 @@ export const configSchema = Type.Object({
   ),
   volume_name_template: nameTemplate('volume'),
   snapshot_name_template: nameTemplate('snapshot'),
+  rehearsal: Type.Boolean({
+    default: false,
+    description:
+      'Serve what was imported from a Cinder for looking at it: every change is refused (503), no flow begins, nothing is exported or swept, and backends are only asked what they hold.',
+  }),
   max_copies: Type.Integer({
     ...positive,
     default: 2,
