@@ -3,6 +3,9 @@ import type { CinderKey } from './cinder-tables.ts';
 
 export type RawRow = Record<string, unknown>;
 
+/** What a session's transaction is for. */
+export type SessionPurpose = 'read' | 'write';
+
 export interface CinderSession {
   readonly dialect: 'mysql' | 'postgresql';
   /** `MariaDB 10.11.19`, `PostgreSQL 15.8`. */

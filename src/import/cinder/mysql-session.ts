@@ -6,23 +6,27 @@
  */
 import mysql from 'mysql2/promise';
 import { type CinderAddress, placeOf } from './cinder-address.ts';
-import type { CinderSession, ColumnFound, RawRow, WhereClause } from './cinder-session.ts';
+import type { CinderSession, ColumnFound, RawRow, SessionPurpose, WhereClause } from './cinder-session.ts';
 import type { CinderKey } from './cinder-tables.ts';
 import { unreadable } from './cinder-unreadable.ts';
 import { tlsOptions } from './tls-options.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export async function openMysql(address: CinderAddress, password: string | undefined): Promise<CinderSession> {
+export async function openMysql(
+  address: CinderAddress,
+  password: string | undefined,
+  purpose: SessionPurpose = 'read',
+): Promise<CinderSession> {
   const doing = `Connecting to ${placeOf(address)}`;
   let connection: mysql.Connection | undefined;
   try {
     connection = await connected(address, password);
     // A row that is changed in the middle of a batch is as it was: Cinder goes on meanwhile.
     await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-    await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    await connection.query(`START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ${purpose === 'read' ? 'ONLY' : 'WRITE'}`);
     const [[row]] = (await connection.query('SELECT version() AS version')) as unknown as [[{ version: string }]];
-    return new MysqlSession(connection, address, serverOf(row.version));
+    return new MysqlSession(connection, address, purpose, serverOf(row.version));
   } catch (error) {
     connection?.destroy();
     throw unreadable(doing, error);
@@ -69,10 +73,12 @@ class MysqlSession implements CinderSession {
   readonly server: string;
   readonly #connection: mysql.Connection;
   readonly #address: CinderAddress;
+  readonly #doing: string;
 
-  constructor(connection: mysql.Connection, address: CinderAddress, server: string) {
+  constructor(connection: mysql.Connection, address: CinderAddress, purpose: SessionPurpose, server: string) {
     this.#connection = connection;
     this.#address = address;
+    this.#doing = `${purpose === 'read' ? 'Reading' : 'Writing'} ${placeOf(address)}`;
     this.server = server;
   }
 
@@ -81,7 +87,7 @@ class MysqlSession implements CinderSession {
       const [rows] = await this.#connection.execute(sql, values as (string | number)[]);
       return rows as RawRow[];
     } catch (error) {
-      throw unreadable(`Reading ${placeOf(this.#address)}`, error);
+      throw unreadable(this.#doing, error);
     }
   }
 

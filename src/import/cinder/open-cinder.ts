@@ -16,14 +16,25 @@ export interface CinderAccess {
   readonly password?: string;
   /** A revision that nobody has tried is read, too, when all columns are there. */
   readonly anyRevision?: boolean;
+  /** Its transaction may change rows; nothing is until `session.ask('COMMIT')`. */
+  readonly toWrite?: boolean;
 }
 
 /** Rejects with `CinderUnreadable`. Only the client of the dialect that is asked for is loaded. */
 export async function openCinder(address: CinderAddress, access: CinderAccess = {}): Promise<CinderDatabase> {
+  return (await openSession(address, access)).cinder;
+}
+
+/** The same, with the session for who writes. */
+export async function openSession(
+  address: CinderAddress,
+  access: CinderAccess = {},
+): Promise<{ readonly cinder: CinderDatabase; readonly session: CinderSession }> {
+  const purpose = access.toWrite ? 'write' : 'read';
   const session =
     address.dialect === 'mysql'
-      ? await (await import('./mysql-session.ts')).openMysql(address, access.password)
-      : await (await import('./postgresql-session.ts')).openPostgresql(address, access.password);
+      ? await (await import('./mysql-session.ts')).openMysql(address, access.password, purpose)
+      : await (await import('./postgresql-session.ts')).openPostgresql(address, access.password, purpose);
   try {
     const found = await session.columns();
     const types = new Map(found.map(({ table, column, type }) => [`${table}.${column}`, type]));
@@ -34,7 +45,7 @@ export async function openCinder(address: CinderAddress, access: CinderAccess = 
       throw new CinderUnreadable(
         `${placeOf(address)} lacks what a Cinder database has: ${missing.join(', ')}. It is at revision ${revision.id}; let \`cinder-manage db sync\` of its release finish.`,
       );
-    return new CinderRowReader(session, revision, types);
+    return { cinder: new CinderRowReader(session, revision, types), session };
   } catch (error) {
     await session.close();
     throw error;

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { GuardedClient } from '../../db/sql/guarded-client.ts';
 import { type CinderAddress, placeOf } from './cinder-address.ts';
-import type { CinderSession, ColumnFound, RawRow, WhereClause } from './cinder-session.ts';
+import type { CinderSession, ColumnFound, RawRow, SessionPurpose, WhereClause } from './cinder-session.ts';
 import type { CinderKey } from './cinder-tables.ts';
 import { unreadable } from './cinder-unreadable.ts';
 import { tlsOptions } from './tls-options.ts';
@@ -19,14 +19,18 @@ const types: pg.CustomTypesConfig = {
     oid === TIMESTAMP || oid === TIMESTAMPTZ ? (text: string) => text : pg.types.getTypeParser(oid, format as 'text'),
 };
 
-export async function openPostgresql(address: CinderAddress, password: string | undefined): Promise<CinderSession> {
+export async function openPostgresql(
+  address: CinderAddress,
+  password: string | undefined,
+  purpose: SessionPurpose = 'read',
+): Promise<CinderSession> {
   let client: pg.Client | undefined;
   try {
     client = await connected(address, password);
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ${purpose === 'read' ? 'ONLY' : 'WRITE'}`);
     // The snapshot is taken by the first statement.
     const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
-    return new PostgresqlSession(client, address, `PostgreSQL ${rows[0]?.server_version.split(' ')[0]}`);
+    return new PostgresqlSession(client, address, purpose, `PostgreSQL ${rows[0]?.server_version.split(' ')[0]}`);
   } catch (error) {
     await client?.end().catch(() => {});
     throw unreadable(`Connecting to ${placeOf(address)}`, error);
@@ -72,11 +76,11 @@ class PostgresqlSession implements CinderSession {
   readonly dialect = 'postgresql';
   readonly server: string;
   readonly #client: pg.Client;
-  readonly #address: CinderAddress;
+  readonly #doing: string;
 
-  constructor(client: pg.Client, address: CinderAddress, server: string) {
+  constructor(client: pg.Client, address: CinderAddress, purpose: SessionPurpose, server: string) {
     this.#client = client;
-    this.#address = address;
+    this.#doing = `${purpose === 'read' ? 'Reading' : 'Writing'} ${placeOf(address)}`;
     this.server = server;
   }
 
@@ -86,7 +90,7 @@ class PostgresqlSession implements CinderSession {
       const text = first + parts.map((part, index) => `$${index + 1}${part}`).join('');
       return (await this.#client.query<RawRow>(text, [...values])).rows;
     } catch (error) {
-      throw unreadable(`Reading ${placeOf(this.#address)}`, error);
+      throw unreadable(this.#doing, error);
     }
   }
 
