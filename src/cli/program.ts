@@ -9,6 +9,7 @@ import { DATA_DIRECTORY, withConfiguration, withSet } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { addImport } from './import/import-commands.ts';
+import { addExport } from './import/move-commands.ts';
 import type { ResourceKind, ResourceRow } from './resources/kind.ts';
 import { addSchedules } from './schedules/schedule-commands.ts';
 import { positiveNumber } from './typed-numbers.ts';
@@ -63,6 +64,7 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
   addResources(program, around, exit);
   addBackupStore(program, around, exit);
   addImport(program, around, exit);
+  addExport(program, around, exit);
 
   withConfiguration(program.command('top'))
     .description('flows, copies and pools, live; once where the output is no terminal')

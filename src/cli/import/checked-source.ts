@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { type CinderAddress, cinderAddress, connectionInConf, placeOf } from '../../import/cinder/cinder-address.ts';
 import type { CinderDatabase } from '../../import/cinder/cinder-database.ts';
-import { openCinder } from '../../import/cinder/open-cinder.ts';
+import type { CinderSession } from '../../import/cinder/cinder-session.ts';
+import { openCinder, openSession } from '../../import/cinder/open-cinder.ts';
 import { defaultTypeNote, type FromCinderConf, fromCinderConf } from '../../import/conf/from-cinder-conf.ts';
 import { OsloConf } from '../../import/conf/oslo-conf.ts';
 import { type MapWorld, mapWorld } from '../../import/map/map-world.ts';
-import { now } from '../../lib/clock.ts';
+import { now, type Timestamp } from '../../lib/clock.ts';
 import { Complaint, EXIT } from '../exit-codes.ts';
 import type { SourceFlags } from './source-flags.ts';
 
@@ -15,8 +16,16 @@ export interface CheckedFlags extends Omit<SourceFlags, 'from'> {
   readonly cinderConf?: string;
 }
 
+export interface OpenedAs {
+  /** For rows that do not say when they were made, and what has expired. Default: now. */
+  readonly now?: Timestamp;
+  /** Its transaction may change rows. */
+  readonly toWrite?: boolean;
+}
+
 export interface CheckedSource {
   readonly cinder: CinderDatabase;
+  readonly session: CinderSession;
   /** `db1:3306/cinder` */
   readonly place: string;
   readonly conf: FromCinderConf | undefined;
@@ -29,14 +38,18 @@ export interface CheckedSource {
  * `sections` are `HOST@BACKEND` of the backends here. Rejects with a `Complaint` of exit code 2 for whatever cannot be read. The database is
  * to be closed.
  */
-export async function openChecked(flags: CheckedFlags, sections: readonly string[]): Promise<CheckedSource> {
+export async function openChecked(
+  flags: CheckedFlags,
+  sections: readonly string[],
+  as: OpenedAs = {},
+): Promise<CheckedSource> {
   const confText = flags.cinderConf === undefined ? undefined : textOf(flags.cinderConf);
   const conf =
     confText === undefined ? undefined : await inWords(() => fromCinderConf(confText, flags.cinderConf as string));
   const { address, password } = await inWords(() => accessOf(flags, confText));
-  const cinder = await inWords(() =>
-    openCinder(address, { ...(password !== undefined && { password }), anyRevision: flags.anyRevision === true }),
-  );
+  const access = { ...(password !== undefined && { password }), anyRevision: flags.anyRevision === true };
+  const { toWrite = false } = as;
+  const { cinder, session } = await inWords(() => openSession(address, { ...access, toWrite }));
   try {
     const sameHosts = sections.length === 0 && conf === undefined && flags.mapHost.length === 0;
     const places = sameHosts ? await inWords(() => cinder.places()) : [];
@@ -46,17 +59,24 @@ export async function openChecked(flags: CheckedFlags, sections: readonly string
       ...sections.map((host) => [host, host] as const),
       ...flags.mapHost,
     ]);
-    const settings = { hosts, adoptType: flags.adoptType ?? null, revive: flags.revive === true, now: now() };
+    const settings = { hosts, adoptType: flags.adoptType ?? null, revive: flags.revive === true, now: as.now ?? now() };
     const world = await inWords(() => mapWorld(cinder, settings));
     if ('noType' in world)
       throw new Complaint(`--adopt-type ${world.noType}: Cinder has no type of that name or id.`, EXIT.usage);
     const note = conf && defaultTypeNote(conf.defaultVolumeType, world.types.values());
     const noted = conf && (note == null ? conf : { ...conf, notes: [...conf.notes, note] });
-    return { cinder, place: placeOf(address), conf: noted, world, sameHosts };
+    return { cinder, session, place: placeOf(address), conf: noted, world, sameHosts };
   } catch (error) {
     await cinder.close();
     throw error;
   }
+}
+
+/** Of the database alone. Rejects with `CinderUnreadable` where it does not let the user in. */
+export async function openAs(flags: CheckedFlags): Promise<CinderDatabase> {
+  const confText = flags.cinderConf === undefined ? undefined : textOf(flags.cinderConf);
+  const { address, password } = await inWords(() => accessOf(flags, confText));
+  return openCinder(address, { ...(password !== undefined && { password }), anyRevision: true });
 }
 
 function accessOf(flags: CheckedFlags, confText: string | undefined): { address: CinderAddress; password?: string } {
