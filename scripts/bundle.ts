@@ -91,7 +91,7 @@ export async function bundle(directory: string): Promise<string> {
       metafile: true,
       logLevel: 'silent',
     });
-    const others = globSync('src/**/*.pl', { cwd: ROOT });
+    const others = globSync('src/**/*.{pl,py}', { cwd: ROOT });
     for (const file of others) copyFileSync(join(ROOT, file), join(made, basename(file)));
     const page = await buildPageFrom();
     mkdirSync(join(made, 'page'));

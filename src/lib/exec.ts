@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream';
 
 export interface ExecOptions {
   readonly signal: AbortSignal;
-  /** Milliseconds until SIGKILL. Default 60,000. */
+  /** Milliseconds until SIGKILL. Default 60,000. `Infinity`: it runs until it is aborted. */
   readonly timeoutMs?: number;
   /** Address space, bytes (`prlimit --as`). */
   readonly memoryBytes?: number;
@@ -109,10 +109,12 @@ export const exec: Exec = (argv, options) =>
         // The group has ended by itself.
       }
     };
-    const deadline = setTimeout(() => {
+    const { timeoutMs = 60_000 } = options;
+    const late = (): void => {
       timedOut = true;
       kill();
-    }, options.timeoutMs ?? 60_000);
+    };
+    const deadline = timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(late, timeoutMs);
     let lingering: NodeJS.Timeout | undefined;
     options.signal.addEventListener('abort', kill, { once: true });
     const settle = (): void => {

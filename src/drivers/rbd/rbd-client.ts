@@ -1,0 +1,290 @@
+/**
+ * What Pumice asks of a pool: the helper kept alive, its turns, and an end to every wait.
+ *
+ * **A helper that ends** is replaced, and the new one fences the RADOS address of the old one before anything else: what that had begun
+ * happens now or never. Then whoever waited is asked for again, which every operation allows. A second end in a row is his failure.
+ *
+ * **A cluster that does not answer** hangs every operation for ever, and lets all of them end well when it is back. So nothing is cut
+ * off in the helper: here a call that waits for long has the cluster probed, and when the probe is not answered either, this call and all
+ * others are told that the cluster is away. From then on nothing is sent but one probe; when it is answered, work goes on. A helper that
+ * does not even say that it lives is killed and replaced.
+ *
+ * **Turns.** What is about the same image goes one after another, in the order it came; also behind a call whose caller has given up, since that
+ * goes on in the helper. Only so many are sent at once, the rest waits here, where an abort costs nothing.
+ *
+ * **Fenced** by another process that has taken over, this client does nothing more until `start` is called anew.
+ */
+import type { Exec } from '../../lib/exec.ts';
+import { DriverNotInitialized } from '../../model/errors.ts';
+import { Semaphore } from '../semaphore.ts';
+import { type Hello, HelperEnded, HelperProcess, type RbdAddress, RbdFailed } from './helper-process.ts';
+
+/** Operations that the helper does at once. */
+const THREADS = 12;
+/** So long a call waits before the cluster is probed, and so long the probe may take. */
+const PATIENCE_MS = 15_000;
+/** What a probe that is answered may not stretch: one OSD of many can hang alone. Milliseconds. */
+const LIMIT_MS = 180_000;
+/** In which a helper says that it lives. */
+const PING_MS = 5_000;
+/** As in errno(3): what a client is told that was fenced. */
+const ESHUTDOWN = 108;
+/** The same work, from the beginning. */
+const TRIES = 2;
+
+export interface RbdCall {
+  readonly signal: AbortSignal;
+  readonly progress?: (fraction: number) => void;
+}
+
+export interface RbdOrder {
+  readonly op: string;
+  readonly args?: Readonly<Record<string, unknown>>;
+  /** Names of the images it is about. */
+  readonly about?: readonly string[];
+  /** It may take hours. */
+  readonly long?: boolean;
+}
+
+/** A pool, as the driver knows it. */
+export interface Rbd {
+  /** Connects, and fences nobody. May be called again. */
+  start(signal: AbortSignal): Promise<Hello>;
+  /** From here on this client is known in the pool as `who`, and whatever was known so before does nothing any more. */
+  enter(who: string, signal: AbortSignal): Promise<void>;
+  /** Rejects with `RbdFailed`, or `DriverNotInitialized` when the cluster is away. */
+  ask(order: RbdOrder, call: RbdCall): Promise<unknown>;
+  /** Nothing more is asked. */
+  stop(): Promise<void>;
+}
+
+export interface RbdClientOptions {
+  readonly exec: Exec;
+  readonly address: RbdAddress;
+  /** Default 15,000. */
+  readonly patienceMs?: number;
+}
+
+interface Running {
+  readonly process: HelperProcess;
+  readonly hello: Hello;
+}
+
+export class RbdClient implements Rbd {
+  readonly #options: RbdClientOptions;
+  readonly #patienceMs: number;
+  readonly #turns = new Semaphore(THREADS);
+  /** The last call about each image, settled when it has ended in the helper. */
+  readonly #about = new Map<string, Promise<unknown>>();
+  #running: Promise<Running> | undefined;
+  /** Addresses of helpers that have ended, and may have left something under way. */
+  readonly #dead = new Set<string>();
+  #who: string | undefined;
+  #fenced = true;
+  /** Aborted when the cluster is found away; those who wait are told its reason. */
+  #here = new AbortController();
+  #probe: Promise<unknown> | undefined;
+
+  constructor(options: RbdClientOptions) {
+    this.#options = options;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+  }
+
+  async start(signal: AbortSignal): Promise<Hello> {
+    this.#fenced = false;
+    try {
+      const { hello } = await this.#patiently(this.#helper(), signal);
+      return hello;
+    } catch (error) {
+      throw notThere(error);
+    }
+  }
+
+  async enter(who: string, signal: AbortSignal): Promise<void> {
+    const { process, hello } = await this.#patiently(this.#helper(), signal);
+    await this.#patiently(process.ask('enter', { who, address: hello.address }).answer, signal);
+    this.#who = who;
+  }
+
+  async ask(order: RbdOrder, call: RbdCall): Promise<unknown> {
+    for (let left = TRIES; ; left -= 1) {
+      call.signal.throwIfAborted();
+      if (order.op === 'stats') await this.#lookAgain(call.signal);
+      this.#here.signal.throwIfAborted();
+      try {
+        return await this.#patiently(this.#inTurn(order, call), call.signal, order.long);
+      } catch (error) {
+        if (error instanceof RbdFailed && error.errno === ESHUTDOWN) throw await this.#wasFenced(error);
+        if (!(error instanceof HelperEnded) || left === 1) throw notThere(error);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#fenced = true;
+    const running = await this.#running?.catch(() => undefined);
+    running?.process.kill();
+    await running?.process.ended;
+    this.#running = undefined;
+    this.#who = undefined;
+  }
+
+  /** Those that are about the same image wait for each other, whether or not anybody waits for them. */
+  async #inTurn({ op, args = {}, about = [] }: RbdOrder, call: RbdCall): Promise<unknown> {
+    const before = [...new Set(about.map((name) => this.#about.get(name)))];
+    const ours = Promise.withResolvers<void>();
+    for (const name of about) this.#about.set(name, ours.promise);
+    const ended = (): void => {
+      ours.resolve();
+      for (const name of about) if (this.#about.get(name) === ours.promise) this.#about.delete(name);
+    };
+    const unsent = AbortSignal.any([call.signal, this.#here.signal]);
+    try {
+      await Promise.all(before);
+      unsent.throwIfAborted();
+      return await this.#turns.run({ signal: unsent }, async () => {
+        const { process } = await this.#helper();
+        const order = process.ask(op, args, call.progress);
+        call.signal.addEventListener('abort', order.cancel, { once: true });
+        return await order.answer.finally(() => call.signal.removeEventListener('abort', order.cancel));
+      });
+    } finally {
+      ended();
+    }
+  }
+
+  /** The one that runs, or a new one that has fenced those before it. */
+  #helper(): Promise<Running> {
+    if (this.#fenced)
+      throw new DriverNotInitialized('The backend has not been started, or another process has taken it over.');
+    this.#running ??= this.#begin();
+    return this.#running;
+  }
+
+  async #begin(): Promise<Running> {
+    const process = new HelperProcess(this.#options.exec, this.#options.address, THREADS);
+    process.ended.then(() => {
+      this.#running = undefined;
+    });
+    try {
+      const hello = await process.hello;
+      process.ended.then(() => this.#dead.add(hello.address));
+      for (const address of [...this.#dead]) {
+        await process.ask('fence', { address }).answer;
+        this.#dead.delete(address);
+      }
+      if (this.#who !== undefined) await process.ask('enter', { who: this.#who, address: hello.address }).answer;
+      return { process, hello };
+    } catch (error) {
+      process.kill();
+      await process.ended;
+      throw error;
+    }
+  }
+
+  /** Until it is answered, the caller gives up, or the cluster is found away. */
+  async #patiently<Answer>(answer: Promise<Answer>, signal: AbortSignal, long = false): Promise<Answer> {
+    answer.catch(() => {});
+    const stop = new AbortController();
+    const ended = Promise.withResolvers<never>();
+    ended.promise.catch(() => {});
+    const giveUp = (): void => ended.reject(signal.aborted ? signal.reason : this.#here.signal.reason);
+    const { signal: here } = this.#here;
+    const watched = this.#watch(long, stop.signal, ended.reject);
+    for (const each of [signal, here]) {
+      if (each.aborted) giveUp();
+      each.addEventListener('abort', giveUp, { once: true });
+    }
+    try {
+      return await Promise.race([answer, ended.promise]);
+    } finally {
+      stop.abort();
+      for (const each of [signal, here]) each.removeEventListener('abort', giveUp);
+      await watched;
+    }
+  }
+
+  /** Looks now and then whether the cluster is there, until it is told to stop. */
+  async #watch(long: boolean, stop: AbortSignal, late: (reason: Error) => void): Promise<void> {
+    for (let waited = 0; ; waited += this.#patienceMs) {
+      if (!(await waitedFor(this.#patienceMs, stop))) return;
+      if (!long && waited >= LIMIT_MS)
+        return late(new DriverNotInitialized('The Ceph cluster has not answered in time.'));
+      // The answer may come meanwhile, and nobody waits for the probe then.
+      await Promise.race([this.#probed(), new Promise<void>((resolve) => onAbort(stop, resolve))]);
+      if (stop.aborted) return;
+    }
+  }
+
+  /** Those who wait are told when it is not answered. */
+  async #probed(): Promise<void> {
+    this.#probe ??= this.#sendProbe();
+    const probe = this.#probe;
+    if (await isSettled(probe, this.#patienceMs)) return;
+    const running = (await isSettled(this.#running ?? Promise.resolve(), 0))
+      ? await this.#running?.catch(() => undefined)
+      : undefined;
+    if (running === undefined || !(await isSettled(running.process.ping(), PING_MS))) {
+      // Not the cluster, or not it alone.
+      running?.process.kill();
+    }
+    this.#here.abort(new DriverNotInitialized('The Ceph cluster does not answer.'));
+  }
+
+  async #sendProbe(): Promise<void> {
+    try {
+      const { process } = await this.#helper();
+      await process.ask('stats', {}).answer;
+    } catch {
+      // It answers, if only with an error.
+    } finally {
+      this.#probe = undefined;
+    }
+    if (this.#here.signal.aborted) this.#here = new AbortController();
+  }
+
+  /** When the cluster was away: whether its probe is answered by now. */
+  async #lookAgain(signal: AbortSignal): Promise<void> {
+    if (!this.#here.signal.aborted) return;
+    this.#probe ??= this.#sendProbe();
+    const probe = this.#probe;
+    await Promise.race([isSettled(probe, PING_MS), new Promise<void>((resolve) => onAbort(signal, resolve))]);
+    signal.throwIfAborted();
+  }
+
+  async #wasFenced(cause: RbdFailed): Promise<DriverNotInitialized> {
+    await this.stop();
+    return new DriverNotInitialized('Another process has taken the backend over, and has fenced this one.', { cause });
+  }
+}
+
+function notThere(error: unknown): unknown {
+  return error instanceof HelperEnded ? new DriverNotInitialized(error.message, { cause: error }) : error;
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+}
+
+/** False: it was stopped before. */
+function waitedFor(ms: number, stop: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(true), ms);
+    timer.unref();
+    onAbort(stop, () => {
+      clearTimeout(timer);
+      resolve(false);
+    });
+  });
+}
+
+async function isSettled(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const stop = new AbortController();
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  const late = waitedFor(ms, stop.signal).then(() => false);
+  return await Promise.race([settled, late]).finally(() => stop.abort());
+}

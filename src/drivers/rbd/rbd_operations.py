@@ -1,0 +1,617 @@
+"""What is done in a pool, each thing so that it may be asked again after a kill at any point.
+
+The directory of the pool says what there is; that a name opens, or does not, proves nothing. Of a name there is nothing (absent), what a create, a clone
+or a removal left that was cut short (half), an id object that a rename left (stale: to remove the image by that name would destroy it
+under its new one), or an image (whole).
+
+- What takes more than one step is made under a temporary name, looked at, and renamed: a clone that was cut short has the right name and size, and
+  reads as zeroes.
+- A removal is asked again by name whatever there seems to be: one that was cut short is in a part of the trash that no list shows.
+- Nothing is flattened to delete anything. What has snapshots or clones goes to the trash, which `collect` empties later.
+- The content of an image is exchanged in place, with a note of how to come back (`pending:` below): until the note is gone whoever wants the
+  content goes back first (`settle`). So a volume holds what it held, or what it is to hold.
+
+The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `pending:IMAGE-ID`,
+`unmanaged:NAME` (since when), `export:ATTACHMENT`.
+"""
+import errno, json, struct
+import rados, rbd
+
+LONG = ('remove', 'flatten', 'collect')
+NOTES = 'pumice'
+UNDO = '.tmp-undo'
+MEBIBYTE = 1 << 20
+ALL_FEATURES = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK | rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF | rbd.RBD_FEATURE_DEEP_FLATTEN
+TRASHED = rbd.RBD_SNAP_NAMESPACE_TYPE_TRASH
+USERS = rbd.RBD_SNAP_NAMESPACE_TYPE_USER
+
+
+class Failed(Exception):
+    """`what`: mismatch, missing, busy, in_use."""
+
+    def __init__(self, what, text):
+        super().__init__(text)
+        self.what, self.errno = what, None
+
+
+def packed(text):
+    data = text.encode()
+    return struct.pack('<I', len(data)) + data
+
+
+def unpacked(data):
+    return data[4:4 + struct.unpack('<I', data[:4])[0]].decode()
+
+
+def or_none(call, *args):
+    try:
+        return call(*args)
+    except (rados.ObjectNotFound, rbd.ImageNotFound):
+        return None
+
+
+class Operations:
+    def __init__(self, cluster, pool):
+        self.cluster, self.pool, self.rbd = cluster, pool, rbd.RBD()
+        self.io = cluster.open_ioctx(pool)
+        # A full pool answers at once, and deleting works. Without it everything would hang.
+        self.io.set_osdmap_full_try()
+
+    # The pool, and who serves it
+
+    def prepare(self):
+        """What must be there before the pool is full: without it a removal says "not found" and removes nothing."""
+        self.io.write('rbd_trash', b'')
+        dump = self.mon('osd dump')
+        return {'minCompatClient': dump['require_min_compat_client'], 'poolId': self.io.get_pool_id()}
+
+    def mon(self, prefix, **more):
+        command = json.dumps({'prefix': prefix, 'format': 'json', **more})
+        code, out, text = self.cluster.mon_command(command, b'')
+        if code:
+            error = Failed('refused', '%s: %s' % (prefix, text))
+            error.errno = -code
+            raise error
+        return json.loads(out) if out else None
+
+    def enter(self, who, address):
+        """From here on `who` is this client. The one that it was before does nothing any more."""
+        before = self.notes('helper:').get(who)
+        if before and before['address'] != address:
+            self.fence(before['address'])
+        self.note('helper:' + who, {'address': address})
+
+    def helpers(self):
+        return {who: found['address'] for who, found in self.notes('helper:').items()}
+
+    def expel(self, who):
+        """What `who` was about to do does not happen any more, also when it is only frozen."""
+        before = self.notes('helper:').get(who)
+        if before:
+            self.fence(before['address'])
+            self.forget('helper:' + who)
+
+    def fence(self, address):
+        """When it returns, nothing that this client was about to do will happen. About a round of the monitors."""
+        self.mon('osd blocklist', blocklistop='add', addr=address, expire=3600.0)
+        self.cluster.wait_for_latest_osdmap()
+
+    def monitors(self):
+        return [mon['addr'].split('/')[0] for mon in self.mon('mon dump')['mons']]
+
+    def stats(self):
+        report = next(pool['stats'] for pool in self.mon('df')['pools'] if pool['name'] == self.pool)
+        quota = self.mon('osd pool get-quota', pool=self.pool)
+        found = self.rbd.pool_stats_get(self.io)
+        stored = report['stored'] if 'stored' in report else report['bytes_used']
+        return {'stored': stored, 'maxAvail': report['max_avail'], 'quota': quota['quota_max_bytes'], 'provisioned': found['image_provisioned_bytes'],
+                'trashed': found['trash_provisioned_bytes'], 'images': found['image_count']}
+
+    # Notes
+
+    def notes(self, prefix):
+        found, after = {}, ''
+        while True:
+            with rados.ReadOpCtx() as op:
+                entries, _ = self.io.get_omap_vals(op, after, prefix, 1000)
+                try:
+                    self.io.operate_read_op(op, NOTES)
+                except rados.ObjectNotFound:
+                    return {}
+                entries = list(entries)
+            for key, value in entries:
+                found[key[len(prefix):]] = json.loads(value)
+            if len(entries) < 1000:
+                return found
+            after = entries[-1][0]
+
+    def note_of(self, key):
+        with rados.ReadOpCtx() as op:
+            entries, _ = self.io.get_omap_vals_by_keys(op, (key,))
+            try:
+                self.io.operate_read_op(op, NOTES)
+            except rados.ObjectNotFound:
+                return None
+            for _, value in entries:
+                return json.loads(value)
+        return None
+
+    def note(self, key, value):
+        with rados.WriteOpCtx() as op:
+            self.io.set_omap(op, (key,), (json.dumps(value).encode(),))
+            self.io.operate_write_op(op, NOTES)
+
+    def forget(self, key):
+        with rados.WriteOpCtx() as op:
+            self.io.remove_omap_keys(op, (key,))
+            or_none(self.io.operate_write_op, op, NOTES)
+
+    # What there is
+
+    def in_directory(self, name):
+        found = or_none(self.io.execute, 'rbd_directory', 'rbd', 'dir_get_id', packed(name))
+        return unpacked(found[1]) if found else None
+
+    def name_in_directory(self, image):
+        found = or_none(self.io.execute, 'rbd_directory', 'rbd', 'dir_get_name', packed(image))
+        return unpacked(found[1]) if found else None
+
+    def in_id_object(self, name):
+        data = or_none(self.io.read, 'rbd_id.' + name)
+        return unpacked(data) if data else None
+
+    def has_header(self, image):
+        return or_none(self.io.stat, 'rbd_header.' + image) is not None
+
+    def opened(self, name=None, image=None, read_only=False, io=None, snapshot=None):
+        return rbd.Image(io or self.io, name, image_id=image, read_only=read_only, snapshot=snapshot)
+
+    def state(self, name):
+        image, idobj = self.in_directory(name), self.in_id_object(name)
+        if image is None:
+            if idobj is None:
+                return 'absent', None
+            return ('stale' if self.name_in_directory(idobj) or not self.has_header(idobj) else 'half'), idobj
+        if idobj is None or not self.has_header(image):
+            return 'half', image
+        return 'whole', image
+
+    def look(self, name):
+        state, image = self.state(name)
+        if state != 'whole':
+            return {'is': state}
+        with self.opened(name, read_only=True) as i:
+            parent = None
+            if or_none(i.parent_info):
+                spec = i.get_parent_image_spec()
+                parent = {'pool': spec['pool_name'], 'image': spec['image_name'], 'snapshot': spec['snap_name'], 'id': i.parent_id()}
+            return {'is': 'whole', 'id': image, 'bytes': i.size(), 'parent': parent, 'snapshots': self.snapshots(i),
+                    'watchers': self.strangers(i), 'objectBytes': 1 << i.stat()['order']}
+
+    def snapshots(self, image):
+        return [{'name': s['name'], 'bytes': s['size']} for s in image.list_snaps() if s['namespace'] == USERS]
+
+    def strangers(self, image):
+        """Addresses of those who have it open, but for this client."""
+        own = self.cluster.get_addrs()
+        found = {w['addr'] for w in image.watchers_list()}
+        return sorted(address for address in found if address not in own)
+
+    def whole(self, name):
+        state, image = self.state(name)
+        if state != 'whole':
+            raise Failed('missing', '%s is not in the pool' % name)
+        return image
+
+    def image_of(self, name, snapshot):
+        """The id of the image that has the snapshot: of this name, or in the trash and once of this name. None when there is none."""
+        state, image = self.state(name)
+        candidates = [image] if state == 'whole' else []
+        candidates += [entry['id'] for entry in self.rbd.trash_list(self.io) if entry['name'] == name]
+        for each in candidates:
+            try:
+                with self.opened(image=each, read_only=True) as i:
+                    for s in i.list_snaps():
+                        if s['namespace'] == USERS and s['name'] == snapshot:
+                            return each, s['size']
+            except rbd.ImageNotFound:
+                pass
+        return None
+
+    def snapshot(self, name, snapshot):
+        found = self.image_of(name, snapshot)
+        return None if found is None else found[1]
+
+    def list(self):
+        """Each image with its size (None: half made) and the snapshots of its users."""
+        sizes, contexts, pending = {}, {}, []
+        entries = list(self.rbd.list2(self.io))
+        for entry in entries:
+            header = 'rbd_header.' + entry['id']
+
+            def sized(_, data, name=entry['name']):
+                sizes[name] = struct.unpack('<BQ', data)[1] if data and len(data) >= 9 else None
+
+            def counted(_, data, name=entry['name']):
+                contexts[name] = struct.unpack('<QI', data[:12])[1] if data and len(data) >= 12 else 0
+            # The header alone is asked, all at once: to open each would take 10 ms.
+            pending.append(self.io.aio_execute(header, 'rbd', 'get_size', b'\xfe' + b'\xff' * 7, oncomplete=sized))
+            pending.append(self.io.aio_execute(header, 'rbd', 'get_snapcontext', b'', oncomplete=counted))
+        for each in pending:
+            each.wait_for_complete_and_cb()
+        found = []
+        for entry in entries:
+            name, snapshots = entry['name'], []
+            if contexts.get(name):
+                with_snapshots = or_none(self.snapshots_of, name)
+                snapshots = with_snapshots or []
+            found.append({'name': name, 'bytes': sizes.get(name), 'snapshots': snapshots})
+        return {'images': found, 'unmanaged': self.notes('unmanaged:')}
+
+    def snapshots_of(self, name):
+        with self.opened(name, read_only=True) as i:
+            return self.snapshots(i)
+
+    # Images
+
+    def clear(self, name):
+        """Takes away what is half made under a name. Never what is whole."""
+        state, _ = self.state(name)
+        if state == 'stale':
+            self.io.remove_object('rbd_id.' + name)
+        elif state == 'half':
+            or_none(self.rbd.remove, self.io, name)
+        return state
+
+    def matches(self, name, size):
+        with self.opened(name, read_only=True) as i:
+            if i.size() != size:
+                raise Failed('mismatch', '%s is in the pool with %d bytes' % (name, i.size()))
+
+    def create(self, name, size, **how):
+        if self.clear(name) == 'whole':
+            self.matches(name, size)
+            with self.opened(name) as i:
+                if i.flags():
+                    i.rebuild_object_map()
+            return
+        self.make(name, size, **how)
+
+    def make(self, name, size, data_pool=None, order=22):
+        self.rbd.create(self.io, name, size, order, old_format=False, features=ALL_FEATURES, data_pool=data_pool)
+
+    def rename(self, old, new):
+        for name in (old, new):
+            if self.state(name)[0] == 'stale':
+                self.io.remove_object('rbd_id.' + name)
+        if self.in_directory(new) is not None:
+            if self.in_directory(old) is not None:
+                raise Failed('mismatch', '%s is in the pool' % new)
+            return
+        self.rbd.rename(self.io, old, new)
+
+    def publish(self, temporary, name, size):
+        """The temporary is whole. What is there by now under the name is another call's work, and as good when it matches."""
+        if self.clear(name) == 'whole':
+            self.discard(temporary)
+            self.matches(name, size)
+        else:
+            self.rename(temporary, name)
+
+    def clone(self, parent, snapshot, name, size, temporary, parent_bytes=None, parent_pool=None, data_pool=None):
+        """`parent_bytes`: what the snapshot must have at most, in whole GiB. The parent may be in the trash."""
+        if self.clear(name) == 'whole':
+            return self.matches(name, size)
+        self.clone_to(temporary, parent, snapshot, size, parent_bytes, parent_pool, data_pool)
+        self.publish(temporary, name, size)
+
+    def clone_to(self, temporary, parent, snapshot, size, parent_bytes=None, parent_pool=None, data_pool=None):
+        with_parent = self.cluster.open_ioctx(parent_pool) if parent_pool else self.io
+        try:
+            if parent_pool:
+                with self.opened(parent, read_only=True, io=with_parent) as i:
+                    stripe, bytes_of = i.stripe_unit(), next((s['size'] for s in i.list_snaps() if s['name'] == snapshot), None)
+                if bytes_of is None:
+                    raise Failed('missing', 'There is no snapshot %s of %s' % (snapshot, parent))
+                by_id = None
+            else:
+                found = self.image_of(parent, snapshot)
+                if found is None:
+                    raise Failed('missing', 'There is no snapshot %s of %s in the pool' % (snapshot, parent))
+                by_id, bytes_of = found
+                with self.opened(image=by_id, read_only=True) as i:
+                    stripe = i.stripe_unit()
+            if parent_bytes is not None and not parent_bytes - (1 << 30) < bytes_of <= parent_bytes:
+                raise Failed('mismatch', '%s@%s has %d bytes' % (parent, snapshot, bytes_of))
+            if bytes_of > size:
+                raise Failed('too_big', '%s@%s has %d bytes' % (parent, snapshot, bytes_of))
+            order = max(22, (stripe - 1).bit_length())
+            name_of_parent = parent
+            if by_id is not None and self.in_directory(parent) != by_id:
+                # Of an image in the trash a clone can be made only by its name.
+                raise Failed('missing', '%s was deleted' % parent)
+            self.rbd.clone(with_parent, name_of_parent, snapshot, self.io, temporary, features=ALL_FEATURES, order=order, data_pool=data_pool)
+        finally:
+            if parent_pool:
+                with_parent.close()
+        with self.opened(temporary) as i:
+            if i.size() < size:
+                i.resize(size, False)
+
+    def clone_volume(self, source, source_bytes, helper, name, size, temporary, data_pool=None):
+        """A clone of what an image holds now, by a snapshot of it that goes with the clone. `helper`: the name of the snapshot."""
+        if self.clear(name) == 'whole':
+            self.matches(name, size)
+            self.drop_snapshot(source, helper)
+            return
+        self.demand(source, source_bytes)
+        self.settle(source)
+        self.make_snapshot(source, helper)
+        try:
+            self.clone_to(temporary, source, helper, size, data_pool=data_pool)
+            self.publish(temporary, name, size)
+        finally:
+            self.drop_snapshot(source, helper)
+
+    def demand(self, name, size):
+        """It is there, and has so many bytes rounded up to whole GiB. Returns its bytes."""
+        self.whole(name)
+        with self.opened(name, read_only=True) as i:
+            found = i.size()
+        if not size - (1 << 30) < found <= size:
+            raise Failed('mismatch', '%s is in the pool with %d bytes' % (name, found))
+        return found
+
+    def remove(self, name, progress=None):
+        """`gone`, or `trashed`: it has snapshots or clones. Refused while anybody has it open, with nothing touched."""
+        state, image = self.state(name)
+        if state == 'stale':
+            self.io.remove_object('rbd_id.' + name)
+            return 'gone'
+        if state == 'whole':
+            with self.opened(name, read_only=True) as i:
+                if self.strangers(i):
+                    raise Failed('busy', '%s is open elsewhere (%s)' % (name, ', '.join(self.strangers(i))))
+                ours = [s['name'] for s in i.list_snaps() if s['namespace'] == USERS and s['name'].startswith('.tmp-')]
+            for snapshot in ours:
+                self.drop_snapshot(name, snapshot)
+        where = 'gone'
+        try:
+            self.rbd.remove(self.io, name, on_progress=progress)
+        except rbd.ImageNotFound:
+            pass
+        except rbd.ImageHasSnapshots:
+            self.rbd.trash_move(self.io, name, 0)
+            where = 'trashed'
+        if self.state(name)[0] != 'absent':
+            raise Failed('unremoved', '%s was not removed' % name)  # "not found" does not prove it
+        if image is not None:
+            self.forget('pending:' + image)
+        self.forget('unmanaged:' + name)
+        return where
+
+    def discard(self, temporary):
+        """What has a temporary name is nobody's: whoever has it open has died, or is to be stopped."""
+        if self.state(temporary)[0] == 'whole':
+            with self.opened(temporary, read_only=True) as i:
+                strangers = self.strangers(i)
+            for address in strangers:
+                self.fence(address)
+        self.remove(temporary)
+
+    def resize(self, name, size):
+        self.whole(name)
+        with self.opened(name) as i:
+            if i.size() > size:
+                raise Failed('mismatch', '%s is larger: %d bytes' % (name, i.size()))
+            if i.size() < size:
+                i.resize(size, False)
+
+    def flatten(self, name, progress=None):
+        self.whole(name)
+        with self.opened(name) as i:
+            if or_none(i.parent_info):
+                i.flatten(on_progress=progress)
+
+    def depth(self, name):
+        """How many images it reads through, but for itself."""
+        depth, io, image = 0, self.io, self.whole(name)
+        while depth < 32:
+            with rbd.Image(io, image_id=image, read_only=True) as i:
+                if or_none(i.parent_info) is None:
+                    return depth
+                if i.get_parent_image_spec()['pool_name'] != self.pool:
+                    return depth + 1
+                image = i.parent_id()
+            depth += 1
+        return depth
+
+    # Snapshots
+
+    def create_snapshot(self, name, snapshot, size):
+        there = self.image_of(name, snapshot)
+        if there is None:
+            self.demand(name, size)
+            self.settle(name)
+            self.make_snapshot(name, snapshot)
+            there = self.image_of(name, snapshot)
+        if there is None or not size - (1 << 30) < there[1] <= size:
+            raise Failed('mismatch', '%s@%s is in the pool with %s bytes' % (name, snapshot, there and there[1]))
+
+    def make_snapshot(self, name, snapshot):
+        with self.opened(name) as i:
+            if snapshot not in [s['name'] for s in i.list_snaps() if s['namespace'] == USERS]:
+                i.create_snap(snapshot)
+
+    def delete_snapshot(self, name, snapshot):
+        """Gone is what no user sees; what has clones stays hidden, and goes with the last of them."""
+        state, image = self.state(name)
+        if state == 'whole':
+            pending = self.note_of('pending:' + image)
+            if pending and pending['to'] == snapshot:
+                self.settle(name)
+        images = [image] if state == 'whole' else []
+        images += [entry['id'] for entry in self.rbd.trash_list(self.io) if entry['name'] == name]
+        for each in images:
+            or_none(self.drop_snapshot, None, snapshot, each)
+
+    def drop_snapshot(self, name, snapshot, image=None):
+        if image is None and self.state(name)[0] != 'whole':
+            return
+        with self.opened(None if image else name, image) as i:
+            if snapshot in [s['name'] for s in i.list_snaps() if s['namespace'] == USERS]:
+                if i.is_protected_snap(snapshot):
+                    i.unprotect_snap(snapshot)
+                i.remove_snap(snapshot)
+            # A removal that was cut short: hidden, holding space, and "not found" for whoever removes it by name.
+            for s in list(i.list_snaps()):
+                if s['namespace'] == TRASHED and s['trash']['original_name'] == snapshot:
+                    try:
+                        i.remove_snap_by_id(s['id'])
+                    except rbd.ImageBusy:
+                        pass
+
+    def rename_snapshot(self, name, old, new):
+        self.whole(name)
+        with self.opened(name) as i:
+            names = [s['name'] for s in i.list_snaps() if s['namespace'] == USERS]
+            if new in names:
+                if old in names:
+                    raise Failed('mismatch', '%s@%s is in the pool' % (name, new))
+                return
+            if old not in names:
+                raise Failed('missing', 'There is no snapshot %s of %s' % (old, name))
+            i.rename_snap(old, new)
+
+    # Content that is exchanged
+
+    def revert(self, name, snapshot, size, snapshot_bytes):
+        found = self.image_of(name, snapshot)
+        image = self.whole(name)
+        if found is None or found[0] != image:
+            raise Failed('missing', 'There is no snapshot %s of %s' % (snapshot, name))
+        if not snapshot_bytes - (1 << 30) < found[1] <= snapshot_bytes:
+            raise Failed('mismatch', '%s@%s has %d bytes' % (name, snapshot, found[1]))
+        bytes_now = self.demand(name, size)
+        self.demand_closed(name)
+        self.settle(name)
+        self.note('pending:' + image, {'to': snapshot, 'bytes': bytes_now})
+        self.settle(name)
+
+    def demand_closed(self, name):
+        with self.opened(name, read_only=True) as i:
+            if self.strangers(i):
+                raise Failed('in_use', '%s is open elsewhere (%s)' % (name, ', '.join(self.strangers(i))))
+
+    def begin_exchange(self, name, size):
+        """It is blank when it returns, and has what it had again unless `end_exchange` comes before `settle`."""
+        image = self.whole(name)
+        found = self.demand(name, size)
+        self.demand_closed(name)
+        self.settle(name)
+        with self.opened(name) as i:
+            used = []
+            i.diff_iterate(0, found, None, lambda at, length, exists: used.append(exists), include_parent=True, whole_object=True)
+            if any(used):
+                i.create_snap(UNDO)
+        self.note('pending:' + image, {'to': UNDO if any(used) else None, 'bytes': found})
+        if any(used):
+            with self.opened(name) as i:
+                i.resize(0)
+                i.resize(max(found, size))
+        return max(found, size)
+
+    def end_exchange(self, name):
+        image = self.whole(name)
+        self.forget('pending:' + image)
+        self.drop_snapshot(name, UNDO)
+
+    def settle(self, name):
+        """Goes back, or on, to what the image is to hold when a change of its content was cut short."""
+        image = self.whole(name)
+        pending = self.note_of('pending:' + image)
+        if pending is not None:
+            with self.opened(name, read_only=True) as i:
+                strangers = self.strangers(i)
+            for address in strangers:  # a dead program of ours: nobody else was let in
+                self.fence(address)
+            with self.opened(name) as i:
+                if pending['to'] is None:
+                    i.resize(0)
+                else:
+                    i.rollback_to_snap(pending['to'])
+                if i.size() != pending['bytes']:
+                    i.resize(pending['bytes'])
+            self.forget('pending:' + image)
+        self.drop_snapshot(name, UNDO)
+
+    # What backups are read from
+
+    def keep_for_backup(self, name, of, snapshot, kept, size, source_bytes, temporary, data_pool=None):
+        """`kept`, a clone in whole GiB of `snapshot`, which is taken when `of` is nothing."""
+        if self.clear(kept) == 'whole':
+            return self.matches(kept, size)
+        if of is None:
+            self.create_snapshot(name, snapshot, source_bytes)
+        self.clone(name, of or snapshot, kept, size, temporary, data_pool=data_pool)
+
+    def drop_for_backup(self, name, snapshot, kept):
+        self.remove(kept)
+        self.delete_snapshot(name, snapshot)
+
+    def changed(self, earlier, later):
+        """[at, bytes] of where two clones of one image's snapshots may differ; None when nobody can tell."""
+        parents = []
+        for name in (earlier, later):
+            with self.opened(name, read_only=True) as i:
+                if or_none(i.parent_info) is None:
+                    return None
+                parents.append((i.parent_id(), i.get_parent_image_spec()['snap_name'], i.size()))
+        (image, before, _), (other, after, size) = parents
+        if image != other:
+            return None
+        if before == after:
+            return []
+        with self.opened(image=image, read_only=True) as i:
+            ids = {s['name']: s['id'] for s in i.list_snaps() if s['namespace'] == USERS}
+            sizes = {s['name']: s['size'] for s in i.list_snaps() if s['namespace'] == USERS}
+        if before not in ids or after not in ids:
+            return None
+        if ids[before] > ids[after]:
+            before, after = after, before
+        found = []
+        with self.opened(image=image, read_only=True, snapshot=after) as i:
+            i.diff_iterate(0, i.size(), before, lambda at, length, exists: found.append([at, length]), include_parent=True, whole_object=True)
+        least = min(sizes[before], sizes[after])
+        if size > least:
+            found.append([least, size - least])
+        return merged(found, size)
+
+    # The trash
+
+    def collect(self, progress=None):
+        """Removes what was deleted with snapshots or clones and has none any more. Returns the names that went."""
+        gone = []
+        for entry in list(self.rbd.trash_list(self.io)):
+            if entry['source'] != 'USER':
+                continue
+            try:
+                self.rbd.trash_remove(self.io, entry['id'], on_progress=progress)
+                gone.append(entry['name'])
+            except (rbd.ImageHasSnapshots, rbd.ImageBusy, rbd.PermissionError, rbd.ImageNotFound):
+                pass
+        return gone
+
+
+def merged(ranges, size):
+    """In order, those that touch as one, none beyond the end."""
+    found = []
+    for at, length in sorted(ranges):
+        end = min(at + length, size)
+        if end <= at:
+            continue
+        if found and at <= found[-1][0] + found[-1][1]:
+            found[-1][1] = max(found[-1][0] + found[-1][1], end) - found[-1][0]
+        else:
+            found.append([at, end - at])
+    return found
