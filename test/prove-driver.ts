@@ -42,11 +42,12 @@ import {
   theVolume,
 } from './drivers/driver-world.ts';
 import { attached, EXPORT_CHANGES, keptAll } from './drivers/exports/export-changes.ts';
-import { FAULTS, FaultyExec, type Strike } from './drivers/faulty-exec.ts';
+import { type Around, FAULTS, FaultyExec, type Strike, unharmed } from './drivers/faulty-exec.ts';
 import { type Images, makeImages } from './drivers/images/images.ts';
 import {
   EXPORT_OPERATIONS,
   existing,
+  existingSnapshot,
   isOverwritten,
   OPERATIONS,
   type Operation,
@@ -69,7 +70,8 @@ export interface DriverUnderProof {
   /** Before all worlds, and after them. */
   readonly open?: () => void;
   readonly close?: () => void;
-  readonly world: (exec: Exec) => Promise<DriverWorld>;
+  /** `around`: what a driver asks of a helper of its own, which is to end badly now and then. */
+  readonly world: (exec: Exec, around: Around) => Promise<DriverWorld>;
   /** Only these are proved: of a variant of a driver that is proved as a whole. */
   readonly operations?: readonly Operation[];
   /** Volumes are opened to clients, which write while the exports are changed. */
@@ -78,6 +80,8 @@ export interface DriverUnderProof {
   readonly faults?: readonly Strike[];
   /** Sharing blocks makes some copies free, so that they succeed on a full disk. */
   readonly copies: boolean;
+  /** Several volumes can be snapshotted in one moment. Default: where copies share blocks. */
+  readonly oneMoment?: boolean;
 }
 
 export function proveDriver(proof: DriverUnderProof): void {
@@ -92,8 +96,8 @@ export function proveDriver(proof: DriverUnderProof): void {
       await images.remove();
     });
 
-    const enter = async (t: TestContext, run: Exec = exec): Promise<Scene> => {
-      const world = await proof.world(run);
+    const enter = async (t: TestContext, faulty?: FaultyExec): Promise<Scene> => {
+      const world = await proof.world(faulty?.exec ?? exec, faulty?.around ?? unharmed);
       t.after(() => world.cleanup());
       const source = { id: uuid(), sizeGiB: 1 };
       const snapshot = { id: uuid(), volumeId: source.id, sizeGiB: 1 };
@@ -108,9 +112,8 @@ export function proveDriver(proof: DriverUnderProof): void {
       };
     };
 
-    const possible = [...OPERATIONS, ...EXPORT_OPERATIONS].filter(
-      ({ sharesBlocks }) => !(sharesBlocks && proof.copies),
-    );
+    const { oneMoment = !proof.copies } = proof;
+    const possible = [...OPERATIONS, ...EXPORT_OPERATIONS].filter((each) => oneMoment || !each.inOneMoment);
     for (const operation of proof.operations ?? possible) {
       it(`does what it promises when ${operation.title}, also when asked twice`, async (t) => {
         const scene = await enter(t);
@@ -126,7 +129,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         it(`can be asked again when ${operation.title} ended because ${fault.title}, at each program`, async (t) => {
           for (let at = 1; ; at++) {
             const faulty = new FaultyExec(fault.strike);
-            const scene = await enter(t, faulty.exec);
+            const scene = await enter(t, faulty);
             await operation.prepare(scene);
             faulty.arm(at);
             const first = await settled(perform(scene.world.driver, operation.request(scene), faulty.call));
@@ -241,7 +244,7 @@ export function proveDriver(proof: DriverUnderProof): void {
 
     it('never lets a call that was thought dead undo what the call after it made', async (t) => {
       const faulty = new FaultyExec('before');
-      const scene = await enter(t, faulty.exec);
+      const scene = await enter(t, faulty);
       const { driver } = scene.world;
       await writtenSource(scene);
       const reached = Promise.withResolvers<void>();
@@ -303,7 +306,7 @@ export function proveDriver(proof: DriverUnderProof): void {
 
     it('keeps what a volume holds when there is no room for what it is to hold, beforehand or in the middle', async (t) => {
       const faulty = new FaultyExec('before');
-      const scene = await enter(t, faulty.exec);
+      const scene = await enter(t, faulty);
       const { world, source, snapshot } = scene;
       const { driver, fill } = world;
       if (fill === undefined) return t.skip('this backend cannot be filled in a test');
@@ -580,7 +583,7 @@ export function proveDriver(proof: DriverUnderProof): void {
 
     it('refuses images that point to other files or are not what they claim, and leaves the volume as it was', async (t) => {
       const faulty = new FaultyExec('before');
-      const scene = await enter(t, faulty.exec);
+      const scene = await enter(t, faulty);
       await writtenSource(scene);
       const given: string[] = [];
       faulty.before = async (argv) => void given.push(argv.join(' '));
@@ -613,7 +616,6 @@ export function proveDriver(proof: DriverUnderProof): void {
       const { driver } = scene.world;
       await existing(scene);
       assert.equal(await driver.manageExistingGetSize(scene.ref, calm().signal), 1);
-      assert.equal(await driver.manageExistingSnapshotGetSize(scene.ref, scene.snapshot, calm().signal), 1);
       assert.partialDeepStrictEqual(await driver.listManageable('volume', new Set(), calm().signal), [
         { reference: scene.ref, sizeGiB: 1, safe: true, reason: null },
       ]);
@@ -631,6 +633,24 @@ export function proveDriver(proof: DriverUnderProof): void {
       assert.deepEqual(await driver.probe(theVolume(scene.target), calm().signal), { is: 'present', bytes: 2 * GIB });
       await driver.extendVolume(scene.source, 2, calm());
       assert.deepEqual(await driver.probe(theVolume(scene.source), calm().signal), { is: 'present', bytes: 2 * GIB });
+    });
+
+    it('tells the size of an existing snapshot rounded up, keeps its bytes, and lists it as long as it is foreign', async (t) => {
+      const scene = await enter(t);
+      const { driver } = scene.world;
+      await existingSnapshot(scene);
+      assert.equal(await driver.manageExistingSnapshotGetSize(scene.ref, scene.snapshot, calm().signal), 1);
+      const listed = async () => {
+        const all = await driver.listManageable('snapshot', new Set(), calm().signal);
+        return all.filter(({ reason }) => reason === null);
+      };
+      const [offered, ...others] = await listed();
+      assert.ok(offered);
+      assert.deepEqual(others, []);
+      assert.equal(await driver.manageExistingSnapshotGetSize(offered.reference, scene.snapshot, calm().signal), 1);
+      await driver.manageExistingSnapshot(scene.snapshot, offered.reference, calm());
+      await begins(scene.world, theSnapshot(scene.snapshot));
+      assert.deepEqual(await listed(), []);
     });
 
     it('does not take over the volume of another row, but does once that one was given back', async (t) => {
@@ -697,7 +717,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       await driver.unmanage(scene.source, null, calm());
       await driver.deleteVolume(scene.source, calm());
       await begins(scene.world, theVolume(scene.source));
-      await existing(scene);
+      await existingSnapshot(scene);
       await driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
       await driver.unmanageSnapshot(scene.snapshot, null, calm());
       await driver.deleteSnapshot(scene.snapshot, calm());
@@ -732,13 +752,13 @@ export function proveDriver(proof: DriverUnderProof): void {
       const { fastClone, consistentGroupSnapshot } = world.driver.capabilities;
       assert.deepEqual(
         { fastClone, consistentGroupSnapshot },
-        { fastClone: !proof.copies, consistentGroupSnapshot: !proof.copies },
+        { fastClone: !proof.copies, consistentGroupSnapshot: oneMoment },
       );
       assert.equal(pools[0]?.consistent_group_snapshot_enabled, consistentGroupSnapshot);
     });
 
     it('refuses snapshots in one moment where it cannot keep it, and makes none', async (t) => {
-      if (!proof.copies) return t.skip('it can');
+      if (oneMoment) return t.skip('it can');
       const scene = await enter(t);
       await writtenSource(scene);
       await writtenSource({ ...scene, source: scene.target });
@@ -750,7 +770,7 @@ export function proveDriver(proof: DriverUnderProof): void {
 
     it('says that the backend is full, leaves nothing, and succeeds when there is room again', async (t) => {
       const faulty = new FaultyExec('before');
-      const scene = await enter(t, faulty.exec);
+      const scene = await enter(t, faulty);
       const { fill, driver } = scene.world;
       if (fill === undefined) return t.skip('this backend cannot be filled in a test');
       await writtenSource(scene);
@@ -826,23 +846,29 @@ async function assertNothingHalfMade(
   }
 }
 
-/** Kills the process that does the operation as soon as the backend shows something half-made of it. */
+/**
+ * Kills the process that does the operation: as soon as the backend shows something half-made of it or, where it may show nothing, at some moment. Then
+ * whoever takes its place is told.
+ */
 async function killInTheMiddle(scene: Scene, operation: Operation): Promise<void> {
   const made = operation.makes?.(scene);
   assert.ok(made);
-  const halfMade = async (): Promise<boolean> => (await scene.world.leftovers()).some((name) => name.includes(made.id));
+  const { world } = scene;
+  const halfMade = async (): Promise<boolean> => (await world.leftovers()).some((name) => name.includes(made.id));
   for (let attempt = 0; attempt < 5; attempt++) {
-    const child = scene.world.elsewhere(operation.request(scene));
+    const child = world.elsewhere(operation.request(scene));
     const ended = once(child, 'exit');
     await eventually(async () => child.exitCode !== null || (await halfMade()));
     child.kill('SIGKILL');
     await ended;
-    if (await halfMade()) return;
-    // It was quicker than we are. What it made is taken away, and it begins again.
+    await world.succeed?.();
+    if (child.exitCode === null && (await halfMade())) return;
+    // It was quicker than we are, which leaves nothing to be seen where all is done in one step.
+    if (world.inOneStep?.(operation.request(scene))) return;
+    // What it made is taken away, and it begins again.
     assert.equal(child.exitCode ?? 0, 0, 'the other process failed');
-    if (made.kind === 'snapshot')
-      for (const each of together(scene)) await scene.world.driver.deleteSnapshot(each, calm());
-    else await scene.world.driver.deleteVolume({ id: made.id, sizeGiB: 1 }, calm());
+    if (made.kind === 'snapshot') for (const each of together(scene)) await world.driver.deleteSnapshot(each, calm());
+    else await world.driver.deleteVolume({ id: made.id, sizeGiB: 1 }, calm());
     await operation.prepare(scene);
   }
   assert.fail('never caught in the middle');

@@ -80,6 +80,11 @@ export class HostCopies {
     });
   }
 
+  /** The same for what is written elsewhere, whose room is for others to look for. */
+  runElsewhere(call: DriverCall, write: (bytesPerSecond: number) => Promise<void>): Promise<void> {
+    return this.turns.run(call, () => write(this.#partOfEach));
+  }
+
   async #reserve({ path, needs }: Writing, signal: AbortSignal): Promise<Reserved> {
     const { dev: device } = await stat(dirname(path));
     const bytes = await needs(await this.#free(path, device));

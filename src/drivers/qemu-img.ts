@@ -129,7 +129,7 @@ export const infoArgv = (path: string, format: Format): Argv => [
   'qemu-img',
   'info',
   '--output=json',
-  ...source(path, format),
+  ...imageSource(path, format),
 ];
 
 /** `direct`: whether the target is opened past the page cache. `bytesPerSecond`: 0 is no limit. */
@@ -150,7 +150,7 @@ export const convertArgv = (
   'raw',
   '-S',
   '4k',
-  ...source(path, format, target),
+  ...imageSource(path, format, target),
 ];
 
 /** `direct`: which of the two is opened past the page cache. `bytesPerSecond`: 0 is no limit. */
@@ -173,14 +173,14 @@ export const copyRawArgv = (
   'raw',
   '-S',
   '4k',
-  ...source(path, 'raw', target),
+  ...imageSource(path, 'raw', target),
 ];
 
 /** Holes and zeroes cost nothing of it. */
 export const atRate = (bytesPerSecond: number): string[] => (bytesPerSecond > 0 ? ['-r', String(bytesPerSecond)] : []);
 
 /** Of a VHD, which of its two sizes counts must be said, and can be said in this way only. A comma is doubled in it. */
-function source(path: string, format: Format, ...target: readonly string[]): string[] {
+export function imageSource(path: string, format: Format, ...target: readonly string[]): string[] {
   if (format !== 'vhd') return ['-f', format, '--', path, ...target];
   const name = path.replaceAll(',', ',,');
   const options = `driver=vpc,force_size_calc=current_size,file.driver=file,file.filename=${name}`;

@@ -21,6 +21,8 @@ export interface DriverWorld {
   read(object: ObjectName, at: number, length: number): Promise<Buffer>;
   /** An object made by an operator. */
   foreign(name: string, bytes: number, data: Buffer): Promise<ManageRef>;
+  /** A snapshot made by an operator, of a volume that is made for it where it has to be of one. */
+  foreignSnapshot(volume: VolumeRef, name: string, bytes: number, data: Buffer): Promise<ManageRef>;
   readForeign(ref: ManageRef, length: number): Promise<Buffer>;
   /** Bytes that the volume takes of the backend's room. Absent where nobody can tell. */
   readonly takes?: (volume: VolumeRef) => Promise<number>;
@@ -32,6 +34,10 @@ export interface DriverWorld {
   client(wanted: ExportRef, info: ConnectionInfo): Promise<VolumeClient>;
   /** What serves the backend after its process was started anew. */
   restarted(): Promise<VolumeDriver>;
+  /** After the death of the process that did what `elsewhere` was told: somebody takes its place. */
+  readonly succeed?: () => Promise<void>;
+  /** A call of which nothing may be seen before all is. */
+  readonly inOneStep?: (request: Request) => boolean;
   /** Performs the call in a process of its own. */
   elsewhere(request: Request): ChildProcess;
   /** Takes all space but so much, and returns how to give it back. Absent when the backend cannot be filled. */

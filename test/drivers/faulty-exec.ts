@@ -1,9 +1,19 @@
 /**
- * Programs that do not end well: the n-th one fails, or does its work and the answer is lost, or is
+ * Programs, and requests to a helper, that do not end well: the n-th one fails, or does its work and the answer is lost, or is
  * aborted while it runs.
  */
 import type { DriverCall } from '../../src/drivers/driver.ts';
 import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';
+
+/** Runs what a driver asks of others. `what`: in words, or its argv. */
+export type Around = <Result>(
+  what: readonly string[],
+  work: () => Promise<Result>,
+  failure: () => Error,
+) => Promise<Result>;
+
+/** Nothing happens to it. */
+export const unharmed: Around = (_what, work) => work();
 
 export type Strike = 'before' | 'after' | 'abort';
 
@@ -42,16 +52,24 @@ export class FaultyExec {
     return this.#aborter.signal.reason;
   }
 
-  readonly exec: Exec = async (argv, options) => {
-    await this.before(argv);
-    if (--this.#countdown !== 0) return exec(argv, options);
+  /** What is one of those that are counted, and how it fails. */
+  readonly around: Around = async (what, work, failure) => {
+    await this.before(what);
+    if (--this.#countdown !== 0) return work();
     this.struck = true;
     if (this.#strike === 'abort') {
-      const running = exec(argv, options);
+      const running = work();
       this.#aborter.abort(new Error('not wanted any more'));
       return running;
     }
-    if (this.#strike === 'after') await exec(argv, options);
-    throw new CommandFailed(argv, 1, 'Input/output error', false);
+    if (this.#strike === 'after') await work();
+    throw failure();
   };
+
+  readonly exec: Exec = (argv, options) =>
+    this.around(
+      argv,
+      () => exec(argv, options),
+      () => new CommandFailed(argv, 1, 'Input/output error', false),
+    );
 }

@@ -53,8 +53,8 @@ export interface Operation {
   readonly asksAgain?: boolean;
   /** Long enough to be killed in the middle. */
   readonly slow?: boolean;
-  /** Only where copies share blocks; elsewhere it is refused. */
-  readonly sharesBlocks?: boolean;
+  /** Only where a moment of several volumes can be kept; elsewhere it is refused. */
+  readonly inOneMoment?: boolean;
 }
 
 export const OPERATIONS: readonly Operation[] = [
@@ -87,7 +87,7 @@ export const OPERATIONS: readonly Operation[] = [
       await holds(scene.world, theSnapshot(second), 2 * GIB, 'source');
     },
     slow: true,
-    sharesBlocks: true,
+    inOneMoment: true,
   },
   {
     title: 'creating a larger volume from a snapshot',
@@ -269,7 +269,7 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     title: 'managing an existing object as a snapshot',
-    prepare: existing,
+    prepare: existingSnapshot,
     request: ({ snapshot, ref }) => ['manageExistingSnapshot', snapshot, ref],
     done: ({ world, snapshot }) => begins(world, theSnapshot(snapshot)),
   },
@@ -285,7 +285,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     title: 'giving a managed snapshot back',
     prepare: async (scene) => {
-      await existing(scene);
+      await existingSnapshot(scene);
       await scene.world.driver.manageExistingSnapshot(scene.snapshot, scene.ref, calm());
     },
     request: ({ snapshot, ref }) => ['unmanageSnapshot', snapshot, ref],
@@ -378,4 +378,10 @@ export async function isOverwritten({ world, source }: Scene): Promise<void> {
 
 export async function existing(scene: Scene, content = 'foreign'): Promise<void> {
   scene.ref = await scene.world.foreign('left-by-an-operator', MANAGED_BYTES, block(content, 0));
+}
+
+/** Of the source, where a snapshot is one of a volume. */
+export async function existingSnapshot(scene: Scene): Promise<void> {
+  const { world, source } = scene;
+  scene.ref = await world.foreignSnapshot(source, 'left-by-an-operator', MANAGED_BYTES, block('foreign', 0));
 }

@@ -29,6 +29,8 @@ const LIMIT_MS = 180_000;
 const PING_MS = 5_000;
 /** As in errno(3): what a client is told that was fenced. */
 const ESHUTDOWN = 108;
+/** So long who is aborted waits for the end of what cannot be stopped. */
+const SOON_MS = 2_000;
 /** The same work, from the beginning. */
 const TRIES = 2;
 
@@ -188,8 +190,12 @@ export class RbdClient implements Rbd {
     const stop = new AbortController();
     const ended = Promise.withResolvers<never>();
     ended.promise.catch(() => {});
-    const giveUp = (): void => ended.reject(signal.aborted ? signal.reason : this.#here.signal.reason);
     const { signal: here } = this.#here;
+    const giveUp = (): void => {
+      if (here.aborted) ended.reject(here.reason);
+      // Most of what was sent ends soon, and then it is known what there is.
+      else void isSettled(answer, SOON_MS).then(() => ended.reject(signal.reason));
+    };
     const watched = this.#watch(long, stop.signal, ended.reject);
     for (const each of [signal, here]) {
       if (each.aborted) giveUp();

@@ -12,14 +12,15 @@ under its new one), or an image (whole).
   content goes back first (`settle`). So a volume holds what it held, or what it is to hold.
 
 The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `pending:IMAGE-ID`,
-`unmanaged:NAME` (since when), `export:ATTACHMENT`.
+`reverted:IMAGE-ID` (it was rolled back once), `unmanaged:NAME` (since when), `export:ATTACHMENT`.
 """
 import errno, json, struct
 import rados, rbd
 
-LONG = ('remove', 'flatten', 'collect')
+LONG = ('remove', 'delete', 'flatten', 'collect')
 NOTES = 'pumice'
 UNDO = '.tmp-undo'
+BASE = 'base'
 MEBIBYTE = 1 << 20
 ALL_FEATURES = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK | rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF | rbd.RBD_FEATURE_DEEP_FLATTEN
 TRASHED = rbd.RBD_SNAP_NAMESPACE_TYPE_TRASH
@@ -100,11 +101,14 @@ class Operations:
         return [mon['addr'].split('/')[0] for mon in self.mon('mon dump')['mons']]
 
     def stats(self):
-        report = next(pool['stats'] for pool in self.mon('df')['pools'] if pool['name'] == self.pool)
-        quota = self.mon('osd pool get-quota', pool=self.pool)
+        df = self.mon('df')
+        # Of a pool that was just made nobody tells anything yet.
+        unknown = {'stored': 0, 'max_avail': df['stats']['total_avail_bytes']}
+        report = next((pool['stats'] for pool in df['pools'] if pool['name'] == self.pool), unknown)
         found = self.rbd.pool_stats_get(self.io)
+        quota = 0 if report is unknown else self.mon('osd pool get-quota', pool=self.pool)['quota_max_bytes']
         stored = report['stored'] if 'stored' in report else report['bytes_used']
-        return {'stored': stored, 'maxAvail': report['max_avail'], 'quota': quota['quota_max_bytes'], 'provisioned': found['image_provisioned_bytes'],
+        return {'stored': stored, 'maxAvail': report['max_avail'], 'quota': quota, 'provisioned': found['image_provisioned_bytes'],
                 'trashed': found['trash_provisioned_bytes'], 'images': found['image_count']}
 
     # Notes
@@ -204,23 +208,24 @@ class Operations:
         return image
 
     def image_of(self, name, snapshot):
-        """The id of the image that has the snapshot: of this name, or in the trash and once of this name. None when there is none."""
+        """The id of the image that has the snapshot: of this name or, where there is none, once of this name and in the trash. None when there is none."""
         state, image = self.state(name)
-        candidates = [image] if state == 'whole' else []
-        candidates += [entry['id'] for entry in self.rbd.trash_list(self.io) if entry['name'] == name]
-        for each in candidates:
+        trashed = [] if state == 'whole' else [entry['id'] for entry in self.rbd.trash_list(self.io) if entry['name'] == name]
+        for each in [image] if state == 'whole' else trashed:
             try:
                 with self.opened(image=each, read_only=True) as i:
                     for s in i.list_snaps():
-                        if s['namespace'] == USERS and s['name'] == snapshot:
+                        if s['namespace'] == USERS and s['name'] == snapshot and self.is_whole(each, i, s):
                             return each, s['size']
             except rbd.ImageNotFound:
                 pass
         return None
 
-    def snapshot(self, name, snapshot):
-        found = self.image_of(name, snapshot)
-        return None if found is None else found[1]
+    def is_whole(self, image, opened, snapshot):
+        """Of one whose creation was cut short there is no object map: it is listed, and does not open."""
+        if not opened.features() & rbd.RBD_FEATURE_OBJECT_MAP:
+            return True
+        return or_none(self.io.stat, 'rbd_object_map.%s.%016x' % (image, snapshot['id'])) is not None
 
     def list(self):
         """Each image with its size (None: half made) and the snapshots of its users."""
@@ -300,10 +305,27 @@ class Operations:
 
     def clone(self, parent, snapshot, name, size, temporary, parent_bytes=None, parent_pool=None, data_pool=None):
         """`parent_bytes`: what the snapshot must have at most, in whole GiB. The parent may be in the trash."""
+        self.drop_temporaries(name)
         if self.clear(name) == 'whole':
             return self.matches(name, size)
         self.clone_to(temporary, parent, snapshot, size, parent_bytes, parent_pool, data_pool)
         self.publish(temporary, name, size)
+
+    def temporaries(self, name):
+        """What unfinished calls left that were to be of this name."""
+        prefix, found = '.tmp-%s.' % name, []
+        _, data = or_none(self.io.execute, 'rbd_directory', 'rbd', 'dir_list', packed(prefix) + struct.pack('<Q', 64)) or (0, b'\0\0\0\0')
+        count, at = struct.unpack('<I', data[:4])[0], 4
+        for _ in range(count):
+            key, at = unpacked(data[at:]), at + 4 + struct.unpack('<I', data[at:at + 4])[0]
+            at += 4 + struct.unpack('<I', data[at:at + 4])[0]
+            if key.startswith(prefix):
+                found.append(key)
+        return found
+
+    def drop_temporaries(self, name):
+        for temporary in self.temporaries(name):
+            self.discard(temporary)
 
     def clone_to(self, temporary, parent, snapshot, size, parent_bytes=None, parent_pool=None, data_pool=None):
         with_parent = self.cluster.open_ioctx(parent_pool) if parent_pool else self.io
@@ -340,6 +362,7 @@ class Operations:
 
     def clone_volume(self, source, source_bytes, helper, name, size, temporary, data_pool=None):
         """A clone of what an image holds now, by a snapshot of it that goes with the clone. `helper`: the name of the snapshot."""
+        self.drop_temporaries(name)
         if self.clear(name) == 'whole':
             self.matches(name, size)
             self.drop_snapshot(source, helper)
@@ -387,8 +410,14 @@ class Operations:
             raise Failed('unremoved', '%s was not removed' % name)  # "not found" does not prove it
         if image is not None:
             self.forget('pending:' + image)
+            self.forget('reverted:' + image)
         self.forget('unmanaged:' + name)
         return where
+
+    def delete(self, name, progress=None):
+        """Of what was given back to its operator under this very name, nothing."""
+        self.drop_temporaries(name)
+        return 'kept' if self.note_of('unmanaged:' + name) else self.remove(name, progress)
 
     def discard(self, temporary):
         """What has a temporary name is nobody's: whoever has it open has died, or is to be stopped."""
@@ -397,7 +426,23 @@ class Operations:
                 strangers = self.strangers(i)
             for address in strangers:
                 self.fence(address)
+            self.drop_snapshot(temporary, BASE)
         self.remove(temporary)
+
+    def probe(self, name, snapshot=None):
+        if snapshot is not None:
+            found = self.image_of(name, snapshot)
+            return {'is': 'absent'} if found is None else {'is': 'present', 'bytes': found[1]}
+        state, _ = self.state(name)
+        if state == 'whole':
+            with self.opened(name, read_only=True) as i:
+                return {'is': 'present', 'bytes': i.size()}
+        return {'is': 'partial' if self.temporaries(name) else 'absent'}
+
+    def extend(self, name, size):
+        self.whole(name)
+        self.settle(name)
+        self.resize(name, size)
 
     def resize(self, name, size):
         self.whole(name)
@@ -439,9 +484,14 @@ class Operations:
             raise Failed('mismatch', '%s@%s is in the pool with %s bytes' % (name, snapshot, there and there[1]))
 
     def make_snapshot(self, name, snapshot):
+        image = self.whole(name)
         with self.opened(name) as i:
-            if snapshot not in [s['name'] for s in i.list_snaps() if s['namespace'] == USERS]:
-                i.create_snap(snapshot)
+            for s in list(i.list_snaps()):
+                if s['namespace'] == USERS and s['name'] == snapshot:
+                    if self.is_whole(image, i, s):
+                        return
+                    i.remove_snap(snapshot)
+            i.create_snap(snapshot)
 
     def delete_snapshot(self, name, snapshot):
         """Gone is what no user sees; what has clones stays hidden, and goes with the last of them."""
@@ -450,6 +500,8 @@ class Operations:
             pending = self.note_of('pending:' + image)
             if pending and pending['to'] == snapshot:
                 self.settle(name)
+        if self.note_of('unmanaged:%s@%s' % (name, snapshot)):
+            return
         images = [image] if state == 'whole' else []
         images += [entry['id'] for entry in self.rbd.trash_list(self.io) if entry['name'] == name]
         for each in images:
@@ -483,6 +535,83 @@ class Operations:
                 raise Failed('missing', 'There is no snapshot %s of %s' % (old, name))
             i.rename_snap(old, new)
 
+    # What clients own
+
+    def take_over(self, old, name, size):
+        """`size`: in whole GiB."""
+        if self.state(name)[0] == 'whole':
+            self.demand(name, size)
+        else:
+            self.demand(old, size)
+            self.demand_closed(old)
+            self.rename(old, name)
+        for given in (old, name):
+            self.forget('unmanaged:' + given)
+
+    def give_back(self, name, old, now):
+        """Under the name it had, or its own: then the pool knows since when."""
+        if self.state(name)[0] != 'whole':
+            return
+        if old != name and self.state(old)[0] in ('absent', 'stale'):
+            self.rename(name, old)
+        elif self.note_of('unmanaged:' + name) is None:
+            self.note('unmanaged:' + name, now)
+
+    def take_over_snapshot(self, name, old, snapshot, size):
+        there = self.image_of(name, snapshot)
+        if there is None:
+            self.rename_snapshot(name, old, snapshot)
+            there = self.image_of(name, snapshot)
+        if there is None or not size - (1 << 30) < there[1] <= size:
+            raise Failed('mismatch', '%s@%s is in the pool with %s bytes' % (name, snapshot, there and there[1]))
+        for given in (old, snapshot):
+            self.forget('unmanaged:%s@%s' % (name, given))
+
+    def give_back_snapshot(self, name, snapshot, old, now):
+        if self.image_of(name, snapshot) is None:
+            return
+        if old != snapshot and self.image_of(name, old) is None:
+            self.rename_snapshot(name, snapshot, old)
+        elif self.note_of('unmanaged:%s@%s' % (name, snapshot)) is None:
+            self.note('unmanaged:%s@%s' % (name, snapshot), now)
+
+    def unmanaged(self, name):
+        return self.note_of('unmanaged:' + name)
+
+    def watchers(self, name):
+        if self.state(name)[0] != 'whole':
+            return []
+        with self.opened(name, read_only=True) as i:
+            return self.strangers(i)
+
+    # Who has it open
+
+    def open_to(self, name, attachment, note):
+        self.whole(name)
+        self.settle(name)
+        self.note('export:' + attachment, note)
+
+    def exports(self):
+        return self.notes('export:')
+
+    def close_to(self, attachment):
+        self.forget('export:' + attachment)
+
+    # Images that are kept
+
+    def keep_image(self, name, temporary):
+        """The temporary is whole. A clone is made of its snapshot."""
+        self.make_snapshot(temporary, BASE)
+        if self.clear(name) == 'whole':
+            self.discard(temporary)
+        else:
+            self.rename(temporary, name)
+
+    def drop_image(self, name):
+        self.drop_temporaries(name)
+        self.drop_snapshot(name, BASE)
+        self.remove(name)
+
     # Content that is exchanged
 
     def revert(self, name, snapshot, size, snapshot_bytes):
@@ -512,8 +641,8 @@ class Operations:
         with self.opened(name) as i:
             used = []
             i.diff_iterate(0, found, None, lambda at, length, exists: used.append(exists), include_parent=True, whole_object=True)
-            if any(used):
-                i.create_snap(UNDO)
+        if any(used):
+            self.make_snapshot(name, UNDO)
         self.note('pending:' + image, {'to': UNDO if any(used) else None, 'bytes': found})
         if any(used):
             with self.opened(name) as i:
@@ -539,6 +668,7 @@ class Operations:
                 if pending['to'] is None:
                     i.resize(0)
                 else:
+                    self.note('reverted:' + image, True)
                     i.rollback_to_snap(pending['to'])
                 if i.size() != pending['bytes']:
                     i.resize(pending['bytes'])
@@ -551,6 +681,7 @@ class Operations:
         """`kept`, a clone in whole GiB of `snapshot`, which is taken when `of` is nothing."""
         if self.clear(kept) == 'whole':
             return self.matches(kept, size)
+        self.whole(name)
         if of is None:
             self.create_snapshot(name, snapshot, source_bytes)
         self.clone(name, of or snapshot, kept, size, temporary, data_pool=data_pool)
@@ -580,12 +711,38 @@ class Operations:
         if ids[before] > ids[after]:
             before, after = after, before
         found = []
+        # A rollback takes the snapshot's object map along, which calls clean what has changed again: then each object is asked.
+        quick = self.note_of('reverted:' + image) is None
         with self.opened(image=image, read_only=True, snapshot=after) as i:
-            i.diff_iterate(0, i.size(), before, lambda at, length, exists: found.append([at, length]), include_parent=True, whole_object=True)
+            i.diff_iterate(0, i.size(), before, lambda at, length, exists: found.append([at, length]), include_parent=True, whole_object=quick)
         least = min(sizes[before], sizes[after])
         if size > least:
             found.append([least, size - least])
         return merged(found, size)
+
+    # What was left
+
+    def sweep(self, busy):
+        """Takes away what calls left that nobody asks again, but for what is of the ids in `busy`. Returns the names."""
+        swept, pending = [], self.notes('pending:')
+        for entry in list(self.rbd.list2(self.io)):
+            name, image = entry['name'], entry['id']
+            if any(each in name for each in busy):
+                continue
+            if name.startswith('.tmp-'):
+                self.discard(name)
+                swept.append(name)
+            elif image in pending and self.state(name)[0] == 'whole':
+                self.settle(name)
+                swept.append('%s@%s' % (name, UNDO))
+        for name, snapshot in self.left_snapshots():
+            if not any(each in name or each in snapshot for each in busy):
+                self.drop_snapshot(name, snapshot)
+                swept.append('%s@%s' % (name, snapshot))
+        return swept
+
+    def left_snapshots(self):
+        return [(image['name'], s['name']) for image in self.list()['images'] for s in image['snapshots'] if s['name'].startswith('.tmp-')]
 
     # The trash
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { type FileHandle, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ManageRef } from '../../../src/drivers/driver.ts';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
 import { CommandFailed, type Exec, exec } from '../../../src/lib/exec.ts';
 import { calm, type DriverWorld } from '../driver-world.ts';
@@ -40,19 +41,21 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
   let holder: FileDriver | undefined;
   const driver = await start();
   const at = (name: string): string => join(directory, name);
+  const foreign = async (name: string, bytes: number, data: Buffer): Promise<ManageRef> => {
+    await writeAt(at(name), 'wx', 0, data);
+    const file = await open(at(name), 'r+');
+    await file.truncate(bytes);
+    await file.close();
+    return { 'source-name': name };
+  };
   return {
     driver,
     directory,
     write: ({ id }, offset, data) => writeAt(at(`volume-${id}`), 'r+', offset, data),
     read: ({ kind, id }, offset, length) =>
       readAt(at(`${kind === 'image' ? 'cached-image' : kind}-${id}`), offset, length),
-    foreign: async (name, bytes, data) => {
-      await writeAt(at(name), 'wx', 0, data);
-      const file = await open(at(name), 'r+');
-      await file.truncate(bytes);
-      await file.close();
-      return { 'source-name': name };
-    },
+    foreign,
+    foreignSnapshot: (_volume, name, bytes, data) => foreign(name, bytes, data),
     readForeign: (ref, length) => readAt(at(ref['source-name'] ?? ''), 0, length),
     takes: async ({ id }) => {
       await exec(['sync', '-f', directory], calm());

@@ -117,7 +117,7 @@ describe('the client of a Ceph pool', { skip: noRbd }, () => {
     });
   }
 
-  it('ends a call at once when it is aborted, and lets the next about that image wait for it', async (t) => {
+  it('ends a call soon when it is aborted, and lets the next about that image wait for it', async (t) => {
     const { client, ask } = await clientOf(t, { options: SLOW });
     const order = { op: 'create', args: { name: 'aborted', size: GIB }, about: ['aborted'] };
     const stop = new AbortController();
