@@ -71,7 +71,8 @@ export async function makeParts(config: Config, log: Log, options: ServiceOption
   checkOptions(scheduler);
   const policy = policyOf(config);
   const copies = new HostCopies({ atOnce: config.max_copies, bytesPerSecond: config.volume_copy_bps_limit });
-  const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config, copies)));
+  const { process = uuid(), clock, environment = {} } = options;
+  const backends = await Promise.all(config.enabled_backends.map((name) => backendOf(name, config, copies, process)));
   const sinks = await sinksOf(config);
   const metrics = await metricsOf(config, log, options);
   const db = await openDatabase(config.database.url, {
@@ -80,7 +81,6 @@ export async function makeParts(config: Config, log: Log, options: ServiceOption
     ...(metrics && { timed: (ms) => metrics.process.committed(ms) }),
     migrating: (migrations) => log.info({ migrations }, 'the schema is brought forward; large tables take a while'),
   });
-  const { process = uuid(), clock, environment = {} } = options;
   const troubles = new Troubles({ log, ...(clock && { clock }), keep: keepTroubles(db, process, config.node_name) });
   const tracing = await tracingOf(environment, { process, troubles, flows: FLOWS, journal: new DatabaseJournal(db) });
   const keystone = await keystoneOf(config, log, troubles);
@@ -125,11 +125,15 @@ function schedulerOptions({ scheduler }: Config): SchedulerOptions {
   };
 }
 
-async function backendOf(name: string, config: Config, copies: HostCopies): Promise<ServedBackend> {
+async function backendOf(name: string, config: Config, copies: HostCopies, process: string): Promise<ServedBackend> {
   const given = config.backends[name] as BackendConfig;
   const section = config.rehearsal ? (await import('./doctor/examine.ts')).asFound(given) : given;
   const { backend_availability_zone: availabilityZone } = section;
-  return { host: hostOfSection(config, name), availabilityZone, driver: await driverOf(section, config, copies) };
+  return {
+    host: hostOfSection(config, name),
+    availabilityZone,
+    driver: await driverOf(section, config, { copies, process }),
+  };
 }
 
 /** Throws when a rule is wrong. */

@@ -4,7 +4,7 @@
  */
 import { openDatabase } from '../db/database.ts';
 import type { Patient } from '../doctor/checks/check.ts';
-import { type CheckReport, examine, noteTold, startBackends } from '../doctor/examine.ts';
+import { type CheckReport, examine, noteTold, releaseBackends, startBackends } from '../doctor/examine.ts';
 import { counted, reportFacts } from '../doctor/report-facts.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
@@ -21,12 +21,14 @@ export interface DoctorOptions extends ConfigFlags {
 export async function doctor(options: DoctorOptions, around: CliContext): Promise<number> {
   const config = configurationOf(options);
   const db = await openDatabase(config.database.url, { as: 'tool' });
+  let backends: Patient['backends'] = [];
   try {
+    backends = await startBackends(config, around.driverOf, around.signal);
     const patient: Patient = {
       db,
       config,
       patienceMs: options.olderThan * 60_000,
-      backends: await startBackends(config, around.driverOf, around.signal),
+      backends,
       signal: around.signal,
     };
     const examination = await examine(patient, { repair: options.repair === true });
@@ -36,6 +38,7 @@ export async function doctor(options: DoctorOptions, around: CliContext): Promis
     noteTold(examination, patient);
     return counted(reports).some(({ repaired }) => !repaired) ? EXIT.findings : EXIT.ok;
   } finally {
+    releaseBackends(backends);
     await db.close();
   }
 }

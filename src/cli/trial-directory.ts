@@ -59,8 +59,10 @@ export function directoryOf(backend: BackendConfig): string | null {
   switch (backend.driver) {
     case 'file':
       return backend.path;
+    case 'rbd':
+      return null;
     default:
-      return unhandled(backend.driver);
+      return unhandled(backend);
   }
 }
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { openDatabase } from '../db/database.ts';
 import { driverOf } from '../drivers/driver-of.ts';
 import type { Config } from '../lib/config/config.ts';
-import { examine, startBackends } from './examine.ts';
+import { examine, releaseBackends, startBackends } from './examine.ts';
 import { reportFacts } from './report-facts.ts';
 
 /** As `pumice doctor` has it, where nothing is said. */
@@ -29,8 +29,11 @@ async function reportOn(config: Config): Promise<object> {
     const db = await openDatabase(config.database.url, { as: 'tool' });
     try {
       const backends = await startBackends(config, driverOf, signal);
-      const examination = await examine({ db, config, patienceMs: PATIENCE_MS, backends, signal }, { repair: false });
-      return reportFacts(examination);
+      try {
+        return reportFacts(await examine({ db, config, patienceMs: PATIENCE_MS, backends, signal }, { repair: false }));
+      } finally {
+        releaseBackends(backends);
+      }
     } finally {
       await db.close();
     }

@@ -85,8 +85,10 @@ export function asFound(section: BackendConfig): BackendConfig {
   switch (section.driver) {
     case 'file':
       return { ...section, create: false };
+    case 'rbd':
+      return section;
     default:
-      return unhandled(section.driver);
+      return unhandled(section);
   }
 }
 
@@ -103,10 +105,16 @@ export async function startBackends(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
+      if (failure !== undefined) driver.release();
       signal.throwIfAborted();
       return { host: hostOfSection(config, name), driver: failure ?? driver };
     }),
   );
+}
+
+/** They are asked nothing more. A helper of a driver's would keep the process alive. */
+export function releaseBackends(backends: Patient['backends']): void {
+  for (const { driver } of backends) if (!(driver instanceof Error)) driver.release();
 }
 
 async function treated(check: DoctorCheck, patient: Patient, repair: boolean): Promise<CheckReport> {

@@ -1,5 +1,7 @@
 /** The driver that a section of `[backends]` names, with its exports. No other is loaded. */
-import type { BackendConfig, Config, FileBackendConfig } from '../lib/config/config.ts';
+import { join } from 'node:path';
+import { uuid } from '../lib/clock.ts';
+import type { BackendConfig, Config, FileBackendConfig, RbdBackendConfig } from '../lib/config/config.ts';
 import { exec } from '../lib/exec.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import type { VolumeDriver } from './driver.ts';
@@ -7,32 +9,64 @@ import { exportsOf } from './exports/exports-of.ts';
 import { FileDriver } from './file/file-driver.ts';
 import type { HostCopies } from './host-copies.ts';
 
-/** Not started. The command line looks at backends with it, too, which copies nothing. */
-export async function driverOf(section: BackendConfig, config: Config, copies?: HostCopies): Promise<VolumeDriver> {
+/** What a driver has of the process that serves with it. */
+export interface Serving {
+  readonly copies: HostCopies;
+  /** The process' own name, a new one each time. */
+  readonly process: string;
+}
+
+/** Not started. The command line looks at backends with it, too, which serves nothing and copies nothing. */
+export async function driverOf(section: BackendConfig, config: Config, serving?: Serving): Promise<VolumeDriver> {
   switch (section.driver) {
     case 'file':
-      return fileDriver(section, config, copies);
+      return fileDriver(section, config, serving);
+    case 'rbd':
+      return rbdDriver(section, config, serving);
     default:
-      return unhandled(section.driver);
+      return unhandled(section);
   }
 }
 
-async function fileDriver(section: FileBackendConfig, config: Config, copies?: HostCopies): Promise<FileDriver> {
+async function rbdDriver(section: RbdBackendConfig, config: Config, serving?: Serving): Promise<VolumeDriver> {
+  const { RbdDriver } = await import('./rbd/rbd-driver.ts');
+  const { RbdClient } = await import('./rbd/rbd-client.ts');
+  const { rbd_ceph_conf: conf, rbd_user: user, rbd_cluster_name: cluster, rbd_pool: pool, rbd_secret_uuid } = section;
+  const address = { conf, user, cluster, pool };
+  return new RbdDriver({
+    name: section.volume_backend_name,
+    address,
+    rbd: new RbdClient({ exec, address }),
+    exec,
+    directory: join(config.data_directory, 'rbd', pool),
+    who: serving?.process ?? uuid(),
+    ...(rbd_secret_uuid !== undefined && { secretUuid: rbd_secret_uuid }),
+    discard: section.report_discard_supported,
+    ...ofAny(section, config, serving),
+  });
+}
+
+/** What every kind of driver has of the configuration. */
+const ofAny = (section: BackendConfig, config: Config, serving?: Serving) => ({
+  reservedPercentage: section.reserved_percentage,
+  maxOverSubscriptionRatio: section.max_over_subscription_ratio,
+  ...(serving && { copies: serving.copies }),
+  conversion: {
+    memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
+    cpuSeconds: config.images.image_conversion_cpu_limit,
+    timeoutMs: config.images.image_conversion_timeout_seconds * 1000,
+  },
+  volumeNameTemplate: config.volume_name_template,
+  snapshotNameTemplate: config.snapshot_name_template,
+});
+
+async function fileDriver(section: FileBackendConfig, config: Config, serving?: Serving): Promise<FileDriver> {
   return new FileDriver({
     name: section.volume_backend_name,
     directory: section.path,
     exec,
     create: section.create,
-    reservedPercentage: section.reserved_percentage,
-    maxOverSubscriptionRatio: section.max_over_subscription_ratio,
-    ...(copies && { copies }),
-    conversion: {
-      memoryBytes: config.images.image_conversion_address_space_limit * 1024 ** 3,
-      cpuSeconds: config.images.image_conversion_cpu_limit,
-      timeoutMs: config.images.image_conversion_timeout_seconds * 1000,
-    },
     exports: await exportsOf(section, config),
-    volumeNameTemplate: config.volume_name_template,
-    snapshotNameTemplate: config.snapshot_name_template,
+    ...ofAny(section, config, serving),
   });
 }

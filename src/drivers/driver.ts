@@ -226,7 +226,7 @@ export interface VolumeDriver {
    * same path each time. Rejects with `DriverFailed` when it is not there, or not of its size.
    */
   locateVolume(volume: VolumeRef, access: 'read' | 'write', signal: AbortSignal): Promise<RawSource>;
-  /** What `locateVolume` has opened here, if anything, is closed. */
+  /** What `locateVolume` has opened here, if anything, is closed, and what `keepForBackup` and `changedSince` have of this volume. */
   closeVolume(volume: VolumeName, signal: AbortSignal): Promise<void>;
   /**
    * Opens the volume to one other machine, which is to receive it and nothing else, under an id by which `removeExport` closes it. Nobody

@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
 const PLANTED = `const PlantedBackend = Type.Object({ driver: Type.Literal('planted'), ...anyBackend });
-export const Backend = Type.Union([FileBackend, PlantedBackend], `;
+export const Backend = Type.Union([FileBackend, RbdBackend, PlantedBackend], `;
 
 /** Files with errors when the source is compiled with the text changed so. */
 async function complaining(directory: string, change: (text: string) => string): Promise<readonly string[]> {
@@ -40,7 +40,7 @@ describe('a second kind of backends', () => {
     const directory = mkdtempSync(join(tmpdir(), 'pumice-second-kind-'));
     context.after(() => rmSync(directory, { recursive: true }));
     const files = await complaining(directory, (text) => {
-      const changed = text.replace('export const Backend = Type.Union([FileBackend], ', PLANTED);
+      const changed = text.replace('export const Backend = Type.Union([FileBackend, RbdBackend], ', PLANTED);
       assert.notEqual(changed, text, 'the kind is planted');
       return changed;
     });

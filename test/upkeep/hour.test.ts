@@ -601,7 +601,7 @@ async function bed(context: TestContext, lines: string[], set: Cause['set']): Pr
       await keepUp({ ...loop, everyMs: Math.min(loop.everyMs, 1_000) }, service.troubles, clock.signal);
     },
     run: (sql) => service.db.write(({ connection }) => connection.run(sql)),
-    path: (...parts) => join(config.backends.file?.path ?? '', ...parts),
+    path: (...parts) => join(config.backends.file?.driver === 'file' ? config.backends.file.path : '', ...parts),
   };
 }
 
@@ -693,6 +693,10 @@ const WAITING: Readonly<Record<string, string>> = {
   'drivers/exports/tgtd.ts': 'has a deadline',
   'doctor/doctor-child.ts': 'keeps its process alive until it has examined',
   'drivers/host-copies.ts': 'a few looks for room',
+  'drivers/rbd/convert.ts': 'ends with its copy, which it ends when the pool is full',
+  'drivers/rbd/image-files.ts': 'the time limits of a beginning and an end',
+  'drivers/rbd/rbd-driver.ts': 'a client has five seconds to close an image',
+  'drivers/rbd/waits.ts': 'the time limits of a call and of its probe',
   'drivers/remote-copy.ts': 'ends with its copy, which it ends when the source is gone',
   'engine/engine.ts': 'upkeep: `journal`',
   'engine/runner.ts': 'upkeep: `journal`',

@@ -31,7 +31,15 @@ export function connectionInfo(
   { volume, readOnly }: ExportRef,
   image: string,
   { cluster, user, pool }: RbdAddress,
-  { monitors, secretUuid }: { readonly monitors: readonly string[]; readonly secretUuid: string },
+  {
+    monitors,
+    secretUuid,
+    discard,
+  }: {
+    readonly monitors: readonly string[];
+    readonly secretUuid: string;
+    readonly discard: boolean;
+  },
 ): ConnectionInfo {
   const addresses = monitors.map((monitor) => /^\[?(.+?)\]?:(\d+)$/.exec(monitor) ?? ['', monitor, '6789']);
   const data: Record<string, Json> = {
@@ -44,7 +52,7 @@ export function connectionInfo(
     secret_type: 'ceph',
     secret_uuid: secretUuid,
     volume_id: volume.id,
-    discard: true,
+    discard,
     access_mode: readOnly ? 'ro' : 'rw',
   };
   return { driver_volume_type: 'rbd', data };

@@ -54,7 +54,7 @@ interface Waiting {
   progress(fraction: number): void;
 }
 
-export interface Order {
+export interface HelperOrder {
   readonly answer: Promise<unknown>;
   /** It ends soon, where librbd can be told to. */
   cancel(): void;
@@ -92,7 +92,7 @@ export class HelperProcess {
   }
 
   /** Rejects with `RbdFailed`, or `HelperEnded`. */
-  ask(op: string, args: object, progress: (fraction: number) => void = () => {}): Order {
+  ask(op: string, args: object, progress: (fraction: number) => void = () => {}): HelperOrder {
     this.#last += 1;
     const id = this.#last;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();

@@ -21,6 +21,8 @@ export type Access = 'read' | 'write';
 
 interface Open {
   readonly access: Access;
+  /** For which image it is open: itself, or what it was kept of. */
+  readonly of: string;
   readonly path: Promise<string>;
   close(): Promise<void>;
 }
@@ -45,11 +47,11 @@ export class ImageFiles {
   }
 
   /** The path of a file with the content of the image, until it is closed. The same each time. */
-  async open(image: string, access: Access, signal: AbortSignal): Promise<string> {
+  async open(image: string, access: Access, signal: AbortSignal, of: string = image): Promise<string> {
     const there = this.#open.get(image);
-    if (there !== undefined && (there.access === 'write' || access === 'read')) return there.path;
+    if (there !== undefined && this.has(image, access)) return there.path;
     await there?.close();
-    const opened = this.#begin(image, access);
+    const opened = this.#begin(image, access, of);
     this.#open.set(image, opened);
     try {
       return await Promise.race([opened.path, aborted(signal)]);
@@ -59,15 +61,26 @@ export class ImageFiles {
     }
   }
 
+  /** Whether it is open so. */
+  has(image: string, access: Access): boolean {
+    const there = this.#open.get(image)?.access;
+    return there === 'write' || there === access;
+  }
+
   async close(image: string): Promise<void> {
     await this.#open.get(image)?.close();
+  }
+
+  /** The image, and what was kept of it. */
+  async closeAllOf(image: string): Promise<void> {
+    await Promise.all([...this.#open.values()].filter(({ of }) => of === image).map((each) => each.close()));
   }
 
   async closeAll(): Promise<void> {
     await Promise.all([...this.#open.values()].map((each) => each.close()));
   }
 
-  #begin(image: string, access: Access): Open {
+  #begin(image: string, access: Access, of: string): Open {
     const path = join(this.#directory, image);
     const input = new PassThrough();
     const stop = new AbortController();
@@ -96,6 +109,7 @@ export class ImageFiles {
       });
     const opened: Open = {
       access,
+      of,
       path: within(ready.promise, READY_MS, () => unopened(image, undefined)).then(() => path),
       close: async () => {
         input.write('{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n');

@@ -16,7 +16,7 @@ export interface ListedImage {
   readonly snapshots: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-export interface Listing {
+export interface PoolListing {
   readonly images: readonly ListedImage[];
   /** Since when by name, as `unmanage` wrote it down. */
   readonly unmanaged: Readonly<Record<string, string>>;
@@ -68,7 +68,7 @@ const DELETED_BY_CINDER = /^volume-[0-9a-f-]{36}\.deleted$/;
 
 /** `watchersOf`: who has a foreign image open. */
 export async function manageableImages(
-  { images, unmanaged }: Listing,
+  { images, unmanaged }: PoolListing,
   names: Names,
   known: ReadonlySet<string>,
   watchersOf: (name: string) => Promise<readonly string[]>,
@@ -88,7 +88,7 @@ export async function manageableImages(
 }
 
 export function manageableSnapshots(
-  { images, unmanaged }: Listing,
+  { images, unmanaged }: PoolListing,
   names: Names,
   known: ReadonlySet<string>,
 ): ManageableObject[] {

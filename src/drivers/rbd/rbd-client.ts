@@ -18,6 +18,7 @@ import type { Exec } from '../../lib/exec.ts';
 import { DriverNotInitialized } from '../../model/errors.ts';
 import { Semaphore } from '../semaphore.ts';
 import { type Hello, HelperEnded, HelperProcess, type RbdAddress, RbdFailed } from './helper-process.ts';
+import { isSettled, onAbort, waitedFor } from './waits.ts';
 
 /** Operations that the helper does at once. */
 const THREADS = 12;
@@ -123,8 +124,12 @@ export class RbdClient implements Rbd {
   }
 
   async stop(): Promise<void> {
+    const wasFenced = this.#fenced;
     this.#fenced = true;
     const running = await this.#running?.catch(() => undefined);
+    // Who has left nothing under way needs no fence.
+    if (running !== undefined && this.#who !== undefined && !wasFenced && this.#about.size === 0)
+      await isSettled(running.process.ask('leave', { who: this.#who, address: running.hello.address }).answer, SOON_MS);
     running?.process.kill();
     await running?.process.ended;
     this.#running = undefined;
@@ -202,7 +207,9 @@ export class RbdClient implements Rbd {
       each.addEventListener('abort', giveUp, { once: true });
     }
     try {
-      return await Promise.race([answer, ended.promise]);
+      const answered = await Promise.race([answer, ended.promise]);
+      signal.throwIfAborted();
+      return answered;
     } finally {
       stop.abort();
       for (const each of [signal, here]) each.removeEventListener('abort', giveUp);
@@ -259,6 +266,7 @@ export class RbdClient implements Rbd {
   }
 
   async #wasFenced(cause: RbdFailed): Promise<DriverNotInitialized> {
+    this.#fenced = true;
     await this.stop();
     return new DriverNotInitialized('Another process has taken the backend over, and has fenced this one.', { cause });
   }
@@ -266,31 +274,4 @@ export class RbdClient implements Rbd {
 
 function notThere(error: unknown): unknown {
   return error instanceof HelperEnded ? new DriverNotInitialized(error.message, { cause: error }) : error;
-}
-
-function onAbort(signal: AbortSignal, listener: () => void): void {
-  if (signal.aborted) listener();
-  else signal.addEventListener('abort', listener, { once: true });
-}
-
-/** False: it was stopped before. */
-function waitedFor(ms: number, stop: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(true), ms);
-    timer.unref();
-    onAbort(stop, () => {
-      clearTimeout(timer);
-      resolve(false);
-    });
-  });
-}
-
-async function isSettled(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const stop = new AbortController();
-  const settled = promise.then(
-    () => true,
-    () => true,
-  );
-  const late = waitedFor(ms, stop.signal).then(() => false);
-  return await Promise.race([settled, late]).finally(() => stop.abort());
 }

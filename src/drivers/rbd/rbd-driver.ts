@@ -60,7 +60,7 @@ import { clientsOf, connectionInfo, type ExportNote, noteOf } from './connection
 import { convertInto } from './convert.ts';
 import type { RbdAddress } from './helper-process.ts';
 import { ImageFiles } from './image-files.ts';
-import { type Listing, manageableBytes, manageableImages, manageableSnapshots, sourceName } from './manageable.ts';
+import { manageableBytes, manageableImages, manageableSnapshots, type PoolListing, sourceName } from './manageable.ts';
 import type { Rbd, RbdOrder } from './rbd-client.ts';
 import { inPool } from './rbd-errors.ts';
 
@@ -76,11 +76,10 @@ export interface RbdDriverOptions {
   readonly who: string;
   /** Libvirt's, of the user's key. Default: the id of the cluster. */
   readonly secretUuid?: string;
-  /** Where data lies when it is not the pool itself: an erasure-coded one. */
-  readonly dataPool?: string;
   readonly reservedPercentage?: number;
   readonly maxOverSubscriptionRatio?: number | 'auto';
-  readonly reportDiscardSupported?: boolean;
+  /** Default true. */
+  readonly discard?: boolean;
   readonly volumeNameTemplate?: string;
   readonly snapshotNameTemplate?: string;
   readonly copies?: HostCopies;
@@ -113,13 +112,16 @@ const TIDY_MS = 60_000;
 const MIMIC = 'm';
 
 export class RbdDriver implements VolumeDriver {
-  readonly servedBy = 'many';
+  readonly servedBy: VolumeDriver['servedBy'] = 'many';
   readonly #options: RbdDriverOptions;
   readonly #names: Names;
   readonly #copies: HostCopies;
   readonly #files: ImageFiles;
   #fsid = '';
   #released: Promise<unknown> = Promise.resolve();
+  /** While this process serves the backend. */
+  #serving: AbortController | undefined;
+  #collecting = false;
 
   constructor(options: RbdDriverOptions) {
     this.#options = options;
@@ -168,12 +170,26 @@ export class RbdDriver implements VolumeDriver {
   hold(signal: AbortSignal): Promise<boolean> {
     return inPool(`enter the pool of ${this.#options.name}`, signal, async () => {
       await this.#options.rbd.enter(this.#options.who, signal);
+      this.#serving ??= new AbortController();
       return true;
     });
   }
 
   release(): void {
+    this.#serving?.abort(new Error('The backend is served no more.'));
+    this.#serving = undefined;
     this.#released = Promise.all([this.#files.closeAll(), this.#options.rbd.stop()]);
+  }
+
+  processes(signal: AbortSignal): Promise<readonly string[]> {
+    return inPool(`ask who serves ${this.#options.name}`, signal, async () =>
+      Object.keys(await this.#ask<Record<string, string>>({ op: 'helpers' }, { signal })),
+    );
+  }
+
+  /** Programs of that process end with it; of one that is frozen they are fenced where they are met. */
+  fence(process: string, signal: AbortSignal): Promise<void> {
+    return inPool(`fence ${process}`, signal, () => this.#ask({ op: 'expel', args: { who: process } }, { signal }));
   }
 
   /** Resolves when all that `release` has ended is gone. */
@@ -186,6 +202,7 @@ export class RbdDriver implements VolumeDriver {
       const { name } = this.#options;
       const report = await this.#report(signal);
       const free = freeOf(report);
+      if (report.trashed > 0) this.#collect();
       return [
         {
           pool_name: name,
@@ -213,7 +230,7 @@ export class RbdDriver implements VolumeDriver {
   createVolume(volume: VolumeRef, call: DriverCall): Promise<ModelUpdate> {
     const name = this.#volume(volume);
     return inPool(`create volume ${volume.id}`, call.signal, async () => {
-      await this.#make({ op: 'create', args: { name, size: volume.sizeGiB * GIB }, about: [name] }, call);
+      await this.#ask({ op: 'create', args: { name, size: volume.sizeGiB * GIB }, about: [name] }, call);
       return {};
     });
   }
@@ -225,7 +242,7 @@ export class RbdDriver implements VolumeDriver {
       const [parent, name] = [this.#imageOf(snapshot), this.#volume(volume)];
       const size = { size: volume.sizeGiB * GIB, parent_bytes: snapshot.sizeGiB * GIB };
       const args = { parent, snapshot: this.#snapshot(snapshot), name, temporary: temporary(name), ...size };
-      await this.#make({ op: 'clone', args, about: [name] }, call);
+      await this.#ask({ op: 'clone', args, about: [name] }, call);
       return {};
     });
   }
@@ -237,7 +254,7 @@ export class RbdDriver implements VolumeDriver {
       const [from, name] = [this.#volume(source), this.#volume(volume)];
       const sizes = { source_bytes: source.sizeGiB * GIB, size: volume.sizeGiB * GIB };
       const args = { source: from, helper: `.tmp-for-${name}`, name, temporary: temporary(name), ...sizes };
-      await this.#make({ op: 'clone_volume', args, about: [from, name] }, call);
+      await this.#ask({ op: 'clone_volume', args, about: [from, name] }, call);
       return {};
     });
   }
@@ -249,7 +266,7 @@ export class RbdDriver implements VolumeDriver {
   }
 
   closeVolume(volume: VolumeName, signal: AbortSignal): Promise<void> {
-    return inPool(`close volume ${volume.id}`, signal, () => this.#files.close(this.#volume(volume)));
+    return inPool(`close volume ${volume.id}`, signal, () => this.#files.closeAllOf(this.#volume(volume)));
   }
 
   async openVolume(): Promise<RemoteSource> {
@@ -302,7 +319,7 @@ export class RbdDriver implements VolumeDriver {
       const parent = { parent: place.image, snapshot: place.snapshot, parent_pool: place.pool };
       const args = { ...parent, name, size: volume.sizeGiB * GIB, temporary: temporary(name) };
       try {
-        await this.#make({ op: 'clone', args, about: [name] }, call);
+        await this.#ask({ op: 'clone', args, about: [name] }, call);
       } catch (error) {
         // Not there any more, or not for this user: it is fetched then. What has failed for another reason fails again.
         if (isOf(error, ['missing'], [1, 2, 13])) return nothing;
@@ -358,7 +375,7 @@ export class RbdDriver implements VolumeDriver {
       const [cached, name] = [this.#names.of('image', id), this.#volume(volume)];
       const args = { parent: cached, snapshot: 'base', name, size: volume.sizeGiB * GIB, temporary: temporary(name) };
       try {
-        await this.#make({ op: 'clone', args, about: [name] }, call);
+        await this.#ask({ op: 'clone', args, about: [name] }, call);
       } catch (error) {
         if (isOf(error, ['missing', 'too_big'], [])) return { made: false, model: {} };
         throw error;
@@ -408,10 +425,15 @@ export class RbdDriver implements VolumeDriver {
   }
 
   async readVolume(volume: VolumeRef, signal: AbortSignal): Promise<Content> {
+    const name = this.#volume(volume);
     const { path, bytes } = await this.locateVolume(volume, 'read', signal);
     const doing = `read volume ${volume.id}`;
-    const extents = await inPool(doing, signal, () => dataExtents(this.#options.exec, path, signal));
-    return contentOfFile(path, bytes, extents);
+    try {
+      const extents = await inPool(doing, signal, () => dataExtents(this.#options.exec, path, signal));
+      return { bytes, read: (reading) => this.#reading(name, (open) => contentOfFile(open, bytes, extents), reading) };
+    } finally {
+      await this.#files.close(name);
+    }
   }
 
   copyVolumeToImage(volume: VolumeRef, image: WrittenImage, call: DriverCall): Promise<void> {
@@ -456,12 +478,12 @@ export class RbdDriver implements VolumeDriver {
       const size = ('volume' in of ? of.volume : of.snapshot).sizeGiB * GIB;
       const parent = { of: 'volume' in of ? null : this.#snapshot(of.snapshot), snapshot: kept };
       const args = { name, kept, ...parent, size, source_bytes: size, temporary: temporary(kept) };
-      await this.#make({ op: 'keep_for_backup', args, about: [name, kept] }, call);
-      return { path: await this.#files.open(kept, 'read', call.signal), bytes: size };
+      await this.#ask({ op: 'keep_for_backup', args, about: [name, kept] }, call);
+      return { path: await this.#files.open(kept, 'read', call.signal, name), bytes: size };
     });
   }
 
-  changedSince(_volume: VolumeName, earlierId: string, backupId: string, call: DriverCall): Promise<BackupBase | null> {
+  changedSince(volume: VolumeName, earlierId: string, backupId: string, call: DriverCall): Promise<BackupBase | null> {
     const doing = `compare what is kept for backup ${backupId} with that for ${earlierId}`;
     return inPool(doing, call.signal, async () => {
       const [earlier, later] = [this.#names.of('backup', earlierId), this.#names.of('backup', backupId)];
@@ -470,7 +492,7 @@ export class RbdDriver implements VolumeDriver {
       try {
         const order = { op: 'changed', args: { earlier, later }, about: [earlier, later] };
         const changed = await this.#ask<[number, number][] | null>(order, call);
-        const path = await this.#files.open(earlier, 'read', call.signal);
+        const path = await this.#files.open(earlier, 'read', call.signal, this.#volume(volume));
         return { path, bytes: there.bytes, changed: changed?.map(([at, bytes]) => ({ at, bytes })) ?? null };
       } catch (error) {
         // It may be dropped at any time.
@@ -496,7 +518,8 @@ export class RbdDriver implements VolumeDriver {
       await this.#ask({ op: 'open_to', args, about: [name] }, call);
       const monitors = await this.#ask<string[]>({ op: 'monitors' }, call);
       const secretUuid = this.#options.secretUuid ?? this.#fsid;
-      return connectionInfo(wanted, name, this.#options.address, { monitors, secretUuid });
+      const { discard = true } = this.#options;
+      return connectionInfo(wanted, name, this.#options.address, { monitors, secretUuid, discard });
     });
   }
 
@@ -590,7 +613,7 @@ export class RbdDriver implements VolumeDriver {
     signal: AbortSignal,
   ): Promise<readonly ManageableObject[]> {
     return inPool('list what could be managed', signal, async () => {
-      const listing = await this.#ask<Listing>({ op: 'list' }, { signal });
+      const listing = await this.#ask<PoolListing>({ op: 'list' }, { signal });
       if (kind === 'snapshot') return manageableSnapshots(listing, this.#names, known);
       const watchersOf = (name: string) => this.#ask<string[]>({ op: 'watchers', args: { name } }, { signal });
       return await manageableImages(listing, this.#names, known, watchersOf);
@@ -608,7 +631,7 @@ export class RbdDriver implements VolumeDriver {
 
   list(signal: AbortSignal): Promise<readonly BackendObject[]> {
     return inPool('list the backend', signal, async () => {
-      const { images, unmanaged } = await this.#ask<Listing>({ op: 'list' }, { signal });
+      const { images, unmanaged } = await this.#ask<PoolListing>({ op: 'list' }, { signal });
       const objects: BackendObject[] = [];
       const add = (name: string, own: string, bytes: number): void => {
         objects.push({ name, bytes, owner: this.#names.owner(own), unmanagedAt: unmanaged[name] ?? null });
@@ -639,15 +662,21 @@ export class RbdDriver implements VolumeDriver {
     return this.#options.conversion ?? CONVERSION_LIMITS;
   }
 
+  /** In the background: what was deleted with clones, and has none any more. */
+  #collect(): void {
+    if (this.#serving === undefined || this.#collecting) return;
+    this.#collecting = true;
+    void this.#ask({ op: 'collect', long: true }, { signal: this.#serving.signal })
+      // What could not be done is done the next time.
+      .catch(() => {})
+      .finally(() => {
+        this.#collecting = false;
+      });
+  }
+
   async #ask<Answer>(order: RbdOrder, call: Pick<DriverCall, 'signal'> & Partial<DriverCall>): Promise<Answer> {
     const { signal, progress } = call;
     return (await this.#options.rbd.ask(order, { signal, ...(order.long && progress && { progress }) })) as Answer;
-  }
-
-  /** With the pool in which data lies. */
-  #make(order: RbdOrder, call: DriverCall): Promise<unknown> {
-    const { dataPool } = this.#options;
-    return this.#ask({ ...order, args: { ...order.args, ...(dataPool && { data_pool: dataPool }) } }, call);
   }
 
   #look(name: string, signal: AbortSignal): Promise<Look> {
@@ -664,8 +693,21 @@ export class RbdDriver implements VolumeDriver {
 
   async #locate(name: string, sizeGiB: number, access: 'read' | 'write', signal: AbortSignal): Promise<RawSource> {
     const bytes = await this.#demand(name, sizeGiB, signal);
+    // Of a process that is frozen a program may write on: whoever writes has it alone.
+    if (access === 'write' && !this.#files.has(name, access))
+      await this.#ask({ op: 'have_alone', args: { name }, about: [name] }, { signal });
     await this.#ask({ op: 'settle', args: { name }, about: [name] }, { signal });
     return { path: await this.#files.open(name, access, signal), bytes };
+  }
+
+  /** The file is open for as long as somebody reads. */
+  async *#reading(name: string, content: (path: string) => Content, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const path = await this.#files.open(name, 'read', signal);
+    try {
+      yield* content(path).read(signal);
+    } finally {
+      await this.#files.close(name);
+    }
   }
 
   /** An image of this name with the content of another, then zeroes, unless it is there. */
@@ -688,7 +730,7 @@ export class RbdDriver implements VolumeDriver {
     await this.#demandRoom(facts, image, call);
     const made = temporary(name);
     try {
-      await this.#make({ op: 'create', args: { name: made, size: bytes }, about: [made] }, call);
+      await this.#ask({ op: 'create', args: { name: made, size: bytes }, about: [made] }, call);
       await this.#convert(made, image, facts, call);
       const order = publish ?? 'publish';
       const args = { name, temporary: made, ...(publish === undefined && { size: bytes }) };

@@ -14,7 +14,7 @@ under its new one), or an image (whole).
 The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `pending:IMAGE-ID`,
 `reverted:IMAGE-ID` (it was rolled back once), `unmanaged:NAME` (since when), `export:ATTACHMENT`.
 """
-import errno, json, struct
+import json, struct, time
 import rados, rbd
 
 LONG = ('remove', 'delete', 'flatten', 'collect')
@@ -81,6 +81,11 @@ class Operations:
         if before and before['address'] != address:
             self.fence(before['address'])
         self.note('helper:' + who, {'address': address})
+
+    def leave(self, who, address):
+        found = self.notes('helper:').get(who)
+        if found and found['address'] == address:
+            self.forget('helper:' + who)
 
     def helpers(self):
         return {who: found['address'] for who, found in self.notes('helper:').items()}
@@ -196,10 +201,18 @@ class Operations:
         return [{'name': s['name'], 'bytes': s['size']} for s in image.list_snaps() if s['namespace'] == USERS]
 
     def strangers(self, image):
-        """Addresses of those who have it open, but for this client."""
+        """Addresses of those who have it open, but for this client. One that is fenced is waited for: its watch ends within seconds."""
         own = self.cluster.get_addrs()
-        found = {w['addr'] for w in image.watchers_list()}
-        return sorted(address for address in found if address not in own)
+        for wait in [0.05, 0.1, 0.2] + [0.5] * 20:
+            found = {w['addr'] for w in image.watchers_list() if w['addr'] not in own}
+            fenced = found & self.fenced() if found else set()
+            if not fenced:
+                break
+            time.sleep(wait)
+        return sorted(found - fenced)
+
+    def fenced(self):
+        return {entry['addr'] for entry in self.mon('osd blocklist ls') or []}
 
     def whole(self, name):
         state, image = self.state(name)
@@ -282,8 +295,8 @@ class Operations:
             return
         self.make(name, size, **how)
 
-    def make(self, name, size, data_pool=None, order=22):
-        self.rbd.create(self.io, name, size, order, old_format=False, features=ALL_FEATURES, data_pool=data_pool)
+    def make(self, name, size, order=22):
+        self.rbd.create(self.io, name, size, order, old_format=False, features=ALL_FEATURES)
 
     def rename(self, old, new):
         for name in (old, new):
@@ -303,12 +316,12 @@ class Operations:
         else:
             self.rename(temporary, name)
 
-    def clone(self, parent, snapshot, name, size, temporary, parent_bytes=None, parent_pool=None, data_pool=None):
+    def clone(self, parent, snapshot, name, size, temporary, parent_bytes=None, parent_pool=None):
         """`parent_bytes`: what the snapshot must have at most, in whole GiB. The parent may be in the trash."""
         self.drop_temporaries(name)
         if self.clear(name) == 'whole':
             return self.matches(name, size)
-        self.clone_to(temporary, parent, snapshot, size, parent_bytes, parent_pool, data_pool)
+        self.clone_to(temporary, parent, snapshot, size, parent_bytes, parent_pool)
         self.publish(temporary, name, size)
 
     def temporaries(self, name):
@@ -327,7 +340,7 @@ class Operations:
         for temporary in self.temporaries(name):
             self.discard(temporary)
 
-    def clone_to(self, temporary, parent, snapshot, size, parent_bytes=None, parent_pool=None, data_pool=None):
+    def clone_to(self, temporary, parent, snapshot, size, parent_bytes=None, parent_pool=None):
         with_parent = self.cluster.open_ioctx(parent_pool) if parent_pool else self.io
         try:
             if parent_pool:
@@ -352,7 +365,7 @@ class Operations:
             if by_id is not None and self.in_directory(parent) != by_id:
                 # Of an image in the trash a clone can be made only by its name.
                 raise Failed('missing', '%s was deleted' % parent)
-            self.rbd.clone(with_parent, name_of_parent, snapshot, self.io, temporary, features=ALL_FEATURES, order=order, data_pool=data_pool)
+            self.rbd.clone(with_parent, name_of_parent, snapshot, self.io, temporary, features=ALL_FEATURES, order=order)
         finally:
             if parent_pool:
                 with_parent.close()
@@ -360,7 +373,7 @@ class Operations:
             if i.size() < size:
                 i.resize(size, False)
 
-    def clone_volume(self, source, source_bytes, helper, name, size, temporary, data_pool=None):
+    def clone_volume(self, source, source_bytes, helper, name, size, temporary):
         """A clone of what an image holds now, by a snapshot of it that goes with the clone. `helper`: the name of the snapshot."""
         self.drop_temporaries(name)
         if self.clear(name) == 'whole':
@@ -371,7 +384,7 @@ class Operations:
         self.settle(source)
         self.make_snapshot(source, helper)
         try:
-            self.clone_to(temporary, source, helper, size, data_pool=data_pool)
+            self.clone_to(temporary, source, helper, size)
             self.publish(temporary, name, size)
         finally:
             self.drop_snapshot(source, helper)
@@ -621,9 +634,9 @@ class Operations:
             raise Failed('missing', 'There is no snapshot %s of %s' % (snapshot, name))
         if not snapshot_bytes - (1 << 30) < found[1] <= snapshot_bytes:
             raise Failed('mismatch', '%s@%s has %d bytes' % (name, snapshot, found[1]))
+        self.settle(name)
         bytes_now = self.demand(name, size)
         self.demand_closed(name)
-        self.settle(name)
         self.note('pending:' + image, {'to': snapshot, 'bytes': bytes_now})
         self.settle(name)
 
@@ -632,12 +645,17 @@ class Operations:
             if self.strangers(i):
                 raise Failed('in_use', '%s is open elsewhere (%s)' % (name, ', '.join(self.strangers(i))))
 
+    def have_alone(self, name):
+        """Whoever else has it open does nothing any more: what is to be written to is attached to nobody."""
+        for address in self.watchers(name):
+            self.fence(address)
+
     def begin_exchange(self, name, size):
         """It is blank when it returns, and has what it had again unless `end_exchange` comes before `settle`."""
         image = self.whole(name)
+        self.settle(name)
         found = self.demand(name, size)
         self.demand_closed(name)
-        self.settle(name)
         with self.opened(name) as i:
             used = []
             i.diff_iterate(0, found, None, lambda at, length, exists: used.append(exists), include_parent=True, whole_object=True)
@@ -677,14 +695,14 @@ class Operations:
 
     # What backups are read from
 
-    def keep_for_backup(self, name, of, snapshot, kept, size, source_bytes, temporary, data_pool=None):
+    def keep_for_backup(self, name, of, snapshot, kept, size, source_bytes, temporary):
         """`kept`, a clone in whole GiB of `snapshot`, which is taken when `of` is nothing."""
         if self.clear(kept) == 'whole':
             return self.matches(kept, size)
         self.whole(name)
         if of is None:
             self.create_snapshot(name, snapshot, source_bytes)
-        self.clone(name, of or snapshot, kept, size, temporary, data_pool=data_pool)
+        self.clone(name, of or snapshot, kept, size, temporary)
 
     def drop_for_backup(self, name, snapshot, kept):
         self.remove(kept)

@@ -154,7 +154,8 @@ const DropUnlessBase = world({
   execute: async ({ backupId, volumeRef, pool }: CreateBackup, call): Promise<{ isBase: boolean }> => {
     const driver = call.tools.driver(pool);
     const isBase = driver.capabilities.backupBases;
-    if (!isBase) await driver.dropForBackup(backupId, volumeRef, call);
+    if (isBase) await driver.closeVolume(volumeRef, call.signal);
+    else await driver.dropForBackup(backupId, volumeRef, call);
     return { isBase };
   },
 });

@@ -1,5 +1,6 @@
 /** `[backends.NAME]`: what every kind of backend has, and what each kind has besides. */
 import { Type } from '../schema.ts';
+import { rbdOptions } from './rbd-options.ts';
 
 /** The same for every driver. */
 const anyBackend = {
@@ -88,4 +89,6 @@ const FileBackend = Type.Object(
   { description: 'A backend of files.' },
 );
 
-export const Backend = Type.Union([FileBackend], { choice: 'driver' });
+const RbdBackend = Type.Object({ ...rbdOptions, ...anyBackend }, { description: 'A pool of a Ceph cluster.' });
+
+export const Backend = Type.Union([FileBackend, RbdBackend], { choice: 'driver' });

@@ -91,6 +91,7 @@ export function contradictions(config: Config): string[] {
       );
     portals.set(portal, name);
   }
+  found.push(...sharedPools(config));
   if (services.service_down_time <= services.report_interval) {
     found.push('services.service_down_time must be more than services.report_interval, or every service is down.');
   }
@@ -163,6 +164,19 @@ function isRegExp(text: string): boolean {
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
+/** What one finds in its pool it takes for its own. */
+function sharedPools({ enabled_backends: names, backends }: Config): string[] {
+  const pools = new Map<string, string>();
+  return names.flatMap((name) => {
+    const backend = backends[name];
+    if (backend?.driver !== 'rbd') return [];
+    const pool = `${backend.rbd_pool} of ${backend.rbd_ceph_conf}`;
+    const other = pools.get(pool);
+    pools.set(pool, name);
+    return other === undefined ? [] : [`backends.${name}.rbd_pool: ${pool} is that of backends.${other}.`];
+  });
+}
+
 /** Where a tgtd of the backend's own listens, `address:port`; undefined when it has none. */
 function ownPortalOf(backend: BackendConfig): string | undefined {
   switch (backend.driver) {
@@ -170,7 +184,9 @@ function ownPortalOf(backend: BackendConfig): string | undefined {
       const { target_protocol, target_daemon, target_ip_address, target_port } = backend;
       return target_protocol === 'iscsi' && target_daemon === 'own' ? `${target_ip_address}:${target_port}` : undefined;
     }
+    case 'rbd':
+      return undefined;
     default:
-      return unhandled(backend.driver);
+      return unhandled(backend);
   }
 }

@@ -182,4 +182,5 @@ export type MetricsConfig = Config['metrics'];
 export type BackendConfig = Config['backends'][string];
 /** A section of `[backup_stores.*]`; `backup_driver` says which. */
 export type BackupStoreConfig = Config['backup_stores'][string];
+export type RbdBackendConfig = Extract<BackendConfig, { readonly driver: 'rbd' }>;
 export type FileBackendConfig = Extract<BackendConfig, { readonly driver: 'file' }>;

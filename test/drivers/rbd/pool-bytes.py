@@ -52,6 +52,20 @@ def snapshot(io, name, snapshot):
         i.create_snap(snapshot)
 
 
+def protect(io, name, snapshot):
+    with rbd.Image(io, name) as i:
+        i.protect_snap(snapshot)
+
+
+def unheaded(io, name):
+    """As a create or a removal that was cut short leaves it."""
+    io.remove_object('rbd_header.' + next(entry['id'] for entry in R.list2(io) if entry['name'] == name))
+
+
+def trashed(io):
+    return [entry['name'] for entry in R.trash_list(io)]
+
+
 def exported(io, name, path):
     with rbd.Image(io, name, read_only=True) as i, open(path, 'wb') as out:
         out.truncate(i.size())
@@ -138,7 +152,7 @@ def is_there(io, key):
         return False
 
 
-OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, exported, objects, leftovers, wipe)}
+OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, exported, objects, leftovers, wipe)}
 for line in sys.stdin:
     number, pool, op, args = json.loads(line)
     try:

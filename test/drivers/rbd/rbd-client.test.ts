@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { RbdClient } from '../../../src/drivers/rbd/rbd-client.ts';
 import { pause } from '../../../src/lib/clock.ts';
-import { type Exec, exec } from '../../../src/lib/exec.ts';
+import { exec } from '../../../src/lib/exec.ts';
 import { DriverNotInitialized } from '../../../src/model/errors.ts';
 import { type CephCluster, noRbd, sharedCeph } from '../../ceph-cluster.ts';
 import { calm } from '../driver-world.ts';
+import { Helpers } from './helpers-begun.ts';
 import { makePool } from './rbd-world.ts';
 
 const GIB = 1024 ** 3;
@@ -169,44 +170,6 @@ describe('the client of a Ceph pool', { skip: noRbd }, () => {
     await assert.rejects(stranger.start(signal), DriverNotInitialized);
   });
 });
-
-/** Helpers as they are begun. */
-class Helpers {
-  begun = 0;
-  killOnSight = false;
-  #pid: Promise<number> | undefined;
-
-  readonly exec: Exec = (argv, options) => {
-    this.begun += 1;
-    // The shell has its own id from the kernel, and becomes the program.
-    const { promise, resolve } = Promise.withResolvers<number>();
-    this.#pid = promise;
-    let told = false;
-    const watched = { ...options };
-    const { onOutput } = options;
-    watched.onOutput = (text) => {
-      const [first = '', ...others] = told ? ['', text] : text.split('\n');
-      if (!told) resolve(Number(first));
-      const rest = told ? text : others.join('\n');
-      told = true;
-      if (this.killOnSight) this.kill();
-      if (rest !== '') onOutput?.(rest);
-    };
-    return exec(['sh', '-c', 'echo $$; exec "$@"', 'sh', ...argv], watched);
-  };
-
-  kill(): void {
-    this.#signal('SIGKILL');
-  }
-
-  freeze(): void {
-    this.#signal('SIGSTOP');
-  }
-
-  #signal(name: 'SIGKILL' | 'SIGSTOP'): void {
-    void this.#pid?.then((pid) => process.kill(pid, name)).catch(() => {});
-  }
-}
 
 async function eventually(work: () => Promise<unknown>): Promise<void> {
   for (const until = performance.now() + DEADLINE_MS; ; await pause(50, signal)) {

@@ -15,5 +15,6 @@ const client = new RbdClient({ exec, address });
 const driver = driverOn(address, client, `${directory}/elsewhere`, exec, VICTIM);
 await driver.start(calm().signal);
 await driver.hold(calm().signal);
+process.stdout.write('begun\n');
 await perform(driver, JSON.parse(request) as Request, calm());
 await client.stop();

@@ -183,7 +183,7 @@ export async function rbdWorld(
     restarted: () => assert.fail('nothing serves the pool'),
     elsewhere: (request) => {
       const args = [join(import.meta.dirname, 'rbd-driver-process.ts'), JSON.stringify(address), directory];
-      return spawn(process.execPath, [...args, JSON.stringify(request)], { stdio: ['ignore', 'inherit', 'inherit'] });
+      return spawn(process.execPath, [...args, JSON.stringify(request)], { stdio: ['ignore', 'pipe', 'inherit'] });
     },
     succeed: async () => {
       await client.ask({ op: 'expel', args: { who: VICTIM } }, { signal });

@@ -62,12 +62,12 @@ describe('configuration', () => {
 
   test('paths in the file are relative to the file, defaults and --set to the working directory', () => {
     const file = parseConfig({ toml: '[backends.a]\ndriver="file"\npath="here"', directory: '/etc/pumice' });
-    assert.equal(file.backends.a?.path, '/etc/pumice/here');
+    assert.partialDeepStrictEqual(file.backends.a, { path: '/etc/pumice/here' });
     assert.equal(file.data_directory, resolve('pumice-data'));
     const { backup_keys: keys } = parseConfig({ toml: '[backup_keys]\n2026-a = "keys/a"', directory: '/etc/pumice' });
     assert.deepEqual({ ...keys }, { '2026-a': '/etc/pumice/keys/a' });
     const set = parseConfig({ set: ['backends.a.driver=file', 'backends.a.path=here'], directory: '/etc/pumice' });
-    assert.equal(set.backends.a?.path, resolve('here'));
+    assert.partialDeepStrictEqual(set.backends.a, { path: resolve('here') });
   });
 
   test('$data_directory stands for the data directory, in a database URL too', () => {
@@ -149,8 +149,12 @@ describe('configuration', () => {
       '[api]\nport = 2026-01-01',
       'api.port must be a whole number from 0 to 65535; it is "2026-01-01T00:00:00.000Z".',
     ],
-    ['an unknown driver', '[backends.b]\ndriver = "tape"', 'backends.b.driver must be "file"; it is "tape".'],
-    ['a backend without a driver', '[backends.b]\npath = "/x"', 'backends.b.driver is missing; it must be "file".'],
+    ['an unknown driver', '[backends.b]\ndriver = "tape"', 'backends.b.driver must be "file" or "rbd"; it is "tape".'],
+    [
+      'a backend without a driver',
+      '[backends.b]\npath = "/x"',
+      'backends.b.driver is missing; it must be "file" or "rbd".',
+    ],
     [
       'a name of a backend that a host name cannot hold',
       '[backends."a@b"]\ndriver = "file"\npath = "/x"',
@@ -272,7 +276,7 @@ describe('configuration', () => {
     assert.deepEqual(config.enabled_backends, ['fast', 'slow']);
     assert.deepEqual(config.scheduler.scheduler_default_filters, ['A=B']);
     assert.equal(config.allow_availability_zone_fallback, true);
-    assert.equal(config.backends.slow?.path, '/srv/s=l');
+    assert.partialDeepStrictEqual(config.backends.slow, { path: '/srv/s=l' });
     assert.equal(config.backends.slow?.max_over_subscription_ratio, 'auto');
     assert.equal(config.backends.fast?.max_over_subscription_ratio, 1.5);
   });
