@@ -42,6 +42,7 @@ async function rbdDriver(section: RbdBackendConfig, config: Config, serving?: Se
     who: serving?.process ?? uuid(),
     ...(rbd_secret_uuid !== undefined && { secretUuid: rbd_secret_uuid }),
     discard: section.report_discard_supported,
+    maxCloneDepth: section.rbd_max_clone_depth,
     ...ofAny(section, config, serving),
   });
 }

@@ -76,6 +76,8 @@ export interface RbdDriverOptions {
   readonly who: string;
   /** Libvirt's, of the user's key. Default: the id of the cluster. */
   readonly secretUuid?: string;
+  /** A volume that reads through more images than so many is flattened in the background. Default 5; 0: never. */
+  readonly maxCloneDepth?: number;
   readonly reservedPercentage?: number;
   readonly maxOverSubscriptionRatio?: number | 'auto';
   /** Default true. */
@@ -121,7 +123,7 @@ export class RbdDriver implements VolumeDriver {
   #released: Promise<unknown> = Promise.resolve();
   /** While this process serves the backend. */
   #serving: AbortController | undefined;
-  #collecting = false;
+  #isTidying = false;
 
   constructor(options: RbdDriverOptions) {
     this.#options = options;
@@ -202,7 +204,7 @@ export class RbdDriver implements VolumeDriver {
       const { name } = this.#options;
       const report = await this.#report(signal);
       const free = freeOf(report);
-      if (report.trashed > 0) this.#collect();
+      this.#tidyUp(report.trashed > 0);
       return [
         {
           pool_name: name,
@@ -241,7 +243,14 @@ export class RbdDriver implements VolumeDriver {
       atLeast(volume, snapshot.sizeGiB, `snapshot ${snapshot.id}`);
       const [parent, name] = [this.#imageOf(snapshot), this.#volume(volume)];
       const size = { size: volume.sizeGiB * GIB, parent_bytes: snapshot.sizeGiB * GIB };
-      const args = { parent, snapshot: this.#snapshot(snapshot), name, temporary: temporary(name), ...size };
+      const args = {
+        parent,
+        snapshot: this.#snapshot(snapshot),
+        name,
+        temporary: temporary(name),
+        ...size,
+        deepest: this.#deepest,
+      };
       await this.#ask({ op: 'clone', args, about: [name] }, call);
       return {};
     });
@@ -253,7 +262,14 @@ export class RbdDriver implements VolumeDriver {
       atLeast(volume, source.sizeGiB, `volume ${source.id}`);
       const [from, name] = [this.#volume(source), this.#volume(volume)];
       const sizes = { source_bytes: source.sizeGiB * GIB, size: volume.sizeGiB * GIB };
-      const args = { source: from, helper: `.tmp-for-${name}`, name, temporary: temporary(name), ...sizes };
+      const args = {
+        source: from,
+        helper: `.tmp-for-${name}`,
+        name,
+        temporary: temporary(name),
+        ...sizes,
+        deepest: this.#deepest,
+      };
       await this.#ask({ op: 'clone_volume', args, about: [from, name] }, call);
       return {};
     });
@@ -662,15 +678,24 @@ export class RbdDriver implements VolumeDriver {
     return this.#options.conversion ?? CONVERSION_LIMITS;
   }
 
-  /** In the background: what was deleted with clones, and has none any more. */
-  #collect(): void {
-    if (this.#serving === undefined || this.#collecting) return;
-    this.#collecting = true;
-    void this.#ask({ op: 'collect', long: true }, { signal: this.#serving.signal })
-      // What could not be done is done the next time.
+  get #deepest(): number {
+    return this.#options.maxCloneDepth ?? 5;
+  }
+
+  /** In the background: what was deleted with clones and has none any more goes, and what reads through too many images gets its own. */
+  #tidyUp(hasTrash: boolean): void {
+    const signal = this.#serving?.signal;
+    if (signal === undefined || this.#isTidying) return;
+    this.#isTidying = true;
+    const work = async (): Promise<void> => {
+      if (this.#deepest > 0) await this.#ask({ op: 'shorten', long: true }, { signal });
+      if (hasTrash) await this.#ask({ op: 'collect', long: true }, { signal });
+    };
+    // What could not be done is done the next time.
+    void work()
       .catch(() => {})
       .finally(() => {
-        this.#collecting = false;
+        this.#isTidying = false;
       });
   }
 

@@ -12,12 +12,13 @@ under its new one), or an image (whole).
   content goes back first (`settle`). So a volume holds what it held, or what it is to hold.
 
 The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `pending:IMAGE-ID`,
-`reverted:IMAGE-ID` (it was rolled back once), `unmanaged:NAME` (since when), `export:ATTACHMENT`.
+`reverted:IMAGE-ID` (it was rolled back once), `deep:IMAGE-ID` (it is to be flattened), `wanted:IMAGE-ID`
+(and not now), `unmanaged:NAME` (since when), `export:ATTACHMENT`.
 """
 import json, struct, time
 import rados, rbd
 
-LONG = ('remove', 'delete', 'flatten', 'collect')
+LONG = ('remove', 'delete', 'flatten', 'collect', 'shorten')
 NOTES = 'pumice'
 UNDO = '.tmp-undo'
 BASE = 'base'
@@ -53,6 +54,7 @@ def or_none(call, *args):
 
 class Operations:
     def __init__(self, cluster, pool):
+        self.shortening = None  # id of the image that is flattened in the background
         self.cluster, self.pool, self.rbd = cluster, pool, rbd.RBD()
         self.io = cluster.open_ioctx(pool)
         # A full pool answers at once, and deleting works. Without it everything would hang.
@@ -73,7 +75,8 @@ class Operations:
             error = Failed('refused', '%s: %s' % (prefix, text))
             error.errno = -code
             raise error
-        return json.loads(out) if out else None
+        # Of a list it may say more behind it.
+        return json.JSONDecoder().raw_decode(out.decode().strip())[0] if out.strip() else None
 
     def enter(self, who, address):
         """From here on `who` is this client. The one that it was before does nothing any more."""
@@ -316,13 +319,14 @@ class Operations:
         else:
             self.rename(temporary, name)
 
-    def clone(self, parent, snapshot, name, size, temporary, parent_bytes=None, parent_pool=None):
+    def clone(self, parent, snapshot, name, size, temporary, parent_bytes=None, parent_pool=None, deepest=0):
         """`parent_bytes`: what the snapshot must have at most, in whole GiB. The parent may be in the trash."""
         self.drop_temporaries(name)
         if self.clear(name) == 'whole':
             return self.matches(name, size)
         self.clone_to(temporary, parent, snapshot, size, parent_bytes, parent_pool)
         self.publish(temporary, name, size)
+        self.mark_deep(name, deepest)
 
     def temporaries(self, name):
         """What unfinished calls left that were to be of this name."""
@@ -373,7 +377,7 @@ class Operations:
             if i.size() < size:
                 i.resize(size, False)
 
-    def clone_volume(self, source, source_bytes, helper, name, size, temporary):
+    def clone_volume(self, source, source_bytes, helper, name, size, temporary, deepest=0):
         """A clone of what an image holds now, by a snapshot of it that goes with the clone. `helper`: the name of the snapshot."""
         self.drop_temporaries(name)
         if self.clear(name) == 'whole':
@@ -386,6 +390,7 @@ class Operations:
         try:
             self.clone_to(temporary, source, helper, size)
             self.publish(temporary, name, size)
+            self.mark_deep(name, deepest)
         finally:
             self.drop_snapshot(source, helper)
 
@@ -405,6 +410,7 @@ class Operations:
             self.io.remove_object('rbd_id.' + name)
             return 'gone'
         if state == 'whole':
+            self.let_go(name, image)
             with self.opened(name, read_only=True) as i:
                 if self.strangers(i):
                     raise Failed('busy', '%s is open elsewhere (%s)' % (name, ', '.join(self.strangers(i))))
@@ -424,6 +430,7 @@ class Operations:
         if image is not None:
             self.forget('pending:' + image)
             self.forget('reverted:' + image)
+            self.forget('deep:' + image)
         self.forget('unmanaged:' + name)
         return where
 
@@ -483,6 +490,59 @@ class Operations:
                 image = i.parent_id()
             depth += 1
         return depth
+
+    def mark_deep(self, name, deepest):
+        """It is to get what it shares, in the background, when it reads through more images than so many. 0: through any number."""
+        if deepest and self.depth(name) > deepest:
+            self.note('deep:' + self.in_directory(name), True)
+
+    def shorten(self, progress=None):
+        """Flattens what was marked, one after another, and lets go of an image that somebody wants. Returns the names."""
+        done = []
+        for image in self.notes('deep:'):
+            name = self.name_in_directory(image)
+            if name is None:
+                self.forget('deep:' + image)
+                continue
+            with self.opened(name, read_only=True) as i:
+                if self.at_work(i):
+                    continue
+            looked = [time.monotonic()]
+
+            def watch(at, whole, image=image):
+                if time.monotonic() - looked[0] > 0.5:
+                    looked[0] = time.monotonic()
+                    if self.note_of('wanted:' + image):
+                        return -errno.ECANCELED
+                return progress(at, whole) if progress else 0
+            self.shortening = image
+            try:
+                self.flatten(name, watch)
+                self.forget('deep:' + image)
+                done.append(name)
+            except (rbd.OperationCanceled, rbd.ImageBusy):
+                pass
+            finally:
+                self.shortening = None
+        return done
+
+    def at_work(self, image):
+        """Addresses of those who serve the pool and have it open."""
+        return set(self.helpers().values()) & set(self.strangers(image))
+
+    def let_go(self, name, image):
+        """Who flattens it in the background, here or elsewhere, stops."""
+        for wait in [0] + [0.25] * 60:
+            with self.opened(name, read_only=True) as i:
+                if self.shortening != image and not (self.strangers(i) and self.at_work(i)):
+                    break
+            if not wait:
+                self.note('wanted:' + image, True)
+            time.sleep(wait)
+        else:
+            raise Failed('busy', '%s is being flattened' % name)
+        if wait:
+            self.forget('wanted:' + image)
 
     # Snapshots
 
@@ -641,6 +701,7 @@ class Operations:
         self.settle(name)
 
     def demand_closed(self, name):
+        self.let_go(name, self.whole(name))
         with self.opened(name, read_only=True) as i:
             if self.strangers(i):
                 raise Failed('in_use', '%s is open elsewhere (%s)' % (name, ', '.join(self.strangers(i))))

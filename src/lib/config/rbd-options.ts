@@ -34,6 +34,13 @@ export const rbdOptions = {
         "Libvirt's secret in which hosts of servers keep the user's key. Not there: the id of the cluster (fsid).",
     }),
   ),
+  rbd_max_clone_depth: Type.Integer({
+    minimum: 0,
+    maximum: 14,
+    default: 5,
+    description:
+      'A volume that reads through more images than so many gets what they hold, in the background. 0: never.',
+  }),
   report_discard_supported: Type.Boolean({
     default: true,
     description: 'Clients may give back what they delete.',

@@ -62,6 +62,20 @@ def unheaded(io, name):
     io.remove_object('rbd_header.' + next(entry['id'] for entry in R.list2(io) if entry['name'] == name))
 
 
+def parent(io, name):
+    with rbd.Image(io, name, read_only=True) as i:
+        try:
+            return i.parent_info()[1]
+        except rbd.ImageNotFound:
+            return None
+
+
+def fill(io, name):
+    with rbd.Image(io, name) as i:
+        for at in range(64):
+            i.write(b'x' * 4096, at << 22)
+
+
 def trashed(io):
     return [entry['name'] for entry in R.trash_list(io)]
 
@@ -152,7 +166,7 @@ def is_there(io, key):
         return False
 
 
-OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, exported, objects, leftovers, wipe)}
+OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, wipe)}
 for line in sys.stdin:
     number, pool, op, args = json.loads(line)
     try:

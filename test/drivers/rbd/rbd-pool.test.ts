@@ -306,6 +306,35 @@ describe('a pool of a Ceph cluster', { skip: noRbd }, () => {
       });
     });
 
+    it('flattens a clone of too many clones in the background, and lets go of it when it is to be deleted', async (t) => {
+      const { pool, ask } = await enter(t);
+      const [{ driver }, other] = [await another(t, pool, SLOW), await another(t, pool)];
+      const chain = Array.from({ length: 8 }, volume);
+      const [first, ...clones] = chain as [VolumeRef, ...VolumeRef[]];
+      await driver.createVolume(first, calm());
+      await ask('write', `volume-${first.id}`, 0, block('first', 0).toString('base64'));
+      let source = first;
+      for (const clone of clones) {
+        await other.driver.createClonedVolume(clone, source, calm());
+        source = clone;
+      }
+      const parentOf = async ({ id }: VolumeRef) => (await ask<string | null>('parent', `volume-${id}`)) !== null;
+      assert.ok(await parentOf(source));
+      await eventually(async () => {
+        await other.driver.stats(signal);
+        assert.equal(await parentOf(source), false);
+      });
+      assert.ok(await parentOf(clones[3] as VolumeRef), 'five are not too many');
+      const last = volume();
+      await other.driver.createClonedVolume(last, clones[5] as VolumeRef, calm());
+      // The slow one has it in its hands, and nobody waits for its end.
+      await ask('fill', `volume-${clones[5]?.id}`);
+      await driver.stats(signal);
+      await pause(200, signal);
+      await other.driver.deleteVolume(last, calm());
+      assert.deepEqual(await other.driver.probe(theVolume(last), signal), { is: 'absent' });
+    });
+
     it('is refused where clones would need protected snapshots', async (t) => {
       const { pool } = await enter(t);
       const ceph = await sharedCeph();
