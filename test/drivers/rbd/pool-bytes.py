@@ -136,6 +136,16 @@ def without_snapshots(image):
             pass
 
 
+def helpers(io):
+    with rados.ReadOpCtx() as op:
+        found, _ = io.get_omap_vals(op, '', 'helper:', 100)
+        try:
+            io.operate_read_op(op, 'pumice')
+        except rados.ObjectNotFound:
+            return []
+        return [key for key, _ in found]
+
+
 def wipe(io):
     """Clones go before what they are of; objects of snapshots would be listed for as long as those are there."""
     for _ in range(8):
@@ -166,7 +176,7 @@ def is_there(io, key):
         return False
 
 
-OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, wipe)}
+OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, helpers, wipe)}
 for line in sys.stdin:
     number, pool, op, args = json.loads(line)
     try:
