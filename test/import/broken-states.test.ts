@@ -141,12 +141,15 @@ describe('a volume', () => {
     assert.equal(taken(mapVolume(cinderVolume(), world)).row.volume_type_id, TYPE);
   });
 
-  test('without a size is kept out, or has that of its image', () => {
+  test('without a size is kept out, with the size of its image where that is known', () => {
     const volume = cinderVolume({ size: null });
     assert.equal(refused(mapVolume(volume, aWorld())).code, 'size-missing');
-    assert.equal(refused(mapVolume(volume, aWorld(), 'absent')).code, 'size-missing');
-    const { row, codes } = taken(mapVolume(volume, aWorld(), { bytes: 4 * GIB + 1 }));
-    assert.deepEqual([row.size_gib, codes], [5, ['size-missing']]);
+    assert.match(refused(mapVolume(volume, aWorld(), { bytes: 4 * GIB + 1 })).next, /to 5, the GiB of its image/);
+  });
+
+  test('whose image is of another size comes in with its own, named', () => {
+    const { row, codes } = found({ size: 3 }, {}, { bytes: 5 * GIB });
+    assert.deepEqual([row.size_gib, codes], [3, ['size-differs']]);
   });
 
   test('without a user comes in', () => {
@@ -253,11 +256,11 @@ describe('a volume', () => {
     assert.match(refused(mapVolume(cinderVolume(), world)).next, /failover-host/);
   });
 
-  test('whose image is not there becomes an error; one whose image is there stays', () => {
+  test('whose image is not there comes in as it is, named', () => {
     const lost = found({}, {}, 'absent');
-    assert.deepEqual([lost.row.status, lost.codes], ['error', ['image-missing']]);
+    assert.deepEqual([lost.row.status, lost.codes], ['available', ['image-missing']]);
     assert.deepEqual(found({}, {}, { bytes: 3 * GIB }).codes, []);
-    assert.equal(found({ status: 'error_deleting' }, {}, 'absent').row.status, 'error_deleting');
+    assert.deepEqual(found({ status: 'error_deleting' }, {}, 'absent').codes, []);
   });
 
   test('that is encrypted with the fixed key is kept out', () => {
@@ -357,10 +360,10 @@ describe('a snapshot', () => {
     });
   }
 
-  test('without size, type or image has its volume’s, or is an error', () => {
+  test('without size or type has its volume’s; without an image it is named', () => {
     assert.equal(taken(mapSnapshot(snapshot({ volume_size: null }), aWorld())).row.volume_size_gib, 3);
     assert.equal(taken(mapSnapshot(snapshot({ volume_type_id: id('0', 1) }), aWorld())).row.volume_type_id, TYPE);
-    assert.equal(taken(mapSnapshot(snapshot(), aWorld(), 'absent')).row.status, 'error');
+    assert.deepEqual(taken(mapSnapshot(snapshot(), aWorld(), 'absent')).codes, ['image-missing']);
     assert.equal(refused(mapSnapshot(snapshot({ status: 'gone' }), aWorld())).code, 'status-unknown');
   });
 });

@@ -108,13 +108,11 @@ class MysqlSession implements CinderSession {
   }
 
   isAfter(column: string, key: CinderKey): WhereClause {
-    // A number would be sent as a floating one, which an index of whole ones is not used for.
-    const value = typeof key === 'number' ? 'CAST(? AS SIGNED)' : '?';
-    return { sql: `${this.quoted(column)} > ${value}`, values: [String(key)] };
+    return { sql: `${this.quoted(column)} > ?`, values: [key] };
   }
 
   isAmong(column: string, keys: readonly CinderKey[]): WhereClause {
-    return { sql: `${this.quoted(column)} IN (${keys.map(() => '?').join(', ')})`, values: keys.map(String) };
+    return { sql: `${this.quoted(column)} IN (${keys.map(() => '?').join(', ')})`, values: keys };
   }
 
   async close(): Promise<void> {

@@ -64,7 +64,11 @@ export function mapSnapshot(
       `it comes in on its own; ${MAKE_GENERIC}`,
     );
   if (onBackend === 'absent' && status === 'available')
-    found.add('image-missing', 'is available, and its backend has nothing of its name', 'it comes in as error');
+    found.add(
+      'image-missing',
+      'is available, and its backend has nothing of its name',
+      'it comes in as it is, and the doctor names it',
+    );
   if (row.volume_size === null)
     found.add('size-missing', 'has no size', `that of its volume is taken, ${volume.size} GiB`);
   return {
@@ -78,7 +82,7 @@ export function mapSnapshot(
       volume_size_gib: row.volume_size ?? volume.size ?? 0,
       name: row.display_name,
       description: row.display_description,
-      status: onBackend === 'absent' && status === 'available' ? 'error' : status,
+      status,
       progress: row.progress ?? '',
       group_snapshot_id: row.group_snapshot_id,
       use_quota: Number(row.use_quota ?? true),

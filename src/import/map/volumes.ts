@@ -1,5 +1,5 @@
 /** A volume of Cinder's as one of ours. */
-import { GIB } from '../../lib/bytes.ts';
+import { inGiB } from '../../lib/bytes.ts';
 import {
   ATTACH_STATUSES,
   BY_ATTACHMENTS,
@@ -26,7 +26,7 @@ export interface CinderVolume {
   readonly isOffered: boolean;
 }
 
-/** What its backend has under its name; undefined: nobody looked. Bytes: GiB are made of them, rounded up. */
+/** What its backend has under its name; undefined: nobody looked. It decides nothing, and is only told. */
 export type OnBackend = { readonly bytes: number } | 'absent' | undefined;
 
 export type VolumeVerdict =
@@ -63,11 +63,13 @@ export function refusalOfVolume(
         'say which type such volumes are to be of',
         '--adopt-type',
       );
-    if (row.size === null && typeof onBackend !== 'object')
+    if (row.size === null)
       return found.refused(
         'size-missing',
         'has no size',
-        'set its size in the Cinder database to that of its image on the backend, in GiB rounded up',
+        typeof onBackend === 'object'
+          ? `set its size in the Cinder database to ${inGiB(onBackend.bytes)}, the GiB of its image`
+          : 'set its size in the Cinder database to that of its image on the backend, in GiB rounded up',
       );
     if (row.encryption_key_id === FIXED_KEY)
       return found.refused(
@@ -110,6 +112,7 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
   const isRevived = row.deleted === true;
   if (isRevived) found.add('volume-deleted', 'is deleted, and snapshots of it live', 'it comes back as an error');
   const status = isTarget || isRevived ? 'error' : statusOf(volume, found);
+  compare(row.size as number, status, onBackend, found);
   const migrationStatus = migrationStatusOf(row.migration_status, found);
   if (row.consistencygroup_id !== null)
     found.add(
@@ -125,8 +128,8 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
       user_id: row.user_id,
       name: row.display_name,
       description: row.display_description,
-      size_gib: sizeOf(row.size, onBackend, found),
-      status: lostStatus(status, onBackend, found),
+      size_gib: row.size as number,
+      status,
       // Cinder leaves there what it was before its last work, also when that is long over.
       previous_status: null,
       attach_status: isRevived ? 'detached' : attachStatusOf(volume, found),
@@ -164,11 +167,20 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
 /** `HOST@BACKEND` of a place. */
 const hostPart = (place: string): string => place.split('#')[0] ?? place;
 
-function sizeOf(size: number | null, onBackend: OnBackend, found: Found): number {
-  if (size !== null) return size;
-  const gib = typeof onBackend === 'object' ? Math.ceil(onBackend.bytes / GIB) : 0;
-  found.add('size-missing', 'has no size', `it comes in with ${gib} GiB, the size of its image on the backend`);
-  return gib;
+/** What a row says and its backend does not. It comes in with what it says: what is there is not changed, and data never made. */
+function compare(size: number, status: VolumeStatus, onBackend: OnBackend, found: Found): void {
+  if (onBackend === 'absent' && (BY_ATTACHMENTS as readonly string[]).includes(status))
+    found.add(
+      'image-missing',
+      `is ${status}, and its backend has nothing of its name`,
+      'it comes in as it is, and the doctor names it: bring its image back, or set its state to error',
+    );
+  else if (typeof onBackend === 'object' && inGiB(onBackend.bytes) !== size)
+    found.add(
+      'size-differs',
+      `has ${size} GiB, and its image on the backend ${inGiB(onBackend.bytes)}`,
+      'it comes in with what it says; where its image is larger, extend it to that',
+    );
 }
 
 function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: Found): string {
@@ -210,13 +222,6 @@ function statusOf({ row, attachments, isOffered }: CinderVolume, found: Found): 
       'it comes in as it is; reset its state when nothing has it open',
     );
   return status;
-}
-
-/** Data that is not there is never made. */
-function lostStatus(status: VolumeStatus, onBackend: OnBackend, found: Found): VolumeStatus {
-  if (onBackend !== 'absent' || !(BY_ATTACHMENTS as readonly string[]).includes(status)) return status;
-  found.add('image-missing', `is ${status}, and its backend has nothing of its name`, 'it comes in as error');
-  return 'error';
 }
 
 function attachStatusOf({ row, attachments }: CinderVolume, found: Found): string {
