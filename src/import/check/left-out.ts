@@ -1,7 +1,7 @@
 /** Rows that no step of the import takes: what Cinder itself does not see, what hangs on what is gone, and kinds that are not taken over. */
 import type { CinderDatabase } from '../cinder/cinder-database.ts';
 import type { CinderTable } from '../cinder/cinder-tables.ts';
-import { Found, type ImportFinding, type ImportRefusal } from '../map/verdict.ts';
+import { FoundInRow, type ImportFinding, type ImportRefusal } from '../map/verdict.ts';
 import { MAKE_GENERIC } from '../map/volumes.ts';
 
 /** With what one row of each is called. */
@@ -35,7 +35,7 @@ export async function leftOut(
   const refusals: ImportRefusal[] = [];
   for (const [table, resource] of JUDGED)
     for (const id of await cinder.undecided(table)) {
-      const found = new Found(resource, id);
+      const found = new FoundInRow(resource, id);
       found.add(
         'deleted-unknown',
         'does not say whether it is deleted',
@@ -47,7 +47,7 @@ export async function leftOut(
     if ((await cinder.count(table)) > seen[table]) findings.push(...(await withoutVolume(cinder, table)));
   for await (const entries of cinder.living('image_volume_cache_entries'))
     for (const { image_id, volume_id } of entries) {
-      const found = new Found('volume', volume_id);
+      const found = new FoundInRow('volume', volume_id);
       found.add(
         'cached-image',
         `is kept as image ${image_id} for new volumes`,
@@ -62,7 +62,7 @@ export async function leftOut(
     for await (const rows of cinder.living(table))
       for (const { id, name } of rows)
         refusals.push(
-          new Found(resource, id).refused(
+          new FoundInRow(resource, id).refused(
             'consistency-group',
             `(${name ?? ''}) is of the kind that Queens has done away with`,
             MAKE_GENERIC,
@@ -81,7 +81,7 @@ async function withoutVolume(
     const living = new Set(volumes.map(({ id }) => id));
     for (const { id, volume_id } of rows) {
       if (living.has(volume_id)) continue;
-      const found = new Found(table === 'transfers' ? 'transfer' : 'attachment', id);
+      const found = new FoundInRow(table === 'transfers' ? 'transfer' : 'attachment', id);
       found.add('volume-deleted', `is of volume ${volume_id}, which is deleted`, 'it is left out');
       findings.push(...found.findings);
     }

@@ -7,11 +7,11 @@ import { ATTACH_STATUSES } from '../../model/status.ts';
 import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { madeAt } from './made-at.ts';
 import type { MapSettings } from './map-settings.ts';
-import { Found, type ImportedRow, type ImportRefusal } from './verdict.ts';
+import { FoundInRow, type ImportedRow, type ImportRefusal } from './verdict.ts';
 
 export type AttachmentVerdict =
   /** None: it is left out, and named. */
-  | { readonly row: ImportedRow<'volume_attachment'> | undefined; readonly findings: Found['findings'] }
+  | { readonly row: ImportedRow<'volume_attachment'> | undefined; readonly findings: FoundInRow['findings'] }
   | { readonly refused: ImportRefusal };
 
 /** Of a volume of this project, which comes in. */
@@ -20,7 +20,7 @@ export function mapAttachment(
   projectId: string,
   { now }: Pick<MapSettings, 'now'>,
 ): AttachmentVerdict {
-  const found = new Found('attachment', row.id);
+  const found = new FoundInRow('attachment', row.id);
   if (!ATTACH_STATUSES.some((status) => status === row.attach_status))
     return found.refused(
       'attach-status-unknown',

@@ -5,7 +5,7 @@ import { madeAt } from './made-at.ts';
 import type { MapSettings } from './map-settings.ts';
 import { settledBackupStatus } from './settled-status.ts';
 import { valuesText } from './values-of.ts';
-import { Found, type ImportedRow, type ImportRefusal } from './verdict.ts';
+import { FoundInRow, type ImportedRow, type ImportRefusal } from './verdict.ts';
 
 export interface CinderBackupRow {
   readonly row: CinderRows['backups'];
@@ -15,8 +15,10 @@ export interface CinderBackupRow {
 export function mapBackup(
   { row, metadata }: CinderBackupRow,
   { now }: Pick<MapSettings, 'now'>,
-): { readonly row: ImportedRow<'backup'>; readonly findings: Found['findings'] } | { readonly refused: ImportRefusal } {
-  const found = new Found('backup', row.id);
+):
+  | { readonly row: ImportedRow<'backup'>; readonly findings: FoundInRow['findings'] }
+  | { readonly refused: ImportRefusal } {
+  const found = new FoundInRow('backup', row.id);
   if (row.project_id === null)
     return found.refused('project-missing', 'has no project', 'set its project_id in the Cinder database');
   const status = settledBackupStatus(row.status, found);

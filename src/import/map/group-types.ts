@@ -4,7 +4,7 @@ import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
 import { lastOf } from './types.ts';
 import { byOwner, valuesText } from './values-of.ts';
-import { Found, type ImportedRow } from './verdict.ts';
+import { FoundInRow, type ImportedRow } from './verdict.ts';
 
 export interface CinderGroupTypes {
   /** The living ones, and those that are deleted and still used. */
@@ -18,14 +18,14 @@ export interface MappedGroupTypes {
     readonly group_type: readonly ImportedRow<'group_type'>[];
     readonly group_type_access: readonly ImportedRow<'group_type_access'>[];
   };
-  readonly findings: Found['findings'];
+  readonly findings: FoundInRow['findings'];
 }
 
 export function mapGroupTypes({ types, specs, access }: CinderGroupTypes, world: MapWorld): MappedGroupTypes {
   const specsOf = byOwner(specs, (row) => row.group_type_id);
-  const findings: Found['findings'] = [];
+  const findings: FoundInRow['findings'] = [];
   const rows = types.map((row) => {
-    const found = new Found('group_type', row.id);
+    const found = new FoundInRow('group_type', row.id);
     const { name = row.id, isDeleted = false } = world.groupTypes.get(row.id) ?? {};
     if (isDeleted)
       found.add(

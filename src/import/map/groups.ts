@@ -4,9 +4,11 @@ import { mappedHost, placeOfRow } from './host-map.ts';
 import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
 import { settledGroupSnapshotStatus, settledGroupStatus } from './settled-status.ts';
-import { Found, type ImportedRow, type ImportRefusal } from './verdict.ts';
+import { FoundInRow, type ImportedRow, type ImportRefusal } from './verdict.ts';
 
-type Mapped<Row> = { readonly row: Row; readonly findings: Found['findings'] } | { readonly refused: ImportRefusal };
+type Mapped<Row> =
+  | { readonly row: Row; readonly findings: FoundInRow['findings'] }
+  | { readonly refused: ImportRefusal };
 
 export type CinderGroup = {
   readonly row: CinderRows['groups'];
@@ -20,7 +22,7 @@ export function refusalOfGroup(
   row: CinderRows['groups'],
   { settings, groupTypes }: MapWorld,
 ): ImportRefusal | undefined {
-  const found = new Found('group', row.id);
+  const found = new FoundInRow('group', row.id);
   const place = placeOfRow(row);
   if (row.project_id === null)
     return found.refused('project-missing', 'has no project', 'set its project_id in the Cinder database').refused;
@@ -30,7 +32,7 @@ export function refusalOfGroup(
       `is of group type ${row.group_type_id}, which was never there`,
       'set its group_type_id in the Cinder database',
     ).refused;
-  if (settledGroupStatus(row.status, new Found('group', row.id)) === undefined)
+  if (settledGroupStatus(row.status, new FoundInRow('group', row.id)) === undefined)
     return found.refused('status-unknown', `has the status ${JSON.stringify(row.status)}`, WRONG_STATUS).refused;
   if (place !== null && mappedHost(settings.hosts, place) === undefined)
     return found.refused(
@@ -45,7 +47,7 @@ export function refusalOfGroup(
 export function mapGroup({ row, typeIds }: CinderGroup, world: MapWorld): Mapped<ImportedRow<'volume_group'>> {
   const refused = refusalOfGroup(row, world);
   if (refused !== undefined) return { refused };
-  const found = new Found('group', row.id);
+  const found = new FoundInRow('group', row.id);
   const place = placeOfRow(row);
   const gone = typeIds.filter((id) => !world.types.has(id));
   if (gone.length > 0)
@@ -86,7 +88,7 @@ export function mapGroupSnapshot(
   { row, group }: CinderGroupSnapshot,
   world: MapWorld,
 ): Mapped<ImportedRow<'group_snapshot'>> {
-  const found = new Found('group_snapshot', row.id);
+  const found = new FoundInRow('group_snapshot', row.id);
   if (group === undefined)
     return found.refused(
       'group-missing',

@@ -1,12 +1,12 @@
 /** When a row was made, where it does not say so: the oldest time that is known of it. */
 import type { Timestamp } from '../../lib/clock.ts';
-import type { Found } from './verdict.ts';
+import type { FoundInRow } from './verdict.ts';
 
 export function madeAt(
   createdAt: Timestamp | null,
   others: readonly (Timestamp | null)[],
   now: Timestamp,
-  found: Found,
+  found: FoundInRow,
 ): Timestamp {
   if (createdAt !== null) return createdAt;
   const oldest = others.filter((time) => time !== null).sort()[0] ?? now;

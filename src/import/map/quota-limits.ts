@@ -1,14 +1,14 @@
 /** Limits of projects and of classes. What is used is counted anew and never taken over; reservations are dropped. */
 import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { lastOf } from './types.ts';
-import { Found, type ImportedRow } from './verdict.ts';
+import { FoundInRow, type ImportedRow } from './verdict.ts';
 
 export interface MappedLimits {
   readonly rows: {
     readonly quota_limit: readonly ImportedRow<'quota_limit'>[];
     readonly quota_class_limit: readonly ImportedRow<'quota_class_limit'>[];
   };
-  readonly findings: Found['findings'];
+  readonly findings: FoundInRow['findings'];
 }
 
 /** Cinder has none of these any more since 2024.1, and looked at none of it before. */
@@ -18,11 +18,11 @@ export function mapLimits(
   quotas: readonly CinderRows['quotas'][],
   classes: readonly CinderRows['quota_classes'][],
 ): MappedLimits {
-  const findings: Found['findings'] = [];
+  const findings: FoundInRow['findings'] = [];
   const limits = quotas.flatMap(({ id, project_id, resource, hard_limit }) => {
     if (project_id === null || resource === GONE) return [];
     if (hard_limit !== null) return [{ project_id, resource, hard_limit }];
-    const found = new Found('quota', id);
+    const found = new FoundInRow('quota', id);
     found.add(
       'limit-null',
       `of ${resource} for project ${project_id} has no number`,

@@ -20,7 +20,7 @@ import {
   type VolumeStatus,
 } from '../../model/status.ts';
 import type { Transition } from '../../model/transition.ts';
-import type { Found } from './verdict.ts';
+import type { FoundInRow } from './verdict.ts';
 
 /** What is only read meanwhile, and is afterwards what it was. */
 const ONLY_READ: ReadonlySet<string> = new Set(['uploading', 'backing-up', 'retyping']);
@@ -29,7 +29,7 @@ const ONLY_READ: ReadonlySet<string> = new Set(['uploading', 'backing-up', 'rety
 export function settledVolumeStatus(
   status: string | null,
   before: VolumeStatus,
-  found: Found,
+  found: FoundInRow,
 ): VolumeStatus | undefined {
   return settled(VOLUME_STATUSES, VOLUME_TRANSITIONS, status, found, (of) => {
     if (ONLY_READ.has(of)) return before;
@@ -38,25 +38,25 @@ export function settledVolumeStatus(
   });
 }
 
-export const settledSnapshotStatus = (status: string | null, found: Found): SnapshotStatus | undefined =>
+export const settledSnapshotStatus = (status: string | null, found: FoundInRow): SnapshotStatus | undefined =>
   settled(SNAPSHOT_STATUSES, SNAPSHOT_TRANSITIONS, status, found, (of) =>
     of === 'backing-up' || of === 'restoring' || of === 'updating' ? 'available' : undefined,
   );
 
-export const settledGroupStatus = (status: string | null, found: Found): GroupStatus | undefined =>
+export const settledGroupStatus = (status: string | null, found: FoundInRow): GroupStatus | undefined =>
   settled(GROUP_STATUSES, GROUP_TRANSITIONS, status, found);
 
-export const settledGroupSnapshotStatus = (status: string | null, found: Found): GroupSnapshotStatus | undefined =>
+export const settledGroupSnapshotStatus = (status: string | null, found: FoundInRow): GroupSnapshotStatus | undefined =>
   settled(GROUP_SNAPSHOT_STATUSES, GROUP_SNAPSHOT_TRANSITIONS, status, found);
 
-export const settledBackupStatus = (status: string | null, found: Found): BackupStatus | undefined =>
+export const settledBackupStatus = (status: string | null, found: FoundInRow): BackupStatus | undefined =>
   settled(BACKUP_STATUSES, BACKUP_TRANSITIONS, status, found, (of) => (of === 'restoring' ? 'available' : undefined));
 
 function settled<Status extends string>(
   known: readonly Status[],
   transitions: Readonly<Record<string, Transition<Status>>>,
   status: string | null,
-  found: Found,
+  found: FoundInRow,
   unharmed: (status: Status) => Status | undefined = () => undefined,
 ): Status | undefined {
   const is = known.find((each) => each === status);

@@ -4,7 +4,7 @@ import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
 import { settledSnapshotStatus } from './settled-status.ts';
 import { valuesText } from './values-of.ts';
-import { Found, type ImportedRow, type ImportRefusal } from './verdict.ts';
+import { FoundInRow, type ImportedRow, type ImportRefusal } from './verdict.ts';
 import { MAKE_GENERIC, type OnBackend, refusalOfVolume } from './volumes.ts';
 
 export interface CinderSnapshot {
@@ -16,7 +16,7 @@ export interface CinderSnapshot {
 }
 
 export type SnapshotVerdict =
-  | { readonly row: ImportedRow<'snapshot'>; readonly findings: Found['findings'] }
+  | { readonly row: ImportedRow<'snapshot'>; readonly findings: FoundInRow['findings'] }
   | { readonly refused: ImportRefusal };
 
 export function mapSnapshot(
@@ -24,7 +24,7 @@ export function mapSnapshot(
   world: MapWorld,
   onBackend?: OnBackend,
 ): SnapshotVerdict {
-  const found = new Found('snapshot', row.id);
+  const found = new FoundInRow('snapshot', row.id);
   const { settings, types } = world;
   const object = `volume-${volume?._name_id ?? row.volume_id}@snapshot-${row.id}`;
   if (volume === undefined)

@@ -2,18 +2,18 @@
 import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { madeAt } from './made-at.ts';
 import type { MapSettings } from './map-settings.ts';
-import { Found, type ImportedRow } from './verdict.ts';
+import { FoundInRow, type ImportedRow } from './verdict.ts';
 
 /** Those that were accepted are deleted, and not read. Of a volume that has several the newest counts: it has one here. */
 export function mapTransfers(
   rows: readonly CinderRows['transfers'][],
   projectId: string,
   { now }: Pick<MapSettings, 'now'>,
-): { readonly row: ImportedRow<'transfer'> | undefined; readonly findings: Found['findings'] } {
-  const findings: Found['findings'] = [];
+): { readonly row: ImportedRow<'transfer'> | undefined; readonly findings: FoundInRow['findings'] } {
+  const findings: FoundInRow['findings'] = [];
   let kept: ImportedRow<'transfer'> | undefined;
   for (const row of [...rows].sort((a, b) => ((a.created_at ?? '') < (b.created_at ?? '') ? -1 : 1))) {
-    const found = new Found('transfer', row.id);
+    const found = new FoundInRow('transfer', row.id);
     if (row.salt === null || row.crypt_hash === null || !/^[0-9a-f]{40}$/.test(row.crypt_hash))
       found.add(
         'key-missing',

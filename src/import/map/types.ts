@@ -3,7 +3,7 @@ import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
 import { byOwner, valuesOf, valuesText } from './values-of.ts';
-import { Found, type ImportedRow } from './verdict.ts';
+import { FoundInRow, type ImportedRow } from './verdict.ts';
 
 export interface CinderTypes {
   /** The living ones, and those that are deleted and still used. */
@@ -23,7 +23,7 @@ export interface MappedTypes {
     readonly volume_type_encryption: readonly ImportedRow<'volume_type_encryption'>[];
     readonly default_volume_type: readonly ImportedRow<'default_volume_type'>[];
   };
-  readonly findings: Found['findings'];
+  readonly findings: FoundInRow['findings'];
 }
 
 export function mapTypes(of: CinderTypes, world: MapWorld): MappedTypes {
@@ -32,7 +32,7 @@ export function mapTypes(of: CinderTypes, world: MapWorld): MappedTypes {
   const extraSpecs = byOwner(of.extraSpecs, (row) => row.volume_type_id);
   const findings = [...qos.findings];
   const types = of.types.map((row): ImportedRow<'volume_type'> => {
-    const found = new Found('volume_type', row.id);
+    const found = new FoundInRow('volume_type', row.id);
     const { name = row.id, isDeleted = false } = world.types.get(row.id) ?? {};
     if (isDeleted)
       found.add(
@@ -104,14 +104,14 @@ export function mapTypes(of: CinderTypes, world: MapWorld): MappedTypes {
 function mapQosSpecs(
   rows: readonly CinderRows['quality_of_service_specs'][],
   { settings }: MapWorld,
-): { readonly rows: ImportedRow<'qos_specs'>[]; readonly findings: Found['findings'] } {
+): { readonly rows: ImportedRow<'qos_specs'>[]; readonly findings: FoundInRow['findings'] } {
   const children = byOwner(rows, (row) => row.specs_id);
-  const findings: Found['findings'] = [];
+  const findings: FoundInRow['findings'] = [];
   const names = new Set<string>();
   const made = rows
     .filter(({ specs_id }) => specs_id === null)
     .map((parent) => {
-      const found = new Found('qos_specs', parent.id);
+      const found = new FoundInRow('qos_specs', parent.id);
       const all = (children.get(parent.id) ?? []).map(({ key, value }, id) => ({ id, key, value }));
       const { consumer, ...specs } = valuesOf(all, 'spec', found);
       if (consumer === undefined)

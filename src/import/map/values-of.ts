@@ -1,5 +1,5 @@
 /** Key/value rows of Cinder's as the JSON text that ours keep in one column. */
-import type { Found } from './verdict.ts';
+import type { FoundInRow } from './verdict.ts';
 
 interface ValueRow {
   readonly id: number;
@@ -8,7 +8,7 @@ interface ValueRow {
 }
 
 /** In the order of their ids: of a key that lives twice the greater id counts, as in Cinder. */
-export function valuesOf(rows: readonly ValueRow[], kind: string, found: Found): Record<string, string> {
+export function valuesOf(rows: readonly ValueRow[], kind: string, found: FoundInRow): Record<string, string> {
   const values = new Map<string, string>();
   for (const { key, value } of [...rows].sort((a, b) => a.id - b.id)) {
     if (key === null) continue;
@@ -21,7 +21,7 @@ export function valuesOf(rows: readonly ValueRow[], kind: string, found: Found):
   return Object.fromEntries(values);
 }
 
-export const valuesText = (rows: readonly ValueRow[], kind: string, found: Found): string =>
+export const valuesText = (rows: readonly ValueRow[], kind: string, found: FoundInRow): string =>
   rows.length === 0 ? '{}' : JSON.stringify(valuesOf(rows, kind, found));
 
 /** Rows by whom they belong to. */

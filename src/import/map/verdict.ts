@@ -58,7 +58,7 @@ export type Verdict =
   | { readonly refused: ImportRefusal };
 
 /** Gathers what is found of one row. */
-export class Found {
+export class FoundInRow {
   readonly findings: ImportFinding[] = [];
   readonly #resource: string;
   readonly #id: string;

@@ -13,7 +13,7 @@ import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
 import { settledVolumeStatus } from './settled-status.ts';
 import { valuesOf, valuesText } from './values-of.ts';
-import { Found, type ImportedRow, type ImportRefusal } from './verdict.ts';
+import { FoundInRow, type ImportedRow, type ImportRefusal } from './verdict.ts';
 
 /** A volume with what hangs on it and is needed to judge it. */
 export interface CinderVolume {
@@ -30,7 +30,7 @@ export interface CinderVolume {
 export type OnBackend = { readonly bytes: number } | 'absent' | undefined;
 
 export type VolumeVerdict =
-  | { readonly row: ImportedRow<'volume'>; readonly findings: Found['findings'] }
+  | { readonly row: ImportedRow<'volume'>; readonly findings: FoundInRow['findings'] }
   | { readonly refused: ImportRefusal };
 
 export const MAKE_GENERIC =
@@ -45,7 +45,7 @@ export function refusalOfVolume(
   world: MapWorld,
   onBackend?: OnBackend,
 ): ImportRefusal | undefined {
-  const found = new Found('volume', row.id);
+  const found = new FoundInRow('volume', row.id);
   const { settings, types, adopted, failedOver } = world;
   const refused = (() => {
     if (row.project_id === null)
@@ -104,7 +104,7 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
   const { row } = volume;
   const refused = refusalOfVolume(row, world, onBackend);
   if (refused !== undefined) return { refused };
-  const found = new Found('volume', row.id);
+  const found = new FoundInRow('volume', row.id);
   const { settings } = world;
   const place = placeOfRow(row);
   const isTarget = row.migration_status?.startsWith('target:') === true;
@@ -168,7 +168,7 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
 const hostPart = (place: string): string => place.split('#')[0] ?? place;
 
 /** What a row says and its backend does not. It comes in with what it says: what is there is not changed, and data never made. */
-function compare(size: number, status: VolumeStatus, onBackend: OnBackend, found: Found): void {
+function compare(size: number, status: VolumeStatus, onBackend: OnBackend, found: FoundInRow): void {
   if (onBackend === 'absent' && (BY_ATTACHMENTS as readonly string[]).includes(status))
     found.add(
       'image-missing',
@@ -183,7 +183,7 @@ function compare(size: number, status: VolumeStatus, onBackend: OnBackend, found
     );
 }
 
-function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: Found): string {
+function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: FoundInRow): string {
   if (typeId !== null && types.has(typeId)) return typeId;
   const name = types.get(adopted as string)?.name;
   found.add(
@@ -195,7 +195,7 @@ function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: Foun
 }
 
 /** Of one that is no target of a migration. */
-function statusOf({ row, attachments, isOffered }: CinderVolume, found: Found): VolumeStatus {
+function statusOf({ row, attachments, isOffered }: CinderVolume, found: FoundInRow): VolumeStatus {
   const before = VOLUME_STATUSES.find(
     (status) => status === row.previous_status && (status === 'available' || status === 'in-use'),
   );
@@ -224,7 +224,7 @@ function statusOf({ row, attachments, isOffered }: CinderVolume, found: Found): 
   return status;
 }
 
-function attachStatusOf({ row, attachments }: CinderVolume, found: Found): string {
+function attachStatusOf({ row, attachments }: CinderVolume, found: FoundInRow): string {
   if (ATTACH_STATUSES.some((status) => status === row.attach_status)) return row.attach_status as string;
   const is = attachments.some(({ attach_status }) => attach_status === 'attached') ? 'attached' : 'detached';
   found.add(
@@ -237,7 +237,7 @@ function attachStatusOf({ row, attachments }: CinderVolume, found: Found): strin
 
 const MIGRATION_ENDED: ReadonlySet<string> = new Set(['success', 'error', 'none']);
 
-function migrationStatusOf(status: string | null, found: Found): string | null {
+function migrationStatusOf(status: string | null, found: FoundInRow): string | null {
   if (status === null || MIGRATION_ENDED.has(status)) return status;
   const isTarget = status.startsWith('target:');
   found.add(
