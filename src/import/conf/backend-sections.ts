@@ -49,6 +49,8 @@ const RBD: Kind = {
     rbd_ceph_conf: 'text',
     rbd_cluster_name: 'text',
     rbd_secret_uuid: 'text',
+    rbd_max_clone_depth: 'number',
+    report_discard_supported: 'flag',
   },
   defaults: { rbd_pool: 'rbd' },
 };
@@ -82,14 +84,12 @@ const UNMISSED: ReadonlySet<string> = new Set([
   'target_helper',
   'iscsi_helper',
   'rbd_flatten_volume_from_snapshot',
-  'rbd_max_clone_depth',
   'rbd_store_chunk_size',
   'rbd_exclusive_cinder_pool',
   'report_dynamic_total_capacity',
   'rados_connect_timeout',
   'rados_connection_retries',
   'rados_connection_interval',
-  'report_discard_supported',
   'volumes_dir',
 ]);
 
@@ -116,6 +116,8 @@ export function backendSection(conf: OsloConf, name: string): BackendSection | N
     if (kept !== undefined) lines.push(tomlLine(option, kept));
     else if (value !== undefined) notes.push(`[${name}] ${option} = ${value} is not understood`);
   }
+  if (kind === RBD && said('rbd_user') === undefined)
+    notes.push(`[${name}] says no rbd_user; here it is cinder where nobody says it`);
   if (kind === LVM) notes.push(...exportsOfLvm(said, name, lines));
   const left = [...new Set([...conf.options(name), ...conf.options('backend_defaults')])].filter(
     (option) => !UNMISSED.has(option) && !Object.hasOwn(known, option),
