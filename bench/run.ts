@@ -21,6 +21,7 @@ import { dependents } from './dependents.ts';
 import { exports } from './exports.ts';
 import { flows } from './flows.ts';
 import { fullBackend } from './full-backend.ts';
+import { importing } from './import.ts';
 import { large } from './large.ts';
 import { metrics } from './metrics.ts';
 import { pauses } from './pauses.ts';
@@ -49,6 +50,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   'busy-host': busyHost,
   scale,
   large,
+  import: importing,
 };
 
 const { quick, only, beside } = parseArgs({

@@ -10,7 +10,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type CheckedFlags, inWords, openChecked } from './checked-source.ts';
 import { hostsIn, openTarget, refuseOthers, since, sourceOf } from './import-target.ts';
-import { type ToldRows, tellerOf } from './import-told.ts';
+import { moreLines, type ToldRows, tellerOf } from './import-told.ts';
 
 export interface RunOptions extends ConfigFlags, CheckedFlags {
   readonly batch: number;
@@ -48,10 +48,12 @@ export async function run(options: RunOptions, { out, err, signal }: CliContext)
   }
 }
 
-export function summaryLines({ rows, written, removed, refused }: FillSummary, { findings }: ToldRows): string[] {
+export function summaryLines({ rows, written, removed, refused }: FillSummary, told: ToldRows): string[] {
   const counted = Object.entries(rows).filter(([, count]) => count > 0);
+  const all = Object.values(told.counts).reduce((sum, each) => sum + each, 0);
   return [
+    ...moreLines(told),
     counted.map(([table, count]) => `${count} ${table}`).join(', '),
-    `${written} rows were written, ${removed} removed; ${findings.length} came in otherwise than they were, ${refused} were refused.`,
+    `${written} rows were written, ${removed} removed; ${all - refused} came in otherwise than they were, ${refused} were refused.`,
   ];
 }

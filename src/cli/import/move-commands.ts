@@ -14,7 +14,7 @@ const withWhich = (command: Command): Command =>
 export function addMoves(group: Command, around: CliContext, exit: (code: number) => void): void {
   withWhich(group.command('run'))
     .description('fill the configured database from a Cinder’s, which may go on; as often as you like')
-    .option('--batch <rows>', 'rows of a transaction', positiveNumber, 1_000)
+    .option('--batch <rows>', 'rows of a transaction', positiveNumber, 500)
     .option('--json', 'for programs')
     .addHelpText(
       'after',

@@ -21,6 +21,8 @@ export interface ComparedServices {
   readonly pumice: ReadService;
   /** Of every project, which only an administrator may ask. */
   readonly ofAll: boolean;
+  /** Default: all of them. */
+  readonly lists?: readonly ComparedList[];
   readonly signal: AbortSignal;
 }
 
@@ -34,7 +36,8 @@ export async function* compareServices(
   services: ComparedServices,
   tell: (difference: Difference) => void,
 ): AsyncGenerator<ComparedSummary> {
-  for (const list of COMPARED_LISTS) yield { list: list.path, rows: await compareList(list, services, tell) };
+  for (const list of services.lists ?? COMPARED_LISTS)
+    yield { list: list.path, rows: await compareList(list, services, tell) };
 }
 
 type Row = Readonly<Record<string, unknown>>;

@@ -56,6 +56,7 @@ export class ReadService {
 
   async *pages(list: ComparedList, ofAll: boolean, signal: AbortSignal): AsyncGenerator<Page> {
     let marker: string | undefined;
+    let first: string | undefined;
     for (;;) {
       const [path = '', given] = list.path.replace('{project}', this.project).split('?');
       const query = new URLSearchParams(given);
@@ -64,6 +65,9 @@ export class ReadService {
       if (marker !== undefined) query.set('marker', marker);
       const { status, body } = await this.#get(`${this.#base}${path}?${query}`, signal);
       const rows = status === 200 ? rowsOf(list, body).map((row) => this.#withoutBase(row)) : [];
+      // Cinder has lists that know nothing of pages at some of their paths, and begin again.
+      if (first !== undefined && String(rows[0]?.id) === first) return;
+      first ??= String(rows[0]?.id);
       yield { status, rows };
       if (!list.paged || rows.length === 0) return;
       marker = String(rows.at(-1)?.id);

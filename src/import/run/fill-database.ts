@@ -22,7 +22,7 @@ import { SPANS, type WrittenBatch, writeBatch, writeTypes } from './write-batch.
 export interface FillOptions {
   /** Of the Cinder database, without user and password: what the import is known by. */
   readonly source: string;
-  /** Rows of a batch. Default 1,000. */
+  /** Rows of a batch. Default 500. */
   readonly batch?: number;
   readonly recount: RecountOptions;
   /** Goes on behind what is here. Without it a run begins at the beginning. */
@@ -67,7 +67,7 @@ export async function fillDatabase(
   return { ...(await run.toItsEnd()), resumed };
 }
 
-const BATCH = 1_000;
+const BATCH = 500;
 
 class Fill {
   readonly #cinder: CinderDatabase;
