@@ -25,6 +25,7 @@ import { importing } from './import.ts';
 import { large } from './large.ts';
 import { metrics } from './metrics.ts';
 import { pauses } from './pauses.ts';
+import { rbd } from './rbd.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
@@ -39,6 +40,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   deletes,
   dependents,
   'full-backend': fullBackend,
+  rbd,
   reads,
   metrics,
   watchers,

@@ -12,6 +12,9 @@ const PYTHON = '/usr/bin/python3';
 /** Of a line, characters: 100,000 images are told in a tenth of it. */
 const LONGEST_LINE = 64 * 1024 ** 2;
 
+/** After 20 lists of 1,000 images it has 70 MiB; with an arena of glibc for each of its threads 232, at the same speed. */
+const FEW_ARENAS = { MALLOC_ARENA_MAX: '1' };
+
 export interface RbdAddress {
   /** The path of a ceph.conf. */
   readonly conf: string;
@@ -79,6 +82,7 @@ export class HelperProcess {
       signal: this.#abort.signal,
       timeoutMs: Number.POSITIVE_INFINITY,
       input: this.#input,
+      environment: FEW_ARENAS,
       onOutput: (text) => this.#hear(text),
     }).then(
       () => this.#end(new HelperEnded('The RBD helper has ended.')),

@@ -323,7 +323,8 @@ class Operations:
         """`parent_bytes`: what the snapshot must have at most, in whole GiB. The parent may be in the trash."""
         self.drop_temporaries(name)
         if self.clear(name) == 'whole':
-            return self.matches(name, size)
+            self.matches(name, size)
+            return self.mark_deep(name, deepest)
         self.clone_to(temporary, parent, snapshot, size, parent_bytes, parent_pool)
         self.publish(temporary, name, size)
         self.mark_deep(name, deepest)
@@ -383,7 +384,7 @@ class Operations:
         if self.clear(name) == 'whole':
             self.matches(name, size)
             self.drop_snapshot(source, helper)
-            return
+            return self.mark_deep(name, deepest)
         self.demand(source, source_bytes)
         self.settle(source)
         self.make_snapshot(source, helper)
