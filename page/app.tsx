@@ -1,13 +1,17 @@
 /** The frame of the page: who is signed in, where one may go, and whether the service answers. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { lostSince } from './connection.ts';
+import { Doctor } from './doctor.tsx';
 import { Hosts } from './hosts.tsx';
 import type { Kind } from './kind.ts';
 import { attachments } from './kinds/attachments.tsx';
 import { backups } from './kinds/backups.tsx';
 import { flows } from './kinds/flows.tsx';
+import { groupSnapshots } from './kinds/group-snapshots.tsx';
 import { groups } from './kinds/groups.tsx';
 import { snapshots } from './kinds/snapshots.tsx';
+import { transfers } from './kinds/transfers.tsx';
 import { types } from './kinds/types.tsx';
 import { volumes } from './kinds/volumes.tsx';
 import { begun, changes } from './live.ts';
@@ -22,7 +26,20 @@ import { Table } from './table.tsx';
 import { exactTime } from './times.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each is of rows of its own, and goes on as one with its views
-const KINDS: readonly Kind<any>[] = [volumes, snapshots, groups, backups, attachments, types, flows];
+const KINDS: readonly Kind<any>[] = [
+  ...[volumes, snapshots, groups, groupSnapshots],
+  ...[backups, attachments, transfers, types, flows],
+];
+
+/** For administrators alone. */
+const OPERATORS: readonly {
+  readonly view: string;
+  readonly title: string;
+  readonly Content: () => ComponentChildren;
+}[] = [
+  { view: 'hosts', title: 'Hosts', Content: Hosts },
+  { view: 'doctor', title: 'Doctor', Content: Doctor },
+];
 
 export function App() {
   // Also while nobody answers yet: the page may have come from a service that has ended since.
@@ -65,7 +82,8 @@ function Frame(session: Session) {
   const view = path.join('/');
   const [name, id] = path;
   const kind = KINDS.find((each) => each.view === name);
-  const isHosts = name === 'hosts';
+  const operators = session.is_admin ? OPERATORS : [];
+  const theirs = operators.find((each) => each.view === name);
   const first = useRef(view);
   // Whoever goes on by keyboard or ear is at the beginning of what has come.
   useEffect(() => {
@@ -83,7 +101,7 @@ function Frame(session: Session) {
           Pumice
         </a>
         <nav aria-label="Views">
-          <a href={hashOf([])} aria-current={kind === undefined && !isHosts ? 'page' : undefined}>
+          <a href={hashOf([])} aria-current={kind === undefined && theirs === undefined ? 'page' : undefined}>
             Overview
           </a>
           {KINDS.map(({ view: name, title }) => (
@@ -91,17 +109,17 @@ function Frame(session: Session) {
               {title}
             </a>
           ))}
-          {session.is_admin && (
-            <a href={hashOf(['hosts'])} aria-current={isHosts ? 'page' : undefined}>
-              Hosts
+          {operators.map(({ view: name, title }) => (
+            <a key={name} href={hashOf([name])} aria-current={theirs?.view === name ? 'page' : undefined}>
+              {title}
             </a>
-          )}
+          ))}
         </nav>
         <Who {...session} />
       </header>
       <main ref={main} id="main" tabIndex={-1}>
-        {isHosts ? (
-          <Hosts />
+        {theirs ? (
+          <theirs.Content />
         ) : kind === undefined ? (
           <Overview />
         ) : id ? (

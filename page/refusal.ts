@@ -23,7 +23,12 @@ export function refusalOf(status: number, body: unknown): Refusal {
 /** Words of the API for what a form calls otherwise. */
 const SPOKEN: readonly (readonly [RegExp, string])[] = [
   [/VolumeSizeExceeds|gigabytes|GiB\b/i, 'size'],
+  [/group type/i, 'group_type'],
   [/volume type/i, 'volume_type'],
+  [/volume type/i, 'volume_types'],
+  [/\btype\b/i, 'new_type'],
+  [/\bvolume\b/i, 'volume_id'],
+  [/\bvolume\b/i, 'add_volumes'],
 ];
 
 /** The field that a refusal is about; undefined: the whole. A pointer into the body says it best (`/volume/size must be …`). */

@@ -12,6 +12,7 @@ type Order = 'resume' | 'revert' | 'cancel' | 'abandon';
 function order(wish: Order, text: string, about: string, whyNot: (flow: Story) => string | undefined): Act<Story> {
   return {
     text,
+    button: `${text} the flow`,
     ...(wish === 'resume' ? {} : { danger: true }),
     title: ({ name }) => `${text}: ${spoken(name)}`,
     about: () => about,

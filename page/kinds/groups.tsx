@@ -15,6 +15,41 @@ interface Group {
   readonly project_id?: string | null;
 }
 
+const create: Act<undefined> = {
+  text: 'Create group',
+  button: 'Create',
+  fields: [
+    { name: 'name', label: 'Name' },
+    { name: 'group_type', label: 'Type of the group', from: { path: 'v3/group_types', key: 'group_types' } },
+    {
+      name: 'volume_types',
+      label: 'Type of its volumes',
+      hint: 'Its backend must be good for it.',
+      from: { path: 'v3/types', key: 'volume_types' },
+    },
+    { name: 'description', label: 'Description' },
+  ],
+  async send({ volume_types: type, ...typed }) {
+    const group = { ...typed, volume_types: type === undefined ? [] : [type] };
+    const made = await ask<{ readonly group: { readonly id: string } }>('POST', 'v3/groups', { group });
+    return { go: ['groups', made.group.id] };
+  },
+};
+
+const addVolume: Act<Group> = {
+  text: 'Add volume',
+  button: 'Add',
+  title: (group) => `Add a volume to ${nameOf(group)}`,
+  whyNot: atRest('available'),
+  fields: [
+    { name: 'add_volumes', label: 'Volume', hint: 'Its id. It must be on the same backend, of a type of the group.' },
+  ],
+  async send(typed, group) {
+    await ask('PUT', `v3/groups/${group.id}`, { group: typed });
+    return { tell: `${nameOf(group)} is being changed.` };
+  },
+};
+
 const snapshot: Act<Group> = {
   text: 'Snapshot',
   title: (group) => `Snapshot all volumes of ${nameOf(group)}`,
@@ -23,7 +58,7 @@ const snapshot: Act<Group> = {
   fields: [{ name: 'name', label: 'Name' }],
   async send(typed, { id }) {
     await ask('POST', 'v3/group_snapshots', { group_snapshot: { ...typed, group_id: id } });
-    return { go: ['snapshots'], tell: 'The volumes of the group are being snapshotted.' };
+    return { go: ['group_snapshots'], tell: 'The volumes of the group are being snapshotted.' };
   },
 };
 
@@ -62,7 +97,8 @@ export const groups: Kind<Group> = {
     { text: 'Created', sort: 'created_at', downFirst: true, cell: ({ created_at: at }) => <Time at={at} /> },
   ],
   projectOf: ({ project_id: id }) => id,
-  acts: [snapshot, remove],
+  starts: [create],
+  acts: [snapshot, addVolume, remove],
   hasFlows: true,
   facts: (group) => [
     ['Zone', <Maybe key="zone" text={group.availability_zone} />],

@@ -88,7 +88,7 @@ const snapshot: Act<Sized> = {
   },
 };
 
-const acceptTransfer: Act<undefined> = {
+export const acceptTransfer: Act<undefined> = {
   text: 'Accept transfer',
   button: 'Accept',
   quota: QUOTA,

@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { insertAttachment } from '../../src/db/attachments.ts';
+import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
+import { insertTransfer } from '../../src/db/transfers.ts';
 import { uuid } from '../../src/lib/clock.ts';
+import { newAuthKey } from '../../src/model/auth-key.ts';
 import { freshWorld, PROJECT, USER } from '../api/world.ts';
 import { makeBackup, makeGroup } from '../db/rows.ts';
 import { describeInBrowser, isTooWide, signIn, violations, visit } from './browser.ts';
 
 const OTHER = 'ffff';
+const GROUP_TYPE = { version: '3.71', body: { group_type: { name: 'together' } } };
 
 /** The only one that is open. */
 const press = (page: Page, name: string): Promise<void> =>
@@ -133,13 +137,97 @@ describeInBrowser('acting', () => {
     assert.equal((await world.get('/volumes', { project: OTHER })).body.volumes[0].name, 'gift');
   });
 
+  it('groups volumes, snapshots the group, and says at the field what is refused', async (t) => {
+    const world = await freshWorld(t, { running: true, set: ['api.port=0'] });
+    const { page, expect } = await visit(t, world);
+    await signIn(page, PROJECT);
+    const { group_type: type } = (await world.ask('POST', '/group_types', GROUP_TYPE)).body;
+    for (const each of ['data', 'log']) {
+      await page.getByRole('link', { name: 'Volumes', exact: true }).click();
+      await begin(page, 'Create volume');
+      await name(page, each);
+      await press(page, 'Create');
+      await atRest(page, each);
+    }
+    const { volumes } = (await world.get('/volumes')).body;
+    await page.getByRole('navigation').getByRole('link', { name: 'Groups' }).click();
+    await begin(page, 'Create group');
+    await name(page, 'pair');
+    await page.getByLabel('Type of the group').selectOption(type.name);
+    await page.getByLabel('Type of its volumes').selectOption('__DEFAULT__');
+    await press(page, 'Create');
+    await atRest(page, 'pair');
+
+    await begin(page, 'Add volume');
+    await page.getByLabel('Volume', { exact: true }).fill('nonsense');
+    expect(400);
+    await press(page, 'Add');
+    await page.locator('.field .refused', { hasText: 'nonsense' }).waitFor();
+    assert.equal(await page.getByLabel('Volume', { exact: true }).getAttribute('aria-invalid'), 'true');
+    await page.getByLabel('Volume', { exact: true }).fill(volumes[0].id);
+    await press(page, 'Add');
+    await page.locator('dd', { hasText: volumes[0].id.slice(0, 8) }).waitFor();
+    await atRest(page, 'pair');
+    await begin(page, 'Snapshot');
+    await name(page, 'at noon');
+    await press(page, 'Snapshot');
+    await page.locator('tbody').getByRole('link', { name: 'at noon' }).click();
+    await atRest(page, 'at noon');
+    await begin(page, 'Make a group');
+    await name(page, 'copy');
+    await press(page, 'Make');
+    await atRest(page, 'copy');
+    assert.deepEqual(await violations(page), []);
+  });
+
+  it('says at the field why nothing is restored, reverted or of another type', async (t) => {
+    const world = await freshWorld(t, { running: true, set: ['api.port=0'] });
+    const volume = await world.volume({ name: 'data', sizeGiB: 1 });
+    const older = await world.snapshot(volume, { name: 'older', createdAt: '2026-01-01T00:00:00.000000' });
+    await world.snapshot(volume, { name: 'newer' });
+    await makeBackup(world.service.db, { projectId: PROJECT, userId: USER, name: 'large', sizeGiB: 2 });
+    const { page, expect } = await visit(t, world);
+    await signIn(page, PROJECT);
+    expect(400);
+    const refused = async (where: string, text: RegExp): Promise<void> => {
+      await page.getByRole('dialog').locator(where, { hasText: text }).waitFor();
+      assert.deepEqual(await violations(page), []);
+      await press(page, 'Cancel');
+    };
+    await page.getByRole('link', { name: 'data' }).click();
+    await begin(page, 'Change type');
+    await page.getByLabel('New type').selectOption('__DEFAULT__');
+    await press(page, 'Change');
+    await refused('.field .refused', /is of type __DEFAULT__ already/);
+
+    await page.goto(`${new URL(page.url()).origin}/#/snapshots/${older.id}`);
+    await begin(page, 'Revert volume');
+    await press(page, 'Revert volume');
+    await refused('.general', /newest snapshot only/);
+
+    await page.getByRole('navigation').getByRole('link', { name: 'Backups' }).click();
+    await page.locator('tbody').getByRole('link', { name: 'large' }).click();
+    await begin(page, 'Restore');
+    await page.getByLabel('Into volume').fill(volume.id);
+    await press(page, 'Restore');
+    await refused('.field .refused', /too small for a backup of 2GiB/);
+  });
+
   it('has a table and a page of each kind, with nothing that axe finds, also at 375 pixels', async (t) => {
     const world = await freshWorld(t, { set: ['api.port=0'] });
     const volume = await world.volume({ name: 'data' });
     await world.snapshot(volume, { name: 'then' });
     const owner = { projectId: PROJECT, userId: USER };
     await makeBackup(world.service.db, { ...owner, name: 'kept' });
-    await makeGroup(world.service.db, { ...owner, name: 'pair' });
+    const group = await makeGroup(world.service.db, { ...owner, name: 'pair' });
+    const { id: groupId, groupTypeId } = group;
+    const of = { ...owner, groupId, groupTypeId, status: 'available' } as const;
+    await world.service.db.write((tx) => insertGroupSnapshot(tx, { id: uuid(), name: 'at noon', ...of }));
+    const { kept } = newAuthKey();
+    const offered = await world.volume({ status: 'awaiting-transfer' });
+    await world.service.db.write((tx) =>
+      insertTransfer(tx, { volumeId: offered.id, name: 'offer', noSnapshots: false, projectId: PROJECT, kept }),
+    );
     const attachment = uuid();
     await world.service.db.write((tx) =>
       insertAttachment(tx, {
@@ -158,10 +246,12 @@ describeInBrowser('acting', () => {
       ['Backups', 'kept'],
       ['Attachments', attachment.slice(0, 8)],
       ['Groups', 'pair'],
+      ['Group snapshots', 'at noon'],
+      ['Transfers', 'offer'],
       ['Types', '__DEFAULT__'],
     ] as const) {
-      await page.getByRole('navigation').getByRole('link', { name: title }).click();
-      await page.getByRole('heading', { name: title }).waitFor();
+      await page.getByRole('navigation').getByRole('link', { name: title, exact: true }).click();
+      await page.getByRole('heading', { name: title, exact: true }).waitFor();
       assert.deepEqual(await violations(page), [], title);
       assert.equal(await isTooWide(page), false, title);
       await page.locator('tbody').getByRole('link', { name: shown }).click();

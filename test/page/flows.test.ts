@@ -64,7 +64,7 @@ describeInBrowser('flows', () => {
     assert.deepEqual(await violations(page), []);
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByLabel('Reason').fill('there is room again');
-    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume the flow' }).click();
     await page.getByText('The order is given').waitFor();
     await page.getByText('there is room again').waitFor();
     const { body } = await world.get(`//pumice/v1/flows/${flow}`);

@@ -39,7 +39,22 @@ describeInBrowser('operators', () => {
     assert.deepEqual(await violations(page), []);
   });
 
-  it('alone do: a member is offered neither', async (t) => {
+  it('let the doctor look, and read what it has found and what to do', async (t) => {
+    const world = await freshWorld(t, { running: true, set: ['api.port=0'] });
+    await world.volume({ name: 'data' });
+    // Its row alone: nobody has counted it.
+    const { page } = await visit(t, world, { at: '#/doctor', width: 375 });
+    await signIn(page, PROJECT);
+    await page.getByText('It has not looked since this server began.').waitFor();
+    await page.getByRole('button', { name: 'Examine' }).click();
+    await page.getByText('It has looked').waitFor();
+    await page.getByText(/volumes is kept as 0, counted 1/).waitFor();
+    await page.getByText('usage is counted again').waitFor();
+    assert.deepEqual(await violations(page), []);
+    assert.equal(await isTooWide(page), false);
+  });
+
+  it('alone do: a member is offered none of it', async (t) => {
     const world = await identityWorld(t, { set: ['api.port=0'] });
     const { page } = await visit(t, world, { at: '' });
     await page.getByLabel('User').fill('bob');
@@ -47,7 +62,8 @@ describeInBrowser('operators', () => {
     await page.keyboard.press('Enter');
     await page.getByText('Nothing runs now').waitFor();
     await page.getByText('Volumes: 0 of').waitFor();
-    assert.equal(await page.getByRole('link', { name: 'Hosts' }).count(), 0);
+    for (const name of ['Hosts', 'Doctor'])
+      assert.equal(await page.getByRole('navigation').getByRole('link', { name }).count(), 0);
     assert.deepEqual(await violations(page), []);
   });
 });

@@ -98,5 +98,10 @@ describe('a refusal', () => {
       ['Something else.', undefined],
     ] as const)
       assert.equal(fieldOf(message, fields), field, message);
+    assert.equal(fieldOf('Volume a is of type gold already.', ['new_type', 'migration_policy']), 'new_type');
+    assert.equal(fieldOf('Volume a of 1GiB is too small.', ['volume_id', 'name']), 'volume_id');
+    const ofGroup = ['name', 'group_type', 'volume_types', 'description'];
+    assert.equal(fieldOf('Group type a could not be found.', ofGroup), 'group_type');
+    assert.equal(fieldOf('Volume type a could not be found.', ofGroup), 'volume_types');
   });
 });
