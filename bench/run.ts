@@ -24,6 +24,7 @@ import { fullBackend } from './full-backend.ts';
 import { importing } from './import.ts';
 import { large } from './large.ts';
 import { metrics } from './metrics.ts';
+import { page } from './page.ts';
 import { pauses } from './pauses.ts';
 import { rbd } from './rbd.ts';
 import { reads } from './reads.ts';
@@ -44,6 +45,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   reads,
   metrics,
   watchers,
+  page,
   startup,
   exports,
   pauses,
