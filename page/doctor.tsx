@@ -1,10 +1,13 @@
 /** The doctor, for administrators: what must be so and is not, as it found it last, and an order to look again. It repairs nothing here. */
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { useAnswer } from './answer.ts';
 import { ask } from './ask.ts';
-import { begun } from './live.ts';
+import { lookAgain } from './live.ts';
 import { Refusal } from './refusal.ts';
 import { Time } from './small.tsx';
+
+const LOOK_MS = 1_000;
 
 interface Note {
   readonly check: string;
@@ -33,12 +36,18 @@ export function Doctor() {
     try {
       await ask('POST', 'pumice/v1/doctor');
       refused.value = undefined;
-      begun();
+      lookAgain();
     } catch (error) {
       refused.value = error instanceof Refusal ? error.message : 'The service does not answer.';
     }
   };
   const isRunning = body?.running_since != null;
+  // Nobody is told when it has ended.
+  useEffect(() => {
+    if (!isRunning) return;
+    const timer = setInterval(lookAgain, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [isRunning]);
   const told = refused.value ?? refusal?.message;
   return (
     <>

@@ -42,6 +42,9 @@ export function begun(): void {
   round();
 }
 
+/** What nothing is told of has changed, or may have. */
+export const lookAgain = rise;
+
 /** The first is shown at once, what follows is gathered. */
 function told(): void {
   if (gathering !== undefined) {

@@ -37,14 +37,15 @@ const EVENTS: Readonly<Record<StoryStep['event'], readonly [LineMark, string] | 
 export function linesOf(story: Story, nowMs: number): readonly Line[] {
   const past = story.steps.flatMap((step) => lineOf(step) ?? []);
   const { now, next } = story;
+  const isStuck = now?.waits_for === 'an operator';
   const current: Line[] =
     now === null
       ? []
       : [
           {
             node: now.node,
-            mark: now.waits_for === 'an operator' ? 'stuck' : 'now',
-            word: now.reverting ? 'being undone' : '',
+            mark: isStuck ? 'stuck' : 'now',
+            word: isStuck ? 'waits to be resumed' : now.reverting ? 'being undone' : '',
             from: millisOf(now.since),
             to: Math.max(nowMs, millisOf(now.since)),
             failure: null,

@@ -81,6 +81,13 @@ describe('the lines of a flow', () => {
     assert.equal(lines[3]?.progress, 0.5);
   });
 
+  it('say of one that is stuck that it waits, and not that it is being undone', () => {
+    const [stuck] = linesOf(story({ now: now({ reverting: true, waits_for: 'an operator' }) }), ms(9));
+    assert.deepEqual([stuck?.mark, stuck?.word], ['stuck', 'waits to be resumed']);
+    const [going] = linesOf(story({ now: now({ reverting: true }) }), ms(9));
+    assert.deepEqual([going?.mark, going?.word], ['now', 'being undone']);
+  });
+
   it('of a reader whose clock is behind go on from where they began', () => {
     const [line] = linesOf(story({ now: now() }), ms(0));
     assert.deepEqual([line?.from, line?.to], [ms(5), ms(5)]);
