@@ -39,6 +39,7 @@ export function Overview() {
       <div class="columns">
         <Failures />
         <InError />
+        <Counts />
         <Quota of={['volumes', 'gigabytes', 'snapshots', 'backups']} />
         {isAdmin && <Pools />}
       </div>
@@ -114,6 +115,39 @@ function Failures() {
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+const COUNTED = [
+  ['volumes', 'Volumes'],
+  ['snapshots', 'Snapshots'],
+  ['backups', 'Backups'],
+] as const;
+
+function Counts() {
+  const { body } = useAnswer<Readonly<Record<string, Readonly<Record<string, number>>>>>('pumice/v1/counts');
+  return (
+    <section>
+      <h2>By status</h2>
+      {COUNTED.map(([view, title]) => {
+        const counts = Object.entries(body?.[view] ?? {});
+        return (
+          counts.length > 0 && (
+            <p key={view} class="counts">
+              {title}:{' '}
+              {counts.map(([status, count]) => (
+                <a key={status} href={hashOf([view], { status })}>
+                  {count} <Status of={status} />
+                </a>
+              ))}
+            </p>
+          )
+        );
+      })}
+      {body && COUNTED.every(([view]) => Object.keys(body[view] ?? {}).length === 0) && (
+        <p class="hint">There is nothing.</p>
+      )}
     </section>
   );
 }

@@ -234,7 +234,7 @@ const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
     /^volume:get_(volume|snapshot)_metadata$/,
     /^(message|backup|group):(get|get_all|get_all_group_snapshots|get_group_snapshot|list_replication_targets)$/,
     /^limits_extension:used_limits$/,
-    /^pumice:(flows:(get|get_all)|why:get|events)$/,
+    /^pumice:(flows:(get|get_all)|why:get|counts:get|events)$/,
     /^volume_extension:(type_get|type_get_all|quotas:show|types_extra_specs:(index|show))$/,
     /^volume_extension:volume_(image_metadata:show|encryption_metadata)$/,
   ],

@@ -14,6 +14,7 @@ import { whatKeeps } from '../../src/db/journal-holds.ts';
 import { listSnapshotKeys, listSnapshots } from '../../src/db/snapshots.ts';
 import { queriesOver } from '../../src/db/sql/db.ts';
 import type { ListFilter, ListQuery } from '../../src/db/sql/list-query.ts';
+import { statusCounts } from '../../src/db/status-counts.ts';
 import { lateTimesOf } from '../../src/db/usual-times.ts';
 import {
   countVolumes,
@@ -167,6 +168,18 @@ proveStore('plans', (test) => {
       assert.doesNotMatch(plan, wholeTable[database.dialect], `${sql}\n${plan}`);
     }
     assert.equal(asked.statements.length, 2);
+  });
+
+  test('how many are in each status is read from an index alone, where it holds up nobody', async ({ database }) => {
+    await fill(database);
+    for (const table of ['volume', 'snapshot', 'backup'] as const) {
+      const asked = recording(database);
+      await statusCounts(asked.database, table, 'p7');
+      assert.deepEqual([asked.statements.length, asked.searches.length], [0, 1]);
+      const [statement] = asked.searches;
+      const plan = await explain(database, statement?.sql ?? '', statement?.params ?? []);
+      if (database.dialect === 'sqlite') assert.match(plan, new RegExp(`COVERING INDEX ${table}_status`), plan);
+    }
   });
 
   test('the doctor finds transient statuses without a look at the rows of others', async ({ database }) => {

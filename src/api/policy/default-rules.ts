@@ -36,6 +36,7 @@ const READER = [
   'group:list_replication_targets',
   'message:get',
   'message:get_all',
+  'pumice:counts:get',
   'pumice:events',
   'pumice:flows:get',
   'pumice:flows:get_all',

@@ -188,6 +188,10 @@ export const DoctorAnswer = Facts({
   ),
 });
 
+const byStatus = Type.Record(text, count);
+
+export const CountsAnswer = Facts({ volumes: byStatus, snapshots: byStatus, backups: byStatus });
+
 export const AlarmsAnswer = Facts({
   alarms: List(
     Facts({

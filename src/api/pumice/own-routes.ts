@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts';
 import { alarms } from './alarms.ts';
 import { backends } from './backends.ts';
+import { counts } from './counts.ts';
 import { doctor } from './doctor.ts';
 import { events } from './events.ts';
 import { flows } from './flows.ts';
@@ -18,4 +19,5 @@ export const ownRoutes: readonly Route[] = [
   ...doctor,
   ...events,
   ...alarms,
+  ...counts,
 ];
