@@ -106,17 +106,6 @@ const world = aWorld({}, { types: [aType(), aType({ id: 'x', deleted: true })], 
 /** Columns of each of our tables, and whether each may be null. */
 const ours = new Map<string, ReadonlyMap<string, boolean>>();
 
-before(async () => {
-  const { url, remove } = await freshSqlite();
-  const db = new DatabaseSync(url.slice('sqlite:'.length), { readOnly: true });
-  for (const { name } of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()) {
-    const columns = db.prepare('SELECT name, "notnull" AS sure, pk FROM pragma_table_info(?)').all(String(name));
-    ours.set(String(name), new Map(columns.map((each) => [String(each.name), each.sure === 0 && each.pk === 0])));
-  }
-  db.close();
-  await remove();
-});
-
 /** Rows that came in, by table. */
 const taken = new Map<string, number>();
 
@@ -155,6 +144,17 @@ function whole(rows: Readonly<Record<string, readonly object[]>>): void {
 }
 
 describe('any row of Cinder’s becomes one of ours, or is refused', () => {
+  before(async () => {
+    const { url, remove } = await freshSqlite();
+    const db = new DatabaseSync(url.slice('sqlite:'.length), { readOnly: true });
+    for (const { name } of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()) {
+      const columns = db.prepare('SELECT name, "notnull" AS sure, pk FROM pragma_table_info(?)').all(String(name));
+      ours.set(String(name), new Map(columns.map((each) => [String(each.name), each.sure === 0 && each.pk === 0])));
+    }
+    db.close();
+    await remove();
+  });
+
   const prove = <T>(name: string, arbitrary: fc.Arbitrary<T>, does: (value: T) => void): void => {
     test(name, () => fc.assert(fc.property(arbitrary, does), { numRuns: 500 }));
   };
