@@ -40,7 +40,7 @@ export function sourceName(ref: ManageRef, image: string | null = null): string 
   return name;
 }
 
-export interface Found {
+export interface ToBeManaged {
   readonly name: string;
   readonly bytes: number | null;
   readonly isUnmanaged: boolean;
@@ -49,7 +49,7 @@ export interface Found {
 }
 
 /** Bytes of an image or a snapshot that may be taken over. `names`: what has a name of ours there. */
-export function manageableBytes({ name, bytes, isUnmanaged, watchers }: Found, isOurs: boolean): number {
+export function manageableBytes({ name, bytes, isUnmanaged, watchers }: ToBeManaged, isOurs: boolean): number {
   if (isOurs && !isUnmanaged) throw new ManageExistingAlreadyManaged(`${name} cannot be managed: ${OURS}.`);
   const reason = whyNot(bytes, watchers);
   if (bytes === null || reason !== null)
