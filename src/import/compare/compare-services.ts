@@ -90,6 +90,9 @@ function idOf({ by = ['id'], path }: ComparedList, row: Row): string {
   return parts.every((part) => part === undefined) ? path : parts.map(String).join(' ');
 }
 
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');
+
 type FieldDifference = readonly [field: string, cinder: unknown, pumice: unknown];
 
 const isObject = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -98,6 +101,9 @@ function* differing(a: unknown, b: unknown, field = ''): Generator<FieldDifferen
   if (isObject(a) && isObject(b)) {
     for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
       yield* differing(a[key], b[key], field === '' ? key : `${field}.${key}`);
+  } else if (isTexts(a) && isTexts(b)) {
+    // Lists of texts within a row are sets: the values of a key, the types of a group.
+    if (a.toSorted().join('\n') !== b.toSorted().join('\n')) yield [field, a, b];
   } else if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) {
     for (const [place, each] of a.entries()) yield* differing(each, b[place], `${field}[${place}]`);
   } else if (JSON.stringify(a) !== JSON.stringify(b)) {
