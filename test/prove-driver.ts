@@ -69,11 +69,15 @@ export interface DriverUnderProof {
   readonly skip: string | null;
   /** Before all worlds, and after them. */
   readonly open?: () => void;
-  readonly close?: () => void;
+  readonly close?: () => void | Promise<void>;
   /** `around`: what a driver asks of a helper of its own, which is to end badly now and then. */
   readonly world: (exec: Exec, around: Around) => Promise<DriverWorld>;
+  /** Runs its programs. Default: for real. */
+  readonly programs?: Exec;
   /** Only these are proved: of a variant of a driver that is proved as a whole. */
   readonly operations?: readonly Operation[];
+  /** Titles of operations that are one step of the backend's, so that no kill finds them half done. */
+  readonly atOnce?: readonly string[];
   /** Volumes are opened to clients, which write while the exports are changed. */
   readonly exports?: boolean;
   /** What becomes of its programs, where each of them costs too much. Default: everything that may. */
@@ -92,12 +96,12 @@ export function proveDriver(proof: DriverUnderProof): void {
       proof.open?.();
     });
     after(async () => {
-      proof.close?.();
+      await proof.close?.();
       await images.remove();
     });
 
     const enter = async (t: TestContext, faulty?: FaultyExec): Promise<Scene> => {
-      const world = await proof.world(faulty?.exec ?? exec, faulty?.around ?? unharmed);
+      const world = await proof.world(faulty?.exec ?? proof.programs ?? exec, faulty?.around ?? unharmed);
       t.after(() => world.cleanup());
       const source = { id: uuid(), sizeGiB: 1 };
       const snapshot = { id: uuid(), volumeId: source.id, sizeGiB: 1 };
@@ -128,7 +132,7 @@ export function proveDriver(proof: DriverUnderProof): void {
       for (const fault of FAULTS.filter(({ strike }) => proof.faults?.includes(strike) ?? true)) {
         it(`can be asked again when ${operation.title} ended because ${fault.title}, at each program`, async (t) => {
           for (let at = 1; ; at++) {
-            const faulty = new FaultyExec(fault.strike);
+            const faulty = new FaultyExec(fault.strike, proof.programs);
             const scene = await enter(t, faulty);
             await operation.prepare(scene);
             faulty.arm(at);
@@ -144,7 +148,7 @@ export function proveDriver(proof: DriverUnderProof): void {
         });
       }
 
-      if (operation.slow) {
+      if (operation.slow && !proof.atOnce?.includes(operation.title)) {
         it(`can be asked again when ${operation.title} was killed in the middle`, async (t) => {
           const scene = await enter(t);
           await operation.prepare(scene);
@@ -243,7 +247,7 @@ export function proveDriver(proof: DriverUnderProof): void {
     });
 
     it('never lets a call that was thought dead undo what the call after it made', async (t) => {
-      const faulty = new FaultyExec('before');
+      const faulty = new FaultyExec('before', proof.programs);
       const scene = await enter(t, faulty);
       const { driver } = scene.world;
       await writtenSource(scene);
@@ -305,7 +309,7 @@ export function proveDriver(proof: DriverUnderProof): void {
     });
 
     it('keeps what a volume holds when there is no room for what it is to hold, beforehand or in the middle', async (t) => {
-      const faulty = new FaultyExec('before');
+      const faulty = new FaultyExec('before', proof.programs);
       const scene = await enter(t, faulty);
       const { world, source, snapshot } = scene;
       const { driver, fill } = world;
@@ -582,7 +586,7 @@ export function proveDriver(proof: DriverUnderProof): void {
     });
 
     it('refuses images that point to other files or are not what they claim, and leaves the volume as it was', async (t) => {
-      const faulty = new FaultyExec('before');
+      const faulty = new FaultyExec('before', proof.programs);
       const scene = await enter(t, faulty);
       await writtenSource(scene);
       const given: string[] = [];
@@ -769,7 +773,7 @@ export function proveDriver(proof: DriverUnderProof): void {
     });
 
     it('says that the backend is full, leaves nothing, and succeeds when there is room again', async (t) => {
-      const faulty = new FaultyExec('before');
+      const faulty = new FaultyExec('before', proof.programs);
       const scene = await enter(t, faulty);
       const { fill, driver } = scene.world;
       if (fill === undefined) return t.skip('this backend cannot be filled in a test');

@@ -81,6 +81,8 @@ export interface ModelUpdate {
 export interface RawSource {
   readonly path: string;
   readonly bytes: number;
+  /** Of these, what may be data. Of a device, whose blocks do not tell. */
+  readonly dataBytes?: number;
 }
 
 /** Whether a volume that is received may share nothing with what it comes from. */

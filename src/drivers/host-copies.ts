@@ -6,7 +6,7 @@
  * requests at once did. A program is told its rate when it starts, so that a copy which is alone has no more than its part.
  *
  * Space is looked for when the turn has come, and is the copy's from then on: what those that run have yet to write is there for
- * nobody else, whichever backends share the file system. What guests write into sparse files is not foreseen.
+ * nobody else, whichever backends share the file system, or the pool of blocks. What guests write into sparse files is not foreseen.
  */
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -46,12 +46,22 @@ export interface Writing {
    * exact where it does not.
    */
   needs(freeBytes: number): number | Promise<number>;
+  /** Where its room is. Default: the file system that it is in. */
+  readonly room?: CopyRoom;
+}
+
+/** Whence copies take their room, where that is no file system. */
+export interface CopyRoom {
+  /** Copies of one name take from the same. */
+  readonly name: string;
+  freeBytes(): Promise<number>;
+  /** Of this copy: what it has taken until now. */
+  takenBytes(): Promise<number>;
 }
 
 /** A copy that runs. */
 interface Reserved {
-  readonly path: string;
-  readonly device: number;
+  readonly room: CopyRoom;
   readonly bytes: number;
 }
 
@@ -85,33 +95,45 @@ export class HostCopies {
     return this.turns.run(call, () => write(this.#partOfEach));
   }
 
-  async #reserve({ path, needs }: Writing, signal: AbortSignal): Promise<Reserved> {
-    const { dev: device } = await stat(dirname(path));
-    const bytes = await needs(await this.#free(path, device));
+  async #reserve({ path, needs, room: other }: Writing, signal: AbortSignal): Promise<Reserved> {
+    const room = other ?? (await roomOfFile(path));
+    const bytes = await needs(await this.#free(room));
     return this.#looks.run({ signal }, async () => {
-      let free = await this.#free(path, device);
-      const later = bytes > free ? FREES_LATER[(await statfs(dirname(path))).type] : undefined;
+      let free = await this.#free(room);
+      const later = other === undefined && bytes > free ? FREES_LATER[(await statfs(dirname(path))).type] : undefined;
       for (let looks = later?.looks ?? 0; bytes > free && looks > 0; looks -= 1) {
         await later?.wait(dirname(path), signal);
-        free = await this.#free(path, device);
+        free = await this.#free(room);
       }
       if (bytes > free)
         throw new BackendFull(`The copy needs ${bytes} bytes or more, and ${free} are left where it is written.`);
-      const reserved = { path, device, bytes };
+      const reserved = { room, bytes };
       this.#reserved.add(reserved);
       return reserved;
     });
   }
 
   /** What nobody has, and no copy that runs is going to have. */
-  async #free(path: string, device: number): Promise<number> {
-    const { bavail, bsize } = await statfs(dirname(path));
-    const others = [...this.#reserved].filter((each) => each.device === device);
-    const unwritten = await Promise.all(
-      others.map(async (each) => Math.max(0, each.bytes - (await written(each.path)))),
+  async #free(room: CopyRoom): Promise<number> {
+    const others = [...this.#reserved].filter((each) => each.room.name === room.name);
+    const untaken = await Promise.all(
+      others.map(async ({ room, bytes }) => Math.max(0, bytes - (await room.takenBytes()))),
     );
-    return Math.max(0, bavail * bsize - unwritten.reduce((sum, each) => sum + each, 0));
+    return Math.max(0, (await room.freeBytes()) - untaken.reduce((sum, each) => sum + each, 0));
   }
+}
+
+async function roomOfFile(path: string): Promise<CopyRoom> {
+  const directory = dirname(path);
+  const { dev } = await stat(directory);
+  return {
+    name: `device ${dev}`,
+    freeBytes: async () => {
+      const { bavail, bsize } = await statfs(directory);
+      return bavail * bsize;
+    },
+    takenBytes: () => written(path),
+  };
 }
 
 async function nextCommit(directory: string, signal: AbortSignal): Promise<void> {

@@ -114,13 +114,18 @@ export async function copyRaw(
   bytesPerSecond: number,
   call: DriverCall,
 ): Promise<void> {
-  const dataBytes = (await stat(source.path)).blocks * 512;
+  const dataBytes = await dataBytesOf(source);
   const direct = { source: await canBeDirect(source.path, constants.O_RDONLY), target: await canBeDirect(target) };
   await exec(copyRawArgv(resolve(source.path), resolve(target), direct, bytesPerSecond), {
     timeoutMs: withinMs(CONVERSION_LIMITS.timeoutMs, { bytesPerSecond, bytes: source.bytes }),
     signal: call.signal,
     onOutput: progressOf(dataBytes, call),
   });
+}
+
+/** What of a raw file or device may be data: what it takes on its disk. */
+export async function dataBytesOf({ path, dataBytes }: RawSource): Promise<number> {
+  return dataBytes ?? (await stat(path)).blocks * 512;
 }
 
 type Argv = readonly [string, ...string[]];

@@ -9,6 +9,7 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { dataExtents } from '../lib/data-extents.ts';
 import { CommandFailed, type Exec } from '../lib/exec.ts';
+import type { DataExtent } from '../lib/file-content.ts';
 import { BackendFull, ImageCopyFailure, ImageTooBig } from '../model/errors.ts';
 import type { DriverCall, RawSource, WrittenImage } from './driver.ts';
 import type { HostCopies } from './host-copies.ts';
@@ -18,15 +19,16 @@ import { atRate, type ConversionLimits, progressOf, withinMs } from './qemu-img.
 const TABLES = 0.02;
 const EMPTY_BYTES = 8 * 1024 ** 2;
 
-/** Rejects with `ImageTooBig` or `ImageCopyFailure`; nothing is left then. */
+/** `extents`: where it has data, of a device that does not say so. Rejects with `ImageTooBig` or `ImageCopyFailure`; nothing is left then. */
 export async function writeImage(
   exec: Exec,
-  source: RawSource,
+  source: RawSource & { readonly extents?: readonly DataExtent[] | undefined },
   { path, format }: WrittenImage,
   { limits, copies }: { readonly limits: ConversionLimits; readonly copies: HostCopies },
   call: DriverCall,
 ): Promise<void> {
-  const extents = (await dataExtents(exec, source.path, call.signal)) ?? [{ at: 0, bytes: source.bytes }];
+  const told = source.extents ?? (await dataExtents(exec, source.path, call.signal));
+  const extents = told ?? [{ at: 0, bytes: source.bytes }];
   const data = extents.reduce((sum, { bytes }) => sum + bytes, 0);
   const needs = (): number => Math.ceil(data * (1 + TABLES)) + EMPTY_BYTES;
   try {

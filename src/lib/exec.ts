@@ -16,6 +16,8 @@ export interface ExecOptions {
   readonly memoryBytes?: number;
   /** CPU seconds (`prlimit --cpu`). */
   readonly cpuSeconds?: number;
+  /** The kernel ends it with this process, as behind `DIES_WITH_US`. */
+  readonly diesWithUs?: boolean;
   /**
    * All of its standard input, or what is said to it bit by bit, which ends with this process at the latest. What others may not see goes
    * here: they see arguments and environments.
@@ -180,5 +182,6 @@ function limited(argv: readonly [string, ...string[]], options: ExecOptions): [s
     ...(options.memoryBytes === undefined ? [] : [`--as=${options.memoryBytes}`]),
     ...(options.cpuSeconds === undefined ? [] : [`--cpu=${options.cpuSeconds}`]),
   ];
-  return limits.length === 0 ? [...argv] : ['prlimit', ...limits, '--', ...argv];
+  const limitedArgv: [string, ...string[]] = limits.length === 0 ? [...argv] : ['prlimit', ...limits, '--', ...argv];
+  return options.diesWithUs ? [...DIES_WITH_US, '--', ...limitedArgv] : limitedArgv;
 }

@@ -26,14 +26,17 @@ export const FAULTS: readonly { readonly title: string; readonly strike: Strike 
 /** Programs run for real, but the n-th one after `arm(n)` does not end well. */
 export class FaultyExec {
   readonly #strike: Strike;
+  readonly #programs: Exec;
   #countdown = Number.POSITIVE_INFINITY;
   #aborter = new AbortController();
   struck = false;
   /** Runs before each program. */
   before: (argv: readonly string[]) => Promise<void> = async () => {};
 
-  constructor(strike: Strike) {
+  /** `programs` runs them. */
+  constructor(strike: Strike, programs: Exec = exec) {
     this.#strike = strike;
+    this.#programs = programs;
   }
 
   arm(at: number): void {
@@ -69,7 +72,7 @@ export class FaultyExec {
   readonly exec: Exec = (argv, options) =>
     this.around(
       argv,
-      () => exec(argv, options),
+      () => this.#programs(argv, options),
       () => new CommandFailed(argv, 1, 'Input/output error', false),
     );
 }

@@ -46,6 +46,12 @@ describe('a program', () => {
     assert.equal(await sh('echo "$MALLOC_ARENA_MAX"'), `${process.env.MALLOC_ARENA_MAX ?? ''}\n`);
   });
 
+  test('that dies with this process is told so by the kernel, beside whatever limits it has', async () => {
+    const told = await exec(['setpriv', '--dump'], { signal: NEVER, diesWithUs: true, memoryBytes: 1024 ** 3 });
+    assert.match(told, /Parent death signal: KILL/);
+    assert.doesNotMatch(await exec(['setpriv', '--dump'], { signal: NEVER }), /KILL/);
+  });
+
   test('gets what it is given on its standard input and in its environment, and nothing else', async () => {
     const input = 'secret ä\n'.repeat(100_000);
     assert.equal(await sh('cat; echo "$COLOUR"', { input, environment: { COLOUR: 'red' } }), `${input}red\n`);

@@ -7,7 +7,7 @@
  */
 
 import { readlink, symlink } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errno } from '../../lib/errno.ts';
 import { SharedCall } from '../../lib/shared-call.ts';
 import { syncDirectory } from '../../lib/sync-directory.ts';
@@ -19,6 +19,7 @@ import { hiddenNames } from '../hidden-names.ts';
 import { type ExportedFile, type Exporter, type HeldClients, NOBODY } from './exporter.ts';
 
 export interface LocalExportsOptions {
+  /** Where the links are: with the files, or elsewhere (devices). */
   readonly directory: string;
   /** What the machine may be called by its clients. */
   readonly hosts: readonly string[];
@@ -47,9 +48,10 @@ export class LocalExports implements Exporter {
     }
     const link = this.#link(attachmentId);
     const there = await target(link);
-    if (there !== basename(path)) {
+    const wanted = this.#targetOf(path);
+    if (there !== wanted) {
       if (there !== undefined) await removeIfThere(link);
-      await symlink(basename(path), link);
+      await symlink(wanted, link);
       await this.#syncs.run();
     }
     return { driver_volume_type: 'local', data: { device_path: link, volume_id: volume.id } };
@@ -107,12 +109,17 @@ export class LocalExports implements Exporter {
 
   /** The first that is attached of these files. */
   async #served(paths: readonly string[]): Promise<string | null> {
-    const files = new Set(paths.map((path) => basename(path)));
+    const files = new Set(paths.map((path) => this.#targetOf(path)));
     for (const link of await this.#links()) {
       const file = await target(join(this.#options.directory, link));
-      if (file != null && files.has(file)) return file;
+      if (file != null && files.has(file)) return basename(file);
     }
     return null;
+  }
+
+  /** Of files in the directory the links stay right when it is mounted elsewhere. */
+  #targetOf(path: string): string {
+    return dirname(path) === this.#options.directory ? basename(path) : path;
   }
 
   async #links(): Promise<string[]> {

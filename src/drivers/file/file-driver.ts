@@ -24,7 +24,7 @@ import type { Exec } from '../../lib/exec.ts';
 import { type Content, contentOfFile } from '../../lib/file-content.ts';
 import type { ConnectionInfo } from '../../model/attachment.ts';
 import type { PoolStats } from '../../model/backend.ts';
-import { DriverFailed, DriverNotInitialized, ImageTooBig, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
+import { DriverFailed, DriverNotInitialized, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
 import type {
   BackendObject,
   BackupBase,
@@ -54,6 +54,7 @@ import type {
 import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
 import { HostCopies } from '../host-copies.ts';
+import { fitting, imageNeeds } from '../image-needs.ts';
 import type { ImageFacts } from '../images/read-image.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, inspect } from '../qemu-img.ts';
 import type { OpenedSource, RemoteSource } from '../remote-source.ts';
@@ -571,11 +572,7 @@ export class FileDriver implements VolumeDriver {
 
   /** The image into the empty file at `path`, which gets this size. */
   async #convert(image: ImageFile, facts: ImageFacts, path: string, sizeGiB: number, call: DriverCall): Promise<void> {
-    const needs = async (free: number): Promise<number> => {
-      if (facts.allocatedBytes <= free) return facts.allocatedBytes;
-      const { countData } = await import('../images/read-image.ts');
-      return countData(image, call.signal, free);
-    };
+    const needs = imageNeeds(image, facts, call.signal);
     await setLength(path, sizeGiB * GIB);
     await this.#store.writing({ path, needs }, call, (bytesPerSecond) => {
       const rate = { bytesPerSecond, bytes: facts.virtualBytes };
@@ -611,11 +608,4 @@ export class FileDriver implements VolumeDriver {
   #sourceOf({ volumeId, volumeNameId }: SnapshotRef): string {
     return this.#names.of('volume', volumeNameId ?? volumeId);
   }
-}
-
-function fitting(what: string, sizeGiB: number): (imageBytes: number) => void {
-  return (imageBytes) => {
-    if (imageBytes <= sizeGiB * GIB) return;
-    throw new ImageTooBig(`The image of ${imageBytes} bytes does not fit ${what} of ${sizeGiB} GiB.`);
-  };
 }

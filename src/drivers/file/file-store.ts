@@ -17,6 +17,7 @@ import type { Exec } from '../../lib/exec.ts';
 import { BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall, RawSource } from '../driver.ts';
 import type { HostCopies, Writing } from '../host-copies.ts';
+import { dataBytesOf } from '../qemu-img.ts';
 import { copyRemote } from '../remote-copy.ts';
 import type { OpenedSource } from '../remote-source.ts';
 import type { BackendDirectory } from './backend-directory.ts';
@@ -190,11 +191,12 @@ export class FileStore {
     if (!('path' in source)) return this.#fillFromElsewhere(source, path, call);
     if (copies || !(await this.share(source.path, path, call.signal))) {
       await setLength(path, source.bytes);
-      const needs = async (): Promise<number> => (await stat(source.path)).blocks * 512;
+      const needs = (): Promise<number> => dataBytesOf(source);
       await this.writing({ path, needs }, call, (rate) => copyData(this.#exec, source, path, rate, call));
     }
-    const sizes = await Promise.all([stat(source.path), stat(path)]);
-    if (sizes.some(({ size }) => size !== source.bytes))
+    // A device has no size there.
+    const files = (await Promise.all([stat(source.path), stat(path)])).filter((each) => each.isFile());
+    if (files.some(({ size }) => size !== source.bytes))
       throw new DriverFailed(`${source.path} changed its size while it was copied.`);
     await syncFiles(this.#exec, [path], call.signal);
   }
