@@ -49,6 +49,7 @@ const LONG: Readonly<Record<string, string>> = {
   'src/backups/backups.ts': 'the contract between backups and the rest of the house, order by order',
   'src/drivers/file/file-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/drivers/rbd/rbd-driver.ts': 'a method for each of the contract, hardly a line more',
+  'src/drivers/lvm/lvm-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/db/sql/schema.ts': 'every table, column by column',
   'src/import/cinder/cinder-tables.ts': 'every table of Cinder that is read, column by column',
   'src/model/status.ts': 'the rules of volumes and of snapshots: which operation leads where',

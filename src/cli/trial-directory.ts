@@ -60,6 +60,7 @@ export function directoryOf(backend: BackendConfig): string | null {
     case 'file':
       return backend.path;
     case 'rbd':
+    case 'lvm':
       return null;
     default:
       return unhandled(backend);

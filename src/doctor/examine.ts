@@ -80,10 +80,12 @@ function note({ told }: DoctorCheck, patient: Patient, findings: readonly Findin
   }
 }
 
-/** A directory that is missing is a finding; it is not made. */
+/** A directory, or a pool, that is missing is a finding; it is not made. */
 export function asFound(section: BackendConfig): BackendConfig {
   switch (section.driver) {
     case 'file':
+      return { ...section, create: false };
+    case 'lvm':
       return { ...section, create: false };
     case 'rbd':
       return section;

@@ -1,13 +1,20 @@
 /** The driver that a section of `[backends]` names, with its exports. No other is loaded. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { uuid } from '../lib/clock.ts';
-import type { BackendConfig, Config, FileBackendConfig, RbdBackendConfig } from '../lib/config/config.ts';
+import type {
+  BackendConfig,
+  Config,
+  FileBackendConfig,
+  LvmBackendConfig,
+  RbdBackendConfig,
+} from '../lib/config/config.ts';
 import { exec } from '../lib/exec.ts';
 import { unhandled } from '../lib/unhandled.ts';
 import type { VolumeDriver } from './driver.ts';
-import { exportsOf } from './exports/exports-of.ts';
+import { exportsOf, stateDirectoryOf } from './exports/exports-of.ts';
 import { FileDriver } from './file/file-driver.ts';
 import type { HostCopies } from './host-copies.ts';
+import type { LvmDriver } from './lvm/lvm-driver.ts';
 
 /** What a driver has of the process that serves with it. */
 export interface Serving {
@@ -21,6 +28,8 @@ export async function driverOf(section: BackendConfig, config: Config, serving?:
   switch (section.driver) {
     case 'file':
       return fileDriver(section, config, serving);
+    case 'lvm':
+      return lvmDriver(section, config, serving);
     case 'rbd':
       return rbdDriver(section, config, serving);
     default:
@@ -67,6 +76,20 @@ async function fileDriver(section: FileBackendConfig, config: Config, serving?: 
     directory: section.path,
     exec,
     create: section.create,
+    exports: await exportsOf(section, config),
+    ...ofAny(section, config, serving),
+  });
+}
+
+async function lvmDriver(section: LvmBackendConfig, config: Config, serving?: Serving): Promise<LvmDriver> {
+  const { LvmDriver } = await import('./lvm/lvm-driver.ts');
+  return new LvmDriver({
+    name: section.volume_backend_name,
+    group: section.volume_group,
+    directory: stateDirectoryOf(section, config),
+    exec,
+    create: section.create,
+    ...(section.lvm_conf_file !== undefined && { configurationDirectory: dirname(section.lvm_conf_file) }),
     exports: await exportsOf(section, config),
     ...ofAny(section, config, serving),
   });

@@ -49,6 +49,37 @@ const anyBackend = {
   }),
 } as const;
 
+/** Of drivers whose volumes this machine exports. */
+const exported = {
+  target_protocol: Type.Enum(['local', 'iscsi'], {
+    default: 'local',
+    description:
+      'How attached volumes are reached. `local`: by a path, on this machine alone. `iscsi`: from everywhere, through `tgtd`.',
+  }),
+  target_ip_address: Type.String({
+    minLength: 1,
+    default: '127.0.0.1',
+    description: 'Of `iscsi`: the address that clients reach.',
+  }),
+  target_port: Type.Integer({
+    minimum: 1,
+    maximum: 65535,
+    default: 3260,
+    description: 'Of `iscsi`: its port. Each backend with a `tgtd` of its own needs another.',
+  }),
+  target_prefix: Type.String({
+    pattern: '^iqn\\.[A-Za-z0-9.:-]+$',
+    form: 'the beginning of an iSCSI name (iqn.…)',
+    default: 'iqn.2010-10.org.openstack:',
+    description: 'Of `iscsi`: what the names of targets begin with.',
+  }),
+  target_daemon: Type.Enum(['own', 'system'], {
+    default: 'own',
+    description:
+      'Of `iscsi`: `own` starts a `tgtd` with the first attachment and ends it with the last; `system` uses the one that runs.',
+  }),
+} as const;
+
 const FileBackend = Type.Object(
   {
     driver: Type.Literal('file', { description: 'Volumes are sparse files in a directory of this machine.' }),
@@ -57,33 +88,7 @@ const FileBackend = Type.Object(
       default: false,
       description: 'Make the directory when it is missing. Not for a mount point: it may just not be mounted yet.',
     }),
-    target_protocol: Type.Enum(['local', 'iscsi'], {
-      default: 'local',
-      description:
-        'How attached volumes are reached. `local`: by a path, on this machine alone. `iscsi`: from everywhere, through `tgtd`.',
-    }),
-    target_ip_address: Type.String({
-      minLength: 1,
-      default: '127.0.0.1',
-      description: 'Of `iscsi`: the address that clients reach.',
-    }),
-    target_port: Type.Integer({
-      minimum: 1,
-      maximum: 65535,
-      default: 3260,
-      description: 'Of `iscsi`: its port. Each backend with a `tgtd` of its own needs another.',
-    }),
-    target_prefix: Type.String({
-      pattern: '^iqn\\.[A-Za-z0-9.:-]+$',
-      form: 'the beginning of an iSCSI name (iqn.…)',
-      default: 'iqn.2010-10.org.openstack:',
-      description: 'Of `iscsi`: what the names of targets begin with.',
-    }),
-    target_daemon: Type.Enum(['own', 'system'], {
-      default: 'own',
-      description:
-        'Of `iscsi`: `own` starts a `tgtd` with the first attachment and ends it with the last; `system` uses the one that runs.',
-    }),
+    ...exported,
     ...anyBackend,
   },
   { description: 'A backend of files.' },
@@ -91,4 +96,35 @@ const FileBackend = Type.Object(
 
 const RbdBackend = Type.Object({ ...rbdOptions, ...anyBackend }, { description: 'A pool of a Ceph cluster.' });
 
-export const Backend = Type.Union([FileBackend, RbdBackend], { choice: 'driver' });
+const LvmBackend = Type.Object(
+  {
+    driver: Type.Literal('lvm', { description: 'Volumes are thin volumes of LVM on this machine.' }),
+    volume_group: Type.String({
+      pattern: '^[a-zA-Z0-9+_.][a-zA-Z0-9+_.-]*$',
+      form: 'the name of a volume group',
+      default: 'cinder-volumes',
+      description: 'The volume group that holds them. Its thin pool is `GROUP-pool`, as in Cinder.',
+    }),
+    lvm_type: Type.Enum(['auto', 'thin'], {
+      default: 'auto',
+      description: "Both mean thin volumes: Cinder's third, `default`, which copies whole volumes, is not there.",
+    }),
+    lvm_conf_file: Type.Optional(
+      Type.String({
+        pattern: '(^|/)lvm\\.conf$',
+        form: 'a path that ends in lvm.conf',
+        path: '',
+        description: "The `lvm.conf` that counts for this backend, in place of the system's.",
+      }),
+    ),
+    create: Type.Boolean({
+      default: false,
+      description: 'Make the thin pool when it is missing, of 95 % of what is free in the group.',
+    }),
+    ...exported,
+    ...anyBackend,
+  },
+  { description: 'A backend of thin volumes.' },
+);
+
+export const Backend = Type.Union([FileBackend, LvmBackend, RbdBackend], { choice: 'driver' });

@@ -92,6 +92,7 @@ export function contradictions(config: Config): string[] {
     portals.set(portal, name);
   }
   found.push(...sharedPools(config));
+  found.push(...sharedGroups(config));
   if (services.service_down_time <= services.report_interval) {
     found.push('services.service_down_time must be more than services.report_interval, or every service is down.');
   }
@@ -122,6 +123,19 @@ function wrongStores({ backup_stores: stores, default_backup_store: chosen, back
   } else if (!Object.hasOwn(stores, chosen))
     found.push(`default_backup_store: there is no section [backup_stores.${chosen}]${meant(chosen, names)}`);
   return found;
+}
+
+/** Two backends of one volume group would each take the other's volumes for nobody's. */
+function sharedGroups({ enabled_backends, backends }: Config): string[] {
+  const groups = new Map<string, string>();
+  return enabled_backends.flatMap((name) => {
+    const backend = backends[name];
+    if (backend?.driver !== 'lvm') return [];
+    const other = groups.get(backend.volume_group);
+    groups.set(backend.volume_group, name);
+    if (other === undefined) return [];
+    return [`backends.${name}.volume_group: ${backend.volume_group} is that of backends.${other}.`];
+  });
 }
 
 function meant(name: string, known: readonly string[]): string {
@@ -180,7 +194,8 @@ function sharedPools({ enabled_backends: names, backends }: Config): string[] {
 /** Where a tgtd of the backend's own listens, `address:port`; undefined when it has none. */
 function ownPortalOf(backend: BackendConfig): string | undefined {
   switch (backend.driver) {
-    case 'file': {
+    case 'file':
+    case 'lvm': {
       const { target_protocol, target_daemon, target_ip_address, target_port } = backend;
       return target_protocol === 'iscsi' && target_daemon === 'own' ? `${target_ip_address}:${target_port}` : undefined;
     }

@@ -184,3 +184,4 @@ export type BackendConfig = Config['backends'][string];
 export type BackupStoreConfig = Config['backup_stores'][string];
 export type RbdBackendConfig = Extract<BackendConfig, { readonly driver: 'rbd' }>;
 export type FileBackendConfig = Extract<BackendConfig, { readonly driver: 'file' }>;
+export type LvmBackendConfig = Extract<BackendConfig, { readonly driver: 'lvm' }>;

@@ -149,11 +149,15 @@ describe('configuration', () => {
       '[api]\nport = 2026-01-01',
       'api.port must be a whole number from 0 to 65535; it is "2026-01-01T00:00:00.000Z".',
     ],
-    ['an unknown driver', '[backends.b]\ndriver = "tape"', 'backends.b.driver must be "file" or "rbd"; it is "tape".'],
+    [
+      'an unknown driver',
+      '[backends.b]\ndriver = "tape"',
+      'backends.b.driver must be "file", "lvm" or "rbd"; it is "tape".',
+    ],
     [
       'a backend without a driver',
       '[backends.b]\npath = "/x"',
-      'backends.b.driver is missing; it must be "file" or "rbd".',
+      'backends.b.driver is missing; it must be "file", "lvm" or "rbd".',
     ],
     [
       'a name of a backend that a host name cannot hold',
@@ -185,6 +189,21 @@ describe('configuration', () => {
       'a broker that is not named',
       '[notifications]\ndrivers = ["amqp"]',
       'notifications.amqp_url is missing; the driver "amqp" needs it.',
+    ],
+    [
+      'two backends in one volume group',
+      ['one', 'two'].map((name) => `[backends.${name}]\ndriver = "lvm"\n`).join(''),
+      'backends.two.volume_group: cinder-volumes is that of backends.one.',
+    ],
+    [
+      'an lvm.conf of another name, since LVM is told a directory',
+      '[backends.one]\ndriver = "lvm"\nlvm_conf_file = "/etc/cinder/lvm.cfg"',
+      'backends.one.lvm_conf_file must be a path that ends in lvm.conf; it is "/etc/cinder/lvm.cfg".',
+    ],
+    [
+      'thick volumes of LVM',
+      '[backends.one]\ndriver = "lvm"\nlvm_type = "default"',
+      'backends.one.lvm_type must be "auto" or "thin"; it is "default".',
     ],
     [
       'two daemons in one place',
