@@ -154,7 +154,7 @@ export class RbdDriver implements VolumeDriver {
       try {
         const { fsid } = await rbd.start(signal);
         this.#fsid = fsid;
-        const { minCompatClient } = await this.#ask<{ minCompatClient: string }>({ op: 'prepare' }, { signal });
+        const { minCompatClient } = await this.#ask<{ minCompatClient: string }>({ op: 'facts' }, { signal });
         if (minCompatClient < MIMIC)
           throw new DriverNotInitialized(
             `Clones would need protected snapshots in this cluster: "ceph osd set-require-min-compat-client mimic" ends that (it says ${minCompatClient}).`,

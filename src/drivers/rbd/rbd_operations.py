@@ -62,9 +62,7 @@ class Operations:
 
     # The pool, and who serves it
 
-    def prepare(self):
-        """What must be there before the pool is full: without it a removal says "not found" and removes nothing."""
-        self.io.write('rbd_trash', b'')
+    def facts(self):
         dump = self.mon('osd dump')
         return {'minCompatClient': dump['require_min_compat_client'], 'poolId': self.io.get_pool_id()}
 
@@ -80,6 +78,8 @@ class Operations:
 
     def enter(self, who, address):
         """From here on `who` is this client. The one that it was before does nothing any more."""
+        # It must be there before the pool is full: without it a removal says "not found" and removes nothing.
+        self.io.write('rbd_trash', b'')
         before = self.notes('helper:').get(who)
         if before and before['address'] != address:
             self.fence(before['address'])

@@ -133,6 +133,7 @@ export async function rbdWorld(
   const rbd = new RequestsAround(client, around);
   const driver = driverOn(address, rbd, directory, run);
   await driver.start(signal);
+  await driver.hold(signal);
   const ask = <Result>(op: string, ...args: readonly unknown[]): Promise<Result> =>
     bytes.ask(address.pool, op, ...args);
   /** As whoever opens a volume has it: a change of its content that was cut short is finished, or taken back. */
