@@ -127,6 +127,12 @@ export const removeTags = (group: string, name: string, tags: readonly string[])
 /** Exactly, where `lvs` has two digits of a percentage. */
 export const poolStatus = (name: PoolName): LvmArgv => ['dmsetup', 'status', '--target', 'thin-pool', poolDevice(name)];
 
+/** The same of a pool in which no volume has been active yet: its device has another name until then. */
+export const newPoolStatus = ({ group, pool }: PoolName): LvmArgv => [
+  'dmsetup',
+  ...['status', '--target', 'thin-pool', deviceMapperName(group, pool)],
+];
+
 export const thinStatus = (group: string, name: string): LvmArgv => [
   'dmsetup',
   ...['status', '--target', 'thin', deviceMapperName(group, name)],

@@ -9,6 +9,7 @@ import { translated } from '../file/file-errors.ts';
 export const alreadyExists = (error: unknown): boolean => complainsOf(error, /already exists in volume group/);
 export const isInUse = (error: unknown): boolean => complainsOf(error, / in use\.?$|Device or resource busy/m);
 export const isGone = (error: unknown): boolean => complainsOf(error, /Failed to find logical volume|not found/);
+export const isNoDevice = (error: unknown): boolean => complainsOf(error, /Device does not exist/);
 /** A metadata snapshot is reserved, by a process that was killed. */
 export const isReserved = (error: unknown): boolean => complainsOf(error, /Device or resource busy/);
 

@@ -19,6 +19,7 @@ import {
   dumpThin,
   failWhenFull,
   type LvmArgv,
+  newPoolStatus,
   type PoolName,
   poolStatus,
   releaseMetadata,
@@ -28,7 +29,7 @@ import {
   showVolumes,
   thinStatus,
 } from './lvm-argv.ts';
-import { isReserved } from './lvm-errors.ts';
+import { isNoDevice, isReserved } from './lvm-errors.ts';
 import {
   type LogicalVolume,
   type PoolFacts,
@@ -190,7 +191,11 @@ export class VolumeGroup {
 
   async space(signal: AbortSignal): Promise<PoolSpace> {
     const { chunkBytes } = this.#started;
-    const status = parsePoolStatus(await this.#look(poolStatus(this.poolName), signal));
+    const shown = await this.#look(poolStatus(this.poolName), signal).catch((error: unknown) => {
+      if (!isNoDevice(error)) throw error;
+      return this.#look(newPoolStatus(this.poolName), signal);
+    });
+    const status = parsePoolStatus(shown);
     if (status.mode === 'Fail' || status.mode === 'Error')
       throw new DriverFailed(
         `Thin pool ${this.group}/${this.#options.pool} has failed (${status.mode}): it wants a repair ("lvconvert --repair").`,

@@ -23,6 +23,7 @@ import {
 } from 'node:fs';
 import { open, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { deviceMapperName } from '../../../src/drivers/lvm/lvm-names.ts';
 import type { Devices } from '../../../src/drivers/lvm/volume-group.ts';
 import { pause, uuid } from '../../../src/lib/clock.ts';
 import { parseMap } from '../../../src/lib/data-extents.ts';
@@ -273,6 +274,9 @@ export class FalseLvm {
       this.#keep({ ...group, isReserved });
       return '';
     }
+    const named = group.volumes.length > 0 ? '-tpool' : '';
+    if (args[2] === 'thin-pool' && args[3] !== `${deviceMapperName(group.group, group.pool ?? '')}${named}`)
+      throw new CommandFailed(['dmsetup', ...args], 1, 'Device does not exist.\nCommand failed.\n', false);
     if (args[2] === 'thin-pool')
       return `0 2097152 thin-pool 4 216/2048 48/${POOL_CHUNKS} - rw discard_passdown error_if_no_space - 512 \n`;
     if (args[2] === 'thin') return '0 2097152 thin 6144 6143\n';
