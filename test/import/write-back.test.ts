@@ -231,6 +231,23 @@ for (const from of DIALECTS) {
         assert.deepEqual((await world.back()).counts, {});
       });
 
+      it('tells keys apart that differ in case alone, as a MySQL by itself would not', async (context) => {
+        const world = await backWorld(context, from, into);
+        if (world === undefined) return;
+        const { db } = world;
+        const { id: volumeId } = await db.read.selectFrom('volume').select('id').executeTakeFirstOrThrow();
+        const living = async (): Promise<Readonly<Record<string, unknown>>> => {
+          const { volume_metadata: rows = [] } = await world.dump();
+          const of = rows.filter((row) => row.volume_id === volumeId && !isTrue(row.deleted));
+          return Object.fromEntries(of.map(({ key, value }) => [String(key), value]));
+        };
+        for (const metadata of [{ Mode: '1', mode: '2' }, { Mode: '3', mode: '2' }, { mode: '2' }]) {
+          await db.write((tx) => updateVolume(tx, volumeId, { metadata }));
+          await world.back();
+          assert.deepEqual(await living(), metadata);
+        }
+      });
+
       it('names what Cinder cannot hold', async (context) => {
         const world = await backWorld(context, from, into);
         if (world === undefined) return;

@@ -35,7 +35,7 @@ export class BackWriter {
     await this.#change(
       table,
       `UPDATE ${this.#quoted(table)} SET ${columns.map((each) => `${this.#quoted(each)} = ?`).join(', ')}
-       WHERE ${keys.map((each) => `${this.#quoted(each)} = ?`).join(' AND ')}`,
+       WHERE ${keys.map((each) => `${this.#compared(each)} = ?`).join(' AND ')}`,
       [
         ...columns.map((column) => this.#value(table, column, set[column] ?? null)),
         ...keys.map((key) => this.#value(table, key, where[key] ?? null)),
@@ -79,6 +79,12 @@ export class BackWriter {
   async #change(table: string, sql: string, values: readonly unknown[]): Promise<void> {
     await this.#session.ask(sql, values);
     this.counts[table] = (this.counts[table] ?? 0) + 1;
+  }
+
+  /** MySQL takes keys for the same that differ in case alone. */
+  #compared(column: string): string {
+    const name = this.#quoted(column);
+    return column === 'key' && this.#session.dialect === 'mysql' ? `CAST(${name} AS BINARY)` : name;
   }
 
   #quoted(name: string): string {
