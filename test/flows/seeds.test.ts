@@ -178,7 +178,7 @@ describe('create_volume', () => {
       return database.write((tx) => runs(createVolume, 'extract_volume_spec', { volumeId: id, image: from }, { tx }));
     };
     const [snap, volume] = [{ snapshotId: snapshot.id }, { sourceVolumeId: source.id }];
-    const fromSnapshot = { id: snapshot.id, volumeId: source.id, sizeGiB: 1 };
+    const fromSnapshot = { id: snapshot.id, volumeId: source.id, volumeNameId: source.nameId, sizeGiB: 1 };
     const fromVolume = { id: source.id, nameId: source.nameId, sizeGiB: 1 };
     assert.deepEqual(await specOf({ ...snap, ...volume }, image), {
       volumeSpec: { type: 'snap', snapshot: fromSnapshot },

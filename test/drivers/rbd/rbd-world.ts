@@ -117,7 +117,10 @@ function placeOf(object: ObjectName): readonly [image: string, snapshot: string 
   }
 }
 
-export function driverOn(address: RbdAddress, rbd: Rbd, directory: string, run: Exec, who = 'prover'): RbdDriver {
+/** As which the driver of a world is known in its pool. */
+export const WORLD = 'prover';
+
+export function driverOn(address: RbdAddress, rbd: Rbd, directory: string, run: Exec, who = WORLD): RbdDriver {
   return new RbdDriver({ name: 'ceph', address, rbd, exec: run, daemons: exec, directory, who });
 }
 
