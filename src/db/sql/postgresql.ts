@@ -13,8 +13,8 @@ import { StatementNames } from './statement-names.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A silent network gives no error; no statement of ours takes this long. */
 const ANSWER_TIMEOUT_MS = 60_000;
-/** Lets a process that was frozen in mid-transaction not hold its row locks for ever. */
-const IDLE_IN_TRANSACTION_MS = 30_000;
+/** A process that was frozen in mid-transaction holds row locks that others wait for: no longer than for one that was frozen elsewhere. */
+const IDLE_IN_TRANSACTION_MS = 6_000;
 
 const INT8 = 20;
 const NUMERIC = 1700;
