@@ -51,6 +51,7 @@ import type { Exporter } from '../exports/exporter.ts';
 import { LocalExports } from '../exports/local-exports.ts';
 import { HostCopies } from '../host-copies.ts';
 import { fitting, imageNeeds } from '../image-needs.ts';
+import { poolReport } from '../pool-report.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, convert, copyRaw, dataBytesOf, inspect } from '../qemu-img.ts';
 import { copyRemote } from '../remote-copy.ts';
 import type { OpenedSource, RemoteSource } from '../remote-source.ts';
@@ -189,23 +190,14 @@ export class LvmDriver implements VolumeDriver {
   stats(signal: AbortSignal): Promise<readonly PoolStats[]> {
     return this.#store.doing('report on the backend', signal, async () => {
       const { totalBytes, freeBytes } = await this.#group.space(signal);
+      const { reservedPercentage, maxOverSubscriptionRatio } = this.#options;
       return [
-        {
-          pool_name: this.#options.name,
-          volume_backend_name: this.#options.name,
-          vendor_name: this.capabilities.vendorName,
-          driver_version: this.capabilities.driverVersion,
-          storage_protocol: this.capabilities.storageProtocol,
-          total_capacity_gb: Math.floor((totalBytes / GIB) * 100) / 100,
-          free_capacity_gb: Math.floor((freeBytes / GIB) * 100) / 100,
-          reserved_percentage: this.#options.reservedPercentage ?? 0,
-          max_over_subscription_ratio: this.#options.maxOverSubscriptionRatio ?? 20,
-          thin_provisioning_support: true,
-          thick_provisioning_support: false,
-          multiattach: true,
-          online_extend_support: true,
-          consistent_group_snapshot_enabled: this.capabilities.consistentGroupSnapshot,
-        },
+        poolReport({
+          poolName: this.#options.name,
+          backendName: this.#options.name,
+          capabilities: this.capabilities,
+          ...{ totalBytes, freeBytes, reservedPercentage, maxOverSubscriptionRatio },
+        }),
       ];
     });
   }

@@ -53,6 +53,7 @@ import type {
 import { Names, temporary } from '../file/names.ts';
 import { HostCopies } from '../host-copies.ts';
 import type { ImageFacts } from '../images/read-image.ts';
+import { poolReport, roundedGiB } from '../pool-report.ts';
 import { CONVERSION_LIMITS, type ConversionLimits, inspect } from '../qemu-img.ts';
 import type { OpenedSource, RemoteSource } from '../remote-source.ts';
 import { writeImage } from '../write-image.ts';
@@ -201,28 +202,21 @@ export class RbdDriver implements VolumeDriver {
 
   stats(signal: AbortSignal): Promise<readonly PoolStats[]> {
     return inPool('report on the backend', signal, async () => {
-      const { name } = this.#options;
+      const { name, reservedPercentage, maxOverSubscriptionRatio } = this.#options;
       const report = await this.#report(signal);
-      const free = freeOf(report);
+      const freeBytes = freeOf(report);
       this.#tidyUp(report.trashed > 0);
       return [
         {
-          pool_name: name,
-          volume_backend_name: name,
-          vendor_name: this.capabilities.vendorName,
-          driver_version: this.capabilities.driverVersion,
-          storage_protocol: this.capabilities.storageProtocol,
-          total_capacity_gb: rounded(free + report.stored),
-          free_capacity_gb: rounded(free),
+          ...poolReport({
+            poolName: name,
+            backendName: name,
+            capabilities: this.capabilities,
+            totalBytes: freeBytes + report.stored,
+            ...{ freeBytes, reservedPercentage, maxOverSubscriptionRatio },
+          }),
           // Also of what is in the trash, which takes room until its last clone is gone.
-          provisioned_capacity_gb: rounded(report.provisioned + report.trashed),
-          reserved_percentage: this.#options.reservedPercentage ?? 0,
-          max_over_subscription_ratio: this.#options.maxOverSubscriptionRatio ?? 20,
-          thin_provisioning_support: true,
-          thick_provisioning_support: false,
-          multiattach: true,
-          online_extend_support: true,
-          consistent_group_snapshot_enabled: false,
+          provisioned_capacity_gb: roundedGiB(report.provisioned + report.trashed),
           location_info: this.#locationInfo,
         },
       ];
@@ -865,8 +859,6 @@ function fitting(what: string, sizeGiB: number): (imageBytes: number) => void {
 /** Bytes. `maxAvail` is what the fullest disk leaves, divided by the number of copies. */
 const freeOf = ({ maxAvail, quota, stored }: PoolReport): number =>
   Math.max(0, quota > 0 ? Math.min(maxAvail, quota - stored) : maxAvail);
-
-const rounded = (bytes: number): number => Math.floor((bytes / GIB) * 100) / 100;
 
 /** `rbd://FSID/POOL/IMAGE/SNAPSHOT`, each percent-encoded. */
 function placeOf(location: string): { fsid: string; pool: string; image: string; snapshot: string } | null {

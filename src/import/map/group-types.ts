@@ -2,6 +2,7 @@
 import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
+import { findNameOf } from './type-names.ts';
 import { lastOf } from './types.ts';
 import { byOwner, valuesText } from './values-of.ts';
 import { FoundInRow, type ImportedRow } from './verdict.ts';
@@ -27,18 +28,7 @@ export function mapGroupTypes({ types, specs, access }: CinderGroupTypes, world:
   const rows = types.map((row) => {
     const found = new FoundInRow('group_type', row.id);
     const { name = row.id, isDeleted = false } = world.groupTypes.get(row.id) ?? {};
-    if (isDeleted)
-      found.add(
-        'type-deleted',
-        `(${row.name}) is deleted, and groups are of it`,
-        `it comes in as ${JSON.stringify(name)}, for nobody`,
-      );
-    else if (name !== row.name)
-      found.add(
-        'type-name-twice',
-        `is called ${JSON.stringify(row.name)}, as another is`,
-        `it comes in as ${JSON.stringify(name)}`,
-      );
+    findNameOf(found, row, { name, isDeleted }, 'groups');
     const made = {
       id: row.id,
       name,

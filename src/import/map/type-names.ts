@@ -2,6 +2,7 @@
  * What types are called here, where no two may have one name. A deleted one that is still used keeps its name with its id behind it, as does
  * the second of two that are called alike.
  */
+import type { FoundInRow } from './verdict.ts';
 
 export interface NamedType {
   readonly id: string;
@@ -28,4 +29,25 @@ export function namesOfTypes(rows: readonly TypeRow[]): ReadonlyMap<string, Name
     types.set(id, { id, name: free, isDeleted });
   }
   return types;
+}
+
+/** What is found of a type that is called otherwise here, or comes in though it is deleted. `users`: what are of it. */
+export function findNameOf(
+  found: FoundInRow,
+  { name: was }: Pick<TypeRow, 'name'>,
+  { name, isDeleted }: Pick<NamedType, 'name' | 'isDeleted'>,
+  users: 'volumes' | 'groups',
+): void {
+  if (isDeleted)
+    found.add(
+      'type-deleted',
+      `(${was}) is deleted, and ${users} are of it`,
+      `it comes in as ${JSON.stringify(name)}, for nobody`,
+    );
+  else if (name !== was)
+    found.add(
+      'type-name-twice',
+      `is called ${JSON.stringify(was)}, as another is`,
+      `it comes in as ${JSON.stringify(name)}`,
+    );
 }

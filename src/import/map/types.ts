@@ -2,6 +2,7 @@
 import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { madeAt } from './made-at.ts';
 import type { MapWorld } from './map-world.ts';
+import { findNameOf } from './type-names.ts';
 import { byOwner, valuesOf, valuesText } from './values-of.ts';
 import { FoundInRow, type ImportedRow } from './verdict.ts';
 
@@ -34,18 +35,7 @@ export function mapTypes(of: CinderTypes, world: MapWorld): MappedTypes {
   const types = of.types.map((row): ImportedRow<'volume_type'> => {
     const found = new FoundInRow('volume_type', row.id);
     const { name = row.id, isDeleted = false } = world.types.get(row.id) ?? {};
-    if (isDeleted)
-      found.add(
-        'type-deleted',
-        `(${row.name}) is deleted, and volumes are of it`,
-        `it comes in as ${JSON.stringify(name)}, for nobody`,
-      );
-    else if (name !== row.name)
-      found.add(
-        'type-name-twice',
-        `is called ${JSON.stringify(row.name)}, as another is`,
-        `it comes in as ${JSON.stringify(name)}`,
-      );
+    findNameOf(found, row, { name, isDeleted }, 'volumes');
     const hasSpecs = row.qos_specs_id !== null && specsIds.has(row.qos_specs_id);
     if (row.qos_specs_id !== null && !hasSpecs)
       found.add(
