@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
 import { openDatabase } from '../../../src/db/database.ts';
 import { DatabaseInUse } from '../../../src/db/sql/sqlite-lock.ts';
+import { parseConfig } from '../../../src/lib/config/read-config.ts';
 import { freshPostgresql, freshSqlite } from '../../databases.ts';
 import { proveStore } from '../../prove-store.ts';
 import { withProcess } from '../processes.ts';
@@ -112,6 +113,18 @@ describe('ownership between processes on PostgreSQL', () => {
         child.thaw();
         while ((await child.line()) !== 'lost');
       });
+      await database.close();
+    }),
+  );
+
+  it(
+    'a process that is frozen in mid-transaction holds its rows no longer than its names',
+    world(async (url) => {
+      const database = await openDatabase(url, { as: 'server' });
+      const setting = `SELECT setting::int AS ms FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'`;
+      const [row] = await database.write(({ connection }) => connection.query<{ ms: number }>(setting));
+      const { process_down_time: seconds } = parseConfig({}).services;
+      assert.ok(row !== undefined && row.ms > 0 && row.ms <= seconds * 1000, JSON.stringify(row));
       await database.close();
     }),
   );

@@ -25,7 +25,7 @@ import { calm, theVolume } from '../driver-world.ts';
 import { unharmed } from '../faulty-exec.ts';
 import { type Images, makeImages } from '../images/images.ts';
 import { Helpers } from './helpers-begun.ts';
-import { Pools, rbdWorld, WORLD } from './rbd-world.ts';
+import { makePool, Pools, rbdWorld, WORLD } from './rbd-world.ts';
 
 const { signal } = calm();
 const DEADLINE_MS = 60_000;
@@ -240,6 +240,23 @@ describe('a pool of a Ceph cluster', { skip: noRbd }, () => {
       assert.equal(parent.pool, others.pool);
       await driver.deleteVolume(target, calm());
     });
+  });
+
+  it('has nothing more in it when it was only looked at', async (t) => {
+    const ceph = await sharedCeph();
+    const pool = await makePool(ceph);
+    const address = { conf: ceph.config, user: 'cinder', cluster: 'ceph', pool };
+    const directory = await mkdtemp(join(tmpdir(), 'pumice-rbd-'));
+    const rbd = new RbdClient({ exec, address });
+    const driver = new RbdDriver({ name: 'ceph', address, rbd, exec, directory, who: uuid() });
+    t.after(async () => {
+      driver.release();
+      await driver.closed();
+      await rm(directory, { recursive: true, force: true });
+    });
+    await driver.start(signal);
+    await driver.list(signal);
+    assert.equal(await ceph.run('rados', '--pool', pool, 'ls', '--all'), '');
   });
 
   describe('that was used before', () => {
