@@ -76,6 +76,8 @@ const PROOFS: Readonly<Record<string, string>> = {
   'snapshot delete_with_volume': 'test/commands/volumes/delete-volume.test.ts',
   'snapshot unmanage': 'test/flows/snapshots/unmanage-snapshot.test.ts',
   'volume delete_with_group': 'test/flows/groups/delete-group.test.ts',
+  'volume revert': 'test/flows/volumes/revert-to-snapshot.test.ts',
+  'volume reimage': 'test/flows/volumes/reimage-volume.test.ts',
   'volume backup': 'test/flows/backups/create-backup.test.ts',
   'volume restore': 'test/flows/backups/restore-backup.test.ts',
   'snapshot backup': 'test/flows/backups/create-backup.test.ts',
@@ -88,15 +90,17 @@ const PROOFS: Readonly<Record<string, string>> = {
   'group create': 'test/api/groups.test.ts',
   'group update': 'test/flows/groups/update-group.test.ts',
   'group delete': 'test/flows/groups/delete-group.test.ts',
+  'group snapshot create': 'test/flows/groups/create-group-snapshot.test.ts',
+  'group snapshot delete': 'test/flows/groups/delete-group-snapshot.test.ts',
 };
 
 /** What makes a row shows how it begins. */
 const MADE: Readonly<Record<string, readonly string[]>> = {
-  [STATUS]: ['volumes/create-volume', 'volumes/manage-volume', 'snapshots/snapshots'].map(
-    (name) => `test/commands/${name}.test.ts`,
-  ),
-  [GROUP_STATUS]: ['test/api/groups.test.ts'],
-  [BACKUP_STATUS]: ['test/flows/backups/create-backup.test.ts'],
+  volume: ['test/commands/volumes/create-volume.test.ts', 'test/commands/volumes/manage-volume.test.ts'],
+  snapshot: ['test/commands/snapshots/snapshots.test.ts'],
+  group: ['test/api/groups.test.ts'],
+  'group snapshot': ['test/api/group-snapshots.test.ts'],
+  backup: ['test/flows/backups/create-backup.test.ts'],
 };
 
 function operations(table: string, resource: string, file = STATUS): Mutation[] {
@@ -108,7 +112,7 @@ function operations(table: string, resource: string, file = STATUS): Mutation[] 
     const [whole, operation = ''] = row;
     const range = [begin + row.index, begin + row.index + whole.length] as const;
     const proof = PROOFS[`${resource} ${operation}`];
-    const shown = { tests: whole.includes('from: []') ? (MADE[file] ?? []) : ['test/commands/by-status.test.ts'] };
+    const shown = { tests: whole.includes('from: []') ? (MADE[resource] ?? []) : ['test/commands/by-status.test.ts'] };
     const proven =
       proof === undefined
         ? shown
@@ -164,6 +168,7 @@ const statuses: Table = () => [
   ...operations('VOLUME_TRANSITIONS', 'volume'),
   ...operations('SNAPSHOT_TRANSITIONS', 'snapshot'),
   ...operations('GROUP_TRANSITIONS', 'group', GROUP_STATUS),
+  ...operations('GROUP_SNAPSHOT_TRANSITIONS', 'group snapshot', GROUP_STATUS),
   ...operations('BACKUP_TRANSITIONS', 'backup', BACKUP_STATUS),
 ];
 

@@ -84,6 +84,7 @@ import { assertGolden } from '../golden.ts';
 /** Nobody waits for the end of a flow, and no quota runs out. */
 const SET = [
   'api.rpc_response_timeout=0',
+  'images.enable_force_upload=true',
   ...['volumes', 'snapshots', 'gigabytes', 'backups', 'backup_gigabytes'].map(
     (resource) => `quota.quota_${resource}=-1`,
   ),
@@ -156,6 +157,10 @@ const OF_VOLUMES: readonly Command[] = [
     run: (desk, id) => reimageVolume(desk, caller, id, { imageId: IMAGE, reserved: true }),
   },
   { name: 'upload', run: (desk, id) => uploadVolume(desk, caller, id, uploadRequest()) },
+  {
+    name: 'upload by force',
+    run: (desk, id) => uploadVolume(desk, caller, id, uploadRequest({ force: true })),
+  },
   { name: 'back up', run: (desk, id) => createBackup(desk, caller, backupRequest(id)) },
   { name: 'back up by force', run: (desk, id) => createBackup(desk, caller, backupRequest(id, { force: true })) },
   {
