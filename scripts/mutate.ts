@@ -4,6 +4,7 @@
  *
  *     npm run mutate                                  all tables, an hour or more
  *     npm run mutate -- --only statuses --only views  these
+ *     npm run mutate -- --row revert                  rows whose names have that
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,9 @@ const LINKED = ['node_modules', '.node'];
 /** A row that makes the tests hang is missed, too. */
 const PATIENCE_MS = 300_000;
 
-const { only } = parseArgs({ options: { only: { type: 'string', multiple: true, default: [] } } }).values;
+const { only, row } = parseArgs({
+  options: { only: { type: 'string', multiple: true, default: [] }, row: { type: 'string', default: '' } },
+}).values;
 const wanted = only.length > 0 ? only : Object.keys(TABLES);
 const unknown = wanted.find((name) => !(name in TABLES));
 if (unknown !== undefined) {
@@ -56,7 +59,7 @@ function passes({ tests, options = [] }: Pick<Mutation, 'tests' | 'options'>): P
 const survivors: string[] = [];
 let rows = 0;
 for (const table of wanted) {
-  const mutations = TABLES[table]?.() ?? [];
+  const mutations = (TABLES[table]?.() ?? []).filter(({ name }) => name.includes(row));
   const sound = new Map<string, boolean>();
   for (const mutation of mutations) {
     const witnesses = [...(mutation.options ?? []), ...mutation.tests].join(' ');

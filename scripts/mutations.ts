@@ -74,7 +74,9 @@ const PROOFS: Readonly<Record<string, string>> = {
   'snapshot manage': 'test/flows/snapshots/manage-snapshot.test.ts',
   'snapshot delete': 'test/flows/snapshots/delete-snapshot.test.ts',
   'snapshot delete_with_volume': 'test/commands/volumes/delete-volume.test.ts',
+  'snapshot delete_with_group_snapshot': 'test/flows/groups/delete-group-snapshot.test.ts',
   'snapshot unmanage': 'test/flows/snapshots/unmanage-snapshot.test.ts',
+  'snapshot revert': 'test/flows/volumes/revert-to-snapshot.test.ts',
   'volume delete_with_group': 'test/flows/groups/delete-group.test.ts',
   'volume revert': 'test/flows/volumes/revert-to-snapshot.test.ts',
   'volume reimage': 'test/flows/volumes/reimage-volume.test.ts',
@@ -118,7 +120,7 @@ function operations(table: string, resource: string, file = STATUS): Mutation[] 
         ? shown
         : {
             tests: [proof],
-            options: proof.startsWith('test/flows/') ? ['--test-name-pattern=SQLite'] : [],
+            options: proof.startsWith('test/flows/') ? [`--test-name-pattern=SQLite|of a ${resource}`] : [],
           };
     const says = (what: string) => (part: string) => `${resource} ${operation}: ${what} is not ${part}`;
     return [

@@ -57,7 +57,7 @@ export interface CreateBackup {
 const ErrorOut = obligation({
   name: 'error_out',
   revert: async (input: CreateBackup, _outcome, { tx, failures, ...context }) => {
-    await giveSourceBack(tx, input);
+    await giveSourceBack(tx, input, 'failure');
     const backup = await findBackup(tx.db, input.backupId);
     if (backup === undefined) return;
     const reason = failReason(failures[0], 'create-backup', { bites: await bitesOf(tx.db, backup.id), backup });
@@ -254,7 +254,7 @@ async function finish(
 ): Promise<void> {
   const { backupId, objectCount } = input;
   await endWork(tx, backupId);
-  await giveSourceBack(tx, input);
+  await giveSourceBack(tx, input, 'success');
   await updateBackup(tx, backupId, { status: BACKUP_TRANSITIONS.create.success, objectCount });
   await tellBackup(tx, 'create.end', await getBackup(tx.db, backupId), requestId);
 }
@@ -266,11 +266,15 @@ function keptSource({ backupId, volumeRef, snapshotRef, pool }: CreateBackup, ca
 }
 
 /** What it was made from is what it was before; whatever else it has become meanwhile, it stays. */
-async function giveSourceBack(tx: Tx, { volumeRef, snapshotRef }: CreateBackup): Promise<void> {
+async function giveSourceBack(
+  tx: Tx,
+  { volumeRef, snapshotRef }: CreateBackup,
+  end: 'success' | 'failure',
+): Promise<void> {
   if (snapshotRef !== null) {
     const snapshot = await findSnapshot(tx.db, snapshotRef.id);
     if (snapshot?.status === SNAPSHOT_TRANSITIONS.backup.during[0])
-      await updateSnapshot(tx, snapshot.id, { status: SNAPSHOT_TRANSITIONS.backup.success });
+      await updateSnapshot(tx, snapshot.id, { status: SNAPSHOT_TRANSITIONS.backup[end] });
     return;
   }
   const volume = await findVolume(tx.db, volumeRef.id);
