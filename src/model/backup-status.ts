@@ -10,17 +10,14 @@ export type BackupStatus = (typeof BACKUP_STATUSES)[number];
 /** The statuses that an administrator may give a backup, as in Cinder. */
 export const BACKUP_RESET_STATUSES = ['available', 'error'] as const satisfies readonly BackupStatus[];
 
+/** However it comes to be, by a flow that need not know. */
+const COMES_TO_BE = { during: ['creating'], success: 'available', failure: 'error' } as const;
+
 export const BACKUP_TRANSITIONS = {
-  create: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  create: { from: [], ...COMES_TO_BE },
   /** Once more, of what its volume holds then. */
-  retry: {
-    from: ['error'],
-    during: ['creating'],
-    success: 'available',
-    failure: 'error',
-    must: '{from} to be begun again',
-  },
-  import: { from: [], during: ['creating'], success: 'available', failure: 'error' },
+  retry: { from: ['error'], ...COMES_TO_BE, must: '{from} to be begun again' },
+  import: { from: [], ...COMES_TO_BE },
   /** Its record. */
   export: {
     from: ['available'],

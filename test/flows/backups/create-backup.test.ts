@@ -161,6 +161,13 @@ async function start(context: TestContext, given: Partial<NewVolume> = {}) {
 }
 
 describe('create_backup', () => {
+  it('is told as creating by who accepts it', async (context) => {
+    const { begin, settled } = await start(context);
+    const { id, status } = await begin();
+    assert.equal(status, 'creating');
+    assert.equal((await settled(id)).status, 'available');
+  });
+
   it('goes on after the last recorded bite in the next life of the process', async (context) => {
     const { live, begin, settled } = await start(context);
     const firsts: number[] = [];

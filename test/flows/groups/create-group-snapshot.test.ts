@@ -125,6 +125,7 @@ describe('create_group_snapshot', () => {
     };
     live.site.interpose('alpha', 'createSnapshot', hook);
     const made = await command(live.desk, caller, request(group.id));
+    assert.equal(made.status, 'creating');
     assert.equal((await live.settledGroupSnapshot(made))?.status, 'error');
     await undoneOn(live.site, volumes, [
       `${failing.id} VOLUME_VOLUME_131_101`,
