@@ -244,6 +244,7 @@ const events: Table = () =>
           'test/api/events.test.ts',
           'test/commands/volumes/delete-volume.test.ts',
           'test/commands/groups/groups.test.ts',
+          'test/flows/backups/backup-progress.test.ts',
         ],
       },
     ),

@@ -12,7 +12,7 @@ import type { PlacedBackup } from './backup-place.ts';
 import { BiteRecorder } from './bite-recorder.ts';
 import { type WaitingCall, waitingFor } from './store-patience.ts';
 
-/** Of so many bites one is told of. */
+/** It is told how far a copy is when one of so many bites has been recorded. */
 const TOLD = 10;
 
 export interface WantedCopy extends Pick<CopyOrder, 'source' | 'parentId' | 'changed' | 'base' | 'damaged'> {
@@ -40,8 +40,8 @@ export async function attemptCopy(
     backupId,
     attempt,
     recorded: recorded.length,
-    recording: async (tx, number) => {
-      if (number % TOLD !== 0) return;
+    recording: async (tx, before, after) => {
+      if (Math.floor(after / TOLD) === Math.floor(before / TOLD)) return;
       const extra = { backup_percent: String(Math.floor((100 * copied) / all)) };
       await tellBackup(tx, 'createprogress', await getBackup(tx.db, backupId), call.requestId, extra);
     },

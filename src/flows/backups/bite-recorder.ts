@@ -15,8 +15,8 @@ export interface BiteRecorderOptions {
   readonly attempt: number;
   /** Bites of earlier attempts. */
   readonly recorded: number;
-  /** In the transaction that records them. */
-  recording(tx: Tx, recorded: number): Promise<void>;
+  /** In the transaction that records them: so many were recorded before it, and so many are after it. */
+  recording(tx: Tx, before: number, after: number): Promise<void>;
 }
 
 export class BiteRecorder {
@@ -64,7 +64,7 @@ export class BiteRecorder {
     const recorded = this.#recorded;
     const isCurrent = await db.write(async (tx) => {
       if (!(await recordBites(tx, backupId, attempt, recorded, bites))) return false;
-      await recording(tx, recorded + bites.length);
+      await recording(tx, recorded, recorded + bites.length);
       return true;
     });
     if (!isCurrent) throw new BackupFailed(`Another attempt goes on with backup ${backupId}.`);
