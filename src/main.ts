@@ -101,7 +101,7 @@ const serve: CliContext['serve'] = async (config, log, listen) => {
       desk: service.desk,
       ended: async () => {
         await aborted(AbortSignal.any([asked.signal, lost.signal]));
-        await inTime(service.stop());
+        await inTime(service.stop(), lost.signal.aborted ? EXIT.databaseLost : EXIT.failed);
         guard.ended();
         if (lost.signal.aborted) throw lost.signal.reason;
       },
@@ -130,11 +130,12 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-async function inTime(stopped: Promise<void>): Promise<void> {
-  const late = pause(END_MS, new AbortController().signal).then(() => {
-    throw new Complaint('It did not end in time. Nothing is lost: what is unfinished goes on at the next start.');
+/** `late`: with what the process ends otherwise. */
+async function inTime(stopped: Promise<void>, late: number = EXIT.failed): Promise<void> {
+  const ended = pause(END_MS, new AbortController().signal).then(() => {
+    throw new Complaint('It did not end in time. Nothing is lost: what is unfinished goes on at the next start.', late);
   });
-  await Promise.race([stopped, late]);
+  await Promise.race([stopped, ended]);
 }
 
 const version = (): string => JSON.parse(readFileSync(description, 'utf8')).version;
