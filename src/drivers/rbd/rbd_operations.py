@@ -23,6 +23,7 @@ NOTES = 'pumice'
 UNDO = '.tmp-undo'
 BASE = 'base'
 MEBIBYTE = 1 << 20
+REMOVING = 3  # where what is in the trash is from: a removal (cls_rbd_types.h)
 ALL_FEATURES = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK | rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF | rbd.RBD_FEATURE_DEEP_FLATTEN
 TRASHED = rbd.RBD_SNAP_NAMESPACE_TYPE_TRASH
 USERS = rbd.RBD_SNAP_NAMESPACE_TYPE_USER
@@ -767,8 +768,19 @@ class Operations:
         self.clone(name, of or snapshot, kept, size, temporary)
 
     def drop_for_backup(self, name, snapshot, kept):
+        self.shut_out(kept)
         self.remove(kept)
         self.delete_snapshot(name, snapshot)
+
+    def shut_out(self, kept):
+        """Only programs of ours have it open. One that does not let go is of a process that is frozen or cut off."""
+        for wait in [0.25] * 20 + [0]:
+            watching = self.watchers(kept)
+            if not watching:
+                return
+            time.sleep(wait)
+        for address in watching:
+            self.fence(address)
 
     def changed(self, earlier, later):
         """[at, bytes] of where two clones of one image's snapshots may differ; None when nobody can tell."""
@@ -815,11 +827,38 @@ class Operations:
             elif image in pending and self.state(name)[0] == 'whole':
                 self.settle(name)
                 swept.append('%s@%s' % (name, UNDO))
+        for image, name in self.half_removed():
+            if any(each in name for each in busy):
+                continue
+            try:
+                self.rbd.trash_remove(self.io, image, True)
+                swept.append(name)
+            except (rbd.ImageBusy, rbd.ImageNotFound, rbd.ImageHasSnapshots, rbd.PermissionError):
+                pass
         for name, snapshot in self.left_snapshots():
             if not any(each in name or each in snapshot for each in busy):
                 self.drop_snapshot(name, snapshot)
                 swept.append('%s@%s' % (name, snapshot))
         return swept
+
+    def half_removed(self):
+        """Ids and names of images whose removal was cut short: they are in no directory, and in a part of the trash that no list shows."""
+        found, after = [], ''
+        while True:
+            with rados.ReadOpCtx() as op:
+                entries, _ = self.io.get_omap_vals(op, after, 'id_', 1000)
+                try:
+                    self.io.operate_read_op(op, 'rbd_trash')
+                except rados.ObjectNotFound:
+                    return []
+                entries = list(entries)
+            for key, value in entries:
+                # A version and a length come first, then where it is from, and its name.
+                if value[6] == REMOVING:
+                    found.append((key[3:], unpacked(value[7:])))
+            if len(entries) < 1000:
+                return found
+            after = entries[-1][0]
 
     def left_snapshots(self):
         return [(image['name'], s['name']) for image in self.list()['images'] for s in image['snapshots'] if s['name'].startswith('.tmp-')]

@@ -123,6 +123,62 @@ def leftovers(io):
     return sorted(set(found))
 
 
+def noted(io):
+    with rados.ReadOpCtx() as op:
+        found, _ = io.get_omap_vals(op, '', '', 10000)
+        try:
+            io.operate_read_op(op, 'pumice')
+        except rados.ObjectNotFound:
+            return []
+        return [key for key, _ in found]
+
+
+def everything(io):
+    images = []
+    for name in R.list(io):
+        try:
+            with rbd.Image(io, name, read_only=True) as i:
+                images.append({'name': name, 'bytes': i.size(), 'snapshots': [{'name': s['name'], 'bytes': s['size']} for s in i.list_snaps() if s['namespace'] == 0]})
+        except rbd.ImageNotFound:
+            images.append({'name': name, 'bytes': -1, 'snapshots': []})
+    return {'images': images, 'notes': noted(io)}
+
+
+def has_children(image):
+    for s in list(image.list_snaps()):
+        image.set_snap_by_id(s['id'])
+        if list(image.list_children2()):
+            return True
+    return False
+
+
+def left(io):
+    """Of `leftovers`, and of the trash what nothing is a clone of."""
+    found = leftovers(io)
+    for entry in R.trash_list(io):
+        try:
+            with rbd.Image(io, image_id=entry['id'], read_only=True) as i:
+                if not has_children(i):
+                    found.append('%s in the trash' % entry['name'])
+        except rbd.ImageNotFound:
+            pass
+    return found
+
+
+def half_remove(io, name):
+    """As a removal leaves it that was cut short behind its first steps."""
+    image = next(entry['id'] for entry in R.list2(io) if entry['name'] == name)
+    R.trash_move(io, name, 0)
+    with rados.ReadOpCtx() as op:
+        found, _ = io.get_omap_vals_by_keys(op, ('id_' + image,))
+        io.operate_read_op(op, 'rbd_trash')
+        value = bytearray(list(found)[0][1])
+    value[6] = 3
+    with rados.WriteOpCtx() as op:
+        io.set_omap(op, ('id_' + image,), (bytes(value),))
+        io.operate_write_op(op, 'rbd_trash')
+
+
 def without_snapshots(image):
     for s in list(image.list_snaps()):
         try:
@@ -176,7 +232,7 @@ def is_there(io, key):
         return False
 
 
-OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, helpers, wipe)}
+OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, helpers, everything, left, half_remove, wipe)}
 for line in sys.stdin:
     number, pool, op, args = json.loads(line)
     try:

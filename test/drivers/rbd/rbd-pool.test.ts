@@ -144,6 +144,36 @@ describe('a pool of a Ceph cluster', { skip: noRbd }, () => {
   });
 
   describe('that others serve, too', () => {
+    it('is swept of removals that were cut short, which no list shows', async (t) => {
+      const { driver, ask } = await enter(t);
+      const names = [`.tmp-volume-${uuid()}.${uuid()}`, `backup-${uuid()}`, `volume-${uuid()}`];
+      for (const name of names) {
+        await ask('create', name, GIB);
+        await ask('half_remove', name);
+      }
+      assert.notDeepEqual(await ask('leftovers'), []);
+      const [, , busy = ''] = names;
+      const swept = await driver.sweep(new Set([busy.slice('volume-'.length)]), signal);
+      assert.deepEqual(new Set(swept), new Set(names.slice(0, 2)));
+      // Who is at it goes on.
+      await driver.deleteVolume({ id: busy.slice('volume-'.length), sizeGiB: 1 } as VolumeRef, calm());
+      assert.deepEqual(await ask('leftovers'), []);
+    });
+
+    it('cuts off a program of theirs that still reads what a backup was made from, when that goes', async (t) => {
+      const { driver, pool, config } = await enter(t);
+      const one = volume();
+      await driver.createVolume(one, calm());
+      const backup = uuid();
+      await driver.keepForBackup(backup, { volume: one }, calm());
+      const left = new Client(config, pool, `backup-${backup}`);
+      t.after(() => left.end());
+      await left.write();
+      await driver.dropForBackup(backup, one, calm());
+      await assert.rejects(left.write(), /transport endpoint shutdown/);
+      await driver.deleteVolume(one, calm());
+    });
+
     it('is told who does, and that a process which has let go needs no fence', async (t) => {
       const { pool } = await enter(t);
       const [first, second] = [await another(t, pool), await another(t, pool)];
@@ -359,6 +389,7 @@ describe('a pool of a Ceph cluster', { skip: noRbd }, () => {
       const address = { conf: ceph.config, user: 'cinder', cluster: 'ceph', pool };
       const client = new RbdClient({ exec, address });
       const old = {
+        isSilent: false,
         start: (until: AbortSignal) => client.start(until),
         enter: async () => {},
         stop: () => client.stop(),
