@@ -23,6 +23,7 @@ NOTES = 'pumice'
 UNDO = '.tmp-undo'
 BASE = 'base'
 MEBIBYTE = 1 << 20
+IN_TURN = 100
 REMOVING = 3  # where what is in the trash is from: a removal (cls_rbd_types.h)
 ALL_FEATURES = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK | rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF | rbd.RBD_FEATURE_DEEP_FLATTEN
 TRASHED = rbd.RBD_SNAP_NAMESPACE_TYPE_TRASH
@@ -56,6 +57,7 @@ def or_none(call, *args):
 class Operations:
     def __init__(self, cluster, pool):
         self.shortening = None  # id of the image that is flattened in the background
+        self.sizes = {}  # by id, those first that were asked longest ago
         self.cluster, self.pool, self.rbd = cluster, pool, rbd.RBD()
         self.io = cluster.open_ioctx(pool)
         # A full pool answers at once, and deleting works. Without it everything would hang.
@@ -114,11 +116,35 @@ class Operations:
         # Of a pool that was just made nobody tells anything yet.
         unknown = {'stored': 0, 'max_avail': df['stats']['total_avail_bytes']}
         report = next((pool['stats'] for pool in df['pools'] if pool['name'] == self.pool), unknown)
-        found = self.rbd.pool_stats_get(self.io)
+        images, trashed = self.provisioned()
         quota = 0 if report is unknown else self.mon('osd pool get-quota', pool=self.pool)['quota_max_bytes']
         stored = report['stored'] if 'stored' in report else report['bytes_used']
-        return {'stored': stored, 'maxAvail': report['max_avail'], 'quota': quota, 'provisioned': found['image_provisioned_bytes'],
-                'trashed': found['trash_provisioned_bytes'], 'images': found['image_count']}
+        return {'stored': stored, 'maxAvail': report['max_avail'], 'quota': quota, 'provisioned': sum(images), 'trashed': sum(trashed),
+                'images': len(images)}
+
+    def provisioned(self):
+        """Bytes of each image, and of each in the trash. A header is asked when it is new, when its size was changed from here, and in its turn: what
+        others grow is seen some calls later. `pool_stats_get` asks all of them each time. Of one thread (PROBES, rbd-helper.py)."""
+        images = {entry['id'] for entry in self.rbd.list2(self.io)}
+        trashed = {entry['id'] for entry in self.rbd.trash_list(self.io)}
+        there, known = images | trashed, self.sizes
+        for image in [image for image in list(known) if image not in there]:
+            known.pop(image, None)
+        for image in list(known)[:IN_TURN]:
+            known.pop(image, None)
+        known.update(self.sized([image for image in there if image not in known]))
+        return [known.get(image) or 0 for image in images], [known.get(image) or 0 for image in trashed]
+
+    def sized(self, images):
+        """Their bytes by their ids; None of one that is half made. The headers alone are asked, all at once: to open each would take 10 ms."""
+        found, pending = {}, []
+        for image in images:
+            def told(_, data, image=image):
+                found[image] = struct.unpack('<BQ', data)[1] if data and len(data) >= 9 else None
+            pending.append(self.io.aio_execute('rbd_header.' + image, 'rbd', 'get_size', b'\xfe' + b'\xff' * 7, oncomplete=told))
+        for each in pending:
+            each.wait_for_complete_and_cb()
+        return found
 
     # Notes
 
@@ -246,19 +272,15 @@ class Operations:
 
     def list(self):
         """Each image with its size (None: half made) and the snapshots of its users."""
-        sizes, contexts, pending = {}, {}, []
+        contexts, pending = {}, []
         entries = list(self.rbd.list2(self.io))
         for entry in entries:
             header = 'rbd_header.' + entry['id']
 
-            def sized(_, data, name=entry['name']):
-                sizes[name] = struct.unpack('<BQ', data)[1] if data and len(data) >= 9 else None
-
             def counted(_, data, name=entry['name']):
                 contexts[name] = struct.unpack('<QI', data[:12])[1] if data and len(data) >= 12 else 0
-            # The header alone is asked, all at once: to open each would take 10 ms.
-            pending.append(self.io.aio_execute(header, 'rbd', 'get_size', b'\xfe' + b'\xff' * 7, oncomplete=sized))
             pending.append(self.io.aio_execute(header, 'rbd', 'get_snapcontext', b'', oncomplete=counted))
+        sizes = self.sized([entry['id'] for entry in entries])
         for each in pending:
             each.wait_for_complete_and_cb()
         found = []
@@ -267,7 +289,7 @@ class Operations:
             if contexts.get(name):
                 with_snapshots = or_none(self.snapshots_of, name)
                 snapshots = with_snapshots or []
-            found.append({'name': name, 'bytes': sizes.get(name), 'snapshots': snapshots})
+            found.append({'name': name, 'bytes': sizes.get(entry['id']), 'snapshots': snapshots})
         return {'images': found, 'unmanaged': self.notes('unmanaged:')}
 
     def snapshots_of(self, name):
@@ -378,6 +400,7 @@ class Operations:
         with self.opened(temporary) as i:
             if i.size() < size:
                 i.resize(size, False)
+                self.sizes.pop(i.id(), None)
 
     def clone_volume(self, source, source_bytes, helper, name, size, temporary, deepest=0):
         """A clone of what an image holds now, by a snapshot of it that goes with the clone. `helper`: the name of the snapshot."""
@@ -473,6 +496,7 @@ class Operations:
                 raise Failed('mismatch', '%s is larger: %d bytes' % (name, i.size()))
             if i.size() < size:
                 i.resize(size, False)
+                self.sizes.pop(i.id(), None)
 
     def flatten(self, name, progress=None):
         self.whole(name)
@@ -729,6 +753,7 @@ class Operations:
             with self.opened(name) as i:
                 i.resize(0)
                 i.resize(max(found, size))
+            self.sizes.pop(image, None)
         return max(found, size)
 
     def end_exchange(self, name):
@@ -753,6 +778,7 @@ class Operations:
                     i.rollback_to_snap(pending['to'])
                 if i.size() != pending['bytes']:
                     i.resize(pending['bytes'])
+                self.sizes.pop(image, None)
             self.forget('pending:' + image)
         self.drop_snapshot(name, UNDO)
 
