@@ -40,7 +40,7 @@ import type { Log } from './lib/logging.ts';
 import type { Troubles } from './lib/troubles.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { hostOf, laneOfHost, backendOf as nameOf } from './model/backend.ts';
-import { DriverNotInitialized } from './model/errors.ts';
+import { BackendUnanswered, DriverNotInitialized } from './model/errors.ts';
 import { makeParts, type Parts, type ServiceOptions } from './parts.ts';
 import type { Tracing } from './traces/tracing.ts';
 import { loopsOf, type UpkeepLoop } from './upkeep/loops.ts';
@@ -256,8 +256,10 @@ export class PumiceService {
   #driver(host: string): VolumeDriver {
     const backend = this.backends.find((each) => each.host === hostOf(host));
     if (backend === undefined) throw new DriverNotInitialized(`${hostOf(host)} is not served here.`);
-    if (backend.driver === undefined)
-      throw new DriverNotInitialized(`${backend.host} cannot be used: ${backend.failure}`);
+    if (backend.driver === undefined) {
+      const Unusable = backend.isLeft ? BackendUnanswered : DriverNotInitialized;
+      throw new Unusable(`${backend.host} cannot be used: ${backend.failure}`);
+    }
     return backend.driver;
   }
 }

@@ -48,6 +48,7 @@ const LONG: Readonly<Record<string, string>> = {
   'src/drivers/driver.ts': 'the contract of every kind of backend, call by call, with what must hold',
   'src/backups/backups.ts': 'the contract between backups and the rest of the house, order by order',
   'src/drivers/file/file-driver.ts': 'a method for each of the contract, hardly a line more',
+  'src/model/errors.ts': 'each error of the catalogue with its answer',
   'src/drivers/rbd/rbd-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/drivers/lvm/lvm-driver.ts': 'a method for each of the contract, hardly a line more',
   'src/db/sql/schema.ts': 'every table, column by column',

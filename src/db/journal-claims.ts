@@ -7,12 +7,15 @@ import { sql } from 'kysely';
 import type { ClaimRequest, FlowRow } from '../engine/journal.ts';
 import type { Database } from './database.ts';
 import { flowRow } from './journal-rows.ts';
-import { processName } from './sql/ownership.ts';
+import { leavingName, processName } from './sql/ownership.ts';
 import type { FlowTable } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
 
-/** The count of a flow that is claimed now: one more, when its owner is gone. */
-const CLAIMED_WITH = sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL THEN claims ELSE claims + 1 END`;
+/** The count of a flow that is claimed now: one more, when its owner is gone. Of these ids the owner lives. */
+const claimedWith = (left: readonly string[]) => {
+  const lives = left.length === 0 ? sql`owner IS NULL` : sql`(owner IS NULL OR id IN (${sql.join([...left])}))`;
+  return sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN ${lives} THEN claims ELSE claims + 1 END`;
+};
 
 /** As `Journal.claim`. */
 export async function claimFlows(
@@ -21,20 +24,27 @@ export async function claimFlows(
 ): Promise<readonly FlowRow[]> {
   const owners = await database.read
     .selectFrom('flow')
-    .select('owner')
+    .select(['owner', 'lane'])
     .distinct()
     .where('ended_at', 'is', null)
     .where('owner', 'is not', null)
     .where('owner', '<>', process)
+    .where('lane', 'in', [...lanes])
     .execute();
-  const others = owners.map(({ owner }) => owner as string);
-  const held = others.length === 0 ? new Set() : await database.ownership.held(others.map(processName));
+  const others = owners.map(({ owner, lane }) => ({ owner: owner as string, lane }));
+  const names = [...new Set(others.flatMap(({ owner, lane }) => [processName(owner), leavingName(owner, lane)]))];
+  const held = names.length === 0 ? new Set() : await database.ownership.held(names);
   const dead = await fenced(
-    database,
-    others.filter((owner) => !held.has(processName(owner))),
-    lanes,
+    others.filter(({ owner }) => !held.has(processName(owner))),
     fence,
   );
+  const isLeaving = ({ owner, lane }: Had): boolean => held.has(leavingName(owner, lane));
+  const left = await leftFlows(
+    database,
+    others.filter((each) => held.has(processName(each.owner)) && isLeaving(each)),
+    fence,
+  );
+  const count = claimedWith(left.map(({ id }) => id));
   const claimable = (db: Tx['db']) =>
     db
       .selectFrom('flow')
@@ -48,16 +58,17 @@ export async function claimFlows(
         is.or([
           is('owner', 'is', null),
           ...dead.map(({ owner, lane }) => is.and([is('owner', '=', owner), is('lane', '=', lane)])),
+          ...left.map(({ id, epoch }) => is.and([is('id', '=', id), is('epoch', '=', epoch)])),
           ...(dropped.length > 0 ? [is.and([is('owner', '=', process), is('id', 'in', [...dropped])])] : []),
         ]),
       );
-  const waiting = await claimable(database.read).select(CLAIMED_WITH.as('claims')).distinct().execute();
+  const waiting = await claimable(database.read).select(count.as('claims')).distinct().execute();
   const admitted = admit(waiting.map(({ claims }) => claims));
   if (waiting.length === 0 || admitted === undefined) return [];
   return database.write(async ({ db, connection }) => {
     const oldest = claimable(db)
       .select('id')
-      .where(CLAIMED_WITH, 'in', [...admitted.claims])
+      .where(count, 'in', [...admitted.claims])
       .orderBy('created_at')
       .orderBy('id')
       .limit(admitted.limit);
@@ -70,7 +81,7 @@ export async function claimFlows(
         owner: process,
         epoch: sql<number>`epoch + 1`,
         doing: null,
-        claims: CLAIMED_WITH,
+        claims: count,
         wish: sql<string | null>`CASE WHEN state = 'stuck' AND wish <> 'abandon' THEN NULL ELSE wish END`,
         state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
       })
@@ -81,24 +92,37 @@ export async function claimFlows(
   });
 }
 
-/** In which lanes each of them had something under way that has an end now. */
-async function fenced(
+/** What somebody had under way in a lane. */
+interface Had {
+  readonly owner: string;
+  readonly lane: string;
+}
+
+/** Where what they had under way has an end now. */
+async function fenced(gone: readonly Had[], fence: ClaimRequest['fence']): Promise<readonly Had[]> {
+  const ended = await Promise.all(gone.map(({ owner, lane }) => fence(owner, lane)));
+  return gone.filter((_, index) => ended[index]);
+}
+
+/**
+ * Flows of processes that live and have left the lane, from which they are fenced. Such a process may come back into the lane at any time, and
+ * what it takes up then is not among these: they are as they were before the fence.
+ */
+async function leftFlows(
   database: Database,
-  dead: readonly string[],
-  lanes: readonly string[],
+  leaving: readonly Had[],
   fence: ClaimRequest['fence'],
-): Promise<readonly { readonly owner: string; readonly lane: string }[]> {
-  if (dead.length === 0) return [];
-  const left = await database.read
+): Promise<readonly { readonly id: string; readonly epoch: number }[]> {
+  if (leaving.length === 0) return [];
+  const theirs = await database.read
     .selectFrom('flow')
-    .select(['owner', 'lane'])
-    .distinct()
+    .select(['id', 'epoch', 'owner', 'lane'])
     .where('ended_at', 'is', null)
-    .where('owner', 'in', dead)
-    .where('lane', 'in', [...lanes])
+    .where('owner', 'in', [...new Set(leaving.map(({ owner }) => owner))])
+    .where('lane', 'in', [...new Set(leaving.map(({ lane }) => lane))])
     .execute();
-  const ended = await Promise.all(left.map(({ owner, lane }) => fence(owner as string, lane)));
-  return left.flatMap(({ owner, lane }, index) => (ended[index] ? [{ owner: owner as string, lane }] : []));
+  const ended = await fenced(leaving, fence);
+  return theirs.filter((flow) => ended.some(({ owner, lane }) => owner === flow.owner && lane === flow.lane));
 }
 
 /** As `Journal.handBack`. */

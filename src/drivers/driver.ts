@@ -208,6 +208,10 @@ export interface VolumeDriver {
    */
   hold(signal: AbortSignal): Promise<boolean>;
   release(): void;
+  /** The backend has fallen silent: it is asked nothing but whether it is back. Absent: nobody can tell but by asking. */
+  readonly isSilent?: boolean;
+  /** Of a backend that many serve: others go on with what was done here, so programs that still have something open there end. */
+  leave?(): void;
   /** Names of the processes that have worked on a backend that many serve, and were not fenced since; ours is among them. */
   processes(signal: AbortSignal): Promise<readonly string[]>;
   /**

@@ -104,6 +104,8 @@ export class Engine<Tools, Tx extends EngineTx> {
   readonly #running = new Map<string, { readonly runner: Runner<Tools, Tx>; readonly done: Promise<void> }>();
   readonly #dropped = new Set<string>();
   readonly #lanes = new Set<string>();
+  /** Flows that ran here when their lane was left to others. */
+  readonly #left = new Map<string, Set<string>>();
   readonly #stop = new AbortController();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #concurrency: number;
@@ -148,12 +150,24 @@ export class Engine<Tools, Tx extends EngineTx> {
   /** This process owns the lane from now on: its unfinished flows are taken up at once. */
   own(lane: string): void {
     this.#lanes.add(lane);
+    for (const id of this.#left.get(lane) ?? []) if (!this.#running.has(id)) this.#dropped.add(id);
+    this.#left.delete(lane);
     this.wake();
   }
 
-  /** The lane is another's now. What runs in it is fenced by its next owner. */
+  /**
+   * The lane is another's now. What runs in it does nothing more, and is taken up by its next owner, who fences this process before
+   * (`leaving`, journal.ts), or here when the lane comes back and nobody has.
+   */
   disown(lane: string): void {
     this.#lanes.delete(lane);
+    const left = this.#left.get(lane) ?? new Set();
+    for (const [id, { runner }] of this.#running) {
+      if (runner.lane !== lane) continue;
+      left.add(id);
+      runner.interrupt(new Fenced(`Lane ${lane} is left to others.`));
+    }
+    this.#left.set(lane, left);
   }
 
   /** Something may be claimable. */
@@ -250,7 +264,7 @@ export class Engine<Tools, Tx extends EngineTx> {
   /** Stops taking up flows and leaves those that run where they stand: the next process goes on with them. */
   async stop(): Promise<void> {
     this.#stop.abort(new Stopped('The process stops.'));
-    for (const { runner } of this.#running.values()) runner.interrupt();
+    for (const { runner } of this.#running.values()) runner.interrupt(this.#stop.signal.reason);
     await this.#loop;
     await this.#looking;
     // Before what is deaf to its signal: the process may be ended from outside while that is waited for. A database that is lost
@@ -310,7 +324,6 @@ export class Engine<Tools, Tx extends EngineTx> {
         revertRetry: this.#options.revertRetry ?? { tries: 8, when: () => true, backoffMs: 250, maxBackoffMs: 30_000 },
         troubleBackoffMs: this.#options.troubleBackoffMs ?? 250,
       },
-      this.#stop.signal,
       { recovered: row.claims > 0, poisoned: row.claims > this.#maxClaims, ahead },
     );
     const done = Promise.resolve()
@@ -356,8 +369,10 @@ export class Engine<Tools, Tx extends EngineTx> {
 
   /** Nothing of it runs here now, though it may still be ours: the next look takes it up again if it is. */
   #drop({ id, name, resource, requestId }: FlowRow, error: unknown): void {
-    this.#dropped.add(id);
     this.#cleared(id);
+    // Where its lane is left, it waits for that to come back: a look meanwhile would find that it is not ours to take up.
+    if ([...this.#left.values()].some((left) => left.has(id))) return;
+    this.#dropped.add(id);
     if (error instanceof Fenced) return;
     this.#heard({ is: 'journal-trouble', error, flowId: id, flow: name, resource, requestId });
   }

@@ -2,7 +2,8 @@
  * Failures: errors as small values of JSON, journaled before the first revert runs; and the errors of the engine itself.
  *
  * A failure says itself whether it is worth a retry (S90): an error is `transient` (here), `elsewhere` (with another choice), or
- * final when it says neither.
+ * final when it says neither. One that is `unanswered` says nothing of the work: it may be done, or be done yet, so that whoever asked
+ * asks again until there is an answer, also where for the time being he cannot (`unasked`).
  */
 import { now, type Timestamp } from '../lib/clock.ts';
 
@@ -21,6 +22,10 @@ export interface Failure {
   readonly transient: boolean;
   /** The span of tasks may succeed with another choice. */
   readonly elsewhere: boolean;
+  /** What was asked may be done, or be done yet: there was no answer. */
+  readonly unanswered?: true;
+  /** Nothing was asked: nobody was there. */
+  readonly unasked?: true;
 }
 
 /** All failures of a flow so far, the first one first. */
@@ -71,15 +76,18 @@ const TRACE_LIMIT = 4_000;
 const MESSAGE_LIMIT = 1_000;
 
 export function failureOf(error: unknown, task: string): Failure {
-  const flags = error as { transient?: unknown; elsewhere?: unknown } | null;
+  const given = error as { transient?: unknown; elsewhere?: unknown; unanswered?: unknown; unasked?: unknown } | null;
+  const flags = typeof given === 'object' ? given : null;
   return {
     task,
     name: error instanceof Error ? error.name : 'Error',
     message: (error instanceof Error ? error.message : String(error)).slice(0, MESSAGE_LIMIT),
     trace: traceOf(error).slice(0, TRACE_LIMIT),
     at: now(),
-    transient: typeof flags === 'object' && flags?.transient === true,
-    elsewhere: typeof flags === 'object' && flags?.elsewhere === true,
+    transient: flags?.transient === true,
+    elsewhere: flags?.elsewhere === true,
+    ...(flags?.unanswered === true && { unanswered: true }),
+    ...(flags?.unasked === true && { unasked: true }),
   };
 }
 

@@ -164,8 +164,8 @@ export interface ClaimRequest {
   /** The newest version this process knows of each flow. What is newer, or has another name, is left to others. */
   readonly knows: readonly { readonly name: string; readonly version: number }[];
   /**
-   * Asked before flows of a process that is gone are taken up in a lane: whether what it did there has an end. Those of whom it has
-   * none wait for the next look.
+   * Asked before flows of a process that is gone, or has left the lane to others, are taken up in it: whether what it did there has an
+   * end. Those of whom it has none wait for the next look.
    */
   fence(process: string, lane: string): Promise<boolean>;
 }

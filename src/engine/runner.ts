@@ -68,7 +68,8 @@ export class Runner<Tools, Tx extends EngineTx> {
   readonly #options: RunnerOptions<Tools, Tx>;
   readonly #around: Surroundings<Tools>;
   /** Ends everything this runner waits for: the process stops. */
-  readonly #stop: AbortSignal;
+  readonly #stopping = new AbortController();
+  readonly #stop = this.#stopping.signal;
   readonly #poisoned: boolean;
   readonly #ahead: Extent | undefined;
   #cursor: Cursor;
@@ -79,7 +80,7 @@ export class Runner<Tools, Tx extends EngineTx> {
   /** Parallel tasks write one after another. */
   #telling: Promise<unknown> = Promise.resolve();
 
-  constructor(row: FlowRow, cursor: Cursor, options: RunnerOptions<Tools, Tx>, stop: AbortSignal, origin: Origin) {
+  constructor(row: FlowRow, cursor: Cursor, options: RunnerOptions<Tools, Tx>, origin: Origin) {
     this.#row = row;
     this.#cursor = cursor;
     this.#seq = row.seq;
@@ -91,8 +92,7 @@ export class Runner<Tools, Tx extends EngineTx> {
       isTrouble: (error) => options.journal.isTrouble(error),
       cancelled: () => (this.#wish !== null && turnsBack(this.#wish.wish) ? this.#wish.reason : undefined),
     };
-    this.#stop = stop;
-    this.#work = new Work(stop, {
+    this.#work = new Work(this.#stop, {
       context: () => contextOf(this.#cursor, this.#around),
       progress: (task, fraction, copied) => this.#emit({ is: 'task-progress', task, fraction, copied }),
       retried: (node, failure, tries) => this.#tellRetry(node, failure, tries),
@@ -113,9 +113,15 @@ export class Runner<Tools, Tx extends EngineTx> {
     if (!this.#cursor.reverting && this.#heeds(this.#cursor, this.#work.begun)) this.#work.end(new Cancelled(reason));
   }
 
-  /** The process stops: what runs is told. */
-  interrupt(): void {
+  /** The process stops, or leaves the lane to others: what runs is told, and nothing more is done. */
+  interrupt(reason: Error): void {
+    this.#stopping.abort(reason);
     this.#work.interrupt();
+  }
+
+  /** In which it stands. */
+  get lane(): string {
+    return laneOf(this.#cursor);
   }
 
   /** Says in the database what has run for longer than `afterMs`, for people and other processes. */
@@ -221,9 +227,8 @@ export class Runner<Tools, Tx extends EngineTx> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: false });
     const input = inputOf(this.#cursor.store, node);
-    const result = await this.#work.tried(node.body.retry, node, startedAt, async (context) =>
-      carry((await node.body.execute?.(input, context)) ?? null, node.path),
-    );
+    const work = async (context: object) => carry((await node.body.execute?.(input, context)) ?? null, node.path);
+    const result = await this.#work.tried(node.body.retry, node, startedAt, work, this.#inherited);
     if (result instanceof GivenUp) {
       // What a former owner did in it is not known by how it failed now.
       const data = { failure: result.failure, interrupted: this.#inherited };

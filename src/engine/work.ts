@@ -24,6 +24,9 @@ interface Surrounding {
   doing(doing: Doing | null): void;
 }
 
+/** Between two questions whether somebody answers by now. */
+const MOST_SILENT_MS = 2_000;
+
 /** The tries are used up, or no other is worth it. */
 export class GivenUp {
   readonly failure: Failure;
@@ -83,7 +86,11 @@ export class Work {
     node: TaskNode,
     since: Timestamp,
     work: (context: object) => Promise<TaskResult>,
+    /** A former owner may have asked, and nobody has heard an answer. */
+    inherited = false,
   ): Promise<TaskResult | GivenUp> {
+    let open = inherited;
+    let silence: Failure | undefined;
     for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
       let failed: Failure;
       const call = this.#call(node, since);
@@ -98,8 +105,14 @@ export class Work {
       } catch (error) {
         this.#stop.throwIfAborted();
         failed = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
-        const worth = policy.when?.(failed) ?? failed.transient;
-        if (tries >= policy.tries || this.ending || !worth) return new GivenUp(failed);
+        open ||= failed.unanswered === true;
+        silence = failed.unanswered ? failed : silence;
+        const silent = open && (failed.unanswered || failed.unasked) === true;
+        const worth = silent || (policy.when?.(failed) ?? failed.transient);
+        // That it could not be asked again does not say that it was not asked.
+        if (this.ending || !worth || (tries >= policy.tries && !silent))
+          return new GivenUp(silent ? (silence ?? failed) : failed);
+        if (silent) backoffMs = Math.min(backoffMs, MOST_SILENT_MS);
         await this.#around.retried(node, failed, tries);
       } finally {
         clearTimeout(timer);

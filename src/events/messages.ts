@@ -53,6 +53,7 @@ const FAILURES: Readonly<Record<string, { readonly detail: Detail | 'refused'; r
   NoValidBackend: { detail: 'noBackend', stage: 'scheduleVolume' },
   DriverFailed: { detail: 'refused' },
   DriverNotInitialized: { detail: 'driverNotReady' },
+  BackendUnanswered: { detail: 'driverNotReady' },
   BackendFull: { detail: 'backendFull' },
   BackendObjectMismatch: { detail: 'objectMismatch' },
   VolumeIsBusy: { detail: 'volumeBusy' },

@@ -197,8 +197,15 @@ export class VolumeSizeExceedsLimit extends OverLimit {}
 export class DriverFailed extends PumiceError {
   override readonly elsewhere = true;
 }
-/** The backend has not come up, or its directory is gone. Another may be there. */
-export class DriverNotInitialized extends DriverFailed {}
+/** The backend has not come up, or its directory is gone: nothing was asked of it. Another may be there. */
+export class DriverNotInitialized extends DriverFailed {
+  readonly unasked: boolean = true;
+}
+/** The backend has fallen silent. What was asked may be done, or be done yet: who asks again is answered when it is back. */
+export class BackendUnanswered extends DriverNotInitialized {
+  override readonly unasked = false;
+  readonly unanswered = true;
+}
 /** No room on this backend. */
 export class BackendFull extends DriverFailed {}
 /** What is there under this name is not what was asked for (S91: "already exists" must match). */

@@ -96,6 +96,7 @@ export function loopsOf({ desk, backends, troubles, events }: LoopsOptions): rea
       work: async () => {
         const ended = await db.ownership.endSilent(config.services.process_down_time * SECOND_MS);
         if (ended > 0) log.warn({ ended }, 'processes had fallen silent; what they owned is free');
+        await Promise.all(backends.map((backend) => backend.leaveIfSilent()));
       },
     },
     ...backends.map(

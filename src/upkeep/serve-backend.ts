@@ -13,7 +13,7 @@
 import type { Database } from '../db/database.ts';
 import { VOLUME_BINARY } from '../db/pools.ts';
 import { findService, isUsable, recordHeartbeat } from '../db/services.ts';
-import { processName } from '../db/sql/ownership.ts';
+import { leavingName, processName } from '../db/sql/ownership.ts';
 import { idsInWork } from '../db/unended-flows.ts';
 import type { VolumeDriver } from '../drivers/driver.ts';
 import { fromNow, type Timestamp } from '../lib/clock.ts';
@@ -40,7 +40,7 @@ export interface ServeBackendOptions {
   readonly readOnly?: boolean;
   /** The host is ours, or ours too: take up its flows. */
   owned(host: string): void;
-  /** Others take them up. */
+  /** Others take them up: nothing of them is done here any more. */
   left(host: string): void;
   /** The process' own name. */
   readonly process: string;
@@ -87,6 +87,13 @@ export class BackendService {
     return this.#failure;
   }
 
+  /** Others serve it, as far as is known, and have what was begun here: nothing of it has failed. */
+  get isLeft(): boolean {
+    const { services, troubles } = this.#options;
+    const lately = troubles.clock.elapsed() - this.#statsAt < services.service_down_time * 1000;
+    return this.servedBy === 'many' && !this.#up && lately;
+  }
+
   /** Resolves when the host is owned and reported on for the first time; `round` then keeps it so. */
   async start(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.troubles;
@@ -112,6 +119,14 @@ export class BackendService {
     if (due) await this.#look(signal);
     await this.#report();
     if (this.servedBy === 'many' && !this.#options.readOnly) await this.#takeOrLeave();
+  }
+
+  /** Of a backend that many serve: when it answers nobody here, those to whom it does go on at once. */
+  async leaveIfSilent(): Promise<void> {
+    const { driver, host } = this.#backend;
+    if (this.servedBy === 'one' || !this.#up || !driver.isSilent || this.#options.readOnly) return;
+    this.#down(new DriverNotInitialized(`${host} does not answer.`));
+    await this.#takeOrLeave();
   }
 
   /** Of a backend that many serve. Returns the names of the processes that were gone. */
@@ -150,11 +165,14 @@ export class BackendService {
       this.#failure = null;
       troubles.worked(BACKEND, host);
     } catch (error) {
-      if (signal.aborted) return;
-      troubles.failed(BACKEND, host, error, this.#pace, { level: 'error' });
-      this.#up = false;
-      this.#failure = messageOf(error);
+      if (!signal.aborted) this.#down(error);
     }
+  }
+
+  #down(error: unknown): void {
+    this.#options.troubles.failed(BACKEND, this.#backend.host, error, this.#pace, { level: 'error' });
+    this.#up = false;
+    this.#failure = messageOf(error);
   }
 
   get #pace(): Pace {
@@ -196,9 +214,17 @@ export class BackendService {
   /** The host's flows are ours, too, unless we cannot use its backend and others can. */
   async #takeOrLeave(): Promise<void> {
     const { host } = this.#backend;
+    const { db, process } = this.#options;
     const others = this.servedBy === 'many' && !this.#up && (await this.#othersServe());
-    if (others) this.#options.left(host);
-    else this.#options.owned(host);
+    const leaving = leavingName(process, laneOfHost(host));
+    if (others) {
+      this.#options.left(host);
+      this.#backend.driver.leave?.();
+      await db.ownership.take(leaving);
+    } else {
+      if (this.servedBy === 'many') await db.ownership.release(leaving);
+      this.#options.owned(host);
+    }
   }
 
   async #othersServe(): Promise<boolean> {

@@ -9,6 +9,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   NoValidBackend: MORE_ROOM,
   BackendFull: MORE_ROOM,
   DriverNotInitialized: BACKEND_UP,
+  BackendUnanswered: BACKEND_UP,
   BackupStoreFull: STORE_UP,
   BackupStoreUnavailable: STORE_UP,
   VolumeLimitExceeded: LESS_OR_MORE,

@@ -12,7 +12,7 @@
 import { describe, it } from 'node:test';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
-import { processName } from '../../src/db/sql/ownership.ts';
+import { leavingName, processName } from '../../src/db/sql/ownership.ts';
 import type { Tx } from '../../src/db/sql/tx.ts';
 import { Engine, type EngineOptions, type StartOptions } from '../../src/engine/engine.ts';
 import type { EngineEvent } from '../../src/engine/events.ts';
@@ -42,6 +42,8 @@ export interface Ground {
   other(): Promise<Ground>;
   /** The process lives, or does not. */
   living(process: string, lives: boolean): Promise<void>;
+  /** It has left the lane to others, or has come back. */
+  leaving(process: string, lane: string, leaves: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -198,6 +200,8 @@ export function memoryGround(): Ground {
       journal.holds.map(({ resource, mode, waiting }) => `${resource} ${mode}${waiting ? ', waited for' : ''}`).sort(),
     commits: () => journal.commits,
     living: async (process, lives) => void (lives ? journal.dead.delete(process) : journal.dead.add(process)),
+    leaving: async (process, lane, leaves) =>
+      void (leaves ? journal.left.add(`${process} ${lane}`) : journal.left.delete(`${process} ${lane}`)),
     close: async () => {},
   };
   return ground;
@@ -254,6 +258,10 @@ async function databaseGround(url: string, database: Database): Promise<Ground> 
     living: async (process, lives) => {
       if (lives) await database.ownership.take(processName(process));
       else await database.ownership.release(processName(process));
+    },
+    leaving: async (process, lane, leaves) => {
+      if (leaves) await database.ownership.take(leavingName(process, lane));
+      else await database.ownership.release(leavingName(process, lane));
     },
     close: async () => {
       for (const other of others) await other.close();

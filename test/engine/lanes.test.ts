@@ -144,6 +144,50 @@ proveEngine('a lane', (test) => {
     assert.deepEqual(w.tools.did, ['+here', '-here done']);
   });
 
+  test('that is left to others has nothing done in it any more, and is gone on with when it comes back', async (w) => {
+    const gate = new Gate();
+    w.tools.on.there = gate.pass;
+    const life = await w.live([crossing], { lanes: ['host:h'], pollMs: 5 });
+    const id = await w.begin(life, crossing, { host: 'h' });
+    await gate.arrived;
+    life.engine.disown('host:h');
+    await until(() => life.engine.running().length === 0, 'it is let go of');
+    delete w.tools.on.there;
+    // Looks at the queue meanwhile find nothing to take up.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual(w.tools.did, ['+here', '+there']);
+    assert.equal((await w.ground.journal.find(id))?.owner, life.engine.process);
+    life.engine.own('host:h');
+    assert.equal((await w.settled(life, id)).state, 'success');
+    assert.deepEqual(w.tools.did, ['+here', '+there', '+there', '+back']);
+  });
+
+  test('that is left to others is taken up by them when who has left is fenced, which is no death of the flow', async (w) => {
+    const gate = new Gate();
+    w.tools.on.there = gate.passDeaf;
+    const first = await w.live([crossing], { lanes: ['host:h'], pollMs: 5 });
+    const id = await w.begin(first, crossing, { host: 'h' });
+    await gate.arrived;
+    const fenced: string[] = [];
+    const second = await w.live([crossing], {
+      lanes: ['host:h'],
+      pollMs: 5,
+      fence: async (process, lane) => void fenced.push(`${process} ${lane}`),
+    });
+    delete w.tools.on.there;
+    first.engine.disown('host:h');
+    await w.ground.leaving(first.engine.process, 'host:h', true);
+    assert.equal((await w.settled(second, id)).state, 'success');
+    assert.ok(fenced.includes(`${first.engine.process} host:h`));
+    assert.equal((await w.ground.journal.find(id))?.claims, 0);
+    await w.ground.leaving(first.engine.process, 'host:h', false);
+    first.engine.own('host:h');
+    gate.open();
+    await until(() => first.engine.running().length === 0, 'the first has let go of it');
+    assert.deepEqual(w.tools.did, ['+here', '+there', '+there', '+back']);
+    assert.deepEqual(await w.ground.rows(), { chosen: '1', noted: '1' });
+  });
+
   test('that comes to be owned by a gate’s process does not stop what runs elsewhere', async (w) => {
     const gate = new Gate();
     w.tools.on.there = gate.pass;

@@ -52,6 +52,8 @@ export class MemoryJournal implements Journal<RowTx> {
   #queue: Promise<unknown> = Promise.resolve();
   /** Processes that are known to be dead. */
   readonly dead = new Set<string>();
+  /** `PROCESS LANE`: what that process has there is left to others. */
+  readonly left = new Set<string>();
   commits = 0;
 
   /** What record tasks have written and committed. */
@@ -226,7 +228,8 @@ export class MemoryJournal implements Journal<RowTx> {
   async claim({ process, lanes, admit, dropped, knows, fence }: ClaimRequest): Promise<readonly FlowRow[]> {
     const fenced = new Set<string>();
     for (const { owner, lane, endedAt } of [...this.#state.flows.values()]) {
-      if (endedAt !== null || owner === null || !this.dead.has(owner) || !lanes.includes(lane)) continue;
+      if (endedAt !== null || owner === null || owner === process || !lanes.includes(lane)) continue;
+      if (!this.dead.has(owner) && !this.left.has(`${owner} ${lane}`)) continue;
       if (await fence(owner, lane)) fenced.add(`${owner} ${lane}`);
     }
     return this.transaction(() => {
@@ -247,7 +250,11 @@ export class MemoryJournal implements Journal<RowTx> {
           owner: process,
           epoch: row.epoch + 1,
           doing: null,
-          claims: back ? 0 : row.owner === null ? row.claims : row.claims + 1,
+          claims: back
+            ? 0
+            : row.owner === null || this.left.has(`${row.owner} ${row.lane}`)
+              ? row.claims
+              : row.claims + 1,
           ...(back ? { state: 'reverting' as const } : {}),
           ...(back && row.wish !== 'abandon' ? { wish: null, wishReason: null } : {}),
         };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Gate } from './gate.ts';
 import { proveEngine } from './journals.ts';
-import { breaks, breaksTimes, type Call, flow, makes } from './tasks.ts';
+import { Broken, breaks, breaksTimes, type Call, flow, makes } from './tasks.ts';
 
 const quick = { backoffMs: 1, maxBackoffMs: 2 };
 
@@ -28,6 +28,35 @@ proveEngine('a world task that fails', (test) => {
 
   test('for any other reason is not tried again', async (w) => {
     w.tools.on.a = breaks('wrong');
+    const life = await w.live([thrice]);
+    assert.equal((await w.settled(life, await w.begin(life, thrice, {}))).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', '-a failed']);
+  });
+
+  test('without an answer is asked again until there is one, also when meanwhile nobody can be asked', async (w) => {
+    const answers = [{ unanswered: true }, ...Array(6).fill({ unasked: true, elsewhere: true })];
+    w.tools.on.a = () => {
+      const answer = answers.shift();
+      if (answer !== undefined) throw new Broken('away', answer);
+    };
+    const life = await w.live([thrice]);
+    assert.equal((await w.settled(life, await w.begin(life, thrice, {}))).state, 'success');
+    assert.equal(w.tools.did.filter((each) => each === '+a').length, 8);
+  });
+
+  test('without an answer, and is then told that it cannot be, is undone as one that may have begun', async (w) => {
+    const answers = [{ unanswered: true }, { unasked: true }];
+    w.tools.on.a = () => {
+      throw new Broken(answers.length > 0 ? 'away' : 'no', answers.shift());
+    };
+    const life = await w.live([thrice]);
+    const row = await w.settled(life, await w.begin(life, thrice, {}));
+    assert.equal(row.state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+a', '+a', '+a', '-a failed']);
+  });
+
+  test('since nobody could be asked is not tried again, for nothing was begun', async (w) => {
+    w.tools.on.a = breaks('not there', { unasked: true });
     const life = await w.live([thrice]);
     assert.equal((await w.settled(life, await w.begin(life, thrice, {}))).state, 'reverted');
     assert.deepEqual(w.tools.did, ['+a', '-a failed']);

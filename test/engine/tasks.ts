@@ -100,15 +100,22 @@ export class Broken extends Error {
   override readonly name = 'Broken';
   readonly transient: boolean;
   readonly elsewhere: boolean;
-  constructor(message = 'It broke.', { transient = false, elsewhere = false } = {}) {
+  readonly unanswered: boolean;
+  readonly unasked: boolean;
+  constructor(
+    message = 'It broke.',
+    { transient = false, elsewhere = false, unanswered = false, unasked = false } = {},
+  ) {
     super(message);
     this.transient = transient;
     this.elsewhere = elsewhere;
+    this.unanswered = unanswered;
+    this.unasked = unasked;
   }
 }
 
 export const breaks =
-  (message?: string, flags?: { transient?: boolean; elsewhere?: boolean }): (() => never) =>
+  (message?: string, flags?: ConstructorParameters<typeof Broken>[1]): (() => never) =>
   () => {
     throw new Broken(message, flags);
   };

@@ -15,6 +15,9 @@ import type { PostgresqlSession } from './postgresql.ts';
 /** The name that a living process holds. */
 export const processName = (process: string): string => `process:${process}`;
 
+/** The name that a living process holds while it leaves what it has in a lane to others: to them it counts as gone there. */
+export const leavingName = (process: string, lane: string): string => `left:${process}:${lane}`;
+
 /** What the server calls the sessions of owners (`application_name`). */
 export const OWNER_NAME = 'pumice owner';
 

@@ -15,15 +15,19 @@
  * **Fenced** by another process that has taken over, this client does nothing more until `start` is called anew.
  */
 import type { Exec } from '../../lib/exec.ts';
-import { DriverNotInitialized } from '../../model/errors.ts';
+import { BackendUnanswered, DriverNotInitialized } from '../../model/errors.ts';
 import { Semaphore } from '../semaphore.ts';
 import { type Hello, HelperEnded, HelperProcess, type RbdAddress, RbdFailed } from './helper-process.ts';
+import type { Rbd, RbdCall, RbdOrder } from './rbd.ts';
 import { isSettled, onAbort, waitedFor } from './waits.ts';
 
 /** Operations that the helper does at once. */
 const THREADS = 12;
-/** So long a call waits before the cluster is probed, and so long the probe may take. */
-const PATIENCE_MS = 15_000;
+/**
+ * So long a probe may take, and half as long a call waits before the cluster is probed: so it is known in 6 s. A cluster that is taken for away and
+ * is only slow costs nothing but time.
+ */
+const PATIENCE_MS = 4_000;
 /** What a probe that is answered may not stretch: one OSD of many can hang alone. Milliseconds. */
 const LIMIT_MS = 180_000;
 /** In which a helper says that it lives. */
@@ -35,36 +39,10 @@ const SOON_MS = 2_000;
 /** The same work, from the beginning. */
 const TRIES = 2;
 
-export interface RbdCall {
-  readonly signal: AbortSignal;
-  readonly progress?: (fraction: number) => void;
-}
-
-export interface RbdOrder {
-  readonly op: string;
-  readonly args?: Readonly<Record<string, unknown>>;
-  /** Names of the images it is about. */
-  readonly about?: readonly string[];
-  /** It may take hours. */
-  readonly long?: boolean;
-}
-
-/** A pool, as the driver knows it. */
-export interface Rbd {
-  /** Connects, and fences nobody. May be called again. */
-  start(signal: AbortSignal): Promise<Hello>;
-  /** From here on this client is known in the pool as `who`, and whatever was known so before does nothing any more. */
-  enter(who: string, signal: AbortSignal): Promise<void>;
-  /** Rejects with `RbdFailed`, or `DriverNotInitialized` when the cluster is away. */
-  ask(order: RbdOrder, call: RbdCall): Promise<unknown>;
-  /** Nothing more is asked. */
-  stop(): Promise<void>;
-}
-
 export interface RbdClientOptions {
   readonly exec: Exec;
   readonly address: RbdAddress;
-  /** Default 15,000. */
+  /** Default 4,000. */
   readonly patienceMs?: number;
 }
 
@@ -104,20 +82,39 @@ export class RbdClient implements Rbd {
   }
 
   async enter(who: string, signal: AbortSignal): Promise<void> {
-    const { process, hello } = await this.#patiently(this.#helper(), signal);
-    await this.#patiently(process.ask('enter', { who, address: hello.address }).answer, signal);
-    this.#who = who;
+    try {
+      const { process, hello } = await this.#patiently(this.#helper(), signal);
+      await this.#patiently(process.ask('enter', { who, address: hello.address }).answer, signal);
+      this.#who = who;
+    } catch (error) {
+      throw isFence(error) ? await this.#wasFenced(error) : notThere(error);
+    }
+  }
+
+  get isSilent(): boolean {
+    return this.#here.signal.aborted;
   }
 
   async ask(order: RbdOrder, call: RbdCall): Promise<unknown> {
+    const sent = { is: false };
+    try {
+      return await this.#asked(order, call, sent);
+    } catch (error) {
+      if (sent.is && !call.signal.aborted && error instanceof DriverNotInitialized && error.unasked)
+        throw new BackendUnanswered(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async #asked(order: RbdOrder, call: RbdCall, sent: Sent): Promise<unknown> {
     for (let left = TRIES; ; left -= 1) {
       call.signal.throwIfAborted();
       if (order.op === 'stats') await this.#lookAgain(call.signal);
       this.#here.signal.throwIfAborted();
       try {
-        return await this.#patiently(this.#inTurn(order, call), call.signal, order.long);
+        return await this.#patiently(this.#inTurn(order, call, sent), call.signal, order.long);
       } catch (error) {
-        if (error instanceof RbdFailed && error.errno === ESHUTDOWN) throw await this.#wasFenced(error);
+        if (isFence(error)) throw await this.#wasFenced(error);
         if (!(error instanceof HelperEnded) || left === 1) throw notThere(error);
       }
     }
@@ -137,7 +134,7 @@ export class RbdClient implements Rbd {
   }
 
   /** Those that are about the same image wait for each other, whether or not anybody waits for them. */
-  async #inTurn({ op, args = {}, about = [] }: RbdOrder, call: RbdCall): Promise<unknown> {
+  async #inTurn({ op, args = {}, about = [] }: RbdOrder, call: RbdCall, sent: Sent): Promise<unknown> {
     const before = [...new Set(about.map((name) => this.#about.get(name)))];
     const ours = Promise.withResolvers<void>();
     for (const name of about) this.#about.set(name, ours.promise);
@@ -151,6 +148,7 @@ export class RbdClient implements Rbd {
       unsent.throwIfAborted();
       return await this.#turns.run({ signal: unsent }, async () => {
         const { process } = await this.#helper();
+        sent.is = true;
         const order = process.ask(op, args, call.progress);
         call.signal.addEventListener('abort', order.cancel, { once: true });
         return await order.answer.finally(() => call.signal.removeEventListener('abort', order.cancel));
@@ -219,8 +217,8 @@ export class RbdClient implements Rbd {
 
   /** Looks now and then whether the cluster is there, until it is told to stop. */
   async #watch(long: boolean, stop: AbortSignal, late: (reason: Error) => void): Promise<void> {
-    for (let waited = 0; ; waited += this.#patienceMs) {
-      if (!(await waitedFor(this.#patienceMs, stop))) return;
+    for (let [waited, restMs] = [0, this.#patienceMs / 2]; ; waited += restMs, restMs = this.#patienceMs) {
+      if (!(await waitedFor(restMs, stop))) return;
       if (!long && waited >= LIMIT_MS)
         return late(new DriverNotInitialized('The Ceph cluster has not answered in time.'));
       // The answer may come meanwhile, and nobody waits for the probe then.
@@ -241,7 +239,7 @@ export class RbdClient implements Rbd {
       // Not the cluster, or not it alone.
       running?.process.kill();
     }
-    this.#here.abort(new DriverNotInitialized('The Ceph cluster does not answer.'));
+    this.#here.abort(new BackendUnanswered('The Ceph cluster does not answer.'));
   }
 
   async #sendProbe(): Promise<void> {
@@ -271,6 +269,13 @@ export class RbdClient implements Rbd {
     return new DriverNotInitialized('Another process has taken the backend over, and has fenced this one.', { cause });
   }
 }
+
+/** Whether the cluster may have heard of it. */
+interface Sent {
+  is: boolean;
+}
+
+const isFence = (error: unknown): error is RbdFailed => error instanceof RbdFailed && error.errno === ESHUTDOWN;
 
 function notThere(error: unknown): unknown {
   return error instanceof HelperEnded ? new DriverNotInitialized(error.message, { cause: error }) : error;

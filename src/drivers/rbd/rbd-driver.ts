@@ -62,7 +62,7 @@ import { convertInto } from './convert.ts';
 import type { RbdAddress } from './helper-process.ts';
 import { ImageFiles } from './image-files.ts';
 import { manageableBytes, manageableImages, manageableSnapshots, type PoolListing, sourceName } from './manageable.ts';
-import type { Rbd, RbdOrder } from './rbd-client.ts';
+import type { Rbd, RbdOrder } from './rbd.ts';
 import { inPool } from './rbd-errors.ts';
 
 export interface RbdDriverOptions {
@@ -182,6 +182,15 @@ export class RbdDriver implements VolumeDriver {
     this.#serving?.abort(new Error('The backend is served no more.'));
     this.#serving = undefined;
     this.#released = Promise.all([this.#files.closeAll(), this.#options.rbd.stop()]);
+  }
+
+  get isSilent(): boolean {
+    return this.#options.rbd.isSilent;
+  }
+
+  leave(): void {
+    // What cannot be taken away now, the next start takes away.
+    this.#files.closeAll().catch(() => {});
   }
 
   processes(signal: AbortSignal): Promise<readonly string[]> {

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectName, VolumeName } from '../../../src/drivers/driver.ts';
 import { type RbdAddress, RbdFailed } from '../../../src/drivers/rbd/helper-process.ts';
-import { type Rbd, RbdClient } from '../../../src/drivers/rbd/rbd-client.ts';
+import type { Rbd } from '../../../src/drivers/rbd/rbd.ts';
+import { RbdClient } from '../../../src/drivers/rbd/rbd-client.ts';
 import { RbdDriver } from '../../../src/drivers/rbd/rbd-driver.ts';
 import { uuid } from '../../../src/lib/clock.ts';
 import { type Exec, exec } from '../../../src/lib/exec.ts';
@@ -75,6 +76,10 @@ class RequestsAround implements Rbd {
   constructor(client: Rbd, around: Around) {
     this.#client = client;
     this.#around = around;
+  }
+
+  get isSilent() {
+    return this.#client.isSilent;
   }
 
   start(signal: AbortSignal) {
