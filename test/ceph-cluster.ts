@@ -1,6 +1,6 @@
 /**
- * A Ceph cluster for the length of a test or of a run: one monitor, one OSD that keeps everything in memory and, where it is asked for, one
- * manager (without one nobody tells how full a pool is), on free ports of loopback. Its daemons die with the process that started them, however that
+ * A Ceph cluster for the length of a test or of a run: one monitor, one OSD that keeps everything in memory (or on disk) and, where it is asked for, one
+ * manager (without one nobody tells how full a pool is), on free ports of loopback or of another address of this machine. Its daemons die with the process that started them, however that
  * ends, and may be frozen, killed and begun again meanwhile.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -23,6 +23,10 @@ export interface CephOptions {
   readonly manager?: boolean;
   /** What the OSD has room for. Default: 2 GiB. */
   readonly bytes?: number;
+  /** The OSD keeps everything in a sparse file, and has it again after it was killed. */
+  readonly onDisk?: boolean;
+  /** Where its daemons listen. Default: 127.0.0.1. */
+  readonly address?: string;
   /** Lines of its configuration, by section. */
   readonly more?: (directory: string) => Readonly<Record<string, readonly string[]>>;
 }
@@ -133,7 +137,7 @@ export class CephCluster {
   }
 
   async #start(): Promise<void> {
-    const { manager = false } = this.#options;
+    const { manager = false, address = '127.0.0.1' } = this.#options;
     const port = await freePort();
     await writeFile(this.config, this.#configuration(port));
     const daemons: readonly Daemon[] = manager ? ['mon', 'mgr', 'osd'] : ['mon', 'osd'];
@@ -145,7 +149,7 @@ export class CephCluster {
     );
     const keys = await Promise.all(names.map((name) => readFile(this.at(name), 'utf8')));
     await writeFile(this.at('keyring'), keys.join('\n'));
-    const addressed = ['--create', '--addv', 'a', `[v2:127.0.0.1:${port}]`, '--fsid', this.fsid];
+    const addressed = ['--create', '--addv', 'a', `[v2:${address}:${port}]`, '--fsid', this.fsid];
     await run('monmaptool', [...addressed, this.at('monmap')]);
     const made = ['--monmap', this.at('monmap'), '--keyring', this.at('keyring')];
     await this.run('ceph-mon', '-i', 'a', '--mkfs', ...made);
@@ -162,7 +166,10 @@ export class CephCluster {
   }
 
   #configuration(port: number): string {
-    const { bytes = 2 * 1024 ** 3, more } = this.#options;
+    const { bytes = 2 * 1024 ** 3, address = '127.0.0.1', onDisk = false, more } = this.#options;
+    const store = onDisk
+      ? ['osd objectstore = bluestore', `bluestore block size = ${bytes}`, 'bluestore block create = true']
+      : ['osd objectstore = memstore', `memstore device bytes = ${bytes}`];
     const sections: Record<string, readonly string[]> = {
       global: [
         `fsid = ${this.fsid}`,
@@ -171,10 +178,10 @@ export class CephCluster {
         'admin socket =',
         `log file = ${this.directory}/$name.log`,
         `crash dir = ${this.directory}`,
-        `mon host = v2:127.0.0.1:${port}/0`,
+        `mon host = v2:${address}:${port}/0`,
         'mon initial members = a',
-        'public addr = 127.0.0.1',
-        'cluster addr = 127.0.0.1',
+        `public addr = ${address}`,
+        `cluster addr = ${address}`,
         'osd pool default size = 1',
         'osd pool default min size = 1',
         'osd pool default pg num = 4',
@@ -192,12 +199,7 @@ export class CephCluster {
       ],
       'mon.a': [`mon data = ${this.directory}/mon`],
       'mgr.a': [`mgr data = ${this.directory}/mgr`, 'mgr initial modules ='],
-      'osd.0': [
-        `osd data = ${this.directory}/osd`,
-        'osd objectstore = memstore',
-        `memstore device bytes = ${bytes}`,
-        'osd scrub load threshold = 0',
-      ],
+      'osd.0': [`osd data = ${this.directory}/osd`, ...store, 'osd scrub load threshold = 0'],
       client: ['log file ='],
     };
     for (const [section, lines] of Object.entries(more?.(this.directory) ?? {}))
@@ -220,8 +222,17 @@ let shared: Promise<CephCluster> | undefined;
 
 /** The one of this process, which all tests share that have pools of their own. It ends with the process. */
 export function sharedCeph(): Promise<CephCluster> {
-  shared ??= CephCluster.start({ name: 'ceph', manager: true, bytes: 3 * 1024 ** 3 }).then(async (cluster) => {
+  shared ??= cephForVolumes().then((cluster) => {
     process.once('exit', () => cluster.abandon());
+    return cluster;
+  });
+  return shared;
+}
+
+/** With a user that may serve volumes, `client.cinder`. */
+export async function cephForVolumes(options: Pick<CephOptions, 'address' | 'onDisk'> = {}): Promise<CephCluster> {
+  const cluster = await CephCluster.start({ name: 'ceph', manager: true, bytes: 3 * 1024 ** 3, ...options });
+  try {
     // Clones of format 2: their snapshots need no protection, and may be deleted before them.
     await cluster.run('ceph', 'osd', 'set-require-min-compat-client', 'mimic');
     const caps = ['mon', 'profile rbd', 'osd', 'profile rbd', 'mgr', 'profile rbd'];
@@ -229,6 +240,8 @@ export function sharedCeph(): Promise<CephCluster> {
     const own = `[client.cinder]\nkeyring = ${cluster.at('cinder')}\n`;
     await writeFile(cluster.config, own, { flag: 'a' });
     return cluster;
-  });
-  return shared;
+  } catch (error) {
+    await cluster.remove();
+    throw error;
+  }
 }

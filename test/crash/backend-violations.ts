@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { FlowRow } from '../../src/engine/journal.ts';
 import { type Lying, lying, temporaries } from './backends.ts';
-import { faultOfContent, GIB } from './content.ts';
+import { GIB } from './content.ts';
 import type { Aftermath, Rows, Violation } from './invariants.ts';
 
 /** What should be there under a name of a backend. */
@@ -49,11 +49,11 @@ export async function backendViolations({ site, clientFiles }: Aftermath, rows: 
 
 const keyOf = ({ backend, name }: Lying): string => join(backend, name);
 
-async function faultsOf({ path, bytes, backend, name }: Lying, due: Due): Promise<Violation[]> {
+async function faultsOf({ bytes, backend, name, faultOf }: Lying, due: Due): Promise<Violation[]> {
   const what: string[] = [];
   if (due.sizeGiB !== null && Math.ceil(bytes / GIB) !== due.sizeGiB)
     what.push(`has ${bytes} bytes and not ${due.sizeGiB} GiB`);
-  const fault = due.content === null ? null : await faultOfContent(path, due.content);
+  const fault = due.content === null ? null : await faultOf(due.content);
   if (fault !== null) what.push(`is not what it was made from: ${fault}`);
   return what.map((each) => ({ promise: 'P4', what: `${join(backend, name)} of ${due.whose} ${each}.` }));
 }

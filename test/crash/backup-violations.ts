@@ -9,8 +9,9 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { makeBackups } from '../../src/backups/make-backups.ts';
 import { exec } from '../../src/lib/exec.ts';
+import { lying } from './backends.ts';
 import type { BackupClients } from './backup-clients.ts';
-import { faultOfContent, faultOfDisk, ZERO } from './content.ts';
+import { faultOfDisk, ZERO } from './content.ts';
 import type { Aftermath, Rows, Violation } from './invariants.ts';
 import type { Site } from './site.ts';
 
@@ -58,12 +59,14 @@ export async function backupViolations(aftermath: Aftermath, rows: Rows): Promis
     );
     if (fault !== null) violate(`Backup ${id} is not what it was made from: ${fault}.`);
   }
+  const lies = await lying(site);
   for (const { id, name_id, host, status, metadata } of rows.volumes) {
     if (status !== 'available' || host === null || !isTarget(metadata)) continue;
-    const directory = site.backends.find(({ name }) => name === host.split(/[@#]/)[1])?.directory ?? '';
     const content = ofTargets.has(id) ? ofTargets.get(id) : ZERO;
     if (content === undefined) continue;
-    const fault = await faultOfContent(join(directory, `volume-${name_id ?? id}`), content);
+    const [, backend] = host.split(/[@#]/);
+    const volume = lies.find((each) => each.backend === backend && each.name === `volume-${name_id ?? id}`);
+    const fault = volume === undefined ? 'it is gone' : await volume.faultOf(content);
     if (fault !== null) violate(`Volume ${id} is not what was restored into it: ${fault}.`);
   }
   return found;

@@ -65,6 +65,11 @@ export class Child {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
+  /** With what it ended; null while it runs, and when a signal ended it. */
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
   /** Rejects with its last words when it ends instead. */
   async ready(): Promise<void> {
     await condition(`${this.name} answers`, READY_MS, async () => {

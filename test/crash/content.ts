@@ -18,12 +18,16 @@ const HOLE = 24 * MIB;
 const block = (content: string, at: number): Buffer =>
   content === ZERO ? Buffer.alloc(BLOCK_BYTES) : Buffer.alloc(BLOCK_BYTES, `${content} ${at} `);
 
+/** What is to be written, and where, on something blank. */
+export const blocksOf = (content: string): readonly (readonly [at: number, data: Buffer])[] =>
+  BLOCKS.map((at) => [at, block(content, at)]);
+
 /** A sparse file of so many bytes that is not there yet. */
 export async function writeContent(path: string, content: string, bytes: number): Promise<void> {
   const file = await open(path, 'wx');
   try {
     await file.truncate(bytes);
-    for (const at of BLOCKS) await file.write(block(content, at), 0, BLOCK_BYTES, at);
+    for (const [at, data] of blocksOf(content)) await file.write(data, 0, BLOCK_BYTES, at);
   } finally {
     await file.close();
   }
@@ -33,19 +37,26 @@ export async function writeContent(path: string, content: string, bytes: number)
 export async function faultOfContent(path: string, content: string): Promise<string | null> {
   const file = await open(path, 'r');
   try {
-    for (const [at, expected] of [
-      ...BLOCKS.map((each) => [each, block(content, each)] as const),
-      [HOLE, Buffer.alloc(BLOCK_BYTES)] as const,
-    ]) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, at);
-      if (bytesRead === BLOCK_BYTES && buffer.equals(expected)) continue;
-      const begins = JSON.stringify(buffer.subarray(0, Math.min(bytesRead, 32)).toString('latin1'));
-      return `at ${at} it should hold "${content}" and begins with ${begins}`;
-    }
-    return null;
+    return await faultOfBytes(async (at, bytes) => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, at);
+      return buffer.subarray(0, bytesRead);
+    }, content);
   } finally {
     await file.close();
   }
+}
+
+/** The same of what is read by `read`, which gives less beyond the end. */
+export async function faultOfBytes(
+  read: (at: number, bytes: number) => Promise<Buffer>,
+  content: string,
+): Promise<string | null> {
+  for (const [at, expected] of [...blocksOf(content), [HOLE, Buffer.alloc(BLOCK_BYTES)] as const]) {
+    const found = await read(at, BLOCK_BYTES);
+    if (found.equals(expected)) continue;
+    return `at ${at} it should hold "${content}" and begins with ${JSON.stringify(found.subarray(0, 32).toString('latin1'))}`;
+  }
+  return null;
 }
 
 /** The same of all the bytes of a disk, in pieces of whole MiB. */

@@ -20,12 +20,12 @@ const LASTS_MS = 1_500;
 
 /** Those that can be here. */
 export function faultsOf(
-  { smallDisk, store }: Site,
+  { smallDisk, store, pool }: Site,
   images: ImageService | undefined,
   services: () => readonly number[],
 ): readonly Fault[] {
   const copies = async (signal: NodeJS.Signals): Promise<void> => {
-    for (const pid of await copiesOf(services())) kill(pid, signal);
+    for (const pid of await childrenOf(services(), 'backup-child')) kill(pid, signal);
   };
   const found: Fault[] = [
     // All that is asked of it then fails at once.
@@ -44,6 +44,23 @@ export function faultsOf(
       begin: () => fill(smallDisk),
       end: () => rm(ballastOf(smallDisk), { force: true }),
     });
+  if (pool !== null) {
+    const { ceph } = pool;
+    for (const [name, daemon] of [
+      ['frozen OSD', 'osd'],
+      ['frozen monitor', 'mon'],
+    ] as const)
+      found.push({
+        name,
+        begin: () => ceph.freeze(daemon),
+        end: () => ceph.thaw(daemon),
+        mostApartMs: 10_000,
+      });
+    const killHelpers = async (): Promise<void> => {
+      for (const pid of await childrenOf(services(), 'rbd-helper')) kill(pid, 'SIGKILL');
+    };
+    found.push({ name: 'killed helpers', begin: killHelpers, end: () => {}, mostApartMs: 8_000 });
+  }
   if (images !== undefined) {
     const dead = (is: boolean): void => {
       images.dead = is;
@@ -108,12 +125,12 @@ async function fill(directory: string): Promise<void> {
   if (bytes > 0) await exec(['fallocate', '--length', String(bytes), ballastOf(directory)], call).catch(() => {});
 }
 
-/** The processes that copy backups for these. */
-async function copiesOf(services: readonly number[]): Promise<number[]> {
+/** What these have started whose command line has the word: what copies backups, what works in a pool. */
+async function childrenOf(services: readonly number[], word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const read = (file: string): Promise<string> => readFile(join('/proc', pid, file), 'utf8').catch(() => '');
-    if (!(await read('cmdline')).includes('backup-child')) continue;
+    if (!(await read('cmdline')).includes(word)) continue;
     const stat = await read('stat');
     const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (services.includes(Number(parent))) found.push(Number(pid));

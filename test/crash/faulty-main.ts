@@ -4,6 +4,7 @@
  *     node test/crash/faulty-main.ts CONFIG FAULT
  */
 import { DirectoryStore } from '../../src/backups/stores/directory-store.ts';
+import { EXIT } from '../../src/cli/exit-codes.ts';
 import { GlanceImages } from '../../src/clients/glance.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import type { DriverCall, VolumeRef } from '../../src/drivers/driver.ts';
@@ -92,7 +93,7 @@ plant();
 
 const config = readConfig(file);
 const service = await wire(config, createLog({ level: config.log.level }), {
-  lost: () => setTimeout(() => process.exit(1), SLOWLY_MS),
+  lost: () => setTimeout(() => process.exit(EXIT.databaseLost), SLOWLY_MS),
 });
 process.once('SIGTERM', () => service.stop().then(() => process.exit(0)));
 await service.start();

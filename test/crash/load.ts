@@ -202,6 +202,8 @@ export class Load {
   }
 
   async manageSnapshot(project: string): Promise<void> {
+    // In a pool a snapshot is a part of its volume's image, and cannot be brought.
+    if (this.#site.pool !== null) return;
     const volume = await this.#volumeAmong(project, ['available']);
     const backend = volume?.['os-vol-host-attr:host']?.split(/[@#]/)[1];
     const file = backend === undefined ? undefined : await this.#layFile(backend);
@@ -241,12 +243,13 @@ export class Load {
   }
 
   async #layFile(backend: string): Promise<ClientFile | undefined> {
+    const { pool } = this.#site;
     const directory = this.#site.backends.find(({ name }) => name === backend)?.directory;
-    if (directory === undefined || !(await stat(directory).catch(() => null))) return undefined;
+    if (directory === undefined || (pool === null && !(await stat(directory).catch(() => null)))) return undefined;
     const name = `client-${this.#name()}`;
     const bytes = this.#chance.among(CLIENT_FILE_BYTES) as number;
-    const path = join(directory, name);
-    const laid = await writeContent(path, name, bytes).catch(() => null);
+    const laying = pool === null ? writeContent(join(directory, name), name, bytes) : pool.lay(name, name, bytes);
+    const laid = await laying.catch(() => null);
     // The directory went away while it was written; nobody was told of the file yet.
     if (laid === null) return undefined;
     const file = { backend, name, bytes, content: name };
@@ -260,6 +263,7 @@ export class Load {
   }
 
   async unmanageSnapshot(project: string): Promise<void> {
+    if (this.#site.pool !== null) return;
     const snapshot = await this.#snapshotAmong(project, ['available', 'error']);
     if (snapshot) await this.#act(project, 'snapshots', snapshot.id, { 'os-unmanage': null });
   }
@@ -424,7 +428,7 @@ export class Load {
   /** A backend's directory goes away for a while, as a file system does that is unmounted. */
   async vanish(): Promise<void> {
     const backend = this.#chance.among(this.#ours().filter(({ iscsiPort }) => iscsiPort === undefined));
-    if (backend === undefined || this.#vanished) return;
+    if (backend === undefined || this.#vanished || this.#site.pool !== null) return;
     this.#vanished = true;
     const away = `${backend.directory}.away`;
     await rename(backend.directory, away);

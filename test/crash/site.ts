@@ -15,6 +15,7 @@ import { freePort } from '../free-port.ts';
 import { type NoServer, startPostgresql } from '../postgresql-server.ts';
 import { removeAbandoned, scratchDirectory } from '../scratch.ts';
 import { writeContent } from './content.ts';
+import { DATABASE, StormPool } from './storm-pool.ts';
 
 export type Dialect = 'sqlite' | 'postgresql';
 
@@ -48,6 +49,8 @@ export interface Site {
   readonly notifications: string;
   /** A file system that one of the backends has to itself; null where none can be mounted. */
   readonly smallDisk: string | null;
+  /** In place of directories: all backends are this pool. */
+  readonly pool: StormPool | null;
   /** Of each process, by its name. */
   conversionDirectory(process: string): string;
   /** Writes the configuration of a process; returns the file. */
@@ -67,6 +70,8 @@ export interface ProcessOptions {
   readonly maxClaims?: number;
   /** Of the image service; images come from the directory without it. */
   readonly glanceUrl: string | undefined;
+  /** Where it listens, when it is on another machine. */
+  readonly address?: string | undefined;
 }
 
 export const NODE = 'node';
@@ -83,6 +88,8 @@ export interface Placing {
   readonly nodes?: Readonly<Record<string, string>>;
   /** The backend with a small disk, which shares blocks, and with a cache of images. */
   readonly small?: string;
+  /** Processes on machines of their own: the backends are one Ceph pool, and so is their host. */
+  readonly machines?: readonly string[];
 }
 
 /** XFS takes no less. */
@@ -91,13 +98,15 @@ const SMALL_MIB = 320;
 export async function makeSite(
   dialect: Dialect,
   backends: readonly string[],
-  { exporting = [], pools = {}, nodes = {}, small }: Placing = {},
+  { exporting = [], pools = {}, nodes = {}, small, machines }: Placing = {},
 ): Promise<Site | NoServer> {
   await removeAbandoned(/^pumice-chaos-(\d+)-/);
   const directory = await mkdtemp(join(scratchDirectory(), `pumice-chaos-${process.pid}-`));
   const disk = small !== undefined && cannotMount('xfs') === null ? mountFileSystem('xfs', SMALL_MIB) : null;
+  let pool: StormPool | null = null;
   const remove = async (): Promise<void> => {
     disk?.remove();
+    await pool?.remove();
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
@@ -108,6 +117,8 @@ export async function makeSite(
       return database;
     }
     const imageDirectory = join(directory, 'images');
+    pool = machines === undefined ? null : await StormPool.make(directory, machines);
+    const gate = await pool?.network.open(Number(new URL(database.url).port), DATABASE);
     const site: Site = {
       directory,
       dialect,
@@ -127,11 +138,13 @@ export async function makeSite(
       store: join(disk?.path ?? directory, 'store'),
       notifications: join(directory, 'notifications.jsonl'),
       smallDisk: disk?.path ?? null,
+      pool,
       conversionDirectory: (name) => join(directory, name, 'conversion'),
-      configure: (name, options) => configure(site, name, options),
+      configure: (name, options) => configure(site, name, gate, options),
       programs: await makePrograms(directory),
       remove,
       keep: async () => {
+        await pool?.remove();
         const kept = directory.replace('pumice-chaos-', 'pumice-kept-');
         await rename(directory, kept);
         return kept;
@@ -139,7 +152,7 @@ export async function makeSite(
     };
     await mkdir(site.store);
     // Never by a service: a directory that has gone away must not be made again.
-    for (const { name, directory: place } of site.backends)
+    for (const { name, directory: place } of pool === null ? site.backends : [])
       await new FileDriver({ name, directory: place, exec, create: true }).start(new AbortController().signal);
     return site;
   } catch (error) {
@@ -163,17 +176,23 @@ async function newPostgresqlDatabase(): Promise<{ readonly url: string } | NoSer
   return { url: url.href };
 }
 
-async function configure(site: Site, name: string, options: ProcessOptions): Promise<string> {
-  const { port, backends, node, maxClaims, glanceUrl } = options;
+async function configure(
+  site: Site,
+  name: string,
+  gate: { readonly address: string; readonly port: number } | undefined,
+  options: ProcessOptions,
+): Promise<string> {
+  const { port, backends, node, maxClaims, glanceUrl, address } = options;
   const url = new URL(site.databaseUrl);
+  if (gate !== undefined) url.host = `${gate.address}:${gate.port}`;
   // Tells the sessions of one process from those of another.
-  if (site.dialect === 'postgresql') url.searchParams.set('application_name', applicationName(name));
+  else if (site.dialect === 'postgresql') url.searchParams.set('application_name', applicationName(name));
   const text = `
 data_directory = "${join(site.directory, name)}"
 node_name = "${node}"
 enabled_backends = [${backends.map((each) => `"${each}"`).join(', ')}]
 [api]
-port = ${port}
+port = ${port}${address === undefined ? '' : `\nhost = "${address}"\nlisten_beyond_loopback = true`}
 [database]
 url = "${url.href}"
 [log]
@@ -184,14 +203,14 @@ quota_snapshots = ${QUOTA.snapshots}
 quota_gigabytes = ${QUOTA.gigabytes}
 quota_backups = ${QUOTA.backups}
 [services]
-report_interval = 1
+report_interval = 1${site.pool === null ? '' : '\nbackend_stats_polling_interval = 1\nprocess_down_time = 4'}
 ${maxClaims === undefined ? '' : `[flows]\nmax_claims_without_progress = ${maxClaims}`}
 [notifications]
 drivers = ["file"]
 file = "${site.notifications}"
 [images]
 ${glanceUrl === undefined ? `store = "directory"\ndirectory = "${site.imageDirectory}"` : `store = "glance"\nglance_url = "${glanceUrl}"`}
-${site.backends.map(sectionOf).join('\n')}
+${site.backends.map((each) => (site.pool === null ? sectionOf(each) : poolSectionOf(each, site.pool))).join('\n')}
 [backup_stores.main]
 backup_driver = "posix"
 backup_posix_path = "${site.store}"
@@ -216,6 +235,15 @@ function sectionOf({ name, directory, pool, iscsiPort, isSmall }: SiteBackend): 
   const exports = iscsiPort === undefined ? '' : `\ntarget_protocol = "iscsi"\ntarget_port = ${iscsiPort}`;
   return `[backends.${name}]\ndriver = "file"\npath = "${directory}"\nvolume_backend_name = "${pool}"${small}${exports}`;
 }
+
+const poolSectionOf = ({ name, node }: SiteBackend, { name: pool, ceph }: StormPool): string => `[backends.${name}]
+driver = "rbd"
+backend_host = "${node}"
+rbd_pool = "${pool}"
+rbd_ceph_conf = "${ceph.config}"
+max_over_subscription_ratio = 500
+image_volume_cache_enabled = true
+image_volume_cache_max_count = 1`;
 
 /** Each does its work between two short rests. */
 async function makePrograms(directory: string): Promise<string> {

@@ -3,7 +3,8 @@
  *
  * SIGKILL comes while the service works and while it recovers from the kill before. On PostgreSQL there are two processes that
  * serve one backend each and a third between them; one of them is also frozen until the other has taken over what it
- * owned, and thawed. A third process is another host. After the last strike the load stops, and what is then wrong (`invariants.ts`) is wrong for good.
+ * owned, and thawed. A third process is another host. On Ceph there are as many processes as are asked for, each on a machine of its own, that all
+ * serve one pool; any of them is also frozen for any time, or cut off from the database, from the pool, or from both. After the last strike the load stops, and what is then wrong (`invariants.ts`) is wrong for good.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import { doomedImages } from '../../src/db/doomed-images.ts';
 import { DatabaseJournal } from '../../src/db/journal.ts';
 import { laneOfHost, nodeOf } from '../../src/model/backend.ts';
+import { noRbd } from '../ceph-cluster.ts';
 import { killTgtd, noTgt } from '../drivers/exports/tgt-world.ts';
 import { freePort } from '../free-port.ts';
 import { temporaries } from './backends.ts';
@@ -26,10 +28,14 @@ import { ImageService } from './glance.ts';
 import { findViolations, unfinished, type Violation } from './invariants.ts';
 import { IscsiWriters } from './iscsi-writers.ts';
 import { Load } from './load.ts';
+import { type Machine, noMachines } from './machines.ts';
 import { applicationName, type Dialect, makeSite, NODE, type Site, WRITTEN } from './site.ts';
+import { DATABASE, STORAGE, type StormPool } from './storm-pool.ts';
 
 export interface StormOptions {
   readonly dialect: Dialect;
+  /** So many processes serve one Ceph pool; without it backends are directories. On PostgreSQL alone. */
+  readonly hosts?: number;
   /** Strikes: kills, and freezes where there are two processes. */
   readonly kills: number;
   readonly seed: number;
@@ -47,6 +53,8 @@ export interface StormReport {
   readonly kills: number;
   readonly killsInStart: number;
   readonly freezes: number;
+  /** From the database, the pool, or both. */
+  readonly partitions: number;
   readonly requests: number;
   readonly promises: number;
   readonly lostAnswers: number;
@@ -99,6 +107,12 @@ const PROCESSES: Readonly<Record<Dialect, Readonly<Record<string, Serving>>>> = 
     three: { node: 'elsewhere', backends: ['far'] },
   },
 };
+/** On Ceph: the backend, and its host. */
+const POOL = 'ceph';
+const HOST_NAMES = ['one', 'two', 'three', 'four', 'five'];
+export const MOST_HOSTS = HOST_NAMES.length;
+/** Each machine has ports of its own. */
+const PORT = 8776;
 /** Volumes move between them over the network. */
 const APART = ['right', 'far'];
 const POOLS = Object.fromEntries([
@@ -120,18 +134,19 @@ const BACKUP_CLIENTS = 2;
 const BUSY_MS = 3_000;
 const THAW_MS = 600;
 const TAKEOVER_MS = 40_000;
+/** With it ends who has lost what it owned. */
+const MISSED = 75;
+/** A process that is frozen or cut off for longer than 4 s counts as dead. */
+const LONGEST_AWAY_MS = 8_000;
+/** A pool that is silent is left to others after 8 s or so. */
+const MOST_CUT_MS = 14_000;
 
 /** The reason when it cannot be here. */
 export async function storm(options: StormOptions): Promise<StormReport | { readonly missing: string }> {
-  const serving = Object.values(PROCESSES[options.dialect]).filter(canServe);
-  const nodes = Object.fromEntries(serving.flatMap(({ node, backends }) => backends.map((each) => [each, node])));
-  const site = await makeSite(options.dialect, Object.keys(nodes), {
-    ...(noTgt === null && { exporting: [...EXPORTING, ...APART], pools: POOLS }),
-    nodes,
-    small: SMALL[options.dialect],
-  });
+  const processes = processesOf(options);
+  const site = options.hosts === undefined ? await fileSite(options) : await poolSite(options, Object.keys(processes));
   if ('missing' in site) return site;
-  const raging = new Storm(site, options);
+  const raging = new Storm(site, options, processes);
   try {
     return await raging.rage();
   } finally {
@@ -141,13 +156,35 @@ export async function storm(options: StormOptions): Promise<StormReport | { read
   }
 }
 
+function processesOf({ dialect, hosts }: StormOptions): Readonly<Record<string, Serving>> {
+  if (hosts === undefined) return PROCESSES[dialect];
+  return Object.fromEntries(HOST_NAMES.slice(0, hosts).map((node) => [node, { node, backends: [POOL] }]));
+}
+
+function fileSite({ dialect }: StormOptions): ReturnType<typeof makeSite> {
+  const serving = Object.values(PROCESSES[dialect]).filter(canServe);
+  const nodes = Object.fromEntries(serving.flatMap(({ node, backends }) => backends.map((each) => [each, node])));
+  return makeSite(dialect, Object.keys(nodes), {
+    ...(noTgt === null && { exporting: [...EXPORTING, ...APART], pools: POOLS }),
+    nodes,
+    small: SMALL[dialect],
+  });
+}
+
+async function poolSite({ dialect }: StormOptions, machines: readonly string[]): ReturnType<typeof makeSite> {
+  const missing = noMachines() ?? noRbd;
+  if (missing !== false) return { missing };
+  return makeSite(dialect, [POOL], { machines, nodes: { [POOL]: POOL } });
+}
+
 /** Without exports nothing comes from another node, or goes there. */
-const canServe = ({ node }: Serving): boolean => node === NODE || noTgt === null;
+const canServe = ({ node, backends }: Serving): boolean => node === NODE || backends.includes(POOL) || noTgt === null;
 
 class Storm {
   readonly #site: Site;
   readonly #options: StormOptions;
   readonly #chance: Chance;
+  readonly #serving: Readonly<Record<string, Serving>>;
   readonly #processes: Served[] = [];
   #images: ImageService | undefined;
   #load: Load | undefined;
@@ -156,11 +193,13 @@ class Storm {
   #faults: Faults | undefined;
   #killsInStart = 0;
   #freezes = 0;
+  #partitions = 0;
   #survivors = 0;
   readonly #violations: Violation[] = [];
 
-  constructor(site: Site, options: StormOptions) {
+  constructor(site: Site, options: StormOptions, serving: Readonly<Record<string, Serving>>) {
     this.#site = site;
+    this.#serving = serving;
     this.#options = options;
     this.#chance = chanceFrom(options.seed);
   }
@@ -187,7 +226,7 @@ class Storm {
     this.#faults.start();
     let struck: Served | undefined;
     for (let strikes = 0; strikes < kills; strikes += 1) struck = await this.#strike(struck);
-    for (const { child } of this.#processes) await child.ready();
+    await this.#allServe();
     // On a machine so slow that the kills left no time for a request, the storm would prove nothing.
     await condition('something is promised', READY_MS, () => promisesIn(door).length >= FEWEST_PROMISES);
     await this.#load.stop();
@@ -196,9 +235,10 @@ class Storm {
     for (const what of await this.#writers.stop()) this.#violate('lost writes', what);
     const facts = await this.#settle(door, this.#load, this.#backups);
     return {
-      kills: kills - this.#freezes,
+      kills: kills - this.#freezes - this.#partitions,
       killsInStart: this.#killsInStart,
       freezes: this.#freezes,
+      partitions: this.#partitions,
       requests: door.ledger.length,
       promises: promisesIn(door).length,
       lostAnswers: door.ledger.filter(({ status }) => status === null).length,
@@ -236,22 +276,34 @@ class Storm {
   }
 
   async #start(): Promise<void> {
-    for (const [name, serving] of Object.entries(PROCESSES[this.#site.dialect])) {
+    const { pool } = this.#site;
+    let glanceUrl = this.#images?.url;
+    if (pool !== null && glanceUrl !== undefined) {
+      const { address, port } = await pool.network.open(Number(new URL(glanceUrl).port));
+      glanceUrl = `http://${address}:${port}`;
+    }
+    for (const [name, serving] of Object.entries(this.#serving)) {
       if (!canServe(serving)) continue;
-      const port = await freePort();
-      const config = { ...serving, port, maxClaims: MOST_CLAIMS, glanceUrl: this.#images?.url };
+      const machine = this.#machine(name);
+      const port = machine === undefined ? await freePort() : PORT;
+      const config = { ...serving, port, maxClaims: MOST_CLAIMS, glanceUrl, address: machine?.address };
       const fault = this.#options.fault ?? (name === 'two' ? 'slow-to-notice' : undefined);
       const file = await this.#site.configure(name, config);
-      const child = new Child({ site: this.#site, name, config: file, port, fault });
+      const child = new Child({ site: this.#site, name, config: file, port, fault, ...(machine && { machine }) });
       this.#processes.push({ name, port, fault, child });
       await child.ready();
     }
   }
 
+  #machine(process: string): Machine | undefined {
+    return this.#site.pool?.network.machines.find(({ name }) => name === process);
+  }
+
   #restart(served: Served): void {
     const { name, port, fault } = served;
     const config = `${this.#site.directory}/${name}.toml`;
-    served.child = new Child({ site: this.#site, name, config, port, fault });
+    const machine = this.#machine(name);
+    served.child = new Child({ site: this.#site, name, config, port, fault, ...(machine && { machine }) });
   }
 
   async #strike(last: Served | undefined): Promise<Served> {
@@ -263,12 +315,15 @@ class Storm {
       return last;
     }
     const victim = chance.among(this.#processes) as Served;
-    for (const { child } of this.#processes) await child.ready();
+    await this.#allServe();
     await pause(chance.after(MEAN_MS, 5, LONGEST_MS));
-    if (!victim.child.alive) {
+    if (this.#wasMissed(victim)) this.#restart(victim);
+    else if (!victim.child.alive) {
       this.#violate('P2', `${victim.name} ended by itself: ${await victim.child.lastWords()}`);
       this.#restart(victim);
-    } else if (this.#processes.length > 1 && chance.is(0.4)) return this.#freeze();
+    } else if (this.#site.pool !== null && chance.is(0.5))
+      await (chance.is(0.5) ? this.#freezeAnyTime(victim) : this.#cutOff(victim, this.#site.pool));
+    else if (this.#site.pool === null && this.#processes.length > 1 && chance.is(0.4)) return this.#freeze();
     else await this.#kill(victim, 'at work');
     if (chance.is(0.2) && (await killTgtd(this.#site.directory)) > 0) this.#say('killed tgtd');
     return victim;
@@ -310,6 +365,46 @@ class Storm {
       return victim;
     } finally {
       await database.close();
+    }
+  }
+
+  /** It was missed, or it was not: others have taken over what it did, or it goes on. */
+  async #freezeAnyTime(victim: Served): Promise<void> {
+    this.#freezes += 1;
+    const ms = this.#chance.between(100, LONGEST_AWAY_MS);
+    victim.child.freeze();
+    await pause(ms);
+    victim.child.thaw();
+    this.#say(`froze ${victim.name} for ${ms} ms`);
+  }
+
+  async #cutOff(victim: Served, { network }: StormPool): Promise<void> {
+    this.#partitions += 1;
+    const machine = network.machines.find(({ name }) => name === victim.name) as Machine;
+    const cut = this.#chance.among([[DATABASE], [STORAGE], [DATABASE, STORAGE]]) as readonly string[];
+    const ms = this.#chance.between(100, MOST_CUT_MS);
+    for (const each of cut) machine.cut(each);
+    await pause(ms);
+    for (const each of cut) machine.mend(each);
+    this.#say(`cut ${victim.name} off from ${cut.join(' and ')} for ${ms} ms`);
+  }
+
+  /**
+   * On machines of their own: it has found out that others have gone on without it, and has ended. It was frozen or cut off, now or a while
+   * ago, or this machine is so slow that it said nothing for as long.
+   */
+  #wasMissed({ child }: Served): boolean {
+    return this.#site.pool !== null && child.exitCode === MISSED;
+  }
+
+  async #allServe(): Promise<void> {
+    for (const served of this.#processes) {
+      const again = async (error: unknown): Promise<void> => {
+        if (!this.#wasMissed(served)) throw error;
+        this.#restart(served);
+        await served.child.ready();
+      };
+      await served.child.ready().catch(again);
     }
   }
 
@@ -395,8 +490,10 @@ class Storm {
   }
 
   async #stopAll(): Promise<void> {
-    for (const { child, name } of this.#processes) {
+    for (const served of this.#processes) {
+      const { child, name } = served;
       await child.stop().catch(async (error: unknown) => {
+        if (this.#wasMissed(served)) return;
         this.#violate('P2', error instanceof Error ? error.message : String(error));
         await child.kill();
         this.#say(`${name} had to be killed`);
