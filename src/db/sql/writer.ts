@@ -2,9 +2,9 @@
  * The single writer of a process: group commit.
  *
  * A durable commit costs a sync of the disk, whatever it holds. So all units of work that are queued in one turn of the
- * event loop, or while a commit is under way, run one after another in ONE transaction. They do not feel each other: a
- * unit that throws is undone alone and rejects alone, by a savepoint. Nothing resolves, and no hook runs, before the
- * commit is durable.
+ * event loop, in those that follow it without a break, or while a commit is under way, run one after another in ONE transaction.
+ * They do not feel each other: a unit that throws is undone alone and rejects alone, by a savepoint. Nothing resolves, and no
+ * hook runs, before the commit is durable.
  *
  * - A unit only touches its `tx`: it may run again from its beginning, when the transaction lost a deadlock, could not be
  *   serialised, its connection broke, or an entry of another unit was refused. It must not await a program, a client, or
@@ -111,13 +111,23 @@ export class Writer {
 
   async #drain(): Promise<void> {
     for (;;) {
-      // Lets the rest of this turn join, and lets sockets be read between two transactions, which on SQLite never wait.
-      await turn();
+      await this.#gather();
       const jobs = this.#queue.splice(0, this.#maxUnits);
       if (jobs.length === 0) break;
       await this.#run(jobs);
     }
     this.#running = undefined;
+  }
+
+  /**
+   * Lets the rest of this turn join, and lets sockets be read between two transactions, which on SQLite never wait. What a commit set free
+   * comes back a turn or two later, one behind the other: as long as a turn has brought some, the next one's join too.
+   */
+  async #gather(): Promise<void> {
+    for (let turns = 0, before = -1; turns < MOST_TURNS && this.#queue.length > before; turns += 1) {
+      before = this.#queue.length;
+      await turn();
+    }
   }
 
   async #run(given: readonly Job[]): Promise<void> {
@@ -213,6 +223,9 @@ export class Writer {
     return refused;
   }
 }
+
+/** Of the event loop. Who came first waits for as many, and a turn may be long. */
+const MOST_TURNS = 4;
 
 async function readTogether({ db, cache }: OpenTransaction, jobs: readonly Job[]): Promise<void> {
   const wanted = Map.groupBy(

@@ -30,6 +30,38 @@ proveStore('the writer', (test) => {
     assert.deepEqual(database.stats, { ...before, commits: before.commits + 1, units: before.units + 3 });
   });
 
+  test('units of turns that follow each other share a commit', async ({ database }) => {
+    const before = database.stats;
+    const all = new Promise<unknown>((resolve) => {
+      setImmediate(() => {
+        const second = database.write((tx) => put(tx, 'b'));
+        setImmediate(() => resolve(Promise.all([second, database.write((tx) => put(tx, 'c'))])));
+      });
+    });
+    await database.write((tx) => put(tx, 'a'));
+    await all;
+    assert.deepEqual(await ids(database), ['a', 'b', 'c']);
+    assert.equal(database.stats.commits, before.commits + 1);
+  });
+
+  test('a unit waits a few turns for others, and not for as long as they come', async ({ database }) => {
+    const others: Promise<unknown>[] = [];
+    let asked: number | undefined;
+    const another = (): void => {
+      if (asked !== undefined || others.length === 100) return;
+      const id = `b${others.length}`;
+      others.push(database.write((tx) => put(tx, id)));
+      setImmediate(another);
+    };
+    setImmediate(another);
+    await database.write(async (tx) => {
+      asked ??= others.length;
+      await put(tx, 'a');
+    });
+    await Promise.all(others);
+    assert.ok(asked !== undefined && asked < 10, `${asked} others came before it ran`);
+  });
+
   test('a unit that throws is undone alone and rejects alone', async ({ database }) => {
     const results = await Promise.allSettled([
       database.write((tx) => put(tx, 'a')),
