@@ -47,13 +47,12 @@ export class LocalExports implements Exporter {
       );
     }
     const link = this.#link(attachmentId);
-    const there = await target(link);
     const wanted = this.#targetOf(path);
-    if (there !== wanted) {
-      if (there !== undefined) await removeIfThere(link);
+    if (!(await linked(wanted, link)) && (await target(link)) !== wanted) {
+      await removeIfThere(link);
       await symlink(wanted, link);
-      await this.#syncs.run();
     }
+    await this.#syncs.run();
     return { driver_volume_type: 'local', data: { device_path: link, volume_id: volume.id } };
   }
 
@@ -129,6 +128,17 @@ export class LocalExports implements Exporter {
   #link(attachmentId: string): string {
     return join(this.#options.directory, `${PREFIX}${attachmentId}`);
   }
+}
+
+/** False when something has the name. */
+async function linked(to: string, link: string): Promise<boolean> {
+  return symlink(to, link).then(
+    () => true,
+    (error: unknown) => {
+      if (errno(error) === 'EEXIST') return false;
+      throw error;
+    },
+  );
 }
 
 /** Undefined when nothing is there; null when it is something else. */
