@@ -32,6 +32,7 @@ import { flowRow } from './journal-rows.ts';
 import type { Beginning, JournalEntry } from './journal-sqlite.ts';
 import * as sqlite from './journal-sqlite.ts';
 import { readAhead } from './read-ahead.ts';
+import { byHand } from './sql/by-hand.ts';
 import type { Connection } from './sql/connection.ts';
 import type { FlowTable } from './sql/schema.ts';
 import { isTrouble } from './sql/trouble.ts';
@@ -39,6 +40,8 @@ import { Refused, type Tx } from './sql/tx.ts';
 
 /** Told after a commit that released a flow: somebody may claim it. */
 export const FLOWS_CHANNEL = 'pumice_flows';
+
+const FIND = byHand('SELECT * FROM flow WHERE id = ?');
 
 export class DatabaseJournal implements Journal<Tx> {
   readonly #database: Database;
@@ -99,7 +102,11 @@ export class DatabaseJournal implements Journal<Tx> {
   }
 
   async find(flowId: string): Promise<FlowRow | undefined> {
-    const row = await this.#database.read.selectFrom('flow').selectAll().where('id', '=', flowId).executeTakeFirst();
+    const { reader } = this.#database;
+    const row =
+      reader.dialect === 'sqlite'
+        ? (reader.statement(FIND.sqlite).get(flowId) as FlowTable | undefined)
+        : (await reader.query<FlowTable>(FIND.postgresql, [flowId]))[0];
     return row && flowRow(row);
   }
 

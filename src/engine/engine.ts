@@ -230,6 +230,8 @@ export class Engine<Tools, Tx extends EngineTx> {
   /** Resolves when the flow has ended or is stuck, and says how; rejects when `signal` is aborted first. */
   async settled(id: string, signal: AbortSignal): Promise<FlowRow> {
     for (;;) {
+      // While it runs here there is nothing to read.
+      await unlessAborted(signal, this.#running.get(id)?.done);
       let heard = (): void => {};
       const ended = new Promise<void>((resolve) => {
         heard = resolve;
@@ -529,6 +531,18 @@ export class Engine<Tools, Tx extends EngineTx> {
 /** The process stops; its flows go on in the next one. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';
+}
+
+/** Resolves when the work has ended; rejects with the signal's reason when it is aborted first. */
+async function unlessAborted(signal: AbortSignal, work: Promise<void> | undefined): Promise<void> {
+  if (work === undefined) return;
+  let heard = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    heard = () => reject(signal.reason);
+    if (signal.aborted) heard();
+    signal.addEventListener('abort', heard);
+  });
+  await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', heard));
 }
 
 function freshRow(flow: NewFlow): FlowRow {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Gate } from './gate.ts';
 import { proveEngine, REQUEST } from './journals.ts';
 import { flow, makes } from './tasks.ts';
 
@@ -54,6 +55,28 @@ proveEngine('beginning a flow', (test) => {
     });
     assert.deepEqual((await w.settled(life, 'same')).input, { n: 1 });
     assert.deepEqual(w.tools.did, ['+a']);
+  });
+
+  test('lets who waits for it read its row once, when it has ended, or give up before', async (w) => {
+    const life = await w.live([one]);
+    const gate = new Gate();
+    w.tools.on.a = gate.pass;
+    const { journal } = life;
+    const { find } = journal;
+    let reads = 0;
+    journal.find = (id) => {
+      reads += 1;
+      return find(id);
+    };
+    const id = await w.begin(life, one, { n: 1 });
+    const settled = w.settled(life, id);
+    const patience = new AbortController();
+    const impatient = life.engine.settled(id, patience.signal);
+    await gate.arrived;
+    patience.abort(new Error('long enough'));
+    await assert.rejects(impatient, { message: 'long enough' });
+    gate.open();
+    assert.deepEqual([(await settled).state, reads], ['success', 1]);
   });
 
   test('beyond the number of flows at once leaves it in the queue until there is room', async (w) => {
