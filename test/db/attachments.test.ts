@@ -12,7 +12,8 @@ import {
   updateAttachment,
 } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
-import { deleteVolumeRow, getVolume, moveVolumeStatus } from '../../src/db/volumes.ts';
+import type { Tx } from '../../src/db/sql/tx.ts';
+import { deleteVolumeRow, getVolume, lockVolumeRow, moveVolumeStatus } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
 import type { Attachment, NewAttachment } from '../../src/model/attachment.ts';
 import { AttachmentNotFound } from '../../src/model/errors.ts';
@@ -94,6 +95,34 @@ proveStore('attachments', (test) => {
       assert.equal((await getAttachment(tx.db, id)).attachStatus, 'reserved');
       await other.write((theirs) => updateAttachment(theirs, id, { attachStatus: 'attached' }));
       assert.equal((await lockAttachment(tx, id)).attachStatus, 'attached');
+    });
+  });
+
+  test('those of a volume are read once a transaction, and again when it is locked', async ({
+    database,
+    open,
+    url,
+    context,
+  }) => {
+    const volume = await makeVolume(database);
+    await make(database, volume);
+    const count = async (tx: Tx): Promise<number> => (await attachmentsOf(tx.db, volume.id)).length;
+    await database.write(async (tx) => {
+      const { direct } = tx.db;
+      const spy =
+        direct.dialect === 'sqlite' ? context.mock.method(direct, 'statement') : context.mock.method(direct, 'query');
+      for (let times = 0; times < 3; times += 1) assert.equal(await count(tx), 1);
+      const reads = spy.mock.callCount();
+      spy.mock.restore();
+      assert.equal(reads, 1);
+    });
+    if (!url.startsWith('postgres')) return;
+    const other = await open();
+    await database.write(async (tx) => {
+      assert.equal(await count(tx), 1);
+      await make(other, volume);
+      await lockVolumeRow(tx, volume.id);
+      assert.equal(await count(tx), 2);
     });
   });
 

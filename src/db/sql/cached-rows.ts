@@ -69,15 +69,16 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     return this.#read(db, id, this.#lock, true);
   }
 
-  /** Those whose field is this text, as the transaction leaves them, in no order. They are read anew by each call. */
+  /**
+   * Those whose field is this text, as the transaction leaves them, in no order. They are read once, and again when a row has been
+   * locked since: what another process did to them before it let go of that row is then to be seen.
+   */
   async where(db: Db, field: keyof Model & string, value: string): Promise<Model[]> {
-    const text = byHand(`SELECT * FROM ${this.#table} WHERE ${String(this.#columns[field].name)} = ?`);
-    const { cache, direct } = db;
-    const rows =
-      direct.dialect === 'sqlite'
-        ? (direct.statement(text.sqlite).all(value) as Row[])
-        : await direct.query<Row>(text.postgresql, [value]);
-    const found = new Map(rows.map(this.#model).map((model) => [model.id, model]));
+    const { cache } = db;
+    const name = String(this.#columns[field].name);
+    const read = () => this.#readWhere(db, name, value);
+    const rows = await (cache?.onceBetweenLocks(`${this.#table} ${name} ${value}`, read) ?? read());
+    const found = new Map(rows.map((model) => [model.id, model]));
     for (const { model, change } of cache?.all<Kept<Model>>(this) ?? []) {
       if (change.is === 'none') continue;
       if (change.is !== 'gone' && model[field] === value) found.set(model.id, model);
@@ -92,6 +93,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
    */
   async lockAll(db: Db, ids: readonly string[]): Promise<void> {
     if (db.direct.dialect === 'sqlite') return;
+    db.cache?.noteLock();
     const text = `SELECT * FROM ${this.#table} WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`;
     for (const row of await db.direct.query<Row>(text, [[...new Set(ids)]])) this.#keep(db, this.#model(row), true);
   }
@@ -201,6 +203,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
 
   async #read(db: Db, id: string, text: ReturnType<typeof byHand>, locked: boolean): Promise<Model | undefined> {
     const { direct } = db;
+    if (locked && direct.dialect === 'postgresql') db.cache?.noteLock();
     const row =
       direct.dialect === 'sqlite'
         ? (direct.statement(text.sqlite).get(id) as Row | undefined)
@@ -209,6 +212,15 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     const model = this.#model(row);
     this.#keep(db, model, locked);
     return model;
+  }
+
+  async #readWhere({ direct }: Db, name: string, value: string): Promise<readonly Model[]> {
+    const text = byHand(`SELECT * FROM ${this.#table} WHERE ${name} = ?`);
+    const rows =
+      direct.dialect === 'sqlite'
+        ? (direct.statement(text.sqlite).all(value) as Row[])
+        : await direct.query<Row>(text.postgresql, [value]);
+    return rows.map(this.#model);
   }
 
   #keep({ cache, direct }: Db, model: Model, locked: boolean): void {

@@ -44,6 +44,8 @@ export class TransactionCache {
   /** Of the unit that runs. */
   #own: Layer = new Map();
   readonly #lookups = new Map<string, Promise<unknown>>();
+  /** Those that are made again when a row is locked. */
+  readonly #sets = new Map<string, Promise<unknown>>();
   #enter: () => void = () => {};
   #entered = false;
   #broken: { readonly error: unknown } | undefined;
@@ -66,7 +68,7 @@ export class TransactionCache {
   begin(): void {
     this.#kept = new Map();
     this.#own = new Map();
-    this.#lookups.clear();
+    this.#forgetLookups();
     this.#broken = undefined;
     this.#entered = false;
   }
@@ -83,7 +85,7 @@ export class TransactionCache {
         const kept = slotsOf(this.#kept, table);
         for (const [key, slot] of slots) kept.set(key, slot);
       }
-    } else this.#lookups.clear();
+    } else this.#forgetLookups();
     this.#own = new Map();
   }
 
@@ -112,12 +114,17 @@ export class TransactionCache {
 
   /** A look-up that many units repeat: of what is no cached table. */
   once<T>(key: string, look: () => Promise<T>): Promise<T> {
-    const known = this.#lookups.get(key);
-    if (known !== undefined) return known as Promise<T>;
-    const found = look();
-    this.#lookups.set(key, found);
-    found.catch(() => this.#lookups.delete(key));
-    return found;
+    return onceIn(this.#lookups, key, look);
+  }
+
+  /** A look-up of rows that are guarded by the lock of another. */
+  onceBetweenLocks<T>(key: string, look: () => Promise<T>): Promise<T> {
+    return onceIn(this.#sets, key, look);
+  }
+
+  /** A row is about to be locked. Who had it until then may have changed what it guards. */
+  noteLock(): void {
+    this.#sets.clear();
   }
 
   /** Before a statement that may see what was put off: sends it. Rejects when something of it failed. */
@@ -142,7 +149,12 @@ export class TransactionCache {
     for (const layer of [this.#kept, this.#own]) {
       for (const slots of layer.values()) for (const [key, { putOff }] of slots) if (!putOff) slots.delete(key);
     }
+    this.#forgetLookups();
+  }
+
+  #forgetLookups(): void {
     this.#lookups.clear();
+    this.#sets.clear();
   }
 
   /** What the unit has put off stands on what earlier ones did, which is about to be written. */
@@ -170,7 +182,7 @@ export class TransactionCache {
       .sort((a, b) => a.table.rank - b.table.rank);
     if (dirty.length === 0) return NOTHING;
     // What is counted in the database is other than it was looked up.
-    this.#lookups.clear();
+    this.#forgetLookups();
     const sent = [
       ...dirty.flatMap(({ table, values }) => table.write(this.#connection, values)),
       ...dirty.toReversed().flatMap(({ table, values }) => table.erase?.(this.#connection, values) ?? NOTHING),
@@ -183,6 +195,15 @@ export class TransactionCache {
 }
 
 const NOTHING: readonly never[] = [];
+
+function onceIn<T>(made: Map<string, Promise<unknown>>, key: string, look: () => Promise<T>): Promise<T> {
+  const known = made.get(key);
+  if (known !== undefined) return known as Promise<T>;
+  const found = look();
+  made.set(key, found);
+  found.catch(() => made.delete(key));
+  return found;
+}
 
 function slotsOf(layer: Layer, table: CachedTable<unknown>): Map<string, Slot> {
   const known = layer.get(table);
