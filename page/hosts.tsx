@@ -1,6 +1,7 @@
-/** The hosts of the site, for administrators: which services run where, whether they are heard of, and the room that they have. */
+/** The hosts of the site, for administrators: which services run where, whether they are heard of, the room that they have, and where events go. */
 import { useAnswer } from './answer.ts';
 import { Pools } from './pools.tsx';
+import { Sinks } from './sinks.tsx';
 import { Maybe, State, Time } from './small.tsx';
 
 interface Service {
@@ -46,6 +47,7 @@ export function Hosts() {
           </table>
         </section>
       )}
+      <Sinks />
       <div class="columns">
         <Pools />
       </div>

@@ -19,6 +19,7 @@ import { refuseHalfImported } from './db/import-progress.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { getMoveSecret } from './db/move-secrets.ts';
 import { EVENTS_LEADER, markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
+import { forgetOtherSinks, noteSink, readSink } from './db/sinks.ts';
 import { noteSnapshotProgress } from './db/snapshots.ts';
 import { processName } from './db/sql/ownership.ts';
 import type { Tx } from './db/sql/tx.ts';
@@ -136,8 +137,17 @@ export class PumiceService {
       outbox: {
         newest: (before) => newestEvent(db.read, before),
         undelivered: (...asked) => undelivered(db.read, ...asked),
-        markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
-        prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
+        state: (sink) => readSink(db.read, sink),
+        note: (sink, seqs, change) =>
+          db.write(async (tx) => {
+            await markDelivered(tx, sink, seqs);
+            if (change) await noteSink(tx, sink, change);
+          }),
+        prune: (sinks, before, limit) =>
+          db.write(async (tx) => {
+            await forgetOtherSinks(tx, sinks);
+            return pruneEvents(tx, sinks, before, limit);
+          }),
       },
       sinks,
       leads,

@@ -139,10 +139,10 @@ function freeOf({ stats: { free_capacity_gb: free, total_capacity_gb: total } }:
 function sinksBehind({ lags }: AlarmFacts, lasts: Lasts): Condition[] {
   return lags
     .filter(({ sink, seconds }) => seconds > LAG_SECONDS[lasts('sink_behind', `sink ${sink}`) ? 'ends' : 'begins'])
-    .map(({ sink }) => ({
+    .map(({ sink, reason }) => ({
       alarm: 'sink_behind',
       about: `sink ${sink}`,
-      message: 'It lacks an event of more than five minutes ago.',
+      message: `It lacks an event of more than five minutes ago.${reason === undefined ? '' : ` ${reason}`}`,
     }));
 }
 

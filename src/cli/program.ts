@@ -71,6 +71,11 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
     .option('--json', 'once, as one line for programs')
     .action(async (options) => exit(await (await import('./top.ts')).top(options, around)));
 
+  withConfiguration(program.command('sinks'))
+    .description('where events go: what each took last, since when it fails, when it is tried again')
+    .option('--json', 'for programs')
+    .action(async (options) => exit(await (await import('./sinks.ts')).listSinks(options, around)));
+
   withConfiguration(program.command('why'))
     .description('why something is not done: what, since when, how far, what it waits for, what failed last, what next')
     .argument('<id>', 'of a volume, snapshot, group, backup, attachment, flow or request')

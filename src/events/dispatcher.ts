@@ -17,10 +17,12 @@ import { fromNow, type Timestamp } from '../lib/clock.ts';
 import { keepUp, type Loop, round } from '../lib/keep-up.ts';
 import type { Troubles } from '../lib/troubles.ts';
 import type { OutboxEvent } from '../model/event.ts';
+import type { SinkChange, SinkState } from '../model/sink.ts';
 import type { UpkeepName } from '../model/upkeep.ts';
-import { BlockedResources, MOST_BLOCKED, type RefusedEvent } from './blocked-resources.ts';
+import { MOST_BLOCKED, type RefusedEvent } from './blocked-resources.ts';
 import { EventCount } from './event-count.ts';
-import { LowWaterMark, SETTLING_MS } from './low-water-mark.ts';
+import { SETTLING_MS } from './low-water-mark.ts';
+import { SinkPlace } from './sink-place.ts';
 
 /** Resources (`volume:<id>`) to look for, or not to. */
 export type Resources = { readonly only: readonly string[] } | { readonly except: readonly string[] };
@@ -31,8 +33,10 @@ export interface Outbox {
   newest(before: Timestamp): Promise<number>;
   /** The oldest events after `seq` that the sink has not had, by `seq`. Default: of all resources. */
   undelivered(sink: string, seq: number, limit: number, resources?: Resources): Promise<readonly OutboxEvent[]>;
-  /** Marking twice is harmless. */
-  markDelivered(sink: string, seqs: readonly number[]): Promise<void>;
+  /** How the sink was when that was last written down. */
+  state(sink: string): Promise<SinkState>;
+  /** Writes down, in one commit, which events the sink has had and how it is; `change` where that is another. Twice is harmless. */
+  note(sink: string, seqs: readonly number[], change?: SinkChange): Promise<void>;
   /** Forgets up to `limit` events that are older than `before` and that every one of the sinks has had. Returns how many. */
   prune(sinks: readonly string[], before: Timestamp, limit: number): Promise<number>;
 }
@@ -43,6 +47,8 @@ export interface Delivery {
   readonly taken: readonly OutboxEvent[];
   /** At most one of a resource, of which nothing later is taken. */
   readonly refused: readonly RefusedEvent[];
+  /** It has no use for them: as good as taken, but that says nothing of how it is. */
+  readonly unwanted?: readonly OutboxEvent[];
 }
 
 /** Where events go. */
@@ -52,7 +58,7 @@ export interface Sink {
   /** Milliseconds before an event is tried again that was refused once, twice, and so on; the last one for ever. */
   readonly pausesMs?: readonly number[];
   /**
-   * Rejects when it fails as a whole. It may have taken some then, but of one resource never a later event without the earlier ones.
+   * Rejects when it fails as a whole, with `SinkRests` when it wants to be left alone. It may have taken some then, but of one resource never a later event without the earlier ones.
    * When the signal is aborted it ends soon, either way.
    */
   deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivery>;
@@ -78,13 +84,6 @@ export interface DispatcherOptions {
   readonly deliveryTimeoutMs?: number;
 }
 
-/** How far a sink has come, as its deliverer remembers it. */
-interface Place {
-  /** Below it nothing is undelivered but of blocked resources. */
-  readonly mark: LowWaterMark;
-  readonly blocked: BlockedResources;
-}
-
 const EVENTS: UpkeepName = 'events';
 const OUTBOX: UpkeepName = 'outbox';
 const MINUTE_MS = 60_000;
@@ -95,7 +94,7 @@ const DAY_MS = 24 * HOUR_MS;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #wake = new EventCount();
-  readonly #places = new Map<string, Place>();
+  readonly #places = new Map<string, SinkPlace>();
   /** Old events go in small bites. */
   readonly tidying: Loop;
 
@@ -117,11 +116,7 @@ export class Dispatcher {
 
   /** Of each sink, a `seq` up to which it has had all; what it has not had is above. */
   get deliveredUpTo(): ReadonlyMap<string, number> {
-    const placed = this.#options.sinks.map(({ name }) => {
-      const place = this.#places.get(name);
-      return [name, place === undefined ? 0 : Math.min(place.mark.seq, place.blocked.oldest - 1)] as const;
-    });
-    return new Map(placed);
+    return new Map(this.#options.sinks.map(({ name }) => [name, this.#places.get(name)?.seq ?? 0]));
   }
 
   /** Delivers until the signal is aborted; resolves when all is quiet and the sinks are closed. */
@@ -133,37 +128,40 @@ export class Dispatcher {
 
   async #serve(sink: Sink, signal: AbortSignal): Promise<void> {
     const { leads, troubles, pollMs = 5_000 } = this.#options;
-    let place = this.#placeOf(sink);
     while (!signal.aborted) {
       const heard = this.#wake.count;
       try {
         const leading = await leads();
-        const restMs = leading ? await this.#deliver(sink, place, signal) : pollMs;
+        const restMs = leading ? await this.#deliver(sink, await this.#placeOf(sink), signal) : pollMs;
         if (!leading) {
           // Who does not lead any more does not know.
-          place = this.#placeOf(sink);
+          this.#places.delete(sink.name);
           troubles.gone(EVENTS, sink.name);
-        } else if (place.blocked.size === 0) troubles.worked(EVENTS, sink.name);
+        } else if (this.#places.get(sink.name)?.blocked.size === 0) troubles.worked(EVENTS, sink.name);
         if (restMs > 0) await this.#wake.wait(heard, Math.min(restMs, pollMs), signal);
       } catch (error) {
         if (signal.aborted) return;
-        await troubles.clock.pause(this.#failed(sink, error), signal).catch(() => {});
+        const pauseMs = this.#failed(sink, error);
+        await this.#noteFailure(sink, error, pauseMs);
+        await troubles.clock.pause(pauseMs, signal).catch(() => {});
       }
     }
   }
 
-  #placeOf({ name, pausesMs }: Sink): Place {
-    const { troubles, backoffMs = 500, maxBackoffMs = MINUTE_MS } = this.#options;
+  /** It goes on where whoever delivered before has come to. */
+  async #placeOf({ name, pausesMs }: Sink): Promise<SinkPlace> {
+    const known = this.#places.get(name);
+    if (known) return known;
+    const { outbox, troubles, backoffMs = 500, maxBackoffMs = MINUTE_MS } = this.#options;
     const pauseMs = (tries: number): number =>
       pausesMs?.[Math.min(tries, pausesMs.length) - 1] ?? Math.min(maxBackoffMs, backoffMs * 2 ** (tries - 1));
-    const blocked = new BlockedResources(pauseMs, () => troubles.clock.elapsed());
-    const place = { mark: new LowWaterMark(), blocked };
+    const place = new SinkPlace(pauseMs, () => troubles.clock.elapsed(), await outbox.state(name));
     this.#places.set(name, place);
     return place;
   }
 
   /** One batch. Resolves with how long there is nothing to do unless something happens, in milliseconds. */
-  async #deliver(sink: Sink, place: Place, signal: AbortSignal): Promise<number> {
+  async #deliver(sink: Sink, place: SinkPlace, signal: AbortSignal): Promise<number> {
     const { outbox, batch = 100 } = this.#options;
     const { mark, blocked } = place;
     const settled = await outbox.newest(fromNow(-SETTLING_MS));
@@ -178,36 +176,40 @@ export class Dispatcher {
     if (first !== undefined) mark.raise(first.seq - 1, settled);
     else if (room > 0) mark.raise(settled, settled);
 
-    const taken = await this.#offer(sink, [...again, ...fresh], blocked, signal);
-    for (const name of due.names) {
-      const rest = again.filter(({ resource, seq }) => resource === name && !taken.has(seq));
-      if (again.length < batch && rest.length === 0) blocked.free(name);
-    }
-    const passed = fresh.every(({ seq, resource }) => taken.has(seq) || blocked.has(resource));
+    const events = [...again, ...fresh];
+    const { taken, unwanted = [], refused } = await this.#offer(sink, events, signal);
+    const had = new Set([...taken, ...unwanted].map(({ seq }) => seq));
+    const freed = due.names.filter(
+      (name) => again.length < batch && again.every(({ resource, seq }) => resource !== name || had.has(seq)),
+    );
+    place.delivered(taken.length > 0, refused, freed);
+    for (const { error } of refused) this.#failed(sink, error);
+    const change = place.change(freed);
+    if (had.size > 0 || change) await outbox.note(sink.name, [...had], change);
+    place.written(freed);
+    if (events.length > 0 && had.size + refused.length === 0) throw new Error('Not one event was taken in time.');
+    const passed = fresh.every(({ seq, resource }) => had.has(seq) || blocked.has(resource));
     if (passed && last !== undefined) mark.raise(last.seq, settled);
     const more = !passed || (room > 0 && fresh.length === room);
     return more ? 0 : blocked.restMs;
   }
 
-  /** Resolves with the `seq` of those that were taken. */
-  async #offer(
-    sink: Sink,
-    events: readonly OutboxEvent[],
-    blocked: BlockedResources,
-    signal: AbortSignal,
-  ): Promise<ReadonlySet<number>> {
-    if (events.length === 0) return new Set();
-    const { outbox, deliveryTimeoutMs = 30_000 } = this.#options;
-    const late = AbortSignal.timeout(deliveryTimeoutMs);
-    const { taken, refused } = await sink.deliver(events, AbortSignal.any([signal, late]));
-    const seqs = taken.map(({ seq }) => seq);
-    await outbox.markDelivered(sink.name, seqs);
-    for (const refusal of refused) {
-      blocked.refuse(refusal);
-      this.#failed(sink, refusal.error);
-    }
-    if (taken.length + refused.length === 0) throw new Error('Not one event was taken in time.');
-    return new Set(seqs);
+  async #offer(sink: Sink, events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivery> {
+    if (events.length === 0) return { taken: [], refused: [] };
+    const { deliveryTimeoutMs = 30_000 } = this.#options;
+    return sink.deliver(events, AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)]));
+  }
+
+  /** So that it is shown. Where the database is what has failed there is nobody to show it to. */
+  async #noteFailure({ name }: Sink, error: unknown, pauseMs: number): Promise<void> {
+    const place = this.#places.get(name);
+    place?.failed(error, fromNow(pauseMs));
+    const change = place?.change();
+    if (place === undefined || change === undefined) return;
+    await this.#options.outbox.note(name, [], change).then(
+      () => place.written(),
+      () => {},
+    );
   }
 
   /** Returns how long to wait, in milliseconds. */

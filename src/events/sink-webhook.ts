@@ -9,12 +9,13 @@
  */
 
 import { Peer } from '../http/peer.ts';
-import { elapsed, millis, now } from '../lib/clock.ts';
+import { elapsed, fromNow, millis, now, type Timestamp } from '../lib/clock.ts';
 import type { OutboxEvent } from '../model/event.ts';
 import type { RefusedEvent } from './blocked-resources.ts';
 import { CLOUD_EVENT, cloudEvent, signed } from './cloud-event.ts';
 import type { Delivery, Sink } from './dispatcher.ts';
 import { sinkOfWebhook } from './sink-names.ts';
+import { SinkRests } from './sink-place.ts';
 
 const TRY_MS = 15_000;
 /** Resources whose events are posted at once. */
@@ -47,6 +48,7 @@ export interface WebhookOptions {
 interface Course {
   readonly taken: OutboxEvent[];
   readonly refused: RefusedEvent[];
+  readonly unwanted: OutboxEvent[];
   /** Nothing more is to be tried. */
   stopped: boolean;
 }
@@ -60,6 +62,7 @@ export class WebhookSink implements Sink {
   #gone = false;
   /** By the monotonic clock. */
   #restsUntil = 0;
+  #restsUntilTime: Timestamp = '';
 
   constructor(options: WebhookOptions) {
     const { origin, pathname, search } = new URL(options.url);
@@ -76,11 +79,13 @@ export class WebhookSink implements Sink {
 
   async deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivery> {
     if (this.#gone)
-      throw new Error(
+      throw new SinkRests(
         `The webhook ${this.#options.name} has said that it is gone (410): nothing is posted before a restart.`,
+        null,
       );
-    if (elapsed() < this.#restsUntil) throw new Error(`The webhook ${this.#options.name} has asked for a pause.`);
-    const course: Course = { taken: [], refused: [], stopped: false };
+    if (elapsed() < this.#restsUntil)
+      throw new SinkRests(`The webhook ${this.#options.name} has asked for a pause.`, this.#restsUntilTime);
+    const course: Course = { taken: [], refused: [], unwanted: [], stopped: false };
     const resources = Map.groupBy(events, ({ resource }) => resource).values();
     // Each takes the next resource when it is done with one.
     const line = async (): Promise<void> => {
@@ -97,7 +102,11 @@ export class WebhookSink implements Sink {
     for (const event of events) {
       if (course.stopped || signal.aborted) return;
       try {
-        if (this.#isWanted(event)) await this.#post(event, course, signal);
+        if (!this.#isWanted(event)) {
+          course.unwanted.push(event);
+          continue;
+        }
+        await this.#post(event, course, signal);
         course.taken.push(event);
       } catch (error) {
         // Its time was cut short by ours, which says nothing of it.
@@ -132,10 +141,14 @@ export class WebhookSink implements Sink {
     );
     if (status >= 200 && status < 300) return;
     if (status === GONE) this.#gone = true;
-    if (OVERLOADED.has(status))
-      this.#restsUntil = elapsed() + Math.min(Math.max(restMs(retryAfter), LEAST_REST_MS), LONGEST_REST_MS);
+    if (OVERLOADED.has(status)) this.#rest(Math.min(Math.max(restMs(retryAfter), LEAST_REST_MS), LONGEST_REST_MS));
     if (status === GONE || OVERLOADED.has(status)) course.stopped = true;
     throw new Error(`The webhook ${name} answered ${event.eventType} of ${event.resource} with ${status}.`);
+  }
+
+  #rest(ms: number): void {
+    this.#restsUntil = elapsed() + ms;
+    this.#restsUntilTime = fromNow(ms);
   }
 }
 

@@ -10,6 +10,7 @@ import type { Database } from '../db/database.ts';
 import { countUnendedFlows } from '../db/flow-counts.ts';
 import { listPools } from '../db/pools.ts';
 import { isUsable, listServices } from '../db/services.ts';
+import { readSinks } from '../db/sinks.ts';
 import type { Dispatcher } from '../events/dispatcher.ts';
 import { fromNow, millis, type Timestamp } from '../lib/clock.ts';
 import { ALARM_NAMES, ALARMS } from '../model/alarm.ts';
@@ -36,7 +37,7 @@ export async function tableFamilies(parts: TableParts, serviceDownSeconds: numbe
     ...(await flows(db)),
     ...(await services(db, serviceDownSeconds)),
     ...(await pools(db, serviceDownSeconds)),
-    await sinks(db, dispatcher.deliveredUpTo),
+    ...(await sinks(db, dispatcher.deliveredUpTo)),
     await alarms(db),
   ];
 }
@@ -120,13 +121,31 @@ async function pools(db: Database, serviceDownSeconds: number): Promise<readonly
   ];
 }
 
-async function sinks(db: Database, deliveredUpTo: ReadonlyMap<string, number>): Promise<Family> {
+async function sinks(db: Database, deliveredUpTo: ReadonlyMap<string, number>): Promise<readonly Family[]> {
   const lags = await sinkLags(db, deliveredUpTo);
-  return gauge(
-    'pumice_event_sink_lag_seconds',
-    'The age of the oldest event that a sink has not had; 0 when it has all.',
-    lags.map(({ sink, seconds }) => [{ sink }, seconds]),
-  );
+  const states = [...(await readSinks(db.read, [...deliveredUpTo.keys()]))];
+  return [
+    gauge(
+      'pumice_event_sink_lag_seconds',
+      'The age of the oldest event that a sink has not had; 0 when it has all.',
+      lags.map(({ sink, seconds }) => [{ sink }, seconds]),
+    ),
+    gauge(
+      'pumice_event_sink_failing',
+      'Whether a sink does not take what it is given.',
+      states.map(([sink, { failing }]) => [{ sink }, failing ? 1 : 0]),
+    ),
+    gauge(
+      'pumice_event_sink_waiting_resources',
+      'Resources whose events wait for one that a sink refused.',
+      states.map(([sink, { waiting }]) => [{ sink }, waiting.length]),
+    ),
+    gauge(
+      'pumice_event_sink_last_success_timestamp_seconds',
+      'When a sink last took an event.',
+      states.flatMap(([sink, { succeededAt }]) => (succeededAt ? [[{ sink }, millis(succeededAt) / 1000]] : [])),
+    ),
+  ];
 }
 
 async function alarms(db: Database): Promise<Family> {

@@ -49,7 +49,7 @@ export const ALARMS = {
   sink_behind: {
     severity: 'warning',
     means: 'a sink lacks an event of five minutes ago; over when the oldest is younger than one',
-    advice: () => 'pumice doctor says what it refuses with; no event is lost',
+    advice: () => 'pumice sinks says since when it fails, why, and when it is tried again; no event is lost',
   },
   events_held_back: {
     severity: 'warning',

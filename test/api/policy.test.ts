@@ -265,7 +265,7 @@ const TAKES: Readonly<Record<Passes, readonly RegExp[]>> = {
     /^volume_extension:types_extra_specs:(create|update|delete)$/,
     /^volume_extension:volume_type_(access|encryption)/,
     /^group:(group_types|access_group_types|reset)/,
-    /^pumice:(alarms|health):/,
+    /^pumice:(alarms|health|sinks):/,
   ],
 };
 

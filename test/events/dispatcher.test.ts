@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { MOST_BLOCKED, type RefusedEvent } from '../../src/events/blocked-resources.ts';
 import { type Delivery, Dispatcher, type DispatcherOptions, type Sink } from '../../src/events/dispatcher.ts';
+import { SinkRests } from '../../src/events/sink-place.ts';
 import { fromNow } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { Troubles } from '../../src/lib/troubles.ts';
@@ -143,6 +144,67 @@ describe('the dispatcher', () => {
     await until(() => troubles.find('events', 'a') === undefined);
   });
 
+  test('how a sink is stands beside what it has had, and whoever delivers next goes on from it', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = Object.assign(new TestSink('a'), { pausesMs: [1_000_000] });
+    sink.refuseOne = ({ resource }) => resource === 'volume:bad';
+    outbox.append({ resource: 'volume:good' });
+    outbox.append({ resource: 'volume:bad' });
+    const state = () => outbox.state('a');
+    const first = running(t, { outbox, sinks: [sink] });
+    await until(() => outbox.states.get('a')?.waiting.length === 1);
+    await first.end();
+    const { succeededAt, failing, waiting } = await state();
+    assert.ok(succeededAt !== null);
+    assert.equal(failing?.reason, 'not volume:bad');
+    assert.deepEqual(
+      waiting.map(({ resource, seq, tries }) => [resource, seq, tries]),
+      [['volume:bad', 2, 1]],
+    );
+    assert.equal(failing?.nextTryAt, waiting[0]?.nextTryAt);
+    assert.ok((failing?.nextTryAt ?? '') > fromNow(900_000));
+    sink.closed = false;
+    const second = running(t, { outbox, sinks: [sink] });
+    await until(() => outbox.states.get('a')?.waiting[0]?.tries === 2);
+    const again = await state();
+    assert.deepEqual(
+      [again.failing?.since, again.waiting[0]?.since, again.failing?.tries],
+      [failing?.since, waiting[0]?.since, 2],
+    );
+    await second.end();
+    sink.refuseOne = () => false;
+    sink.closed = false;
+    running(t, { outbox, sinks: [sink] });
+    await until(() => outbox.states.get('a')?.failing === null);
+    assert.deepEqual((await state()).waiting, []);
+    assert.deepEqual(sink.seqs, [1, 2]);
+  });
+
+  test('of a sink that fails as a whole it is written down since when, and when it is tried next', async (t) => {
+    const outbox = new MemoryOutbox();
+    const sink = new TestSink('a');
+    let rests: string | null = '2999-01-01T00:00:00.000000';
+    sink.deliver = async () => {
+      throw new SinkRests('let me be', rests);
+    };
+    outbox.append();
+    const { dispatcher } = running(t, { outbox, sinks: [sink] });
+    await until(() => outbox.states.get('a')?.failing?.nextTryAt === rests);
+    rests = null;
+    dispatcher.wake();
+    await until(() => outbox.states.get('a')?.failing?.nextTryAt === null);
+    assert.equal((await outbox.state('a')).failing?.tries, 1, 'to be left alone is no try');
+    sink.deliver = async () => {
+      throw new Error('not now');
+    };
+    await until(() => (outbox.states.get('a')?.failing?.tries ?? 0) > 2);
+    assert.equal((await outbox.state('a')).failing?.reason, 'not now');
+    assert.ok((await outbox.state('a')).failing?.nextTryAt);
+    sink.deliver = async (events) => ({ taken: [], refused: [], unwanted: events });
+    await until(() => outbox.states.get('a')?.failing === null);
+    assert.equal((await outbox.state('a')).succeededAt, null, 'what it has no use for says nothing of it');
+  });
+
   test('a resource that waits is left alone for as long as its sink says', async (t) => {
     const outbox = new MemoryOutbox();
     const sink = Object.assign(new TestSink('a'), { pausesMs: [1, 1_000_000] });
@@ -253,8 +315,8 @@ describe('the dispatcher', () => {
     for (let n = 0; n < 600; n += 1) outbox.append({ createdAt: old });
     for (let n = 0; n < 3; n += 1) outbox.append();
     const seqs = outbox.events.map(({ seq }) => seq);
-    await outbox.markDelivered('quick', seqs);
-    await outbox.markDelivered('slow', seqs.slice(1));
+    await outbox.note('quick', seqs);
+    await outbox.note('slow', seqs.slice(1));
     slow.refuse = () => 0;
     running(t, { outbox, sinks: [quick, slow] });
     await until(() => outbox.events.length === 4);
@@ -289,11 +351,11 @@ describe('the dispatcher', () => {
         fc.integer({ min: 1, max: 7 }),
         async (steps, refusals, singles, lostMarks, batch) => {
           const outbox = new MemoryOutbox();
-          const mark = outbox.markDelivered.bind(outbox);
+          const note = outbox.note.bind(outbox);
           // The crash between delivery and mark, as seen by who comes after.
-          outbox.markDelivered = async (sink, seqs) => {
+          outbox.note = async (...noted) => {
             if (lostMarks.next().value === 0) throw new Error('died before the mark');
-            await mark(sink, seqs);
+            await note(...noted);
           };
           const sinks = ['a', 'b', 'c'].map((name) => new TestSink(name));
           for (const sink of sinks) {
@@ -311,6 +373,9 @@ describe('the dispatcher', () => {
           const all = outbox.events.map(({ messageId }) => messageId);
           await until(() =>
             sinks.every(({ name }) => outbox.delivered.get(name)?.size === all.length || all.length === 0),
+          );
+          await until(() =>
+            [...outbox.states.values()].every(({ waiting, failing }) => !failing && waiting.length === 0),
           );
           await end();
           for (const { taken } of sinks) {

@@ -5,10 +5,12 @@
 import type { Outbox, Resources } from '../../src/events/dispatcher.ts';
 import type { Timestamp } from '../../src/lib/clock.ts';
 import type { OutboxEvent } from '../../src/model/event.ts';
+import { type SinkChange, type SinkState, UNTRIED } from '../../src/model/sink.ts';
 import { anEvent } from './rows.ts';
 
 export class MemoryOutbox implements Outbox {
   readonly delivered = new Map<string, Set<number>>();
+  readonly states = new Map<string, SinkState>();
   /** The floors that were asked with. */
   readonly floors: number[] = [];
   events: OutboxEvent[] = [];
@@ -45,8 +47,18 @@ export class MemoryOutbox implements Outbox {
     return this.events.filter((event) => event.seq > seq && !had.has(event.seq) && asked(event)).slice(0, limit);
   }
 
-  async markDelivered(sink: string, seqs: readonly number[]): Promise<void> {
+  async state(sink: string): Promise<SinkState> {
+    return this.states.get(sink) ?? UNTRIED;
+  }
+
+  async note(sink: string, seqs: readonly number[], change?: SinkChange): Promise<void> {
     for (const seq of seqs) this.#had(sink).add(seq);
+    if (change === undefined) return;
+    const { succeededAt, failing, waits, waiting: all } = change;
+    const before = (await this.state(sink)).waiting;
+    const after = new Map([...before, ...waits].map((each) => [each.resource, each]));
+    const waiting = [...after.values()].filter(({ resource }) => all === undefined || all.includes(resource));
+    this.states.set(sink, { succeededAt, failing, waiting });
   }
 
   async prune(sinks: readonly string[], before: Timestamp, limit: number): Promise<number> {

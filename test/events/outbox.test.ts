@@ -6,19 +6,26 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../../src/db/database.ts';
 import { appendEvents, markDelivered, newestEvent, pruneEvents, undelivered } from '../../src/db/outbox.ts';
+import { forgetOtherSinks, noteSink, readSink, readSinks } from '../../src/db/sinks.ts';
 import { Dispatcher, type Outbox } from '../../src/events/dispatcher.ts';
 import { volumeEvent } from '../../src/events/notifications.ts';
 import { FileSink } from '../../src/events/sink-file.ts';
-import { fromNow } from '../../src/lib/clock.ts';
+import { fromNow, now } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { Troubles } from '../../src/lib/troubles.ts';
+import { UNTRIED } from '../../src/model/sink.ts';
 import { proveStore } from '../prove-store.ts';
 import { aVolume } from './rows.ts';
 
 const outboxOf = (db: Database): Outbox => ({
   newest: (before) => newestEvent(db.read, before),
   undelivered: (...asked) => undelivered(db.read, ...asked),
-  markDelivered: (sink, seqs) => db.write((tx) => markDelivered(tx, sink, seqs)),
+  state: (sink) => readSink(db.read, sink),
+  note: (sink, seqs, change) =>
+    db.write(async (tx) => {
+      await markDelivered(tx, sink, seqs);
+      if (change) await noteSink(tx, sink, change);
+    }),
   prune: (sinks, before, limit) => db.write((tx) => pruneEvents(tx, sinks, before, limit)),
 });
 
@@ -61,6 +68,37 @@ proveStore('the outbox', (test) => {
       Array.from({ length: 250 }, (_, n) => `volume ${n}`),
     );
     assert.deepEqual(await undelivered(database.read, 'file', 0, 10), []);
+  });
+
+  test('keeps how each sink is, until its section is taken out', async ({ database }) => {
+    const outbox = outboxOf(database);
+    const waits = (resource: string, tries: number) => ({
+      resource,
+      seq: tries,
+      since: now(),
+      tries,
+      reason: 'answered 500',
+      nextTryAt: now(),
+    });
+    const failing = { since: now(), tries: 3, reason: 'answered 500', nextTryAt: now() };
+    assert.deepEqual(await outbox.state('hook'), UNTRIED);
+    const [a, b] = [waits('volume:a', 1), waits('volume:b', 2)];
+    await outbox.note('hook', [], { succeededAt: null, failing, waits: [b, a], waiting: ['volume:a', 'volume:b'] });
+    assert.deepEqual(await outbox.state('hook'), { succeededAt: null, failing, waiting: [a, b] });
+    const more = { ...b, tries: 9, nextTryAt: null };
+    const succeededAt = now();
+    await outbox.note('hook', [], { succeededAt, failing, waits: [more], waiting: ['volume:b'] });
+    await outbox.note('file', [], { succeededAt, failing: null, waits: [] });
+    assert.deepEqual(await outbox.state('hook'), { succeededAt, failing, waiting: [more] });
+    await outbox.note('hook', [], { succeededAt, failing: null, waits: [], waiting: [] });
+    assert.deepEqual(await outbox.state('hook'), { succeededAt, failing: null, waiting: [] });
+    await database.write((tx) => forgetOtherSinks(tx, ['hook']));
+    assert.deepEqual(
+      [...(await readSinks(database.read, ['hook', 'file'])).values()].map((state) => state.succeededAt),
+      [succeededAt, null],
+    );
+    await database.write((tx) => forgetOtherSinks(tx, []));
+    assert.deepEqual(await outbox.state('hook'), UNTRIED);
   });
 
   test('knows the newest event that was written before', async ({ database }) => {

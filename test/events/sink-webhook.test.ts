@@ -52,7 +52,10 @@ const sinkTo = (url: string, { secrets = [SECRET], types = [] as readonly string
   new WebhookSink({ name: 'billing', url, secrets, types });
 
 const seqs = (events: readonly OutboxEvent[]): number[] => events.map(({ seq }) => seq).sort((a, b) => a - b);
-const outcome = ({ taken, refused }: Delivery) => [seqs(taken), seqs(refused.map(({ event }) => event))];
+const outcome = ({ taken, refused, unwanted = [] }: Delivery) => [
+  seqs([...taken, ...unwanted]),
+  seqs(refused.map(({ event }) => event)),
+];
 const about = (...resources: readonly string[]): OutboxEvent[] =>
   resources.map((name, n) => anEvent(n + 1, { resource: `volume:${name}` }));
 

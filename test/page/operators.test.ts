@@ -5,6 +5,7 @@ import { beginAlarm } from '../../src/db/alarms.ts';
 import { now } from '../../src/lib/clock.ts';
 import { identityWorld } from '../api/identity-world.ts';
 import { freshWorld, PROJECT } from '../api/world.ts';
+import { freePort } from '../free-port.ts';
 import { describeInBrowser, isTooWide, signIn, violations, visit } from './browser.ts';
 
 describeInBrowser('operators', () => {
@@ -37,6 +38,27 @@ describeInBrowser('operators', () => {
       .waitFor();
     await page.getByRole('heading', { name: 'Pools' }).waitFor();
     assert.deepEqual(await violations(page), []);
+  });
+
+  it('see where events go, since when a webhook fails, what waits for it, and when it is tried next', async (t) => {
+    const url = `http://127.0.0.1:${await freePort()}/`;
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const set = ['api.port=0', `webhooks.billing.url=${url}`, `webhooks.billing.secret=${secret}`];
+    const world = await freshWorld(t, { running: true, set });
+    const { id } = await world.volume();
+    await world.ask('PUT', `/volumes/${id}`, { body: { volume: { name: 'n' } } });
+    const { page } = await visit(t, world, { at: '#/hosts', width: 375 });
+    await signIn(page, PROJECT);
+    await page.getByRole('heading', { name: 'Where events go' }).waitFor();
+    const sink = page.getByRole('row', { name: /^webhook:billing/ });
+    await sink.getByText('failing').waitFor();
+    await sink.getByText('The webhook billing').waitFor();
+    await page
+      .getByRole('row', { name: new RegExp(`^volume ${id.slice(0, 8)}`) })
+      .getByText('The webhook billing')
+      .waitFor();
+    assert.deepEqual(await violations(page), []);
+    assert.equal(await isTooWide(page), false);
   });
 
   it('let the doctor look, and read what it has found and what to do', async (t) => {

@@ -205,6 +205,7 @@ const ADMIN = [
   'pumice:flows:revert',
   'pumice:alarms:get_all',
   'pumice:health:get',
+  'pumice:sinks:get_all',
 ] as const;
 
 /** Rules that were one before: whoever overrides that one means its parts. */

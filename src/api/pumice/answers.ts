@@ -206,6 +206,21 @@ export const AlarmsAnswer = Facts({
   ),
 });
 
+export const SinksAnswer = Facts({
+  sinks: List(
+    Facts({
+      sink: text,
+      state: Enum(['well', 'failing', 'untried']),
+      succeeded_at: maybeTime,
+      failing_since: maybeTime,
+      tries: count,
+      reason: maybeText,
+      next_try_at: maybeTime,
+      waiting: List(Facts({ resource: text, since: time, tries: count, reason: text, next_try_at: maybeTime })),
+    }),
+  ),
+});
+
 export const WhoamiAnswer = Facts({
   user_id: text,
   project_id: maybeText,

@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { events } from './events.ts';
 import { flows } from './flows.ts';
 import { health } from './health.ts';
+import { sinks } from './sinks.ts';
 import { whoami } from './whoami.ts';
 import { why } from './why.ts';
 
@@ -20,4 +21,5 @@ export const ownRoutes: readonly Route[] = [
   ...events,
   ...alarms,
   ...counts,
+  ...sinks,
 ];

@@ -33,6 +33,7 @@ import { failedFlows } from './migrations/0025-failed-flows.ts';
 import { alarms } from './migrations/0026-alarms.ts';
 import { projectFlows } from './migrations/0027-project-flows.ts';
 import { movingIn } from './migrations/0028-moving-in.ts';
+import { sinks } from './migrations/0029-sinks.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
 
@@ -65,6 +66,7 @@ const MIGRATIONS: readonly Migration[] = [
   alarms,
   projectFlows,
   movingIn,
+  sinks,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */

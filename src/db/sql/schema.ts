@@ -43,6 +43,8 @@ export interface Tables {
   transfer: TransferTable;
   outbox: OutboxTable;
   outbox_delivered: { sink: string; seq: number };
+  sink: SinkTable;
+  sink_waiting: SinkWaitingTable;
   flow: FlowTable;
   flow_step: FlowStepTable;
   /** `waiting` 1: the flow does not have it yet. */
@@ -67,6 +69,27 @@ export interface ImageCacheTable {
   created_at: Timestamp;
   last_used_at: Timestamp;
   evicted_at: Timestamp | null;
+}
+
+/** `failing_since` and `reason` are null where nothing fails, and `next_try_at` where nothing is to be tried. */
+export interface SinkTable {
+  sink: string;
+  succeeded_at: Timestamp | null;
+  failing_since: Timestamp | null;
+  tries: number;
+  reason: string | null;
+  next_try_at: Timestamp | null;
+}
+
+export interface SinkWaitingTable {
+  sink: string;
+  /** `volume:<id>` */
+  resource: string;
+  seq: number;
+  since: Timestamp;
+  tries: number;
+  reason: string;
+  next_try_at: Timestamp | null;
 }
 
 export interface TokenTable {

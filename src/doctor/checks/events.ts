@@ -28,7 +28,7 @@ export const events: DoctorCheck = {
         key: `undelivered ${sink} ${oldest.seq}`,
         about: `sink ${sink}`,
         says: `has events to take: ${many}, the oldest for ${age(oldest.createdAt, now())}; ${had}`,
-        advice: 'they are delivered when a server runs and the sink takes them; `upkeep` says why it does not',
+        advice: 'they are delivered when a server runs and the sink takes them; `pumice sinks` says why it does not',
       };
     });
   },

@@ -89,7 +89,9 @@ for (const [dialect, fresh] of [
           const books = ['scope', 'content', 'work', 'bite', 'remains', 'base', 'schedule', 'schedule_volume'];
           for (const table of [...books, 'check', 'damage', 'round'])
             await connection.run(`DROP TABLE backup_${table}`);
-          await connection.run('DROP TABLE move_secret; DROP TABLE alarm; DROP INDEX flow_project');
+          await connection.run(
+            'DROP TABLE move_secret; DROP TABLE alarm; DROP TABLE sink_waiting; DROP TABLE sink; DROP INDEX flow_project',
+          );
           await connection.run('ALTER TABLE outbox DROP COLUMN xid');
           await connection.run('ALTER TABLE flow DROP COLUMN trace');
           await connection.run(
@@ -132,6 +134,7 @@ for (const [dialect, fresh] of [
             '0026-alarms',
             '0027-project-flows',
             '0028-moving-in',
+            '0029-sinks',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
