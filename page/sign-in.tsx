@@ -1,5 +1,5 @@
 /** Signing in, as the site is configured: by a name alone, by a password of Pumice's own users, or by one of Keystone's. */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { ask } from './ask.ts';
 import { Field, Form, type Refused } from './form.tsx';
 import { Refusal } from './refusal.ts';
@@ -26,9 +26,14 @@ export function SignIn({ strategy, suggestions }: Standing) {
   useEffect(() => {
     if (suggestions === undefined) void readStanding().catch(() => {});
   }, [suggestions]);
+  // One types at once; but not into another field than one has chosen meanwhile.
+  const main = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (document.activeElement === document.body) main.current?.querySelector('input')?.focus();
+  }, [suggestions]);
   const isProved = strategy !== 'noauth';
   return (
-    <main class="sign-in">
+    <main class="sign-in" ref={main}>
       <img src={document.querySelector<HTMLLinkElement>('link[rel=icon]')?.href} alt="" width="64" height="64" />
       <h1>Pumice</h1>
       <p class="hint">

@@ -33,7 +33,7 @@ export function Sinks() {
       <h2>Where events go</h2>
       <Table
         label="Table of sinks of events"
-        titles={['Sink', 'State', 'Took one', 'Failing since', 'Failed tries', 'Next try', 'Why']}
+        titles={['Sink', 'State', 'Last success', 'Failing since', 'Failed tries', 'Next try', 'Why']}
       >
         {body.sinks.map((sink) => (
           <tr key={sink.sink}>
@@ -47,7 +47,7 @@ export function Sinks() {
             <td>
               <Time at={sink.failing_since} />
             </td>
-            <td>{sink.tries}</td>
+            <td>{sink.state === 'failing' ? sink.tries : <Maybe text={null} />}</td>
             <td>{sink.state === 'failing' ? <NextTry of={sink} /> : <Maybe text={null} />}</td>
             <td>
               <Maybe text={sink.reason} />

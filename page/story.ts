@@ -93,7 +93,7 @@ const STATES: Readonly<Record<FlowState, readonly [word: string, tone: Tone]>> =
 export const stateWord = (state: FlowState): string => STATES[state][0];
 export const stateTone = (state: FlowState): Tone => STATES[state][1];
 
-const WITH_PAGES: readonly string[] = ['volume', 'snapshot', 'group', 'backup', 'attachment'];
+const WITH_PAGES: readonly string[] = ['volume', 'snapshot', 'group', 'group_snapshot', 'backup', 'attachment'];
 
 /** Where the page shows a flow's resource, and its id; without a view where there is none. */
 export function resourcePlace(resource: string): { readonly view: string | undefined; readonly id: string } {

@@ -13,6 +13,12 @@ export function exactTime(ms: number, timeZone?: string): string {
   return format.format(ms);
 }
 
+/** What the service says in words, with the times in the reader's zone. */
+export const inZone = (text: string, timeZone?: string): string =>
+  text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/g, (_, day, clock) =>
+    exactTime(millisOf(`${day}T${clock}Z`), timeZone),
+  );
+
 /** `14:02` on the same day, else `30 Nov 14:02`, else `30 Nov 2025`. */
 export function shortTime(ms: number, nowMs: number, timeZone?: string): string {
   const [day = '', clock = ''] = exactTime(ms, timeZone).split(' ');

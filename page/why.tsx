@@ -1,5 +1,6 @@
 /** Why something is not done: the six sentences, as the API has them, while something works on it or has failed. */
 import { useAnswer } from './answer.ts';
+import { inZone } from './times.ts';
 
 interface Sentence {
   readonly text: string;
@@ -38,7 +39,7 @@ export function WhyShown({ id }: { readonly id: string }) {
             sentence && (
               <div key={name}>
                 <dt>{word}</dt>
-                <dd>{sentence.text}</dd>
+                <dd>{inZone(sentence.text)}</dd>
               </div>
             )
           );

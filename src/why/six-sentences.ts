@@ -211,8 +211,24 @@ function failureOf({ story, messages }: FlowStory, { reader, at }: WhyAround): W
     error: reader === 'operator' ? name : null,
     at: last.at,
     user_message: userMessage,
-    text: ended(`${which} failed ${age(last.at, at)} ago. ${reason}`),
+    text: [ended(`${which} failed ${age(last.at, at)} ago. ${reason}`), ...before(steps, last, reader)].join(' '),
   };
+}
+
+const NOWHERE = 'NoValidBackend';
+
+/** Where there was no backend left to try, what failed on the last that was tried tells more. */
+function causeOf(steps: readonly ToldStep[]): ToldStep | undefined {
+  const last = steps.findLast(({ event }) => event === 'failed' || event === 'cancelled');
+  if (last?.failure?.name !== NOWHERE || !steps.some(({ event }) => event === 'rejected')) return last;
+  return steps.findLast(({ event, failure }) => event === 'failed' && failure?.name !== NOWHERE) ?? last;
+}
+
+function before(steps: readonly ToldStep[], last: ToldStep, reader: Reader): string[] {
+  const cause = causeOf(steps);
+  if (reader !== 'operator' || last.failure?.name !== NOWHERE || !cause?.failure || cause === last) return [];
+  const { name, message, task } = cause.failure;
+  return [ended(`Where it was tried last, ${task || cause.node} had failed: ${name}: ${message}`)];
 }
 
 const ITSELF = { by_itself: true, at: null, command: null } as const;
@@ -224,8 +240,7 @@ function nextOf({ story, holders }: FlowStory, { at }: WhyAround): Why['next'] {
   const resume = `pumice flows resume ${flow.id}`;
   const show = `pumice flows show ${flow.id}`;
   if (flow.state === 'reverted') {
-    const failure = steps.findLast(({ event }) => event === 'failed' || event === 'cancelled')?.failure;
-    return { ...BY_HAND, command: show, text: adviceFor(failure?.name) };
+    return { ...BY_HAND, command: show, text: adviceFor(causeOf(steps)?.failure?.name) };
   }
   if (flow.wish !== null)
     return { ...ITSELF, text: `An operator has ordered it to ${flow.wish}; a server does it at once.` };

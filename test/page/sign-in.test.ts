@@ -29,8 +29,10 @@ describeInBrowser('signing in', () => {
     await world.volume({ name: 'in demo' });
     await world.volume({ name: 'in other', projectId: OTHER_PROJECT });
     const { page, expect } = await visit(t, world, { width: 375 });
-    await page.getByLabel('User').fill('bob');
-    await page.getByLabel('Password').fill('wrong');
+    await page.getByLabel('User').and(page.locator(':focus')).waitFor();
+    await page.keyboard.type('bob');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('wrong');
     expect(401);
     await page.keyboard.press('Enter');
     await page.getByText('The user or the password is not right.').waitFor();

@@ -166,7 +166,8 @@ describe('what a flow means', () => {
 
   it('leads to its resource, where that has a page', () => {
     assert.deepEqual(resourcePlace('volume:v'), { view: 'volumes', id: 'v' });
-    assert.deepEqual(resourcePlace('group_snapshot:g'), { view: undefined, id: 'g' });
+    assert.deepEqual(resourcePlace('group_snapshot:g'), { view: 'group_snapshots', id: 'g' });
+    assert.deepEqual(resourcePlace('backup_schedule:s'), { view: undefined, id: 's' });
   });
 });
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { listQuery, sortedBy, sortOf, sortText } from '../../page/listing.ts';
 import { hashOf, placeOf } from '../../page/places.ts';
 import { fieldOf, refusalOf } from '../../page/refusal.ts';
-import { ago, exactTime, millisOf, shortTime } from '../../page/times.ts';
+import { ago, exactTime, inZone, millisOf, shortTime } from '../../page/times.ts';
 import { isPassing, toneOf } from '../../page/tones.ts';
 import { VOLUME_STATUSES } from '../../src/model/status.ts';
 
@@ -24,6 +24,11 @@ describe('times', () => {
     assert.equal(shortTime(at, at + 3_600_000, 'UTC'), '30 Nov 23:30');
     assert.equal(shortTime(at, at + 3_600_000, 'Europe/Berlin'), '00:30');
     assert.equal(shortTime(at, at + 60 * 86_400_000, 'UTC'), '30 Nov 2026');
+    const said = 'It ended at 2026-11-30 23:30:05 UTC; it is tried again at 2026-12-01 00:00:00 UTC.';
+    assert.equal(
+      inZone(said, 'Europe/Berlin'),
+      'It ended at 2026-12-01 00:30:05; it is tried again at 2026-12-01 01:00:00.',
+    );
   });
 
   it('are told by how long ago they were, never in the future', () => {

@@ -32,6 +32,14 @@ const STUCK: readonly Step[] = [
   step('fill/fetch', 'reverted', { startedAt: ago(6), at: ago(5.5) }),
   step('make_on_backend', 'revert_failed', { startedAt: ago(5), at: ago(4), data: FULL }),
 ];
+const LOST = failure({ name: 'DriverNotInitialized', message: '/srv/east is gone; is it mounted?' });
+const NONE = failure({ task: 'choose_pool', name: 'NoValidBackend', message: 'No valid backend was found.' });
+const NOWHERE: readonly Step[] = [
+  ...BEGUN.slice(0, 3),
+  step('make_on_backend', 'failed', { at: ago(8), data: { failure: LOST, interrupted: false, final: true } }),
+  step('elsewhere', 'rejected', { at: ago(7), data: { attempt: 1, failure: LOST, choice: 'node1@east#east' } }),
+  step('choose_pool', 'failed', { attempt: 2, at: ago(6), data: { failure: NONE, interrupted: false, final: true } }),
+];
 const RETRIED = step('fill/fetch', 'retried', {
   at: ago(3),
   data: { failure: failure({ task: 'fill/fetch' }), tries: 4 },
@@ -136,6 +144,7 @@ const CASES: Readonly<Record<string, readonly [Why['state'], Case]>> = {
     },
   ],
   'has failed': ['failed', { row: GONE, steps: FAILED, messages: [message], status: 'error' }],
+  'has failed everywhere': ['failed', { row: GONE, steps: NOWHERE, messages: [message], status: 'error' }],
   'has ended well': ['done', { row: { state: 'success', createdAt: ago(42), endedAt: ago(30) }, status: 'available' }],
   'has ended, and what it was about is gone': [
     'done',
