@@ -12,8 +12,17 @@ export interface Answered<Body> {
   readonly refusal: Refusal | undefined;
 }
 
-/** Null: nothing is asked. `once`: it will not change, and is not read again. */
-export function useAnswer<Body>(path: string | null, { once = false } = {}): Answered<Body> {
+interface How<Body> {
+  /** It will not change, and is not read again. */
+  readonly once?: boolean;
+  /** Whether its words grow old though nothing changes: then it is read every few seconds. */
+  readonly ages?: (body: Body) => boolean;
+}
+
+const AGES_MS = 5_000;
+
+/** Null: nothing is asked. */
+export function useAnswer<Body>(path: string | null, { once = false, ages }: How<Body> = {}): Answered<Body> {
   const answered = useSignal<Answered<Body> & { readonly path: string | null }>({
     path: null,
     body: undefined,
@@ -45,6 +54,14 @@ export function useAnswer<Body>(path: string | null, { once = false } = {}): Ans
     if (!once || answered.value.path !== path) await read();
   };
   useEffect(() => void read(), [path]);
+  const isAging = answered.value.body !== undefined && ages?.(answered.value.body) === true;
+  useEffect(() => {
+    if (!isAging) return;
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'visible') void again.current();
+    }, AGES_MS);
+    return () => clearInterval(timer);
+  }, [isAging]);
   useSignalEffect(() => {
     if (changes.value > 0) void again.current();
   });

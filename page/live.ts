@@ -11,6 +11,10 @@ import type { FromWorker, ToWorker } from './stream-worker.ts';
 
 export const changes = signal(0);
 
+/** Rises each second: who shows how long something has gone on already shows it anew, and asks nobody. */
+export const seconds = signal(0);
+
+const SECOND_MS = 1_000;
 const PACE_MS = 3_000;
 const PACE_WITH_STREAM_MS = 30_000;
 const QUICK_MS = 500;
@@ -63,6 +67,9 @@ function told(): void {
 export function live(onOtherSession: () => void): void {
   document.addEventListener('visibilitychange', begun);
   timer = setTimeout(round, PACE_MS);
+  setInterval(() => {
+    if (document.visibilityState === 'visible') seconds.value += 1;
+  }, SECOND_MS);
   const worker = sharedWorker();
   if (worker === undefined) return;
   worker.port.onmessage = ({ data }: MessageEvent<FromWorker>) => {

@@ -1,5 +1,6 @@
 /** What was done to a resource, newest first: each flow with its tasks, attempts and reverts drawn to scale, live. */
 import { useAnswer } from './answer.ts';
+import { seconds } from './live.ts';
 import { hashOf } from './places.ts';
 import { State, Time } from './small.tsx';
 import { type Flow, reasonOf, type Story, spoken, standingOf, stateTone, stateWord } from './story.ts';
@@ -45,6 +46,8 @@ function Told({ flow }: { readonly flow: Flow }) {
 }
 
 export function FlowLines({ story }: { readonly story: Story }) {
+  // What has ended is not drawn again.
+  if (story.ended_at === null) void seconds.value;
   const lines = linesOf(story, Date.now());
   const at = scaleOf(lines);
   const reason = story.state === 'success' ? undefined : reasonOf(story);

@@ -25,8 +25,11 @@ const SENTENCES = [
   ['Next', 'next'],
 ] as const;
 
+/** How long it has gone on, or waited, is in the words. */
+const goesOn = ({ state }: Why): boolean => state === 'running' || state === 'waiting' || state === 'retrying';
+
 export function WhyShown({ id }: { readonly id: string }) {
-  const { body } = useAnswer<Why>(`pumice/v1/why/${encodeURIComponent(id)}`);
+  const { body } = useAnswer<Why>(`pumice/v1/why/${encodeURIComponent(id)}`, { ages: goesOn });
   if (body === undefined || body.state === 'done' || body.state === 'rest') return null;
   const { command } = body.next;
   return (

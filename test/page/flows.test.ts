@@ -53,6 +53,22 @@ describeInBrowser('flows', () => {
     await page.getByText('Nothing runs now').waitFor();
   });
 
+  it('that run say for how long while nothing is told of them, without asking', async (t) => {
+    const { world, id, at } = await underWay(t);
+    await at(0.42);
+    const { page } = await visit(t, world, { at: `#/volumes/${id}` });
+    await signIn(page, PROJECT);
+    const took = page.locator('.lines .now .took');
+    await took.waitFor();
+    let asked = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/pumice/v1/flows/')) asked += 1;
+    });
+    const before = await took.textContent();
+    await page.locator('.lines .now .took', { hasNotText: before ?? '' }).waitFor();
+    assert.equal(asked, 0);
+  });
+
   it('that are stuck stand first, and are resumed by an operator, who says why', async (t) => {
     const { world, flow, put } = await underWay(t);
     await put({ state: 'stuck' });
