@@ -188,7 +188,7 @@ describe('a webhook', () => {
     let refuses = '';
     const { url, posted } = await receiver(context, ({ event }) => ({ status: event.subject === refuses ? 500 : 204 }));
     const set = [`webhooks.billing.url=${url}`, `webhooks.billing.secret=${SECRET} ${OTHER_SECRET}`];
-    const { service, ask, volume } = await freshWorld(context, { running: true, set });
+    const { service, ask, get, volume } = await freshWorld(context, { running: true, set });
     const [quiet, bad] = [await volume(), await volume()];
     refuses = `volume:${bad.id}`;
     const rename = ({ id }: { readonly id: string }) =>
@@ -202,9 +202,21 @@ describe('a webhook', () => {
     await until(() => typesOf(quiet).length === 2 && typesOf(bad).length === 1);
     assert.deepEqual([typesOf(quiet), typesOf(bad)], [all, all.slice(0, 1)]);
     await until(() => service.troubles.find('events', 'webhook:billing') !== undefined);
+    const told = async () =>
+      (await get('//pumice/v1/sinks')).body.sinks.find(({ sink }: { sink: string }) => sink === 'webhook:billing');
+    const { state, waiting, ...failing } = await told();
+    assert.deepEqual([state, waiting.length, waiting[0]?.resource], ['failing', 1, refuses]);
+    assert.equal(failing.next_try_at, waiting[0]?.next_try_at);
+    assert.match(failing.reason, /^The webhook billing answered \S+ of volume:\S+ with 500\.$/);
+    assert.ok(failing.succeeded_at !== null && failing.failing_since !== null);
     refuses = '';
     await until(() => typesOf(bad).length === 3);
     assert.deepEqual(typesOf(bad), [all[0], ...all]);
     await until(() => service.troubles.find('events', 'webhook:billing') === undefined);
+    const { succeeded_at: _, ...well } = await told();
+    assert.deepEqual(well, {
+      ...{ sink: 'webhook:billing', state: 'well', failing_since: null, tries: 0, reason: null, next_try_at: null },
+      waiting: [],
+    });
   });
 });
