@@ -40,6 +40,8 @@ export interface DatabaseOptions extends WriterOptions {
   /** How long a commit whose answer was lost is asked about. Default 60,000. */
   readonly doubtMs?: number;
   readonly signal?: AbortSignal;
+  /** For whoever fills the whole of it and can begin again where a power cut left it (SQLite; `sql/sqlite.ts`). */
+  readonly bulk?: boolean;
   /** An older schema is brought forward from here on (`sql/migrate.ts`). */
   migrating?(names: readonly string[]): void;
 }
@@ -61,7 +63,8 @@ async function openSqlite(path: string, options: DatabaseOptions): Promise<Datab
       const lock = lockDatabase(path);
       closers.push(() => lock.release());
     }
-    const file = await openSqliteWriter(path, options.as === 'server', options.signal ?? new AbortController().signal);
+    const signal = options.signal ?? new AbortController().signal;
+    const file = await openSqliteWriter(path, options.as === 'server', signal, options.bulk);
     closers.push(() => file.close());
     const writer = new Writer(new SqliteTransactor(file), options);
     closers.push(() => writer.close());

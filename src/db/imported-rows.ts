@@ -5,6 +5,7 @@
  * A table is filled in batches by rising ids. What a batch ought to hold and does not is noted (`import_gone`) and removed at the end, children
  * before what they hang on.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Connection } from './sql/connection.ts';
 import type { Tables } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
@@ -54,6 +55,8 @@ const WHOLE: ReadonlySet<string> = new Set([
   'frozen',
 ]);
 
+const ROWS_A_TURN = 100;
+
 /** Rows of one table, all with the same columns. Resolves with how many were new, or other than before. */
 export async function fillRows({ connection }: Tx, table: FilledTable, rows: readonly FilledRow[]): Promise<number> {
   const [first] = rows;
@@ -65,7 +68,11 @@ export async function fillRows({ connection }: Tx, table: FilledTable, rows: rea
     const places = columns.map(() => '?').join(', ');
     const statement = connection.statement(write(`VALUES (${places}${REVISED.has(table) ? ', 1' : ''})`));
     let changes = 0;
-    for (const each of values) changes += Number(statement.run(...each).changes);
+    for (const [index, each] of values.entries()) {
+      changes += Number(statement.run(...each).changes);
+      // Whoever reads what comes next gets on meanwhile: its server works beside this process.
+      if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
+    }
     return changes;
   }
   const arrays = columns.map((column, place) => `$${place + 1}::${WHOLE.has(column) ? 'bigint[]' : 'text[]'}`);
@@ -101,27 +108,46 @@ export interface IdSpan {
   readonly upTo: string | null;
 }
 
-/** What a table has of a span (of its ids, or of those in another column) and is not there any more is noted. */
+/**
+ * What a table has of a span (of its ids, or of those in another column) and is not there any more is noted. Those that are there have been written
+ * before.
+ */
 export async function noteGone(
   { connection }: Tx,
   table: FilledTable,
-  { after, upTo }: IdSpan,
+  span: IdSpan,
   there: readonly string[],
   by = 'id',
 ): Promise<void> {
-  const conditions = [after === null ? [] : [`${by} > ?`, after], upTo === null ? [] : [`${by} <= ?`, upTo]].filter(
-    ([text]) => text !== undefined,
-  );
-  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.map(([text]) => text).join(' AND ')}`;
-  const found = await ask<{ id: string }>(
-    connection,
-    `SELECT id FROM ${quoted(table)}${where}`,
-    conditions.map(([, value]) => value),
-  );
+  const { where, values } = within(span, by);
+  // What is there was written just now, so no more than these are none but these. An index alone says so.
+  if ((await countSpan({ connection }, table, span, by)) === there.length) return;
+  const found = await ask<{ id: string }>(connection, `SELECT id FROM ${quoted(table)}${where}`, values);
   const known = new Set(there);
   const gone = found.filter(({ id }) => !known.has(id));
   for (const { id } of gone)
     await ask(connection, 'INSERT INTO import_gone (step, id) VALUES (?, ?) ON CONFLICT DO NOTHING', [table, id]);
+}
+
+/** How many rows a table has of a span. */
+export async function countSpan(
+  { connection }: Pick<Tx, 'connection'>,
+  table: FilledTable,
+  span: IdSpan,
+  by: string,
+): Promise<number> {
+  const { where, values } = within(span, by);
+  const [row] = await ask<{ n: number }>(connection, `SELECT count(*) AS n FROM ${quoted(table)}${where}`, values);
+  return Number(row?.n ?? 0);
+}
+
+function within({ after, upTo }: IdSpan, by: string): { readonly where: string; readonly values: readonly string[] } {
+  const bounds = [
+    [`${by} > ?`, after],
+    [`${by} <= ?`, upTo],
+  ].filter((bound): bound is [string, string] => bound[1] !== null);
+  const where = bounds.length === 0 ? '' : ` WHERE ${bounds.map(([text]) => text).join(' AND ')}`;
+  return { where, values: bounds.map(([, value]) => value) };
 }
 
 /** Resolves with how many were removed. */
@@ -233,4 +259,10 @@ export async function countFilled({ connection }: Tx, table: FilledTable): Promi
     [],
   );
   return Number(row?.n ?? 0);
+}
+
+export async function areEmpty({ connection }: Tx, tables: readonly FilledTable[]): Promise<boolean> {
+  for (const table of tables)
+    if ((await connection.query(`SELECT 1 FROM ${quoted(table)} LIMIT 1`)).length > 0) return false;
+  return true;
 }

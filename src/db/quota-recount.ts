@@ -1,5 +1,5 @@
 /** What the usage of a project must be, counted from its rows; and the counters put right where they are not. */
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import { quotaUsage, type Usage } from './quotas.ts';
 import type { Db } from './sql/db.ts';
 import type { Tx } from './sql/tx.ts';
@@ -77,26 +77,29 @@ export async function countUsage(db: Db, projectId: string, options: RecountOpti
 /** Of all projects at once, for a database that nobody serves: counters that are wrong are put right, and those of nothing removed. */
 export async function recountAllUsage({ db }: Tx, { snapshotGigabytes }: RecountOptions): Promise<void> {
   const typed = sql`JOIN volume_type ON volume_type.id = volume_type_id WHERE use_quota = 1 GROUP BY project_id, volume_type.name`;
-  const volumes = sql`SELECT project_id, volume_type.name AS type, count(*) AS n, sum(size_gib) AS gib FROM volume ${typed}`;
-  const snapshots = sql`SELECT project_id, volume_type.name AS type, count(*) AS n, sum(volume_size_gib) AS gib FROM snapshot ${typed}`;
-  const ofEach = (rows: RawBuilder<unknown>, kind: string, amount: string) => sql`
-    SELECT project_id, ${sql.lit(kind)} AS resource, ${sql.ref(amount)} AS n FROM (${rows}) AS counted
-    UNION ALL SELECT project_id, ${sql.lit(`${kind}_`)} || type, ${sql.ref(amount)} FROM (${rows}) AS counted`;
+  // Each table is read once for all of its resources.
+  const each = sql`
+    volumes AS MATERIALIZED (SELECT project_id, volume_type.name AS type, count(*) AS n, sum(size_gib) AS gib FROM volume ${typed}),
+    snapshots AS MATERIALIZED (
+      SELECT project_id, volume_type.name AS type, count(*) AS n, sum(volume_size_gib) AS gib FROM snapshot ${typed}),
+    backups AS MATERIALIZED (SELECT project_id, count(*) AS n, sum(size_gib) AS gib FROM backup GROUP BY project_id)`;
+  const ofEach = (rows: string, kind: string, amount: string) => sql`
+    SELECT project_id, ${sql.lit(kind)} AS resource, ${sql.ref(amount)} AS n FROM ${sql.table(rows)}
+    UNION ALL SELECT project_id, ${sql.lit(`${kind}_`)} || type, ${sql.ref(amount)} FROM ${sql.table(rows)}`;
   const parts = [
-    ofEach(volumes, 'volumes', 'n'),
-    ofEach(volumes, 'gigabytes', 'gib'),
-    ofEach(snapshots, 'snapshots', 'n'),
-    ...(snapshotGigabytes ? [ofEach(snapshots, 'gigabytes', 'gib')] : []),
+    ofEach('volumes', 'volumes', 'n'),
+    ofEach('volumes', 'gigabytes', 'gib'),
+    ofEach('snapshots', 'snapshots', 'n'),
+    ...(snapshotGigabytes ? [ofEach('snapshots', 'gigabytes', 'gib')] : []),
     sql`SELECT project_id, 'groups' AS resource, count(*) AS n FROM volume_group GROUP BY project_id`,
-    sql`SELECT project_id, 'backups' AS resource, count(*) AS n FROM backup GROUP BY project_id`,
-    sql`SELECT project_id, 'backup_gigabytes' AS resource, sum(size_gib) AS n FROM backup GROUP BY project_id`,
+    sql`SELECT project_id, 'backups' AS resource, n FROM backups`,
+    sql`SELECT project_id, 'backup_gigabytes' AS resource, gib AS n FROM backups`,
   ];
   const counted = sql`
-    SELECT project_id, resource, CAST(sum(n) AS ${sql.raw(isSqlite(db) ? 'INTEGER' : 'bigint')}) AS in_use
+    WITH ${each} SELECT project_id, resource, CAST(sum(n) AS ${sql.raw(isSqlite(db) ? 'INTEGER' : 'bigint')}) AS in_use
     FROM (${sql.join(parts, sql` UNION ALL `)}) AS parts GROUP BY project_id, resource`;
-  await sql`DELETE FROM quota_usage WHERE NOT EXISTS (
-    SELECT 1 FROM (${counted}) AS counted
-    WHERE counted.project_id = quota_usage.project_id AND counted.resource = quota_usage.resource)`.execute(db);
+  await sql`DELETE FROM quota_usage WHERE (project_id, resource) NOT IN (
+    SELECT project_id, resource FROM (${counted}) AS counted)`.execute(db);
   await sql`
     INSERT INTO quota_usage (project_id, resource, in_use, reserved)
     SELECT project_id, resource, in_use, 0 FROM (${counted}) AS counted WHERE 1 = 1

@@ -19,7 +19,7 @@ export interface RunOptions extends ConfigFlags, CheckedFlags {
 
 export async function run(options: RunOptions, { out, err, signal }: CliContext): Promise<number> {
   const config = configurationOf(options);
-  const db = await openTarget(config);
+  const db = await openTarget(config, { bulk: true });
   try {
     const before = await findImport(db.read);
     const { cinder, place, world } = await openChecked(options, hostsIn(config), since(before));

@@ -8,9 +8,12 @@ import { hostOfSection } from '../../lib/config/config-rules.ts';
 import { Complaint } from '../exit-codes.ts';
 import type { OpenedAs } from './checked-source.ts';
 
-/** Made, and brought forward, where it is not there. On SQLite rejects with `DatabaseInUse` while a server runs. */
-export async function openTarget(config: Config): Promise<Database> {
-  const db = await openDatabase(config.database.url, { as: 'server' });
+/**
+ * Made, and brought forward, where it is not there. `bulk`: the whole of it is written, and could be again. On SQLite rejects with `DatabaseInUse`
+ * while a server runs.
+ */
+export async function openTarget(config: Config, { bulk = false } = {}): Promise<Database> {
+  const db = await openDatabase(config.database.url, { as: 'server', bulk });
   if (await db.ownership.take(EVENTS_LEADER)) return db;
   await db.close();
   throw new Complaint('A server runs on this database: stop it first, a rehearsal too.');

@@ -34,8 +34,10 @@ import { alarms } from './migrations/0026-alarms.ts';
 import { projectFlows } from './migrations/0027-project-flows.ts';
 import { movingIn } from './migrations/0028-moving-in.ts';
 import { sinks } from './migrations/0029-sinks.ts';
+import { importDecisions } from './migrations/0030-import-decisions.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Tx } from './tx.ts';
+import { makeWaitingIndex } from './waiting-indexes.ts';
 
 const MIGRATIONS: readonly Migration[] = [
   core,
@@ -67,6 +69,7 @@ const MIGRATIONS: readonly Migration[] = [
   projectFlows,
   movingIn,
   sinks,
+  importDecisions,
 ];
 const LATEST = MIGRATIONS.length;
 /** Any number that no other program locks in this database. */
@@ -92,6 +95,7 @@ export async function migrate(tx: Tx, begins?: (names: readonly string[]) => voi
   const missing = MIGRATIONS.filter((migration) => migration.version > version);
   const names = missing.map(({ name }) => name);
   if (version > 0 && names.length > 0) begins?.(names);
+  if (version >= importDecisions.version && names.length > 0) while (await makeWaitingIndex(tx));
   for (const migration of missing) {
     await connection.run(migration.statements(connection.dialect));
     await migration.rows?.(tx);

@@ -56,6 +56,7 @@ export interface Tables {
   alarm: { alarm: string; about: string; message: string; since: Timestamp };
   imported_from: ImportedFromTable;
   import_gone: { step: string; id: string };
+  import_span: { step: string; up_to: string; digest: string };
   schema_version: { version: number; name: string; applied_at: Timestamp };
 }
 
@@ -517,6 +518,10 @@ export interface ImportedFromTable {
   filled_at: Timestamp | null;
   /** From then on it is ours. */
   turned_at: Timestamp | null;
+  /** JSON object: the switches of the import. */
+  decisions: string | null;
+  /** JSON array of statements, each of which makes an index that the first fill goes without. */
+  waiting_indexes: Generated<string>;
 }
 
 export interface OutboxTable {

@@ -27,6 +27,16 @@ export interface CinderDatabase {
   /** Where living volumes are: their clusters, else their hosts, with how many are there. */
   places(): Promise<readonly { readonly place: string; readonly volumes: number }[]>;
   count(table: CinderTable): Promise<number>;
+  /**
+   * What the living rows are like, a short text for each `PREFIX_LENGTH` first letters of a column: other rows, or
+   * another value in any column that is read here, is another text. With `parent` the row that each one names there counts, too. The server reads
+   * all rows for it, in the order in which they lie, and sends none.
+   */
+  digests<T extends CinderTable>(
+    table: T,
+    column: CinderColumn<T>,
+    parent?: { readonly table: CinderTable; readonly by: CinderColumn<T> },
+  ): Promise<ReadonlyMap<string, string>>;
   /** Keys of rows of which the database does not say whether they are deleted: Cinder does not see them. */
   undecided(table: CinderTable): Promise<readonly CinderKey[]>;
   /** Whether the user that it was opened as could write into it. */
@@ -34,8 +44,12 @@ export interface CinderDatabase {
   close(): Promise<void>;
 }
 
+export const PREFIX_LENGTH = 3;
+
 export type CinderValue = CinderKey | boolean | null;
 
+  /** No key from this one on. */
+  readonly before?: CinderKey;
 export interface KeyRange {
   readonly after?: CinderKey;
   readonly limit?: number;

@@ -1,5 +1,11 @@
 /** The reader: statements of the session's dialect, and rows made the same of both. */
-import type { CinderDatabase, CinderValue, KeyRange, WhichRows } from './cinder-database.ts';
+import {
+  type CinderDatabase,
+  type CinderValue,
+  type KeyRange,
+  PREFIX_LENGTH,
+  type WhichRows,
+} from './cinder-database.ts';
 import type { CinderRevision } from './cinder-revisions.ts';
 import type { CinderSession, RawRow, WhereClause } from './cinder-session.ts';
 import {
@@ -34,7 +40,7 @@ export class CinderRowReader implements CinderDatabase {
 
   async *living<T extends CinderTable>(
     table: T,
-    { after, limit = BATCH, also = [] }: KeyRange = {},
+    { after, before, limit = BATCH, also = [] }: KeyRange = {},
   ): AsyncGenerator<readonly CinderRows[T][]> {
     const { key } = CINDER_TABLES[table];
     const toRow = rowMaker(table);
@@ -42,6 +48,7 @@ export class CinderRowReader implements CinderDatabase {
       const conditions = [
         ...this.#alive(table, also),
         ...(last === undefined ? [] : [this.#session.isAfter(key, last)]),
+        ...(before === undefined ? [] : [this.#session.isBefore(key, before)]),
       ];
       const raw = await this.#ask(
         `${this.#select(table)}${where(conditions)} ORDER BY ${this.#session.quoted(key)} LIMIT ${limit}`,
@@ -101,6 +108,28 @@ export class CinderRowReader implements CinderDatabase {
     return Number(row?.n);
   }
 
+  async digests<T extends CinderTable>(
+    table: T,
+    column: CinderColumn<T>,
+    parent?: { readonly table: CinderTable; readonly by: CinderColumn<T> },
+  ): Promise<ReadonlyMap<string, string>> {
+    const quoted = (name: string): string => this.#session.quoted(name);
+    const of = (name: CinderTable, row: string): string[] =>
+      Object.keys(CINDER_TABLES[name].columns).map((each) => `${row}.${quoted(each)}`);
+    const columns = [...of(table, 'own'), ...(parent === undefined ? [] : of(parent.table, 'other'))];
+    const join =
+      parent === undefined
+        ? ''
+        : ` LEFT JOIN ${quoted(parent.table)} AS other ON other.${quoted(CINDER_TABLES[parent.table].key)} = own.${quoted(parent.by)}`;
+    const conditions = this.#alive(table, [], 'own.');
+    const prefix = this.#session.prefix(`own.${quoted(column)}`, PREFIX_LENGTH);
+    const rows = await this.#ask(
+      `SELECT ${prefix} AS prefix, ${this.#session.digest(columns)} AS digest FROM ${quoted(table)} AS own${join}${where(conditions)} GROUP BY ${prefix}`,
+      conditions,
+    );
+    return new Map(rows.map(({ prefix, digest }) => [String(prefix), String(digest)]));
+  }
+
   async undecided(table: CinderTable): Promise<readonly CinderKey[]> {
     const { key, deletion } = CINDER_TABLES[table];
     if (deletion === 'never') return [];
@@ -132,10 +161,10 @@ export class CinderRowReader implements CinderDatabase {
   }
 
   /** By the type that the column has here: one table says it with a number, on PostgreSQL too. */
-  #alive(table: CinderTable, also: readonly CinderKey[] = []): WhereClause[] {
+  #alive(table: CinderTable, also: readonly CinderKey[] = [], row: '' | 'own.' = ''): WhereClause[] {
     if (CINDER_TABLES[table].deletion === 'never') return [];
     const isBoolean = this.#types.get(`${table}.deleted`) === 'boolean';
-    const alive = isBoolean ? 'NOT deleted' : 'deleted = 0';
+    const alive = isBoolean ? `NOT ${row}deleted` : `${row}deleted = 0`;
     if (also.length === 0) return [{ sql: alive, values: [] }];
     const { sql, values } = this.#session.isAmong(CINDER_TABLES[table].key, also);
     return [{ sql: `(${alive} OR ${sql})`, values }];

@@ -22,6 +22,11 @@ export interface CinderSession {
   close(): Promise<void>;
 }
 
+  isBefore(column: string, key: CinderKey): WhereClause;
+  /** An expression: so many first letters of a column, told apart letter by letter. */
+  prefix(column: string, letters: number): string;
+  /** An expression over the rows of a group: how many there are, and a hash of these columns of all of them, whatever their order. */
+  digest(columns: readonly string[]): string;
 export interface ColumnFound {
   readonly table: string;
   readonly column: string;

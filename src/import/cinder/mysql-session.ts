@@ -127,6 +127,19 @@ export function letsWrite(grant: string, database: string): boolean {
     /^GRANT (.+?) ON (?:TABLE )?(`[^`]*`|\*)\.(?:`[^`]*`|\*) TO /.exec(grant) ?? [];
   if (!/\b(ALL PRIVILEGES|INSERT|UPDATE|DELETE)\b/.test(privileges)) return false;
   if (scope === '*') return true;
+  isBefore(column: string, key: CinderKey): WhereClause {
+    return { sql: `${this.quoted(column)} < ?`, values: [key] };
+  }
+
+  prefix(column: string, letters: number): string {
+    return `CONVERT(LEFT(${column}, ${letters}) USING utf8mb4) COLLATE utf8mb4_bin`;
+  }
+
+  digest(columns: readonly string[]): string {
+    const row = `CONCAT_WS(',', ${columns.map((column) => `QUOTE(${column})`).join(', ')})`;
+    return `CONCAT(COUNT(*), ':', BIT_XOR(CAST(CONV(LEFT(MD5(${row}), 16), 16, 10) AS UNSIGNED)))`;
+  }
+
   const pattern = scope.slice(1, -1).replaceAll(/\\([_%])|[_%]|[.*+?^${}()|[\]\\]/g, (found, literal?: string) => {
     if (literal !== undefined) return literal;
     if (found === '_') return '.';

@@ -117,6 +117,20 @@ class PostgresqlSession implements CinderSession {
     return { sql: `${this.quoted(column)} > ?`, values: [key] };
   }
 
+  isBefore(column: string, key: CinderKey): WhereClause {
+    return { sql: `${this.quoted(column)} < ?`, values: [key] };
+  }
+
+  prefix(column: string, letters: number): string {
+    return `left(${column}, ${letters}) COLLATE "C"`;
+  }
+
+  /** A sum, since only servers from 14 on have `bit_xor`. */
+  digest(columns: readonly string[]): string {
+    const row = `concat_ws(',', ${columns.map((column) => `quote_nullable(${column})`).join(', ')})`;
+    return `concat(count(*), ':', sum(('x' || left(md5(${row}), 15))::bit(60)::bigint))`;
+  }
+
   isAmong(column: string, keys: readonly CinderKey[]): WhereClause {
     return { sql: `${this.quoted(column)} = ANY (?)`, values: [keys] };
   }

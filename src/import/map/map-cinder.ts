@@ -63,12 +63,13 @@ async function* batches<T extends CinderTable>(
   cinder: CinderDatabase,
   table: T,
   step: MapStep,
-  { after, limit }: MapOptions,
+  { after, before, limit }: MapOptions,
   map: (rows: readonly (CinderRows[T] & { readonly id: string })[], into: Batch) => Promise<void>,
   also: readonly string[] = [],
 ): AsyncGenerator<MappedBatch> {
   const range = {
     ...(after !== undefined && { after }),
+    ...(before !== undefined && { before }),
     ...(limit !== undefined && { limit }),
     ...(also.length > 0 && { also }),
   };

@@ -49,6 +49,8 @@ export interface MappedBatch {
 export interface MapOptions {
   /** Goes on after this key of the step. */
   readonly after?: string;
+  /** No key of the step from this one on. */
+  readonly before?: string;
   /** Rows of a batch; default 500. */
   readonly limit?: number;
   /** What the backends have; nobody looked where it is not given. */

@@ -8,15 +8,36 @@
  */
 import type { Database } from '../../db/database.ts';
 import { beginFill, endFill, findImport, type ImportProgress, keepCursor } from '../../db/import-progress.ts';
-import { countFilled, forgetGone, noteGone, removeGone } from '../../db/imported-rows.ts';
+import { findSpans, keepSpans, type SpanDigests } from '../../db/import-spans.ts';
+import {
+  areEmpty,
+  countFilled,
+  countSpan,
+  forgetGone,
+  type IdSpan,
+  noteGone,
+  removeGone,
+} from '../../db/imported-rows.ts';
 import { recountPoolUsage } from '../../db/pool-usage.ts';
 import { type RecountOptions, recountAllUsage } from '../../db/quota-recount.ts';
 import type { Tx } from '../../db/sql/tx.ts';
+import { indexesWait, letIndexesWait, makeWaitingIndex } from '../../db/sql/waiting-indexes.ts';
 import type { CinderDatabase } from '../cinder/cinder-database.ts';
 import { mapStep } from '../map/map-cinder.ts';
 import type { MapWorld } from '../map/map-world.ts';
 import { MAP_STEPS, type MappedBatch, type MapStep } from '../map/mapped-batch.ts';
 import type { ImportedTable, ImportFinding, ImportRefusal } from '../map/verdict.ts';
+import {
+  ALL_IDS,
+  alike,
+  type IdRange,
+  idRanges,
+  SPANNED_STEPS,
+  type SpannedStep,
+  type StepDigests,
+  stepDigests,
+  withoutSpans,
+} from './unchanged-spans.ts';
 import { SPANS, type WrittenBatch, writeBatch, writeTypes } from './write-batch.ts';
 
 export interface FillOptions {
@@ -58,16 +79,45 @@ export async function fillDatabase(
 ): Promise<FillSummary> {
   const before = await findImport(db.read);
   const resumed = options.resume && before !== undefined && before.cursor !== null;
-  if (!resumed)
-    await db.write(async (tx) => {
-      await beginFill(tx, options.source, cinder.revision.id, MAP_STEPS[0]);
-      await forgetGone(tx);
-    });
-  const run = new Fill(cinder, world, db, options, resumed ? before : undefined);
+  const isFirst = resumed ? await db.write(indexesWait) : await db.write((tx) => areEmpty(tx, LARGE));
+  const there = resumed || isFirst ? undefined : await stepDigests(cinder, world);
+  const here = there && {
+    volumes: alike(there.volumes, await findSpans({ db: db.read }, 'volumes')),
+    snapshots: alike(there.snapshots, await findSpans({ db: db.read }, 'snapshots')),
+  };
+  await db.write(async (tx) => {
+    for (const step of SPANNED_STEPS) await keepSpans(tx, step, here?.[step] ?? new Map());
+    if (resumed) return;
+    await beginFill(tx, options.source, cinder.revision.id, MAP_STEPS[0]);
+    await forgetGone(tx);
+    if (isFirst) await letIndexesWait(tx, LARGE);
+    else while (await makeWaitingIndex(tx));
+  });
+  const run = new Fill(cinder, world, db, options, { isFirst, from: resumed ? before : undefined, there, here });
   return { ...(await run.toItsEnd()), resumed };
 }
 
 const BATCH = 500;
+/** Tables that may have a million rows. */
+const LARGE = [
+  'volume',
+  'volume_attachment',
+  'snapshot',
+  'backup',
+  'message',
+] as const satisfies readonly ImportedTable[];
+
+interface Beginning {
+  /** Nothing was here before the fill that this one begins or goes on with, so nothing can have gone. */
+  readonly isFirst: boolean;
+  readonly from: ImportProgress | undefined;
+  readonly there: StepDigests | undefined;
+  readonly here: StepDigests | undefined;
+}
+
+const isSpanned = (step: MapStep): step is SpannedStep => (SPANNED_STEPS as readonly string[]).includes(step);
+
+const without = (spans: SpanDigests, { after, upTo }: IdSpan): SpanDigests => withoutSpans(spans, after, upTo ?? '');
 
 class Fill {
   readonly #cinder: CinderDatabase;
@@ -79,25 +129,38 @@ class Fill {
   #written = 0;
   #removed = 0;
   #refused = 0;
+  readonly #isFirst: boolean;
+  /** What the spans are like there; undefined where nobody knows yet. */
+  readonly #there: StepDigests | undefined;
+  /** Those of them that are here as they are. */
+  readonly #here: StepDigests | undefined;
+  /** Something is to be told of these again, by each run. */
+  readonly #told: { readonly [Step in SpannedStep]: IdSpan[] } = { volumes: [], snapshots: [] };
 
   constructor(
     cinder: CinderDatabase,
     world: MapWorld,
     db: Database,
     options: FillOptions,
-    resumed: ImportProgress | undefined,
+    { isFirst, from, there, here }: Beginning,
   ) {
     this.#cinder = cinder;
     this.#world = world;
     this.#db = db;
     this.#options = options;
-    this.#from = resumed?.cursor ?? null;
-    this.#counts = resumed?.counts ?? {};
+    this.#from = from?.cursor ?? null;
+    this.#counts = from?.counts ?? {};
+    this.#isFirst = isFirst;
+    this.#there = there;
+    this.#here = here;
   }
 
   async toItsEnd(): Promise<Omit<FillSummary, 'resumed'>> {
     const first = MAP_STEPS.indexOf((this.#from?.step ?? MAP_STEPS[0]) as MapStep);
     for (const step of MAP_STEPS.slice(Math.max(first, 0))) await this.#step(step);
+    // The server hashes while indexes are made here. Of one that went on nobody knows what the rows before it were like.
+    const hashed = this.#isFirst && this.#from === null ? stepDigests(this.#cinder, this.#world) : this.#there;
+    const [there] = await Promise.all([hashed, this.#makeIndexes()]);
     await this.#db.write(async (tx) => {
       let removed = 0;
       for (const table of CHILDREN_FIRST) removed += await removeGone(tx, table);
@@ -106,14 +169,47 @@ class Fill {
     await this.#db.write(async (tx) => {
       await recountAllUsage(tx, this.#options.recount);
       await recountPoolUsage(tx);
+      for (const step of SPANNED_STEPS)
+        if (there !== undefined) await keepSpans(tx, step, this.#told[step].reduce(without, there[step]));
       await endFill(tx, this.#counts);
     });
     return { rows: this.#counts, written: this.#written, removed: this.#removed, refused: this.#refused };
   }
 
+  async #makeIndexes(): Promise<void> {
+    while (await this.#db.write(makeWaitingIndex));
+  }
+
   async #step(step: MapStep): Promise<void> {
-    let after = this.#from?.step === step ? this.#from.after : null;
-    const options = { limit: this.#options.batch ?? BATCH, ...(after !== null && { after }) };
+    if (step !== 'volumes' && step !== 'snapshots') return this.#ids(step, ALL_IDS, true);
+    const known = this.#there && this.#here && idRanges(this.#there[step], this.#here[step]);
+    const ranges = known ?? [ALL_IDS];
+    for (const range of ranges)
+      if (range.isUnchanged) await this.#db.write((tx) => this.#pass(tx, step, range));
+      else await this.#ids(step, range, range.before === null);
+    if (ranges.at(-1)?.isUnchanged) await this.#db.write((tx) => this.#endStep(tx, step));
+  }
+
+  /** What is here of a range that is as it was. */
+  async #pass(tx: Tx, step: MapStep, { after, before }: IdRange): Promise<void> {
+    const counts = { ...this.#counts };
+    for (const { table, by } of SPANS[step] ?? []) {
+      const rows = await countSpan(tx, table, { after, upTo: before }, by);
+      if (rows > 0) counts[table] = (counts[table] ?? 0) + rows;
+    }
+    if (before !== null) await keepCursor(tx, { step, after: before }, counts);
+    tx.onCommit(() => {
+      this.#counts = counts;
+    });
+  }
+
+  async #ids(step: MapStep, range: IdRange, isLast: boolean): Promise<void> {
+    let after = this.#from?.step === step ? this.#from.after : range.after;
+    const options = {
+      limit: this.#options.batch ?? BATCH,
+      ...(after !== null && { after }),
+      ...(range.before !== null && { before: range.before }),
+    };
     for await (const batch of ahead(mapStep(this.#cinder, this.#world, step, options))) {
       this.#options.signal.throwIfAborted();
       const outcome = await this.#db.write((tx) => this.#write(tx, batch, after));
@@ -121,17 +217,25 @@ class Fill {
       this.#written += outcome.written;
       this.#removed += outcome.removed;
       this.#refused += batch.refusals.length;
-      for (const about of [...batch.findings, ...batch.refusals, ...outcome.waiting]) this.#options.told(about);
+      const tells = [...batch.findings, ...batch.refusals, ...outcome.waiting];
+      for (const about of tells) this.#options.told(about);
+      if (tells.length > 0 && batch.after !== null && isSpanned(step))
+        this.#told[step].push({ after, upTo: batch.after });
       this.#options.filled?.(step, outcome.rows);
       after = batch.after;
+      collect();
     }
-    await this.#db.write((tx) => this.#endStep(tx, step, after));
+    await this.#db.write(async (tx) => {
+      if (!this.#isFirst)
+        for (const { table, by } of SPANS[step] ?? []) await noteGone(tx, table, { after, upTo: range.before }, [], by);
+      if (isLast) await this.#endStep(tx, step);
+      else if (range.before !== null) await keepCursor(tx, { step, after: range.before }, this.#counts);
+    });
   }
 
-  /** The rest of the table is behind the last batch, and the next step begins. */
-  async #endStep(tx: Tx, step: MapStep, after: string | null): Promise<void> {
-    for (const { table, by } of SPANS[step] ?? []) {
-      await noteGone(tx, table, { after, upTo: null }, [], by);
+  /** The next begins. */
+  async #endStep(tx: Tx, step: MapStep): Promise<void> {
+    for (const { table } of SPANS[step] ?? []) {
       const [here, brought] = [await countFilled(tx, table), this.#counts[table] ?? 0];
       if (here !== brought)
         throw new FillRefused(
@@ -144,7 +248,7 @@ class Fill {
 
   async #write(tx: Tx, batch: MappedBatch, after: string | null): Promise<Outcome> {
     const { step } = batch;
-    const outcome = step === 'types' ? await writeTypes(tx, batch) : await writeBatch(tx, batch, after);
+    const outcome = step === 'types' ? await writeTypes(tx, batch) : await writeBatch(tx, batch, after, this.#isFirst);
     const counts = { ...this.#counts };
     for (const [table, rows] of Object.entries(outcome.here)) counts[table] = (counts[table] ?? 0) + rows;
     const rows = Object.values(outcome.here).reduce((sum, each) => sum + each, 0);
@@ -152,6 +256,16 @@ class Fill {
     return { ...outcome, counts, rows };
   }
 }
+
+/**
+ * A batch that has become garbage is old by then, and V8 lets it grow to four times what lives before it looks. So it is made to look: at the same
+ * size however many rows there are. Without `--expose-gc` V8 does as it likes.
+ */
+function collect(): void {
+  if (process.memoryUsage().heapUsed > HEAP_BYTES) globalThis.gc?.({ type: 'major', execution: 'sync' });
+}
+
+const HEAP_BYTES = 40 << 20;
 
 interface Outcome extends WrittenBatch {
   readonly counts: Readonly<Record<string, number>>;

@@ -45,10 +45,12 @@ const PARENTS = {
   group_snapshot: { table: 'volume_group', by: 'group_id' },
 } as const;
 
+/** `isFirst`: the tables were empty before, so that nothing can have gone. */
 export async function writeBatch(
   tx: Tx,
   { step, rows, after: upTo }: MappedBatch,
   after: string | null,
+  isFirst: boolean,
 ): Promise<WrittenBatch> {
   const span: IdSpan = { after, upTo };
   const here: Record<string, number> = {};
@@ -68,7 +70,7 @@ export async function writeBatch(
     written += await fillRows(tx, table, there);
     here[table] = there.length;
   }
-  for (const { table, by } of SPANS[step] ?? []) {
+  for (const { table, by } of isFirst ? [] : (SPANS[step] ?? [])) {
     const ids = rowsOf(rows[table] ?? []).map(({ id }) => String(id));
     await noteGone(tx, table, span, ids, by);
   }

@@ -99,7 +99,7 @@ for (const [dialect, fresh] of [
           );
           await connection.run('ALTER TABLE volume_attachment DROP COLUMN taken_over');
           await connection.run('ALTER TABLE transfer DROP COLUMN scheme; DROP TABLE group_type_access');
-          await connection.run('DROP TABLE imported_from; DROP TABLE import_gone');
+          await connection.run('DROP TABLE imported_from; DROP TABLE import_gone; DROP TABLE import_span');
           await db.deleteFrom('schema_version').where('version', '>', 9).execute();
         });
         await older.close();
@@ -135,6 +135,7 @@ for (const [dialect, fresh] of [
             '0027-project-flows',
             '0028-moving-in',
             '0029-sinks',
+            '0030-import-decisions',
           ],
         ]);
         await (await openDatabase(url, { as: 'tool' })).close();
