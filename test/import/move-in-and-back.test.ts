@@ -12,8 +12,6 @@ import { turn } from '../../src/cli/import/import-turn.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { findImport } from '../../src/db/import-progress.ts';
 import { updateVolume } from '../../src/db/volumes.ts';
-import { CinderUnreadable } from '../../src/import/cinder/cinder-unreadable.ts';
-import { isShutOut } from '../../src/import/run/shut-out.ts';
 import { parseConfig } from '../../src/lib/config/read-config.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { wire } from '../../src/wiring.ts';
@@ -175,13 +173,6 @@ for (const dialect of DIALECTS) {
     );
   });
 }
-
-test('a server that does not answer is no proof that a user is shut out', () => {
-  const failed = (code: string) => new CinderUnreadable('…', { cause: Object.assign(new Error(code), { code }) });
-  assert.ok(isShutOut(failed('ER_ACCESS_DENIED_ERROR')) && isShutOut(failed('28P01')));
-  for (const error of [failed('ECONNREFUSED'), failed('ER_BAD_DB_ERROR'), new Error('other')])
-    assert.ok(!isShutOut(error));
-});
 
 describe('compare', () => {
   async function served(context: TestContext, set: readonly string[], name: string | null) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type CinderAddress, cinderAddress, connectionInConf, placeOf } from '../../import/cinder/cinder-address.ts';
 import type { CinderDatabase } from '../../import/cinder/cinder-database.ts';
 import type { CinderSession } from '../../import/cinder/cinder-session.ts';
-import { openCinder, openSession } from '../../import/cinder/open-cinder.ts';
+import { connectCinder, openSession } from '../../import/cinder/open-cinder.ts';
 import { defaultTypeNote, type FromCinderConf, fromCinderConf } from '../../import/conf/from-cinder-conf.ts';
 import { OsloConf } from '../../import/conf/oslo-conf.ts';
 import { type MapWorld, mapWorld } from '../../import/map/map-world.ts';
@@ -72,11 +72,11 @@ export async function openChecked(
   }
 }
 
-/** Of the database alone. Rejects with `CinderUnreadable` where it does not let the user in. */
-export async function openAs(flags: CheckedFlags): Promise<CinderDatabase> {
+/** To write, of the database alone. Rejects with `CinderUnreadable` where it does not let the user in. */
+export async function connectAs(flags: CheckedFlags): Promise<CinderSession> {
   const confText = flags.cinderConf === undefined ? undefined : textOf(flags.cinderConf);
   const { address, password } = await inWords(() => accessOf(flags, confText));
-  return openCinder(address, { ...(password !== undefined && { password }), anyRevision: true });
+  return connectCinder(address, { ...(password !== undefined && { password }), toWrite: true });
 }
 
 function accessOf(flags: CheckedFlags, confText: string | undefined): { address: CinderAddress; password?: string } {

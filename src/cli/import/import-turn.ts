@@ -8,14 +8,14 @@ import { examine, startBackends } from '../../doctor/examine.ts';
 import { counted } from '../../doctor/report-facts.ts';
 import { unrestOf } from '../../import/run/at-rest.ts';
 import { fillDatabase } from '../../import/run/fill-database.ts';
-import { isShutOut } from '../../import/run/shut-out.ts';
+import { writerState } from '../../import/run/shut-out.ts';
 import type { Config } from '../../lib/config/config.ts';
 import { type ConfigFlags, configurationOf } from '../configuration.ts';
 import type { CliContext } from '../context.ts';
 import { reportLines } from '../doctor.ts';
 import { Complaint, EXIT } from '../exit-codes.ts';
 import { printable } from '../terminal.ts';
-import { type CheckedFlags, inWords, openAs, openChecked } from './checked-source.ts';
+import { type CheckedFlags, connectAs, inWords, openChecked } from './checked-source.ts';
 import { summaryLines } from './import-run.ts';
 import { hostsIn, openTarget, refuseOthers, since, sourceOf } from './import-target.ts';
 import { tellerOf } from './import-told.ts';
@@ -94,24 +94,25 @@ async function examined(
   }
 }
 
-/** As the user that Cinder writes as nobody may get in, or write: that of cinder.conf, or by default the one who reads here. */
+/** The user that Cinder writes as may not write: that of cinder.conf, or by default the one who reads here. */
 async function refuseWriters(options: TurnOptions): Promise<void> {
   const { from, writer = options.cinderConf === undefined ? from : undefined } = options;
   const passwordFile = options.writerPasswordFile ?? (writer === from ? options.passwordFile : undefined);
   const { from: _, passwordFile: __, ...others } = options;
   const flags = { ...others, ...(writer && { from: writer }), ...(passwordFile && { passwordFile }) };
-  const cinder = await openAs(flags).catch((error: unknown) => {
-    if (isShutOut(error)) return undefined;
-    throw error;
-  });
-  if (cinder === undefined) return;
-  try {
-    if (await cinder.mayWrite())
+  switch (await inWords(() => writerState(() => connectAs(flags)))) {
+    case 'shut-out':
+      return;
+    case 'may-write':
       throw new Complaint(
         'The user that Cinder wrote as may still write into its database: a Cinder that somebody starts would work on the same volumes. ' +
           'Take that right away (REVOKE INSERT, UPDATE, DELETE), or lock the user, and turn then. Nothing was changed.',
       );
-  } finally {
-    await cinder.close();
+    case 'unknown':
+      throw new Complaint(
+        'The server does not let the user in that Cinder wrote as, and says no more: with a wrong password, or another name, it says the same, ' +
+          'so that proves nothing. Give the password that Cinder has (--writer-password-file), leave the user there, and take its right to write away ' +
+          '(REVOKE INSERT, UPDATE, DELETE), or lock it. Nothing was changed.',
+      );
   }
 }

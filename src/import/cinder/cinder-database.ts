@@ -39,19 +39,17 @@ export interface CinderDatabase {
   ): Promise<ReadonlyMap<string, string>>;
   /** Keys of rows of which the database does not say whether they are deleted: Cinder does not see them. */
   undecided(table: CinderTable): Promise<readonly CinderKey[]>;
-  /** Whether the user that it was opened as could write into it. */
-  mayWrite(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-export const PREFIX_LENGTH = 3;
-
 export type CinderValue = CinderKey | boolean | null;
 
-  /** No key from this one on. */
-  readonly before?: CinderKey;
+export const PREFIX_LENGTH = 3;
+
 export interface KeyRange {
   readonly after?: CinderKey;
+  /** No key from this one on. */
+  readonly before?: CinderKey;
   readonly limit?: number;
   /** Keys of rows that are read as well, though they are deleted. */
   readonly also?: readonly CinderKey[];

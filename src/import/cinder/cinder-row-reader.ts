@@ -140,10 +140,6 @@ export class CinderRowReader implements CinderDatabase {
     return rows.map((row) => row[key] as CinderKey);
   }
 
-  mayWrite(): Promise<boolean> {
-    return this.#session.mayWrite(Object.keys(CINDER_TABLES));
-  }
-
   close(): Promise<void> {
     return this.#session.close();
   }

@@ -30,11 +30,7 @@ export async function openSession(
   address: CinderAddress,
   access: CinderAccess = {},
 ): Promise<{ readonly cinder: CinderDatabase; readonly session: CinderSession }> {
-  const purpose = access.toWrite ? 'write' : 'read';
-  const session =
-    address.dialect === 'mysql'
-      ? await (await import('./mysql-session.ts')).openMysql(address, access.password, purpose)
-      : await (await import('./postgresql-session.ts')).openPostgresql(address, access.password, purpose);
+  const session = await connectCinder(address, access);
   try {
     const found = await session.columns();
     const types = new Map(found.map(({ table, column, type }) => [`${table}.${column}`, type]));
@@ -50,6 +46,17 @@ export async function openSession(
     await session.close();
     throw error;
   }
+}
+
+/** A session alone: of the database nothing is looked at. Rejects with `CinderUnreadable`. */
+export async function connectCinder(
+  address: CinderAddress,
+  { password, toWrite = false }: Pick<CinderAccess, 'password' | 'toWrite'>,
+): Promise<CinderSession> {
+  const purpose = toWrite ? 'write' : 'read';
+  return address.dialect === 'mysql'
+    ? (await import('./mysql-session.ts')).openMysql(address, password, purpose)
+    : (await import('./postgresql-session.ts')).openPostgresql(address, password, purpose);
 }
 
 async function revisionOf(
