@@ -21,6 +21,8 @@ export interface ImportProgress {
   readonly filledAt: Timestamp | null;
   /** From then on this database goes its own way. */
   readonly turnedAt: Timestamp | null;
+  /** JSON object: what the operator decided of it. Null: nobody said. */
+  readonly decisions: string | null;
 }
 
 export interface ImportCursor {
@@ -40,6 +42,7 @@ export async function findImport(db: Queries): Promise<ImportProgress | undefine
       beganAt: row.began_at,
       filledAt: row.filled_at,
       turnedAt: row.turned_at,
+      decisions: row.decisions,
     }
   );
 }
@@ -67,8 +70,12 @@ export async function refuseHalfImported(db: Queries, rehearsal: boolean): Promi
 }
 
 /** A fill begins from its beginning. */
-export async function beginFill({ db }: Tx, source: string, revision: string, step: string): Promise<void> {
-  const cursor = { revision, step, after_id: null, counts: '{}' };
+export async function beginFill(
+  { db }: Tx,
+  { source, revision, decisions }: Pick<ImportProgress, 'source' | 'revision' | 'decisions'>,
+  step: string,
+): Promise<void> {
+  const cursor = { revision, step, after_id: null, counts: '{}', decisions };
   await db
     .insertInto('imported_from')
     .values({ source, ...cursor, began_at: now() })

@@ -154,8 +154,15 @@ proveStore('rows that are brought over', (test) => {
     assert.deepEqual(await ownRows(database.read), []);
     await makeVolume(database);
     assert.deepEqual(await ownRows(database.read), ['volume']);
-    await database.write((tx) => beginFill(tx, 'mysql://h:1/c', 'r1', 'types'));
-    const begun = { source: 'mysql://h:1/c', revision: 'r1', counts: {}, filledAt: null, turnedAt: null };
+    await database.write((tx) => beginFill(tx, { source: 'mysql://h:1/c', revision: 'r1', decisions: '{}' }, 'types'));
+    const begun = {
+      source: 'mysql://h:1/c',
+      revision: 'r1',
+      decisions: '{}',
+      counts: {},
+      filledAt: null,
+      turnedAt: null,
+    };
     const { beganAt, ...found } = (await findImport(database.read)) ?? assert.fail();
     assert.match(beganAt, /^\d{4}-/);
     assert.deepEqual(found, { ...begun, cursor: { step: 'types', after: null } });
@@ -171,7 +178,7 @@ proveStore('rows that are brought over', (test) => {
       turnedAt: null,
     });
     await database.write(markTurned);
-    await database.write((tx) => beginFill(tx, 'mysql://h:1/c', 'r2', 'types'));
+    await database.write((tx) => beginFill(tx, { source: 'mysql://h:1/c', revision: 'r2', decisions: '{}' }, 'types'));
     const after = (await findImport(database.read)) ?? assert.fail();
     assert.ok(after.filledAt !== null && after.turnedAt !== null);
     assert.equal(after.revision, 'r2');

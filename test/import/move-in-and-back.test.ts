@@ -102,12 +102,17 @@ for (const dialect of DIALECTS) {
         assert.match(text, new RegExp(`${VOLUMES} volume`));
         assert.match(text, /quota: volumes of project \w+ was kept as 99, and is 12 by its rows/);
         assert.ok(!text.includes('planted'));
-        const [, again] = await said((around) => run(runOptions, around));
+        // What was decided need not be typed again.
+        const [, again] = await said((around) => run({ ...runOptions, mapHost: [] }, around));
         assert.match(again, /^0 rows were written, 0 removed;/m);
 
-        const turning = () => said((around) => turn({ ...flags, acceptFindings: true }, around));
+        const turning = () => said((around) => turn({ ...flags, mapHost: [], acceptFindings: true }, around));
         await assert.rejects(turning(), /may still write into its database/);
         await readOnly();
+        await assert.rejects(
+          said((around) => turn({ ...flags, mapHost: [['control1@rbd1', 'other@file']], revive: true }, around)),
+          /made otherwise: --map-host control1@rbd1=other@file \(it was node@file\), --revive \(it was not given\)\. /,
+        );
         await cinder.run(`UPDATE volumes SET status = 'deleting' WHERE id = '${id('a', 7)}'`);
         await assert.rejects(turning(), /is not at rest \(1 found\)/);
         await cinder.run(`UPDATE volumes SET status = 'available' WHERE id = '${id('a', 7)}'`);
@@ -137,7 +142,7 @@ for (const dialect of DIALECTS) {
         await db.write((tx) => updateVolume(tx, id('a', 7), { name: 'renamed here' }));
         await db.close();
         const back = (more: object = {}) =>
-          said((around) => exportToCinder(cinder.url, { ...flags, to: 'cinder', ...more }, around));
+          said((around) => exportToCinder(cinder.url, { ...flags, mapHost: [], to: 'cinder', ...more }, around));
         assert.match((await back({ dryRun: true }))[1], /^It would write 1 volumes, \d+ quota_usages\.$/m);
         assert.match((await back())[1], /^Written: 1 volumes, \d+ quota_usages\.$/m);
         assert.match((await back())[1], /^Written: nothing\.$/m);

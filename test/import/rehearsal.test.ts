@@ -39,7 +39,7 @@ async function imported(database: FreshDatabase): Promise<string> {
       attachStatus: 'attached',
       ...CONNECTED,
     });
-    await beginFill(tx, 'mysql://h:3306/cinder', 'r', 'volume');
+    await beginFill(tx, { source: 'mysql://h:3306/cinder', revision: 'r', decisions: null }, 'volume');
   });
   await db.close();
   return volume.id;

@@ -59,7 +59,13 @@ export async function openChecked(
       ...sections.map((host) => [host, host] as const),
       ...flags.mapHost,
     ]);
-    const settings = { hosts, adoptType: flags.adoptType ?? null, revive: flags.revive === true, now: as.now ?? now() };
+    const settings = {
+      hosts,
+      adoptType: flags.adoptType ?? null,
+      revive: flags.revive === true,
+      missingAsError: flags.missingAsError === true,
+      now: as.now ?? now(),
+    };
     const world = await inWords(() => mapWorld(cinder, settings));
     if ('noType' in world)
       throw new Complaint(`--adopt-type ${world.noType}: Cinder has no type of that name or id.`, EXIT.usage);

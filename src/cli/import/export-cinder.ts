@@ -12,6 +12,7 @@ import { Complaint, EXIT } from '../exit-codes.ts';
 import { printable } from '../terminal.ts';
 import { type CheckedFlags, inWords, openChecked } from './checked-source.ts';
 import { hostsIn, openTarget, since, sourceOf } from './import-target.ts';
+import { asKept } from './kept-decisions.ts';
 
 export interface ExportOptions extends ConfigFlags, Omit<CheckedFlags, 'from'> {
   readonly to: 'cinder';
@@ -27,7 +28,7 @@ export async function exportToCinder(url: string, options: ExportOptions, { out 
   const db = await openTarget(config);
   try {
     const before = await findImport(db.read);
-    const flags = { ...options, from: url };
+    const flags = { ...asKept(before, options), from: url };
     const as = { ...since(before), toWrite: true };
     const { cinder, session, place, world } = await openChecked(flags, hostsIn(config), as);
     try {

@@ -8,28 +8,37 @@ import { quotaDrift } from '../../import/run/quota-drift.ts';
 import { type ConfigFlags, configurationOf } from '../configuration.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { printable } from '../terminal.ts';
 import { type CheckedFlags, inWords, openChecked } from './checked-source.ts';
 import { hostsIn, openTarget, refuseOthers, since, sourceOf } from './import-target.ts';
 import { moreLines, type ToldRows, tellerOf } from './import-told.ts';
+import { withKept } from './kept-decisions.ts';
+import { backendNames } from './looked-at.ts';
 
 export interface RunOptions extends ConfigFlags, CheckedFlags {
   readonly batch: number;
   readonly json?: boolean;
 }
 
-export async function run(options: RunOptions, { out, err, signal }: CliContext): Promise<number> {
+export async function run(options: RunOptions, around: CliContext): Promise<number> {
+  const { out, err, signal } = around;
   const config = configurationOf(options);
   const db = await openTarget(config, { bulk: true });
   try {
     const before = await findImport(db.read);
-    const { cinder, place, world } = await openChecked(options, hostsIn(config), since(before));
+    const { flags, text, changed } = withKept(before, options);
+    const { cinder, place, world } = await openChecked(flags, hostsIn(config), since(before));
     try {
       const source = sourceOf(cinder, place);
       await refuseOthers(db, before, source);
       const told = tellerOf(options.json ? undefined : out);
       const recount = { snapshotGigabytes: !config.quota.no_snapshot_gb_quota };
-      const fill = { source, recount, batch: options.batch, resume: true, told: told.tell, signal };
-      const summary = await inWords(() => fillDatabase(cinder, world, db, fill));
+      const onBackend = await backendNames(world, config, around);
+      for (const decision of changed) err.line(`From now on: ${printable(decision)}`);
+      const fill = { source, recount, batch: options.batch, decisions: text, onBackend };
+      const summary = await inWords(() =>
+        fillDatabase(cinder, world, db, { ...fill, resume: true, told: told.tell, signal }),
+      );
       const drift = await inWords(() => quotaDrift(cinder, db));
       if (options.json) out.line(JSON.stringify({ ...summary, ...told.all, quota: drift }, null, 2));
       else {

@@ -19,6 +19,8 @@ import { type CheckedFlags, connectAs, inWords, openChecked } from './checked-so
 import { summaryLines } from './import-run.ts';
 import { hostsIn, openTarget, refuseOthers, since, sourceOf } from './import-target.ts';
 import { tellerOf } from './import-told.ts';
+import { asKept, withKept } from './kept-decisions.ts';
+import { backendNames } from './looked-at.ts';
 
 export interface TurnOptions extends ConfigFlags, CheckedFlags {
   readonly writer?: string;
@@ -38,7 +40,8 @@ export async function turn(options: TurnOptions, around: CliContext): Promise<nu
   const db = await openTarget(config);
   try {
     const before = await findImport(db.read);
-    const { cinder, place, world } = await openChecked(options, hostsIn(config), since(before));
+    const flags = asKept(before, options);
+    const { cinder, place, world } = await openChecked(flags, hostsIn(config), since(before));
     try {
       const source = sourceOf(cinder, place);
       await refuseOthers(db, before, source);
@@ -51,7 +54,9 @@ export async function turn(options: TurnOptions, around: CliContext): Promise<nu
       }
       const told = tellerOf(options.json ? undefined : out);
       const recount = { snapshotGigabytes: !config.quota.no_snapshot_gb_quota };
-      const fill = { source, recount, resume: false, told: told.tell, signal };
+      const onBackend = await backendNames(world, config, around);
+      const decisions = withKept(before, options).text;
+      const fill = { source, recount, resume: false, decisions, onBackend, told: told.tell, signal };
       const summary = await inWords(() => fillDatabase(cinder, world, db, fill));
       const findings = summary.refused > 0 ? 0 : await examined(db, config, options, around);
       const turned = summary.refused === 0 && (findings === 0 || options.acceptFindings === true);

@@ -7,6 +7,7 @@ export interface SourceFlags {
   readonly mapHost: readonly (readonly [from: string, to: string])[];
   readonly adoptType?: string;
   readonly revive?: boolean;
+  readonly missingAsError?: boolean;
   readonly anyRevision?: boolean;
 }
 
@@ -30,6 +31,7 @@ export const withDecisions = (command: Command): Command =>
     )
     .option('--adopt-type <type>', 'the type of volumes whose own was never there: id or name')
     .option('--revive', 'deleted volumes whose snapshots live come back as errors')
+    .option('--missing-as-error', 'rows whose backend has nothing of their name come in as errors; backends are listed')
     .option('--any-revision', 'read a schema that nobody has tried, when all columns are there');
 
 type Pair = readonly [from: string, to: string];

@@ -63,11 +63,14 @@ export function mapSnapshot(
       `is part of snapshot ${row.cgsnapshot_id} of a consistency group`,
       `it comes in on its own; ${MAKE_GENERIC}`,
     );
-  if (onBackend === 'absent' && status === 'available')
+  const isMissing = onBackend === 'absent' && status === 'available';
+  if (isMissing)
     found.add(
       'image-missing',
       'is available, and its backend has nothing of its name',
-      'it comes in as it is, and the doctor names it',
+      settings.missingAsError
+        ? 'it comes in as error'
+        : 'it comes in as it is, and the doctor names it; --missing-as-error lets it come in as an error',
     );
   if (row.volume_size === null)
     found.add('size-missing', 'has no size', `that of its volume is taken, ${volume.size} GiB`);
@@ -82,7 +85,7 @@ export function mapSnapshot(
       volume_size_gib: row.volume_size ?? volume.size ?? 0,
       name: row.display_name,
       description: row.display_description,
-      status,
+      status: isMissing && settings.missingAsError ? 'error' : status,
       progress: row.progress ?? '',
       group_snapshot_id: row.group_snapshot_id,
       use_quota: Number(row.use_quota ?? true),

@@ -10,6 +10,7 @@ import {
 import type { CinderRows } from '../cinder/cinder-tables.ts';
 import { mappedHost, placeOfRow } from './host-map.ts';
 import { madeAt } from './made-at.ts';
+import type { MapSettings } from './map-settings.ts';
 import type { MapWorld } from './map-world.ts';
 import { settledVolumeStatus } from './settled-status.ts';
 import { valuesOf, valuesText } from './values-of.ts';
@@ -111,8 +112,8 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
   const adminMetadata = valuesOf(volume.adminMetadata, 'administrative metadata', found);
   const isRevived = row.deleted === true;
   if (isRevived) found.add('volume-deleted', 'is deleted, and snapshots of it live', 'it comes back as an error');
-  const status = isTarget || isRevived ? 'error' : statusOf(volume, found);
-  compare(row.size as number, status, onBackend, found);
+  const said = isTarget || isRevived ? 'error' : statusOf(volume, found);
+  const status = compared(row.size as number, said, onBackend, settings, found);
   const migrationStatus = migrationStatusOf(row.migration_status, found);
   if (row.consistencygroup_id !== null)
     found.add(
@@ -167,20 +168,31 @@ export function mapVolume(volume: CinderVolume, world: MapWorld, onBackend?: OnB
 /** `HOST@BACKEND` of a place. */
 const hostPart = (place: string): string => place.split('#')[0] ?? place;
 
-/** What a row says and its backend does not. It comes in with what it says: what is there is not changed, and data never made. */
-function compare(size: number, status: VolumeStatus, onBackend: OnBackend, found: FoundInRow): void {
-  if (onBackend === 'absent' && (BY_ATTACHMENTS as readonly string[]).includes(status))
+/** The status of a row beside what its backend has: what is there is not changed, and data never made. */
+function compared(
+  size: number,
+  status: VolumeStatus,
+  onBackend: OnBackend,
+  { missingAsError }: Pick<MapSettings, 'missingAsError'>,
+  found: FoundInRow,
+): VolumeStatus {
+  if (onBackend === 'absent' && (BY_ATTACHMENTS as readonly string[]).includes(status)) {
     found.add(
       'image-missing',
       `is ${status}, and its backend has nothing of its name`,
-      'it comes in as it is, and the doctor names it: bring its image back, or set its state to error',
+      missingAsError
+        ? 'it comes in as error: bring its image back and reset its state, or delete it'
+        : 'it comes in as it is, and the doctor names it: bring its image back, or let such rows come in as errors with --missing-as-error',
     );
-  else if (typeof onBackend === 'object' && inGiB(onBackend.bytes) !== size)
+    return missingAsError ? 'error' : status;
+  }
+  if (typeof onBackend === 'object' && inGiB(onBackend.bytes) !== size)
     found.add(
       'size-differs',
       `has ${size} GiB, and its image on the backend ${inGiB(onBackend.bytes)}`,
       'it comes in with what it says; where its image is larger, extend it to that',
     );
+  return status;
 }
 
 function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: FoundInRow): string {

@@ -25,7 +25,7 @@ import { indexesWait, letIndexesWait, makeWaitingIndex } from '../../db/sql/wait
 import type { CinderDatabase } from '../cinder/cinder-database.ts';
 import { mapStep } from '../map/map-cinder.ts';
 import type { MapWorld } from '../map/map-world.ts';
-import { MAP_STEPS, type MappedBatch, type MapStep } from '../map/mapped-batch.ts';
+import { type BackendNames, MAP_STEPS, type MappedBatch, type MapStep } from '../map/mapped-batch.ts';
 import type { ImportedTable, ImportFinding, ImportRefusal } from '../map/verdict.ts';
 import {
   ALL_IDS,
@@ -48,6 +48,10 @@ export interface FillOptions {
   readonly recount: RecountOptions;
   /** Goes on behind what is here. Without it a run begins at the beginning. */
   readonly resume: boolean;
+  /** What the operator decided, kept for who goes on. */
+  readonly decisions?: string;
+  /** What the backends have, where that decides; each row is read then, as no hash of the database knows of it. */
+  readonly onBackend?: BackendNames | undefined;
   /** What is found of rows, in their order. */
   told(about: ImportFinding | ImportRefusal): void;
   /** After each batch. */
@@ -78,9 +82,11 @@ export async function fillDatabase(
   options: FillOptions,
 ): Promise<FillSummary> {
   const before = await findImport(db.read);
-  const resumed = options.resume && before !== undefined && before.cursor !== null;
+  const { decisions = null, onBackend } = options;
+  // What is behind the cursor came to what was decided then.
+  const resumed = options.resume && before?.cursor != null && before.decisions === decisions;
   const isFirst = resumed ? await db.write(indexesWait) : await db.write((tx) => areEmpty(tx, LARGE));
-  const there = resumed || isFirst ? undefined : await stepDigests(cinder, world);
+  const there = resumed || isFirst || onBackend !== undefined ? undefined : await stepDigests(cinder, world);
   const here = there && {
     volumes: alike(there.volumes, await findSpans({ db: db.read }, 'volumes')),
     snapshots: alike(there.snapshots, await findSpans({ db: db.read }, 'snapshots')),
@@ -88,7 +94,7 @@ export async function fillDatabase(
   await db.write(async (tx) => {
     for (const step of SPANNED_STEPS) await keepSpans(tx, step, here?.[step] ?? new Map());
     if (resumed) return;
-    await beginFill(tx, options.source, cinder.revision.id, MAP_STEPS[0]);
+    await beginFill(tx, { source: options.source, revision: cinder.revision.id, decisions }, MAP_STEPS[0]);
     await forgetGone(tx);
     if (isFirst) await letIndexesWait(tx, LARGE);
     else while (await makeWaitingIndex(tx));
@@ -159,7 +165,8 @@ class Fill {
     const first = MAP_STEPS.indexOf((this.#from?.step ?? MAP_STEPS[0]) as MapStep);
     for (const step of MAP_STEPS.slice(Math.max(first, 0))) await this.#step(step);
     // The server hashes while indexes are made here. Of one that went on nobody knows what the rows before it were like.
-    const hashed = this.#isFirst && this.#from === null ? stepDigests(this.#cinder, this.#world) : this.#there;
+    const isKnown = this.#isFirst && this.#from === null && this.#options.onBackend === undefined;
+    const hashed = isKnown ? stepDigests(this.#cinder, this.#world) : this.#there;
     const [there] = await Promise.all([hashed, this.#makeIndexes()]);
     await this.#db.write(async (tx) => {
       let removed = 0;
@@ -207,6 +214,7 @@ class Fill {
     let after = this.#from?.step === step ? this.#from.after : range.after;
     const options = {
       limit: this.#options.batch ?? BATCH,
+      ...(this.#options.onBackend !== undefined && { onBackend: this.#options.onBackend }),
       ...(after !== null && { after }),
       ...(range.before !== null && { before: range.before }),
     };
