@@ -17,8 +17,8 @@ const PREFIX = 'pumice-test-mariadb-';
 const READY_MS = 30_000;
 const SERVERS = ['/usr/sbin/mariadbd', '/usr/sbin/mysqld', '/usr/local/bin/mariadbd'];
 
-/** Its URL is `mysql://…/` without a database. */
-export async function startMariadb(directory = scratchDirectory()): Promise<TestServer | NoServer> {
+/** Its URL is `mysql://…/` without a database. `poolMegabytes`: what it keeps of its tables in memory. */
+export async function startMariadb(directory = scratchDirectory(), poolMegabytes = 64): Promise<TestServer | NoServer> {
   for (const home of await abandoned(new RegExp(`^${PREFIX}(\\d+)-`), directory)) {
     const pid = await readFile(join(home, 'pid'), 'utf8').catch(() => '');
     end(pid ? Number(pid) : undefined, home);
@@ -27,14 +27,14 @@ export async function startMariadb(directory = scratchDirectory()): Promise<Test
   if (program === undefined) return { missing: 'no MariaDB is installed (apt-get install mariadb-server)' };
   const home = await mkdtemp(join(directory, `${PREFIX}${process.pid}-`));
   try {
-    return await start(program, home);
+    return await start(program, home, poolMegabytes);
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     return { missing: `${program}: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
 
-async function start(program: string, home: string): Promise<TestServer> {
+async function start(program: string, home: string, poolMegabytes: number): Promise<TestServer> {
   const data = join(home, 'data');
   const account = process.getuid?.() === 0 ? ['--user=root'] : [];
   const installed = spawnSync(
@@ -55,7 +55,7 @@ async function start(program: string, home: string): Promise<TestServer> {
       `--port=${port}`,
       '--skip-name-resolve',
       '--innodb-flush-log-at-trx-commit=0',
-      '--innodb-buffer-pool-size=64M',
+      `--innodb-buffer-pool-size=${poolMegabytes}M`,
       '--innodb-log-file-size=16M',
       '--performance-schema=OFF',
       ...account,

@@ -1,6 +1,6 @@
 /**
- * What the backends of this configuration hold, against the names that Cinder's rows have there. Each is listed once, before the rows are
- * read; what Cinder makes meanwhile is asked for by its name. Nothing is changed.
+ * What the backends of this configuration hold, against the names that Cinder's rows have there. Each is listed once, after the moment of the
+ * database that is read: what Cinder makes meanwhile is in no row, what it deletes meanwhile may be missed once. Nothing is changed.
  */
 import type { BackendObject, VolumeDriver } from '../../drivers/driver.ts';
 import { hostOf } from '../../model/backend.ts';
