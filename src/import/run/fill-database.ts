@@ -27,6 +27,7 @@ import { mapStep } from '../map/map-cinder.ts';
 import type { MapWorld } from '../map/map-world.ts';
 import { type BackendNames, MAP_STEPS, type MappedBatch, type MapStep } from '../map/mapped-batch.ts';
 import type { ImportedTable, ImportFinding, ImportRefusal } from '../map/verdict.ts';
+import { ahead, collect } from './batches-ahead.ts';
 import {
   ALL_IDS,
   alike,
@@ -265,16 +266,6 @@ class Fill {
   }
 }
 
-/**
- * A batch that has become garbage is old by then, and V8 lets it grow to four times what lives before it looks. So it is made to look: at the same
- * size however many rows there are. Without `--expose-gc` V8 does as it likes.
- */
-function collect(): void {
-  if (process.memoryUsage().heapUsed > HEAP_BYTES) globalThis.gc?.({ type: 'major', execution: 'sync' });
-}
-
-const HEAP_BYTES = 40 << 20;
-
 interface Outcome extends WrittenBatch {
   readonly counts: Readonly<Record<string, number>>;
   readonly rows: number;
@@ -293,22 +284,3 @@ const CHILDREN_FIRST = [
   'group_type',
   'qos_specs',
 ] as const satisfies readonly ImportedTable[];
-
-/** The next is read while one is written. */
-async function* ahead<T>(all: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = all[Symbol.asyncIterator]();
-  let next = iterator.next();
-  try {
-    for (;;) {
-      const { done, value } = await next;
-      if (done) return;
-      next = iterator.next();
-      // Whoever awaits it hears of it.
-      next.catch(() => {});
-      yield value;
-    }
-  } finally {
-    await next.catch(() => {});
-    await iterator.return?.();
-  }
-}
