@@ -1,5 +1,5 @@
 /**
- * Makes the bundle: the whole program in a few files, so that a start loads forty of them instead of 1,200.
+ * Makes the bundle: the whole program in a few files, so that a start loads forty of them instead of 1,400.
  *
  *     node scripts/bundle.ts [DIRECTORY]
  *
@@ -28,13 +28,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { buildPageFrom } from '../src/api/page/build-page.ts';
+import { builtins, coreTogether, mapsOfOurs } from './bundle-plugins.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** What else decides how the bundle comes out. */
-const RECIPE = ['package-lock.json', 'package.json', 'scripts/bundle.ts', 'tsconfig.json'];
+const RECIPE = ['package-lock.json', 'package.json', 'scripts/bundle-plugins.ts', 'scripts/bundle.ts', 'tsconfig.json'];
 
 /**
  * Fastify asks for the first three where a route has a schema of its own, or a request is made up: no part of this service does.
@@ -42,21 +43,18 @@ const RECIPE = ['package-lock.json', 'package.json', 'scripts/bundle.ts', 'tscon
  */
 const NEVER_LOADED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request', 'esbuild'];
 
-/** Packages written as CommonJS ask for Node's own modules by `require`. */
-const REQUIRE =
-  "import { createRequire as requireOfBundle } from 'node:module'; const require = requireOfBundle(import.meta.url);";
+/** What every service is made of. */
+const CORE = ['src/cli/serve.ts', 'src/wiring.ts', 'src/clients/image-directory.ts'];
+/** Commands that people wait for, and that do without the service: they load only what is theirs. */
+const QUICK_COMMANDS = /^src\/cli\/(flows|resources|why|top|passwd|schedules)/;
 
-const MAP_OF_NOTHING = Buffer.from('{"version":3,"sources":[""],"mappings":"A"}').toString('base64');
-
-/** Source maps name our sources only: those of packages would be four times as large, and say nothing that our frames do not. */
-const mapsOfOurs: Plugin = {
-  name: 'maps-of-ours',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$/ }, ({ path }) => ({
-      contents: `${readFileSync(path, 'utf8')}\n//# sourceMappingURL=data:application/json;base64,${MAP_OF_NOTHING}`,
-    }));
-  },
-};
+/** What a service may load when it runs: a part of its own, or a command that is more than a quick one. */
+function lateModules({ inputs }: Metafile): readonly string[] {
+  const imported = Object.values(inputs).flatMap(({ imports }) => imports);
+  const late = imported.filter(({ kind, external }) => kind === 'dynamic-import' && !external).map(({ path }) => path);
+  const isNone = (file: string): boolean => file === 'src/cli/program.ts' || QUICK_COMMANDS.test(file);
+  return late.filter((file) => file.startsWith('src/') && !isNone(file));
+}
 
 const programs = (): readonly string[] => [
   'src/main.ts',
@@ -69,7 +67,7 @@ export async function bundle(directory: string): Promise<string> {
   const made = mkdtempSync(join(directory, 'making-'));
   try {
     // Threads and children are programs of their own, and stand beside the chunk that begins them, as does whatever is no module.
-    const { metafile } = await build({
+    const options = {
       absWorkingDir: ROOT,
       entryPoints: Object.fromEntries(programs().map((file) => [basename(file, '.ts'), file])),
       outdir: made,
@@ -79,8 +77,7 @@ export async function bundle(directory: string): Promise<string> {
       platform: 'node',
       target: 'node24.11',
       external: NEVER_LOADED,
-      banner: { js: REQUIRE },
-      plugins: [mapsOfOurs],
+      plugins: [mapsOfOurs, builtins],
       sourcemap: true,
       sourcesContent: false,
       // Names stay: an error is called as its class is.
@@ -90,7 +87,10 @@ export async function bundle(directory: string): Promise<string> {
       lineLimit: 200,
       metafile: true,
       logLevel: 'silent',
-    });
+    } as const satisfies BuildOptions;
+    const late = lateModules((await build({ ...options, write: false })).metafile);
+    const plugins = [...options.plugins, coreTogether(ROOT, CORE, late)];
+    const { metafile } = await build({ ...options, plugins });
     const others = globSync('src/**/*.{pl,py}', { cwd: ROOT });
     for (const file of others) copyFileSync(join(ROOT, file), join(made, basename(file)));
     const page = await buildPageFrom();

@@ -26,7 +26,7 @@ import { makeBackups } from '../../src/backups/make-backups.ts';
 import { exec } from '../../src/lib/exec.ts';
 import * as errors from '../../src/model/errors.ts';
 import { backupWorld, MIB, NEVER } from '../backups/backup-world.ts';
-import { MAIN, withPumice } from '../cli/pumice-process.ts';
+import { type Bench, MAIN, type Pumice, withPumice } from '../cli/pumice-process.ts';
 import { condition } from './condition.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -99,8 +99,8 @@ for (const form of ['sources', 'bundle'] as const) {
   });
 }
 
-/** Writes down which files of the bundle are loaded, when the process ends. */
-const LISTS_CHUNKS = `
+/** Writes down which files of the bundle and modules of Node are loaded, when the process ends. */
+const LISTS_LOADED = `
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 const loaded = [];
@@ -110,35 +110,61 @@ registerHooks({
     return next(url, context);
   },
 });
-process.on('exit', () => writeFileSync(process.env.LOADED, loaded.join('\\n')));
+process.on('exit', () => writeFileSync(process.env.LOADED, [...loaded, ...process.moduleLoadList].join('\\n')));
 `;
+
+interface Loaded {
+  /** Files, but for the hook that writes them down. */
+  readonly files: readonly string[];
+  /** Packages and sources that these files are made of. */
+  readonly parts: ReadonlySet<string>;
+  /** Of Node's modules, as it names them. */
+  readonly builtins: ReadonlySet<string>;
+}
+
+/** Of the bundle. */
+async function loadedBy(
+  { directory, runWith }: Bench,
+  args: readonly string[],
+  until: (pumice: Pumice) => Promise<void>,
+): Promise<Loaded> {
+  const [hook, list] = [join(directory, 'hook.mjs'), join(directory, 'loaded')];
+  writeFileSync(hook, LISTS_LOADED);
+  const pumice = runWith({ NODE_OPTIONS: `--import ${hook}`, LOADED: list }, ...args);
+  await until(pumice);
+  assert.equal((await pumice.ended()).code, 0);
+  const loaded = readFileSync(list, 'utf8').split('\n');
+  const files = loaded.filter((each) => each.startsWith('/') && each !== hook);
+  const chunks = files.filter((file) => dirname(file) === made);
+  const packages = chunks.flatMap((file) => [
+    ...readFileSync(file, 'utf8').matchAll(/"node_modules\/((?:@[^/]+\/)?[^/"]+)/g),
+  ]);
+  const sources = chunks.flatMap((file) => JSON.parse(readFileSync(`${file}.map`, 'utf8')).sources as string[]);
+  return {
+    files,
+    parts: new Set([
+      ...packages.map(([, name]) => name ?? ''),
+      ...sources.map((source) => source.replace(/^.*\/src\//, 'src/')),
+    ]),
+    builtins: new Set(loaded.flatMap((each) => (each.startsWith('NativeModule ') ? [each.slice(13)] : []))),
+  };
+}
 
 describe('the bundle', () => {
   test('is loaded without what this service has no use for, and without any file beside it', () =>
     withPumice(
-      async ({ directory, runWith }) => {
-        const [hook, list] = [join(directory, 'hook.mjs'), join(directory, 'loaded')];
-        writeFileSync(hook, LISTS_CHUNKS);
-        const env = { NODE_OPTIONS: `--import ${hook}`, LOADED: list };
-        const pumice = runWith(env, 'serve', '--data', directory, '--set', 'api.port=0');
-        await ask(await pumice.address(), 'GET', '/volumes');
-        pumice.signal('SIGTERM');
-        assert.equal((await pumice.ended()).code, 0);
-        const loaded = readFileSync(list, 'utf8').split('\n');
+      async (world) => {
+        const serve = ['serve', '--data', world.directory, '--set', 'api.port=0'];
+        const { files, parts, builtins } = await loadedBy(world, serve, async (pumice) => {
+          await ask(await pumice.address(), 'GET', '/volumes');
+          pumice.signal('SIGTERM');
+        });
         assert.deepEqual(
-          loaded.filter((file) => dirname(file) !== made && file !== hook),
+          files.filter((file) => dirname(file) !== made),
           [],
         );
-        const chunks = loaded.filter((file) => dirname(file) === made);
-        const packages = chunks.flatMap((file) => [
-          ...readFileSync(file, 'utf8').matchAll(/"node_modules\/((?:@[^/]+\/)?[^/"]+)/g),
-        ]);
-        const parts = chunks.flatMap((file) => JSON.parse(readFileSync(`${file}.map`, 'utf8')).sources as string[]);
-        const names = new Set([
-          ...packages.map(([, name]) => name),
-          ...parts.map((part) => part.replace(/^.*\/src\//, 'src/')),
-        ]);
-        for (const name of ['fastify', 'pino', 'src/wiring.ts', 'src/cli/serve.ts']) assert.ok(names.has(name), name);
+        assert.ok(files.length <= 60, `${files.length} files`);
+        for (const name of ['fastify', 'pino', 'src/wiring.ts', 'src/cli/serve.ts']) assert.ok(parts.has(name), name);
         const late = [
           ...['ajv', 'pg', 'amqplib', 'mysql2', 'light-my-request', '@fastify/ajv-compiler'],
           ...['page-files', 'sessions', 'session-routes', 'build-page'].map((name) => `src/api/page/${name}.ts`),
@@ -152,9 +178,34 @@ describe('the bundle', () => {
           ],
         ];
         assert.deepEqual(
-          late.filter((name) => names.has(name)),
+          late.filter((name) => parts.has(name)),
           [],
         );
+        const ofFew = ['https', 'http2', 'tls', 'zlib', 'internal/crypto/webcrypto', 'internal/deps/undici/undici'];
+        assert.ok(builtins.has('http') && builtins.has('sqlite'));
+        assert.deepEqual(
+          ofFew.filter((name) => builtins.has(name)),
+          [],
+        );
+      },
+      join(made, 'main.js'),
+    ));
+
+  test('lists flows without loading the service', () =>
+    withPumice(
+      async (world) => {
+        const { directory, run } = world;
+        const pumice = run('serve', '--data', directory, '--set', 'api.port=0');
+        await pumice.address();
+        const { parts } = await loadedBy(world, ['flows', 'list', '--data', directory], async () => {});
+        assert.ok(parts.has('src/cli/flows-list.ts'));
+        const ofService = ['src/wiring.ts', 'src/api/server.ts', 'src/flows/registry.ts', 'fastify'];
+        assert.deepEqual(
+          ofService.filter((name) => parts.has(name)),
+          [],
+        );
+        pumice.signal('SIGTERM');
+        await pumice.ended();
       },
       join(made, 'main.js'),
     ));
