@@ -11,6 +11,8 @@ import { headerText } from './decode.ts';
 
 const ROLES = ['admin', 'member', 'reader'] as const;
 const SERVICE_ROLES = ['service'] as const;
+/** The same each time, by which who asks again is known. */
+const NO_SERVICE_ROLES = [] as const;
 
 /** Undefined when there is no token. */
 export function callerOf(headers: IncomingHttpHeaders, requestId: string): Caller | undefined {
@@ -19,7 +21,7 @@ export function callerOf(headers: IncomingHttpHeaders, requestId: string): Calle
   const colon = token.indexOf(':');
   const userId = colon < 0 ? token : token.slice(0, colon);
   const projectId = colon < 0 ? '' : token.slice(colon + 1);
-  const serviceRoles = headerText(headers, 'x-service-token') === undefined ? [] : SERVICE_ROLES;
+  const serviceRoles = headerText(headers, 'x-service-token') === undefined ? NO_SERVICE_ROLES : SERVICE_ROLES;
   return {
     userId,
     projectId: projectId === '' ? userId : projectId,

@@ -174,7 +174,7 @@ function cachedHandler(answer: Answering, answers: ResponseCache): Handler {
       const cached = answers.find(url, asking, mark);
       if (cached !== undefined) {
         answers.counts.slow += 1;
-        send(reply, 200, cached);
+        send(reply, 200, cached.bytes);
         return;
       }
       answers.counts.missed += 1;

@@ -9,15 +9,12 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import type { RequestAdmission } from './admission.ts';
 import { JSON_TYPE } from './exchange.ts';
 import { type Microversion, versionText } from './microversion.ts';
-import type { Mark, ResponseCache } from './response-cache.ts';
+import { type KeptAnswer, type Mark, type ResponseCache, SMALL } from './response-cache.ts';
 
 export interface FastPathDeps {
   readonly answers: ResponseCache;
   readonly admission: RequestAdmission;
 }
-
-/** Bytes. Up to here an answer is sent as text, in one piece with its headers; more is not copied for that. */
-const SMALL = 16_384;
 
 /** `slow` gets the others, and finds the visit of a request where it has begun. */
 export function fastPath({ answers, admission }: FastPathDeps, slow: RequestListener): RequestListener {
@@ -49,7 +46,7 @@ export function fastPath({ answers, admission }: FastPathDeps, slow: RequestList
   };
 }
 
-function sendAnswer(response: ServerResponse, id: string, version: Microversion, answer: Buffer): void {
+function sendAnswer(response: ServerResponse, id: string, version: Microversion, answer: KeptAnswer): void {
   response.writeHead(200, [
     'x-compute-request-id',
     id,
@@ -62,8 +59,11 @@ function sendAnswer(response: ServerResponse, id: string, version: Microversion,
     'content-type',
     JSON_TYPE,
     'content-length',
-    String(answer.length),
+    String(answer.bytes.length),
   ]);
-  if (answer.length <= SMALL) response.end(answer.toString('latin1'), 'latin1');
-  else response.end(answer);
+  if (answer.bytes.length > SMALL) response.end(answer.bytes);
+  else {
+    answer.text ??= answer.bytes.toString('latin1');
+    response.end(answer.text, 'latin1');
+  }
 }

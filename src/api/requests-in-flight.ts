@@ -10,12 +10,21 @@ export interface RequestInFlight {
 const LONGEST_PATH = 256;
 
 export class RequestsInFlight {
-  readonly #requests = new Map<string, IncomingMessage>();
+  readonly #requests = new Map<IncomingMessage, string>();
+  /** The same for all of them, who are many. */
+  readonly #forget: (this: ServerResponse) => void;
+
+  constructor() {
+    const requests = this.#requests;
+    this.#forget = function () {
+      requests.delete(this.req);
+    };
+  }
 
   /** Until it is answered, or its connection is gone. */
   add(id: string, request: IncomingMessage, response: ServerResponse): void {
-    this.#requests.set(id, request);
-    response.on('close', () => this.#requests.delete(id));
+    this.#requests.set(request, id);
+    response.on('close', this.#forget);
   }
 
   get size(): number {
@@ -23,7 +32,7 @@ export class RequestsInFlight {
   }
 
   list(): readonly RequestInFlight[] {
-    return [...this.#requests].map(([id, { method = '', url = '' }]) => {
+    return [...this.#requests].map(([{ method = '', url = '' }, id]) => {
       const [path = ''] = url.split('?', 1);
       return { request_id: id, method, path: path.slice(0, LONGEST_PATH) };
     });

@@ -23,15 +23,34 @@ export interface AnswerKey {
 
 export type Mark = DataVersion;
 
+/** An answer as it was sent first. */
+export interface KeptAnswer {
+  readonly bytes: Buffer;
+  /** The same byte by byte, of one that is sent in one piece with its headers: made when it is first sent so. */
+  text?: string;
+}
+
 /** The answers to one URL. */
 interface KeptAnswers {
   readonly meter: RouteMeter | undefined;
   /** By who asks. */
-  readonly byAsker: Map<string, Buffer>;
+  readonly byAsker: Map<string, KeptAnswer>;
+  /** Who was answered last: mostly the one who asks again, who is known sooner than put into words. */
+  last: Answered | undefined;
+}
+
+interface Answered extends Pick<Caller, 'roles' | 'serviceRoles' | 'isAdmin' | 'userId' | 'projectId'> {
+  readonly version: Microversion;
+  readonly host: string | undefined;
+  readonly answer: KeptAnswer;
 }
 
 /** What an entry costs beside its answer. */
 const OVERHEAD = 400;
+/** Bytes. Up to here an answer is sent as text, in one piece with its headers; more is not copied for that. */
+export const SMALL = 16_384;
+
+const roomOf = ({ length }: Buffer): number => OVERHEAD + (length <= SMALL ? 2 * length : length);
 
 export class ResponseCache {
   readonly #db: Pick<Database, 'reader' | 'stats'>;
@@ -80,8 +99,18 @@ export class ResponseCache {
     return this.#turn.mark === this.#mark ? this.#mark : undefined;
   }
 
-  find(url: string, asking: AnswerKey, mark: Mark): Buffer | undefined {
-    return mark === this.#mark ? this.#kept.get(url)?.byAsker.get(this.#key(asking)) : undefined;
+  find(url: string, asking: AnswerKey, mark: Mark): KeptAnswer | undefined {
+    const kept = mark === this.#mark ? this.#kept.get(url) : undefined;
+    if (kept === undefined) return undefined;
+    if (kept.last !== undefined && isOf(kept.last, asking)) return kept.last.answer;
+    const answer = kept.byAsker.get(this.#key(asking));
+    if (answer !== undefined) {
+      const { caller, version, host } = asking;
+      const { roles, serviceRoles, isAdmin, userId, projectId } = caller;
+      // Not the caller, who has a token.
+      kept.last = { roles, serviceRoles, isAdmin, userId, projectId, version, host, answer };
+    }
+    return answer;
   }
 
   /** Of the route that has answered the URL. */
@@ -90,18 +119,19 @@ export class ResponseCache {
   }
 
   keep(url: string, asking: AnswerKey, mark: Mark, answer: Buffer, meter?: RouteMeter): void {
-    const size = answer.length + OVERHEAD;
+    const size = roomOf(answer);
     if (size > this.#mostBytes / 4) return;
     if (mark !== this.#mark) this.#forgetAll(mark);
-    const answers = this.#kept.get(url) ?? { meter, byAsker: new Map<string, Buffer>() };
+    const answers = this.#kept.get(url) ?? { meter, byAsker: new Map<string, KeptAnswer>(), last: undefined };
     const key = this.#key(asking);
     const before = answers.byAsker.get(key);
-    this.#bytes += size - (before === undefined ? 0 : before.length + OVERHEAD);
-    answers.byAsker.set(key, answer);
+    this.#bytes += size - (before === undefined ? 0 : roomOf(before.bytes));
+    answers.byAsker.set(key, { bytes: answer });
+    answers.last = undefined;
     this.#kept.set(url, answers);
     for (const [oldest, its] of this.#kept) {
       if (this.#bytes <= this.#mostBytes) return;
-      for (const { length } of its.byAsker.values()) this.#bytes -= length + OVERHEAD;
+      for (const { bytes } of its.byAsker.values()) this.#bytes -= roomOf(bytes);
       this.#kept.delete(oldest);
     }
   }
@@ -116,4 +146,17 @@ export class ResponseCache {
   #key({ caller, version, host }: AnswerKey): string {
     return `${version}\n${this.#policy.rightsOf(caller)}\n${caller.projectId}\n${host}`;
   }
+}
+
+/** Lists of roles are never changed, and those of a token that is remembered are the very same. */
+function isOf(last: Answered, { caller, version, host }: AnswerKey): boolean {
+  return (
+    last.roles === caller.roles &&
+    last.serviceRoles === caller.serviceRoles &&
+    last.version === version &&
+    last.isAdmin === caller.isAdmin &&
+    last.projectId === caller.projectId &&
+    last.userId === caller.userId &&
+    last.host === host
+  );
 }

@@ -51,32 +51,49 @@ export function byToken(options: TokenAuthenticationOptions): Authenticate {
     if (serviceRoles === NO_SERVICE) bearers.set(token, bearer);
     return bearer;
   };
-  return (headers, requestId, asked) => {
-    const challenged = (error: unknown): never => {
-      throw error instanceof Unauthorized
-        ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
-        : error;
-    };
-    const callerOf = (text: string, token: Token, serviceRoles: readonly string[]): Caller => ({
-      ...bearerOf(token, serviceRoles),
-      requestId,
-      token: new TokenText(text),
-    });
+  const callerOf = (text: string, token: Token, serviceRoles: readonly string[], requestId: string): Caller => {
+    const { userId, projectId, roles, isAdmin } = bearerOf(token, serviceRoles);
+    return { userId, projectId, roles, serviceRoles, isAdmin, requestId, token: new TokenText(text) };
+  };
+  const challenged = (error: unknown, headers: IncomingHttpHeaders): never => {
+    throw error instanceof Unauthorized
+      ? new Unauthorized(error.message, { cause: error, challenge: challenge(headers) })
+      : error;
+  };
+  const asked = async (
+    text: string,
+    token: Promise<Token>,
+    ...[headers, requestId, request]: Parameters<Authenticate>
+  ): Promise<Caller> => {
+    try {
+      return callerOf(text, heldToRules(await token, serviceType, request), NO_SERVICE, requestId);
+    } catch (error) {
+      return challenged(error, headers);
+    }
+  };
+  const askedInAnothersName = async (
+    text: string,
+    serviceText: string,
+    ...[headers, requestId, request]: Parameters<Authenticate>
+  ): Promise<Caller> => {
+    try {
+      const [token, serviceRoles] = await inAnothersName(text, serviceText, request, options);
+      return callerOf(text, token, serviceRoles, requestId);
+    } catch (error) {
+      return challenged(error, headers);
+    }
+  };
+  return (headers, requestId, request) => {
     try {
       const text = one(headers['x-auth-token']);
       const serviceText = one(headers['x-service-token']);
       if (text === undefined) throw new Unauthorized();
-      if (serviceText !== undefined) {
-        return inAnothersName(text, serviceText, asked, options).then(
-          ([token, serviceRoles]) => callerOf(text, token, serviceRoles),
-          challenged,
-        );
-      }
+      if (serviceText !== undefined) return askedInAnothersName(text, serviceText, headers, requestId, request);
       const token = source.token(text);
-      const held = (found: Token): Caller => callerOf(text, heldToRules(found, serviceType, asked), NO_SERVICE);
-      return token instanceof Promise ? token.then(held).catch(challenged) : held(token);
+      if (token instanceof Promise) return asked(text, token, headers, requestId, request);
+      return callerOf(text, heldToRules(token, serviceType, request), NO_SERVICE, requestId);
     } catch (error) {
-      return challenged(error);
+      return challenged(error, headers);
     }
   };
 }

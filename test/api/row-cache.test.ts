@@ -234,7 +234,7 @@ describe('a kept answer', () => {
     const mark = await answers.mark();
     assert.equal(answers.markOf('/url'), undefined);
     answers.keep('/url', someone, mark, Buffer.from('answer'));
-    assert.equal(String(answers.find('/url', someone, await answers.mark())), 'answer');
+    assert.equal(String(answers.find('/url', someone, await answers.mark())?.bytes), 'answer');
     assert.equal(answers.markOf('/url'), mark);
     await world.volume();
     assert.equal(answers.find('/url', someone, await answers.mark()), undefined);
@@ -249,7 +249,7 @@ describe('a kept answer', () => {
       assert.ok(answers.bytes <= 10_000);
     }
     assert.equal(answers.find('/0', { ...someone, host: '0.test' }, 1), undefined);
-    assert.equal(answers.find('/99', { ...someone, host: '0.test' }, 1)?.length, 1_000);
+    assert.equal(answers.find('/99', { ...someone, host: '0.test' }, 1)?.bytes.length, 1_000);
     answers.keep('/long', someone, 1, Buffer.alloc(9_000));
     assert.equal(answers.find('/long', someone, 1), undefined);
     for (let index = 0; index < 100; index += 1) {
@@ -259,6 +259,35 @@ describe('a kept answer', () => {
     answers.keep('/new', someone, 2, Buffer.alloc(100));
     assert.ok(answers.bytes < 1_000, 'what is older than the last change is worth nothing');
     assert.equal(answers.find('/same', { ...someone, host: '0.test' }, 1), undefined);
+  });
+
+  it('is that of who asks, whoever was answered before', async (context) => {
+    const world = await freshWorld(context);
+    const answers = new ResponseCache(
+      world.service.db,
+      new Policy({ overrides: { 'volume:get': 'user_id:%(user_id)s' } }),
+    );
+    const { caller } = someone;
+    const askers = [
+      someone,
+      { ...someone, version: 8 },
+      { ...someone, host: 'other.test' },
+      { ...someone, caller: { ...caller, projectId: 'other' } },
+      { ...someone, caller: { ...caller, userId: 'other' } },
+      { ...someone, caller: { ...caller, isAdmin: !caller.isAdmin } },
+      { ...someone, caller: { ...caller, roles: ['reader'] } },
+      { ...someone, caller: { ...caller, serviceRoles: ['service'] } },
+    ];
+    for (const [index, asking] of askers.entries()) {
+      assert.equal(answers.find('/url', asking, 1), undefined);
+      answers.keep('/url', asking, 1, Buffer.from(`for ${index}`));
+      for (const again of [index, 0, index, index]) {
+        const found = answers.find('/url', askers[again] ?? someone, 1);
+        assert.equal(String(found?.bytes), `for ${again}`);
+      }
+    }
+    answers.keep('/url', someone, 1, Buffer.from('another'));
+    assert.equal(String(answers.find('/url', someone, 1)?.bytes), 'another');
   });
 
   it('of one caller, version or host is not another’s', async (context) => {
