@@ -203,7 +203,7 @@ quota_snapshots = ${QUOTA.snapshots}
 quota_gigabytes = ${QUOTA.gigabytes}
 quota_backups = ${QUOTA.backups}
 [services]
-report_interval = 1${site.pool === null ? '' : '\nbackend_stats_polling_interval = 1\nprocess_down_time = 4'}
+report_interval = 1${site.pool === null ? '' : '\nbackend_stats_polling_interval = 1'}
 ${maxClaims === undefined ? '' : `[flows]\nmax_claims_without_progress = ${maxClaims}`}
 [notifications]
 drivers = ["file"]

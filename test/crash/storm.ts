@@ -136,8 +136,10 @@ const THAW_MS = 600;
 const TAKEOVER_MS = 40_000;
 /** With it ends who has lost what it owned. */
 const MISSED = 75;
-/** A process that is frozen or cut off for longer than 4 s counts as dead. */
-const LONGEST_AWAY_MS = 8_000;
+/** Each was missed, too: this machine is slow. */
+const MOST_STARTS = 5;
+/** A process that is frozen or cut off for longer than 6 s counts as dead. */
+const LONGEST_AWAY_MS = 10_000;
 /** A pool that is silent is left to others after 8 s or so. */
 const MOST_CUT_MS = 14_000;
 
@@ -399,12 +401,15 @@ class Storm {
 
   async #allServe(): Promise<void> {
     for (const served of this.#processes) {
-      const again = async (error: unknown): Promise<void> => {
-        if (!this.#wasMissed(served)) throw error;
-        this.#restart(served);
-        await served.child.ready();
-      };
-      await served.child.ready().catch(again);
+      for (let tries = MOST_STARTS; ; tries -= 1) {
+        try {
+          await served.child.ready();
+          break;
+        } catch (error) {
+          if (tries === 0 || !this.#wasMissed(served)) throw error;
+          this.#restart(served);
+        }
+      }
     }
   }
 
