@@ -351,7 +351,7 @@ class Storm {
       await condition('a flow works there', BUSY_MS, () => isBusy(database)).catch(() => {});
       victim.child.freeze();
       await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE application_name = ${applicationName(victim.name)} AND (${all} OR pid IN (
+        WHERE application_name LIKE ${`% of ${applicationName(victim.name)}`} AND (${all} OR pid IN (
           SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted))`.execute(database.read);
       await condition(`${SHARED} is owned again`, TAKEOVER_MS, async () =>
         (await database.ownership.held([SHARED_HOST])).has(SHARED_HOST),
@@ -419,7 +419,7 @@ class Storm {
       const { rows } = await sql<{ name: string }>`SELECT application_name AS name FROM pg_stat_activity
         JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND objsubid = 1 AND granted
           AND (classid::bigint << 32) | objid::bigint = hashtextextended(${SHARED_HOST}, 0)`.execute(read);
-      owner = this.#processes.find(({ name }) => applicationName(name) === rows[0]?.name);
+      owner = this.#processes.find(({ name }) => rows[0]?.name.endsWith(` of ${applicationName(name)}`));
       return owner !== undefined;
     });
     return owner as unknown as Served;

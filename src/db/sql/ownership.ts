@@ -18,7 +18,7 @@ export const processName = (process: string): string => `process:${process}`;
 /** The name that a living process holds while it leaves what it has in a lane to others: to them it counts as gone there. */
 export const leavingName = (process: string, lane: string): string => `left:${process}:${lane}`;
 
-/** What the server calls the sessions of owners (`application_name`). */
+/** What the server calls the sessions of owners (`application_name`), with what the address says behind it. */
 export const OWNER_NAME = 'pumice owner';
 
 export interface Ownership {
@@ -143,7 +143,7 @@ export class SessionOwnership implements Ownership {
     try {
       const rows = await this.#session.query<{ ended: boolean }>(
         `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
-         WHERE application_name = $1 AND datname = current_database() AND pid <> pg_backend_pid()
+         WHERE starts_with(application_name, $1) AND datname = current_database() AND pid <> pg_backend_pid()
            AND state = 'idle' AND state_change < clock_timestamp() - $2 * interval '1 millisecond'`,
         [OWNER_NAME, ms],
       );

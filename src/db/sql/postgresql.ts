@@ -39,11 +39,15 @@ const NOTICE_LOSS = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c t
  */
 const BY_KEYS = '-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1';
 
-function settings(url: string): pg.ClientConfig {
+/** `name`: what the server calls the session, and after it what the address asks to be called, which `pg` would take instead. */
+function settings(url: string, name = 'pumice'): pg.ClientConfig {
+  const address = new URL(url);
+  const given = address.searchParams.get('application_name');
+  address.searchParams.delete('application_name');
   return {
-    connectionString: url,
+    connectionString: address.href,
     types,
-    application_name: 'pumice',
+    application_name: given === null ? name : `${name} of ${given}`,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -68,8 +72,7 @@ export class PostgresqlSession implements PostgresqlConnection {
   /** `name`: what the server calls it. */
   static async open(url: string, name = 'pumice'): Promise<PostgresqlSession> {
     const client = new GuardedClient({
-      ...settings(url),
-      application_name: name,
+      ...settings(url, name),
       pipeline: true,
       options: `${NOTICE_LOSS} ${BY_KEYS}`,
     });

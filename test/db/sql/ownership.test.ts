@@ -100,7 +100,10 @@ describe('ownership between processes on PostgreSQL', () => {
     world(async (url) => {
       const database = await openDatabase(url, { as: 'server' });
       const { ownership } = database;
-      await withProcess('own.ts', [url, 'host:n@b', 'says'], async (child) => {
+      // An operator may have given its sessions a name of his own.
+      const named = new URL(url);
+      named.searchParams.set('application_name', 'mine');
+      await withProcess('own.ts', [named.href, 'host:n@b', 'says'], async (child) => {
         assert.equal(await child.line(), 'taken');
         // One that says that it lives is left alone, however often it is looked at.
         for (let times = 0; times < 5; times++) {
