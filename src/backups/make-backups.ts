@@ -123,7 +123,7 @@ async function runChild(exec: Exec, child: string, work: BackupWork, watch: AnyW
   };
   const cache = getCompileCacheDir();
   try {
-    await exec([...DIES_WITH_US, ...aloneOn(work), ...BEHIND_OTHERS, process.execPath, '--expose-gc', child], {
+    await exec([...DIES_WITH_US, ...aloneOn(work), ...BEHIND_OTHERS, process.execPath, child], {
       signal: watch.signal,
       timeoutMs: LIMIT_MS,
       input: JSON.stringify(work),

@@ -11,6 +11,7 @@ import type { BackupDamage, ByteRange, ListedPack, VerifyOrder, VerifyOutcome, V
 import type { Manifest } from './format/manifest.ts';
 import { packFile } from './format/names.ts';
 import { CHUNK_BYTES, type Chunk, chunksIn, contentOf, recordsOf, SEGMENT_CHUNKS } from './format/segment.ts';
+import { giveBack } from './outside-heap.ts';
 import { readManifest, readSegment } from './read.ts';
 import { type PlacedChunk, readChunks, stored } from './restore/chunk-reader.ts';
 import type { OpenScope } from './scope.ts';
@@ -115,6 +116,7 @@ class Verification {
       for await (const piece of read) {
         digest.update(piece);
         this.#readBytes += piece.length;
+        giveBack(piece);
       }
     } catch (error) {
       if (isDamage(error)) return error.message;

@@ -16,6 +16,9 @@ export interface Terms {
   readonly silenceMs: number;
 }
 
+/** Of a length that is told, memory for so much is taken before it comes. */
+const MOST_BELIEVED_BYTES = 16 * 1024 ** 2;
+
 export class Answer {
   readonly status: number;
   readonly #response: IncomingMessage;
@@ -64,13 +67,14 @@ export class Answer {
     const { peer, did } = this.#terms;
     const tooLong = () =>
       new PeerFailure('too-long', `${peer} answered ${did} with more than the ${mostBytes} bytes that are read.`);
-    if (Number(this.header('content-length') ?? 0) > mostBytes) throw tooLong();
-    let all = Buffer.alloc(Math.min(mostBytes, 4096));
+    const told = Number(this.header('content-length') ?? 0);
+    if (told > mostBytes) throw tooLong();
+    let all = Buffer.allocUnsafeSlow(Math.min(mostBytes, Math.max(4096, Math.min(told, MOST_BELIEVED_BYTES) || 0)));
     let bytes = 0;
     for await (const chunk of this.body()) {
       if (bytes + chunk.length > mostBytes) throw tooLong();
       if (bytes + chunk.length > all.length) {
-        const larger = Buffer.alloc(Math.min(mostBytes, Math.max(all.length * 2, bytes + chunk.length)));
+        const larger = Buffer.allocUnsafeSlow(Math.min(mostBytes, Math.max(all.length * 2, bytes + chunk.length)));
         all.copy(larger, 0, 0, bytes);
         all = larger;
       }

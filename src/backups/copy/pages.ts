@@ -28,13 +28,12 @@ export function pagesOf(data: Buffer, map: PageMap): Buffer {
   return Buffer.concat(pages);
 }
 
-/** The inverse: lays them over a chunk. Null where they are not as many as are set. */
-export function laidOver(chunk: Buffer, pages: Buffer, map: PageMap): Buffer | null {
+/** The inverse: lays them over a chunk, in its place. False where they are not as many as are set; then nothing is done. */
+export function layOver(chunk: Buffer, pages: Buffer, map: PageMap): boolean {
   const set = Array.from({ length: PAGES }, (_, page) => page).filter((page) => isSet(map, page));
-  if (chunk.length !== CHUNK_BYTES || pages.length !== set.length * PAGE_BYTES) return null;
-  const result = Buffer.from(chunk);
-  for (const [at, page] of set.entries()) pages.copy(result, page * PAGE_BYTES, at * PAGE_BYTES, (at + 1) * PAGE_BYTES);
-  return result;
+  if (chunk.length !== CHUNK_BYTES || pages.length !== set.length * PAGE_BYTES) return false;
+  for (const [at, page] of set.entries()) pages.copy(chunk, page * PAGE_BYTES, at * PAGE_BYTES, (at + 1) * PAGE_BYTES);
+  return true;
 }
 
 const isSet = (map: PageMap | null, page: number): boolean =>

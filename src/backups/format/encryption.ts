@@ -6,6 +6,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { BackupDamaged } from '../../model/errors.ts';
+import { giveBack } from '../outside-heap.ts';
 import type { Sealing } from './sealing.ts';
 
 const CIPHER = 'aes-256-gcm';
@@ -27,14 +28,20 @@ export function encrypted(scope: string, scopeKey: Buffer): Sealing {
         ? digest(nonces, Buffer.concat([associated(what), Buffer.from('\n'), bytes])).subarray(0, NONCE_BYTES)
         : randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(CIPHER, content, nonce).setAAD(associated(what));
-      return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+      const text = cipher.update(bytes);
+      const sealed = Buffer.concat([nonce, text, cipher.final(), cipher.getAuthTag()]);
+      giveBack(text);
+      return sealed;
     },
     open: (bytes, what) => {
       try {
         const nonce = bytes.subarray(0, NONCE_BYTES);
         const decipher = createDecipheriv(CIPHER, content, nonce, { authTagLength: TAG_BYTES });
         decipher.setAAD(associated(what)).setAuthTag(bytes.subarray(-TAG_BYTES));
-        return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+        const plain = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
+        // Nothing is left for the end, but whether the tag is right.
+        decipher.final();
+        return plain;
       } catch (error) {
         throw new BackupDamaged('It was not encrypted as what it should be, or has been changed.', { cause: error });
       }

@@ -6,6 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { BackupFailed } from '../../model/errors.ts';
+import { giveBack } from '../outside-heap.ts';
 import { documentBytes, TAIL_BYTES } from './document.ts';
 import { decodeRecord, encodeRecord, type RecordRef } from './record.ts';
 import { type Sealing, sha256 } from './sealing.ts';
@@ -53,6 +54,7 @@ export class PackBuffer {
     const { body, ...record } = encodeRecord(this.#sealing, plain, id);
     const ref = { ...record, pack: this.#name, at: this.#used, bytes: body.length };
     this.#append(body);
+    if (body !== plain) giveBack(body);
     this.#records.push(ref);
     return ref;
   }
@@ -82,7 +84,9 @@ export class PackBuffer {
       throw new BackupFailed(`Pack ${this.#name} does not say what is in it.`);
     for (const index of length === 0 ? [] : [length - 1, randomInt(length)]) {
       const ref = trailer.records[index] as RecordRef;
-      decodeRecord(this.#sealing, ref, body.subarray(ref.at, ref.at + ref.bytes));
+      const record = body.subarray(ref.at, ref.at + ref.bytes);
+      const plain = decodeRecord(this.#sealing, ref, record);
+      if (plain.buffer !== record.buffer) giveBack(plain);
     }
   }
 }

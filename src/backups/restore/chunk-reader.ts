@@ -1,13 +1,17 @@
 /**
- * Chunks, read out of packs: records in the order in which they lie, neighbours by one call, each compared with its id before anybody
+ * Chunks, read out of packs: records in the order in which they lie, neighbours by one call, each chunk compared with its id before anybody
  * gets it. One that is not right is read once more by itself; what is then still wrong is damaged.
+ *
+ * A chunk that some pages are laid over is compared once, with its own id, which says of both of its records that they are right. Only where it is
+ * not what it should be the one below is compared with its id, too.
  */
 import { BackupDamaged, BackupMissing } from '../../model/errors.ts';
 import { ahead } from '../ahead.ts';
-import { laidOver } from '../copy/pages.ts';
+import { layOver } from '../copy/pages.ts';
 import { packFile } from '../format/names.ts';
-import { decodeRecord, type RecordRef } from '../format/record.ts';
+import { decodeRecord, openRecord, type RecordRef } from '../format/record.ts';
 import { CHUNK_BYTES, type Chunk, isPaged, type PagedChunk } from '../format/segment.ts';
+import { giveBack } from '../outside-heap.ts';
 import { readRecord } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
 
@@ -19,7 +23,7 @@ export interface PlacedChunk {
 }
 
 export interface ChunkTaker {
-  /** `data` is nobody else's. */
+  /** `data` is right until this resolves. */
   take(place: number, data: Buffer): Promise<void>;
   /** What could not be read. It goes on with the others when this resolves. */
   miss(chunks: readonly PlacedChunk[], damage: BackupDamaged, pack: string): Promise<void>;
@@ -54,7 +58,7 @@ export async function readChunks(
   );
   for await (const { ref, plain, chunks } of records(scope, neededOf(paged), signal)) {
     if (plain instanceof BackupDamaged) await taker.miss(chunks, plain, ref.pack);
-    // A piece of what a call brought would keep all of that.
+    // What a call brought goes when the next comes.
     else for (const { place } of chunks) pages.set(place, Buffer.from(plain));
   }
   const whole = placed.flatMap(({ place, chunk }): Part[] => {
@@ -67,17 +71,31 @@ export async function readChunks(
       continue;
     }
     for (const each of chunks) {
-      const data = chunkOf(scope, each.chunk, plain, pages.get(each.place));
-      if (data !== null) await taker.take(each.place, data);
-      else await taker.miss([each], new BackupDamaged('Its pages do not fit.'), ref.pack);
+      const over = pages.get(each.place);
+      // Others need it as it is.
+      const own = chunks.length > 1 && over !== undefined ? Buffer.from(plain) : plain;
+      const data = chunkOf(scope, each.chunk, own, over) ?? (await again(scope, each, over, signal));
+      if (data instanceof BackupDamaged) await taker.miss([each], data, ref.pack);
+      else await taker.take(each.place, data);
+      pages.delete(each.place);
+      if (over !== undefined) giveBack(over);
     }
   }
 }
 
+/** Null where it is not what it should be. `plain` is written over. */
 function chunkOf({ sealing }: OpenScope, chunk: PlacedChunk['chunk'], plain: Buffer, pages?: Buffer): Buffer | null {
   if (!isPaged(chunk)) return plain.length === CHUNK_BYTES ? plain : null;
-  const data = pages && laidOver(plain, pages, Buffer.from(chunk.bitmap, 'hex'));
-  return data && sealing.idOf(data) === chunk.id ? data : null;
+  const fit = pages !== undefined && layOver(plain, pages, Buffer.from(chunk.bitmap, 'hex'));
+  return fit && sealing.idOf(plain) === chunk.id ? plain : null;
+}
+
+/** The same, of a record that is read once more, and is what it should be. */
+async function again(scope: OpenScope, placed: PlacedChunk, pages: Buffer | undefined, signal: AbortSignal) {
+  const { chunk } = placed;
+  const plain = await readAgain(scope, isPaged(chunk) ? chunk.over : chunk, signal);
+  if (plain instanceof BackupDamaged) return plain;
+  return chunkOf(scope, chunk, plain, pages) ?? new BackupDamaged('Its pages do not fit.');
 }
 
 /** Records that several chunks are made of are read once. */
@@ -89,13 +107,17 @@ function neededOf(all: readonly Part[]): Needed[] {
 
 type ReadRecord = Needed & { readonly plain: Buffer | BackupDamaged };
 
+/** Each is right until the next is asked for; one that is the base of pages only is what lies there, right or not. */
 async function* records(scope: OpenScope, needed: readonly Needed[], signal: AbortSignal): AsyncGenerator<ReadRecord> {
   const calls = ahead(neighbours(needed), CALLS_AHEAD, (group) => fetched(scope, group, signal));
   for await (const { group, bytes, at } of calls) {
     for (const each of group) {
       const from = each.ref.at - at;
-      yield { ...each, plain: await decoded(scope, each.ref, bytes?.subarray(from, from + each.ref.bytes), signal) };
+      const plain = await decoded(scope, each, bytes?.subarray(from, from + each.ref.bytes), signal);
+      yield { ...each, plain };
+      if (plain instanceof Buffer && plain.buffer !== bytes?.buffer) giveBack(plain);
     }
+    if (bytes !== undefined) giveBack(bytes);
   }
 }
 
@@ -131,12 +153,17 @@ async function fetched({ store, name }: OpenScope, group: readonly Needed[], sig
   }
 }
 
-async function decoded(scope: OpenScope, ref: RecordRef, body: Buffer | undefined, signal: AbortSignal) {
+async function decoded(scope: OpenScope, { ref, chunks }: Needed, body: Buffer | undefined, signal: AbortSignal) {
+  const decode = chunks.every(({ chunk }) => isPaged(chunk) && chunk.over === ref) ? openRecord : decodeRecord;
   try {
-    if (body !== undefined) return decodeRecord(scope.sealing, ref, body);
+    if (body !== undefined) return decode(scope.sealing, ref, body);
   } catch (error) {
     if (!(error instanceof BackupDamaged)) throw error;
   }
+  return readAgain(scope, ref, signal);
+}
+
+async function readAgain(scope: OpenScope, ref: RecordRef, signal: AbortSignal): Promise<Buffer | BackupDamaged> {
   try {
     return await readRecord(scope, ref, signal);
   } catch (error) {

@@ -16,7 +16,7 @@ export async function contentOfBackup(scope: OpenScope, backupId: string, signal
     for await (const { first, chunks } of windows(scope, manifest, 0, WINDOW, signal)) {
       const read = new Map<number, Buffer>();
       const keep = {
-        take: async (place: number, data: Buffer) => void read.set(place, data),
+        take: async (place: number, data: Buffer) => void read.set(place, Buffer.from(data)),
         miss: async (...damage: Parameters<typeof isDamaged>) => {
           throw isDamaged(...damage);
         },

@@ -11,7 +11,6 @@ import type { RestoreOrder, RestoreOutcome, RestoreWatch } from '../backups.ts';
 import { ByteRate } from '../byte-rate.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { CHUNK_BYTES, type Chunk, chunksIn, SEGMENT_CHUNKS } from '../format/segment.ts';
-import { madeOutside } from '../outside-heap.ts';
 import { readManifest, readSegment } from '../read.ts';
 import type { OpenScope } from '../scope.ts';
 import { type ChunkTaker, type PlacedChunk, readChunks, stored } from './chunk-reader.ts';
@@ -64,7 +63,6 @@ export async function restore(
 const into = (file: FileTarget, rate: ByteRate, missing: Missing | null, signal: AbortSignal): ChunkTaker => ({
   take: async (place, data) => {
     await file.write(place, data);
-    madeOutside(data.length);
     await rate.spend(data.length, signal);
   },
   miss: async (chunks, damage, pack) => {

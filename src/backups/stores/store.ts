@@ -14,7 +14,7 @@ export interface BackupStore {
   readonly packBytes: number;
   /**
    * All bytes of an object, or those of a range. Rejects with `BackupMissing` when there is none, with `BackupDamaged` when it has fewer
-   * bytes than the range wants: never resolves with less than was asked for.
+   * bytes than the range wants: never resolves with less than was asked for. Its memory is the caller's alone, to be given back.
    */
   get(name: string, signal: AbortSignal, range?: StoreRange): Promise<Buffer>;
   /** Resolves when the object is there, durably. `body` must not change meanwhile. One that was there is replaced. */
