@@ -30,6 +30,7 @@ import { rbd } from './rbd.ts';
 import { reads } from './reads.ts';
 import { plainTable, type Result } from './report.ts';
 import { describeMachine, writeResults } from './results.ts';
+import { s3Backups } from './s3-backups.ts';
 import { scale } from './scale.ts';
 import { startup } from './startup.ts';
 import { watchers } from './watchers.ts';
@@ -51,6 +52,7 @@ const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
   pauses,
   copies,
   backups,
+  's3-backups': s3Backups,
   'busy-host': busyHost,
   scale,
   large,
