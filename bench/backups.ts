@@ -1,12 +1,14 @@
 /**
  * Backups beside restic and borg, of the same bytes, each on one core and its first backup into a store of its own: the CPU of a full backup, of
- * increments, of a restore, and of what is left to do after a kill; what many small changes take; what a restored file takes.
+ * increments, of a restore, and of what is left to do after a kill; what many small changes take; what a restored file takes. And beside the driver
+ * of a real Cinder, which is asked once in all, since it takes a minute.
  *
  * CPU is that of the programs and of this process, which writes the manifests. Our children begin as a service's do, with what they load
- * compiled before. borg takes pieces of fixed size, as is right for disks, and neither of the two can be told what has changed.
+ * compiled before. borg takes pieces of fixed size, as is right for disks, and none of the peers can be told what has changed. What was restored is on
+ * the disk in the end, whoever has restored it. How far ours could go at all is said by the bare work (`bare-backup.ts`).
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackupPlace, Bite } from '../src/backups/backups.ts';
 import { makeBackups } from '../src/backups/make-backups.ts';
@@ -14,6 +16,18 @@ import { differences } from '../src/drivers/file/differences.ts';
 import { exec } from '../src/lib/exec.ts';
 import { cannotMount, missing, mountFileSystem } from '../test/drivers/file/file-systems.ts';
 import { BIG, BYTES, type Disks, MIB, PIECES_MIB, SMALL, writeDisks } from './backup-disks.ts';
+import {
+  type BareCosts,
+  bareCosts,
+  borgCosts,
+  type Costs,
+  cinderCosts,
+  cpuOf,
+  NODE_COMPILE_CACHE,
+  noCinder,
+  resticCosts,
+  takenMib,
+} from './backup-peers.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import type { World } from './world.ts';
@@ -23,18 +37,7 @@ const KILLED_AT = 0.7;
 const CORE = '0';
 const TIB = 1024 ** 4;
 const ROOT = join(import.meta.dirname, '..');
-/** As `bin/pumice` says it. */
-const NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/pumice');
 const MEASURED_CHILD = join(ROOT, 'test/backups/measured-child.ts');
-
-/** CPU seconds, and MiB. */
-interface Costs {
-  readonly full: number;
-  readonly big: number;
-  readonly smallMib: number;
-  readonly restore: number;
-  readonly restoredMib: number;
-}
 
 interface OurCosts extends Costs {
   /** Of `big`, where nothing is told of it. */
@@ -71,9 +74,11 @@ export async function backups(world: World): Promise<Result[]> {
     await inEmpty(ourCosts)();
     const of = await rounds(
       world.rounds,
-      { ours: inEmpty(ourCosts), restic: inEmpty(resticCosts), borg: inEmpty(borgCosts) },
+      { ours: inEmpty(ourCosts), restic: inEmpty(resticCosts), borg: inEmpty(borgCosts), bare: inEmpty(bareCosts) },
       world.tell,
     );
+    world.tell('Cinder');
+    const cinder = noCinder() ?? (await inEmpty(cinderCosts)());
     const ours = (key: keyof OurCosts): number[] => of.ours.map((each) => each[key]);
     const beside = (what: string, key: keyof OurCosts, like: keyof Costs, most: readonly [number, number]): Result[] =>
       (['restic', 'borg'] as const).map((peer, index) => {
@@ -87,12 +92,41 @@ export async function backups(world: World): Promise<Result[]> {
           wanted: { of: 'ratio', atMost: most[index] ?? 1 },
         };
       });
+    const besideBare = (what: string, key: keyof BareCosts): Result => {
+      const theirs = of.bare.map((each) => each[key]);
+      return {
+        figure: `${what}, beside its bare work`,
+        measured: quantity(ours(key), 'CPU s'),
+        beside: { what: 'bare', quantity: quantity(theirs, 'CPU s') },
+        ratio: ratios(ours(key), theirs),
+      };
+    };
+    const besideCinder = (what: string, key: keyof OurCosts, like: keyof Costs, most: number): Result => {
+      const named = `${what}, beside Cinder’s driver`;
+      if (typeof cinder === 'string') return { figure: named, skipped: cinder };
+      const theirs = ours(key).map(() => cinder[like]);
+      const unit = like.endsWith('Mib') ? 'MiB' : 'CPU s';
+      return {
+        figure: named,
+        measured: quantity(ours(key), unit),
+        beside: { what: 'Cinder', quantity: quantity([cinder[like]], unit) },
+        ratio: ratios(ours(key), theirs),
+        wanted: { of: 'ratio', atMost: most },
+      };
+    };
     return [
       ...beside('full backup of 512 MiB data', 'full', 'full', [1 / 2.5, 1.1]),
+      besideBare('full backup of 512 MiB data', 'full'),
+      besideCinder('full backup of 512 MiB data', 'full', 'full', 1 / 9),
       ...beside(`increment, ${BIG} × 1 MiB changed, base kept`, 'big', 'big', [1 / 4.5, 1 / 2]),
+      besideCinder(`increment, ${BIG} × 1 MiB changed, base kept`, 'big', 'big', 1 / 12),
       ...beside('the same by digests', 'digests', 'big', [1 / 2.5, 1]),
+      besideCinder('the same by digests', 'digests', 'big', 1 / 7),
       ...beside(`increment, ${SMALL} × 4 KiB changed: space`, 'smallMib', 'smallMib', [1 / 15, 1 / 15]),
+      besideCinder(`increment, ${SMALL} × 4 KiB changed: space`, 'smallMib', 'smallMib', 1 / 4),
       ...beside('restore of the newest', 'restore', 'restore', [1 / 1.6, 1 / 1.25]),
+      besideBare('restore of the newest', 'restore'),
+      besideCinder('restore of the newest', 'restore', 'restore', 1 / 7),
       {
         figure: 'killed at 70 %: the rest, of a whole one',
         measured: quantity(ours('rest'), '×'),
@@ -204,65 +238,6 @@ async function ourCosts(directory: string, disks: Disks): Promise<OurCosts> {
   return { full, big, digests, smallMib, restore, restoredMib, rest: rest / full, unchangedSeconds, peakMib };
 }
 
-async function resticCosts(directory: string, disks: Disks): Promise<Costs> {
-  const env = { RESTIC_PASSWORD: 'bench', RESTIC_REPOSITORY: join(directory, 'restic') };
-  const restic = (...args: readonly string[]): string => program(env, directory, 'restic', '--no-cache', ...args);
-  restic('init');
-  const full = await cpuOf(() => restic('backup', disks.full));
-  const big = await cpuOf(() => restic('backup', disks.big));
-  const before = sizeMib(env.RESTIC_REPOSITORY);
-  restic('backup', disks.small);
-  const smallMib = sizeMib(env.RESTIC_REPOSITORY) - before;
-  const target = join(directory, 'restored');
-  const restore = await cpuOf(() => restic('restore', 'latest', '--target', target));
-  execFileSync('cmp', [join(target, disks.small), disks.small]);
-  return { full, big, smallMib, restore, restoredMib: takenMib(join(target, disks.small)) };
-}
-
-async function borgCosts(directory: string, disks: Disks): Promise<Costs> {
-  const repository = join(directory, 'borg');
-  const env = { BORG_BASE_DIR: directory, BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: 'yes' };
-  const borg = (...args: readonly string[]): string => program(env, directory, 'borg', ...args);
-  const how = ['--compression', 'zstd,1', '--chunker-params', 'fixed,1048576', '--sparse'];
-  const create = (name: string, disk: string): string => borg('create', ...how, `${repository}::${name}`, disk);
-  borg('init', '-e', 'none', repository);
-  const full = await cpuOf(() => create('full', disks.full));
-  const big = await cpuOf(() => create('big', disks.big));
-  const before = sizeMib(repository);
-  create('small', disks.small);
-  const smallMib = sizeMib(repository) - before;
-  const restore = await cpuOf(() => borg('extract', '--sparse', `${repository}::small`));
-  const target = join(directory, disks.small);
-  execFileSync('cmp', [target, disks.small]);
-  return { full, big, smallMib, restore, restoredMib: takenMib(target) };
-}
-
-function program(env: Readonly<Record<string, string>>, cwd: string, name: string, ...args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(name, args, { cwd, env: { ...process.env, ...env }, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${name} ${args[0]} ended with ${status}: ${stderr}`);
-  return stdout;
-}
-
-/** CPU seconds, of this process and of those that it has started and that have ended. */
-async function cpuOf(work: () => unknown): Promise<number> {
-  const before = cpuSeconds();
-  await work();
-  return cpuSeconds() - before;
-}
-
-const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
-function cpuSeconds(): number {
-  const text = readFileSync('/proc/self/stat', 'utf8');
-  // utime, stime, cutime, cstime: behind the name, which may hold blanks.
-  const ticks = text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 15)
-    .map(Number);
-  return ticks.reduce((sum, each) => sum + each, 0) / TICKS;
-}
-
 function emptyDisk(directory: string): string {
   const path = join(directory, 'restored');
   const file = openSync(path, 'wx');
@@ -271,9 +246,6 @@ function emptyDisk(directory: string): string {
   return path;
 }
 
-const takenMib = (path: string): number => (statSync(path).blocks * 512) / MIB;
-const sizeMib = (path: string): number =>
-  Number(execFileSync('du', ['-sk', '--apparent-size', path], { encoding: 'utf8' }).split('\t')[0]) / 1024;
 const allowed = (): string =>
   execFileSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' })
     .trim()
