@@ -56,25 +56,31 @@ chmodSync(directory, 0o755);
 const told = mkdtempSync(join(tmpdir(), 'tmp.'));
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
-  for (const child of running) child.kill();
   for (const made of [directory, told]) rmSync(made, { recursive: true, force: true });
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const begun = performance.now();
 const jobs = jobsOf(files);
 const alone = jobs.length === 1;
 const waiting = jobs.map((job, index) => ({ ...job, index }));
 let failed = false;
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    interrupted = true;
+    waiting.length = 0;
+    for (const child of running) child.kill();
+  });
 await Promise.all(
   Array.from({ length: availableParallelism() * PER_CORE }, async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       const passed = await run(job, job.index);
       failed ||= !passed;
-      if (!alone) process.stdout.write(`\n${job.name}\n${textOf(`${job.index}`)}`);
+      if (!alone && !interrupted) process.stdout.write(`\n${job.name}\n${textOf(`${job.index}`)}`);
     }
   }),
 );
+if (interrupted) process.exit(130);
 
 const summaries = jobs.map((_, index) => textOf(`summary-${index}`));
 if (!alone) {
