@@ -14,6 +14,7 @@ import { resourcesInWork } from '../../db/unended-flows.ts';
 import type { BackendObject, ObjectKind, ObjectName, VolumeDriver } from '../../drivers/driver.ts';
 import { clockTime } from '../../lib/times.ts';
 import { hostOf } from '../../model/backend.ts';
+import { DriverNotInitialized } from '../../model/errors.ts';
 import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts';
 import { DOWN, type DoctorCheck, type Finding, type Patient } from './check.ts';
 
@@ -23,13 +24,26 @@ export const backends: DoctorCheck = {
   examine: async ({ db, backends: all, signal }: Patient) => {
     const findings: Finding[] = [];
     for (const { host, driver } of all) {
-      if (driver instanceof Error)
-        findings.push({ key: `down ${host}`, about: host, says: `cannot be used: ${driver.message}`, advice: DOWN });
-      else findings.push(...(await examineBackend(db.read, host, driver, signal)));
+      if (driver instanceof Error) findings.push(down(host, driver));
+      else
+        try {
+          findings.push(...(await examineBackend(db.read, host, driver, signal)));
+        } catch (error) {
+          // It fell silent meanwhile.
+          if (!(error instanceof DriverNotInitialized)) throw error;
+          findings.push(down(host, error));
+        }
     }
     return findings;
   },
 };
+
+const down = (host: string, { message }: Error): Finding => ({
+  key: `down ${host}`,
+  about: host,
+  says: `cannot be used: ${message}`,
+  advice: DOWN,
+});
 
 /** A row as the backend should know it. */
 interface Expected {
