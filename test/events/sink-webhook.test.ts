@@ -9,7 +9,7 @@ import type { Delivery } from '../../src/events/dispatcher.ts';
 import { WebhookSink } from '../../src/events/sink-webhook.ts';
 import type { OutboxEvent } from '../../src/model/event.ts';
 import { until } from '../api/event-reader.ts';
-import { freshWorld } from '../api/world.ts';
+import { type Answer, until as answered, freshWorld } from '../api/world.ts';
 import { freePort } from '../free-port.ts';
 import { anEvent } from './rows.ts';
 
@@ -202,9 +202,17 @@ describe('a webhook', () => {
     await until(() => typesOf(quiet).length === 2 && typesOf(bad).length === 1);
     assert.deepEqual([typesOf(quiet), typesOf(bad)], [all, all.slice(0, 1)]);
     await until(() => service.troubles.find('events', 'webhook:billing') !== undefined);
-    const told = async () =>
-      (await get('//pumice/v1/sinks')).body.sinks.find(({ sink }: { sink: string }) => sink === 'webhook:billing');
-    const { state, waiting, ...failing } = await told();
+    // It is written down a moment after it is known.
+    const told = async (wanted: string) => {
+      const one = ({ body }: Answer) => body.sinks.find(({ sink }: { sink: string }) => sink === 'webhook:billing');
+      return one(
+        await answered(
+          () => get('//pumice/v1/sinks'),
+          (answer) => one(answer).state === wanted,
+        ),
+      );
+    };
+    const { state, waiting, ...failing } = await told('failing');
     assert.deepEqual([state, waiting.length, waiting[0]?.resource], ['failing', 1, refuses]);
     assert.equal(failing.next_try_at, waiting[0]?.next_try_at);
     assert.match(failing.reason, /^The webhook billing answered \S+ of volume:\S+ with 500\.$/);
@@ -213,7 +221,7 @@ describe('a webhook', () => {
     await until(() => typesOf(bad).length === 3);
     assert.deepEqual(typesOf(bad), [all[0], ...all]);
     await until(() => service.troubles.find('events', 'webhook:billing') === undefined);
-    const { succeeded_at: _, ...well } = await told();
+    const { succeeded_at: _, ...well } = await told('well');
     assert.deepEqual(well, {
       ...{ sink: 'webhook:billing', state: 'well', failing_since: null, tries: 0, reason: null, next_try_at: null },
       waiting: [],

@@ -369,7 +369,7 @@ const NOWHERE_ELSE = [
   'VolumeTypeNotFound',
   'ImageUnacceptable',
 ];
-const ELSEWHERE = ['BackendFull', 'BackendObjectMismatch', 'DriverFailed', 'DriverNotInitialized'];
+const ELSEWHERE = ['BackendFull', 'BackendObjectMismatch', 'BackendUnanswered', 'DriverFailed', 'DriverNotInitialized'];
 
 /** One of each error there is. */
 const FAILURES = new Map(
