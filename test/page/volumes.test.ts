@@ -6,6 +6,7 @@ import { httpServer } from '../clients/http-server.ts';
 import { condition } from '../crash/condition.ts';
 import { describeInBrowser, isTooWide, signIn, type VisitOptions, violations, visit } from './browser.ts';
 
+const MANY = 100_000;
 const MARKUP = '<img src=x onerror=alert(1)><b>bold</b>';
 
 async function open(t: TestContext, world: World, options?: VisitOptions) {
@@ -89,6 +90,50 @@ describeInBrowser('volumes', () => {
     await page.locator('tbody tr:first-child', { hasText: 'row-1' }).filter({ hasText: '99 GiB' }).waitFor();
     await page.getByLabel('Part of the name').fill('nothing');
     await page.getByText('No volume is like that').waitFor();
+  });
+
+  it('are right among a hundred thousand: found, sorted, and shown page by page', async (t) => {
+    const world = await start(t);
+    const { id } = await world.volume({ name: 'row-0', sizeGiB: 1 });
+    await world.service.db.write((tx) =>
+      tx.connection.run(`
+        INSERT INTO volume (id, project_id, user_id, name, size_gib, status, attach_status, host, availability_zone,
+          volume_type_id, bootable, multiattach, use_quota, metadata, admin_metadata, created_at, updated_at, revision)
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MANY - 1})
+        SELECT printf('%08x', (i * 2654435761) % 4294967296) || '-0000-4000-8000-' || printf('%012d', i), project_id, user_id,
+          'row-' || i, CASE i WHEN 7 THEN 900 ELSE 2 END, CASE i % 10000 WHEN 1 THEN 'error' ELSE status END, attach_status, host,
+          availability_zone, volume_type_id, 0, 0, 1, '{}', '{}', '2026-01-01T00:00:00.' || printf('%06d', i), NULL, 1
+        FROM n, volume WHERE id = '${id}'`),
+    );
+    const { page } = await open(t, world);
+    const names = () => page.locator('tbody th').allTextContents();
+    await page.getByText('50 volumes on this page').waitFor();
+    const pages: string[][] = [];
+    for (const next of [true, true, false]) {
+      await page.locator('tbody tr').nth(49).waitFor();
+      pages.push(await names());
+      if (next) {
+        const [first] = pages.at(-1) as [string];
+        await page.getByRole('link', { name: 'Next page' }).click();
+        await page
+          .locator('tbody th')
+          .first()
+          .filter({ hasNotText: new RegExp(`^${first}$`) })
+          .waitFor();
+      }
+    }
+    const shown = pages.flat();
+    assert.equal(new Set(shown).size, 150, 'none twice');
+    const newest = Array.from({ length: MANY - 1 }, (_, index) => `row-${MANY - 1 - index}`);
+    assert.deepEqual(shown, ['row-0', ...newest].slice(0, 150));
+    await page.getByLabel('Part of the name').fill('w-7777');
+    await page.getByText('11 volumes').waitFor();
+    await page.getByLabel('Part of the name').fill('');
+    await page.getByLabel('Status').selectOption('error');
+    await page.getByText('10 volumes').waitFor();
+    await page.getByLabel('Status').selectOption('');
+    await page.getByRole('link', { name: 'Size' }).click();
+    await page.locator('tbody tr:first-child', { hasText: 'row-7' }).filter({ hasText: '900 GiB' }).waitFor();
   });
 
   for (const dark of [false, true]) {
