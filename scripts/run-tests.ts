@@ -2,8 +2,8 @@
  * Runs the tests for `scripts/test.sh`: `node scripts/run-tests.ts [FILE…] [option of node --test…]`; all where no file is named.
  *
  * Files of a room share a process, since starting one costs half a second a file; those that work with real processes have one
- * each. Most of its time such a process waits, for programs, disks and servers, so two are run for each core. They begin in the
- * order of the lists below, the longest first: what came last would be waited for alone.
+ * each. A process waits half of its time, for programs, disks and servers, so there is one more than there are cores. They begin
+ * in the order of the lists below, the longest first: what came last would be waited for alone.
  *
  * What one tells is shown when it has ended, and once more at the end what failed; where there is only one it is heard at once. The run
  * has a temporary directory of its own, and what a test leaves there fails it, as does anything that keeps a process alive
@@ -15,7 +15,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
-const PER_CORE = 2;
+const MOST_AT_ONCE = availableParallelism() + 1;
 /** Each file has a process. */
 const APART = ['compat', 'crash'];
 /** A file is of the room with the longest name that it is below. The last has all that is in no other. */
@@ -72,7 +72,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     for (const child of running) child.kill();
   });
 await Promise.all(
-  Array.from({ length: availableParallelism() * PER_CORE }, async () => {
+  Array.from({ length: MOST_AT_ONCE }, async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       const passed = await run(job, job.index);
       failed ||= !passed;
