@@ -6,6 +6,7 @@
  * docs` makes them agree with any table.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** A row that is not what it was. */
 export interface Mutation {
@@ -182,14 +183,16 @@ const statuses: Table = () => [
   ...operations('BACKUP_TRANSITIONS', 'backup', BACKUP_STATUS),
 ];
 
-const RESOURCES = ['volumes', 'snapshots', 'services', 'transfers', 'groups', 'backups'].map(
-  (name) => `test/api/${name}.test.ts`,
-);
+/** The resource of a view, and the test of its fields. */
+const testOf = (file: string): string => {
+  const resource = basename(file, '.ts').replace(/-view$/, '');
+  return `test/api/${resource.endsWith('s') ? resource : `${resource}s`}.test.ts`;
+};
 const views: Table = () =>
   below('src/api/v3').flatMap((file) =>
-    each(file, /^\s+\[([A-Z_]+), '(\w+)'/, (since) => (since === 'OLDEST' ? undefined : `${since} + 1`), {
+    each(file, /^\s+\[([A-Z_]+), '([\w:-]+)'/, (since) => (since === 'OLDEST' ? undefined : `${since} + 1`), {
       name: (since, [, , field]) => `${file}: ${field} is not shown from ${since} on`,
-      tests: RESOURCES,
+      tests: [testOf(file)],
     }),
   );
 
