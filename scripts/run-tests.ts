@@ -1,5 +1,6 @@
 /**
- * Runs the tests for `scripts/test.sh`: `node scripts/run-tests.ts [FILE…] [option of node --test…]`; all where no file is named.
+ * Runs the tests for `scripts/test.sh`: `node scripts/run-tests.ts [FILE or folder…] [option of node --test…]`; all where
+ * nothing is named.
  *
  * Files of a room share a process, since starting one costs half a second a file; those that work with real processes have one
  * each. A process waits half of its time, for programs, disks and servers, so there is one more than there are cores. They begin
@@ -10,7 +11,7 @@
  * (test/no-leaks.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
@@ -47,8 +48,8 @@ interface Job {
 
 const given = process.argv.slice(2);
 const options = given.filter((argument) => argument.startsWith('-'));
-const named = given.filter((argument) => !argument.startsWith('-')).map((file) => relative(ROOT, file));
-const files = named.length > 0 ? named : everyTest();
+const named = given.filter((argument) => !argument.startsWith('-')).map((name) => relative(ROOT, name));
+const files = named.length > 0 ? named.flatMap(testsAt) : everyTest();
 
 const directory = mkdtempSync(join(tmpdir(), 'tmp.'));
 // A database server that is started for a test by root runs as somebody else.
@@ -104,6 +105,15 @@ function everyTest(): readonly string[] {
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `test/${name}`)
     .sort();
+}
+
+/** The file, or those below the folder. */
+function testsAt(name: string): readonly string[] {
+  const found = statSync(join(ROOT, name), { throwIfNoEntry: false });
+  const tests = found?.isDirectory() ? everyTest().filter((file) => file.startsWith(join(name, '/'))) : [name];
+  if (found !== undefined && tests.length > 0) return tests;
+  say(found === undefined ? `there is no ${name}` : `there is no test below ${name}`);
+  process.exit(2);
 }
 
 function jobsOf(all: readonly string[]): readonly Job[] {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm test`: all tests; `npm test -- FILE… [option…]`: these files, with options of `node --test` (scripts/run-tests.ts).
+# `npm test`: all tests; `npm test -- FILE… [option…]`: these files or folders, with options of `node --test` (scripts/run-tests.ts).
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/bootstrap.sh
