@@ -54,7 +54,8 @@ export interface StoryStep {
     | 'revert_failed'
     | 'abandoned'
     | 'rejected'
-    | 'retried';
+    | 'retried'
+    | 'interrupted';
   readonly attempt: number;
   readonly started_at: string | null;
   readonly at: string;

@@ -32,6 +32,7 @@ const EVENTS: Readonly<Record<StoryStep['event'], readonly [LineMark, string] | 
   abandoned: ['over', 'given up'],
   rejected: ['over', 'all it made was undone; another is tried'],
   retried: ['failed', 'failed, tried again'],
+  interrupted: ['over', 'its server died or stopped here; another went on'],
 };
 
 export function linesOf(story: Story, nowMs: number): readonly Line[] {

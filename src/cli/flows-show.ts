@@ -76,6 +76,7 @@ const EVENTS: Readonly<Record<ToldStep['event'], readonly [mark: string, style: 
   abandoned: ['!', 'yellow', 'given up by an operator'],
   rejected: ['↻', 'yellow', ''],
   retried: ['…', 'yellow', 'failed, tried again'],
+  interrupted: ['…', 'yellow', 'its process died or stopped here'],
 };
 
 function stepLines(terminal: Terminal, step: ToldStep): string[] {

@@ -67,14 +67,14 @@ export async function claimFlows(
   if (waiting.length === 0 || admitted === undefined) return [];
   return database.write(async ({ db, connection }) => {
     const oldest = claimable(db)
-      .select('id')
+      .select(['id', 'doing'])
       .where(count, 'in', [...admitted.claims])
       .orderBy('created_at')
       .orderBy('id')
       .limit(admitted.limit);
     const free = connection.dialect === 'postgresql' ? oldest.forUpdate().skipLocked() : oldest;
-    const ids = (await free.execute()).map(({ id }) => id);
-    if (ids.length === 0) return [];
+    const said = new Map((await free.execute()).map(({ id, doing }) => [id, doing]));
+    if (said.size === 0) return [];
     const rows = await db
       .updateTable('flow')
       .set({
@@ -85,10 +85,12 @@ export async function claimFlows(
         wish: sql<string | null>`CASE WHEN state = 'stuck' AND wish <> 'abandon' THEN NULL ELSE wish END`,
         state: sql<FlowTable['state']>`CASE WHEN state = 'stuck' THEN 'reverting' ELSE state END`,
       })
-      .where('id', 'in', ids)
+      .where('id', 'in', [...said.keys()])
       .returningAll()
       .execute();
-    return rows.map(flowRow).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    return rows
+      .map((row) => flowRow({ ...row, doing: said.get(row.id) ?? null }))
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   });
 }
 

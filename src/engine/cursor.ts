@@ -165,6 +165,7 @@ export function advance(cursor: Cursor, step: Step): Cursor {
     case 'rejected':
       return rejected(cursor, step);
     case 'retried':
+    case 'interrupted':
       return cursor;
   }
 }

@@ -204,7 +204,7 @@ export interface Journal<Tx extends EngineTx> {
   /**
    * Takes flows of these lanes that nobody runs, or whose process is dead, the oldest first; a stuck one only when it is
    * wished back (`resume`, `revert`, `abandon`), and then with no claims counted against it. `claims` counts those from an owner, so
-   * it is 0 when nobody can have begun the task at the cursor.
+   * it is 0 when nobody can have begun the task at the cursor. `doing` is what the former owner had said; the database forgets it.
    */
   claim(request: ClaimRequest): Promise<readonly FlowRow[]>;
   /**

@@ -135,7 +135,7 @@ export class Runner<Tools, Tx extends EngineTx> {
       const { ended, released } = this.#settle(this.#ahead);
       if (ended || released) return;
     }
-    let pending: readonly Step[] = [];
+    let pending = this.#cutShort();
     for (;;) {
       this.#work.renew();
       const before = pending.reduce(advance, this.#cursor);
@@ -145,9 +145,11 @@ export class Runner<Tools, Tx extends EngineTx> {
       const action = plan(cursor);
       if (action.do === 'revert' && this.#inherited && this.#poisoned && turn.length === 0) {
         // A revert that kills its process each time must not be begun for ever.
-        return await this.#park(
-          this.#failedRevert(action.node, failureOf(this.#poisonous(action.node.path), action.node.path), now()),
-        );
+        const { node } = action;
+        return await this.#park([
+          ...pending,
+          this.#failedRevert(node, failureOf(this.#poisonous(node.path), node.path), now()),
+        ]);
       }
       if ((action.do === 'parallel' || needsWorld(action)) && this.#options.owns(laneOf(cursor))) {
         if (pending.length > 0) await this.#append(pending);
@@ -160,7 +162,7 @@ export class Runner<Tools, Tx extends EngineTx> {
         else if (action.do === 'execute') pending = [await this.#execute(action.node)];
         else {
           const step = await this.#revert(action.node, action.outcome);
-          if (step.event === 'revert_failed') return await this.#park(step);
+          if (step.event === 'revert_failed') return await this.#park([step]);
           pending = [step];
         }
       } else {
@@ -170,6 +172,19 @@ export class Runner<Tools, Tx extends EngineTx> {
       }
       this.#inherited = false;
     }
+  }
+
+  /** What a former owner was at, or about to begin. */
+  #cutShort(): readonly Step[] {
+    const action = plan(this.#cursor);
+    if (!this.#inherited || !(action.do === 'parallel' || needsWorld(action))) return [];
+    const data = { reverting: action.do === 'revert' };
+    const { doing } = this.#row;
+    // Another machine's clock may be ahead of ours.
+    const since = [doing?.since ?? now(), now()].reduce((a, b) => (a < b ? a : b));
+    return tasksOf(action.node).map(({ path }) =>
+      stepOf(this.#cursor, path, { event: 'interrupted', data }, doing?.node === path ? since : null),
+    );
   }
 
   /**
@@ -330,8 +345,8 @@ export class Runner<Tools, Tx extends EngineTx> {
     return extent as unknown as Extent;
   }
 
-  async #park(step: Step): Promise<void> {
-    const extent = { cursor: advance(this.#cursor, step), steps: [step], ended: false, released: true };
+  async #park(steps: readonly Step[]): Promise<void> {
+    const extent = { cursor: steps.reduce(advance, this.#cursor), steps, ended: false, released: true };
     await this.#durably(() => this.#options.journal.append(this.#claimed(), writeOf(extent)));
     this.#settle(extent);
   }

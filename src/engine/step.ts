@@ -12,6 +12,7 @@
  * | abandoned | task | reason | an operator gives its revert up; those of the others go on |
  * | rejected | span | rejection | the span is reverted; it begins again |
  * | retried | task | failure, tries | for people: it failed and is tried again in place |
+ * | interrupted | task | `reverting` | for people: the process that ran it, or was about to, died or stopped; another has taken it up |
  *
  * Later versions read the journals of earlier ones, so the shapes below may gain optional members and lose none.
  */
@@ -29,7 +30,8 @@ export type StepContent =
   | { readonly event: 'revert_failed'; readonly data: FailureData }
   | { readonly event: 'abandoned'; readonly data: { readonly reason: string } }
   | { readonly event: 'rejected'; readonly data: Rejection }
-  | { readonly event: 'retried'; readonly data: { readonly failure: Failure; readonly tries: number } };
+  | { readonly event: 'retried'; readonly data: { readonly failure: Failure; readonly tries: number } }
+  | { readonly event: 'interrupted'; readonly data: { readonly reverting: boolean } };
 
 export type StepEvent = StepContent['event'];
 
@@ -46,7 +48,7 @@ interface StepPlace {
   readonly node: string;
   /** From 1; which try of the span. */
   readonly attempt: number;
-  /** When a world task, or the revert of one, began; null for what shares a commit. */
+  /** When a world task, or the revert of one, began; null for what shares a commit, and for an interrupted one of which nobody knows. */
   readonly startedAt: Timestamp | null;
   readonly at: Timestamp;
 }
@@ -91,6 +93,7 @@ const ENDS_NODE: Readonly<Record<StepEvent, boolean>> = {
   abandoned: true,
   rejected: true,
   retried: false,
+  interrupted: false,
 };
 
 export const isProgress = (steps: readonly Step[]): boolean => steps.some(({ event }) => ENDS_NODE[event]);

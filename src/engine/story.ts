@@ -131,6 +131,7 @@ function tellStep(step: Step): ToldStep {
     case 'abandoned':
       return { ...told, reason: step.data.reason };
     case 'reverted':
+    case 'interrupted':
       return told;
   }
 }

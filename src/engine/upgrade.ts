@@ -12,7 +12,7 @@ import { begin, type Cursor, JournalMismatch, outcomeOf, replay } from './cursor
 import { type Failure, failureOf, Interrupted } from './failure.ts';
 import type { AnyFlow, LaneNode, Node, Store, TaskNode } from './flow.ts';
 import type { FlowRow } from './journal.ts';
-import type { Step } from './step.ts';
+import { isProgress, type Step } from './step.ts';
 import type { Outcome, TaskResult } from './task.ts';
 
 /** The flows this process knows, all versions of them. */
@@ -97,7 +97,7 @@ function takenBack(flow: AnyFlow, row: FlowRow, steps: readonly Step[]): Cursor 
       event === 'reverted' || event === 'abandoned' ? started.findLastIndex(({ path }) => path === node) : -1;
     if (place >= 0) started.length = place;
     if (event === 'rejected') failures.length = 0;
-    if (event !== 'retried')
+    if (isProgress([step]))
       turned = event === 'failed' || event === 'cancelled' || event.startsWith('revert') || event === 'abandoned';
   }
   if (!turned) for (const path of following(flow, started.at(-1)?.path)) start(path, { is: 'interrupted' });

@@ -1,6 +1,6 @@
 /**
  * The spans of a flow that has ended, made from its journal alone: one for the flow, one for each try of a span of attempts, one
- * for each task and each revert. The times are the journal's, so it does not matter which processes ran it, nor which tells of it.
+ * for each task and each revert, and one for each that its process did not live to end. The times are the journal's, so it does not matter which processes ran it, nor which tells of it.
  *
  * They are made when the flow ends, all at once: before, a task's span would stand in its trace without a parent, and a flow's
  * own cannot be told twice.
@@ -113,7 +113,7 @@ function attemptsOf({ id }: FlowRow, steps: readonly Step[], flow: AnyFlow | und
 const startOf = ({ startedAt, at }: Step): Timestamp => startedAt ?? at;
 
 /** Undefined for what is no work of a task. */
-function taskName({ event, node }: Step): string | undefined {
+function taskName({ event, node, data }: Step): string | undefined {
   switch (event) {
     case 'done':
     case 'failed':
@@ -121,6 +121,8 @@ function taskName({ event, node }: Step): string | undefined {
     case 'reverted':
     case 'revert_failed':
       return `revert of ${node}`;
+    case 'interrupted':
+      return data.reverting ? `revert of ${node}` : node;
     case 'chosen':
     case 'cancelled':
     case 'abandoned':

@@ -16,6 +16,7 @@ interface OtlpSpan {
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
+  readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
 }
 
 /** Gathers what it is sent. */
@@ -95,8 +96,12 @@ describe('traces of a service', () => {
       'no parent is missing',
     );
     assert.equal(new Set(ours.map(({ spanId }) => spanId)).size, ours.length, 'each is told once');
-    assert.ok(
-      ours.some(({ name }) => name === 'make/create_volume_from_spec'),
+    const tries = ours.filter(({ name }) => name === 'make/create_volume_from_spec');
+    assert.deepEqual(
+      tries.flatMap(({ attributes }) =>
+        attributes.flatMap(({ key, value }) => (key === 'pumice.event' ? [value.stringValue] : [])),
+      ),
+      ['interrupted', 'done'],
       ours.map(({ name }) => name).join(),
     );
   });

@@ -249,7 +249,6 @@ export class MemoryJournal implements Journal<RowTx> {
           ...row,
           owner: process,
           epoch: row.epoch + 1,
-          doing: null,
           claims: back
             ? 0
             : row.owner === null || this.left.has(`${row.owner} ${row.lane}`)
@@ -262,7 +261,7 @@ export class MemoryJournal implements Journal<RowTx> {
       }
       const admitted = admit([...new Set(waiting.map(({ claims }) => claims))]);
       const claimed = waiting.filter(({ claims }) => admitted?.claims.includes(claims)).slice(0, admitted?.limit);
-      for (const row of claimed) this.#state.flows.set(row.id, row);
+      for (const row of claimed) this.#state.flows.set(row.id, { ...row, doing: null });
       return claimed;
     });
   }

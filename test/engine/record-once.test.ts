@@ -38,7 +38,8 @@ proveEngine('a record', (test) => {
         }
         const second = await w.live([mixed]);
         assert.equal((await w.settled(second, id)).state, 'success');
-        assert.equal((await w.story(id)).length, 7);
+        const ends = (await w.story(id)).filter((step) => !step.endsWith(' interrupted'));
+        assert.equal(ends.length, 7);
         const times = String(write + 1);
         assert.deepEqual(await w.ground.rows(), { a: times, c: times, d: times, f: times });
         await second.die();

@@ -54,6 +54,31 @@ proveEngine('recovery', (test) => {
     assert.equal((await w.failure(id, 'failed')).message, 'Not now.');
   });
 
+  test('what the dead process was at is journaled, from when it was known to have begun until another took it up', async (w) => {
+    const gate = new Gate();
+    const begun = now();
+    const first = await w.live([three], { doingIntervalMs: 5 });
+    w.tools.on.b = gate.pass;
+    const id = await w.begin(first, three, {});
+    await until(async () => (await w.ground.journal.find(id))?.doing?.node === 'b', 'the note');
+    const since = (await w.ground.journal.find(id))?.doing?.since ?? '';
+    await Promise.all([first.die(), gate.open()]);
+    const killed = await w.live([three]);
+    w.tools.on.b = () => w.kill();
+    await killed.journal.death;
+    await killed.die();
+    delete w.tools.on.b;
+    const last = await w.live([three]);
+    assert.equal((await w.settled(last, id)).state, 'success');
+    assert.deepEqual(await w.story(id), ['a done', 'b interrupted', 'b interrupted', 'b done', 'c done']);
+    const [, noted, unnoted, done] = await w.ground.journal.steps(id);
+    assert.deepEqual([noted?.startedAt, noted?.data], [since, { reverting: false }]);
+    assert.ok(begun <= since && since <= (noted?.at ?? ''), 'it has a length');
+    assert.equal(unnoted?.startedAt, null, 'nobody knows when it began');
+    assert.ok((unnoted?.at ?? '') <= (done?.startedAt ?? ''), 'before it was run again');
+    assert.equal((await w.ground.journal.find(id))?.doing, null);
+  });
+
   test('does not take lanes that are not its own', async (w) => {
     const sent = flow<object>('sent')
       .lane(() => 'host:h')

@@ -61,7 +61,7 @@ proveEngine('a revert', (test) => {
     const second = await w.live([once]);
     assert.equal((await w.settled(second, id)).state, 'reverted');
     assert.deepEqual(w.tools.did, ['+a', '+b', '-b interrupted', '-a done']);
-    assert.deepEqual(await w.story(id), ['a done', 'b cancelled', 'b reverted', 'a reverted']);
+    assert.deepEqual(await w.story(id), ['a done', 'b interrupted', 'b cancelled', 'b reverted', 'a reverted']);
   });
 
   test('that fails is tried again, then goes on', async (w) => {

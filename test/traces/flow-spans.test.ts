@@ -96,6 +96,32 @@ describe('the spans of a flow', () => {
     assert.deepEqual(types(second), []);
   });
 
+  it('have one for what a process did not live to end, up to when another took it up', () => {
+    const steps = [
+      step('error_out', 'done', { at: ago(11) }),
+      step('make_on_backend', 'retried', { at: ago(9.5), data: { failure: failure({ name: 'Slow' }), tries: 1 } }),
+      step('make_on_backend', 'interrupted', { startedAt: ago(10), at: ago(9), data: { reverting: false } }),
+      step('make_on_backend', 'failed', { startedAt: ago(9), at: ago(8), data: FULL }),
+      step('make_on_backend', 'interrupted', { at: ago(7), data: { reverting: true } }),
+      step('make_on_backend', 'reverted', { startedAt: ago(6), at: ago(5) }),
+    ];
+    const spans = spansOfFlow(flowRow({ ...ENDED, state: 'reverted' }), steps, undefined).slice(2);
+    assert.deepEqual(
+      spans.map(({ name, start, end, attributes }) => [name, start, end, attributes['pumice.event']]),
+      [
+        ['make_on_backend', ago(10), ago(9), 'interrupted'],
+        ['make_on_backend', ago(9), ago(8), 'failed'],
+        ['revert of make_on_backend', ago(7), ago(7), 'interrupted'],
+        ['revert of make_on_backend', ago(6), ago(5), 'reverted'],
+      ],
+    );
+    assert.deepEqual(
+      spans.map(({ events }) => events.length),
+      [1, 1, 0, 0],
+      'what it was tried with before belongs to the try that was cut off',
+    );
+  });
+
   it('of one that was reverted say why', () => {
     const steps = [
       step('error_out', 'done'),

@@ -76,6 +76,7 @@ export const StoryAnswer = Facts({
         'abandoned',
         'rejected',
         'retried',
+        'interrupted',
       ]),
       attempt: count,
       started_at: maybeTime,
