@@ -19,6 +19,7 @@ import { refuseHalfImported } from './db/import-progress.ts';
 import { DatabaseJournal, FLOWS_CHANNEL } from './db/journal.ts';
 import { getMoveSecret } from './db/move-secrets.ts';
 import { EVENTS_LEADER, markDelivered, newestEvent, pruneEvents, undelivered } from './db/outbox.ts';
+import { backEndSpecsOf } from './db/qos-specs.ts';
 import { forgetOtherSinks, noteSink, readSink } from './db/sinks.ts';
 import { noteSnapshotProgress } from './db/snapshots.ts';
 import { processName } from './db/sql/ownership.ts';
@@ -111,6 +112,7 @@ export class PumiceService {
       driver: (host) => this.#driver(host),
       attachment: (id) => getAttachment(db.read, id),
       volume: (id) => getVolume(db.read, id),
+      limits: (volumeId) => backEndSpecsOf(db.read, volumeId),
       moveSecret: (copyId) => getMoveSecret(db.read, copyId),
       snapshotProgress: (id, percent) => db.write((tx) => noteSnapshotProgress(tx, id, percent)),
       images,

@@ -1,7 +1,14 @@
 /** The QoS specs, and which volume types have them. */
 import { now } from '../lib/clock.ts';
 import { QosSpecsNotFound } from '../model/errors.ts';
-import type { NewQosSpecs, QosConsumer, QosSpecs, QosSpecsPatch } from '../model/qos-specs.ts';
+import {
+  backEndSpecs,
+  type NewQosSpecs,
+  type QosConsumer,
+  type QosSpecs,
+  type QosSpecsPatch,
+} from '../model/qos-specs.ts';
+import type { Specs } from '../model/specs.ts';
 import { type Columns, is, json, maybe, textMap, toRow } from './sql/columns.ts';
 import { type Db, onlyIn } from './sql/db.ts';
 import type { ListQuery } from './sql/list-query.ts';
@@ -58,6 +65,19 @@ export async function updateQosSpecs({ db }: Tx, id: string, patch: QosSpecsPatc
 
 export async function deleteQosSpecsRow({ db }: Tx, id: string): Promise<void> {
   await db.deleteFrom('qos_specs').where('id', '=', id).execute();
+}
+
+/** What the driver is to keep the volume to, as its type has it now; nothing where there is no such volume. */
+export async function backEndSpecsOf(db: Db, volumeId: string): Promise<Specs> {
+  const row = await db
+    .selectFrom('qos_specs')
+    .innerJoin('volume_type', 'volume_type.qos_specs_id', 'qos_specs.id')
+    .innerJoin('volume', 'volume.volume_type_id', 'volume_type.id')
+    .selectAll('qos_specs')
+    .select('volume.size_gib')
+    .where('volume.id', '=', volumeId)
+    .executeTakeFirst();
+  return row === undefined ? {} : (backEndSpecs(toQosSpecs(row), row.size_gib) ?? {});
 }
 
 /** The volume types that have them. */

@@ -19,6 +19,7 @@ import type { Content, DataExtent } from '../lib/file-content.ts';
 import type { Copied, Wait } from '../lib/progress.ts';
 import type { ConnectionInfo, Connector } from '../model/attachment.ts';
 import type { PoolStats } from '../model/backend.ts';
+import type { Specs } from '../model/specs.ts';
 import type { OpenedSource, RemoteSource } from './remote-source.ts';
 
 /** How a call is watched and stopped. */
@@ -42,6 +43,8 @@ export interface ExportRef {
   readonly readOnly: boolean;
   /** What the client proves itself with. In no answer, no error and no log. */
   readonly secret: string;
+  /** What whoever opens it is kept to, as QoS specs say it, where the backend can. Absent: what it was kept to. */
+  readonly limits?: Specs;
   /** How it was reached before; null when it was not. It is to be reached so again, where that can be. */
   readonly reached?: ConnectionInfo | null;
 }

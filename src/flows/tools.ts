@@ -16,6 +16,7 @@ import { hostOf, laneOfHost } from '../model/backend.ts';
 import type { Backup } from '../model/backup.ts';
 import type { Caller } from '../model/caller.ts';
 import type { ImageStore } from '../model/image.ts';
+import type { Specs } from '../model/specs.ts';
 import type { Metadata, Volume } from '../model/volume.ts';
 import type { SchedulerOptions } from '../scheduler/options.ts';
 import type { BackupTurns } from './backups/backup-turns.ts';
@@ -74,6 +75,8 @@ export interface Tools {
   volume(id: string): Promise<Volume>;
   /** As its row is now, with the secret that nothing journals. Rejects with `AttachmentNotFound`. */
   attachment(id: string): Promise<Attachment>;
+  /** What the backend is to keep the volume to, as the QoS specs of its type are now; nothing where there are none. */
+  limits(volumeId: string): Promise<Specs>;
   /** What opens the source of a move. Rejects with `DriverFailed` when the move has ended. */
   moveSecret(copyId: string): Promise<string>;
   /** Keeps in the row of a snapshot that is being created how far it is. */

@@ -25,12 +25,16 @@ export type QosSpecsPatch = Partial<Pick<QosSpecs, 'consumer' | 'specs'>>;
 const PER_GB = /_per_gb$/;
 const PER_GB_MIN = /_per_gb_min$/;
 
-/**
- * What the host is told that a volume of this size is attached to; null when it is told nothing. A spec `…_per_gb` becomes
- * the spec of a volume: so much for each GiB, and not less than `…_per_gb_min`.
- */
-export function frontEndSpecs({ consumer, specs }: QosSpecs, sizeGiB: number): QosSpecs['specs'] | null {
-  if (consumer === 'back-end') return null;
+/** What the host is told that a volume of this size is attached to; null when it is told nothing. */
+export const frontEndSpecs = ({ consumer, specs }: QosSpecs, sizeGiB: number): Specs | null =>
+  consumer === 'back-end' ? null : perVolume(specs, sizeGiB);
+
+/** What the driver keeps a volume of this size to; null when that is nothing of its. */
+export const backEndSpecs = ({ consumer, specs }: QosSpecs, sizeGiB: number): Specs | null =>
+  consumer === 'front-end' ? null : perVolume(specs, sizeGiB);
+
+/** A spec `…_per_gb` becomes the spec of a volume: so much for each GiB, and not less than `…_per_gb_min`. */
+function perVolume(specs: Specs, sizeGiB: number): Specs {
   const told = Object.entries(specs).flatMap(([key, value]): [string, string | null][] => {
     if (PER_GB_MIN.test(key)) return [];
     if (!PER_GB.test(key)) return [[key, value]];

@@ -29,6 +29,7 @@ import { cachedImages } from '../../src/db/image-cache.ts';
 import { getMoveSecret } from '../../src/db/move-secrets.ts';
 import { countPoolUsage, listPoolUsage } from '../../src/db/pool-usage.ts';
 import { VOLUME_BINARY } from '../../src/db/pools.ts';
+import { backEndSpecsOf } from '../../src/db/qos-specs.ts';
 import { countUsage } from '../../src/db/quota-recount.ts';
 import { quotaUsage, type Usage } from '../../src/db/quotas.ts';
 import { recordHeartbeat } from '../../src/db/services.ts';
@@ -154,6 +155,7 @@ export class Site {
       },
       attachment: (id) => getAttachment(database.read, id),
       volume: (id) => getVolume(database.read, id),
+      limits: (volumeId) => backEndSpecsOf(database.read, volumeId),
       moveSecret: (copyId) => getMoveSecret(database.read, copyId),
       snapshotProgress: (id, percent) => database.write((tx) => noteSnapshotProgress(tx, id, percent)),
       images: this.images,

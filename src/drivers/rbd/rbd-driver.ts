@@ -61,6 +61,7 @@ import { clientsOf, connectionInfo, type ExportNote, noteOf } from './connection
 import { convertInto } from './convert.ts';
 import type { RbdAddress } from './helper-process.ts';
 import { ImageFiles } from './image-files.ts';
+import { limitOptions } from './image-limits.ts';
 import { manageableBytes, manageableImages, manageableSnapshots, type PoolListing, sourceName } from './manageable.ts';
 import type { Rbd, RbdOrder } from './rbd.ts';
 import { inPool } from './rbd-errors.ts';
@@ -530,10 +531,11 @@ export class RbdDriver implements VolumeDriver {
   }
 
   ensureExport(wanted: ExportRef, call: DriverCall): Promise<ConnectionInfo> {
-    const { volume, attachmentId, connector } = wanted;
+    const { volume, attachmentId, connector, limits } = wanted;
     return inPool(`export volume ${volume.id}`, call.signal, async () => {
       const name = this.#volume(volume);
-      const args = { name, attachment: attachmentId, note: noteOf(name, connector) };
+      const note = noteOf(name, connector);
+      const args = { name, attachment: attachmentId, note, limits: limits && limitOptions(limits) };
       await this.#ask({ op: 'open_to', args, about: [name] }, call);
       const monitors = await this.#ask<string[]>({ op: 'monitors' }, call);
       const secretUuid = this.#options.secretUuid ?? this.#fsid;

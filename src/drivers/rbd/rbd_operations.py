@@ -22,6 +22,7 @@ LONG = ('remove', 'delete', 'flatten', 'collect', 'shorten')
 NOTES = 'pumice'
 UNDO = '.tmp-undo'
 BASE = 'base'
+LIMITED = 'pumice_limited'  # of an image: which of its options are from QoS specs
 MEBIBYTE = 1 << 20
 IN_TURN = 100
 REMOVING = 3  # where what is in the trash is from: a removal (cls_rbd_types.h)
@@ -685,10 +686,33 @@ class Operations:
 
     # Who has it open
 
-    def open_to(self, name, attachment, note):
+    def open_to(self, name, attachment, note, limits=None):
         self.whole(name)
         self.settle(name)
+        if limits is not None:
+            self.limit(name, limits)
         self.note('export:' + attachment, note)
+
+    def limit(self, name, limits):
+        """These options of the image, in effect at once for whoever has it open. Those that were set by hand stay, the earlier ones of ours go."""
+        with self.opened(name, read_only=True) as i:
+            has = dict(i.metadata_list())
+        ours = json.loads(has.get(LIMITED, '[]'))
+        wanted = {'conf_' + option: value for option, value in limits.items()}
+        gone = [key for key in ours if key in has and key not in wanted]
+        changed = {key: value for key, value in wanted.items() if has.get(key) != value}
+        if not gone and not changed and set(ours) <= set(wanted):
+            return
+        with self.opened(name) as i:
+            i.metadata_set(LIMITED, json.dumps(sorted(set(ours) | set(wanted))))
+            for key in gone:
+                i.metadata_remove(key)
+            for key, value in changed.items():
+                i.metadata_set(key, value)
+            if wanted:
+                i.metadata_set(LIMITED, json.dumps(sorted(wanted)))
+            else:
+                i.metadata_remove(LIMITED)
 
     def exports(self):
         return self.notes('export:')

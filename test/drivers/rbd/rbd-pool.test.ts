@@ -19,6 +19,7 @@ import {
   ImageTooBig,
   VolumeIsBusy,
 } from '../../../src/model/errors.ts';
+import type { Specs } from '../../../src/model/specs.ts';
 import { noRbd, sharedCeph } from '../../ceph-cluster.ts';
 import { block, GIB, MIB, same } from '../content.ts';
 import { calm, theVolume } from '../driver-world.ts';
@@ -126,6 +127,37 @@ describe('a pool of a Ceph cluster', { skip: noRbd }, () => {
       await client.end();
       await driver.removeExport(unsure, calm());
       assert.deepEqual(await driver.listExports(signal), []);
+    });
+
+    it('keeps clients to what the QoS specs of its type say, and leaves what was set by hand', async (t) => {
+      const { driver, pool, config, ceph } = await enter(t);
+      const one = volume();
+      await driver.createVolume(one, calm());
+      const client = new Client(config, pool, `volume-${one.id}`);
+      t.after(() => client.end());
+      await client.write();
+      const image = ({ id }: VolumeRef): string => `${pool}/volume-${id}`;
+      await ceph.run('rbd', 'config', 'image', 'set', image(one), 'rbd_qos_bps_burst', '4194304');
+      const limited = async (limits?: Specs, of = one): Promise<Readonly<Record<string, string>>> => {
+        await driver.ensureExport({ ...exportOf(of), ...(limits && { limits }) }, calm());
+        const options = JSON.parse(await ceph.run('rbd', 'config', 'image', 'list', image(of), '--format', 'json'));
+        const set = options.filter(({ source }: { source: string }) => source === 'image');
+        return Object.fromEntries(set.map(({ name, value }: Record<'name' | 'value', string>) => [name, value]));
+      };
+      const byHand = { rbd_qos_bps_burst: '4194304' };
+      assert.deepEqual(await limited(), byHand);
+      const operations = { ...byHand, rbd_qos_iops_limit: '500', rbd_qos_iops_burst: '1000' };
+      const specs = { total_iops_sec: '500', total_iops_sec_max: '1000.9', read_bytes_sec: 'many', another: '7' };
+      assert.deepEqual(await limited(specs), operations);
+      assert.deepEqual(await limited(specs), operations);
+      assert.deepEqual(await limited(), operations, 'as it was');
+      const bytes = { ...byHand, rbd_qos_write_bps_limit: '1048576' };
+      assert.deepEqual(await limited({ write_bytes_sec: '1048576' }), bytes);
+      await client.write();
+      const clone = volume();
+      await driver.createClonedVolume(clone, one, calm());
+      assert.deepEqual(await limited({}), byHand);
+      assert.deepEqual(await limited({}, clone), byHand, 'Ceph gives a clone the limits of its parent');
     });
 
     it('grows under a client, which sees it, and keeps all features for a second one', async (t) => {

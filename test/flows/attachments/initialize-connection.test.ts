@@ -10,6 +10,7 @@ import { attachmentsOf, findAttachment, getAttachment } from '../../../src/db/at
 import { insertQosSpecs } from '../../../src/db/qos-specs.ts';
 import { updateVolumeType } from '../../../src/db/volume-types.ts';
 import { getVolume } from '../../../src/db/volumes.ts';
+import type { ExportRef } from '../../../src/drivers/driver.ts';
 import {
   type InitializeConnection,
   initializeConnection,
@@ -159,7 +160,7 @@ describe('initialize_connection', () => {
     assert.ok(!JSON.stringify([written, live.events]).includes(secret));
   });
 
-  it('tells what the type of the volume asks of the host', async (context) => {
+  it('tells what the type of the volume asks of the host, and the backend what it asks of that', async (context) => {
     const live = await liveSite(context);
     const { volumeTypeId } = await givenVolume(live.site);
     const request = { volumeId: '', instanceId: null, connector: HERE, mode: 'ro', demand } as const;
@@ -172,9 +173,15 @@ describe('initialize_connection', () => {
       const volumeId = (await givenVolume(live.site)).id;
       return (await createAttachment(live.desk, caller, { ...request, volumeId })).connectionInfo?.data;
     };
+    const limits: unknown[] = [];
+    live.site.interpose('alpha', 'ensureExport', async (proceed, [wanted]) => {
+      limits.push((wanted as ExportRef).limits);
+      return proceed();
+    });
     const qos_specs = { total_iops_sec: '9' };
     assert.partialDeepStrictEqual(await told('front-end'), { qos_specs, cacheable: true, access_mode: 'ro' });
     assert.partialDeepStrictEqual(await told('back-end'), { qos_specs: null });
+    assert.deepEqual(limits, [{}, { total_iops_sec: '9' }]);
   });
 
   it('that the backend refuses leaves no attachment of a request that was to make one', async (context) => {
