@@ -28,6 +28,7 @@ import {
   resticCosts,
   takenMib,
 } from './backup-peers.ts';
+import type { Part } from './part.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import type { World } from './world.ts';
@@ -49,7 +50,12 @@ interface OurCosts extends Costs {
   readonly peakMib: number;
 }
 
-export async function backups(world: World): Promise<Result[]> {
+export const backups: Part = {
+  limit: 'Reading, hashing and compressing each byte that has changed: the bare work, which is measured beside.',
+  measure: measureBackups,
+};
+
+async function measureBackups(world: World): Promise<Result[]> {
   const figure = 'backups';
   const cannot = cannotMount('xfs') ?? missing('restic', 'borg', 'taskset');
   if (cannot !== null) return [{ figure, skipped: cannot }];

@@ -3,10 +3,9 @@
  * SQLite commit of its own, of one row, with a sync. No checks, no quota, no flow, no volume.
  */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { uuid } from '../src/lib/clock.ts';
-import { answerUsage } from './processes.ts';
+import { listenAsPeer } from './processes.ts';
 
 const [file = ''] = process.argv.slice(2);
 const database = new DatabaseSync(file);
@@ -28,11 +27,4 @@ const server = createServer((request, response) => {
     response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify({ volume: { id } }));
   });
 });
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo;
-  answerUsage(
-    `http://127.0.0.1:${port}`,
-    () => commits,
-    async () => void server.close(),
-  );
-});
+listenAsPeer(server, () => commits);

@@ -5,9 +5,8 @@
  */
 import { hash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
-import { answerUsage } from './processes.ts';
+import { listenAsPeer } from './processes.ts';
 import { HEADERS } from './subject.ts';
 
 const [origin = '', database = '', ...paths] = process.argv.slice(2);
@@ -48,11 +47,4 @@ const server = createServer((request, response) => {
   ]);
   response.end(text, 'latin1');
 });
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo;
-  answerUsage(
-    `http://127.0.0.1:${port}`,
-    () => 0,
-    async () => void server.close(),
-  );
-});
+listenAsPeer(server);

@@ -3,8 +3,7 @@
  * these paths with the bytes it was given, from `node:http` and nothing else.
  */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { answerUsage } from './processes.ts';
+import { listenAsPeer } from './processes.ts';
 import { HEADERS } from './subject.ts';
 
 const [origin = '', ...paths] = process.argv.slice(2);
@@ -20,11 +19,4 @@ const server = createServer((request, response) => {
   if (bytes === undefined) response.writeHead(404).end();
   else response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length }).end(bytes);
 });
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo;
-  answerUsage(
-    `http://127.0.0.1:${port}`,
-    () => 0,
-    async () => void server.close(),
-  );
-});
+listenAsPeer(server);

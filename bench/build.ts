@@ -4,7 +4,7 @@
  * of that revision give.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beside } from './processes.ts';
 
@@ -28,4 +28,13 @@ export function unpack(revision: string, directory: string): Build {
   else execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory });
   symlinkSync(join(root, '.node'), join(directory, '.node'));
   return { name: `build ${commit}`, root: directory };
+}
+
+const made = new Set<string>();
+
+/** As `npm run bootstrap` leaves it, where that revision has a bundle. */
+export function bundled({ root }: Build): void {
+  const program = join(root, 'scripts', 'bundle.ts');
+  if (!made.has(root) && existsSync(program)) execFileSync(process.execPath, [program], { stdio: 'inherit' });
+  made.add(root);
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { canReflink } from '../src/drivers/file/file-copy.ts';
 import { allAvailable, ask } from './creates.ts';
+import type { Part } from './part.ts';
 import { startServer } from './processes.ts';
 import { median, quantity, type Result, ratios } from './report.ts';
 import { path } from './subject.ts';
@@ -31,7 +32,12 @@ interface Noticed {
   readonly rssMb: number;
 }
 
-export async function busyHost(world: World): Promise<Result[]> {
+export const busyHost: Part = {
+  limit: 'A disk that is shared: what copies take of it, at their rate, nobody else has.',
+  measure: measureBusyHost,
+};
+
+async function measureBusyHost(world: World): Promise<Result[]> {
   const figure = `beside ${RUNNING} copies that run and ${COPIES - RUNNING} that wait`;
   if (await canReflink(world.directory))
     return [{ figure, skipped: 'this disk shares blocks, so nothing is copied; set TMPDIR to one that does not' }];

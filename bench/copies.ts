@@ -12,6 +12,7 @@ import { uuid } from '../src/lib/clock.ts';
 import { exec } from '../src/lib/exec.ts';
 import { calm } from '../test/drivers/driver-world.ts';
 import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.ts';
+import type { Part } from './part.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import type { World } from './world.ts';
@@ -28,7 +29,12 @@ interface Copied {
   readonly cachedMib: number;
 }
 
-export async function copies(world: World): Promise<Result[]> {
+export const copies: Part = {
+  limit: 'The disk, which has to read and to write every byte of data; `cp` copies them through the page cache.',
+  measure: measureCopies,
+};
+
+async function measureCopies(world: World): Promise<Result[]> {
   return [...(await copiesOn('xfs', world)), ...(await copiesOn('ext4', world))];
 }
 

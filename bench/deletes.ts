@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.ts';
 import { type Asked, allGone, byClients, CLIENTS } from './clients.ts';
 import { allAvailable, ask } from './creates.ts';
+import type { Part } from './part.ts';
 import { type Server, startServer } from './processes.ts';
 import { quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -25,7 +26,14 @@ export interface DeleteFigures {
   readonly cpuMs: number;
 }
 
-export async function deletes(world: World): Promise<Result[]> {
+export const deletes: Part = {
+  limit:
+    'To accept a delete takes one shared sync, as of a create, so the same creates are beside it. The rest is the ' +
+    "removal of a file, which the file system's journal makes durable, and a second shared sync.",
+  measure: measureDeletes,
+};
+
+async function measureDeletes(world: World): Promise<Result[]> {
   const results: Result[] = [];
   const cannot = cannotMount('xfs');
   for (const dialect of ['sqlite', 'postgresql'] as const) {

@@ -8,6 +8,7 @@ import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.
 import { type Build, THIS_BUILD } from './build.ts';
 import { allGone, byClients, CLIENTS } from './clients.ts';
 import { allAvailable, ask } from './creates.ts';
+import type { Part } from './part.ts';
 import { type Server, startServer } from './processes.ts';
 import { besideBuild, quantity, type Result, type Row } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -24,7 +25,15 @@ interface Figures {
   readonly attachmentCpuMs: number;
 }
 
-export async function dependents(world: World): Promise<Result[]> {
+export const dependents: Part = {
+  limit:
+    'A snapshot made and deleted is four shared syncs of the database and a file made and removed; an attachment ' +
+    'made, completed and deleted is one shared sync for each of its commits, one behind the other. A bare server ' +
+    'that writes the same rows in as many transactions is the limit.',
+  measure: measureDependents,
+};
+
+async function measureDependents(world: World): Promise<Result[]> {
   const results: Result[] = [];
   for (const dialect of ['sqlite', 'postgresql'] as const) {
     const missing =

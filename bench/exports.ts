@@ -9,6 +9,7 @@ import { calm } from '../test/drivers/driver-world.ts';
 import { attached as attach } from '../test/drivers/exports/export-changes.ts';
 import type { IscsiSession } from '../test/drivers/exports/iscsi-session.ts';
 import { noTgt, tgtWorld, withWorkers } from '../test/drivers/exports/tgt-world.ts';
+import type { Part } from './part.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import type { World } from './world.ts';
@@ -26,7 +27,14 @@ interface Measured {
   readonly flushesPerSecond: number;
 }
 
-export async function exports(world: World): Promise<Result[]> {
+export const exports: Part = {
+  limit:
+    "The pause is that of a target's own change of size; the rate with one worker thread is limited by that of " +
+    'two.',
+  measure: measureExports,
+};
+
+async function measureExports(world: World): Promise<Result[]> {
   if (noTgt !== null) return [{ figure: 'writes over iSCSI', skipped: noTgt }];
   const { one, two } = await rounds(
     world.rounds,

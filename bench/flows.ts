@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { Part } from './part.ts';
 import { beside, result } from './processes.ts';
 import { quantity, type Result, type Row, ratios, type Wanted } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -23,7 +24,14 @@ export interface FlowFigures {
 
 const TIMES_TASKFLOW = { sqlite: 60, postgresql: 30 } as const;
 
-export async function flows(world: World): Promise<Result[]> {
+export const flows: Part = {
+  limit:
+    'A flow of six tasks is seven durable commits, which fifty flows share: what a bare program that commits the ' +
+    'same rows makes of them is the limit.',
+  measure: measureFlows,
+};
+
+async function measureFlows(world: World): Promise<Result[]> {
   const python = pythonWithTaskflow();
   const taskflow = (): Promise<FlowFigures> =>
     result(python ?? '', [beside('flows-taskflow.py'), String(Math.ceil(FLOWS / 10 / world.haste))]);
@@ -75,18 +83,19 @@ function told(
     unit: string,
     what: string,
     peer: readonly FlowFigures[],
+    isLimit?: true,
   ): Row => ({
     figure: `${figure}, ${name}`,
     measured: quantity(of(ours, key), unit),
     ...(peer.length > 0 && {
-      beside: { what, quantity: quantity(of(peer, key), unit) },
+      beside: { what, quantity: quantity(of(peer, key), unit), ...(isLimit && { isLimit }) },
       ratio: ratios(of(ours, key), of(peer, key)),
     }),
   });
   const besideTaskflow = (figure: string, key: keyof FlowFigures, unit: string): Row =>
     row(figure, key, unit, 'TaskFlow in memory', theirs);
   const besideBare = (figure: string, key: keyof FlowFigures, unit: string): Row =>
-    row(figure, key, unit, 'bare commits of the same rows', bare);
+    row(figure, key, unit, 'bare commits of the same rows', bare, true);
   const wanted = (each: Row, bound: Omit<Wanted, 'of'>): Row =>
     each.ratio === undefined ? each : { ...each, wanted: { of: 'ratio', ...bound } };
   return [

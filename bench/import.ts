@@ -2,13 +2,15 @@
  * What moving in from a Cinder costs: all living rows into a new database on SQLite, and again with nothing changed. Beside: `mysqldump` of the
  * same MariaDB in the same round, which carries the deleted rows, too. The program runs as installed, from its bundle. And the peak of memory, with ten times fewer rows beside it.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
 import { startMariadb } from '../test/mariadb-server.ts';
+import { bundled, THIS_BUILD } from './build.ts';
+import type { Part } from './part.ts';
 import { remember } from './processes.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -27,11 +29,18 @@ interface ImportFigures {
   readonly megabytes: number;
 }
 
-export async function importing(world: World): Promise<Result[]> {
+export const importing: Part = {
+  limit:
+    '`mysqldump` reads the same rows of the same server and writes them into a file: an import has to make them ' +
+    'durable and checked beside that.',
+  measure: measureImport,
+};
+
+async function measureImport(world: World): Promise<Result[]> {
   const server = await startMariadb(newDirectory(world), POOL_MEGABYTES);
   if ('missing' in server) return [{ figure: 'import', skipped: server.missing }];
   const [few, many] = [Math.trunc(VOLUMES / world.haste / 10), Math.trunc(VOLUMES / world.haste)];
-  execFileSync(process.execPath, [join(ROOT, 'scripts', 'bundle.ts')], { stdio: 'inherit' });
+  bundled(THIS_BUILD);
   for (const volumes of [few, many]) {
     world.tell(`a Cinder of ${volumes} volumes, ${volumes * 3} attachments and ${volumes * 10} deleted rows`);
     await cinderOf(server.url, volumes);
@@ -87,12 +96,10 @@ async function importOf(world: World, url: string, volumes: number): Promise<Imp
   return { first: one.seconds, again: two.seconds, megabytes: Math.max(one.megabytes, two.megabytes) };
 }
 
-const ROOT = join(import.meta.dirname, '..');
-
 async function watched(args: readonly string[]): Promise<{ readonly seconds: number; readonly megabytes: number }> {
   const begun = performance.now();
   // It becomes Node, in the same process.
-  const child = spawn(join(ROOT, 'bin', 'pumice'), args, {
+  const child = spawn(join(THIS_BUILD.root, 'bin', 'pumice'), args, {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   remember(child);

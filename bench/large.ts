@@ -8,8 +8,9 @@ import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from './creates.ts';
 import { fill } from './fill.ts';
+import type { Part } from './part.ts';
 import { type Server, type Stop, startServer } from './processes.ts';
-import { median, quantity, type Result, type Row, ratios } from './report.ts';
+import { median, plainTable, quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import { startOn } from './startup.ts';
 import { path } from './subject.ts';
@@ -19,14 +20,36 @@ const MANY = 100_000;
 const FEW = 1_000;
 const FLOWS = 1_000_000;
 
-export async function large(world: World): Promise<Result[]> {
+export const largeFilters: Part = {
+  limit:
+    'A list that finds its rows by an index takes as long among many as among few: 1 × is the limit. Who looks into a text, or ' +
+    'sorts by what is not indexed, reads every row of the project; SQLite does so in a thread of its own.',
+  measure: (world) => onBoth(world, filtersOn),
+};
+
+export const largeStops: Part = {
+  limit:
+    'A process that has nothing to do is stopped by the machine, too: what an idle bare server beside it is. What it works in one turn ' +
+    'is its own, and nothing but the units that share a commit has to be done in one.',
+  measure: (world) => onBoth(world, stopsOn),
+};
+
+export const largeStart: Part = {
+  limit: 'A start has to look at the flows that are in flight, and at none that has ended: 1 × is the limit.',
+  measure: async (world) => [await startsOn(world)],
+};
+
+async function onBoth(world: World, measure: (world: World, dialect: Dialect) => Promise<Row[]>): Promise<Result[]> {
   const results: Result[] = [];
   for (const dialect of ['sqlite', 'postgresql'] as const) {
-    if (dialect === 'postgresql' && 'missing' in world.postgresql)
-      results.push({ figure: `a large life, ${DIALECTS[dialect]}`, skipped: world.postgresql.missing });
-    else results.push(...(await filtersOn(world, dialect)), ...(await stopsOn(world, dialect)));
+    const found: Result[] =
+      dialect === 'postgresql' && 'missing' in world.postgresql
+        ? [{ figure: `a large life, ${DIALECTS[dialect]}`, skipped: world.postgresql.missing }]
+        : await measure(world, dialect);
+    world.tell(`${DIALECTS[dialect]}\n${plainTable(found)}`);
+    results.push(...found);
   }
-  return [...results, await startsOn(world)];
+  return results;
 }
 
 /** What pollers and people ask, and how a list by it is wanted: no dearer than twice that of a small project. */
@@ -46,9 +69,9 @@ const FILTERS: readonly (readonly [figure: string, query: string, wanted: boolea
 ];
 const ASKED = 25;
 
-async function filtersOn(world: World, dialect: Dialect): Promise<Result[]> {
-  await using many = await serve(world, dialect, MANY);
-  await using few = await serve(world, dialect, FEW);
+async function filtersOn(world: World, dialect: Dialect): Promise<Row[]> {
+  await using many = await serve(world, await filled(world, dialect, MANY));
+  await using few = await serve(world, await filled(world, dialect, FEW));
   const measure = (subject: Subject) => async (): Promise<readonly number[]> => {
     const figures: number[] = [];
     for (const [, query] of FILTERS) figures.push(await subject.answerMs(`/volumes?${query}`));
@@ -84,8 +107,9 @@ const LOAD_MS = 60_000;
 const BETWEEN_MS = 100;
 
 async function stopsOn(world: World, dialect: Dialect): Promise<Row[]> {
+  const full = await filled(world, dialect, MANY);
   const round = async (): Promise<readonly Stop[]> => {
-    await using subject = await serve(world, dialect, MANY);
+    await using subject = await serve(world, await newDatabase(world, dialect, full));
     // What the machine does to a process that has nothing to do.
     const bare = await startServer('bare.ts', [subject.server.address, path('/volumes?limit=1'), path('/limits')]);
     await subject.create();
@@ -102,6 +126,7 @@ async function stopsOn(world: World, dialect: Dialect): Promise<Row[]> {
     return stops.map(({ stop }) => stop);
   };
   const { stops } = await rounds(Math.min(world.rounds, 3), { stops: round }, world.tell);
+  await dropDatabase(world, full);
   const of = (server: 0 | 1, what: keyof Stop): number[] => stops.map((each) => each[server]?.[what] ?? 0);
   const where = `mixed load, ${MANY.toLocaleString('en')} volumes, ${DIALECTS[dialect]}`;
   return [
@@ -135,7 +160,7 @@ async function startsOn(world: World): Promise<Row> {
   return {
     figure: `start after ${(FLOWS / world.haste).toLocaleString('en')} ended flows, file not in memory, ${DIALECTS.sqlite}`,
     measured: quantity(measured.old, 's'),
-    beside: { what: 'young database', quantity: quantity(measured.young, 's') },
+    beside: { what: 'young database', quantity: quantity(measured.young, 's'), isLimit: true },
     ratio: ratios(measured.old, measured.young),
     wanted: { of: 'ratio', atMost: 1.2 },
   };
@@ -158,9 +183,15 @@ interface Subject extends AsyncDisposable {
   answerMs(what: string): Promise<number>;
 }
 
-async function serve(world: World, dialect: Dialect, volumes: number): Promise<Subject> {
+async function filled(world: World, dialect: Dialect, volumes: number): Promise<string> {
+  world.tell(`filling a database of ${DIALECTS[dialect]} with ${volumes.toLocaleString('en')} volumes`);
   const database = await newDatabase(world, dialect);
   await fill(database, { volumes, flows: 0 });
+  return database;
+}
+
+/** Drops the database in the end. */
+async function serve(world: World, database: string): Promise<Subject> {
   const server = await startServer('service.ts', [database, newDirectory(world)]);
   const agent = new Agent({ keepAlive: true });
   let asked = 0;

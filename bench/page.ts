@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import { fill } from './fill.ts';
+import type { Part } from './part.ts';
 import { type Server, startServer } from './processes.ts';
 import { median, quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -33,7 +34,12 @@ const VIEWS = [
 const CALM_MS = 400;
 const TIMES_ASKED = 5;
 
-export async function page(world: World): Promise<Result[]> {
+export const page: Part = {
+  limit: 'What a browser takes to draw a site with nothing; the questions of the page have no limit but their rows.',
+  measure: measurePage,
+};
+
+async function measurePage(world: World): Promise<Result[]> {
   const [volumes, flows] = [VOLUMES, FLOWS].map((count) => Math.ceil(count / world.haste));
   const figure = `first view of the page, ${volumes?.toLocaleString('en')} volumes and ${flows?.toLocaleString('en')} ended flows, ${DIALECTS.sqlite}`;
   if (!existsSync(PROGRAM)) return [{ figure, skipped: `there is no ${PROGRAM}: apt-get install chromium` }];

@@ -15,6 +15,7 @@ import { killTgtd, noTgt } from '../test/drivers/exports/tgt-world.ts';
 import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.ts';
 import { freePort } from '../test/free-port.ts';
 import { ask } from './creates.ts';
+import type { Part } from './part.ts';
 import { startServer } from './processes.ts';
 import { percentile, quantity, type Result, ratios } from './report.ts';
 import { path } from './subject.ts';
@@ -34,7 +35,12 @@ interface Pauses {
   readonly idle: number[];
 }
 
-export async function pauses(world: World): Promise<Result[]> {
+export const pauses: Part = {
+  limit: 'A machine that is asked for nothing has gaps of its own, which are beside each pause.',
+  measure: measurePauses,
+};
+
+async function measurePauses(world: World): Promise<Result[]> {
   const cannot = noTgt ?? cannotMount('xfs');
   if (cannot !== null) return [{ figure: 'pauses of who writes to attached volumes', skipped: cannot }];
   const moments: Pauses[] = [];

@@ -6,6 +6,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -122,6 +124,14 @@ export function answerUsage(address: string, commits: () => number, close: () =>
   });
   process.once('disconnect', () => void close().then(() => process.exit()));
   process.send?.({ address });
+}
+
+/** In the child: the same of a bare server, on a free port. */
+export function listenAsPeer(server: HttpServer, commits: () => number = () => 0): void {
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo;
+    answerUsage(`http://127.0.0.1:${port}`, commits, async () => void server.close());
+  });
 }
 
 /** Costs a timer each millisecond, so who is not watched does without. What it gives is the longest since it was asked last. */

@@ -19,10 +19,17 @@ export interface Wanted {
 export interface Row {
   readonly figure: string;
   readonly measured: Quantity;
-  readonly beside?: { readonly what: string; readonly quantity: Quantity };
+  readonly beside?: Beside;
   /** Measured over beside, or beside over measured, whichever grows as we get better or is easier to read. */
   readonly ratio?: readonly number[];
   readonly wanted?: Wanted;
+}
+
+export interface Beside {
+  readonly what: string;
+  readonly quantity: Quantity;
+  /** Nobody could be better, who keeps the same promises on this machine. */
+  readonly isLimit?: true;
 }
 
 /** What could not be measured, and what to do about it. */
@@ -100,6 +107,18 @@ export function plainTable(results: readonly Result[]): string {
 export function markdownTable(results: readonly Result[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(HEAD), line(HEAD.map(() => '---')), ...results.map((result) => line(cellsOf(result)))].join('\n');
+}
+
+/** How far from its limit each figure is that stands beside it. */
+export function toldLimits(results: readonly Result[]): string[] {
+  return results.flatMap((each) => {
+    if ('skipped' in each || !each.beside?.isLimit || each.ratio === undefined) return [];
+    const { figure, beside, ratio } = each;
+    const most = number(median(beside.quantity.values));
+    return [
+      `${figure}: the limit is ${`${most} ${beside.quantity.unit}`.trim()} (${beside.what}), and this is ${number(median(ratio))} × it.`,
+    ];
+  });
 }
 
 function told({ values, unit }: Quantity): string {

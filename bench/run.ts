@@ -1,92 +1,56 @@
 /**
- * `npm run bench`: Pumice's figures, each beside a peer measured in the same run. Prints ratios, and writes them to
- * bench/RESULTS.md.
+ * `npm run bench`: Pumice's figures, each beside a peer measured in the same run. Prints ratios, and writes each part, as soon as it
+ * is measured, to its own section of bench/RESULTS.md.
  *
- *     npm run bench                     all of it, some minutes on a quiet machine
+ *     npm run bench                     all of it, an hour on a quiet machine
+ *     npm run bench -- --only reads     this part (may be said more than once); renews its section alone
  *     npm run bench -- --quick          two rounds, a fifth of the operations; prints only
- *     npm run bench -- --only reads     these figures (may be said more than once); prints only
+ *     npm run bench -- --rounds 3       so many rounds instead of five; the section says it
  *     npm run bench -- --beside REV     another revision beside this one, in the same rounds; prints only
+ *     npm run bench -- --beside REV --write
  *
  * To see where time goes, let the processes that are measured write profiles:
  *
  *     NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench -- --quick --only reads
  */
 import { parseArgs } from 'node:util';
-import { backups } from './backups.ts';
-import { busyHost } from './busy-host.ts';
-import { copies } from './copies.ts';
-import { creates } from './creates.ts';
-import { deletes } from './deletes.ts';
-import { dependents } from './dependents.ts';
-import { exports } from './exports.ts';
-import { flows } from './flows.ts';
-import { fullBackend } from './full-backend.ts';
-import { importing } from './import.ts';
-import { large } from './large.ts';
-import { metrics } from './metrics.ts';
-import { page } from './page.ts';
-import { pauses } from './pauses.ts';
-import { rbd } from './rbd.ts';
-import { reads } from './reads.ts';
-import { plainTable, type Result } from './report.ts';
-import { describeMachine, writeResults } from './results.ts';
-import { s3Backups } from './s3-backups.ts';
-import { scale } from './scale.ts';
-import { startup } from './startup.ts';
-import { watchers } from './watchers.ts';
-import { openWorld, type World } from './world.ts';
+import { PARTS } from './parts.ts';
+import { plainTable, toldLimits } from './report.ts';
+import { describeMachine, writeSection } from './results.ts';
+import { openWorld } from './world.ts';
 
-const FIGURES: Readonly<Record<string, (world: World) => Promise<Result[]>>> = {
-  flows,
-  creates,
-  deletes,
-  dependents,
-  'full-backend': fullBackend,
-  rbd,
-  reads,
-  metrics,
-  watchers,
-  page,
-  startup,
-  exports,
-  pauses,
-  copies,
-  backups,
-  's3-backups': s3Backups,
-  'busy-host': busyHost,
-  scale,
-  large,
-  import: importing,
-};
-
-const { quick, only, beside } = parseArgs({
+const { quick, only, rounds, beside, write } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
+    rounds: { type: 'string' },
     beside: { type: 'string' },
+    write: { type: 'boolean', default: false },
   },
 }).values;
-const unknown = only.find((name) => !(name in FIGURES));
+const unknown = only.find((name) => !(name in PARTS));
 if (unknown !== undefined) {
-  console.error(`There is no figure ${unknown}. There are: ${Object.keys(FIGURES).join(', ')}.`);
+  console.error(`There is no part ${unknown}. There are: ${Object.keys(PARTS).join(', ')}.`);
+  process.exit(2);
+}
+if (rounds !== undefined && !/^[1-9]\d?$/.test(rounds)) {
+  console.error(`--rounds is 1 to 99, not ${rounds}.`);
   process.exit(2);
 }
 
 // Ends as at the end of a run: what the run started goes with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
+const isWritten = !quick && (beside === undefined || write);
 const tell = (text: string): void => console.error(`bench: ${text}`);
-const world = await openWorld({ quick, tell, beside });
-const machine = await describeMachine(world);
-console.log(machine.lines.join('\n'));
-const results: Result[] = [];
-for (const [name, measure] of Object.entries(FIGURES)) {
+const world = await openWorld({ quick, rounds: rounds === undefined ? undefined : Number(rounds), tell, beside });
+for (const [name, part] of Object.entries(PARTS)) {
   if (only.length > 0 && !only.includes(name)) continue;
   tell(name);
-  const found = await measure(world);
-  console.log(`\n${plainTable(found)}\n`);
-  results.push(...found);
+  const machine = await describeMachine(world);
+  console.log(`\n${machine.join('\n')}`);
+  const results = await part.measure(world);
+  console.log(`\n${plainTable(results)}\n\n${part.limit}\n${toldLimits(results).join('\n')}\n`);
+  if (isWritten) tell(`written: ${writeSection({ name, machine, limit: part.limit, results })}`);
 }
-if (quick || only.length > 0 || beside !== undefined)
-  tell('bench/RESULTS.md is left as it is: it is written by a whole run');
-else tell(`written: ${writeResults(machine, results)}`);
+if (!isWritten) tell('bench/RESULTS.md is left as it is');

@@ -5,6 +5,7 @@
 import { createsIn } from './creates.ts';
 import { fill } from './fill.ts';
 import { flowsIn } from './flows.ts';
+import type { Part } from './part.ts';
 import { readsOf, startReads } from './reads.ts';
 import { quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -31,7 +32,12 @@ const FIGURES = {
 
 type Figures = { readonly [figure in keyof typeof FIGURES]: number };
 
-export async function scale(world: World): Promise<Result[]> {
+export const scale: Part = {
+  limit: '1 ×: a young database has the same work, and nothing that is old is looked at.',
+  measure: measureScale,
+};
+
+async function measureScale(world: World): Promise<Result[]> {
   const results: Result[] = [];
   for (const dialect of ['sqlite', 'postgresql'] as const) {
     if (dialect === 'postgresql' && 'missing' in world.postgresql)

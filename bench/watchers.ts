@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from './creates.ts';
 import { fill } from './fill.ts';
+import type { Part } from './part.ts';
 import { type Server, startServer } from './processes.ts';
 import { percentile, quantity, type Result } from './report.ts';
 import { PROJECT, path } from './subject.ts';
@@ -27,7 +28,12 @@ const SAMPLED = 27;
 const APART_MS = 150;
 const MB = 1e6;
 
-export async function watchers(world: World): Promise<Result[]> {
+export const watchers: Part = {
+  limit: 'A write to a socket for each watcher and change: 200 watchers of 100 changes are 20,000 a second.',
+  measure: measureWatchers,
+};
+
+async function measureWatchers(world: World): Promise<Result[]> {
   const database = await newDatabase(world, 'sqlite');
   await fill(database, { volumes: VOLUMES, flows: 0 });
   const server = await startServer('service.ts', [database, newDirectory(world)]);

@@ -40,6 +40,7 @@ export interface World {
 
 export interface WorldOptions {
   readonly quick: boolean;
+  readonly rounds: number | undefined;
   readonly tell: (text: string) => void;
   /** A revision that git knows. */
   readonly beside: string | undefined;
@@ -47,14 +48,14 @@ export interface WorldOptions {
 
 const NAME = /^pumice-bench-(\d+)-/;
 
-export async function openWorld({ quick, tell, beside }: WorldOptions): Promise<World> {
+export async function openWorld({ quick, rounds, tell, beside }: WorldOptions): Promise<World> {
   const disk = diskDirectory();
   await removeAbandoned(NAME, disk);
   const directory = mkdtempSync(join(disk, `pumice-bench-${process.pid}-`));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
   let given = 0;
   return {
-    rounds: quick ? 2 : 5,
+    rounds: rounds ?? (quick ? 2 : 5),
     haste: quick ? 5 : 1,
     tell,
     directory,
