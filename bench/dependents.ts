@@ -1,18 +1,20 @@
 /**
  * What hangs on volumes, which are files on XFS, by eight clients: snapshots, from the first request until all are available and all are gone again; and
- * attachments, each made with a connector, completed and deleted. Beside: another build.
+ * attachments, each made with a connector, completed and deleted. Beside: another build, and on SQLite a bare server that writes all that they
+ * write (`bare-operations.ts`), which is the limit.
  */
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { cannotMount, mountFileSystem } from '../test/drivers/file/file-systems.ts';
+import { LEAST, startBarePeer } from './bare-peer.ts';
 import { type Build, THIS_BUILD } from './build.ts';
 import { allGone, byClients, CLIENTS } from './clients.ts';
 import { allAvailable, ask } from './creates.ts';
 import type { Part } from './part.ts';
 import { type Server, startServer } from './processes.ts';
-import { besideBuild, quantity, type Result, type Row } from './report.ts';
+import { besideBuild, quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
-import { PROJECT, path } from './subject.ts';
+import { CONNECTOR, PROJECT, path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, type World } from './world.ts';
 
 const VOLUMES = 200;
@@ -48,35 +50,48 @@ async function measureDependents(world: World): Promise<Result[]> {
 async function dependentsOn(world: World, dialect: Dialect): Promise<Result[]> {
   const newOnes = (build: Build) => async (): Promise<Figures> => {
     const database = await newDatabase(world, dialect);
-    const figures = await measure(world, database, build);
+    const figures = await measure(world, (directory) => startServer('service.ts', [database, directory], build.root));
     await dropDatabase(world, database);
     return figures;
   };
   const { other } = world;
-  const { ours, theirs } = await rounds(
+  const least = (): Promise<Figures> => measure(world, (directory) => startBarePeer(world, directory));
+  const { ours, theirs, limit } = await rounds(
     world.rounds,
-    { ours: newOnes(THIS_BUILD), theirs: other && newOnes(other) },
+    {
+      ours: newOnes(THIS_BUILD),
+      theirs: other && newOnes(other),
+      limit: dialect === 'sqlite' ? least : undefined,
+    },
     world.tell,
   );
-  const row = (figure: string, key: keyof Figures, unit: string): Row => {
-    const of = (all: readonly Figures[]): number[] => all.map((each) => each[key]);
-    return {
-      figure: `${figure}, ${CLIENTS} clients, ${DIALECTS[dialect]}`,
-      measured: quantity(of(ours), unit),
-      ...(other !== undefined && besideBuild(other, of(ours), of(theirs), unit)),
-    };
+  const of = (all: readonly Figures[], key: keyof Figures): number[] => all.map((each) => each[key]);
+  const rows = (figure: string, key: keyof Figures, unit: string): Row[] => {
+    const [mine, far, most] = [ours, theirs, limit].map((all) => of(all, key)) as [number[], number[], number[]];
+    const row = { figure: `${figure}, ${CLIENTS} clients, ${DIALECTS[dialect]}`, measured: quantity(mine, unit) };
+    const wanted = unit === '/s' ? ({ of: 'ratio', atLeast: 2 } as const) : undefined;
+    const found: Row[] = [];
+    if (other !== undefined) found.push({ ...row, ...besideBuild(other, mine, far, unit), ...(wanted && { wanted }) });
+    if (most.length > 0)
+      found.push({
+        ...row,
+        beside: { what: LEAST, quantity: quantity(most, unit), isLimit: true },
+        ratio: ratios(mine, most),
+      });
+    return found.length > 0 ? found : [row];
   };
   return [
-    row('snapshots made and deleted', 'snapshotsPerSecond', '/s'),
-    row('CPU of a snapshot, made and deleted', 'snapshotCpuMs', 'ms'),
-    row('attachments made, completed and deleted', 'attachmentsPerSecond', '/s'),
-    row('CPU of an attachment, made, completed and deleted', 'attachmentCpuMs', 'ms'),
+    ...rows('snapshots made and deleted', 'snapshotsPerSecond', '/s'),
+    ...rows('CPU of a snapshot, made and deleted', 'snapshotCpuMs', 'ms'),
+    ...rows('attachments made, completed and deleted', 'attachmentsPerSecond', '/s'),
+    ...rows('CPU of an attachment, made, completed and deleted', 'attachmentCpuMs', 'ms'),
   ];
 }
 
-async function measure(world: World, database: string, { root }: Build): Promise<Figures> {
+/** `start` is given the directory of the volumes, on a new file system. */
+async function measure(world: World, start: (directory: string) => Promise<Server>): Promise<Figures> {
   const mounted = mountFileSystem('xfs', MIB);
-  const server = await startServer('service.ts', [database, join(mounted.path, 'data')], root);
+  const server = await start(join(mounted.path, 'data'));
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const count = VOLUMES / world.haste;
   try {
@@ -128,8 +143,6 @@ async function snapshots(server: Server, agent: Agent, volumes: readonly string[
   });
   await allGone(server, agent, 'snapshots');
 }
-
-const CONNECTOR = { host: 'bench', ip: '127.0.0.1', initiator: 'iqn.2026-01.example:bench', mountpoint: '/dev/vdb' };
 
 async function attachments(server: Server, agent: Agent, volumes: readonly string[]): Promise<void> {
   const url = `${server.address}${path('/attachments')}`;

@@ -5,6 +5,13 @@ import { parseConfig } from '../src/lib/config/read-config.ts';
 export const PROJECT = '0123456789abcdef0123456789abcdef';
 export const USER = 'fedcba9876543210fedcba9876543210';
 export const HOST = 'bench@file';
+/** Of a client on the same machine. */
+export const CONNECTOR = {
+  host: 'bench',
+  ip: '127.0.0.1',
+  initiator: 'iqn.2026-01.example:bench',
+  mountpoint: '/dev/vdb',
+};
 
 export type Headers = Readonly<Record<string, string>>;
 
