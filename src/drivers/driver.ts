@@ -144,6 +144,8 @@ export interface BackendObject {
   readonly owner: { readonly kind: ObjectKind; readonly id: string } | null;
   /** Since when it belongs to its operator under this name (`unmanage`); null when it was not given back. */
   readonly unmanagedAt: Timestamp | null;
+  /** Why nothing can be done with it, though it has its name: a clause that the name begins. */
+  readonly unservable?: string;
 }
 
 /** An entry of "list manageable": an object that could be brought under management, or why not. */

@@ -27,11 +27,14 @@ import { motion } from '../../src/doctor/checks/motion.ts';
 import { quota } from '../../src/doctor/checks/quota.ts';
 import { FileDriver } from '../../src/drivers/file/file-driver.ts';
 import { fromNow, now, uuid } from '../../src/lib/clock.ts';
+import { parseConfig } from '../../src/lib/config/read-config.ts';
 import { exec } from '../../src/lib/exec.ts';
 import { SNAPSHOT_STATUSES, VOLUME_STATUSES } from '../../src/model/status.ts';
 import { UPKEEP } from '../../src/model/upkeep.ts';
 import { freshSqlite } from '../databases.ts';
 import { makeBackup, makeGroup, makeSnapshot, makeVolume, scheduleOf } from '../db/rows.ts';
+import { falsePrograms } from '../drivers/lvm/false-lvm.ts';
+import { falseLvmWorld } from '../drivers/lvm/false-lvm-world.ts';
 import { assertGolden } from '../golden.ts';
 import { proveStore } from '../prove-store.ts';
 import { beginFlow } from './begin-flow.ts';
@@ -579,6 +582,29 @@ describe('the doctor', () => {
     } finally {
       await made.remove();
     }
+  });
+
+  test('names a volume that its backend has and cannot serve, and none that is another’s', async (context) => {
+    const made = await freshSqlite();
+    const database = await openDatabase(made.url, { as: 'server' });
+    const { driver, thick, cleanup } = await falseLvmWorld(falsePrograms);
+    context.after(async () => {
+      await database.close();
+      await made.remove();
+      await cleanup();
+    });
+    const [here, elsewhere] = [
+      await makeVolume(database, { host: 'n1@lvm#lvm' }),
+      await makeVolume(database, { host: 'n1@other#lvm' }),
+    ];
+    for (const id of [here.id, elsewhere.id, uuid()]) await thick(`volume-${id}`, 1024 ** 3);
+    const config = parseConfig({ directory: '/nowhere' });
+    const patient = { db: database, config, patienceMs: 0, signal: NEVER };
+    const found = await backends.examine({ ...patient, backends: [{ host: 'n1@lvm', driver }] });
+    assert.deepEqual(
+      found.map(({ about, says }) => `${about} ${says}`),
+      [`volume:${here.id} is available, and its volume-${here.id} on n1@lvm is not in thin pool cinder-volumes-pool`],
+    );
   });
 
   test('shows what it found as it is kept here', () => {

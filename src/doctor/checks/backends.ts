@@ -66,6 +66,8 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
   const findings: Finding[] = [];
   for (const [name, object] of objects) {
     const row = rows.get(name);
+    // Without a row here it is another backend's, or somebody else's.
+    if (object.unservable !== undefined && (row?.host == null || hostOf(row.host) !== host)) continue;
     if (busy.has(row === undefined ? name : resourceOf(row))) continue;
     if (object.owner?.kind === 'image') {
       // Whoever makes one gives it a row when it is made.
@@ -74,6 +76,7 @@ async function examineBackend(db: Db, host: string, driver: VolumeDriver, signal
       findings.push(object.unmanagedAt === null ? orphan(pool, object) : unmanaged(pool, object));
     else if (row.host === null || hostOf(row.host) !== host)
       findings.push(stray(host, object, `${resourceOf(row)} is ${row.host === null ? 'nowhere' : `on ${row.host}`}`));
+    else if (object.unservable !== undefined) findings.push(unservable(row, host, object));
   }
   for (const [name, row] of rows) {
     if (row.host === null || hostOf(row.host) !== host || objects.has(name)) continue;
@@ -124,6 +127,13 @@ const missing = ({ object: { kind, id }, status }: Expected, host: string): Find
   about: nameOf(kind, id),
   says: `is ${status}, and is not on ${host}`,
   advice: `bring its file back, or: openstack volume ${kind === 'snapshot' ? 'snapshot ' : ''}delete ${id}`,
+});
+
+const unservable = ({ object: { kind, id }, status }: Expected, host: string, object: BackendObject): Finding => ({
+  key: `unservable ${kind} ${id}`,
+  about: nameOf(kind, id),
+  says: `is ${status}, and its ${object.name} on ${host} ${object.unservable}`,
+  advice: `nothing can be done with it until its bytes (${object.bytes}) are there under that name: copy them, and give the copy the name`,
 });
 
 const uselessImage = (host: string, { name, bytes }: BackendObject): Finding => ({

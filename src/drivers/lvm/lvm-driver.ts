@@ -564,11 +564,21 @@ export class LvmDriver implements VolumeDriver {
   list(signal: AbortSignal): Promise<readonly BackendObject[]> {
     return this.#store.doing('list the backend', signal, async () => {
       const all = await this.#store.all(signal);
-      return [...named(this.#group, all)].map(({ name, bytes, tags }) => {
+      const ofPool = [...named(this.#group, all)].map(({ name, bytes, tags }): BackendObject => {
         const given = unmanagedSince(tags);
         const unmanagedAt = given === null ? null : timestampOf(given.ms);
         return { name, bytes, owner: this.#store.names.owner(name), unmanagedAt };
       });
+      return [...ofPool, ...this.#outsideOfThePool(all)];
+    });
+  }
+
+  /** What Cinder has made thick, or in another pool: it is there, and nobody may take it for lost. */
+  #outsideOfThePool(all: ReadonlyMap<string, LogicalVolume>): readonly BackendObject[] {
+    const unservable = `is not in thin pool ${this.#group.poolName.pool}`;
+    return [...all.values()].flatMap((volume) => {
+      const owner = this.#group.isOfPool(volume) ? null : this.#store.names.owner(volume.name);
+      return owner === null ? [] : [{ name: volume.name, bytes: volume.bytes, owner, unmanagedAt: null, unservable }];
     });
   }
 

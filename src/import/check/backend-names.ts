@@ -20,7 +20,11 @@ interface Listed {
   readonly failure: string | null;
   readonly pools: readonly string[];
   /** By `volume:ID`, `snapshot:ID`; whatever a row was found for is marked. */
-  readonly objects: Map<string, { readonly name: string; readonly bytes: number; isKnown: boolean }>;
+  readonly objects: Map<string, ListedObject>;
+}
+
+interface ListedObject extends Pick<BackendObject, 'name' | 'bytes' | 'unservable'> {
+  isKnown: boolean;
 }
 
 export class ListedBackends implements BackendNames {
@@ -53,8 +57,16 @@ export class ListedBackends implements BackendNames {
   looks(): readonly BackendLook[] {
     return [...this.#listed.values()].map(({ host, failure, pools, objects }) => {
       const all = [...objects.values()];
-      const unknown = all.filter(({ isKnown }) => !isKnown).map(({ name, bytes }) => ({ name, bytes }));
-      return { host, failure, pools, known: all.length - unknown.length, unknown };
+      const others = all.filter(({ isKnown }) => !isKnown);
+      // What it cannot serve may be another backend's.
+      const unknown = others.filter(({ unservable }) => unservable === undefined);
+      return {
+        host,
+        failure,
+        pools,
+        known: all.length - others.length,
+        unknown: unknown.map(({ name, bytes }) => ({ name, bytes })),
+      };
     });
   }
 
@@ -65,7 +77,8 @@ export class ListedBackends implements BackendNames {
     const object = listed.objects.get(name);
     if (object === undefined) return 'absent';
     object.isKnown = true;
-    return { bytes: object.bytes };
+    const { bytes, unservable } = object;
+    return { bytes, ...(unservable !== undefined && { unservable }) };
   }
 }
 
@@ -81,7 +94,12 @@ async function look(host: string, driver: VolumeDriver | Error, signal: AbortSig
   }
 }
 
-const named = ({ name, bytes, owner }: BackendObject) =>
+const named = ({ name, bytes, owner, unservable }: BackendObject) =>
   owner === null || (owner.kind !== 'volume' && owner.kind !== 'snapshot')
     ? []
-    : [[`${owner.kind}:${owner.id}`, { name, bytes, isKnown: false }] as const];
+    : [
+        [
+          `${owner.kind}:${owner.id}`,
+          { name, bytes, isKnown: false, ...(unservable !== undefined && { unservable }) },
+        ] as const,
+      ];

@@ -5,7 +5,7 @@ import type { MapWorld } from './map-world.ts';
 import { settledSnapshotStatus } from './settled-status.ts';
 import { valuesText } from './values-of.ts';
 import { FoundInRow, type ImportedRow, type ImportRefusal } from './verdict.ts';
-import { MAKE_GENERIC, type OnBackend, refusalOfVolume } from './volumes.ts';
+import { MAKE_GENERIC, type OnBackend, refusalOfVolume, tellUnservable } from './volumes.ts';
 
 export interface CinderSnapshot {
   readonly row: CinderRows['snapshots'];
@@ -72,6 +72,7 @@ export function mapSnapshot(
         ? 'it comes in as error'
         : 'it comes in as it is, and the doctor names it; --missing-as-error lets it come in as an error',
     );
+  tellUnservable(onBackend, status, found);
   if (row.volume_size === null)
     found.add('size-missing', 'has no size', `that of its volume is taken, ${volume.size} GiB`);
   return {

@@ -28,7 +28,7 @@ export interface CinderVolume {
 }
 
 /** What its backend has under its name; undefined: nobody looked. It decides nothing, and is only told. */
-export type OnBackend = { readonly bytes: number } | 'absent' | undefined;
+export type OnBackend = { readonly bytes: number; readonly unservable?: string } | 'absent' | undefined;
 
 export type VolumeVerdict =
   | { readonly row: ImportedRow<'volume'>; readonly findings: FoundInRow['findings'] }
@@ -186,6 +186,7 @@ function compared(
     );
     return missingAsError ? 'error' : status;
   }
+  tellUnservable(onBackend, status, found);
   if (typeof onBackend === 'object' && inGiB(onBackend.bytes) !== size)
     found.add(
       'size-differs',
@@ -193,6 +194,16 @@ function compared(
       'it comes in with what it says; where its image is larger, extend it to that',
     );
   return status;
+}
+
+/** Of a volume or a snapshot. */
+export function tellUnservable(onBackend: OnBackend, status: string, found: FoundInRow): void {
+  if (typeof onBackend !== 'object' || onBackend.unservable === undefined) return;
+  found.add(
+    'image-unservable',
+    `is ${status}, and what its backend has of its name ${onBackend.unservable}`,
+    'it comes in as it is, and nothing can be done with it here; let Cinder move it there first',
+  );
 }
 
 function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: FoundInRow): string {

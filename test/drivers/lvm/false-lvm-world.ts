@@ -17,6 +17,8 @@ export interface FalseLvmWorld extends DriverWorld {
   readonly driver: LvmDriver;
   readonly lvm: FalseLvm;
   readonly directory: string;
+  /** A volume that is in no pool, as an operator or a Cinder makes it without thin provisioning. */
+  thick(name: string, bytes: number): Promise<void>;
 }
 
 export const falseLvmDriver = (directory: string, run: Exec): LvmDriver =>
@@ -52,6 +54,9 @@ export async function falseLvmWorld(run: Exec, extentBytes = 512): Promise<False
     driver: await start(),
     lvm,
     directory,
+    thick: async (name, bytes) => {
+      await program('lvcreate', '--yes', '--type', 'linear', '--size', `${bytes}b`, '--name', name, GROUP);
+    },
     write: (volume, at, data) => writeAt(lvm.fileOf(nameOf(theVolume(volume))), at, data),
     read: (object, at, length) => readAt(lvm.fileOf(nameOf(object)), at, length),
     foreign,

@@ -34,7 +34,8 @@ import { calm } from '../driver-world.ts';
 interface FalseVolume {
   readonly name: string;
   readonly bytes: number;
-  readonly thinId: number;
+  /** Null: it is in no pool. */
+  readonly thinId: number | null;
   readonly skips: boolean;
   readonly tags: readonly string[];
   /** The file that holds it. */
@@ -171,23 +172,25 @@ export class FalseLvm {
       this.#keep({ ...group, pool: name });
       return '';
     }
-    const asked = Number(/^(\d+)b$/.exec(options.get('--virtualsize') ?? '0b')?.[1] ?? fail(3, 'Invalid argument'));
+    const isThin = options.get('--type') !== 'linear';
+    const size = options.get(isThin ? '--virtualsize' : '--size') ?? '0b';
+    const asked = Number(/^(\d+)b$/.exec(size)?.[1] ?? fail(3, 'Invalid argument'));
     const origin = options.has('--snapshot') ? this.#origin(group, rest[0] ?? '', fail) : null;
     this.#demandFree(group, name, fail);
     const file = uuid();
     const path = join(this.#directory, 'data', file);
     const bytes = origin?.bytes ?? Math.ceil(asked / group.extentBytes) * group.extentBytes;
     if (origin === null) {
-      if (options.get('--thinpool') !== group.pool) fail(5, `Pool ${options.get('--thinpool')} not found.`);
+      if (isThin && options.get('--thinpool') !== group.pool) fail(5, `Pool ${options.get('--thinpool')} not found.`);
       await writeFile(path, '', { flag: 'wx' });
       await truncate(path, bytes);
     } else {
       execFileSync('cp', ['--reflink=auto', '--sparse=always', this.#dataOf(origin), path]);
     }
     const skips = origin !== null && options.get('--setactivationskip') !== 'n';
-    const thinId = group.lastThinId + 1;
-    const volume = { name, bytes, thinId, skips, tags: [], file };
-    this.#keep({ ...group, lastThinId: thinId, volumes: [...group.volumes, volume] });
+    const lastThinId = group.lastThinId + Number(isThin);
+    const volume = { name, bytes, thinId: isThin ? lastThinId : null, skips, tags: [], file };
+    this.#keep({ ...group, lastThinId, volumes: [...group.volumes, volume] });
     if (!skips) this.#activate(group, name, file);
     return '';
   }
@@ -233,9 +236,9 @@ export class FalseLvm {
       return {
         lv_name: volume.name,
         lv_size: String(volume.bytes),
-        segtype: 'thin',
-        pool_lv: group.pool ?? '',
-        thin_id: String(volume.thinId),
+        segtype: volume.thinId === null ? 'linear' : 'thin',
+        pool_lv: volume.thinId === null ? '' : (group.pool ?? ''),
+        thin_id: String(volume.thinId ?? ''),
         lv_active: isActive ? 'active' : '',
         lv_suspended: isActive ? '' : 'unknown',
         lv_device_open: isActive ? open : 'unknown',
