@@ -8,6 +8,8 @@ import { BYTES, type Disks, MIB } from './backup-disks.ts';
 export const NODE_COMPILE_CACHE = join(import.meta.dirname, '../node_modules/.cache/pumice');
 const BARE = join(import.meta.dirname, 'bare-backup.ts');
 const CINDER = join(import.meta.dirname, 'cinder-backup.py');
+/** Where it finds how a chain is made. */
+const CHAIN = join(import.meta.dirname, '../test/backups/cinder');
 /** The one that comes with Debian's packages. */
 const PYTHON = '/usr/bin/python3';
 
@@ -79,7 +81,7 @@ export function noCinder(): string | null {
 }
 
 export function cinderCosts(directory: string, disks: Disks): Costs {
-  const told = program({}, directory, PYTHON, CINDER, directory, disks.full, disks.big, disks.small);
+  const told = program({ PYTHONPATH: CHAIN }, directory, PYTHON, CINDER, directory, disks.full, disks.big, disks.small);
   const target = join(directory, 'restored');
   execFileSync('cmp', [target, disks.small]);
   return { ...JSON.parse(told), restoredMib: takenMib(target) };
