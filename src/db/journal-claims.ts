@@ -11,10 +11,10 @@ import { leavingName, processName } from './sql/ownership.ts';
 import type { FlowTable } from './sql/schema.ts';
 import type { Tx } from './sql/tx.ts';
 
-/** The count of a flow that is claimed now: one more, when its owner is gone. Of these ids the owner lives. */
+/** The count of a flow that is claimed now: one more, when its owner is gone. The owner of these has left them, perhaps in the middle of a task. */
 const claimedWith = (left: readonly string[]) => {
-  const lives = left.length === 0 ? sql`owner IS NULL` : sql`(owner IS NULL OR id IN (${sql.join([...left])}))`;
-  return sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN ${lives} THEN claims ELSE claims + 1 END`;
+  const isLeft = left.length === 0 ? sql`FALSE` : sql`id IN (${sql.join([...left])})`;
+  return sql<number>`CASE WHEN state = 'stuck' THEN 0 WHEN owner IS NULL OR (${isLeft} AND claims > 0) THEN claims ELSE claims + 1 END`;
 };
 
 /** As `Journal.claim`. */

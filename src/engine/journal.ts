@@ -72,8 +72,8 @@ export interface FlowRow {
   readonly wish: Wish | null;
   readonly wishReason: string | null;
   /**
-   * Claims from owners that were gone, since a node last ended (`isProgress`). One from an owner that stopped in order counts only
-   * where it is the first.
+   * Claims from owners that were gone, since a node last ended (`isProgress`). One from an owner that stopped in order, or has left the
+   * lane to others, counts only where it is the first.
    */
   readonly claims: number;
   /** For people: the world task that runs. */

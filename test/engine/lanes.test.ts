@@ -188,6 +188,20 @@ proveEngine('a lane', (test) => {
     assert.deepEqual(await w.ground.rows(), { chosen: '1', noted: '1' });
   });
 
+  test('that is left to others in the middle of a task has that undone as interrupted when it fails there', async (w) => {
+    const gate = new Gate();
+    w.tools.on.there = gate.pass;
+    const first = await w.live([crossing], { lanes: ['host:h'], pollMs: 5 });
+    const id = await w.begin(first, crossing, { host: 'h' });
+    await gate.arrived;
+    const second = await w.live([crossing], { lanes: ['host:h'], pollMs: 5 });
+    w.tools.on.there = breaks();
+    first.engine.disown('host:h');
+    await w.ground.leaving(first.engine.process, 'host:h', true);
+    assert.equal((await w.settled(second, id)).state, 'reverted');
+    assert.deepEqual(w.tools.did, ['+here', '+there', '+there', '-there interrupted', '-here done']);
+  });
+
   test('that comes to be owned by a gate’s process does not stop what runs elsewhere', async (w) => {
     const gate = new Gate();
     w.tools.on.there = gate.pass;

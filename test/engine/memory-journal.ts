@@ -251,7 +251,7 @@ export class MemoryJournal implements Journal<RowTx> {
           epoch: row.epoch + 1,
           claims: back
             ? 0
-            : row.owner === null || this.left.has(`${row.owner} ${row.lane}`)
+            : row.owner === null || (this.left.has(`${row.owner} ${row.lane}`) && row.claims > 0)
               ? row.claims
               : row.claims + 1,
           ...(back ? { state: 'reverting' as const } : {}),
