@@ -202,6 +202,22 @@ proveEngine('a lane', (test) => {
     assert.deepEqual(w.tools.did, ['+here', '+there', '+there', '-there interrupted', '-here done']);
   });
 
+  test('that is left to others while a task is at work in it has that undone by them when the flow is cancelled', async (w) => {
+    const gate = new Gate();
+    w.tools.on.there = gate.passDeaf;
+    const first = await w.live([crossing], { lanes: ['host:h'], pollMs: 5 });
+    const id = await w.begin(first, crossing, { host: 'h' });
+    await gate.arrived;
+    first.engine.disown('host:h');
+    assert.equal(await w.ground.journal.wish(id, 'cancel', 'enough'), true);
+    await w.ground.leaving(first.engine.process, 'host:h', true);
+    const second = await w.live([crossing], { lanes: ['host:h'], pollMs: 5 });
+    assert.equal((await w.settled(second, id)).state, 'reverted');
+    gate.open();
+    await until(() => first.engine.running().length === 0, 'the first has let go of it');
+    assert.deepEqual(w.tools.did, ['+here', '+there', '-there interrupted', '-here done']);
+  });
+
   test('that comes to be owned by a gate’s process does not stop what runs elsewhere', async (w) => {
     const gate = new Gate();
     w.tools.on.there = gate.pass;
