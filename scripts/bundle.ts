@@ -43,6 +43,26 @@ const RECIPE = ['package-lock.json', 'package.json', 'scripts/bundle-plugins.ts'
  */
 const NEVER_LOADED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request', 'esbuild'];
 
+/** How each program becomes a bundle. */
+export const BUNDLING = {
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24.11',
+  external: NEVER_LOADED,
+  plugins: [mapsOfOurs, builtins],
+  sourcemap: true,
+  sourcesContent: false,
+  // Names stay: an error is called as its class is.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // An uncaught error is shown with its line.
+  lineLimit: 200,
+  metafile: true,
+  logLevel: 'silent',
+} as const satisfies BuildOptions;
+
 /** What every service is made of. */
 const CORE = ['src/cli/serve.ts', 'src/wiring.ts', 'src/clients/image-directory.ts'];
 /** Commands that people wait for, and that do without the service: they load only what is theirs. */
@@ -68,26 +88,11 @@ export async function bundle(directory: string): Promise<string> {
   try {
     // Threads and children are programs of their own, and stand beside the chunk that begins them, as does whatever is no module.
     const options = {
+      ...BUNDLING,
       absWorkingDir: ROOT,
       entryPoints: Object.fromEntries(programs().map((file) => [basename(file, '.ts'), file])),
       outdir: made,
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node24.11',
-      external: NEVER_LOADED,
-      plugins: [mapsOfOurs, builtins],
-      sourcemap: true,
-      sourcesContent: false,
-      // Names stay: an error is called as its class is.
-      minifyWhitespace: true,
-      minifySyntax: true,
-      // An uncaught error is shown with its line.
-      lineLimit: 200,
-      metafile: true,
-      logLevel: 'silent',
-    } as const satisfies BuildOptions;
+    };
     const late = lateModules((await build({ ...options, write: false })).metafile);
     const plugins = [...options.plugins, coreTogether(ROOT, CORE, late)];
     const { metafile } = await build({ ...options, plugins });
