@@ -21,7 +21,7 @@ import { configToml, HEADERS, path } from './subject.ts';
 import { DIALECTS, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
 const BARE = `require('node:http').createServer((_, response) => response.end()).listen(+process.argv[1], '127.0.0.1')`;
-/** For what a start leaves behind to be collected. */
+/** For what a start leaves behind to be collected and given back, however hasty the run is. */
 const IDLE_MS = 5_000;
 const DEADLINE_MS = 30_000;
 const BETWEEN_LOOKS_MS = 2;
@@ -44,7 +44,7 @@ async function measureStartup(world: World): Promise<Result[]> {
   const { other } = world;
   const database = await newDatabase(world, 'sqlite');
   const least = await leastStart(world, database);
-  const bare = () => startOf(world, (port) => spawn(process.execPath, ['-e', BARE, port], { stdio: 'ignore' }));
+  const bare = () => startOf((port) => spawn(process.execPath, ['-e', BARE, port], { stdio: 'ignore' }));
   // A database that another build has brought forward is not this one's to begin with.
   const otherDatabase = other && (await newDatabase(world, 'sqlite'));
   world.tell('the first start compiles and makes the database');
@@ -98,7 +98,7 @@ async function leastStart(world: World, database: string): Promise<() => Promise
   const malloc = [...shell.matchAll(/(MALLOC_\w+)="\$\{\w+:-(\d+)\}"/g)].map(([, name, value]) => [name, value]);
   const env = { ...process.env, ...Object.fromEntries(malloc), NODE_COMPILE_CACHE: join(directory, 'cache') };
   return () =>
-    startOf(world, (port) =>
+    startOf((port) =>
       spawn(process.execPath, [...flags, program, config, path('/volumes/detail'), '--port', port], {
         env,
         stdio: ['ignore', 'ignore', 'inherit'],
@@ -113,12 +113,12 @@ export function startOn(world: World, database: string, build: Build = THIS_BUIL
   const config = join(directory, 'pumice.toml');
   writeFileSync(config, configToml(database, directory));
   const args = ['serve', '--config', config, '--set'];
-  return startOf(world, (port) =>
+  return startOf((port) =>
     spawn(join(build.root, 'bin', 'pumice'), [...args, `api.port=${port}`], { stdio: ['ignore', 'ignore', 'inherit'] }),
   );
 }
 
-async function startOf(world: World, start: (port: string) => ChildProcess): Promise<StartFigures> {
+async function startOf(start: (port: string) => ChildProcess): Promise<StartFigures> {
   const port = await freePort();
   const begun = performance.now();
   const child = start(String(port));
@@ -130,7 +130,7 @@ async function startOf(world: World, start: (port: string) => ChildProcess): Pro
     await delay(BETWEEN_LOOKS_MS);
   }
   const seconds = (performance.now() - begun) / 1000;
-  await delay(IDLE_MS / world.haste);
+  await delay(IDLE_MS);
   const pid = child.pid ?? 0;
   const figures = { seconds, cpuMs: cpuMs(pid), megabytes: residentMegabytes(pid) };
   child.kill();
