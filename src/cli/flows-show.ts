@@ -34,6 +34,8 @@ export async function showFlow(id: string, options: ShowOptions, { out }: CliCon
 }
 
 const TASK_WIDTH = 48;
+/** Before a name. */
+const INDENT = 4;
 /** Mark, time and note. */
 const BESIDE = 36;
 const TEXT_WIDTH = 100;
@@ -82,10 +84,11 @@ const EVENTS: Readonly<Record<ToldStep['event'], readonly [mark: string, style: 
 function stepLines(terminal: Terminal, step: ToldStep): string[] {
   const record = step.event === 'done' && step.ms === null;
   const [mark, style, word] = EVENTS[record ? 'chosen' : step.event];
-  const name = cut(printable(nameOf(step)), TASK_WIDTH);
-  const room = Math.max(widthOf(name), Math.min(TASK_WIDTH, terminal.width - BESIDE));
   const took = (step.ms === null ? '' : duration(step.ms)).padStart(9);
   const note = printable(word || noteOf(step));
+  const isAlone = step.ms === null && note === '';
+  const name = cut(printable(nameOf(step)), isAlone ? terminal.width - INDENT : TASK_WIDTH);
+  const room = Math.max(widthOf(name), Math.min(TASK_WIDTH, terminal.width - BESIDE));
   const line = `  ${terminal.paint(style, mark)} ${name.padEnd(room)}${took}  ${terminal.paint(style, note)}`;
   if (step.event === 'rejected')
     return [line.trimEnd(), ...indented(terminal, 'all it made was undone; another is tried')];

@@ -43,6 +43,7 @@ function commands(around: CliContext, exit: (code: number) => void): Command {
     .configureOutput({
       writeOut: (text) => around.out.line(text.trimEnd()),
       writeErr: (text) => around.err.line(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, 'pumice: ')),
       getOutHelpWidth: () => Math.min(around.out.width, 100),
       getErrHelpWidth: () => Math.min(around.err.width, 100),
     })

@@ -48,7 +48,12 @@ export async function start(options: StartCommandOptions, around: CliContext): P
   out.lines(facts.map(([name, value]) => `  ${out.paint('dim', name.padEnd(9))} ${value}`));
   if (options.demo) {
     out.line();
-    out.line(out.paint('dim', '  ✓ a task in the world, and its time    · a record, in one commit with others'));
+    out.lines(
+      [
+        '✓ a task on a disk or a service, and its time    · only in the database, in one commit with others',
+        '✗ failed    ↶ undone    ↻ all of it undone, and another backend tried    = what came of it',
+      ].map((line) => out.paint('dim', `  ${line}`)),
+    );
     try {
       await demonstrate({ out, config, running, picture, signal });
     } catch (error) {
@@ -88,7 +93,7 @@ function backendsLine({ desk }: Running): string {
     .map((name) => {
       try {
         const { fastClone } = tools.driver(hostOfSection(config, name)).capabilities;
-        return `${name} (${fastClone ? 'files that share blocks' : 'files; copies are real copies'})`;
+        return `${name} (${fastClone ? 'files; copies share blocks' : 'files; no reflinks here, so copies copy'})`;
       } catch {
         return `${name} (down)`;
       }

@@ -3,7 +3,6 @@
  *
  * A wrong name is an error when the service starts, never a filter that silently does nothing.
  */
-import type { Pool } from '../model/backend.ts';
 import { PumiceError } from '../model/errors.ts';
 import { FILTERS, type Filter, STANDING_FILTERS } from './filters.ts';
 import { WEIGHERS, type Weighing } from './weighers.ts';
@@ -13,8 +12,6 @@ export interface SchedulerOptions {
   readonly weighers: readonly string[];
   /** By the weigher's name, where another multiplier than its own is wanted. */
   readonly multipliers: Readonly<Record<string, number>>;
-  /** Picks one of the pools that share the best score, sorted by name. Absent: the first. */
-  readonly choose?: (best: readonly Pool[]) => Pool;
 }
 
 /** Cinder's defaults, and the two filters for hints: a hint that is accepted is honoured. */

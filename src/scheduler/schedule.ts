@@ -1,8 +1,8 @@
 /**
  * Pools and a request in, one pool out: filter, weigh, take the best.
  *
- * Pure: no clock, no chance, no reading. The same pools in any order give the same answer, and a filter can only take pools
- * away. A caller that places several volumes on one reading passes each chosen pool through `consume` in between.
+ * Pure: no clock, no chance, no reading. The same pools in any order give the same answer: of those with the same score (a tie) the first by
+ * name. A filter can only take pools away. A caller that places several volumes on one reading passes each chosen pool through `consume` in between.
  */
 import type { Pool } from '../model/backend.ts';
 import { NoValidBackend } from '../model/errors.ts';
@@ -24,11 +24,9 @@ export function schedule(
   options: SchedulerOptions = DEFAULT_OPTIONS,
 ): Pool {
   const { passed, refusals } = sift(pools, request, options);
-  const ranked = rank(passed, request, weighingsOf(options));
-  const best = ranked.filter(({ score }) => score === ranked[0]?.score).map(({ pool }) => pool);
-  const [first] = best;
-  if (first === undefined) throw new NoValidBackend(explain(refusals));
-  return options.choose?.(best) ?? first;
+  const [best] = rank(passed, request, weighingsOf(options));
+  if (best === undefined) throw new NoValidBackend(explain(refusals));
+  return best.pool;
 }
 
 /** Which pools would do, in the order they came, and why the others would not. */

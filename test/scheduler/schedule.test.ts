@@ -36,24 +36,6 @@ describe('schedule', () => {
     );
   });
 
-  it('lets a chooser decide among the best only', () => {
-    const pools = [aPool('n@c#p'), aPool('n@a#p'), withFree('n@b#p', 50)];
-    const offered: string[][] = [];
-    const chosen = schedule(
-      pools,
-      { sizeGiB: 1 },
-      {
-        ...DEFAULT_OPTIONS,
-        choose: (best) => {
-          offered.push(best.map(({ name }) => name));
-          return best[1] ?? assert.fail();
-        },
-      },
-    );
-    assert.equal(chosen.name, 'n@c#p');
-    assert.deepEqual(offered, [['n@a#p', 'n@c#p']]);
-  });
-
   it('returns the very pool it was given', () => {
     const pool = aPool('n@a#p');
     assert.equal(schedule([pool], { sizeGiB: 1 }), pool);

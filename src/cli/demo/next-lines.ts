@@ -23,9 +23,10 @@ export function nextLines(terminal: Terminal, { address, data, flowId }: Next): 
       'openstack volume list',
     ],
     [
-      'see what the flows did, and whether all is well',
+      'see what the flows did, why they did it, and whether all is well',
       `bin/pumice flows list --all${data}`,
       `bin/pumice flows show ${flowId === undefined ? 'ID' : shortId(flowId)}${data}`,
+      `bin/pumice why ${flowId === undefined ? 'ID' : shortId(flowId)}${data}`,
       `bin/pumice doctor${data}`,
     ],
   ];

@@ -1,5 +1,5 @@
 /**
- * Exports over iSCSI: for each attachment a target of its own, with one account (CHAP) and one initiator that may log in.
+ * Exports over iSCSI: for each attachment a target of its own, with one account (CHAP, by the secret in its row) and one initiator that may log in.
  *
  * The initiator is let in last and put out first, so a target that is half made or half removed is reached by nobody, and is
  * simply made again. Removing a target ends its sessions; only then does a removal count as done. A volume has the same SCSI
