@@ -148,7 +148,8 @@ function addFlows(program: Command, around: CliContext, exit: (code: number) => 
   const wishes: Readonly<Record<Wish, string>> = {
     resume: 'try the failed revert of a stuck flow again',
     abandon: 'give up the revert a flow is stuck in, with what it has not undone, and go on with the others',
-    revert: 'take a flow back, even one that destroys and only goes forward',
+    revert:
+      'take a flow back, even one that destroys and only goes forward; a revert that waits for a silent backend is stuck then',
     cancel: 'stop a flow at the next task and take it back; one that destroys goes on',
   };
   for (const [wish, meaning] of Object.entries(wishes)) {

@@ -123,7 +123,8 @@ export interface Doing {
 }
 
 /**
- * `cancel`: stop and revert, but never a task that only goes forward. `revert`: that too. `resume`: try a stuck revert again.
+ * `cancel`: stop and revert, but never a task that only goes forward. `revert`: that too, and a revert waits for nobody who does not answer.
+ * `resume`: try a stuck revert again.
  * `abandon`: give the stuck revert up, with what it has not undone, and go on with the others.
  */
 export type Wish = 'cancel' | 'revert' | 'resume' | 'abandon';

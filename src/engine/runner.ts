@@ -7,7 +7,7 @@
  *
  * **Trouble with the journal** (disk full, connection lost) is not a failure of the flow: the write is tried again with
  * back-off until it succeeds or the process stops. **A failing revert** is tried again with back-off, then parks the
- * flow as *stuck*, where an operator finds it.
+ * flow as *stuck*, where an operator finds it; one that nobody answers waits, until an operator wishes the flow reverted all the same.
  */
 import { millis, now, pause, type Timestamp } from '../lib/clock.ts';
 import { carry } from './carry.ts';
@@ -110,7 +110,10 @@ export class Runner<Tools, Tx extends EngineTx> {
     // Of a flow that is stuck, so that it came with the claim. Heard again, from a look that is late, it would give up another revert.
     if (wish === 'abandon') return;
     this.#wish = { wish, reason };
-    if (!this.#cursor.reverting && this.#heeds(this.#cursor, this.#work.begun)) this.#work.end(new Cancelled(reason));
+    const heeded = this.#cursor.reverting
+      ? wish === 'revert' && this.#work.silent
+      : this.#heeds(this.#cursor, this.#work.begun);
+    if (heeded) this.#work.end(new Cancelled(reason));
   }
 
   /** The process stops, or leaves the lane to others: what runs is told, and nothing more is done. */
@@ -243,7 +246,13 @@ export class Runner<Tools, Tx extends EngineTx> {
     this.#emit({ is: 'task-started', task: node.path, reverting: false });
     const input = inputOf(this.#cursor.store, node);
     const work = async (context: object) => carry((await node.body.execute?.(input, context)) ?? null, node.path);
-    const result = await this.#work.tried(node.body.retry, node, startedAt, work, this.#inherited);
+    const result = await this.#work.tried(
+      node.body.retry,
+      node,
+      startedAt,
+      work,
+      this.#inherited ? 'inherited task' : 'task',
+    );
     if (result instanceof GivenUp) {
       // What a former owner did in it is not known by how it failed now.
       const data = { failure: result.failure, interrupted: this.#inherited };
@@ -278,10 +287,11 @@ export class Runner<Tools, Tx extends EngineTx> {
     const startedAt = now();
     this.#emit({ is: 'task-started', task: node.path, reverting: true });
     const input = inputOf(this.#cursor.store, node);
-    const result = await this.#work.tried(this.#options.revertRetry, node, startedAt, async (context) => {
+    const undo = async (context: object): Promise<TaskResult> => {
       await node.body.revert?.(input, outcome, context);
       return null;
-    });
+    };
+    const result = await this.#work.tried(this.#options.revertRetry, node, startedAt, undo, 'revert');
     return result instanceof GivenUp
       ? this.#failedRevert(node, result.failure, startedAt)
       : stepOf(this.#cursor, node.path, { event: 'reverted', data: null }, startedAt);

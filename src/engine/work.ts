@@ -2,6 +2,9 @@
  * The calls of world tasks that one flow has in flight: one of a task or of a revert, or those of a parallel node. Each is
  * retried with back-off as its policy says, under its time-out, until it succeeds, is given up, or is cancelled.
  *
+ * Silence is no failure. Where something was asked, or is to be undone, and nobody answers, or is there to be asked again, it is asked until
+ * somebody does, and those tries count for nothing.
+ *
  * Cancellation is cooperative: a call is told by its signal and never torn away, stops its own work in the world, and the flow
  * waits for it.
  */
@@ -24,6 +27,9 @@ interface Surrounding {
   doing(doing: Doing | null): void;
 }
 
+/** A task; one that a former owner may have begun, to whom nobody has told an answer; or the revert of one that has begun. */
+type Tried = 'task' | 'inherited task' | 'revert';
+
 /** Between two questions whether somebody answers by now. */
 const MOST_SILENT_MS = 2_000;
 
@@ -40,6 +46,8 @@ export class Work {
   readonly #stop: AbortSignal;
   readonly #around: Surrounding;
   readonly #calls = new Set<Call>();
+  /** What is asked again until there is an answer, and how nobody answered. */
+  readonly #silences = new Map<TaskNode, Failure>();
   /** Why what runs must end: a wish, or the end of what is beside it. */
   #ending: { readonly reason: unknown } | undefined;
   /** What was last said in the database. */
@@ -57,6 +65,11 @@ export class Work {
 
   get ending(): boolean {
     return this.#ending !== undefined;
+  }
+
+  /** It waits for somebody who does not answer. */
+  get silent(): boolean {
+    return this.#silences.size > 0;
   }
 
   /** What was told to end has ended; what comes next is not told. */
@@ -86,43 +99,51 @@ export class Work {
     node: TaskNode,
     since: Timestamp,
     work: (context: object) => Promise<TaskResult>,
-    /** A former owner may have asked, and nobody has heard an answer. */
-    inherited = false,
+    tried: Tried = 'task',
   ): Promise<TaskResult | GivenUp> {
-    let open = inherited;
-    let silence: Failure | undefined;
-    for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
-      let failed: Failure;
-      const call = this.#call(node, since);
-      const timer = Number.isFinite(node.body.timeoutMs)
-        ? setTimeout(
-            () => call.abort(new TaskTimeout(`${node.path} took longer than ${node.body.timeoutMs} ms.`)),
-            node.body.timeoutMs,
-          )
-        : undefined;
-      try {
-        return await work(this.#contextOf(call, node));
-      } catch (error) {
-        this.#stop.throwIfAborted();
-        failed = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
-        open ||= failed.unanswered === true;
-        silence = failed.unanswered ? failed : silence;
-        const silent = open && (failed.unanswered || failed.unasked) === true;
-        const worth = silent || (policy.when?.(failed) ?? failed.transient);
-        // That it could not be asked again does not say that it was not asked.
-        if (this.ending || !worth || (tries >= policy.tries && !silent))
-          return new GivenUp(silent ? (silence ?? failed) : failed);
-        if (silent) backoffMs = Math.min(backoffMs, MOST_SILENT_MS);
-        await this.#around.retried(node, failed, tries);
-      } finally {
-        clearTimeout(timer);
-        this.#calls.delete(call);
-        if (this.#noted?.node === node.path) this.#say(null);
+    let open = tried !== 'task';
+    let failures = 0;
+    try {
+      for (let tries = 1, backoffMs = policy.backoffMs ?? 250; ; tries += 1) {
+        let failed: Failure;
+        const call = this.#call(node, since);
+        const timer = Number.isFinite(node.body.timeoutMs)
+          ? setTimeout(
+              () => call.abort(new TaskTimeout(`${node.path} took longer than ${node.body.timeoutMs} ms.`)),
+              node.body.timeoutMs,
+            )
+          : undefined;
+        try {
+          return await work(this.#contextOf(call, node));
+        } catch (error) {
+          this.#stop.throwIfAborted();
+          failed = failureOf(call.aborted === undefined ? error : call.aborted.reason, node.path);
+          open ||= failed.unanswered === true;
+          const silent = open && (failed.unanswered || failed.unasked) === true;
+          if (silent) this.#silences.set(node, failed.unanswered ? failed : (this.#silences.get(node) ?? failed));
+          else if (!this.ending) this.#silences.delete(node);
+          failures += silent ? 0 : 1;
+          const worth = silent || (policy.when?.(failed) ?? failed.transient);
+          if (this.ending || !worth || failures >= policy.tries) return this.#givenUp(node, failed, tried);
+          if (silent) backoffMs = Math.min(backoffMs, MOST_SILENT_MS);
+          await this.#around.retried(node, failed, tries);
+        } finally {
+          clearTimeout(timer);
+          this.#calls.delete(call);
+          if (this.#noted?.node === node.path) this.#say(null);
+        }
+        const ending = await this.#rest(node, since, backoffMs, failed);
+        if (ending !== undefined) return this.#givenUp(node, failureOf(ending.reason, node.path), tried);
+        backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000);
       }
-      const ending = await this.#rest(node, since, backoffMs, failed);
-      if (ending !== undefined) return new GivenUp(failureOf(ending.reason, node.path));
-      backoffMs = Math.min(backoffMs * 2, policy.maxBackoffMs ?? 60_000);
+    } finally {
+      this.#silences.delete(node);
     }
+  }
+
+  /** A revert that was told to wait no more has failed for want of an answer. */
+  #givenUp(node: TaskNode, failed: Failure, tried: Tried): GivenUp {
+    return new GivenUp((tried === 'revert' && this.#silences.get(node)) || failed);
   }
 
   /** The pause before another try; ends early, and says why, when the task is to end. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Life, proveEngine, until, type World } from './journals.ts';
-import { Broken, breaks, type Call, counts, flow, makes } from './tasks.ts';
+import { Broken, breaks, breaksTimes, type Call, counts, flow, makes } from './tasks.ts';
 
 proveEngine('a flow whose revert keeps failing', (test) => {
   const sad = flow<object>('sad').add(makes('a')).add(counts('b')).add(makes('c')).build({ version: 1 });
@@ -113,6 +113,46 @@ proveEngine('a flow whose revert keeps failing', (test) => {
       );
     });
   }
+
+  const silences = {
+    'nobody could be asked': { unasked: true },
+    'nobody has answered': { unanswered: true },
+    'it was asked, and then nobody could be': { unanswered: true, unasked: true },
+  } as const;
+  for (const [why, silence] of Object.entries(silences)) {
+    test(`since ${why} is not stuck: it is tried until there is an answer, and the journal stays thin`, async (w) => {
+      const times = 20;
+      w.tools.on.c = breaks('no room');
+      w.tools.on['-a'] = breaksTimes(times, silence);
+      const life = await w.live([sad], { revertRetry: { tries: 3, when: () => true, backoffMs: 1, maxBackoffMs: 2 } });
+      const id = await w.begin(life, sad, {});
+      assert.equal((await w.settled(life, id)).state, 'reverted');
+      assert.equal(w.tools.did.filter((what) => what === '-a done').length, times + 1);
+      assert.equal((await w.story(id)).filter((step) => step === 'a retried').length, 5);
+    });
+  }
+
+  test('since nobody answers is stuck when an operator wants it reverted all the same, and may then be abandoned', async (w) => {
+    w.tools.on.c = breaks('no room');
+    w.tools.on['-a'] = breaks('away', { unasked: true });
+    const silent = Promise.withResolvers<void>();
+    const life = await w.live([sad], {
+      revertRetry: { tries: 3, when: () => true, backoffMs: 100_000 },
+      listen: (event) => {
+        if (event.is === 'task-retried') silent.resolve();
+      },
+    });
+    const id = await w.begin(life, sad, {});
+    await silent.promise;
+    assert.equal(await life.engine.wish(id, 'cancel', 'enough'), true);
+    assert.equal((await w.ground.journal.find(id))?.state, 'reverting');
+    assert.equal(await life.engine.wish(id, 'revert', 'the array is scrap'), true);
+    assert.equal((await w.settled(life, id)).state, 'stuck');
+    assert.equal((await w.failure(id, 'revert_failed')).message, 'away');
+    assert.equal(await life.engine.wish(id, 'abandon', 'the array is scrap'), true);
+    assert.equal((await w.settled(life, id)).state, 'reverted');
+    assert.equal(w.tools.did.filter((what) => what === '-a done').length, 1);
+  });
 
   test('that is not stuck cannot be abandoned', async (w) => {
     const life = await w.live([sad]);

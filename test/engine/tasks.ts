@@ -121,7 +121,7 @@ export const breaks =
   };
 
 /** Fails the first `times` times. */
-export function breaksTimes(times: number, flags?: { transient?: boolean; elsewhere?: boolean }): () => void {
+export function breaksTimes(times: number, flags?: ConstructorParameters<typeof Broken>[1]): () => void {
   let left = times;
   return () => {
     left -= 1;
