@@ -22,8 +22,10 @@ export interface Costs {
   readonly restoredMib: number;
 }
 
-/** Of the work without which there is no backup and no restore. */
-export type BareCosts = Pick<Costs, 'full' | 'restore'>;
+/** Of the work without which there is no backup, no increment by digests and no restore. */
+export interface BareCosts extends Pick<Costs, 'full' | 'restore'> {
+  readonly digests: number;
+}
 
 export async function resticCosts(directory: string, disks: Disks): Promise<Costs> {
   const env = { RESTIC_PASSWORD: 'bench', RESTIC_REPOSITORY: join(directory, 'restic') };
@@ -71,7 +73,8 @@ export async function bareCosts(directory: string, disks: Disks): Promise<BareCo
   const full = await cpuOf(() => bare('copy', disks.full));
   const restore = await cpuOf(() => bare('restore', target));
   execFileSync('cmp', [target, disks.full]);
-  return { full, restore };
+  const digests = await cpuOf(() => bare('digests', disks.big));
+  return { full, digests, restore };
 }
 
 /** Why there is none; null when there is. */

@@ -45,6 +45,8 @@ interface OurCosts extends Costs {
   readonly digests: number;
   /** After a kill, beside the whole. */
   readonly rest: number;
+  /** Of a copy that finds all done: what starting, looking and ending cost each. */
+  readonly nothing: number;
   /** Of a backup of 1 TiB with the same data, of which nothing has changed. */
   readonly unchangedSeconds: number;
   readonly peakMib: number;
@@ -107,6 +109,17 @@ async function measureBackups(world: World): Promise<Result[]> {
         ratio: ratios(ours(key), theirs),
       };
     };
+    /** Whether any of ours could keep what is wanted. */
+    const bareBeside = (what: string, key: keyof BareCosts, peer: string, theirs: readonly number[]): Result => {
+      const bare = of.bare.map((each) => each[key]);
+      return {
+        figure: `${what}: the bare work, beside ${peer}`,
+        measured: quantity(bare, 'CPU s'),
+        beside: { what: peer, quantity: quantity(theirs, 'CPU s') },
+        ratio: ratios(bare, theirs),
+      };
+    };
+    const borg = (key: 'full' | 'restore'): number[] => of.borg.map((each) => each[key]);
     const besideCinder = (what: string, key: keyof OurCosts, like: keyof Costs, most: number): Result => {
       const named = `${what}, beside Cinder’s driver`;
       if (typeof cinder === 'string') return { figure: named, skipped: cinder };
@@ -123,20 +136,39 @@ async function measureBackups(world: World): Promise<Result[]> {
     return [
       ...beside('full backup of 512 MiB data', 'full', 'full', [1 / 2.5, 1.1]),
       besideBare('full backup of 512 MiB data', 'full'),
+      bareBeside('full backup of 512 MiB data', 'full', 'borg', borg('full')),
       besideCinder('full backup of 512 MiB data', 'full', 'full', 1 / 9),
       ...beside(`increment, ${BIG} × 1 MiB changed, base kept`, 'big', 'big', [1 / 4.5, 1 / 2]),
       besideCinder(`increment, ${BIG} × 1 MiB changed, base kept`, 'big', 'big', 1 / 12),
       ...beside('the same by digests', 'digests', 'big', [1 / 2.5, 1]),
       besideCinder('the same by digests', 'digests', 'big', 1 / 7),
+      besideBare('the same by digests', 'digests'),
+      ...(typeof cinder === 'string'
+        ? []
+        : [
+            bareBeside(
+              'the same by digests',
+              'digests',
+              'Cinder’s driver',
+              of.bare.map(() => cinder.big),
+            ),
+          ]),
       ...beside(`increment, ${SMALL} × 4 KiB changed: space`, 'smallMib', 'smallMib', [1 / 15, 1 / 15]),
       besideCinder(`increment, ${SMALL} × 4 KiB changed: space`, 'smallMib', 'smallMib', 1 / 4),
       ...beside('restore of the newest', 'restore', 'restore', [1 / 1.6, 1 / 1.25]),
       besideBare('restore of the newest', 'restore'),
+      bareBeside('restore of the newest', 'restore', 'borg', borg('restore')),
       besideCinder('restore of the newest', 'restore', 'restore', 1 / 7),
       {
         figure: 'killed at 70 %: the rest, of a whole one',
         measured: quantity(ours('rest'), '×'),
         wanted: { of: 'measured', atMost: 0.4 },
+      },
+      {
+        figure: 'a copy that has nothing left to do, of a whole one',
+        measured: quantity(ours('nothing'), 'CPU s'),
+        beside: { what: 'a whole one', quantity: quantity(ours('full'), 'CPU s') },
+        ratio: ratios(ours('nothing'), ours('full')),
       },
       {
         figure: 'nothing changed in 1 TiB, base kept',
@@ -229,6 +261,7 @@ async function ourCosts(directory: string, disks: Disks): Promise<OurCosts> {
   const bites: Bite[] = [];
   await copied(place('killed', 'killed'), disks.full, { bites, until: KILLED_AT });
   const rest = await cpuOf(() => copied(place('killed', 'killed'), disks.full, { bites }));
+  const nothing = await cpuOf(() => copied(place('killed', 'killed'), disks.full, { bites }));
   const large = join(directory, 'large');
   execFileSync('cp', ['--reflink=always', disks.full, large]);
   truncateSync(large, TIB);
@@ -241,7 +274,8 @@ async function ourCosts(directory: string, disks: Disks): Promise<OurCosts> {
   const unchangedSeconds = (performance.now() - began) / 1000;
   const peaks = readFileSync(PEAKS, 'utf8').trim().split('\n').map(Number);
   const peakMib = Math.max(...peaks) / 1024;
-  return { full, big, digests, smallMib, restore, restoredMib, rest: rest / full, unchangedSeconds, peakMib };
+  const rested = { rest: rest / full, nothing };
+  return { full, big, digests, smallMib, restore, restoredMib, ...rested, unchangedSeconds, peakMib };
 }
 
 function emptyDisk(directory: string): string {
