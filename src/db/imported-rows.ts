@@ -141,6 +141,20 @@ export async function countSpan(
   return Number(row?.n ?? 0);
 }
 
+/** The first letters of all its ids, each once. */
+export async function idPrefixes(
+  { connection }: Pick<Tx, 'connection'>,
+  table: FilledTable,
+  letters: number,
+): Promise<ReadonlySet<string>> {
+  const rows = await ask<{ p: string }>(
+    connection,
+    `SELECT DISTINCT substr(id, 1, ${letters}) AS p FROM ${quoted(table)}`,
+    [],
+  );
+  return new Set(rows.map(({ p }) => p));
+}
+
 function within({ after, upTo }: IdSpan, by: string): { readonly where: string; readonly values: readonly string[] } {
   const bounds = [
     [`${by} > ?`, after],

@@ -194,6 +194,29 @@ for (const from of DIALECTS) {
         assert.equal(followed.removed, 9);
       });
 
+      it('removes what has gone though nothing else there has an id that begins so', async (context) => {
+        const world = await fillWorld(context, from, into);
+        if (world === undefined) return;
+        const { cinder, db, fill } = world;
+        await smallCinder(cinder);
+        const type = id('d', 1);
+        const told = { created_at: null, updated_at: null, scheduled_at: null, launched_at: null };
+        await cinder.insert(
+          'volumes',
+          volumeRow({ id: id('e', 1), volume_type_id: type }),
+          volumeRow({ id: id('f', 1), volume_type_id: type, ...told }),
+        );
+        await cinder.insert('snapshots', snapshotRow({ id: id('e', 1), volume_id: id('a', 1), volume_type_id: type }));
+        await fill();
+        const yes = from === 'mysql' ? '1' : 'true';
+        for (const table of ['volumes', 'snapshots'])
+          await cinder.run(`UPDATE ${table} SET deleted = ${yes} WHERE id IN ('${id('e', 1)}', '${id('f', 1)}')`);
+        assert.equal((await fill()).removed, 3);
+        const left = await db.read.selectFrom('volume').select('id').where('id', '>', id('b', 0)).execute();
+        assert.deepEqual(left, []);
+        assert.equal((await fill()).removed, 0);
+      });
+
       it('is the same when its process was killed behind any batch, or anywhere, and it went on', async (context) => {
         const world = await fillWorld(context, from, into);
         if (world === undefined) return;

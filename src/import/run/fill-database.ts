@@ -15,6 +15,7 @@ import {
   countSpan,
   forgetGone,
   type IdSpan,
+  idPrefixes,
   noteGone,
   removeGone,
 } from '../../db/imported-rows.ts';
@@ -22,7 +23,7 @@ import { recountPoolUsage } from '../../db/pool-usage.ts';
 import { type RecountOptions, recountAllUsage } from '../../db/quota-recount.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { indexesWait, letIndexesWait, makeWaitingIndex } from '../../db/sql/waiting-indexes.ts';
-import type { CinderDatabase } from '../cinder/cinder-database.ts';
+import { type CinderDatabase, PREFIX_LENGTH } from '../cinder/cinder-database.ts';
 import { mapStep } from '../map/map-cinder.ts';
 import type { MapWorld } from '../map/map-world.ts';
 import { type BackendNames, MAP_STEPS, type MappedBatch, type MapStep } from '../map/mapped-batch.ts';
@@ -122,6 +123,9 @@ interface Beginning {
   readonly here: StepDigests | undefined;
 }
 
+/** What a span of a step is a span of. */
+const TABLE_OF = { volumes: 'volume', snapshots: 'snapshot' } as const satisfies Record<SpannedStep, ImportedTable>;
+
 const isSpanned = (step: MapStep): step is SpannedStep => (SPANNED_STEPS as readonly string[]).includes(step);
 
 const without = (spans: SpanDigests, { after, upTo }: IdSpan): SpanDigests => withoutSpans(spans, after, upTo ?? '');
@@ -190,12 +194,18 @@ class Fill {
 
   async #step(step: MapStep): Promise<void> {
     if (step !== 'volumes' && step !== 'snapshots') return this.#ids(step, ALL_IDS, true);
-    const known = this.#there && this.#here && idRanges(this.#there[step], this.#here[step]);
-    const ranges = known ?? [ALL_IDS];
+    const ranges = (await this.#ranges(step)) ?? [ALL_IDS];
     for (const range of ranges)
       if (range.isUnchanged) await this.#db.write((tx) => this.#pass(tx, step, range));
       else await this.#ids(step, range, range.before === null);
     if (ranges.at(-1)?.isUnchanged) await this.#db.write((tx) => this.#endStep(tx, step));
+  }
+
+  /** Undefined where nobody knows what the spans were like. */
+  async #ranges(step: SpannedStep): Promise<readonly IdRange[] | undefined> {
+    if (this.#there === undefined || this.#here === undefined) return undefined;
+    const filled = await this.#db.write((tx) => idPrefixes(tx, TABLE_OF[step], PREFIX_LENGTH));
+    return idRanges(this.#there[step], this.#here[step], filled);
   }
 
   /** What is here of a range that is as it was. */

@@ -48,12 +48,13 @@ export async function stepDigests(cinder: CinderDatabase, world: MapWorld): Prom
   return isSpanned ? { volumes: joined(volumes, around), snapshots: joined(snapshots, around) } : undefined;
 }
 
-/** Alternating, in their order. */
-export function idRanges(there: SpanDigests, here: SpanDigests): readonly IdRange[] {
+/** Alternating, in their order. `filled`: the spans of which there are rows here; one that is not there any more has gone. */
+export function idRanges(there: SpanDigests, here: SpanDigests, filled: ReadonlySet<string>): readonly IdRange[] {
   const ranges: IdRange[] = [];
   for (let number = 0; number < SPANS; number++) {
     const name = spanName(number);
-    const isUnchanged = there.get(name) === here.get(name);
+    const is = there.get(name);
+    const isUnchanged = is === undefined ? !filled.has(name) : is === here.get(name);
     const last = ranges.at(-1);
     const before = number + 1 === SPANS ? null : spanName(number + 1);
     if (last?.isUnchanged === isUnchanged) ranges[ranges.length - 1] = { ...last, before };
