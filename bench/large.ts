@@ -133,7 +133,8 @@ async function stopsOn(world: World, dialect: Dialect): Promise<Row[]> {
     {
       figure: `longest stop of the event loop, ${where}`,
       measured: quantity(of(0, 'ms'), 'ms'),
-      beside: { what: 'idle bare node:http', quantity: quantity(of(1, 'ms'), 'ms') },
+      beside: { what: 'idle bare node:http', quantity: quantity(of(1, 'ms'), 'ms'), isLimit: true },
+      ratio: ratios(of(0, 'ms'), of(1, 'ms')),
       wanted: { of: 'measured', atMost: 20 },
     },
     {
