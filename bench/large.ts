@@ -13,7 +13,7 @@ import { type Server, type Stop, startServer } from './processes.ts';
 import { median, plainTable, quantity, type Result, type Row, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
 import { startOn } from './startup.ts';
-import { path } from './subject.ts';
+import { PROJECT, path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
 const MANY = 100_000;
@@ -196,12 +196,19 @@ async function serve(world: World, database: string): Promise<Subject> {
   const server = await startServer('service.ts', [database, newDirectory(world)]);
   const agent = new Agent({ keepAlive: true });
   let asked = 0;
-  // A page's own size makes it a new question.
+  // Pages of many sizes, as they are asked for.
   const get = (what: string): Promise<unknown> => {
     asked += 1;
     const limit = what.includes('limit=') ? '' : `&limit=${10 + (asked % 50)}`;
     const url = `${server.address}${path(what)}${what.includes('?') ? '' : '?'}${limit}`;
     return ask(agent, 'GET', encodeURI(url));
+  };
+  // After any commit an answer that was kept is none.
+  let changes = 0;
+  const change = (): Promise<unknown> => {
+    changes += 1;
+    const quota = JSON.stringify({ quota_set: { snapshots: changes } });
+    return ask(agent, 'PUT', `${server.address}${path(`/os-quota-sets/${PROJECT}`)}`, quota);
   };
   return {
     server,
@@ -210,6 +217,7 @@ async function serve(world: World, database: string): Promise<Subject> {
     answerMs: async (what) => {
       const times: number[] = [];
       for (let time = 0; time < Math.ceil(ASKED / world.haste); time += 1) {
+        await change();
         const begun = performance.now();
         await get(what);
         times.push(performance.now() - begun);
