@@ -13,7 +13,7 @@ import { demonstrate } from './demo/demonstrate.ts';
 import { FlowPicture } from './demo/flow-picture.ts';
 import { nextLines } from './demo/next-lines.ts';
 import { EXIT } from './exit-codes.ts';
-import { prepareTrial } from './trial-directory.ts';
+import { keepFurnished, prepareTrial } from './trial-directory.ts';
 
 export interface StartCommandOptions {
   readonly data: string;
@@ -37,6 +37,7 @@ export async function start(options: StartCommandOptions, around: CliContext): P
     picture.hear(event);
   });
   log.info({ address: running.address }, 'serving');
+  keepFurnished(config);
   const facts: readonly (readonly [string, string])[] = [
     ['data', shortPath(config.data_directory)],
     ['backends', backendsLine(running)],

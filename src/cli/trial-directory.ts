@@ -1,11 +1,11 @@
 /**
  * The data directory of `pumice start`: a configuration is written into it once, and everything else is made where that says.
  *
- * The backends' directories are made by the first start, and never again: one that is missing later is a backend that is
- * missing. The demonstration takes one away for a moment; if the process is killed in that moment, the next start gives it
+ * The backends' directories are made by the first start that finds none, and never again: which have been there is kept in a file, and one
+ * that is missing later is a backend that is missing, whose volumes nobody looks for in a new one. The demonstration takes one away for a moment; if the process is killed in that moment, the next start gives it
  * back before anything looks for it.
  */
-import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { MARKER } from '../drivers/file/backend-directory.ts';
 import { uuid } from '../lib/clock.ts';
@@ -37,6 +37,8 @@ path = "west"
 `;
 
 const TAKEN_AWAY = '.taken-away';
+/** Names of backends whose directories were made, a line each. */
+const FURNISHED = 'furnished';
 
 /** The configuration in the directory, which is made and furnished if need be. */
 export function prepareTrial(directory: string, set: readonly string[]): Config {
@@ -44,15 +46,33 @@ export function prepareTrial(directory: string, set: readonly string[]): Config 
   const file = join(directory, CONFIG_NAME);
   if (!existsSync(file)) writeWhole(file, TRIAL_CONFIG);
   const config = readConfig(file, set);
+  const furnished = furnishedIn(config);
   const fresh: string[] = [];
-  for (const [name, backend] of Object.entries(config.backends)) {
-    const path = directoryOf(backend);
-    if (path === null || relative(config.data_directory, path).startsWith('..')) continue;
+  for (const [name, path] of trialBackends(config)) {
     giveBack(path);
-    if (!existsSync(join(path, MARKER))) fresh.push(`backends.${name}.create=true`);
+    if (!existsSync(join(path, MARKER)) && !furnished.has(name)) fresh.push(`backends.${name}.create=true`);
   }
   return fresh.length === 0 ? config : readConfig(file, [...set, ...fresh]);
 }
+
+/** Those that are there now are not made again. */
+export function keepFurnished(config: Config): void {
+  const there = trialBackends(config).filter(([, path]) => existsSync(join(path, MARKER)));
+  const names = new Set([...furnishedIn(config), ...there.map(([name]) => name)]);
+  writeFileSync(join(config.data_directory, FURNISHED), [...names].map((name) => `${name}\n`).join(''));
+}
+
+function furnishedIn({ data_directory }: Config): ReadonlySet<string> {
+  const file = join(data_directory, FURNISHED);
+  return new Set(existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);
+}
+
+/** Name and directory of those that lie in the data directory. */
+const trialBackends = ({ backends, data_directory }: Config): readonly (readonly [string, string])[] =>
+  Object.entries(backends).flatMap(([name, backend]) => {
+    const path = directoryOf(backend);
+    return path === null || relative(data_directory, path).startsWith('..') ? [] : [[name, path] as const];
+  });
 
 /** Where the backend's volumes lie as files; null when they do not. */
 export function directoryOf(backend: BackendConfig): string | null {
