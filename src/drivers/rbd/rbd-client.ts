@@ -12,7 +12,8 @@
  * **Turns.** What is about the same image goes one after another, in the order it came; also behind a call whose caller has given up, since that
  * goes on in the helper. Only so many are sent at once, the rest waits here, where an abort costs nothing.
  *
- * **Fenced** by another process that has taken over, this client does nothing more until `start` is called anew.
+ * **Fenced** by another process that has taken over, this client does nothing more until `start` is called anew; neither does a new helper, of which the
+ * other one could not know.
  */
 import type { Exec } from '../../lib/exec.ts';
 import { BackendUnanswered, DriverNotInitialized } from '../../model/errors.ts';
@@ -148,6 +149,8 @@ export class RbdClient implements Rbd {
       unsent.throwIfAborted();
       return await this.#turns.run({ signal: unsent }, async () => {
         const { process } = await this.#helper();
+        // It may have taken long, and who has given up goes on elsewhere.
+        unsent.throwIfAborted();
         sent.is = true;
         const order = process.ask(op, args, call.progress);
         call.signal.addEventListener('abort', order.cancel, { once: true });
@@ -178,7 +181,7 @@ export class RbdClient implements Rbd {
         await process.ask('fence', { address }).answer;
         this.#dead.delete(address);
       }
-      if (this.#who !== undefined) await process.ask('enter', { who: this.#who, address: hello.address }).answer;
+      if (this.#who !== undefined) await process.ask('enter_again', { who: this.#who, address: hello.address }).answer;
       return { process, hello };
     } catch (error) {
       process.kill();

@@ -11,11 +11,12 @@ under its new one), or an image (whole).
 - The content of an image is exchanged in place, with a note of how to come back (`pending:` below): until the note is gone whoever wants the
   content goes back first (`settle`). So a volume holds what it held, or what it is to hold.
 
-The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `pending:IMAGE-ID`,
+The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `expelled:WHO`
+(since when he was fenced and has not come back), `pending:IMAGE-ID`,
 `reverted:IMAGE-ID` (it was rolled back once), `deep:IMAGE-ID` (it is to be flattened), `wanted:IMAGE-ID`
 (and not now), `unmanaged:NAME` (since when), `export:ATTACHMENT`.
 """
-import json, struct, time
+import errno, json, struct, time
 import rados, rbd
 
 LONG = ('remove', 'delete', 'flatten', 'collect', 'shorten')
@@ -25,6 +26,7 @@ BASE = 'base'
 LIMITED = 'pumice_limited'  # of an image: which of its options are from QoS specs
 MEBIBYTE = 1 << 20
 IN_TURN = 100
+EXPELLED = 7 * 86400  # seconds: no process is frozen for as long and thawed
 REMOVING = 3  # where what is in the trash is from: a removal (cls_rbd_types.h)
 ALL_FEATURES = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK | rbd.RBD_FEATURE_OBJECT_MAP | rbd.RBD_FEATURE_FAST_DIFF | rbd.RBD_FEATURE_DEEP_FLATTEN
 TRASHED = rbd.RBD_SNAP_NAMESPACE_TYPE_TRASH
@@ -88,6 +90,17 @@ class Operations:
         if before and before['address'] != address:
             self.fence(before['address'])
         self.note('helper:' + who, {'address': address})
+        self.forget('expelled:' + who)
+
+    def enter_again(self, who, address):
+        """The same for one that follows a helper which has ended, unless `who` was expelled meanwhile, who could not be fenced by this address."""
+        self.note('helper:' + who, {'address': address})
+        # Whoever expels makes his note first, and reads the other one then: one of the two finds what the other has noted.
+        if self.note_of('expelled:' + who) is not None:
+            self.forget('helper:' + who)
+            error = Failed('expelled', '%s was expelled' % who)
+            error.errno = errno.ESHUTDOWN
+            raise error
 
     def leave(self, who, address):
         found = self.notes('helper:').get(who)
@@ -99,10 +112,14 @@ class Operations:
 
     def expel(self, who):
         """What `who` was about to do does not happen any more, also when it is only frozen."""
+        self.note('expelled:' + who, time.time())
         before = self.notes('helper:').get(who)
         if before:
             self.fence(before['address'])
             self.forget('helper:' + who)
+        for other, since in self.notes('expelled:').items():
+            if time.time() - since > EXPELLED:
+                self.forget('expelled:' + other)
 
     def fence(self, address):
         """When it returns, nothing that this client was about to do will happen. About a round of the monitors."""

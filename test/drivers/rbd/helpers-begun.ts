@@ -4,6 +4,8 @@ import { type Exec, exec } from '../../../src/lib/exec.ts';
 export class Helpers {
   begun = 0;
   killOnSight = false;
+  /** Before it has said anything. */
+  freezeOnSight = false;
   #pid: Promise<number> | undefined;
 
   readonly exec: Exec = (argv, options) => {
@@ -18,6 +20,7 @@ export class Helpers {
       const [first = '', ...others] = told ? ['', text] : text.split('\n');
       if (!told) resolve(Number(first));
       const rest = told ? text : others.join('\n');
+      if (!told && this.freezeOnSight) this.freeze();
       told = true;
       if (this.killOnSight) this.kill();
       if (rest !== '') onOutput?.(rest);

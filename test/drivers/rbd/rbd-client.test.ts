@@ -149,6 +149,43 @@ describe('the client of a Ceph pool', { skip: noRbd }, () => {
     await first.ask('remove', { name: 'late' });
   });
 
+  it('asks a new helper nothing for those who have given up while it began', async (t) => {
+    const { client, helpers, ask } = await clientOf(t);
+    const name = 'given-up';
+    helpers.freezeOnSight = true;
+    helpers.kill();
+    const stop = new AbortController();
+    const made = client.ask({ op: 'create', args: { name, size: GIB }, about: [name] }, { signal: stop.signal });
+    await eventually(async () => assert.equal(helpers.begun, 2));
+    const reason = new Error('left to others');
+    stop.abort(reason);
+    await assert.rejects(made, reason);
+    helpers.freezeOnSight = false;
+    helpers.thaw();
+    assert.deepEqual(await ask('look', { name }, [name]), { is: 'absent' });
+  });
+
+  it('does nothing more when another process has taken over while a new helper began', async (t) => {
+    const first = await clientOf(t);
+    const second = await clientOf(t);
+    const [who, name] = ['node-3', 'later'];
+    await first.client.enter(who, signal);
+    first.helpers.freezeOnSight = true;
+    first.helpers.kill();
+    const made = first.ask('create', { name, size: GIB }, [name]);
+    await eventually(async () => assert.equal(first.helpers.begun, 2));
+    await second.ask('expel', { who });
+    first.helpers.freezeOnSight = false;
+    first.helpers.thaw();
+    await assert.rejects(made, /has taken the backend over/);
+    assert.deepEqual(await second.ask('look', { name }), { is: 'absent' });
+    await first.client.start(signal);
+    await first.client.enter(who, signal);
+    first.helpers.kill();
+    await eventually(() => first.ask('create', { name, size: GIB }, [name]));
+    await first.ask('remove', { name });
+  });
+
   it('keeps in the pool by which address it is to be fenced, and fences the one that it had before', async (t) => {
     const first = await clientOf(t);
     await first.client.enter('node-2', signal);
