@@ -37,7 +37,11 @@ const Unmanage = world({
   execute: async ({ volumeRef, pool, ref }: UnmanageVolume, call) =>
     call.tools.driver(pool).unmanage(volumeRef, ref, call),
   revert: async ({ volumeRef, pool, ref }, outcome, call) => {
-    if (!neverAsked(outcome)) await call.tools.driver(pool).manageExisting(volumeRef, ref, call);
+    if (neverAsked(outcome)) return;
+    const driver = call.tools.driver(pool);
+    // Of one that was never taken over there is nothing to take back.
+    if (ref === null && (await driver.probe({ kind: 'volume', ...volumeRef }, call.signal)).is === 'absent') return;
+    await driver.manageExisting(volumeRef, ref, call);
   },
 });
 

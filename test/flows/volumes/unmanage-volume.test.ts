@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { unmanageVolume as command } from '../../../src/commands/volumes/unmanage-volume.ts';
 import { findVolume } from '../../../src/db/volumes.ts';
 import { unmanageVolume } from '../../../src/flows/volumes/unmanage-volume.ts';
+import { refOf } from '../../../src/model/volume.ts';
+import { calm } from '../../drivers/driver-world.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { contentOf, givenVolume } from '../given.ts';
 import { caller, type Site } from '../site.ts';
@@ -45,7 +47,27 @@ const given = (name: 'their-disk' | null, taken = false) =>
     };
   });
 
+/** A volume whose taking over has failed: its backend never had it. */
+const neverThere = onSite(async (site: Site) => {
+  const volume = await givenVolume(site, { status: 'error_managing' });
+  await site.tools.driver('node@alpha#alpha').deleteVolume(refOf(volume), calm());
+  return {
+    begin: (desk) => command(desk, caller, volume.id),
+    done: async () => {
+      assert.equal(await findVolume(site.database.read, volume.id), undefined);
+      assert.deepEqual(site.objects(), []);
+    },
+    undone: async ([failure]) => {
+      const refused = failure?.task === 'unmanage' && failure.name !== 'Cancelled';
+      const status = refused ? 'error_unmanaging' : 'error_managing';
+      assert.partialDeepStrictEqual(await findVolume(site.database.read, volume.id), { status });
+      assert.deepEqual(site.objects(), []);
+    },
+  };
+});
+
 proveFlow('unmanage_volume of one that was taken over', unmanageVolume, given('their-disk'));
 proveVariant('unmanage_volume of one that was made here', unmanageVolume, given(null));
 proveVariant('unmanage_volume of one whose old name was taken meanwhile', unmanageVolume, given('their-disk', true));
+proveVariant('unmanage_volume of one that was never there', unmanageVolume, neverThere);
 provesEveryTask(unmanageVolume);
