@@ -32,7 +32,11 @@ const Unmanage = world({
   execute: async ({ snapshotRef, pool, ref }: UnmanageSnapshot, call) =>
     call.tools.driver(pool).unmanageSnapshot(snapshotRef, ref, call),
   revert: async ({ snapshotRef, pool, ref }, outcome, call) => {
-    if (!neverAsked(outcome)) await call.tools.driver(pool).manageExistingSnapshot(snapshotRef, ref, call);
+    if (neverAsked(outcome)) return;
+    const driver = call.tools.driver(pool);
+    // Of one that was never taken over there is nothing to take back.
+    if (ref === null && (await driver.probe({ kind: 'snapshot', ...snapshotRef }, call.signal)).is === 'absent') return;
+    await driver.manageExistingSnapshot(snapshotRef, ref, call);
   },
 });
 
