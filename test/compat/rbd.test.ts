@@ -62,7 +62,7 @@ describe('a service on Ceph', { skip: noRbd }, () => {
     await site.end();
     await site.until(
       'no helper is left in the pool',
-      async () => (await site.bytes.ask<string[]>(site.pool, 'helpers')).length === 0,
+      async () => (await site.bytes.ask<string[]>(site.pool, 'noted', 'helper:')).length === 0,
     );
   });
 

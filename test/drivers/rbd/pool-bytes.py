@@ -123,9 +123,9 @@ def leftovers(io):
     return sorted(set(found))
 
 
-def noted(io):
+def noted(io, prefix=''):
     with rados.ReadOpCtx() as op:
-        found, _ = io.get_omap_vals(op, '', '', 10000)
+        found, _ = io.get_omap_vals(op, '', prefix, 10000)
         try:
             io.operate_read_op(op, 'pumice')
         except rados.ObjectNotFound:
@@ -192,16 +192,6 @@ def without_snapshots(image):
             pass
 
 
-def helpers(io):
-    with rados.ReadOpCtx() as op:
-        found, _ = io.get_omap_vals(op, '', 'helper:', 100)
-        try:
-            io.operate_read_op(op, 'pumice')
-        except rados.ObjectNotFound:
-            return []
-        return [key for key, _ in found]
-
-
 def wipe(io):
     """Clones go before what they are of; objects of snapshots would be listed for as long as those are there."""
     for _ in range(8):
@@ -232,7 +222,7 @@ def is_there(io, key):
         return False
 
 
-OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, helpers, everything, left, half_remove, wipe)}
+OPERATIONS = {f.__name__: f for f in (read, write, create, snapshot, protect, unheaded, trashed, parent, fill, exported, objects, leftovers, noted, everything, left, half_remove, wipe)}
 for line in sys.stdin:
     number, pool, op, args = json.loads(line)
     try:
