@@ -72,14 +72,14 @@ async function contentOfTheirs(name: string, section: StoreAddress | undefined, 
 /** `STORE/scopes/SCOPE/manifests/BACKUP` */
 function placeOf(path: string) {
   const store = dirname(dirname(dirname(dirname(path))));
-  return placeIn({ kind: 'directory', path: store }, relative(store, path));
+  return placeIn({ kind: 'directory', path: store }, relative(store, path), path);
 }
 
-/** `scopes/SCOPE/manifests/BACKUP`, in that store. */
-function placeIn(store: StoreAddress, name: string) {
+/** `scopes/SCOPE/manifests/BACKUP`, in that store. `called`: by whoever reads of it. */
+function placeIn(store: StoreAddress, name: string, called = name) {
   const [scopes, scope, manifests, backupId, ...more] = name.split('/');
   if (scopes !== 'scopes' || manifests !== 'manifests' || !scope || !backupId || more.length > 0)
-    throw new Complaint(`${name} is no manifest of a store: scopes/SCOPE/manifests/BACKUP.`, EXIT.usage);
+    throw new Complaint(`${called} is no manifest of a store: scopes/SCOPE/manifests/BACKUP.`, EXIT.usage);
   return { store, scope, backupId };
 }
 

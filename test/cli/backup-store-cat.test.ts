@@ -58,8 +58,10 @@ describe('pumice backup-store cat', () => {
       const without = await run(world, manifest);
       assert.deepEqual([without.code, without.out.length], [1, 0]);
       assert.match(without.err, /^pumice: The backups of scope scope are encrypted with key k, which .*\n$/);
-      const elsewhere = await run(world, join(world.path, 'v'));
+      const elsewhere = await run(world, file);
       assert.deepEqual([elsewhere.code, elsewhere.out.length], [2, 0]);
+      const none = `pumice: ${file} is no manifest of a store: scopes/SCOPE/manifests/BACKUP.`;
+      assert.ok(elsewhere.err.startsWith(none), elsewhere.err);
       await rm(join(world.storePath, 'scopes', SCOPE, 'packs', packsThere(world.storePath, SCOPE)[0] ?? ''));
       const damaged = await run(world, manifest, '--key', 'k=key');
       assert.equal(damaged.code, 1);
