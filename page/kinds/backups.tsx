@@ -78,7 +78,7 @@ export const backups: Kind<Backup> = {
     ['Size', `${backup.size} GiB`],
     ['Volume', <Id key="volume" view="volumes" id={backup.volume_id} />],
     ['Kind', backup.is_incremental ? 'an increment' : 'full'],
-    ['Store', <Maybe key="store" text={backup.container} />],
+    ['Container', <Maybe key="container" text={backup.container} />],
     ['Content of', <Time key="content" at={backup.data_timestamp} long />],
     ['Created', <Time key="created" at={backup.created_at} long />],
     ...(backup.fail_reason ? ([['Failed since', backup.fail_reason]] as const) : []),

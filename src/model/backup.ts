@@ -28,7 +28,7 @@ export interface Backup {
   readonly failReason: string | null;
   /** Of the volume when it was made, GiB. */
   readonly sizeGiB: number;
-  /** Where below the store it is. */
+  /** What whoever asked for it wanted its container to be called, else its scope. Of a backup of a real Cinder: where it lies. */
   readonly container: string | null;
   readonly availabilityZone: string | null;
   /** Of the service that makes it, or has made it. */

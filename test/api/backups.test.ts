@@ -192,6 +192,30 @@ describe('a volume', () => {
     assert.equal(child.status, 400, 'the data of the first is as old as the snapshot');
   });
 
+  it('keeps the container that it is asked for as a name, and lies with the others of its volume', async (context) => {
+    const world = await withStore(context);
+    const { id: volume_id } = await volumeOf(world);
+    const asked = [null, 'box', '../../outside', '/absolute'];
+    const scopes: string[] = [];
+    for (const [at, container] of asked.entries()) {
+      await writeTo(world, volume_id, `state ${at}`);
+      const { id } = (await create(world, { volume_id, container, incremental: at > 0 })).body.backup;
+      const backup = await settled(world, 'backup', id);
+      scopes.push((await getBackup(world.service.db.read, id)).scopeId ?? '');
+      const expected = { status: 'available', is_incremental: at > 0, container: container ?? scopes[0] };
+      assert.partialDeepStrictEqual(backup, expected);
+    }
+    assert.deepEqual(new Set(scopes).size, 1);
+    const written = (await everyFile(world)).filter((name) => name.includes('/manifests/'));
+    assert.equal(written.length, asked.length);
+    assert.deepEqual((await readdir(join(world.config.data_directory, 'backups'))).sort(), [
+      'pumice-store.json',
+      'scopes',
+      'tmp',
+    ]);
+    assert.ok(!(await readdir(world.config.data_directory)).includes('outside'));
+  });
+
   it('is known again from its record, and can be restored', async (context) => {
     const world = await withStore(context);
     const { id: volume_id } = await volumeOf(world);

@@ -56,6 +56,7 @@ export const backups: ResourceKind<LookedBackup> = {
       ['increment', backup.parentId === null ? null : `to ${backup.parentId}`],
       ['increments', dependents === 0 ? null : String(dependents)],
       ['store', scope === undefined ? null : `${scope.store}, scope ${scope.id}`],
+      ['container', backup.container === backup.scopeId ? null : backup.container],
       ['made by', isCinders(backup) ? backup.service : null],
       ['read', content?.way == null ? null : wayInWords(content.way, content.why)],
       ['objects', backup.status === 'creating' ? null : String(backup.objectCount)],
