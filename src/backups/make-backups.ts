@@ -7,7 +7,7 @@
 import { getCompileCacheDir } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CommandFailed, DIES_WITH_US, type Exec } from '../lib/exec.ts';
+import { BEHIND_OTHERS, CommandFailed, DIES_WITH_US, type Exec } from '../lib/exec.ts';
 import * as errors from '../model/errors.ts';
 import type {
   Backups,
@@ -33,7 +33,6 @@ import { writeManifest } from './write-manifest.ts';
 /** A source beside sources, a part of the bundle beside its others. */
 const CHILD = fileURLToPath(new URL(`./backup-child${extname(import.meta.filename)}`, import.meta.url));
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '268435456', MALLOC_TRIM_THRESHOLD_: '268435456' };
-const BEHIND_OTHERS = ['nice', '-n', '10'] as const;
 /**
  * Comes before a program that is to be alone with a file, by its name: the file is locked for as long as the program lives (flock(1)), since a service that is
  * frozen has lost its flow to another, and does not end its child. Who cannot lock it does not begin.

@@ -6,13 +6,12 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { now, type Timestamp } from '../lib/clock.ts';
 import type { Config } from '../lib/config/config.ts';
-import { DIES_WITH_US, type Exec, exec } from '../lib/exec.ts';
+import { BEHIND_OTHERS, DIES_WITH_US, type Exec, exec } from '../lib/exec.ts';
 import type { Json } from '../lib/json.ts';
 import type { FoundThing } from './report-facts.ts';
 
 /** A source beside sources, a part of the bundle beside its others. */
 const CHILD = fileURLToPath(new URL(`./doctor-child${extname(import.meta.filename)}`, import.meta.url));
-const BEHIND_OTHERS = ['nice', '-n', '10'] as const;
 const LIMIT_MS = 30 * 60_000;
 
 export interface DoctorState {

@@ -38,6 +38,18 @@ export type Exec = (argv: readonly [string, ...string[]], options: ExecOptions) 
  */
 export const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL'] as const;
 
+/**
+ * Before a program that may take long, and for which nobody is to wait. How nice it is counts only among the processes of its session, and each that is
+ * started here has one of its own: where Linux shares the processor among sessions first (`sched_autogroup_enabled`), the session must be nice,
+ * too. Only one in a tenth of a second is heard.
+ */
+export const BEHIND_OTHERS = [
+  'sh',
+  '-c',
+  'for try in 1 2 3; do ! [ -w /proc/self/autogroup ] || echo 10 >/proc/self/autogroup && break; sleep 0.1; done 2>/dev/null; exec nice -n 10 "$@"',
+  'sh',
+] as const;
+
 /** The program ended, but not well. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';

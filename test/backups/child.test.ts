@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Bite, CopyOrder } from '../../src/backups/backups.ts';
@@ -190,6 +191,23 @@ describe('the process of a backup', () => {
       assert.ok(bytes.equals(await readFile(join(world.path, 'v'))));
       await backups.deleteUnrecorded(order.place, 2, bites, NEVER);
       assert.deepEqual(packsThere(world.storePath, SCOPE).sort(), listed);
+    }));
+
+  test('comes after others for the processor, and so does its session', () =>
+    inWorld(async (world) => {
+      const order = await orderOf(world, 3 * MIB);
+      await odd(world, { does: 'wait', when: 'before', change: 0 });
+      const cancel = new AbortController();
+      const copying = oddly.copy(order, watching([], cancel.signal));
+      await condition('it copies', 20_000, async () => (await stateOfChild(world)) !== null);
+      const { pid = 0 } = (await stateOfChild(world)) ?? {};
+      const nice = getPriority(pid);
+      // Nothing, where Linux knows of no sessions.
+      const session = await readFile(`/proc/${pid}/autogroup`, 'utf8').catch(() => '');
+      cancel.abort(new Error('cancelled'));
+      await assert.rejects(copying, { message: 'cancelled' });
+      assert.equal(nice, 10);
+      assert.ok(session === '' || session.endsWith(' nice 10\n'), session);
     }));
 
   test('is gone when it is cancelled', () =>

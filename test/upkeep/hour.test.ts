@@ -414,7 +414,7 @@ const CAUSES: Readonly<Record<UpkeepName, readonly [Cause, ...Cause[]]>> = {
       },
       tries: 2,
       about: /^node$/,
-      reason: /could not examine: nice ended with 1: The database has schema 99/,
+      reason: /could not examine: sh ended with 1: The database has schema 99/,
     },
   ],
   messages: [
