@@ -682,6 +682,7 @@ const WAITING: Readonly<Record<string, string>> = {
   'cli/top.ts': 'a person watches',
   'clients/glance-http.ts': 'a few tries of one request',
   'commands/volumes/upload-volume.ts': 'a request waits for the record of its image',
+  'flows/backups/bite-recorder.ts': 'half a second between two commits of a copy, which ends with it',
   'flows/backups/run-backup-schedule.ts': 'a run waits for its backups, until its next one is due',
   'flows/volumes/move-attached.ts': 'a flow looks after the exports of what it moves, for as long as it copies',
   'db/sql/postgresql-transactor.ts': 'a transaction is tried again; its caller waits',

@@ -1,16 +1,22 @@
 /**
- * Writes down what a copy tells while it goes on: several bites in one commit, as many as came while the one before was made, in their order. A copy that
- * does not wait for its records loses nothing by that: what was told and not recorded is done again.
+ * Writes down what a copy tells while it goes on: several bites in one commit, in their order, and half a second between two commits. A copy that
+ * does not wait for its records loses nothing by that: what was told and not recorded is done again. A commit for each would be dozens a second, each
+ * with a sync beside all that copies write: on SQLite everybody waits for it.
  *
  * When a later attempt has begun, nothing is recorded any more and `signal` is aborted: the copy has nothing left to do here.
  */
 import { type RecordedBite, recordBites } from '../../db/backup-work.ts';
 import type { Tx } from '../../db/sql/tx.ts';
+import { CLOCK, type Clock } from '../../lib/clock.ts';
 import { BackupFailed } from '../../model/errors.ts';
 import type { BackupTools } from '../tools.ts';
 
+/** From one commit to the next. */
+const BETWEEN_MS = 500;
+
 export interface BiteRecorderOptions {
   readonly db: BackupTools['db'];
+  readonly clock?: Clock;
   readonly backupId: string;
   readonly attempt: number;
   /** Bites of earlier attempts. */
@@ -25,6 +31,10 @@ export class BiteRecorder {
   #waiting: RecordedBite[] = [];
   #recorded: number;
   #writing: Promise<void> | undefined;
+  /** When the next may be made. */
+  #due = 0;
+  /** Nothing more is told. */
+  readonly #end = new AbortController();
   #failure: unknown;
 
   constructor(options: BiteRecorderOptions) {
@@ -44,19 +54,30 @@ export class BiteRecorder {
 
   /** Resolves when all that was told is recorded; rejects when it could not be. */
   async done(): Promise<void> {
+    this.#end.abort();
     await this.#writing;
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #writeAll(): Promise<void> {
     try {
-      while (this.#waiting.length > 0 && this.#failure === undefined) await this.#write(this.#waiting.splice(0));
+      while (this.#waiting.length > 0 && this.#failure === undefined) {
+        await this.#comesDue();
+        await this.#write(this.#waiting.splice(0));
+      }
     } catch (error) {
       this.#failure = error;
       this.#stop.abort(error);
     } finally {
       this.#writing = undefined;
     }
+  }
+
+  async #comesDue(): Promise<void> {
+    const { clock = CLOCK } = this.#options;
+    const ms = this.#due - clock.elapsed();
+    if (ms > 0) await clock.pause(ms, this.#end.signal).catch(() => {});
+    this.#due = clock.elapsed() + BETWEEN_MS;
   }
 
   async #write(bites: readonly RecordedBite[]): Promise<void> {
