@@ -23,10 +23,7 @@ export function writeDisks(directory: string): Disks {
   const [full, big, small] = ['full', 'big', 'small'].map((name) => join(directory, name)) as [string, string, string];
   const file = openSync(full, 'wx');
   ftruncateSync(file, BYTES);
-  for (let piece = 0; piece < PIECES_MIB; piece += 1) {
-    writeSync(file, noise(piece), 0, MIB, 2 * piece * MIB);
-    writeSync(file, piece % 4 === 3 ? Buffer.alloc(MIB) : text(piece), 0, MIB, (2 * piece + 1) * MIB);
-  }
+  writePieces(file, PIECES_MIB);
   closeSync(file);
   changed(
     full,
@@ -42,6 +39,14 @@ export function writeDisks(directory: string): Disks {
   );
   execFileSync('sync', ['-f', directory]);
   return { full, big, small };
+}
+
+/** So many MiB of noise, and as many that are none, in turn. */
+export function writePieces(file: number, pieces: number): void {
+  for (let piece = 0; piece < pieces; piece += 1) {
+    writeSync(file, noise(piece), 0, MIB, 2 * piece * MIB);
+    writeSync(file, piece % 4 === 3 ? Buffer.alloc(MIB) : text(piece), 0, MIB, (2 * piece + 1) * MIB);
+  }
 }
 
 /** Both share all other blocks. */

@@ -9,10 +9,11 @@ import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { canReflink } from '../src/drivers/file/file-copy.ts';
+import { timesOf } from './clients.ts';
 import { allAvailable, ask } from './creates.ts';
 import type { Part } from './part.ts';
 import { startServer } from './processes.ts';
-import { median, quantity, type Result, ratios } from './report.ts';
+import { median, percentile, quantity, type Result, ratios } from './report.ts';
 import { path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
@@ -105,10 +106,10 @@ async function noticedIn(world: World, dialect: Dialect): Promise<{ readonly idl
       await available(id);
       whole.push(performance.now() - begun);
     }
-    const gets = await timesOf(GETS / world.haste, () => ask(agent, 'GET', `${volumes}/${source}`));
+    const gets = await timesOf(CLIENTS, GETS / world.haste, () => ask(agent, 'GET', `${volumes}/${source}`));
     const { rssBytes } = await server.kept();
     return {
-      getP99Ms: gets.toSorted((a, b) => a - b)[Math.floor(gets.length * 0.99)] ?? Number.NaN,
+      getP99Ms: percentile(gets, 0.99),
       answeredMs: median(answered),
       availableMs: median(whole),
       rssMb: rssBytes / 1e6,
@@ -120,11 +121,11 @@ async function noticedIn(world: World, dialect: Dialect): Promise<{ readonly idl
     const pool = join(directory, 'volumes');
     writeData(join(pool, `volume-${source}`));
     // It has had as much to do before: what that leaves in memory is no copy's.
-    await timesOf(COPIES, () => create());
+    await timesOf(CLIENTS, COPIES, () => create());
     await allAvailable(server, agent);
     await look();
     const idle = await look();
-    await timesOf(COPIES, () => create({ source_volid: source }));
+    await timesOf(CLIENTS, COPIES, () => create({ source_volid: source }));
     const isWritten = (name: string): boolean => name.startsWith('.tmp-') && statSync(join(pool, name)).blocks > 0;
     const copying = (): number => readdirSync(pool).filter(isWritten).length;
     while (copying() < RUNNING) await delay(5);
@@ -144,20 +145,4 @@ function writeData(file: string): void {
   for (let written = 0; written < DATA_MIB; written += 1)
     writeSync(opened, piece, 0, piece.length, written * 1024 ** 2);
   closeSync(opened);
-}
-
-/** Milliseconds of each, by some clients. */
-async function timesOf(amount: number, body: () => Promise<unknown>): Promise<number[]> {
-  const times: number[] = [];
-  let begun = 0;
-  const client = async (): Promise<void> => {
-    while (begun < amount) {
-      begun += 1;
-      const at = performance.now();
-      await body();
-      times.push(performance.now() - at);
-    }
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  return times;
 }

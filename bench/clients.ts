@@ -1,4 +1,4 @@
-/** Eight clients that ask for as much as is wanted, each one thing after the other. */
+/** Clients that ask for as much as is wanted, each one thing after the other: eight, unless somebody needs another number. */
 import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from './creates.ts';
@@ -15,18 +15,30 @@ export interface Asked {
 }
 
 export async function byClients(times: number, one: (at: number) => Promise<void>): Promise<Asked> {
+  const begun = performance.now();
+  const waits = await timesOf(CLIENTS, times, one);
+  return { perSecond: (times / (performance.now() - begun)) * 1000, waitMs: median(waits) };
+}
+
+/** Milliseconds of each, by so many clients. `between`: before each, and not counted. */
+export async function timesOf(
+  clients: number,
+  times: number,
+  one: (at: number) => Promise<unknown>,
+  between?: () => Promise<unknown>,
+): Promise<number[]> {
   const waits: number[] = [];
   let next = 0;
   const client = async (): Promise<void> => {
     for (let at = next++; at < times; at = next++) {
+      await between?.();
       const begun = performance.now();
       await one(at);
       waits.push(performance.now() - begun);
     }
   };
-  const begun = performance.now();
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  return { perSecond: (times / (performance.now() - begun)) * 1000, waitMs: median(waits) };
+  await Promise.all(Array.from({ length: clients }, client));
+  return waits;
 }
 
 const DEADLINE_MS = 120_000;

@@ -1,5 +1,6 @@
 /** All parts of the figures, by the names that `--only` takes, in the order in which bench/RESULTS.md has them. */
 import { backups } from './backups.ts';
+import { besideBackups } from './beside-backups.ts';
 import { busyHost } from './busy-host.ts';
 import { copies } from './copies.ts';
 import { creates } from './creates.ts';
@@ -38,6 +39,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   copies,
   backups,
   's3-backups': s3Backups,
+  'beside-backups': besideBackups,
   'busy-host': busyHost,
   scale,
   'large-filters': largeFilters,
