@@ -69,16 +69,16 @@ export async function refuseHalfImported(db: Queries, rehearsal: boolean): Promi
     );
 }
 
-/** A fill begins from its beginning. */
+/** A fill begins from its beginning. The moment of the first is kept: rows are judged by it, each time. */
 export async function beginFill(
   { db }: Tx,
-  { source, revision, decisions }: Pick<ImportProgress, 'source' | 'revision' | 'decisions'>,
+  { source, revision, decisions, beganAt }: Pick<ImportProgress, 'source' | 'revision' | 'decisions' | 'beganAt'>,
   step: string,
 ): Promise<void> {
   const cursor = { revision, step, after_id: null, counts: '{}', decisions };
   await db
     .insertInto('imported_from')
-    .values({ source, ...cursor, began_at: now() })
+    .values({ source, ...cursor, began_at: beganAt })
     .onConflict((conflict) => conflict.column('source').doUpdateSet(cursor))
     .execute();
 }

@@ -154,18 +154,11 @@ proveStore('rows that are brought over', (test) => {
     assert.deepEqual(await ownRows(database.read), []);
     await makeVolume(database);
     assert.deepEqual(await ownRows(database.read), ['volume']);
-    await database.write((tx) => beginFill(tx, { source: 'mysql://h:1/c', revision: 'r1', decisions: '{}' }, 'types'));
-    const begun = {
-      source: 'mysql://h:1/c',
-      revision: 'r1',
-      decisions: '{}',
-      counts: {},
-      filledAt: null,
-      turnedAt: null,
-    };
-    const { beganAt, ...found } = (await findImport(database.read)) ?? assert.fail();
-    assert.match(beganAt, /^\d{4}-/);
-    assert.deepEqual(found, { ...begun, cursor: { step: 'types', after: null } });
+    const [first, second] = ['2026-01-01T00:00:00.000000', '2026-02-01T00:00:00.000000'] as const;
+    const of = { source: 'mysql://h:1/c', decisions: '{}' };
+    await database.write((tx) => beginFill(tx, { ...of, revision: 'r1', beganAt: first }, 'types'));
+    const begun = { ...of, revision: 'r1', beganAt: first, counts: {}, filledAt: null, turnedAt: null };
+    assert.deepEqual(await findImport(database.read), { ...begun, cursor: { step: 'types', after: null } });
     await database.write((tx) => keepCursor(tx, { step: 'volumes', after: 'x' }, { volume: 2 }));
     assert.partialDeepStrictEqual(await findImport(database.read), {
       cursor: { step: 'volumes', after: 'x' },
@@ -178,9 +171,9 @@ proveStore('rows that are brought over', (test) => {
       turnedAt: null,
     });
     await database.write(markTurned);
-    await database.write((tx) => beginFill(tx, { source: 'mysql://h:1/c', revision: 'r2', decisions: '{}' }, 'types'));
+    await database.write((tx) => beginFill(tx, { ...of, revision: 'r2', beganAt: second }, 'types'));
     const after = (await findImport(database.read)) ?? assert.fail();
     assert.ok(after.filledAt !== null && after.turnedAt !== null);
-    assert.equal(after.revision, 'r2');
+    assert.deepEqual([after.revision, after.beganAt], ['r2', first]);
   });
 });

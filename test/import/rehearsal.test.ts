@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { beginFill, ImportUnfinished, markTurned } from '../../src/db/import-progress.ts';
-import { uuid } from '../../src/lib/clock.ts';
+import { now, uuid } from '../../src/lib/clock.ts';
 import { parseConfig } from '../../src/lib/config/read-config.ts';
 import { silentLog } from '../../src/lib/logging.ts';
 import { wire } from '../../src/wiring.ts';
@@ -39,7 +39,8 @@ async function imported(database: FreshDatabase): Promise<string> {
       attachStatus: 'attached',
       ...CONNECTED,
     });
-    await beginFill(tx, { source: 'mysql://h:3306/cinder', revision: 'r', decisions: null }, 'volume');
+    const began = { beganAt: now(), decisions: null };
+    await beginFill(tx, { source: 'mysql://h:3306/cinder', revision: 'r', ...began }, 'volume');
   });
   await db.close();
   return volume.id;

@@ -8,13 +8,13 @@ import type { ImportedRow } from './verdict.ts';
 /** `message_ttl` of Cinder, unless its configuration says otherwise. */
 const TTL_MS = 30 * 24 * 3_600_000;
 
-/** Undefined: it has expired. */
+/** Undefined: it has expired. One that never would in Cinder lives here for as long as a new one. */
 export function mapMessage(
   row: CinderRows['messages'],
   { now }: Pick<MapSettings, 'now'>,
 ): ImportedRow<'message'> | undefined {
   const createdAt = row.created_at ?? now;
-  const expiresAt = row.expires_at ?? timestampOf(millis(createdAt) + TTL_MS);
+  const expiresAt = row.expires_at ?? timestampOf(millis(now) + TTL_MS);
   if (expiresAt <= now) return undefined;
   return {
     id: row.id,

@@ -44,6 +44,7 @@ export function findNameOf(
       `(${was}) is deleted, and ${users} are of it`,
       `it comes in as ${JSON.stringify(name)}, for nobody`,
     );
+  else if (was === null) found.add('type-nameless', 'has no name', `it comes in as ${JSON.stringify(name)}`);
   else if (name !== was)
     found.add(
       'type-name-twice',

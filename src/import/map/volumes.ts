@@ -60,7 +60,7 @@ export function refusalOfVolume(
     if (!types.has(row.volume_type_id ?? '') && adopted === null)
       return found.refused(
         'type-missing',
-        row.volume_type_id === null ? 'has no type' : `is of type ${row.volume_type_id}, which was never there`,
+        !row.volume_type_id ? 'has no type' : `is of type ${row.volume_type_id}, which was never there`,
         'say which type such volumes are to be of',
         '--adopt-type',
       );
@@ -211,7 +211,7 @@ function typeOf(typeId: string | null, { types, adopted }: MapWorld, found: Foun
   const name = types.get(adopted as string)?.name;
   found.add(
     'type-missing',
-    `is of ${typeId === null ? 'no type' : `type ${typeId}, which was never there`}`,
+    `is of ${!typeId ? 'no type' : `type ${typeId}, which was never there`}`,
     `it comes in as one of type ${name}`,
   );
   return adopted as string;

@@ -96,7 +96,8 @@ export async function fillDatabase(
   await db.write(async (tx) => {
     for (const step of SPANNED_STEPS) await keepSpans(tx, step, here?.[step] ?? new Map());
     if (resumed) return;
-    await beginFill(tx, { source: options.source, revision: cinder.revision.id, decisions }, MAP_STEPS[0]);
+    const began = { source: options.source, revision: cinder.revision.id, decisions, beganAt: world.settings.now };
+    await beginFill(tx, began, MAP_STEPS[0]);
     await forgetGone(tx);
     if (isFirst) await letIndexesWait(tx, LARGE);
     else while (await makeWaitingIndex(tx));
