@@ -1,6 +1,9 @@
 /** A cinder.conf becomes a pumice.toml that fits, and says what does not. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'smol-toml';
 import { defaultTypeNote, fromCinderConf } from '../../src/import/conf/from-cinder-conf.ts';
@@ -51,6 +54,16 @@ target_prefix = iqn.2010-10.org.openstack:
 [netapp]
 volume_driver = cinder.volume.drivers.netapp.common.NetAppDriver
 netapp_password = top-secret
+
+[keystone_authtoken]
+auth_type = password
+auth_url = https://keystone.example.org:5000
+username = cinder
+password = top-secret
+user_domain_id = default
+project_name = service
+project_domain_id = 0a1b2c
+memcached_servers = control1:11211
 `;
 
 describe('a pumice.toml of a cinder.conf', () => {
@@ -61,6 +74,13 @@ describe('a pumice.toml of a cinder.conf', () => {
       default_volume_type: 'ssd',
       storage_availability_zone: 'az1',
       volume_name_template: 'volume-%s',
+      api: { auth_strategy: 'keystone' },
+      keystone: {
+        auth_url: 'https://keystone.example.org:5000',
+        username: 'cinder',
+        project_name: 'service',
+        password_file: '/etc/pumice/keystone-password',
+      },
       quota: { quota_volumes: 20, per_volume_size_limit: 500, no_snapshot_gb_quota: true },
       backends: {
         rbd1: {
@@ -110,7 +130,28 @@ describe('a pumice.toml of a cinder.conf', () => {
       '[rbd1] has replication_device, which say nothing here',
       '[netapp] is of cinder.volume.drivers.netapp.common.NetAppDriver, for which there is no driver here: its volumes are kept out',
       'the keys of S3 go into /etc/pumice/s3-access-key and /etc/pumice/s3-secret-key',
+      'password of [keystone_authtoken] goes into /etc/pumice/keystone-password',
+      '[keystone_authtoken] says project_domain_id; here it is project_domain_name, the name of that',
     ]);
+  });
+
+  test('asks the Keystone that Cinder asks, as Pumice reads it', (context) => {
+    const directory = mkdtempSync(join(tmpdir(), 'pumice-conf-'));
+    context.after(() => rmSync(directory, { recursive: true }));
+    const asked = '[keystone_authtoken]\nauth_url = http://k:5000\nwww_authenticate_uri = http://public:5000\n';
+    for (const [more, secret] of [
+      ['username = cinder\nuser_domain_name = Services\ncafile = /etc/ca.pem\n', 'password'],
+      ['application_credential_id = 0a1b\n', 'secret'],
+    ] as const) {
+      const file = join(directory, secret);
+      writeFileSync(file, 'the-secret\n');
+      const { toml } = of(asked + more);
+      const { api, keystone } = parseConfig({ toml: toml.replace(`/etc/pumice/keystone-${secret}`, file) });
+      assert.deepEqual([api.auth_strategy, keystone.www_authenticate_uri], ['keystone', 'http://public:5000']);
+      assert.equal(keystone.password ?? keystone.application_credential_secret, 'the-secret');
+    }
+    const none = of('[DEFAULT]\nauth_strategy = noauth\n');
+    assert.ok(!none.toml.includes('keystone') && !none.notes.join().includes('keystone'));
   });
 
   test('is one that Pumice reads, but for the kinds of backends', () => {
@@ -212,6 +253,7 @@ backup_share = nas:/backups
       '[DEFAULT]\nvolume_name_template = %s/volume',
       /volume_name_template = %s\/volume cannot be said here/,
     ],
+    ['that says no Keystone', '[DEFAULT]\nhost = a', /everybody who reaches the service is an administrator/],
     ['with a fixed key', '[DEFAULT]\n[key_manager]\nfixed_key = 00', /fixed_key/],
     [
       'with backups in Ceph',

@@ -1,9 +1,10 @@
 /**
  * What no table of Cinder's holds and cinder.conf says: the default type, limits, names on backends, the backends themselves, the store of
- * backups. It becomes a `pumice.toml` that fits, with a note for each thing that has no counterpart. No password is copied.
+ * backups, who is asked about callers. It becomes a `pumice.toml` that fits, with a note for each thing that has no counterpart. No password is copied.
  */
 import { type BackendSection, backendSection } from './backend-sections.ts';
 import { backupSection } from './backup-section.ts';
+import { identitySection } from './identity-section.ts';
 import { OsloConf } from './oslo-conf.ts';
 import { type TomlValue, tomlLine } from './toml-lines.ts';
 
@@ -51,7 +52,8 @@ export function fromCinderConf(text: string, file: string): FromCinderConf {
   const notes: string[] = [];
   const sections = backendsOf(conf, notes);
   const backup = backupSection(conf);
-  notes.push(...(backup?.notes ?? []));
+  const identity = identitySection(conf);
+  notes.push(...(backup?.notes ?? []), ...identity.notes);
   const host = conf.value('DEFAULT', 'host');
   const hasName = host !== undefined && NODE_NAME.test(host);
   if (host === undefined)
@@ -66,6 +68,8 @@ export function fromCinderConf(text: string, file: string): FromCinderConf {
       ...(hasName ? [tomlLine('node_name', host)] : []),
       ...optionLines(conf, TOP, notes),
     ],
+    block('[api]', identity.api),
+    block('[keystone]', identity.keystone),
     block('[quota]', optionLines(conf, QUOTA, notes)),
     ...sections.map(({ ours, lines }) => block(`[backends.${ours}]`, lines)),
     block('[backup_stores.cinder]', backup?.lines ?? []),
