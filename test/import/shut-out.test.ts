@@ -22,7 +22,7 @@ async function asked(context: TestContext, dialect: 'mysql' | 'postgresql'): Pro
   const database = new URL(cinder.url).pathname.slice(1);
   const drops =
     dialect === 'mysql'
-      ? [`DROP USER IF EXISTS ${WRITER}@127.0.0.1`, `DROP ROLE IF EXISTS ${ROLE}`]
+      ? ['SET GLOBAL sql_mode = DEFAULT', `DROP USER IF EXISTS ${WRITER}@127.0.0.1`, `DROP ROLE IF EXISTS ${ROLE}`]
       : [`REVOKE ALL ON DATABASE "${database}" FROM ${WRITER}`, `DROP OWNED BY ${WRITER}`, `DROP ROLE ${WRITER}`];
   context.after(async () => {
     for (const drop of drops) await run(drop);
@@ -57,6 +57,11 @@ describe('the proof that a writer is shut out', () => {
     await run(`GRANT DELETE ON \`${database}\`.volumes TO ${WRITER}@127.0.0.1`);
     assert.equal(await state(), 'may-write', 'one table is enough');
     await run(`REVOKE DELETE ON \`${database}\`.volumes FROM ${WRITER}@127.0.0.1`);
+    // A server's mode decides how it quotes what it says.
+    await run("SET GLOBAL sql_mode = 'ANSI_QUOTES'");
+    await run(`GRANT INSERT ON \`${database}\`.volumes TO ${WRITER}@127.0.0.1`);
+    assert.equal(await state(), 'may-write', 'to insert alone, whatever the mode of the server');
+    await run(`REVOKE INSERT ON \`${database}\`.volumes FROM ${WRITER}@127.0.0.1`);
     await run(`CREATE ROLE ${ROLE}`);
     await run(`GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${ROLE}`);
     await run(`GRANT ${ROLE} TO ${WRITER}@127.0.0.1`);

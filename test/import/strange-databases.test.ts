@@ -485,10 +485,44 @@ async function scene(context: TestContext, from: CinderDialect, into: 'sqlite' |
   }
 }
 
+/** As MySQL 8 comes: its modes, and tables of four bytes a letter. Of its own collation MariaDB has none. */
+const asMysql8: Scene = async ({ run, insert }, type) => {
+  // No column may be made wider that a foreign key names.
+  const keys = await run(
+    "SELECT table_name AS t, constraint_name AS c FROM information_schema.table_constraints WHERE constraint_schema = database() AND constraint_type = 'FOREIGN KEY'",
+  );
+  for (const { t, c } of keys) await run(`ALTER TABLE \`${t}\` DROP FOREIGN KEY \`${c}\``);
+  const tables = await run('SELECT table_name AS t FROM information_schema.tables WHERE table_schema = database()');
+  for (const { t } of tables)
+    await run(`ALTER TABLE \`${t}\` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci`);
+  const modes = [
+    'ONLY_FULL_GROUP_BY',
+    'STRICT_TRANS_TABLES',
+    'NO_ZERO_IN_DATE',
+    'NO_ZERO_DATE',
+    'ERROR_FOR_DIVISION_BY_ZERO',
+  ];
+  await run(
+    `SET GLOBAL sql_mode = '${[...modes, 'NO_ENGINE_SUBSTITUTION', 'ANSI_QUOTES', 'PIPES_AS_CONCAT'].join(',')}'`,
+  );
+  await insert('volumes', volumeRow({ id: id('a', 2), volume_type_id: type, display_name: 'four bytes \u{1f30b}' }));
+  await insert('snapshots', snapshotRow({ id: id('b', 2), volume_id: id('a', 2), volume_type_id: type }));
+};
+
 describe('a Cinder database', () => {
   for (const [what, spoil] of Object.entries(SCENES))
     for (const [from, into] of [...DIALECTS.map((from) => [from, 'sqlite'] as const), ['mysql', 'postgresql'] as const])
       test(`${what} (${from} into ${into}) comes in row by row`, async (context) => {
         await scene(context, from, into, spoil);
       });
+
+  test('on a server with the modes of MySQL 8, of four bytes a letter, comes in', async (context) => {
+    const server = await cinderWorld('mysql');
+    if ('missing' in server) return context.skip(server.missing);
+    context.after(async () => {
+      await server.run('SET GLOBAL sql_mode = DEFAULT');
+      await server.remove();
+    });
+    await scene(context, 'mysql', 'sqlite', asMysql8);
+  });
 });

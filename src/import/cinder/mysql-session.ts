@@ -22,6 +22,8 @@ export async function openMysql(
   let connection: mysql.Connection | undefined;
   try {
     connection = await connected(address, password);
+    // Whatever the server's mode is: what does not fit is refused, and names are quoted as they are read here (`SHOW GRANTS`).
+    await connection.query("SET SESSION sql_mode = 'STRICT_ALL_TABLES'");
     // A row that is changed in the middle of a batch is as it was: Cinder goes on meanwhile.
     await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
     await connection.query(`START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ${purpose === 'read' ? 'ONLY' : 'WRITE'}`);
