@@ -1,5 +1,8 @@
-/** A real cinder-api over a database, where Debian's is installed; nobody need sign in (`noauth`: the token is USER:PROJECT). */
-import { spawn } from 'node:child_process';
+/**
+ * A real Cinder over a database, where Debian's is installed: its cinder-api alone, or with the scheduler and cinder-volume, which want a
+ * broker. Nobody need sign in (`noauth`: the token is USER:PROJECT).
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,10 +14,24 @@ const PROGRAM = '/usr/bin/cinder-wsgi';
 const PASTE = '/etc/cinder/api-paste.ini';
 const FILTERS = '/etc/cinder/resource_filters.json';
 const READY_MS = 90_000;
+/** To put away what a service has in hand. */
+const ENDING_MS = 20_000;
+
+export interface CinderOptions {
+  /** `rabbit://…`; by default messages reach nobody. */
+  readonly transport?: string;
+  /** More of its cinder.conf: of `[DEFAULT]`, and whole sections. */
+  readonly more?: { readonly defaults: readonly string[]; readonly sections: readonly string[] };
+  /** What runs beside the API. */
+  readonly services?: readonly ('scheduler' | 'volume')[];
+}
 
 export interface RealCinder {
   /** `http://127.0.0.1:PORT` */
   readonly address: string;
+  /** Its cinder.conf. It is there until `stop`. */
+  readonly conf: string;
+  /** Once more does nothing. */
   stop(): Promise<void>;
 }
 
@@ -23,7 +40,10 @@ export const noCinder: string | false = [PROGRAM, PASTE].every((path) => existsS
   : 'no cinder-api is installed (apt-get install cinder-common python3-cinder)';
 
 /** `connection` as SQLAlchemy has it. Rejects with what it said, when it does not answer. */
-export async function startCinder(connection: string): Promise<RealCinder> {
+export async function startCinder(
+  connection: string,
+  { transport = 'fake:/', more, services = [] }: CinderOptions = {},
+): Promise<RealCinder> {
   const directory = mkdtempSync(join(tmpdir(), 'pumice-cinder-'));
   const port = await freePort();
   const conf = join(directory, 'cinder.conf');
@@ -34,26 +54,24 @@ export async function startCinder(connection: string): Promise<RealCinder> {
       'auth_strategy = noauth',
       `api_paste_config = ${PASTE}`,
       `resource_query_filters_file = ${FILTERS}`,
-      'transport_url = fake:/',
+      `transport_url = ${transport}`,
       `state_path = ${directory}`,
+      ...(more?.defaults ?? []),
       '[database]',
       `connection = ${connection}`,
       '[oslo_concurrency]',
       `lock_path = ${directory}`,
+      '[coordination]',
+      `backend_url = file://${directory}/coordination`,
+      ...(more?.sections ?? []),
+      '',
     ].join('\n'),
   );
-  const child = spawn(PROGRAM, ['--port', String(port), '--host', '127.0.0.1', '--', '--config-file', conf], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-4_000);
-  });
-  const ended = once(child, 'close');
+  const api = new Service([PROGRAM, '--port', String(port), '--host', '127.0.0.1', '--', '--config-file', conf]);
+  const all = [api, ...services.map((name) => new Service([PYTHON, '-c', mainOf(name), '--config-file', conf]))];
   const stop = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await ended;
-    rmSync(directory, { recursive: true });
+    await Promise.all(all.map((each) => each.end()));
+    rmSync(directory, { recursive: true, force: true });
   };
   const address = `http://127.0.0.1:${port}`;
   const until = performance.now() + READY_MS;
@@ -63,11 +81,48 @@ export async function startCinder(connection: string): Promise<RealCinder> {
       () => false,
     ))
   ) {
-    if (child.exitCode !== null || performance.now() > until) {
+    if (api.hasEnded || performance.now() > until) {
       await stop();
-      throw new Error(`cinder-api does not answer: ${said}`);
+      throw new Error(`cinder-api does not answer: ${api.said}`);
     }
     await pause(100);
   }
-  return { address, stop };
+  return { address, conf, stop };
+}
+
+const PYTHON = '/usr/bin/python3';
+const mainOf = (name: string): string => `from cinder.cmd.${name} import main; main()`;
+
+/** With the processes that it forks. */
+class Service {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #isOver = false;
+  said = '';
+
+  constructor([program = '', ...args]: readonly string[]) {
+    this.#child = spawn(program, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.said = (this.said + text).slice(-4_000);
+    });
+    // Not before those that it forked have ended, which have its error stream, too.
+    this.#ended = once(this.#child, 'close').then(() => {
+      this.#isOver = true;
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  async end(): Promise<void> {
+    this.#signal('SIGTERM');
+    await Promise.race([this.#ended, pause(ENDING_MS, undefined, { ref: false })]);
+    this.#signal('SIGKILL');
+    await this.#ended;
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (!this.#isOver && this.#child.pid !== undefined) process.kill(-this.#child.pid, signal);
+  }
 }
