@@ -1,19 +1,27 @@
 /**
  * What moving in from a Cinder costs: all living rows into a new database on SQLite, and again with nothing changed. Beside: `mysqldump` of the
- * same MariaDB in the same round, which carries the deleted rows, too. The program runs as installed, from its bundle. And the peak of memory, with ten times fewer rows beside it.
+ * same MariaDB in the same round, which carries the deleted rows, too; and the two halves that the libraries take by themselves (`bare-import.ts`):
+ * the living rows read, and the rows that were filled inserted. The program runs as installed, from its bundle. And the peak of memory, with ten times fewer
+ * rows beside it.
+ *
+ * And how long clients wait at the turn: from the proof of rest to the first list that the service answers, with a file for each volume and snapshot.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import mysql from 'mysql2/promise';
+import { BackendDirectory } from '../src/drivers/file/backend-directory.ts';
+import { freePort } from '../test/free-port.ts';
 import { startMariadb } from '../test/mariadb-server.ts';
 import { bundled, THIS_BUILD } from './build.ts';
+import { cinderOf, FROZEN, nameOf } from './cinder-database.ts';
 import type { Part } from './part.ts';
 import { remember } from './processes.ts';
 import { quantity, type Result, ratios } from './report.ts';
 import { rounds } from './rounds.ts';
+import { HEADERS, path } from './subject.ts';
 import { newDirectory, type World } from './world.ts';
 
 const VOLUMES = 100_000;
@@ -26,6 +34,11 @@ const BETWEEN_LOOKS_MS = 20;
 interface ImportFigures {
   readonly first: number;
   readonly again: number;
+  /** What the libraries take: of the reading, and of the inserts. */
+  readonly bare: number;
+  /** From the freeze to the first answer; of which the turn took so much. */
+  readonly frozen: number;
+  readonly turn: number;
   readonly megabytes: number;
 }
 
@@ -49,51 +62,154 @@ async function measureImport(world: World): Promise<Result[]> {
     world.rounds,
     {
       ours: () => importOf(world, server.url, many),
-      few: () => importOf(world, server.url, few),
+      few: () => peakOfFew(world, server.url, few),
       theirs: () => dumpOf(world, server.url, many),
     },
     world.tell,
   );
   const dumps = measured.theirs;
-  const [first, again] = (['first', 'again'] as const).map((key) => measured.ours.map((each) => each[key]));
-  const peak = (figures: readonly ImportFigures[]) => figures.map(({ megabytes }) => megabytes);
+  const of = (key: keyof ImportFigures): number[] => measured.ours.map((each) => each[key]);
+  const [first, again] = [of('first'), of('again')];
   const besideDump = { what: 'mysqldump', quantity: quantity(dumps, 's') };
   return [
     {
       figure: `import of ${many} volumes and ${many * 3} attachments, ${DIALECT}`,
-      measured: quantity(first ?? [], 's'),
+      measured: quantity(first, 's'),
       beside: besideDump,
-      ratio: ratios(first ?? [], dumps),
+      ratio: ratios(first, dumps),
       wanted: { of: 'ratio', atMost: 2 },
     },
     {
+      figure: `the same, beside what the libraries take of it, ${DIALECT}`,
+      measured: quantity(first, 's'),
+      beside: { what: 'mysql2 reads, node:sqlite inserts', quantity: quantity(of('bare'), 's') },
+      ratio: ratios(first, of('bare')),
+    },
+    {
       figure: `the same again, nothing changed, ${DIALECT}`,
-      measured: quantity(again ?? [], 's'),
+      measured: quantity(again, 's'),
       beside: besideDump,
-      ratio: ratios(again ?? [], dumps),
+      ratio: ratios(again, dumps),
       wanted: { of: 'ratio', atMost: 1 },
     },
     {
       figure: `peak memory of an import, ${DIALECT}`,
-      measured: quantity(peak(measured.ours), 'MB'),
-      beside: { what: `${few} volumes`, quantity: quantity(peak(measured.few), 'MB') },
-      ratio: ratios(peak(measured.ours), peak(measured.few)),
+      measured: quantity(of('megabytes'), 'MB'),
+      beside: { what: `${few} volumes`, quantity: quantity(measured.few, 'MB') },
+      ratio: ratios(of('megabytes'), measured.few),
       wanted: { of: 'measured', atMost: 160 },
+    },
+    {
+      figure: `freeze to first answer, ${many} volumes, ${DIALECT}`,
+      measured: quantity(of('frozen'), 's'),
+      beside: { what: 'of which the turn', quantity: quantity(of('turn'), 's') },
+      wanted: { of: 'measured', atMost: 60 },
     },
   ];
 }
 
-const nameOf = (volumes: number): string => `cinder_${volumes}`;
-
 async function importOf(world: World, url: string, volumes: number): Promise<ImportFigures> {
   const directory = newDirectory(world);
-  const flags = [
-    ...['import', 'run', '--from', `${url}${nameOf(volumes)}`, '--map-host', 'control1@rbd1=bench@file'],
-    ...['--set', `data_directory=${directory}`, '--set', `database.url=sqlite:${join(directory, 'pumice.db')}`],
-    ...['--set', 'node_name=bench', '--json'],
-  ];
+  const [from, set] = [fromFlags(url, volumes), setFlags(directory)];
+  const flags = ['import', 'run', ...from, ...set, '--json'];
   const [one, two] = [await watched(flags), await watched(flags)];
-  return { first: one.seconds, again: two.seconds, megabytes: Math.max(one.megabytes, two.megabytes) };
+  const bare =
+    (await bareSeconds('read', url, nameOf(volumes))) + (await bareSeconds('write', join(directory, 'pumice.db')));
+  await fillBackend(directory);
+  const turned = await watched(['import', 'turn', ...from, ...set, '--writer', writerOf(url, volumes), '--json']);
+  const answered = await firstAnswer(set);
+  rmSync(directory, { recursive: true });
+  return {
+    first: one.seconds,
+    again: two.seconds,
+    bare,
+    frozen: turned.seconds + answered,
+    turn: turned.seconds,
+    megabytes: Math.max(one.megabytes, two.megabytes),
+  };
+}
+
+/** Of the two runs, MB. */
+async function peakOfFew(world: World, url: string, volumes: number): Promise<number> {
+  const flags = ['import', 'run', ...fromFlags(url, volumes), ...setFlags(newDirectory(world)), '--json'];
+  const [one, two] = [await watched(flags), await watched(flags)];
+  return Math.max(one.megabytes, two.megabytes);
+}
+
+const fromFlags = (url: string, volumes: number): readonly string[] => [
+  ...['--from', `${url}${nameOf(volumes)}`, '--map-host', 'control1@rbd1=bench@file'],
+];
+
+const setFlags = (directory: string): readonly string[] =>
+  [
+    ...[`data_directory=${directory}`, `database.url=sqlite:${join(directory, 'pumice.db')}`, 'node_name=bench'],
+    ...['backends.file.driver=file', `backends.file.path=${join(directory, 'volumes')}`],
+  ].flatMap((each) => ['--set', each]);
+
+/** As whom that Cinder wrote, before its rights were taken away. */
+const writerOf = (url: string, volumes: number): string => {
+  const writer = new URL(nameOf(volumes), url);
+  writer.username = FROZEN;
+  return writer.href;
+};
+
+async function bareSeconds(...args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-import.ts'), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  remember(child);
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`bare-import.ts ${args.join(' ')} ended with ${code}.`);
+  return Number(said);
+}
+
+/** A sparse file for each volume and snapshot, so that the doctor finds nothing missing. */
+async function fillBackend(directory: string): Promise<void> {
+  const volumes = join(directory, 'volumes');
+  await new BackendDirectory(volumes, true).start();
+  const database = new DatabaseSync(join(directory, 'pumice.db'), { readOnly: true });
+  for (const [kind, size] of [
+    ['volume', 'size_gib'],
+    ['snapshot', 'volume_size_gib'],
+  ] as const)
+    for (const row of database.prepare(`SELECT id, ${size} AS size FROM ${kind}`).iterate()) {
+      const file = join(volumes, `${kind}-${row.id}`);
+      writeFileSync(file, '');
+      truncateSync(file, Number(row.size) * 1024 ** 3);
+    }
+  database.close();
+}
+
+/** Seconds from the command to the first list of volumes that is not empty. */
+async function firstAnswer(set: readonly string[]): Promise<number> {
+  const port = await freePort();
+  const begun = performance.now();
+  const child = spawn(
+    join(THIS_BUILD.root, 'bin', 'pumice'),
+    ['serve', ...set, '--set', `api.port=${port}`, '--set', 'log.level=warn'],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  remember(child);
+  const url = `http://127.0.0.1:${port}${path('/volumes/detail?all_tenants=1&limit=100')}`;
+  for (;;) {
+    const answer = await fetch(url, { headers: HEADERS }).then(
+      (response) => response.json() as Promise<{ readonly volumes?: readonly object[] }>,
+      () => undefined,
+    );
+    if (answer?.volumes?.length === 100) break;
+    if (child.exitCode !== null) throw new Error(`The service ended with ${child.exitCode}.`);
+    await delay(BETWEEN_LOOKS_MS);
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  return seconds;
 }
 
 async function watched(args: readonly string[]): Promise<{ readonly seconds: number; readonly megabytes: number }> {
@@ -135,56 +251,4 @@ async function dumpOf(world: World, url: string, volumes: number): Promise<numbe
   closeSync(file);
   if (code !== 0) throw new Error(`mysqldump ended with ${code}.`);
   return (performance.now() - begun) / 1000;
-}
-
-/** Of each volume three attachments, half a snapshot, three rows of metadata; of each living row two deleted ones. */
-async function cinderOf(url: string, volumes: number): Promise<void> {
-  const connection = await mysql.createConnection({ uri: url, multipleStatements: true });
-  const schema = readFileSync(join(import.meta.dirname, '..', 'test', 'import', 'fixtures', 'zed-mysql.sql'), 'utf8');
-  await connection.query(`CREATE DATABASE ${nameOf(volumes)} DEFAULT CHARACTER SET utf8mb3; USE ${nameOf(volumes)};
-    SET foreign_key_checks = 0; SET unique_checks = 0; ${schema}`);
-  const uuid = (kind: string): string =>
-    `CONCAT(LEFT(MD5(CONCAT('${kind}', seq)), 8), '-0000-4000-8000-', LPAD(seq, 12, '0'))`;
-  const stamps = "'2025-01-01 00:00:00' + INTERVAL seq SECOND, '2025-02-01 00:00:00'";
-  const project = "LPAD(HEX(seq % 200), 32, '0')";
-  const [type] = (await connection.query('SELECT id FROM volume_types LIMIT 1'))[0] as { id: string }[];
-  const rows = (table: string, columns: string, values: string, count: number, from = 1): Promise<unknown> =>
-    connection.query(`INSERT INTO \`${table}\` (${columns}) SELECT ${values} FROM seq_${from}_to_${from + count - 1}`);
-  for (const [deleted, count, from] of [
-    [0, volumes, 1],
-    [1, volumes * 2, 10_000_001],
-  ] as const) {
-    await rows(
-      'volumes',
-      'created_at, updated_at, deleted, id, user_id, project_id, host, size, availability_zone, status, attach_status, display_name, volume_type_id, bootable, multiattach, use_quota',
-      `${stamps}, ${deleted}, ${uuid('v')}, ${project}, ${project}, 'control1@rbd1#file', 1 + seq % 50, 'nova', 'in-use', 'attached', CONCAT('volume ', seq), '${type?.id}', 0, 1, 1`,
-      count,
-      from,
-    );
-    for (const key of ['a', 'b', 'c'])
-      await rows(
-        'volume_metadata',
-        'created_at, updated_at, deleted, volume_id, `key`, value',
-        `${stamps}, ${deleted}, ${uuid('v')}, '${key}', CONCAT('value ', seq)`,
-        count / (deleted + 1),
-        from,
-      );
-    for (const each of [1, 2, 3])
-      await rows(
-        'volume_attachment',
-        'created_at, updated_at, deleted, id, volume_id, instance_uuid, attached_host, mountpoint, attach_mode, attach_status, connector, connection_info',
-        `${stamps}, ${deleted}, ${uuid(`t${each}`)}, ${uuid('v')}, ${uuid('i')}, 'compute1', '/dev/vdb', 'rw', 'attached', '{"host": "compute1", "ip": "192.0.2.1"}',
-         CONCAT('{"name": "volumes/volume-', ${uuid('v')}, '", "hosts": ["192.0.2.21"], "ports": ["6789"], "auth_username": "cinder", "driver_volume_type": "rbd"}')`,
-        count,
-        from,
-      );
-    await rows(
-      'snapshots',
-      'created_at, updated_at, deleted, id, volume_id, user_id, project_id, status, progress, volume_size, volume_type_id, use_quota',
-      `${stamps}, ${deleted}, ${uuid('s')}, ${uuid('v')}, ${project}, ${project}, 'available', '100%', 1, '${type?.id}', 1`,
-      Math.trunc(count / 2),
-      from,
-    );
-  }
-  await connection.end();
 }
