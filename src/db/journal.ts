@@ -45,11 +45,11 @@ const FIND = byHand('SELECT * FROM flow WHERE id = ?');
 
 export class DatabaseJournal implements Journal<Tx> {
   readonly #database: Database;
-  readonly #append: (entry: JournalEntry) => Promise<void>;
+  readonly #append: (line: JournalLine) => Promise<unknown>;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#append = database.batch(writeEntries);
+    this.#append = database.batch(writeLines);
   }
 
   async insert(
@@ -59,7 +59,9 @@ export class DatabaseJournal implements Journal<Tx> {
     told: (begun: Begun) => void,
     refusal: (held: Held) => Error,
   ): Promise<void> {
-    tx.batch(insertFlows, { flow, ahead, at: now(), refusal }, told);
+    tx.batch<JournalLine, unknown>(writeLines, { begins: { flow, ahead, at: now(), refusal } }, (begun) =>
+      told(begun as Begun),
+    );
     if (ahead?.released) tx.onCommit(() => this.#database.ownership.notify(FLOWS_CHANNEL));
   }
 
@@ -68,14 +70,14 @@ export class DatabaseJournal implements Journal<Tx> {
   }
 
   async append(claimed: Claimed, write: Write): Promise<void> {
-    await this.#append({ claimed, write, at: now() });
+    await this.#append({ goesOn: { claimed, write, at: now() } });
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
   }
 
   async transact(claimed: Claimed, make: (tx: Tx) => Promise<Write>, resource = ''): Promise<void> {
     const write = await this.#database.write(async (tx) => {
       const made = await make(tx);
-      tx.batch(writeEntries, { claimed, write: made, at: now() });
+      tx.batch<JournalLine, unknown>(writeLines, { goesOn: { claimed, write: made, at: now() } });
       return made;
     }, readAhead(resource));
     if (write.released) this.#database.ownership.notify(FLOWS_CHANNEL);
@@ -197,6 +199,23 @@ export class DatabaseJournal implements Journal<Tx> {
 
 interface Refusable extends Beginning {
   refusal(held: Held): Error;
+}
+
+type JournalLine = { readonly begins: Refusable } | { readonly goesOn: JournalEntry };
+
+/**
+ * All that a transaction writes into the journal. What begins comes first: who ran before the unit that ends a flow has decided by what it saw while that
+ * flow held it, and is refused. So is who ran after it, to whom that is as if it had come a moment earlier.
+ */
+async function writeLines(
+  connection: Connection,
+  lines: readonly JournalLine[],
+): Promise<readonly (Begun | undefined | Refused)[]> {
+  const beginnings = lines.flatMap((line) => ('begins' in line ? [line.begins] : []));
+  const entries = lines.flatMap((line) => ('goesOn' in line ? [line.goesOn] : []));
+  const begun = (beginnings.length > 0 ? await insertFlows(connection, beginnings) : []).values();
+  const written = (entries.length > 0 ? await writeEntries(connection, entries) : []).values();
+  return lines.map((line) => ('begins' in line ? begun : written).next().value);
 }
 
 async function insertFlows(
