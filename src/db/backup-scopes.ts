@@ -20,6 +20,8 @@ export interface BackupScopeRow {
   readonly epoch: number;
   /** Another database made it, and not all of its backups are known here. */
   readonly imported: boolean;
+  /** A copy has come as far as the store, or another database has. Else there is no backup of it. */
+  readonly opened: boolean;
 }
 
 /** Made unless it is there. */
@@ -136,5 +138,6 @@ function toScope(row: BackupScopeTable): BackupScopeRow {
     volumeId: row.volume_id,
     epoch: row.epoch,
     imported: row.imported === 1,
+    opened: row.imported === 1 || row.store_id !== null,
   };
 }

@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { keepBase } from '../../src/db/backup-bases.ts';
 import { keepContent } from '../../src/db/backup-contents.ts';
-import { scopeOfVolume } from '../../src/db/backup-scopes.ts';
+import { knowStore, scopeOfVolume } from '../../src/db/backup-scopes.ts';
 import { insertBackup } from '../../src/db/backups.ts';
 import { insertGroupSnapshot } from '../../src/db/group-snapshots.ts';
 import { updateGroupType } from '../../src/db/group-types.ts';
@@ -107,6 +107,7 @@ export async function givenBackup(site: Site, volume: Volume, given: Partial<New
   const { projectId, userId } = caller;
   const backup = await site.database.write(async (tx) => {
     const scope = await scopeOfVolume(tx, 'main', projectId, volume.id);
+    await knowStore(tx, scope.id, site.backups.store);
     const made = await insertBackup(tx, {
       id: uuid(),
       projectId,

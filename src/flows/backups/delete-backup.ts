@@ -50,8 +50,8 @@ const DeleteManifest = world({
   execute: async ({ backupId }: DeleteBackup, { tools: { backups }, signal }) => {
     const backup = await getBackup(backups.db.read, backupId);
     if (backup.scopeId === null) return;
-    const { place } = await placeOf(backups, backup);
-    await (await backups.ground()).deleteManifest(place, signal);
+    const { place, opened } = await placeOf(backups, backup);
+    if (opened) await (await backups.ground()).deleteManifest(place, signal);
   },
 });
 

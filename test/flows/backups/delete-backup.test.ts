@@ -9,6 +9,7 @@ import { removeRemains } from '../../../src/flows/backups/remove-remains.ts';
 import { BackupStoreRefused } from '../../../src/model/errors.ts';
 import { proveFlow } from '../../prove-flow.ts';
 import { givenBackup, givenVolume } from '../given.ts';
+import { refuses } from '../interposed.ts';
 import { liveSite } from '../live-site.ts';
 import { backupRequest } from '../requests.ts';
 import { caller } from '../site.ts';
@@ -125,6 +126,23 @@ describe('delete_backup', () => {
     assert.equal(await findBackup(live.database.read, id), undefined);
     await removeRemains(site.tools.backups, signal);
     assert.deepEqual(await site.leftovers(), []);
+  });
+
+  it('by force asks no store that a first backup has never come to, and that may not be there', async (context) => {
+    const live = await liveSite(context);
+    const { site } = live;
+    const volume = await givenVolume(site);
+    const reached = Promise.withResolvers<void>();
+    site.interposeBackups('openScope', async () => {
+      reached.resolve();
+      throw new BackupStoreRefused('No backup store is there.');
+    });
+    site.interposeBackups('deleteManifest', refuses(new BackupStoreRefused('No backup store is there.')));
+    const { id } = await createBackup(live.desk, caller, backupRequest(volume.id));
+    await reached.promise;
+    await command(live.desk, caller, id, { force: true });
+    assert.equal((await live.settled(`backup:${id}`)).state, 'success');
+    assert.equal(await findBackup(live.database.read, id), undefined);
   });
 
   it('takes one away of which nothing came to a store', async (context) => {
