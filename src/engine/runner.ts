@@ -76,6 +76,8 @@ export class Runner<Tools, Tx extends EngineTx> {
   #seq: number;
   #wish: { readonly wish: Wish; readonly reason: string } | null;
   #inherited: boolean;
+  /** What a former owner was at, until it is written down. */
+  #cut: readonly Step[] = [];
   readonly #work: Work;
   /** Parallel tasks write one after another. */
   #telling: Promise<unknown> = Promise.resolve();
@@ -138,7 +140,10 @@ export class Runner<Tools, Tx extends EngineTx> {
       const { ended, released } = this.#settle(this.#ahead);
       if (ended || released) return;
     }
-    let pending = this.#cutShort();
+    this.#cut = this.#cutShort();
+    // What had run for long is written down at once: this life may end as the one before. Else it goes with what comes next, and costs no write.
+    if (this.#cut.some(({ startedAt }) => startedAt !== null)) await this.#append([]);
+    let pending: readonly Step[] = [];
     for (;;) {
       this.#work.renew();
       const before = pending.reduce(advance, this.#cursor);
@@ -149,10 +154,7 @@ export class Runner<Tools, Tx extends EngineTx> {
       if (action.do === 'revert' && this.#inherited && this.#poisoned && turn.length === 0) {
         // A revert that kills its process each time must not be begun for ever.
         const { node } = action;
-        return await this.#park([
-          ...pending,
-          this.#failedRevert(node, failureOf(this.#poisonous(node.path), node.path), now()),
-        ]);
+        return await this.#park(this.#failedRevert(node, failureOf(this.#poisonous(node.path), node.path), now()));
       }
       if ((action.do === 'parallel' || needsWorld(action)) && this.#options.owns(laneOf(cursor))) {
         if (pending.length > 0) await this.#append(pending);
@@ -165,7 +167,7 @@ export class Runner<Tools, Tx extends EngineTx> {
         else if (action.do === 'execute') pending = [await this.#execute(action.node)];
         else {
           const step = await this.#revert(action.node, action.outcome);
-          if (step.event === 'revert_failed') return await this.#park([step]);
+          if (step.event === 'revert_failed') return await this.#park(step);
           pending = [step];
         }
       } else {
@@ -320,13 +322,15 @@ export class Runner<Tools, Tx extends EngineTx> {
 
   /** Steps that need no transaction of ours: they share a commit with all flows that write in this turn. */
   async #append(steps: readonly Step[]): Promise<void> {
-    const extent = { cursor: steps.reduce(advance, this.#cursor), steps, ended: false, released: false };
+    const cursor = steps.reduce(advance, this.#cursor);
+    const extent = { cursor, steps: [...this.#cut, ...steps], ended: false, released: false };
     await this.#durably(() => this.#options.journal.append(this.#claimed(), writeOf(extent)));
     this.#settle(extent);
   }
 
   /** The pending steps and all that follow without the world, in one commit. */
-  async #commit(pending: readonly Step[], ended: boolean): Promise<Extent> {
+  async #commit(given: readonly Step[], ended: boolean): Promise<Extent> {
+    const pending = [...this.#cut, ...given];
     if (ended) {
       const extent = { cursor: pending.reduce(advance, this.#cursor), steps: pending, ended, released: false };
       await this.#durably(() => this.#options.journal.append(this.#claimed(), writeOf(extent)));
@@ -355,8 +359,8 @@ export class Runner<Tools, Tx extends EngineTx> {
     return extent as unknown as Extent;
   }
 
-  async #park(steps: readonly Step[]): Promise<void> {
-    const extent = { cursor: steps.reduce(advance, this.#cursor), steps, ended: false, released: true };
+  async #park(step: Step): Promise<void> {
+    const extent = { cursor: advance(this.#cursor, step), steps: [...this.#cut, step], ended: false, released: true };
     await this.#durably(() => this.#options.journal.append(this.#claimed(), writeOf(extent)));
     this.#settle(extent);
   }
@@ -381,6 +385,7 @@ export class Runner<Tools, Tx extends EngineTx> {
     const { cursor, steps, ended, released } = extent;
     this.#cursor = cursor;
     this.#seq += steps.length;
+    this.#cut = [];
     if (isProgress(steps)) this.#options.progressed();
     for (const { node, event, data, startedAt, at } of steps) {
       if (event === 'done')
