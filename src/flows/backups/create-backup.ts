@@ -128,15 +128,15 @@ const WriteManifest = world({
       createdAt: backup.createdAt,
       metadata: { volume_id: backup.volumeId, size: backup.sizeGiB, image_metadata: backup.imageMetadata },
     };
-    const { root, packs } = await patiently(placed, call, () => ground.writeManifest(order, call.signal));
-    const names = new Set(packs.map(({ name }) => name));
+    const { root, packs: named } = await patiently(placed, call, () => ground.writeManifest(order, call.signal));
+    // The manifest is made of those that stand, and may have to be made again. It need not name all of them: one may hold nothing but zeroes.
+    const standing = standingBites(order.bites).map(({ pack }) => pack);
+    const packs = new Set([...named.map(({ name }) => name), ...standing]);
     const { way, why } = copied;
-    const content = { backupId, scopeId: place.scope, root, packs: [...names], way };
+    const content = { backupId, scopeId: place.scope, root, packs: [...packs], way };
     await db.write((tx) => keepContent(tx, { ...content, ...(why && { why }) }));
     await patiently(placed, call, () => ground.deleteUnrecorded(place, copied.attempt, all, call.signal));
-    // The manifest is made of those that stand, and may have to be made again.
-    const standing = new Set(standingBites(order.bites).map(({ pack }) => pack));
-    const useless = all.map(({ pack }) => pack).filter((pack) => !standing.has(pack) && !names.has(pack));
+    const useless = all.map(({ pack }) => pack).filter((pack) => !packs.has(pack));
     await patiently(placed, call, () => ground.deletePacks(place, useless, call.signal));
     return { objectCount: all.length - useless.length };
   },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { BackupManifest } from '../../../src/backups/backups.ts';
 import { createBackup } from '../../../src/commands/backups/create-backup.ts';
 import { deleteBackup as command } from '../../../src/commands/backups/delete-backup.ts';
 import { keepContent, removableRemains } from '../../../src/db/backup-contents.ts';
@@ -88,6 +89,24 @@ describe('what a deleted backup was made of', () => {
     await removeRemains(site.tools.backups, signal);
     assert.ok(!site.backups.packs.has(`${old.id}/1-0`));
     assert.equal(site.backups.packs.size, 3);
+  });
+
+  it('goes with it also where its manifest names none of it, as of what has become zeroes since the one before', async (context) => {
+    const live = await liveSite(context);
+    const { site } = live;
+    const volume = await givenVolume(site);
+    site.interposeBackups('writeManifest', async (proceed) => ({
+      ...((await proceed()) as BackupManifest),
+      packs: [],
+    }));
+    const { id } = await createBackup(live.desk, caller, backupRequest(volume.id));
+    await live.settled(`backup:${id}`);
+    assert.equal((await getBackup(live.database.read, id)).status, 'available');
+    assert.notDeepEqual([...site.backups.packs], []);
+    await command(live.desk, caller, id, { force: false });
+    await live.settled(`backup:${id}`);
+    await removeRemains(site.tools.backups, signal);
+    assert.deepEqual([...site.backups.packs], []);
   });
 
   it('is kept in mind while its store cannot be used', async (context) => {
