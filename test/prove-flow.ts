@@ -8,6 +8,9 @@
  * undone and left behind mean. The cases come from the flow itself, which is data: faults are planted in its tasks
  * (`engine/planted.ts`) and in the journal under the engine (`engine/faulty-journal.ts`). Each case asserts that its fault
  * really happened. What no case can know is checked after all of them: nothing is stuck, held or reserved.
+ *
+ * One case asks for a round for each pair of a task that fails and a write after it. It runs on SQLite alone: what a revert finds after
+ * either is in the journal, and every journal is proven by itself; on PostgreSQL each write, and each task, is struck once.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -69,7 +72,8 @@ export function proveFlow<Tools>(name: string, flow: AnyFlow, proof: Proof<Tools
   ] as const) {
     describe(`${name} on ${dialect}`, () => {
       const opened = openOnce(fresh);
-      for (const { sentence, run } of flowCases(flow, proof)) {
+      for (const { sentence, pairs, run } of flowCases(flow, proof)) {
+        if (pairs && dialect === 'PostgreSQL') continue;
         it(sentence, async (context) => {
           const place = await opened();
           if ('missing' in place) return context.skip(`PostgreSQL: ${place.missing}`);
@@ -82,6 +86,8 @@ export function proveFlow<Tools>(name: string, flow: AnyFlow, proof: Proof<Tools
 
 export interface FlowCase {
   readonly sentence: string;
+  /** It has as many rounds as there are pairs of a task and a write. */
+  readonly pairs: boolean;
   run(database: Database): Promise<void>;
 }
 
@@ -90,13 +96,14 @@ export function flowCases<Tools>(flow: AnyFlow, proof: Proof<Tools>): readonly F
   const key = `${flow.name}@${flow.version}`;
   const proven = proofs.get(key) ?? { ran: new Set(), reverted: new Set() };
   proofs.set(key, proven);
-  return CASES.map(({ sentence, run }) => ({
+  return CASES.map(({ sentence, pairs = false, run }) => ({
     sentence,
+    pairs,
     run: (database) => run(new Rounds(flow, proof, database, proven)),
   }));
 }
 
-interface Case {
+interface Case extends Partial<Pick<FlowCase, 'pairs'>> {
   readonly sentence: string;
   run(rounds: Rounds): Promise<void>;
 }
@@ -164,12 +171,15 @@ const CASES: readonly Case[] = [
   ),
   {
     sentence: 'goes on reverting after a crash before any write of its journal, whichever task failed',
+    pairs: true,
     run: (rounds) => rounds.eachCrashReverting('before'),
   },
-  {
-    sentence: 'goes on reverting after a crash after any write of its journal, its last task having failed',
-    run: (rounds) => rounds.eachCrashReverting('after', { last: true }),
-  },
+  ...MOMENTS.map(
+    (moment): Case => ({
+      sentence: `goes on reverting after a crash ${moment} any write of its journal, its last task having failed`,
+      run: (rounds) => rounds.eachCrashReverting(moment, { last: true }),
+    }),
+  ),
   {
     sentence: 'comes to rest when it is cancelled at any boundary',
     run: (rounds) => rounds.eachCancel(),
