@@ -31,8 +31,7 @@ export const dependents: Part = {
   limit:
     'A snapshot made and deleted is four shared syncs of the database and a file cloned and removed; an attachment made, ' +
     'completed and deleted is five, one behind the other. A bare server that writes the same rows in as many ' +
-    'transactions, and clones and links the same files, is the limit. It clones in its own process, where ours starts two ' +
-    'programs for each snapshot, so that a file in many pieces holds nobody up.',
+    'transactions, and clones and links the same files, is the limit.',
   measure: measureDependents,
 };
 

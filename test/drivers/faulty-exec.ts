@@ -1,6 +1,6 @@
 /**
- * Programs, and requests to a helper, that do not end well: the n-th one fails, or does its work and the answer is lost, or is
- * aborted while it runs.
+ * Programs, requests to a helper, and what a driver does in this process instead, that do not end well: the n-th one fails, or does its
+ * work and the answer is lost, or is aborted while it runs.
  */
 import type { DriverCall } from '../../src/drivers/driver.ts';
 import { CommandFailed, type Exec, exec } from '../../src/lib/exec.ts';

@@ -1,22 +1,19 @@
 /**
  * Copies of whole files: a reflink where the file system can share blocks, else a copy of the data.
  *
- * Which of the two is found out by trying, never by the name of the file system. Neither is left to Node's own copy:
- * `COPYFILE_FICLONE` falls back to a copy that fills every hole (10 GiB written for an empty volume on ext4), and even a
- * true clone holds one of the process's few file threads for as long as the kernel takes (10 s for a volume in 260,000
- * extents). A child process holds nothing and can be killed.
+ * Which of the two is found out by trying, never by the name of the file system. Neither is left to Node's own copy but a clone of a
+ * small file (`small-files.ts`): `COPYFILE_FICLONE` falls back to a copy that fills every hole (10 GiB written for an empty volume on ext4).
  *
  * A reflink is a point in time even while the source is being written; a copy of the data is not.
  */
-import { constants } from 'node:fs';
-import { copyFile, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuid } from '../../lib/clock.ts';
-import { errno } from '../../lib/errno.ts';
 import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
 import type { DriverCall, RawSource } from '../driver.ts';
 import { copyRaw } from '../qemu-img.ts';
 import { removeIfThere } from './publish.ts';
+import { smallFiles } from './small-files.ts';
 
 /** A copy may take long, but not for ever. */
 export const COPY_LIMIT_MS = 12 * 3600 * 1000;
@@ -33,11 +30,7 @@ export async function canReflink(directory: string): Promise<boolean> {
     const file = await open(original, 'wx', 0o600);
     await file.writeFile(content);
     await file.close();
-    await copyFile(original, clone, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
-    return (await readFile(clone)).equals(content);
-  } catch (error) {
-    if (/^(ENOTSUP|EOPNOTSUPP|ENOSYS|ENOTTY|EINVAL|EXDEV)$/.test(errno(error) ?? '')) return false;
-    throw error;
+    return (await smallFiles.clone(original, clone)) && (await readFile(clone)).equals(content);
   } finally {
     await removeIfThere(clone);
     await removeIfThere(original);

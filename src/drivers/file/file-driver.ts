@@ -62,7 +62,6 @@ import type { OpenedSource, RemoteSource } from '../remote-source.ts';
 import { writeImage } from '../write-image.ts';
 import { BackendDirectory } from './backend-directory.ts';
 import { differences } from './differences.ts';
-import { syncFiles } from './file-copy.ts';
 import { FileStore } from './file-store.ts';
 import { GivingLive } from './giving-live.ts';
 import { GroupSnapshots, type Member } from './group-snapshots.ts';
@@ -72,12 +71,15 @@ import { setLength } from './publish.ts';
 import { readingFrom } from './reading.ts';
 import { receive } from './receive.ts';
 import { receiveLive } from './receive-live.ts';
+import { type SmallFiles, smallFiles } from './small-files.ts';
 
 export interface FileDriverOptions {
   /** The backend's name; also the pool's, unless `poolName` says otherwise. */
   readonly name: string;
   readonly directory: string;
   readonly exec: Exec;
+  /** Default: for real. */
+  readonly small?: SmallFiles;
   /** Make the directory and mark it as a backend when it is not (see `backend-directory.ts`). Default false. */
   readonly create?: boolean;
   readonly poolName?: string;
@@ -115,6 +117,7 @@ export class FileDriver implements VolumeDriver {
         snapshot: options.snapshotNameTemplate ?? 'snapshot-%s',
       }),
       exec: options.exec,
+      small: options.small ?? smallFiles,
       copies: this.#copies,
     });
     this.#exports = options.exports ?? new LocalExports({ directory: resolve(options.directory), hosts: [hostname()] });
@@ -307,7 +310,7 @@ export class FileDriver implements VolumeDriver {
       const sizeGiB = inGiB(facts.virtualBytes);
       await this.#store.make(full, sizeGiB, call.signal, async (path) => {
         await this.#convert(image, facts, path, sizeGiB, call);
-        await syncFiles(this.#exec, [path], call.signal);
+        await this.#store.syncContent([path], call.signal);
       });
     });
   }

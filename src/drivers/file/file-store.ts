@@ -9,7 +9,7 @@
  */
 
 import type { Stats } from 'node:fs';
-import { readdir, rename, stat } from 'node:fs/promises';
+import { chmod, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GIB } from '../../lib/bytes.ts';
 import { errno } from '../../lib/errno.ts';
@@ -23,16 +23,18 @@ import type { OpenedSource } from '../remote-source.ts';
 import type { BackendDirectory } from './backend-directory.ts';
 import { canReflink, copyData, reflink, syncFiles } from './file-copy.ts';
 import { translated } from './file-errors.ts';
-import { free, isSoonFreed } from './freeing.ts';
+import { free } from './freeing.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
 import { mismatch, requireSize } from './sizes.ts';
+import { isSmall, type SmallFiles } from './small-files.ts';
 import { Temporaries } from './temporaries.ts';
 
 export interface FileStoreOptions {
   readonly directory: BackendDirectory;
   readonly names: Names;
   readonly exec: Exec;
+  readonly small: SmallFiles;
   readonly copies: HostCopies;
 }
 
@@ -41,14 +43,16 @@ export class FileStore {
   readonly temporaries: Temporaries;
   readonly #directory: BackendDirectory;
   readonly #exec: Exec;
+  readonly #small: SmallFiles;
   readonly #copies: HostCopies;
   /** Undefined until it could be tried: on a full disk it cannot. */
   #reflinks: boolean | undefined;
 
-  constructor({ directory, names, exec, copies }: FileStoreOptions) {
+  constructor({ directory, names, exec, small, copies }: FileStoreOptions) {
     this.names = names;
     this.#directory = directory;
     this.#exec = exec;
+    this.#small = small;
     this.#copies = copies;
     this.temporaries = new Temporaries(directory.path, names);
   }
@@ -170,7 +174,7 @@ export class FileStore {
       await createEmpty(path);
       filled = await fill(path);
       if (!filled) return;
-      await syncFiles(this.#exec, [path], signal);
+      await this.syncContent([path], signal);
       await setLength(path, Math.max((await stat(path)).size, there ?? sizeGiB * GIB));
       signal.throwIfAborted();
       await replace(path, this.path(full));
@@ -183,7 +187,7 @@ export class FileStore {
   async copy(source: string, sourceGiB: number, path: string, bytes: number, call: DriverCall): Promise<void> {
     const sourceBytes = await this.demand(source, sourceGiB);
     await this.fill({ path: this.path(source), bytes: sourceBytes }, path, call);
-    await setLength(path, Math.max(bytes, sourceBytes));
+    if (bytes > sourceBytes) await setLength(path, bytes);
   }
 
   /** The content of `source` into the empty file at `path`, synced: shared where it can be, unless it `copies` in any case. */
@@ -198,19 +202,26 @@ export class FileStore {
     const files = (await Promise.all([stat(source.path), stat(path)])).filter((each) => each.isFile());
     if (files.some(({ size }) => size !== source.bytes))
       throw new DriverFailed(`${source.path} changed its size while it was copied.`);
-    await syncFiles(this.#exec, [path], call.signal);
+    await this.syncContent([path], call.signal);
   }
 
   async #fillFromElsewhere(source: OpenedSource, path: string, call: DriverCall): Promise<void> {
     await setLength(path, source.bytes);
     const needs = (): number => source.dataBytes;
     await this.writing({ path, needs }, call, (rate) => copyRemote(this.#exec, source, path, rate, call));
-    await syncFiles(this.#exec, [path], call.signal);
+    await this.syncContent([path], call.signal);
   }
 
   /** The content of a file into the empty one at `path` without copying it. False: it cannot be shared. */
   async share(source: string, path: string, signal: AbortSignal): Promise<boolean> {
-    return (await this.learnReflinks()) && (await reflink(this.#exec, source, path, signal));
+    if (!(await this.learnReflinks())) return false;
+    const file = await stat(source);
+    if (!isSmall(file)) return reflink(this.#exec, source, path, signal);
+    const shared = await this.#small.clone(source, path);
+    signal.throwIfAborted();
+    // It has its source's rights then, which may be a file that was taken over.
+    if (shared && (file.mode & 0o777) !== 0o600) await chmod(path, 0o600);
+    return shared;
   }
 
   /** A copy into a file of this backend, when its turn has come. */
@@ -218,13 +229,20 @@ export class FileStore {
     return this.#copies.run(writing, call, write);
   }
 
-  /** Waits until the content of these files is on disk. */
+  /** Waits until the content of the files with these names is on disk. */
   async sync(names: readonly string[], signal: AbortSignal): Promise<void> {
-    await syncFiles(
-      this.#exec,
+    await this.syncContent(
       names.map((name) => this.path(name)),
       signal,
     );
+  }
+
+  /** Likewise, by their paths. */
+  async syncContent(paths: readonly string[], signal: AbortSignal): Promise<void> {
+    const files = await Promise.all(paths.map((path) => stat(path)));
+    if (!files.every(isSmall)) return syncFiles(this.#exec, paths, signal);
+    await Promise.all(paths.map((path) => this.#small.sync(path)));
+    signal.throwIfAborted();
   }
 
   async grow(full: string, sizeGiB: number, signal: AbortSignal): Promise<void> {
@@ -241,7 +259,7 @@ export class FileStore {
    */
   async remove(full: string, signal: AbortSignal): Promise<void> {
     const [file, mark] = await Promise.all([this.#fileOf(full), this.stat(unmanagedMark(full))]);
-    const setAside = file === null || !isSoonFreed(file);
+    const setAside = file === null || !isSmall(file);
     if (setAside) this.temporaries.expect(full, doomed(full));
     if (file === null) await removeIfThere(this.path(unmanagedMark(full)));
     else if (mark === null && setAside) await rename(this.path(full), this.path(doomed(full)));

@@ -17,7 +17,7 @@ import { errno } from '../../lib/errno.ts';
 
 /** An empty file where nothing is. */
 export async function createEmpty(path: string): Promise<void> {
-  await (await open(path, 'wx', 0o600)).close();
+  closeSync(await promisify(openFile)(path, 'wx', 0o600));
 }
 
 /** A file of so many bytes of zeroes where nothing is; its content is durable, its name is not. */
@@ -71,12 +71,12 @@ export async function touch(path: string): Promise<void> {
 
 /** Changes the length of a regular file, durably. */
 export async function setLength(path: string, bytes: number): Promise<void> {
-  const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  const file = await promisify(openFile)(path, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
-    await file.truncate(bytes);
-    await file.sync();
+    await promisify(ftruncate)(file, bytes);
+    await promisify(fsync)(file);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

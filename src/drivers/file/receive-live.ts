@@ -16,7 +16,7 @@ import type { Exec } from '../../lib/exec.ts';
 import { DriverFailed, LiveMoveRefused } from '../../model/errors.ts';
 import type { DriverCall, LiveSource } from '../driver.ts';
 import { catchUp, catchUpHeld } from './catch-up.ts';
-import { copyData, syncFiles } from './file-copy.ts';
+import { copyData } from './file-copy.ts';
 import type { FileStore } from './file-store.ts';
 import { createEmpty, publish, setLength } from './publish.ts';
 import { isNamedAlso, type Receiving } from './receive.ts';
@@ -65,7 +65,7 @@ async function fill(
   if (!copies && (await store.share(source.path, path, signal))) {
     await source.hold();
     await store.share(source.path, path, signal);
-    return syncFiles(exec, [path], signal);
+    return store.syncContent([path], signal);
   }
   const before = await source.moment();
   if (before === null) {

@@ -1,4 +1,5 @@
 /** A process that makes one call of the file driver and kills itself just before its n-th change: `node … DIRECTORY REQUEST N`. */
+import fs from 'node:fs';
 import files from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
@@ -16,7 +17,7 @@ const dying: Exec = (argv, options) => {
   change();
   return exec(argv, options);
 };
-for (const name of ['open', 'writeFile', 'link', 'rename', 'unlink'] as const) {
+for (const name of ['open', 'copyFile', 'writeFile', 'link', 'rename', 'unlink'] as const) {
   const real = files[name] as (...args: readonly unknown[]) => Promise<unknown>;
   Object.assign(files, {
     [name]: (...args: readonly unknown[]) => {
@@ -25,6 +26,13 @@ for (const name of ['open', 'writeFile', 'link', 'rename', 'unlink'] as const) {
     },
   });
 }
+const open = fs.open as (...args: readonly unknown[]) => void;
+Object.assign(fs, {
+  open: (...args: readonly unknown[]) => {
+    if (args[1] !== 'r') change();
+    open(...args);
+  },
+});
 syncBuiltinESMExports();
 
 const driver = new FileDriver({ name: 'file', directory, exec: dying });

@@ -5,9 +5,11 @@ import { type FileHandle, mkdtemp, open, readdir, rm, stat, statfs } from 'node:
 import { join } from 'node:path';
 import type { ManageRef } from '../../../src/drivers/driver.ts';
 import { FileDriver } from '../../../src/drivers/file/file-driver.ts';
+import { type SmallFiles, smallFiles } from '../../../src/drivers/file/small-files.ts';
 import { CommandFailed, type Exec, exec } from '../../../src/lib/exec.ts';
 import { calm, type DriverWorld } from '../driver-world.ts';
 import type { VolumeClient } from '../exports/checking-writer.ts';
+import { type Around, unharmed } from '../faulty-exec.ts';
 
 export interface FileWorld extends DriverWorld {
   readonly driver: FileDriver;
@@ -17,8 +19,12 @@ export interface FileWorld extends DriverWorld {
 export interface FileWorldOptions {
   /** The file system is small, and for tests alone. */
   readonly fillable?: boolean;
+  /** Volumes take more space than what is done in this process: 17 MiB, which hold zeroes. */
+  readonly large?: boolean;
   /** By the driver, as by who serves it. */
   readonly held?: boolean;
+  /** What it does with small files itself. */
+  readonly around?: Around;
   readonly make?: (directory: string, exec: Exec) => FileDriver;
   /** Where its volumes are exported over iSCSI. */
   readonly portal?: string;
@@ -28,7 +34,8 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
   const directory = await mkdtemp(join(parent, 'backend-'));
   const start = async (): Promise<FileDriver> => {
     const driver =
-      options.make?.(directory, run) ?? new FileDriver({ name: 'file', directory, exec: run, create: true });
+      options.make?.(directory, run) ??
+      new FileDriver({ name: 'file', directory, exec: run, small: smallFilesAround(options.around), create: true });
     await driver.start(calm().signal);
     if (options.held) {
       // The one before is not dead, as it would be.
@@ -51,7 +58,10 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
   return {
     driver,
     directory,
-    write: ({ id }, offset, data) => writeAt(at(`volume-${id}`), 'r+', offset, data),
+    write: async ({ id }, offset, data) => {
+      if (options.large) await exec(['fallocate', '-o', '256MiB', '-l', '17MiB', at(`volume-${id}`)], calm());
+      await writeAt(at(`volume-${id}`), 'r+', offset, data);
+    },
     read: ({ kind, id }, offset, length) =>
       readAt(at(`${kind === 'image' ? 'cached-image' : kind}-${id}`), offset, length),
     foreign,
@@ -80,6 +90,15 @@ export async function fileWorld(parent: string, run: Exec, options: FileWorldOpt
       holder?.release();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** What is done in this process fails as the disk does. */
+function smallFilesAround(around: Around = unharmed): SmallFiles {
+  const failure = (): Error => Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  return {
+    clone: (source, target) => around(['clone', source, target], () => smallFiles.clone(source, target), failure),
+    sync: (path) => around(['fsync', path], () => smallFiles.sync(path), failure),
   };
 }
 
