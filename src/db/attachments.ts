@@ -83,6 +83,11 @@ export async function lockAttachment({ db }: Tx, id: string): Promise<Attachment
   return attachment;
 }
 
+/** Those of a volume, which is locked: as they are now, by one statement, after which each is found without another. */
+export async function lockAttachmentsOf({ db }: Tx, volumeId: string): Promise<void> {
+  await attachmentRows.lockWhere(db, 'volumeId', volumeId);
+}
+
 /** Of one volume, the oldest first; connections without an attachment too. */
 export async function attachmentsOf(db: Db, volumeId: string): Promise<Attachment[]> {
   const all = await attachmentRows.where(db, 'volumeId', volumeId);

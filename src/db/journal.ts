@@ -108,7 +108,7 @@ export class DatabaseJournal implements Journal<Tx> {
     const row =
       reader.dialect === 'sqlite'
         ? (reader.statement(FIND.sqlite).get(flowId) as FlowTable | undefined)
-        : (await reader.query<FlowTable>(FIND.postgresql, [flowId]))[0];
+        : (await reader.prepared<FlowTable>('flow-by-id', FIND.postgresql, [flowId]))[0];
     return row && flowRow(row);
   }
 

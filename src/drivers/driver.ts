@@ -43,8 +43,8 @@ export interface ExportRef {
   readonly readOnly: boolean;
   /** What the client proves itself with. In no answer, no error and no log. */
   readonly secret: string;
-  /** What whoever opens it is kept to, as QoS specs say it, where the backend can. Absent: what it was kept to. */
-  readonly limits?: Specs;
+  /** What whoever opens it is kept to, as QoS specs say it: asked by those who can keep anybody to it. Absent: what it was kept to. */
+  readonly limits?: () => Promise<Specs>;
   /** How it was reached before; null when it was not. It is to be reached so again, where that can be. */
   readonly reached?: ConnectionInfo | null;
 }

@@ -1,5 +1,7 @@
 /** The table of attachments. */
 import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { sql } from 'kysely';
 import {
   attachmentsOf,
   deleteAttachmentRow,
@@ -9,9 +11,11 @@ import {
   insertAttachment,
   listAttachments,
   lockAttachment,
+  lockAttachmentsOf,
   updateAttachment,
 } from '../../src/db/attachments.ts';
 import type { Database } from '../../src/db/database.ts';
+import type { Connection } from '../../src/db/sql/connection.ts';
 import type { Tx } from '../../src/db/sql/tx.ts';
 import { deleteVolumeRow, getVolume, lockVolumeRow, moveVolumeStatus } from '../../src/db/volumes.ts';
 import { uuid } from '../../src/lib/clock.ts';
@@ -32,6 +36,19 @@ const make = (database: Database, volume: Volume, given: Partial<NewAttachment> 
       ...given,
     }),
   );
+
+/** How many are sent from now on; asked once. */
+function statements(context: TestContext, direct: Connection): () => number {
+  const spies =
+    direct.dialect === 'sqlite'
+      ? [context.mock.method(direct, 'statement')]
+      : [context.mock.method(direct, 'query'), context.mock.method(direct, 'prepared')];
+  return () => {
+    const sent = spies.reduce((sum, spy) => sum + spy.mock.callCount(), 0);
+    for (const spy of spies) spy.mock.restore();
+    return sent;
+  };
+}
 
 proveStore('attachments', (test) => {
   test('an attachment is read as it was made, changed and deleted, and its volume says each time that it has changed', async ({
@@ -109,12 +126,9 @@ proveStore('attachments', (test) => {
     const count = async (tx: Tx): Promise<number> => (await attachmentsOf(tx.db, volume.id)).length;
     await database.write(async (tx) => {
       const { direct } = tx.db;
-      const spy =
-        direct.dialect === 'sqlite' ? context.mock.method(direct, 'statement') : context.mock.method(direct, 'query');
+      const reads = statements(context, direct);
       for (let times = 0; times < 3; times += 1) assert.equal(await count(tx), 1);
-      const reads = spy.mock.callCount();
-      spy.mock.restore();
-      assert.equal(reads, 1);
+      assert.equal(reads(), 1);
     });
     if (!url.startsWith('postgres')) return;
     const other = await open();
@@ -124,6 +138,67 @@ proveStore('attachments', (test) => {
       await lockVolumeRow(tx, volume.id);
       assert.equal(await count(tx), 2);
     });
+  });
+
+  test('those of a volume that are locked are found and changed by no further statement, and are as they are now', async ({
+    database,
+    open,
+    url,
+    context,
+  }) => {
+    const volume = await makeVolume(database);
+    const [one, other] = [await make(database, volume), await make(database, volume)];
+    const isPostgresql = url.startsWith('postgres');
+    const another = await open();
+    const change = (database: Database, attachStatus: Attachment['attachStatus']) =>
+      database.write((tx) => updateAttachment(tx, one.id, { attachStatus }));
+    let changed: Promise<boolean> | undefined;
+    await database.write(async (tx) => {
+      assert.equal((await getAttachment(tx.db, one.id)).attachStatus, 'reserved');
+      if (isPostgresql) await change(another, 'attaching');
+      await lockVolumeRow(tx, volume.id);
+      await lockAttachmentsOf(tx, volume.id);
+      const reads = statements(context, tx.db.direct);
+      const { attachStatus } = await lockAttachment(tx, one.id);
+      assert.equal(attachStatus, isPostgresql ? 'attaching' : 'reserved');
+      await deleteAttachmentRow(tx, other.id);
+      const third = {
+        projectId: volume.projectId,
+        volumeId: volume.id,
+        attachMode: 'rw',
+        attachStatus: 'reserved',
+      } as const;
+      const { id } = await insertAttachment(tx, { id: uuid(), ...third });
+      assert.deepEqual((await attachmentsOf(tx.db, volume.id)).map((each) => each.id).sort(), [one.id, id].sort());
+      assert.equal(reads(), 0);
+      await lockAttachmentsOf(tx, volume.id);
+      assert.equal(
+        (await attachmentsOf(tx.db, volume.id)).length,
+        2,
+        'what was put off stays when they are locked again',
+      );
+      if (isPostgresql) changed = change(another, 'error_attaching');
+      await updateAttachment(tx, one.id, { attachStatus: 'attached' });
+      assert.equal((await getAttachment(tx.db, one.id)).attachStatus, 'attached');
+    });
+    assert.equal(await changed, isPostgresql || undefined);
+    const { attachStatus, revision } = await getAttachment(database.read, one.id);
+    assert.deepEqual([attachStatus, revision], isPostgresql ? ['error_attaching', 4] : ['attached', 2]);
+  });
+
+  test('one is read also after a newer process has given its table another column', async ({
+    database,
+    open,
+    url,
+    context,
+  }) => {
+    if (!url.startsWith('postgres')) return context.skip('SQLite prepares a statement again by itself');
+    const { id } = await make(database, await makeVolume(database));
+    const read = () => getAttachment(database.read, id);
+    await Promise.all([read(), read(), read()]);
+    const newer = await open();
+    await newer.write(({ db }) => sql`ALTER TABLE volume_attachment ADD COLUMN another text`.execute(db));
+    assert.equal((await read()).id, id);
   });
 
   test('each has a secret of its own', async ({ database }) => {

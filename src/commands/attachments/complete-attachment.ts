@@ -1,6 +1,6 @@
 /** `os-complete` of an attachment: the client has connected the volume and uses it. */
 
-import { lockAttachment, updateAttachment } from '../../db/attachments.ts';
+import { lockAttachment, lockAttachmentsOf, updateAttachment } from '../../db/attachments.ts';
 import { moveVolumeStatus } from '../../db/volumes.ts';
 import { settleVolume } from '../../flows/attachments/attachments.ts';
 import { tellAttachments } from '../../flows/tell.ts';
@@ -15,6 +15,7 @@ export async function completeAttachment({ db }: Desk, caller: Caller, id: strin
   await db.write(async (tx) => {
     const { volumeId } = await attachmentFor(tx.db, caller, id);
     await lockVolume(tx, caller, volumeId);
+    await lockAttachmentsOf(tx, volumeId);
     const { attachStatus } = await lockAttachment(tx, id);
     if (attachStatus === 'attached') return;
     if (attachStatus !== 'attaching' && attachStatus !== 'reserved')

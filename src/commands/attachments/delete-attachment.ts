@@ -1,5 +1,5 @@
 /** `DELETE /attachments/{id}`. Resolves with those that remain of the volume. */
-import { attachmentsOf, lockAttachment } from '../../db/attachments.ts';
+import { attachmentsOf, lockAttachment, lockAttachmentsOf } from '../../db/attachments.ts';
 import type { Attachment } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';
 import { answerOfFlow } from '../answer-of-flow.ts';
@@ -13,6 +13,7 @@ export async function deleteAttachment(desk: Desk, caller: Caller, id: string): 
   const { volumeId, flowId } = await afterConnecting(desk, async (tx) => {
     const { volumeId } = await attachmentFor(tx.db, caller, id);
     const volume = await lockVolume(tx, caller, volumeId);
+    await lockAttachmentsOf(tx, volumeId);
     const attachment = await lockAttachment(tx, id);
     refuseInUse(caller, [attachment]);
     return { volumeId, flowId: await endAttachments(desk, tx, caller, volume, [attachment]) };

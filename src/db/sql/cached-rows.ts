@@ -75,9 +75,7 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
    */
   async where(db: Db, field: keyof Model & string, value: string): Promise<Model[]> {
     const { cache } = db;
-    const name = String(this.#columns[field].name);
-    const read = () => this.#readWhere(db, name, value);
-    const rows = await (cache?.onceBetweenLocks(`${this.#table} ${name} ${value}`, read) ?? read());
+    const rows = await this.#readWhere(db, field, value);
     const found = new Map(rows.map((model) => [model.id, model]));
     for (const { model, change } of cache?.all<Kept<Model>>(this) ?? []) {
       if (change.is === 'none') continue;
@@ -85,6 +83,15 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
       else found.delete(model.id);
     }
     return [...found.values()];
+  }
+
+  /** Likewise, and nobody else changes them before the transaction ends. */
+  async lockWhere(db: Db, field: keyof Model & string, value: string): Promise<Model[]> {
+    const cache = db.writeBehind;
+    if (db.direct.dialect === 'postgresql') cache.noteLock();
+    for (const model of await this.#readWhere(db, field, value, ' ORDER BY id FOR UPDATE'))
+      if (!cache.get(this, model.id)?.locked) this.#keep(db, model, true);
+    return this.where(db, field, value);
   }
 
   /**
@@ -207,20 +214,29 @@ export class CachedRows<Model extends Revised, Row> implements CachedTable<Kept<
     const row =
       direct.dialect === 'sqlite'
         ? (direct.statement(text.sqlite).get(id) as Row | undefined)
-        : (await direct.query<Row>(text.postgresql, [id]))[0];
+        : (
+            await (locked
+              ? direct.query<Row>(text.postgresql, [id])
+              : direct.prepared<Row>(`${this.#table}-by-id`, text.postgresql, [id]))
+          )[0];
     if (row === undefined) return undefined;
     const model = this.#model(row);
     this.#keep(db, model, locked);
     return model;
   }
 
-  async #readWhere({ direct }: Db, name: string, value: string): Promise<readonly Model[]> {
-    const text = byHand(`SELECT * FROM ${this.#table} WHERE ${name} = ?`);
-    const rows =
-      direct.dialect === 'sqlite'
-        ? (direct.statement(text.sqlite).all(value) as Row[])
-        : await direct.query<Row>(text.postgresql, [value]);
-    return rows.map(this.#model);
+  /** As they are in the database. */
+  async #readWhere({ cache, direct }: Db, field: keyof Model & string, value: string, onPostgresql = '') {
+    const name = String(this.#columns[field].name);
+    const read = async (): Promise<readonly Model[]> => {
+      const text = byHand(`SELECT * FROM ${this.#table} WHERE ${name} = ?`, onPostgresql);
+      const rows =
+        direct.dialect === 'sqlite'
+          ? (direct.statement(text.sqlite).all(value) as Row[])
+          : await direct.prepared<Row>(`${this.#table}-by-${name}${onPostgresql}`, text.postgresql, [value]);
+      return rows.map(this.#model);
+    };
+    return cache?.onceBetweenLocks(`${this.#table} ${name} ${value}`, read) ?? read();
   }
 
   #keep({ cache, direct }: Db, model: Model, locked: boolean): void {

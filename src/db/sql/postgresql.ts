@@ -167,7 +167,8 @@ export class PostgresqlSession implements PostgresqlConnection {
 }
 
 /**
- * Many readers, none of which can write. A read that finds its connection broken is asked again on another.
+ * Many readers, none of which can write. A read that finds its connection broken, or its plan made for columns of before a migration, is
+ * asked again on another.
  *
  * Only what finds rows by their keys has a name (`prepared`). A list's plan must fit its values: with a name PostgreSQL takes one for
  * any values after five uses, and among 100,000 volumes those of a rare status then took 130 ms instead of 1.
@@ -216,7 +217,8 @@ export class PostgresqlPool implements PostgresqlConnection {
       try {
         return await this.#pool.query(query);
       } catch (error) {
-        if (!breaks(error) || this.#closed !== undefined) throw error;
+        // Whose read has failed is in the pool no more.
+        if (!(breaks(error) || isStalePlan(error)) || this.#closed !== undefined) throw error;
         if (failures >= this.#most) throw new ConnectionLost('PostgreSQL does not answer.', { cause: error });
       }
     }

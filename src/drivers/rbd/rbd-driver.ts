@@ -535,7 +535,7 @@ export class RbdDriver implements VolumeDriver {
     return inPool(`export volume ${volume.id}`, call.signal, async () => {
       const name = this.#volume(volume);
       const note = noteOf(name, connector);
-      const args = { name, attachment: attachmentId, note, limits: limits && limitOptions(limits) };
+      const args = { name, attachment: attachmentId, note, limits: limits && limitOptions(await limits()) };
       await this.#ask({ op: 'open_to', args, about: [name] }, call);
       const monitors = await this.#ask<string[]>({ op: 'monitors' }, call);
       const secretUuid = this.#options.secretUuid ?? this.#fsid;

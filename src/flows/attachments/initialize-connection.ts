@@ -58,7 +58,7 @@ const EnsureExport = world({
     const { connectionInfo, ...row } = await call.tools.attachment(attachmentId);
     const { connector, attachMode, secret } = row;
     const access = { connector: connector ?? {}, readOnly: attachMode === 'ro', secret };
-    const limits = await call.tools.limits(volume.id);
+    const limits = () => call.tools.limits(volume.id);
     const wanted = { attachmentId, volume, ...access, limits, reached: connectionInfo };
     const reached: ConnectionInfo = await call.tools.driver(pool).ensureExport(wanted, call);
     return { reached };

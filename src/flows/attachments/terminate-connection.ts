@@ -7,7 +7,7 @@
  * volume's status follows from its remaining attachments. An operator can end it with `pumice flows revert`; then the
  * attachment says `error_detaching`, and can be detached again.
  */
-import { deleteAttachmentRow, updateAttachment } from '../../db/attachments.ts';
+import { deleteAttachmentRow, lockAttachmentsOf, updateAttachment } from '../../db/attachments.ts';
 import { findVolume } from '../../db/volumes.ts';
 import type { VolumeRef } from '../../drivers/driver.ts';
 import { attachmentStarted } from '../started.ts';
@@ -59,6 +59,7 @@ const RemoveExports = world({
 const ForgetConnections = record({
   name: 'forget_connections;detach.end',
   execute: async ({ volumeRef: { id }, attachments, detaching, reset }: TerminateConnection, { tx, requestId }) => {
+    await lockAttachmentsOf(tx, id);
     for (const each of attachments) {
       if (each.ends) await deleteAttachmentRow(tx, each.id);
       else await updateAttachment(tx, each.id, { connector: null, connectionInfo: null });

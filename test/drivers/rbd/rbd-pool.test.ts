@@ -139,7 +139,7 @@ describe('a pool of a Ceph cluster', { skip: noRbd }, () => {
       const image = ({ id }: VolumeRef): string => `${pool}/volume-${id}`;
       await ceph.run('rbd', 'config', 'image', 'set', image(one), 'rbd_qos_bps_burst', '4194304');
       const limited = async (limits?: Specs, of = one): Promise<Readonly<Record<string, string>>> => {
-        await driver.ensureExport({ ...exportOf(of), ...(limits && { limits }) }, calm());
+        await driver.ensureExport({ ...exportOf(of), ...(limits && { limits: async () => limits }) }, calm());
         const options = JSON.parse(await ceph.run('rbd', 'config', 'image', 'list', image(of), '--format', 'json'));
         const set = options.filter(({ source }: { source: string }) => source === 'image');
         return Object.fromEntries(set.map(({ name, value }: Record<'name' | 'value', string>) => [name, value]));

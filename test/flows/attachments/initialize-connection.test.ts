@@ -175,7 +175,7 @@ describe('initialize_connection', () => {
     };
     const limits: unknown[] = [];
     live.site.interpose('alpha', 'ensureExport', async (proceed, [wanted]) => {
-      limits.push((wanted as ExportRef).limits);
+      limits.push(await (wanted as ExportRef).limits?.());
       return proceed();
     });
     const qos_specs = { total_iops_sec: '9' };
