@@ -6,14 +6,20 @@
  *
  * A reflink is a point in time even while the source is being written; a copy of the data is not.
  */
-import { open, readFile } from 'node:fs/promises';
+import { chmod, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuid } from '../../lib/clock.ts';
 import { CommandFailed, CommandMissing, type Exec } from '../../lib/exec.ts';
 import type { DriverCall, RawSource } from '../driver.ts';
 import { copyRaw } from '../qemu-img.ts';
 import { removeIfThere } from './publish.ts';
-import { smallFiles } from './small-files.ts';
+import { isSmall, type SmallFiles, smallFiles } from './small-files.ts';
+
+/** Large files are left to programs. */
+export interface ByWhom {
+  readonly exec: Exec;
+  readonly small: SmallFiles;
+}
 
 /** A copy may take long, but not for ever. */
 export const COPY_LIMIT_MS = 12 * 3600 * 1000;
@@ -38,7 +44,20 @@ export async function canReflink(directory: string): Promise<boolean> {
 }
 
 /** False when the two files cannot share blocks after all; the target is then as it was, or empty. */
-export async function reflink(exec: Exec, source: string, target: string, signal: AbortSignal): Promise<boolean> {
+export async function reflink(
+  { exec, small }: ByWhom,
+  source: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const file = await stat(source);
+  if (isSmall(file)) {
+    const shared = await small.clone(source, target);
+    signal.throwIfAborted();
+    // It has its source's rights then, which may be a file that was taken over.
+    if (shared && (file.mode & 0o777) !== 0o600) await chmod(target, 0o600);
+    return shared;
+  }
   try {
     await exec(['cp', '--reflink=always', '--', source, target], { signal, timeoutMs: COPY_LIMIT_MS });
     return true;
@@ -69,7 +88,11 @@ export async function copyData(
   }
 }
 
-/** Waits until the content of files is on disk. A child process, since this may take as long as the copy did. */
-export async function syncFiles(exec: Exec, paths: readonly string[], signal: AbortSignal): Promise<void> {
-  await exec(['sync', '--', ...paths], { signal, timeoutMs: COPY_LIMIT_MS });
+/** Waits until the content of files is on disk. Of large ones in a child process, since this may take as long as the copy did. */
+export async function syncFiles({ exec, small }: ByWhom, paths: readonly string[], signal: AbortSignal): Promise<void> {
+  const files = await Promise.all(paths.map((path) => stat(path)));
+  if (files.every(isSmall)) {
+    await Promise.all(paths.map((path) => small.sync(path)));
+    signal.throwIfAborted();
+  } else await exec(['sync', '--', ...paths], { signal, timeoutMs: COPY_LIMIT_MS });
 }

@@ -9,11 +9,10 @@
  */
 
 import type { Stats } from 'node:fs';
-import { chmod, readdir, rename, stat } from 'node:fs/promises';
+import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GIB } from '../../lib/bytes.ts';
 import { errno } from '../../lib/errno.ts';
-import type { Exec } from '../../lib/exec.ts';
 import { BackendObjectMismatch, DriverFailed } from '../../model/errors.ts';
 import type { DriverCall, RawSource } from '../driver.ts';
 import type { HostCopies, Writing } from '../host-copies.ts';
@@ -21,20 +20,18 @@ import { dataBytesOf } from '../qemu-img.ts';
 import { copyRemote } from '../remote-copy.ts';
 import type { OpenedSource } from '../remote-source.ts';
 import type { BackendDirectory } from './backend-directory.ts';
-import { canReflink, copyData, reflink, syncFiles } from './file-copy.ts';
+import { type ByWhom, canReflink, copyData, reflink, syncFiles } from './file-copy.ts';
 import { translated } from './file-errors.ts';
 import { free } from './freeing.ts';
 import { doomed, type Names, unmanagedMark } from './names.ts';
 import { createBlank, createEmpty, publish, removeIfThere, replace, setLength, statOf } from './publish.ts';
 import { mismatch, requireSize } from './sizes.ts';
-import { isSmall, type SmallFiles } from './small-files.ts';
+import { isSmall } from './small-files.ts';
 import { Temporaries } from './temporaries.ts';
 
-export interface FileStoreOptions {
+export interface FileStoreOptions extends ByWhom {
   readonly directory: BackendDirectory;
   readonly names: Names;
-  readonly exec: Exec;
-  readonly small: SmallFiles;
   readonly copies: HostCopies;
 }
 
@@ -42,8 +39,7 @@ export class FileStore {
   readonly names: Names;
   readonly temporaries: Temporaries;
   readonly #directory: BackendDirectory;
-  readonly #exec: Exec;
-  readonly #small: SmallFiles;
+  readonly #byWhom: ByWhom;
   readonly #copies: HostCopies;
   /** Undefined until it could be tried: on a full disk it cannot. */
   #reflinks: boolean | undefined;
@@ -51,8 +47,7 @@ export class FileStore {
   constructor({ directory, names, exec, small, copies }: FileStoreOptions) {
     this.names = names;
     this.#directory = directory;
-    this.#exec = exec;
-    this.#small = small;
+    this.#byWhom = { exec, small };
     this.#copies = copies;
     this.temporaries = new Temporaries(directory.path, names);
   }
@@ -196,7 +191,7 @@ export class FileStore {
     if (copies || !(await this.share(source.path, path, call.signal))) {
       await setLength(path, source.bytes);
       const needs = (): Promise<number> => dataBytesOf(source);
-      await this.writing({ path, needs }, call, (rate) => copyData(this.#exec, source, path, rate, call));
+      await this.writing({ path, needs }, call, (rate) => copyData(this.#byWhom.exec, source, path, rate, call));
     }
     // A device has no size there.
     const files = (await Promise.all([stat(source.path), stat(path)])).filter((each) => each.isFile());
@@ -208,20 +203,13 @@ export class FileStore {
   async #fillFromElsewhere(source: OpenedSource, path: string, call: DriverCall): Promise<void> {
     await setLength(path, source.bytes);
     const needs = (): number => source.dataBytes;
-    await this.writing({ path, needs }, call, (rate) => copyRemote(this.#exec, source, path, rate, call));
+    await this.writing({ path, needs }, call, (rate) => copyRemote(this.#byWhom.exec, source, path, rate, call));
     await this.syncContent([path], call.signal);
   }
 
   /** The content of a file into the empty one at `path` without copying it. False: it cannot be shared. */
   async share(source: string, path: string, signal: AbortSignal): Promise<boolean> {
-    if (!(await this.learnReflinks())) return false;
-    const file = await stat(source);
-    if (!isSmall(file)) return reflink(this.#exec, source, path, signal);
-    const shared = await this.#small.clone(source, path);
-    signal.throwIfAborted();
-    // It has its source's rights then, which may be a file that was taken over.
-    if (shared && (file.mode & 0o777) !== 0o600) await chmod(path, 0o600);
-    return shared;
+    return (await this.learnReflinks()) && (await reflink(this.#byWhom, source, path, signal));
   }
 
   /** A copy into a file of this backend, when its turn has come. */
@@ -239,10 +227,7 @@ export class FileStore {
 
   /** Likewise, by their paths. */
   async syncContent(paths: readonly string[], signal: AbortSignal): Promise<void> {
-    const files = await Promise.all(paths.map((path) => stat(path)));
-    if (!files.every(isSmall)) return syncFiles(this.#exec, paths, signal);
-    await Promise.all(paths.map((path) => this.#small.sync(path)));
-    signal.throwIfAborted();
+    await syncFiles(this.#byWhom, paths, signal);
   }
 
   async grow(full: string, sizeGiB: number, signal: AbortSignal): Promise<void> {
@@ -266,13 +251,13 @@ export class FileStore {
     else if (mark === null) await removeIfThere(this.path(full));
     await this.syncNames();
     if (file !== null) await this.#findOtherNames(file);
-    await this.temporaries.drop(full, (path) => free(this.#exec, path, signal));
+    await this.temporaries.drop(full, (path) => free(this.#byWhom.exec, path, signal));
   }
 
   /** Removes what unfinished operations left, but for those of the ids in `busy`. Returns the names. */
   async sweep(busy: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
     const swept = await this.temporaries.meaningless(busy);
-    for (const name of swept) await free(this.#exec, this.path(name), signal);
+    for (const name of swept) await free(this.#byWhom.exec, this.path(name), signal);
     return swept;
   }
 
