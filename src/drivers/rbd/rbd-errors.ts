@@ -1,5 +1,12 @@
 /** What the helper could not do, as an error of the catalogue (`model/errors.ts`) that says what was being done. */
-import { BackendFull, BackendObjectMismatch, DriverFailed, InvalidInput, VolumeIsBusy } from '../../model/errors.ts';
+import {
+  BackendFull,
+  BackendObjectMismatch,
+  ConsistentSnapshotRefused,
+  DriverFailed,
+  InvalidInput,
+  VolumeIsBusy,
+} from '../../model/errors.ts';
 import { translated } from '../file/file-errors.ts';
 import { RbdFailed } from './helper-process.ts';
 
@@ -32,6 +39,8 @@ function explained(doing: string, error: RbdFailed): Error {
       return new VolumeIsBusy(message, cause);
     case 'too_big':
       return new InvalidInput(message, cause);
+    case 'unheld':
+      return new ConsistentSnapshotRefused(message, cause);
   }
   switch (error.errno) {
     case ENOSPC:

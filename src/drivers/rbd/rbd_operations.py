@@ -14,10 +14,12 @@ under its new one), or an image (whole).
 The omap of the object `pumice` keeps, by key: `helper:WHO` (the RADOS address of who serves the pool, to be fenced after it has died), `expelled:WHO`
 (since when he was fenced and has not come back), `pending:IMAGE-ID`,
 `reverted:IMAGE-ID` (it was rolled back once), `deep:IMAGE-ID` (it is to be flattened), `wanted:IMAGE-ID`
-(and not now), `unmanaged:NAME` (since when), `export:ATTACHMENT`.
+(and not now), `unmanaged:NAME` (since when), `export:ATTACHMENT`, `moment:SNAPSHOT` (the first of those that are of its moment: the temporary
+name of each).
 """
 import errno, json, struct, time
 import rados, rbd
+import one_moment
 
 LONG = ('remove', 'delete', 'flatten', 'collect', 'shorten')
 NOTES = 'pumice'
@@ -600,6 +602,58 @@ class Operations:
         if there is None or not size - (1 << 30) < there[1] <= size:
             raise Failed('mismatch', '%s@%s is in the pool with %s bytes' % (name, snapshot, there and there[1]))
 
+    def create_moment(self, members):
+        """A snapshot of each of them, of one moment: `name` of the image, `snapshot`, `temporary`, `size`. Once all have a temporary name that is noted;
+        each gets its own then, the first one the last, which so is there when all are."""
+        key = 'moment:' + members[0]['snapshot']
+        pending = self.note_of(key)
+        if pending is None:
+            if self.are_there(members):
+                return
+            self.take_moment(members)
+            pending = {member['snapshot']: member['temporary'] for member in members}
+            self.note(key, pending)
+        if set(pending) != {member['snapshot'] for member in members}:
+            raise Failed('mismatch', '%s is in the pool, and is of other snapshots' % key)
+        for member in reversed(members):
+            self.rename_snapshot(member['name'], pending[member['snapshot']], member['snapshot'])
+        self.forget(key)
+
+    def are_there(self, members):
+        found = {member['snapshot']: self.image_of(member['name'], member['snapshot']) for member in members}
+        there = [snapshot for snapshot in found if found[snapshot]]
+        if there and len(there) < len(members):
+            raise Failed('mismatch', '%s is in the pool without the others of its moment' % there[0])
+        for member in members if there else []:
+            bytes_of = found[member['snapshot']][1]
+            if not member['size'] - (1 << 30) < bytes_of <= member['size']:
+                raise Failed('mismatch', '%s@%s is in the pool with %d bytes' % (member['name'], member['snapshot'], bytes_of))
+        return bool(there)
+
+    def take_moment(self, members):
+        for member in members:
+            self.demand(member['name'], member['size'])
+            self.settle(member['name'])
+            self.let_go(member['name'], self.whole(member['name']))
+            self.demand_lock(member['name'])
+        taken = [(self.whole(member['name']), member['temporary']) for member in members]
+
+        def drop():
+            for member in members:
+                self.drop_snapshot(member['name'], member['snapshot'])
+        drop()
+        try:
+            if not one_moment.take(self.cluster, self.io, taken, drop):
+                raise Failed('unheld', 'who writes to them could not be made to wait for as long as it takes')
+        except Exception:
+            drop()
+            raise
+
+    def demand_lock(self, name):
+        with self.opened(name, read_only=True) as i:
+            if not i.features() & rbd.RBD_FEATURE_EXCLUSIVE_LOCK:
+                raise Failed('unheld', '%s has no exclusive lock ("rbd feature enable %s/%s exclusive-lock")' % (name, self.pool, name))
+
     def make_snapshot(self, name, snapshot):
         image = self.whole(name)
         with self.opened(name) as i:
@@ -617,6 +671,8 @@ class Operations:
             pending = self.note_of('pending:' + image)
             if pending and pending['to'] == snapshot:
                 self.settle(name)
+        if self.note_of('moment:' + snapshot):
+            self.forget('moment:' + snapshot)
         if self.note_of('unmanaged:%s@%s' % (name, snapshot)):
             return
         images = [image] if state == 'whole' else []
@@ -625,16 +681,19 @@ class Operations:
             or_none(self.drop_snapshot, None, snapshot, each)
 
     def drop_snapshot(self, name, snapshot, image=None):
+        """Also what was to be it, under a temporary name."""
         if image is None and self.state(name)[0] != 'whole':
             return
         with self.opened(None if image else name, image) as i:
-            if snapshot in [s['name'] for s in i.list_snaps() if s['namespace'] == USERS]:
-                if i.is_protected_snap(snapshot):
-                    i.unprotect_snap(snapshot)
-                i.remove_snap(snapshot)
+            was_to_be = '.tmp-%s.' % snapshot
+            for each in [s['name'] for s in self.snapshots(i)]:
+                if each == snapshot or each.startswith(was_to_be):
+                    if i.is_protected_snap(each):
+                        i.unprotect_snap(each)
+                    i.remove_snap(each)
             # A removal that was cut short: hidden, holding space, and "not found" for whoever removes it by name.
             for s in list(i.list_snaps()):
-                if s['namespace'] == TRASHED and s['trash']['original_name'] == snapshot:
+                if s['namespace'] == TRASHED and (s['trash']['original_name'] == snapshot or s['trash']['original_name'].startswith(was_to_be)):
                     try:
                         i.remove_snap_by_id(s['id'])
                     except rbd.ImageBusy:
@@ -902,10 +961,14 @@ class Operations:
                 swept.append(name)
             except (rbd.ImageBusy, rbd.ImageNotFound, rbd.ImageHasSnapshots, rbd.PermissionError):
                 pass
-        for name, snapshot in self.left_snapshots():
+        moments, left = self.notes('moment:'), self.left_snapshots()
+        for name, snapshot in left:
             if not any(each in name or each in snapshot for each in busy):
                 self.drop_snapshot(name, snapshot)
                 swept.append('%s@%s' % (name, snapshot))
+        for first, members in moments.items():
+            if not any(each in snapshot for each in busy for snapshot in members):
+                self.forget('moment:' + first)
         return swept
 
     def half_removed(self):

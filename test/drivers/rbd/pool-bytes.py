@@ -80,8 +80,8 @@ def trashed(io):
     return [entry['name'] for entry in R.trash_list(io)]
 
 
-def exported(io, name, path):
-    with rbd.Image(io, name, read_only=True) as i, open(path, 'wb') as out:
+def exported(io, name, path, snapshot=None):
+    with rbd.Image(io, name, snapshot=snapshot, read_only=True) as i, open(path, 'wb') as out:
         out.truncate(i.size())
 
         def copy(at, length, exists):

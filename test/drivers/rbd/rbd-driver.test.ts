@@ -9,7 +9,6 @@ proveDriver({
   name: 'images in a Ceph pool',
   skip: noRbd || null,
   copies: false,
-  oneMoment: false,
   close: () => void pools.end(),
   world: (exec, around) => rbdWorld(pools, exec, around),
 });
