@@ -17,4 +17,6 @@ await driver.start(calm().signal);
 await driver.hold(calm().signal);
 process.stdout.write('begun\n');
 await perform(driver, JSON.parse(request) as Request, calm());
-await client.stop();
+// A program that has a volume open for it ends with it, and not before.
+driver.release();
+await driver.closed();
