@@ -153,6 +153,8 @@ function* brokenPromises(ledger: readonly Entry[], rows: Rows): Generator<Violat
     const events = requestId === null ? [] : (eventsOf.get(requestId) ?? []);
     if (name !== null && (named.get(name)?.length ?? 0) > 1) yield broken(`${asked} made more than one thing.`);
     if (status === null) continue;
+    // Clients ask for what cannot be, and never in a form that nobody could be served in: that tries nothing.
+    if (/Invalid request body/.test(text)) yield broken(`${asked} is no request: ${text}`);
     if (status >= 500 && status !== 503) yield broken(`${asked} was answered ${status}: ${text}`);
     if (status >= 300) {
       if (flows.length + events.length > 0) yield broken(`${asked} was answered ${status}, and is a flow or an event.`);

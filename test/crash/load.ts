@@ -358,7 +358,7 @@ export class Load {
     const group = {
       name: this.#name(),
       group_type: this.#chance.is(0.5) ? MOMENT : TOGETHER,
-      volume_types: this.#chance.is(0.7) ? '__DEFAULT__' : `__DEFAULT__,${OTHER_TYPE}`,
+      volume_types: this.#chance.is(0.7) ? ['__DEFAULT__'] : ['__DEFAULT__', OTHER_TYPE],
     };
     await this.#door.ask(project, { method: 'POST', path: '/groups', body: { group } });
   }
