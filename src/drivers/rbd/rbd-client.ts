@@ -7,7 +7,8 @@
  * **A cluster that does not answer** hangs every operation for ever, and lets all of them end well when it is back. So nothing is cut
  * off in the helper: here a call that waits for long has the cluster probed, and when the probe is not answered either, this call and all
  * others are told that the cluster is away. From then on nothing is sent but one probe; when it is answered, work goes on. A helper that
- * does not even say that it lives is killed and replaced.
+ * does not even say that it lives is killed and replaced. So is one whose call hangs while the cluster answers, which would keep all others off that
+ * image: but only when nothing else is under way in it, since what hangs may be a part of the cluster, and would hang in the next one as well.
  *
  * **Turns.** What is about the same image goes one after another, in the order it came; also behind a call whose caller has given up, since that
  * goes on in the helper. Only so many are sent at once, the rest waits here, where an abort costs nothing.
@@ -18,8 +19,10 @@
 import type { Exec } from '../../lib/exec.ts';
 import { BackendUnanswered, DriverNotInitialized } from '../../model/errors.ts';
 import { Semaphore } from '../semaphore.ts';
-import { type Hello, HelperEnded, HelperProcess, type RbdAddress, RbdFailed } from './helper-process.ts';
+import { isFence, Late, notThere } from './helper-errors.ts';
+import { type Hello, HelperEnded, HelperProcess, type RbdAddress, type RbdFailed } from './helper-process.ts';
 import type { Rbd, RbdCall, RbdOrder } from './rbd.ts';
+import { type Sent, UnderWay } from './under-way.ts';
 import { isSettled, onAbort, waitedFor } from './waits.ts';
 
 /** Operations that the helper does at once. */
@@ -29,12 +32,10 @@ const THREADS = 12;
  * is only slow costs nothing but time.
  */
 const PATIENCE_MS = 4_000;
-/** What a probe that is answered may not stretch: one OSD of many can hang alone. Milliseconds. */
+/** What a probe that is answered may not stretch: one OSD of many can hang alone, and librbd by itself. Milliseconds. */
 const LIMIT_MS = 180_000;
 /** In which a helper says that it lives. */
 const PING_MS = 5_000;
-/** As in errno(3): what a client is told that was fenced. */
-const ESHUTDOWN = 108;
 /** So long who is aborted waits for the end of what cannot be stopped. */
 const SOON_MS = 2_000;
 /** The same work, from the beginning. */
@@ -45,6 +46,8 @@ export interface RbdClientOptions {
   readonly address: RbdAddress;
   /** Default 4,000. */
   readonly patienceMs?: number;
+  /** What a call may take while the cluster answers. Default 180,000. */
+  readonly limitMs?: number;
 }
 
 interface Running {
@@ -55,9 +58,11 @@ interface Running {
 export class RbdClient implements Rbd {
   readonly #options: RbdClientOptions;
   readonly #patienceMs: number;
+  readonly #limitMs: number;
   readonly #turns = new Semaphore(THREADS);
   /** The last call about each image, settled when it has ended in the helper. */
   readonly #about = new Map<string, Promise<unknown>>();
+  readonly #underWay = new UnderWay();
   #running: Promise<Running> | undefined;
   /** Addresses of helpers that have ended, and may have left something under way. */
   readonly #dead = new Set<string>();
@@ -70,6 +75,7 @@ export class RbdClient implements Rbd {
   constructor(options: RbdClientOptions) {
     this.#options = options;
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+    this.#limitMs = options.limitMs ?? LIMIT_MS;
   }
 
   async start(signal: AbortSignal): Promise<Hello> {
@@ -97,7 +103,7 @@ export class RbdClient implements Rbd {
   }
 
   async ask(order: RbdOrder, call: RbdCall): Promise<unknown> {
-    const sent = { is: false };
+    const sent: Sent = { is: false, hangs: false };
     try {
       return await this.#asked(order, call, sent);
     } catch (error) {
@@ -116,6 +122,10 @@ export class RbdClient implements Rbd {
         return await this.#patiently(this.#inTurn(order, call, sent), call.signal, order.long);
       } catch (error) {
         if (isFence(error)) throw await this.#wasFenced(error);
+        if (error instanceof Late) {
+          sent.hangs = true;
+          await this.#replaceHung();
+        }
         if (!(error instanceof HelperEnded) || left === 1) throw notThere(error);
       }
     }
@@ -152,9 +162,14 @@ export class RbdClient implements Rbd {
         // It may have taken long, and who has given up goes on elsewhere.
         unsent.throwIfAborted();
         sent.is = true;
+        this.#underWay.add(sent);
         const order = process.ask(op, args, call.progress);
         call.signal.addEventListener('abort', order.cancel, { once: true });
-        return await order.answer.finally(() => call.signal.removeEventListener('abort', order.cancel));
+        return await order.answer.finally(() => {
+          call.signal.removeEventListener('abort', order.cancel);
+          this.#underWay.delete(sent);
+          void this.#replaceHung();
+        });
       });
     } finally {
       ended();
@@ -190,6 +205,13 @@ export class RbdClient implements Rbd {
     }
   }
 
+  /** Ends a helper in which nothing is under way but what hangs; whoever asks next begins another, which fences it. */
+  async #replaceHung(): Promise<void> {
+    if (!this.#underWay.allHang || this.isSilent) return;
+    const running = await this.#running?.catch(() => undefined);
+    running?.process.kill();
+  }
+
   /** Until it is answered, the caller gives up, or the cluster is found away. */
   async #patiently<Answer>(answer: Promise<Answer>, signal: AbortSignal, long = false): Promise<Answer> {
     answer.catch(() => {});
@@ -222,8 +244,7 @@ export class RbdClient implements Rbd {
   async #watch(long: boolean, stop: AbortSignal, late: (reason: Error) => void): Promise<void> {
     for (let [waited, restMs] = [0, this.#patienceMs / 2]; ; waited += restMs, restMs = this.#patienceMs) {
       if (!(await waitedFor(restMs, stop))) return;
-      if (!long && waited >= LIMIT_MS)
-        return late(new DriverNotInitialized('The Ceph cluster has not answered in time.'));
+      if (!long && waited >= this.#limitMs) return late(new Late('The Ceph cluster has not answered in time.'));
       // The answer may come meanwhile, and nobody waits for the probe then.
       await Promise.race([this.#probed(), new Promise<void>((resolve) => onAbort(stop, resolve))]);
       if (stop.aborted) return;
@@ -271,15 +292,4 @@ export class RbdClient implements Rbd {
     await this.stop();
     return new DriverNotInitialized('Another process has taken the backend over, and has fenced this one.', { cause });
   }
-}
-
-/** Whether the cluster may have heard of it. */
-interface Sent {
-  is: boolean;
-}
-
-const isFence = (error: unknown): error is RbdFailed => error instanceof RbdFailed && error.errno === ESHUTDOWN;
-
-function notThere(error: unknown): unknown {
-  return error instanceof HelperEnded ? new DriverNotInitialized(error.message, { cause: error }) : error;
 }

@@ -40,6 +40,11 @@ export class ImageClient implements VolumeClient {
     return this.#bytes;
   }
 
+  /** It keeps its lock on the image, and answers nobody. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
   async close(): Promise<void> {
     const ended = once(this.#child, 'exit');
     this.#child.stdin?.end();

@@ -8,6 +8,7 @@ import { BackendUnanswered, DriverNotInitialized } from '../../../src/model/erro
 import { type CephCluster, noRbd, sharedCeph } from '../../ceph-cluster.ts';
 import { calm } from '../driver-world.ts';
 import { Helpers } from './helpers-begun.ts';
+import { ImageClient } from './image-client.ts';
 import { makePool } from './rbd-world.ts';
 
 const GIB = 1024 ** 3;
@@ -26,11 +27,14 @@ describe('the client of a Ceph pool', { skip: noRbd }, () => {
   after(() => ceph.run('ceph', 'osd', 'pool', 'rm', pool, pool, '--yes-i-really-really-mean-it'));
 
   /** With the process ids of its helpers, as they are begun. */
-  async function clientOf(t: TestContext, more: { patienceMs?: number; options?: readonly string[] } = {}) {
-    const { patienceMs = 15_000, options = [] } = more;
+  async function clientOf(
+    t: TestContext,
+    more: { patienceMs?: number; limitMs?: number; options?: readonly string[] } = {},
+  ) {
+    const { patienceMs = 15_000, options = [], ...limit } = more;
     const helpers = new Helpers();
     const address = { conf: ceph.config, user: 'cinder', cluster: 'ceph', pool, options };
-    const client = new RbdClient({ exec: helpers.exec, address, patienceMs });
+    const client = new RbdClient({ exec: helpers.exec, address, patienceMs, ...limit });
     t.after(() => client.stop());
     const hello = await client.start(signal);
     const ask = (op: string, args: Readonly<Record<string, unknown>> = {}, about: readonly string[] = []) =>
@@ -81,6 +85,22 @@ describe('the client of a Ceph pool', { skip: noRbd }, () => {
     await assert.rejects(ask('list'), DriverNotInitialized);
     await eventually(() => ask('stats'));
     assert.ok(Array.isArray(((await ask('list')) as { images: unknown }).images));
+    assert.equal(helpers.begun, 2);
+  });
+
+  it('goes on with another helper when one hangs in a call while the cluster answers, and does nothing else', async (t) => {
+    const { ask, helpers } = await clientOf(t, { patienceMs: 3_000, limitMs: 3_000 });
+    await ask('create', { name: 'held', size: GIB });
+    const holder = new ImageClient(ceph.config, pool, 'held', GIB);
+    t.after(() => holder.close());
+    await holder.write(0, Buffer.alloc(512, 1));
+    holder.freeze();
+    // The lock is broken after half a minute at the earliest.
+    await assert.rejects(
+      ask('create_snapshot', { name: 'held', snapshot: 'one', size: GIB }, ['held']),
+      BackendUnanswered,
+    );
+    assert.partialDeepStrictEqual(await ask('probe', { name: 'held' }, ['held']), { is: 'present' });
     assert.equal(helpers.begun, 2);
   });
 
