@@ -137,9 +137,10 @@ class MysqlSession implements CinderSession {
     return `CONVERT(LEFT(${column}, ${letters}) USING utf8mb4) COLLATE utf8mb4_bin`;
   }
 
+  /** By SHA-2: MySQL from 9.6 on has neither `MD5` nor `SHA1`, unless a component of it is installed. */
   digest(columns: readonly string[]): string {
     const row = `CONCAT_WS(',', ${columns.map((column) => `QUOTE(${column})`).join(', ')})`;
-    return `CONCAT(COUNT(*), ':', BIT_XOR(CAST(CONV(LEFT(MD5(${row}), 16), 16, 10) AS UNSIGNED)))`;
+    return `CONCAT(COUNT(*), ':', BIT_XOR(CAST(CONV(LEFT(SHA2(${row}, 256), 16), 16, 10) AS UNSIGNED)))`;
   }
 
   isAmong(column: string, keys: readonly CinderKey[]): WhereClause {
