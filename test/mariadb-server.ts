@@ -1,5 +1,6 @@
 /**
- * A MariaDB for the tests of one process, from Debian's mariadb-server, else none, and then the reason. It lives in a directory of its own
+ * A MariaDB for the tests of one process, from Debian's mariadb-server, else none, and then the reason; or MySQL, as `npm run prove:mysql` unpacks
+ * it into `MYSQL_ROOT`. It lives in a directory of its own
  * (`scratch.ts`), listens on 127.0.0.1 on a free port with no password for `root`, and ends with the process that started it. If that was
  * killed, the next process that starts one ends what it left.
  */
@@ -16,6 +17,7 @@ import { abandoned, scratchDirectory } from './scratch.ts';
 const PREFIX = 'pumice-test-mariadb-';
 const READY_MS = 30_000;
 const SERVERS = ['/usr/sbin/mariadbd', '/usr/sbin/mysqld', '/usr/local/bin/mariadbd'];
+const { MYSQL_ROOT } = process.env;
 
 /** Its URL is `mysql://…/` without a database. `poolMegabytes`: what it keeps of its tables in memory. */
 export async function startMariadb(directory = scratchDirectory(), poolMegabytes = 64): Promise<TestServer | NoServer> {
@@ -24,39 +26,59 @@ export async function startMariadb(directory = scratchDirectory(), poolMegabytes
     end(pid ? Number(pid) : undefined, home);
   }
   const program = SERVERS.find((path) => existsSync(path));
-  if (program === undefined) return { missing: 'no MariaDB is installed (apt-get install mariadb-server)' };
+  if (program === undefined && MYSQL_ROOT === undefined)
+    return { missing: 'no MariaDB is installed (apt-get install mariadb-server)' };
   const home = await mkdtemp(join(directory, `${PREFIX}${process.pid}-`));
   try {
-    return await start(program, home, poolMegabytes);
+    const how = MYSQL_ROOT === undefined ? mariadb(program as string) : mysqlIn(MYSQL_ROOT);
+    return await start(how, home, poolMegabytes);
   } catch (error) {
     await rm(home, { recursive: true, force: true });
-    return { missing: `${program}: ${error instanceof Error ? error.message : String(error)}` };
+    return { missing: `${MYSQL_ROOT ?? program}: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
 
-async function start(program: string, home: string, poolMegabytes: number): Promise<TestServer> {
+/** How a server begins, and how its data directory is made before. */
+interface Program {
+  readonly argv: readonly string[];
+  readonly installs: readonly string[];
+}
+
+const mariadb = (program: string): Program => ({
+  argv: [program, '--no-defaults', '--skip-name-resolve', '--innodb-log-file-size=16M'],
+  installs: [...['mariadb-install-db', '--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db']],
+});
+
+/** It is of a newer system than this one, so it runs with the loader and the libraries of its own. */
+function mysqlIn(root: string): Program {
+  const argv = [
+    join(root, 'usr/lib64/ld-linux-x86-64.so.2'),
+    ...['--library-path', [join(root, 'usr/lib/x86_64-linux-gnu'), join(root, 'usr/lib/mysql/private')].join(':')],
+    ...[join(root, 'usr/sbin/mysqld'), '--no-defaults', `--lc-messages-dir=${join(root, 'usr/share/mysql')}`],
+    ...['--secure-file-priv=NULL', '--mysqlx=OFF'],
+  ];
+  return { argv, installs: [...argv, '--initialize-insecure'] };
+}
+
+async function start({ argv, installs }: Program, home: string, poolMegabytes: number): Promise<TestServer> {
   const data = join(home, 'data');
   const account = process.getuid?.() === 0 ? ['--user=root'] : [];
-  const installed = spawnSync(
-    'mariadb-install-db',
-    ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...account],
-    { cwd: home, encoding: 'utf8' },
-  );
+  const [installer = '', ...how] = [...installs, `--datadir=${data}`, ...account];
+  const installed = spawnSync(installer, how, { cwd: home, encoding: 'utf8' });
   if (installed.status !== 0) throw new Error(installed.error?.message ?? installed.stderr.trim());
   const port = await freePort();
+  const [program = '', ...options] = argv;
   const server = spawn(
     program,
     [
-      '--no-defaults',
+      ...options,
       `--datadir=${data}`,
       `--socket=${join(home, 's')}`,
       `--pid-file=${join(home, 'pid')}`,
       '--bind-address=127.0.0.1',
       `--port=${port}`,
-      '--skip-name-resolve',
       '--innodb-flush-log-at-trx-commit=0',
       `--innodb-buffer-pool-size=${poolMegabytes}M`,
-      '--innodb-log-file-size=16M',
       '--performance-schema=OFF',
       ...account,
     ],

@@ -27,7 +27,7 @@ for (const dialect of DIALECTS) {
           const cinder = await world.open();
           assert.deepEqual(cinder.revision, { id: revision, release });
           assert.equal(cinder.dialect, dialect);
-          assert.match(cinder.server, dialect === 'mysql' ? /^MariaDB \d+\.\d+/ : /^PostgreSQL \d+/);
+          assert.match(cinder.server, dialect === 'mysql' ? /^(MariaDB|MySQL) \d+\.\d+/ : /^PostgreSQL \d+/);
           for (const table of Object.keys(CINDER_TABLES) as CinderTable[]) {
             let rows = 0;
             for await (const batch of cinder.living(table)) rows += batch.length;
@@ -237,7 +237,9 @@ for (const dialect of DIALECTS) {
       inWorld(async (world) => {
         const cinder = await world.open();
         if (dialect === 'mysql') {
-          const others = await world.run('SELECT id FROM information_schema.processlist WHERE id <> connection_id()');
+          const others = await world.run(
+            'SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND db = database()',
+          );
           for (const other of others) await world.run(`KILL ${other.id}`);
         } else {
           await world.run(

@@ -71,7 +71,7 @@ for (const dialect of DIALECTS) {
         assert.equal(code, 0, text);
         assert.match(
           text,
-          /is a Cinder database on (MariaDB|PostgreSQL) \S+, with the schema of Zed \(c92a3e68beed\)\./,
+          /is a Cinder database on (MariaDB|MySQL|PostgreSQL) \S+, with the schema of Zed \(c92a3e68beed\)\./,
         );
         assert.match(text, /Every row comes in\./);
         const { outcome, revision, rows } = await facts();

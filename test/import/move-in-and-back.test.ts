@@ -50,7 +50,8 @@ async function moving(context: TestContext, dialect: (typeof DIALECTS)[number]):
   url.username = READER;
   const database = url.pathname.slice(1);
   if (dialect === 'mysql') {
-    await cinder.run(`CREATE OR REPLACE USER ${READER}@127.0.0.1`);
+    await cinder.run(`DROP USER IF EXISTS ${READER}@127.0.0.1`);
+    await cinder.run(`CREATE USER ${READER}@127.0.0.1`);
     await cinder.run(`GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${READER}@127.0.0.1`);
   } else {
     await cinder.run(`DO $$ BEGIN CREATE ROLE ${READER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$`);

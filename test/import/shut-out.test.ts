@@ -41,7 +41,7 @@ async function asked(context: TestContext, dialect: 'mysql' | 'postgresql'): Pro
 }
 
 describe('the proof that a writer is shut out', () => {
-  test('of MariaDB is a right that is gone, or a lock; not a password that is wrong, or a user who is not there', async (context) => {
+  test('of MariaDB or MySQL is a right that is gone, or a lock; not a password that is wrong, or a user who is not there', async (context) => {
     const found = await asked(context, 'mysql');
     if (found === undefined) return;
     const { run, database, state } = found;
@@ -65,7 +65,8 @@ describe('the proof that a writer is shut out', () => {
     await run(`CREATE ROLE ${ROLE}`);
     await run(`GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${ROLE}`);
     await run(`GRANT ${ROLE} TO ${WRITER}@127.0.0.1`);
-    await run(`SET DEFAULT ROLE ${ROLE} FOR ${WRITER}@127.0.0.1`);
+    const [server] = (await run('SELECT version() AS version')) as [{ readonly version: string }];
+    await run(`SET DEFAULT ROLE ${ROLE} ${/MariaDB/.test(server.version) ? 'FOR' : 'TO'} ${WRITER}@127.0.0.1`);
     assert.equal(await state(), 'may-write', 'by a role');
     await run(`ALTER USER ${WRITER}@127.0.0.1 ACCOUNT LOCK`);
     assert.equal(await state(), 'shut-out', 'locked');
