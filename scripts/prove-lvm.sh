@@ -17,34 +17,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/bootstrap.sh
-need_programs qemu-system-x86_64:qemu-system-x86 qemu-system-x86_64:seabios busybox:busybox-static cpio:cpio modprobe:kmod \
-  lvs:lvm2 thin_delta:thin-provisioning-tools qemu-img:qemu-utils tgtd:tgt iscsi-inq:libiscsi-bin iscsi-ls:qemu-block-extra
-PATH="$PATH:/usr/sbin:/sbin"
-
-guest=$PWD/.build/guest
-mkdir -p "$guest"
-if [ ! -e "$guest/kernel/whole" ]; then
-  package=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
-  say "unpacking the kernel of $package into .build/guest"
-  rm -rf "$guest/kernel"
-  (cd "$guest" && apt-get download "$package" && dpkg -x "$package"_*.deb kernel && rm "$package"_*.deb) >"$guest/kernel.log" 2>&1 ||
-    { cat "$guest/kernel.log" >&2; exit 1; }
-  depmod -b "$guest/kernel" "$(ls "$guest/kernel/lib/modules")"
-  touch "$guest/kernel/whole"
-fi
-version=$(ls "$guest/kernel/lib/modules")
+. scripts/guest-kernel.sh
+need_programs lvs:lvm2 thin_delta:thin-provisioning-tools qemu-img:qemu-utils tgtd:tgt iscsi-inq:libiscsi-bin iscsi-ls:qemu-block-extra
+need_guest_kernel
 
 work=$(mktemp -d "$guest/run-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/root/bin" "$work/root/modules" "$work/root/dev" "$work/root/proc" "$work/root/sys"
-cp "$(command -v busybox)" "$work/root/bin/busybox"
-number=100
-for module in virtio_pci virtio_blk 9pnet_virtio 9p overlay dm-thin-pool dm-snapshot; do
-  for file in $(modprobe -d "$guest/kernel" -S "$version" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'); do
-    number=$((number + 1))
-    cp "$file" "$work/root/modules/$number-$(basename "$file")"
-  done
-done
+guest_root "$work/root" virtio_pci virtio_blk 9pnet_virtio 9p overlay dm-thin-pool dm-snapshot
 
 # What the guest runs, with the machine's root as its own. Its words are quoted for its shell.
 quoted() { printf "'%s' " "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
@@ -90,7 +69,7 @@ sync
 poweroff -f
 END
 chmod +x "$work/root/init"
-(cd "$work/root" && find . | cpio --create --format newc --quiet | gzip -1) >"$work/initrd"
+guest_initrd "$work/root" "$work/initrd"
 truncate -s 8G "$work/disk"
 
 # Its console is its output; the last line tells how it ended.
