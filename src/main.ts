@@ -12,6 +12,7 @@ import type { CliContext, Running } from './cli/context.ts';
 import { Complaint, EXIT } from './cli/exit-codes.ts';
 import { explain } from './cli/explain.ts';
 import { LastGuard, leave } from './cli/last-guard.ts';
+import { standardOutput } from './cli/standard-output.ts';
 import { Terminal } from './cli/terminal.ts';
 import { lifeRecordOf } from './doctor/life-record.ts';
 import { pause } from './lib/clock.ts';
@@ -39,7 +40,7 @@ class Stopped extends Error {
 }
 
 const asked = new AbortController();
-const out = new Terminal(process.stdout);
+const out = new Terminal(standardOutput);
 const err = new Terminal(process.stderr);
 let serving = false;
 
@@ -141,13 +142,14 @@ async function inTime(stopped: Promise<void>, late: number = EXIT.failed): Promi
 const version = (): string => JSON.parse(readFileSync(description, 'utf8')).version;
 
 listenToSignals();
-for (const stream of [process.stdout, process.stderr]) {
+for (const stream of [standardOutput, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // A service does not live by what it prints.
     if (serving) return;
     // Whoever reads our output may stop before we do: `pumice flows list | head`.
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    throw error;
+    if (stream === standardOutput) err.line(`pumice: What was to be printed could not be written: ${error.message}`);
+    leave(EXIT.failed);
   });
 }
 // Waits of ours keep no process alive; a command that is not done does.

@@ -19,6 +19,7 @@ import { PumiceError } from '../model/errors.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
+import { settleOutput, standardOutput } from './standard-output.ts';
 import { storeSection } from './store-section.ts';
 
 export interface BackupStoreCatOptions extends ConfigFlags {
@@ -33,7 +34,7 @@ export async function backupStoreCat(
   { key, store, ...flags }: BackupStoreCatOptions,
   { signal }: CliContext,
 ): Promise<number> {
-  if (process.stdout.isTTY) throw new Complaint('A disk is no text: send it to a file or a program.', EXIT.usage);
+  if (standardOutput.isTTY) throw new Complaint('A disk is no text: send it to a file or a program.', EXIT.usage);
   const section = store === undefined ? undefined : addressOf(storeSection(configurationOf(flags), store));
   const name = section === undefined ? resolve(manifest) : manifest;
   try {
@@ -42,7 +43,8 @@ export async function backupStoreCat(
         ? await contentOfOurs(name, section, { key, ...flags }, signal)
         : await contentOfTheirs(name, section, signal);
     for await (const piece of content.read(signal))
-      if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
+      if (!standardOutput.write(piece)) await once(standardOutput, 'drain', { signal });
+    settleOutput();
     return EXIT.ok;
   } catch (error) {
     if (error instanceof PumiceError) throw new Complaint(error.message, EXIT.failed, { cause: error });

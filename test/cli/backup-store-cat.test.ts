@@ -1,14 +1,15 @@
 /** A backup on standard output, on a machine that has nothing but the store. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { type BackupWorld, backUp, backupWorld, MIB, SCOPE } from '../backups/backup-world.ts';
 import { packsThere } from '../backups/plain-reader.ts';
+import { cannotMount } from '../drivers/file/file-systems.ts';
 import { MAIN } from './pumice-process.ts';
 
 const key = randomBytes(32);
@@ -23,7 +24,57 @@ async function run(world: BackupWorld, ...args: readonly string[]) {
   return { out, err, code };
 }
 
+/** A backup of 4 MiB, cat into `path`; `limit` as `ulimit -f` takes it. */
+async function catInto(world: BackupWorld, path: string, limit = 'unlimited') {
+  const bytes = randomBytes(4 * MIB);
+  await backUp(world, 'a', { file: await world.file('v', 4 * MIB, [[0, bytes]]), bytes: 4 * MIB });
+  const manifest = join(world.storePath, 'scopes', SCOPE, 'manifests', 'a');
+  const target = openSync(path, 'w');
+  const cat = [process.execPath, MAIN, 'backup-store', 'cat', manifest];
+  const child = spawn('sh', ['-c', 'ulimit -f "$1"; shift; exec "$@"', 'sh', limit, ...cat], {
+    stdio: ['ignore', target, 'pipe'],
+  });
+  closeSync(target);
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [err, code] = await Promise.all([text(child.stderr), ended]);
+  return { bytes, err, code };
+}
+
 describe('pumice backup-store cat', () => {
+  test('fails in a line where there is no room, also for the last bytes alone', async () => {
+    const world = await backupWorld();
+    try {
+      const nowhere = await catInto(world, '/dev/full');
+      assert.deepEqual(
+        [nowhere.code, nowhere.err],
+        [1, 'pumice: What was to be printed could not be written: ENOSPC: no space left on device, write\n'],
+      );
+      const path = join(world.path, 'disk');
+      const { code, err } = await catInto(world, path, '8191');
+      assert.equal(statSync(path).size, 4 * MIB - 512);
+      assert.deepEqual(
+        [code, err],
+        [1, 'pumice: What was to be printed could not be written: EFBIG: file too large, write\n'],
+      );
+    } finally {
+      await world.remove();
+    }
+  });
+
+  test('writes all of it to a disk', { skip: cannotMount('ext4') ?? false }, async () => {
+    const world = await backupWorld();
+    const image = await world.file('image', 4 * MIB, []);
+    const disk = execFileSync('losetup', ['--find', '--show', image], { encoding: 'utf8' }).trim();
+    try {
+      const { code, err, bytes } = await catInto(world, disk);
+      assert.deepEqual([code, err], [0, '']);
+      assert.ok(bytes.equals(readFileSync(disk)));
+    } finally {
+      execFileSync('losetup', ['--detach', disk]);
+      await world.remove();
+    }
+  });
+
   test('writes the bytes of a backup that a real Cinder has made', async () => {
     const world = await backupWorld();
     try {
