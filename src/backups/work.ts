@@ -62,7 +62,9 @@ export async function doWork(
   const { exec, storeAt, signal } = around;
   let progress = 0;
   let copied: Copied | undefined;
+  // Of all attempts and tries: what is told to be done was stored by any of them.
   let storedBytes = 0;
+  if (work === 'copy') for (const { bytes } of [...order.bites, ...(order.earlier ?? [])]) storedBytes += bytes;
   const beat = setInterval(() => tell({ progress, ...(copied && { copied }) }), BEAT_MS);
   const watch: CopyWatch & RestoreWatch & VerifyWatch = {
     signal,
@@ -79,9 +81,12 @@ export async function doWork(
     looked: (looked) => tell({ looked }),
   };
   try {
-    // Of what was stored until now the rest is guessed.
-    const needs = (bytes: number): number =>
-      Math.max(bytes, (storedBytes + bytes) / Math.max(progress, 0.01) - storedBytes);
+    // Of what was stored until now the rest is guessed. It is no more than there is.
+    const needs = (bytes: number): number => {
+      const rest = (storedBytes + bytes) / Math.max(progress, 0.01) - storedBytes;
+      const most = copied === undefined ? rest : copied.of - copied.bytes + bytes;
+      return Math.max(bytes, Math.min(rest, most));
+    };
     const open = work === 'restore_cinder' ? (await import('./cinder/cinder-store.ts')).cinderStoreAt : storeAt;
     const store = patient(sayingNeeds(await open(order.place.store), needs), {
       clock: CLOCK,

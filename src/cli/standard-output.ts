@@ -15,7 +15,8 @@ class WholeOutput extends Writable {
     try {
       for (let at = 0; at < piece.length; ) at += writeSync(FD, piece, at);
     } catch (error) {
-      return done(error as Error);
+      done(error as Error);
+      return;
     }
     done();
   }

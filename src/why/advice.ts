@@ -3,7 +3,7 @@
 const MORE_ROOM = 'Make room on a backend, or add one that does what the type asks for; then ask for it again.';
 const LESS_OR_MORE = 'Delete something, or have the quota raised; then ask for it again.';
 const BACKEND_UP = 'Bring the backend up (`pumice doctor` says what is wrong with it); then ask for it again.';
-const STORE_UP = 'See to the backup store; then ask for it again.';
+const STORE_UP = 'See to the backup store; then ask for it again. A backup goes on with `pumice backups retry`.';
 
 const ADVICE: Readonly<Record<string, string>> = {
   NoValidBackend: MORE_ROOM,

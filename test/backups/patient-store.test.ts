@@ -57,7 +57,7 @@ describe('a store that is waited for', () => {
   test('is given up when patience has run out, and at once without any', async () => {
     const long = failing(Array.from({ length: 99 }, silent), 10_000);
     await assert.rejects(long.store.head('x', NEVER), BackupStoreUnavailable);
-    assert.deepEqual(long.pauses, [1000, 2000, 4000]);
+    assert.deepEqual(long.pauses, [1000, 2000, 4000, 3000], 'also at its end it is asked');
     const none = failing([silent()], 0);
     await assert.rejects(none.store.head('x', NEVER), BackupStoreUnavailable);
     assert.deepEqual([none.pauses, none.waits], [[], []]);

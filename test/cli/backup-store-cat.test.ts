@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { type BackupWorld, backUp, backupWorld, MIB, SCOPE } from '../backups/backup-world.ts';
@@ -36,7 +37,7 @@ async function catInto(world: BackupWorld, path: string, limit = 'unlimited') {
   });
   closeSync(target);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [err, code] = await Promise.all([text(child.stderr), ended]);
+  const [err, code] = await Promise.all([text(child.stderr as Readable), ended]);
   return { bytes, err, code };
 }
 

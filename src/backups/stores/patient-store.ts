@@ -29,11 +29,12 @@ export function patience({ clock, patienceMs, waiting }: Patience) {
         return result;
       } catch (error) {
         const may = error instanceof BackupStoreFull || error instanceof BackupStoreUnavailable;
-        if (!may || signal.aborted || clock.elapsed() - since + pauseMs > patienceMs) throw error;
+        const leftMs = patienceMs - (clock.elapsed() - since);
+        if (!may || signal.aborted || leftMs <= 0) throw error;
         if (!isFailing) failing += 1;
         isFailing = true;
         waiting(whyOf(error));
-        await clock.pause(pauseMs, signal);
+        await clock.pause(Math.min(pauseMs, leftMs), signal);
       }
     }
   };
