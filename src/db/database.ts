@@ -26,6 +26,8 @@ export interface Database extends Readers {
   readonly ownership: Ownership;
   /** One unit in the next transaction (`sql/writer.ts`). */
   write<T>(unit: Unit<T>, ahead?: readonly ReadAhead[]): Promise<T>;
+  /** The same for what may be lost with the machine, though not with the process, and is done again then: nobody waits for a disk (`sql/writer.ts`). */
+  writeUnsynced<T>(unit: Unit<T>): Promise<T>;
   /** Entries of one turn through one call of the handler (`sql/writer.ts`). */
   batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R>;
   /** The database is lost: nothing is tried again, so that a process can end that waits for it. */
@@ -127,6 +129,7 @@ async function finish(
       return writer.stats;
     },
     write: (unit, ahead) => writer.write(unit, ahead),
+    writeUnsynced: (unit) => writer.writeUnsynced(unit),
     batch: (handler) => writer.batch(handler),
     giveUp: () => writer.giveUp(new ConnectionLost('The database was lost.')),
     close: () => {

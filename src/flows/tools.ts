@@ -43,7 +43,7 @@ export interface BackupTools {
   /** All of this host's that can be read now. In no journal and no log. */
   keys(): Promise<readonly BackupKey[]>;
   readonly turns: BackupTurns;
-  readonly db: Pick<Database, 'read' | 'write'>;
+  readonly db: Pick<Database, 'read' | 'write' | 'writeUnsynced'>;
   readonly log: Pick<Log, 'warn'>;
 }
 

@@ -18,18 +18,23 @@ export interface Waiter {
 
 type Result = { readonly value: unknown; readonly hooks: readonly (() => void)[] } | { readonly error: unknown };
 
+export type JobNeeds = Pick<Job, 'ahead' | 'synced'>;
+
 export class Job {
   /** What its last run handed over. */
   entries: readonly Entry[] = [];
   readonly ahead: readonly ReadAhead[];
+  /** The machine may lose it no more. */
+  readonly synced: boolean;
   readonly #unit: Unit<unknown>;
   readonly #caller: Waiter;
   #outcome: Result | undefined;
   #repeated = false;
   #again = false;
 
-  constructor(unit: Unit<unknown>, ahead: readonly ReadAhead[], caller: Waiter) {
+  constructor(unit: Unit<unknown>, { ahead, synced }: JobNeeds, caller: Waiter) {
     this.ahead = ahead;
+    this.synced = synced;
     this.#unit = unit;
     this.#caller = caller;
   }

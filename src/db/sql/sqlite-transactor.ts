@@ -10,6 +10,7 @@ export class SqliteTransactor implements Transactor {
   readonly #cache: TransactionCache;
   readonly #db: Db;
   #shared = false;
+  #synced = true;
   /** The savepoint of the unit before stands. */
   #saved = false;
 
@@ -27,8 +28,11 @@ export class SqliteTransactor implements Transactor {
     this.#file.failure = failure;
   }
 
-  async begin(shared: boolean): Promise<OpenTransaction> {
+  async begin(shared: boolean, synced: boolean): Promise<OpenTransaction> {
     this.#file.failure = undefined;
+    // In WAL a commit that syncs makes those before it durable, too.
+    if (synced !== this.#synced) await this.#file.run(`PRAGMA synchronous = ${synced ? 'FULL' : 'NORMAL'}`);
+    this.#synced = synced;
     this.#file.statement('BEGIN IMMEDIATE').run();
     this.#shared = shared;
     this.#saved = false;

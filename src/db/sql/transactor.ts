@@ -13,15 +13,15 @@ export interface OpenTransaction {
 }
 
 export interface Transactor {
-  /** Opens a transaction; `shared` by several units, each of which can be undone alone. */
-  begin(shared: boolean): Promise<OpenTransaction>;
+  /** Opens a transaction; `shared` by several units, each of which can be undone alone. `synced`: its commit is durable. */
+  begin(shared: boolean, synced: boolean): Promise<OpenTransaction>;
   /** The first failure of a statement since this was cleared, whether or not a unit passed it on. */
   failure: unknown;
   /** A unit begins to use the transaction. */
   enter(): void;
   /** What the unit did is undone, for this reason. Resolves with whether the transaction is still open: one that is not shared is not. */
   undo(reason: unknown): Promise<boolean>;
-  /** Resolves when everything kept is durable. Throws `CommitInDoubt` when that cannot be found out, anything else when nothing was committed. */
+  /** Resolves when everything kept is durable, or cannot be lost by a process alone. Throws `CommitInDoubt` when that cannot be found out, anything else when nothing was committed. */
   commit(signal: AbortSignal): Promise<void>;
   /** Rolls back whatever is open. Never throws. */
   abandon(): Promise<void>;

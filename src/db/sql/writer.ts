@@ -14,6 +14,9 @@
  * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. A commit
  *   that cannot be found out in time rejects with `CommitInDoubt`.
  *
+ * **Unsynced.** A transaction of nothing but units that may be lost with the machine (`writeUnsynced`) is committed without a sync. What is synced
+ * after it makes it durable, so that of all commits a power cut takes the last ones.
+ *
  * **Put off.** Rows that are changed by their id are changed in the cache of the transaction (`transaction-cache.ts`), and written
  * for all units together before the entries. When that fails, no unit can be blamed, and each runs again alone.
  *
@@ -22,7 +25,7 @@
  * begin or go on together cost one statement, and one journey to the database.
  */
 import { elapsed, pause } from '../../lib/clock.ts';
-import { Job, type Waiter } from './job.ts';
+import { Job, type JobNeeds, type Waiter } from './job.ts';
 import { CommitInDoubt, FailureSwallowed, type OpenTransaction, type Transactor } from './transactor.ts';
 import { type BatchHandler, type ReadAhead, Refused, type Unit } from './tx.ts';
 
@@ -80,10 +83,19 @@ export class Writer {
 
   /** `ahead`: read, and locked, before the units of the transaction run. */
   write<T>(unit: Unit<T>, ahead: readonly ReadAhead[] = []): Promise<T> {
+    return this.#write(unit, { ahead, synced: true });
+  }
+
+  /** As `write`. Alone it waits for no sync: what it writes stays when the process dies, and may be lost with the machine. */
+  writeUnsynced<T>(unit: Unit<T>): Promise<T> {
+    return this.#write(unit, { ahead: [], synced: false });
+  }
+
+  #write<T>(unit: Unit<T>, needs: JobNeeds): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closing.signal.aborted) return reject(this.#closing.signal.reason);
       this.#units += 1;
-      this.#queue.push(new Job(unit, ahead, { resolve: resolve as Waiter['resolve'], reject }));
+      this.#queue.push(new Job(unit, needs, { resolve: resolve as Waiter['resolve'], reject }));
       this.#running ??= this.#drain();
     });
   }
@@ -183,7 +195,10 @@ export class Writer {
   /** Runs as many as it holds, which it adds to `ran`. Resolves with those that were refused; is committed when none was. */
   async #transaction(jobs: readonly Job[], ran: Job[]): Promise<ReadonlySet<Job>> {
     const transactor = this.#transactor;
-    const open = await transactor.begin(jobs.length > 1);
+    const open = await transactor.begin(
+      jobs.length > 1,
+      jobs.some(({ synced }) => synced),
+    );
     await readTogether(open, jobs);
     for (let entered = 0; ran.length < jobs.length && entered < this.#maxSavepoints; ) {
       const job = jobs[ran.length] as Job;

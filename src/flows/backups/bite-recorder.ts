@@ -1,7 +1,7 @@
 /**
  * Writes down what a copy tells while it goes on: several bites in one commit, in their order, and half a second between two commits. A copy that
- * does not wait for its records loses nothing by that: what was told and not recorded is done again. A commit for each would be dozens a second, each
- * with a sync beside all that copies write: on SQLite everybody waits for it.
+ * does not wait for its records loses nothing by that: what was told and not recorded is done again. A commit for each would be dozens a second. None waits for a
+ * sync of the disk: it would come behind all that copies write, and on SQLite everybody waits for it. What a power cut takes of them is done again, too.
  *
  * When a later attempt has begun, nothing is recorded any more and `signal` is aborted: the copy has nothing left to do here.
  */
@@ -21,8 +21,10 @@ export interface BiteRecorderOptions {
   readonly attempt: number;
   /** Bites of earlier attempts. */
   readonly recorded: number;
-  /** In the transaction that records them: so many were recorded before it, and so many are after it. */
-  recording(tx: Tx, before: number, after: number): Promise<void>;
+  /** Whether there is something to tell with some: so many were recorded before them, and so many are after. */
+  tells(before: number, after: number): boolean;
+  /** In the transaction that records them. */
+  tell(tx: Tx): Promise<void>;
 }
 
 export class BiteRecorder {
@@ -81,13 +83,16 @@ export class BiteRecorder {
   }
 
   async #write(bites: readonly RecordedBite[]): Promise<void> {
-    const { db, backupId, attempt, recording } = this.#options;
+    const { db, backupId, attempt, tells, tell } = this.#options;
     const recorded = this.#recorded;
-    const isCurrent = await db.write(async (tx) => {
+    const isTold = tells(recorded, recorded + bites.length);
+    const unit = async (tx: Tx): Promise<boolean> => {
       if (!(await recordBites(tx, backupId, attempt, recorded, bites))) return false;
-      await recording(tx, recorded, recorded + bites.length);
+      if (isTold) await tell(tx);
       return true;
-    });
+    };
+    // Of an event that was told and lost, its place would be another's.
+    const isCurrent = await (isTold ? db.write(unit) : db.writeUnsynced(unit));
     if (!isCurrent) throw new BackupFailed(`Another attempt goes on with backup ${backupId}.`);
     this.#recorded += bites.length;
   }

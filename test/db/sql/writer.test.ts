@@ -30,6 +30,24 @@ proveStore('the writer', (test) => {
     assert.deepEqual(database.stats, { ...before, commits: before.commits + 1, units: before.units + 3 });
   });
 
+  test('what may be lost with the machine waits for no sync, but beside what may not', async ({ database }) => {
+    // The server of the tests syncs nothing by itself.
+    const how = async ({ connection }: Pick<Tx, 'connection'>): Promise<unknown> => {
+      const setting =
+        connection.dialect === 'sqlite'
+          ? 'PRAGMA synchronous'
+          : "SELECT source = 'session' AS own FROM pg_settings WHERE name = 'synchronous_commit'";
+      return Object.values((await connection.query<object>(setting))[0] ?? {})[0];
+    };
+    const [synced, unsynced] = database.dialect === 'sqlite' ? [2, 1] : [false, true];
+    assert.equal(await database.write(how), synced);
+    assert.equal(await database.writeUnsynced(how), unsynced);
+    assert.equal(await database.writeUnsynced(how), unsynced);
+    assert.deepEqual(await Promise.all([database.writeUnsynced(how), database.write(how)]), [synced, synced]);
+    await database.writeUnsynced((tx) => put(tx, 'a'));
+    assert.deepEqual(await ids(database), ['a']);
+  });
+
   test('units of turns that follow each other share a commit', async ({ database }) => {
     const before = database.stats;
     const all = new Promise<unknown>((resolve) => {

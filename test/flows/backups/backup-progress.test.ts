@@ -10,7 +10,7 @@ import { backupRequest } from '../requests.ts';
 import { caller } from '../site.ts';
 
 describe('how far a backup is', () => {
-  it('is told when it has passed a tenth object, however many are recorded at once', async (context) => {
+  it('is told when it has passed a thirty-second object, however many are recorded at once', async (context) => {
     const live = await liveSite(context);
     const volume = await givenVolume(live.site);
     live.site.interposeBackups('copy', async (_proceed, args) => {

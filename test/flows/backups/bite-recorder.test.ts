@@ -29,13 +29,25 @@ proveStore('what a copy tells', (test) => {
         }),
     };
     const commits: (readonly [before: number, after: number])[] = [];
+    const synced: number[] = [];
     const recorder = new BiteRecorder({
-      db: database,
+      db: {
+        read: database.read,
+        write: (unit) => {
+          synced.push(commits.length);
+          return database.write(unit);
+        },
+        writeUnsynced: (unit) => database.writeUnsynced(unit),
+      },
       clock,
       backupId: 'b',
       attempt,
       recorded: 0,
-      recording: async (_tx, before, after) => void commits.push([before, after]),
+      tells: (before, after) => {
+        commits.push([before, after]);
+        return after === 4;
+      },
+      tell: async () => {},
     });
     // What was to be written before it is written when this is.
     const written = (): Promise<void> => database.write(async () => {});
@@ -60,6 +72,7 @@ proveStore('what a copy tells', (test) => {
     assert.equal(commits.length, 2);
     await recorder.done();
     assert.deepEqual(commits.slice(2), [[4, 5]]);
+    assert.deepEqual(synced, [2], 'with what is told alone');
     assert.deepEqual(await bitesOf(database.read, 'b'), [0, 1, 2, 3, 4].map(bite));
   });
 });
