@@ -26,7 +26,7 @@ export interface Database extends Readers {
   readonly ownership: Ownership;
   /** One unit in the next transaction (`sql/writer.ts`). */
   write<T>(unit: Unit<T>, ahead?: readonly ReadAhead[]): Promise<T>;
-  /** The same for what may be lost with the machine, though not with the process, and is done again then: nobody waits for a disk (`sql/writer.ts`). */
+  /** The same for what may be lost with the machine, though not with the process, and is done again then: on SQLite nobody waits for a disk (`sql/writer.ts`). */
   writeUnsynced<T>(unit: Unit<T>): Promise<T>;
   /** Entries of one turn through one call of the handler (`sql/writer.ts`). */
   batch<E, R>(handler: BatchHandler<E, R>): (entry: E) => Promise<R>;

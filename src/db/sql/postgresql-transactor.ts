@@ -42,7 +42,7 @@ export class PostgresqlTransactor implements Transactor {
     if (this.#session) this.#session.failure = failure;
   }
 
-  async begin(shared: boolean, synced: boolean): Promise<OpenTransaction> {
+  async begin(shared: boolean): Promise<OpenTransaction> {
     if (this.#session?.stale) await this.#session.close();
     if (this.#session === undefined || this.#session.lost) {
       this.#session = await PostgresqlSession.open(this.#url);
@@ -55,10 +55,7 @@ export class PostgresqlTransactor implements Transactor {
     this.#shared = shared;
     this.#saved = false;
     this.#open = true;
-    const begin = synced ? 'BEGIN' : 'BEGIN; SET LOCAL synchronous_commit = off';
-    this.#xid = session
-      .script(`${begin}; SELECT pg_current_xact_id()::text AS xid`)
-      .then((all) => all.at(-1)?.rows[0].xid);
+    this.#xid = session.script('BEGIN; SELECT pg_current_xact_id()::text AS xid').then(([, id]) => id?.rows[0].xid);
     unawaited(this.#xid);
     transaction.cache.begin();
     return transaction;

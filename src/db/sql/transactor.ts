@@ -13,7 +13,7 @@ export interface OpenTransaction {
 }
 
 export interface Transactor {
-  /** Opens a transaction; `shared` by several units, each of which can be undone alone. `synced`: its commit is durable. */
+  /** Opens a transaction; `shared` by several units, each of which can be undone alone. Its commit is durable, and where it is not `synced` it need not be. */
   begin(shared: boolean, synced: boolean): Promise<OpenTransaction>;
   /** The first failure of a statement since this was cleared, whether or not a unit passed it on. */
   failure: unknown;

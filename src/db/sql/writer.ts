@@ -14,8 +14,9 @@
  * - A commit whose answer was lost is found out by reading (`postgresql-transactor.ts`), never guessed. A commit
  *   that cannot be found out in time rejects with `CommitInDoubt`.
  *
- * **Unsynced.** A transaction of nothing but units that may be lost with the machine (`writeUnsynced`) is committed without a sync. What is synced
- * after it makes it durable, so that of all commits a power cut takes the last ones.
+ * **Unsynced.** A transaction of nothing but units that may be lost with the machine (`writeUnsynced`) is committed without a sync on SQLite,
+ * where everybody waits for a sync. What is synced after it makes it durable, so that of all commits a power cut takes the last ones. On PostgreSQL it
+ * is synced all the same: a server that dies alone would lose what this process goes on from.
  *
  * **Put off.** Rows that are changed by their id are changed in the cache of the transaction (`transaction-cache.ts`), and written
  * for all units together before the entries. When that fails, no unit can be blamed, and each runs again alone.
@@ -86,7 +87,7 @@ export class Writer {
     return this.#write(unit, { ahead, synced: true });
   }
 
-  /** As `write`. Alone it waits for no sync: what it writes stays when the process dies, and may be lost with the machine. */
+  /** As `write`. Alone it may wait for no sync: what it writes stays when the process dies, and may be lost with the machine. */
   writeUnsynced<T>(unit: Unit<T>): Promise<T> {
     return this.#write(unit, { ahead: [], synced: false });
   }

@@ -1,7 +1,7 @@
 /**
  * Writes down what a copy tells while it goes on: several bites in one commit, in their order, and half a second between two commits. A copy that
- * does not wait for its records loses nothing by that: what was told and not recorded is done again. A commit for each would be dozens a second. None waits for a
- * sync of the disk: it would come behind all that copies write, and on SQLite everybody waits for it. What a power cut takes of them is done again, too.
+ * does not wait for its records loses nothing by that: what was told and not recorded is done again. A commit for each would be dozens a second. On SQLite
+ * none waits for a sync of the disk: it would come behind all that copies write, and everybody waits for it. What a power cut takes of them is done again, too.
  *
  * When a later attempt has begun, nothing is recorded any more and `signal` is aborted: the copy has nothing left to do here.
  */
