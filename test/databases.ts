@@ -53,6 +53,8 @@ async function sqliteTemplate(): Promise<string> {
 interface Server {
   readonly base: string;
   readonly template: string;
+  /** Of the template (`emptiedSchema`). */
+  readonly schema: string | undefined;
 }
 
 let server: Promise<Server | NoServer> | undefined;
@@ -68,7 +70,7 @@ export async function freshPostgresql({ empty = false }: FreshOptions = {}): Pro
   const { base } = found;
   const name = (empty ? undefined : emptied.pop()) ?? (await createDatabase(found, empty));
   const remove = async (): Promise<void> => {
-    if (!empty && (await isEmptied(databaseUrl(base, name)))) emptied.push(name);
+    if (!empty && (await emptiedSchema(databaseUrl(base, name))) === found.schema) emptied.push(name);
     else await administer(base, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   };
   return { url: databaseUrl(base, name), remove };
@@ -81,7 +83,7 @@ async function createDatabase({ base, template }: Server, empty: boolean): Promi
   return name;
 }
 
-/** Whatever a test may have left but the schema and the types that always exist; false when those are not as they were. */
+/** Whatever a test may have left but the schema and the types that always exist. */
 const EMPTY = `
   SET session_replication_role = replica;
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -92,19 +94,24 @@ const EMPTY = `
   DELETE FROM volume_type WHERE name <> '__DEFAULT__';
   DELETE FROM group_type WHERE name <> 'default_cgsnapshot_type';
   SELECT setval(pg_get_serial_sequence('outbox', 'seq'), 1, false);
-  SELECT count(*)::int AS kept FROM volume_type, group_type
+  SELECT count(*)::int AS kept, (
+    SELECT sum(hashtext(concat_ws(' ', relname, attname, atttypid, attnotnull)))::text
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace
+  ) AS schema
+  FROM volume_type, group_type
   WHERE volume_type.is_public = 1 AND extra_specs = '{}' AND volume_type.updated_at IS NULL
   AND group_type.is_public = 1 AND group_type.updated_at IS NULL`;
 
-async function isEmptied(url: string): Promise<boolean> {
+/** Empties it. A number that stands for its tables, columns and indexes; undefined when rows that stay are not as they were. */
+async function emptiedSchema(url: string): Promise<string | undefined> {
   const client = new pg.Client({ connectionString: url });
   try {
     await client.connect();
     const results: unknown = await client.query(EMPTY);
-    const last = (results as readonly pg.QueryResult<{ kept: number }>[]).at(-1);
-    return last?.rows[0]?.kept === 1;
+    const last = (results as readonly pg.QueryResult<{ kept: number; schema: string }>[]).at(-1)?.rows[0];
+    return last?.kept === 1 ? last.schema : undefined;
   } catch {
-    return false;
+    return undefined;
   } finally {
     await client.end().catch(() => {});
   }
@@ -126,8 +133,9 @@ async function prepareServer(): Promise<Server | NoServer> {
   if ('missing' in started) return started;
   const template = `pumice_test_${process.pid}_${Math.trunc(Math.random() * 1e9)}`;
   await administer(started.url, `CREATE DATABASE ${template}`);
-  await (await openDatabase(databaseUrl(started.url, template), { as: 'server' })).close();
-  return { base: started.url, template };
+  const url = databaseUrl(started.url, template);
+  await (await openDatabase(url, { as: 'server' })).close();
+  return { base: started.url, template, schema: await emptiedSchema(url) };
 }
 
 async function administer(base: string, statement: string): Promise<void> {
