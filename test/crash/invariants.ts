@@ -61,6 +61,8 @@ export interface Rows {
   readonly bases: readonly BackupBaseTable[];
   /** The oldest end first. */
   readonly flows: readonly FlowRow[];
+  /** Flows whose volume has come to where it was to go: what is taken back then is done all the same. */
+  readonly moved: ReadonlySet<string>;
   readonly events: readonly {
     readonly message_id: string;
     readonly resource: string;
@@ -106,6 +108,7 @@ export async function findViolations(aftermath: Aftermath): Promise<{
     backups: await read.selectFrom('backup').selectAll().execute(),
     bases: await read.selectFrom('backup_base').selectAll().execute(),
     flows,
+    moved: await movesThatSwitched(read),
     events: await read
       .selectFrom('outbox')
       .select(['message_id', 'resource', 'event_type', 'request_id'])
@@ -131,6 +134,11 @@ export async function findViolations(aftermath: Aftermath): Promise<{
       ...(await eventViolations(aftermath.site, rows)),
     ],
   };
+}
+
+async function movesThatSwitched(read: Database['read']): Promise<ReadonlySet<string>> {
+  const steps = read.selectFrom('flow_step').select('flow_id').where('event', '=', 'done');
+  return new Set((await steps.where('node', 'like', '%switch_volume').execute()).map(({ flow_id }) => flow_id));
 }
 
 /** P1: what was answered 2xx is a row and a flow, or was ended by another promise; all else is nothing. */
@@ -181,7 +189,7 @@ const AT_ONCE = /^(volume\.(delete|reset_status)|group\.delete)\.end$/;
 
 /** P2, P6, P7: nothing is halfway, nothing is stuck, and a failure is told. */
 function* unfinishedWork(
-  { volumes, snapshots, groups, backups, flows }: Rows,
+  { volumes, snapshots, groups, backups, flows, moved }: Rows,
   messages: ReadonlySet<string>,
 ): Generator<Violation> {
   for (const { id, status } of [...volumes, ...snapshots]) {
@@ -198,7 +206,7 @@ function* unfinishedWork(
     if (flow.state === 'stuck') yield { promise: 'P7', what: `${told(flow)} is stuck.` };
     else if (flow.endedAt === null)
       yield { promise: 'P2', what: `${told(flow)} is ${flow.state} and does ${JSON.stringify(flow.doing)}.` };
-    if (flow.state !== 'reverted' || messages.has(flow.requestId)) continue;
+    if (flow.state !== 'reverted' || messages.has(flow.requestId) || moved.has(flow.id)) continue;
     // Nobody asked that an export be made again: what ails it is told when it lasts.
     if (flow.input.failed === 'unchanged') continue;
     // The same of what looks at backups by itself, and mends them.
