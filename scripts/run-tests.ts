@@ -3,7 +3,7 @@
  * nothing is named.
  *
  * Files of a room share a process, since starting one costs half a second a file; those that work with real processes have one
- * each. A process waits half of its time, for programs, disks and servers, so there is one more than there are cores. They begin
+ * each. A process waits half of its time, for programs, disks and servers, so there are two more than there are cores. They begin
  * in the order of the lists below, the longest first: what came last would be waited for alone.
  *
  * What one tells is shown when it has ended, and once more at the end what failed; where there is only one it is heard at once. The run
@@ -18,7 +18,7 @@ import { join, relative } from 'node:path';
 const ROOT = join(import.meta.dirname, '..');
 /** Of modules without their types. The processes that tests start, and often kill, take their third of the CPU of a start by it. */
 const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'tests');
-const MOST_AT_ONCE = availableParallelism() + 1;
+const MOST_AT_ONCE = availableParallelism() + 2;
 /** Each file has a process. */
 const APART = ['compat', 'crash'];
 /** A file is of the room with the longest name that it is below. The last has all that is in no other. */
