@@ -54,6 +54,12 @@ export async function findBase(db: Db, volumeId: string): Promise<KeptBase | und
   return row && toBase(row);
 }
 
+/** All that are kept of a volume, with those that were given up. */
+export async function basesOf(db: Db, volumeId: string): Promise<readonly KeptBase[]> {
+  const rows = await db.selectFrom('backup_base').selectAll().where('volume_id', '=', volumeId).execute();
+  return rows.map(toBase);
+}
+
 /** Gives up the oldest one on a pool. Undefined: there is none. */
 export async function giveUpOldestBase({ db }: Tx, pool: string): Promise<KeptBase | undefined> {
   const row = await db

@@ -4,11 +4,12 @@
  * same root: of one that was deleted, imported, or is another project's, nothing is. It makes no difference what was done to the volume
  * meanwhile, for two things are compared that nobody writes to.
  *
- * A base is dropped for anybody's need: when the next backup is made, when its volume or its backup goes, when its volume moves, and,
+ * A base is dropped for anybody's need: when the next backup is made, when its volume or its backup goes, when its volume moves or is given back, and,
  * the oldest first, when its pool has little room or none. So a full disk costs a base before it costs a user.
  */
 
 import {
+  basesOf,
   findBase,
   forgetBase,
   giveUpOldestBase,
@@ -67,6 +68,11 @@ export async function dropOldestBase(tools: BaseTools, pool: string, call: Drive
   const oldest = await tools.backups.db.write((tx) => giveUpOldestBase(tx, pool));
   if (oldest !== undefined) await drop(tools, oldest, call);
   return oldest !== undefined;
+}
+
+/** All of a volume: it is given to somebody who knows nothing of them, and its name is no longer where a base is looked for. */
+export async function dropBasesOf(tools: BaseTools, volumeId: string, call: DriverCall): Promise<void> {
+  for (const base of await basesOf(tools.backups.db.read, volumeId)) await drop(tools, base, call);
 }
 
 /** On a host: what is of no use any more, and the oldest of a pool that has little room. Each is tried; rejects with the first failure then. */

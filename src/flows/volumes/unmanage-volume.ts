@@ -1,10 +1,11 @@
 /**
  * Give a volume back: its row goes, its data stays on the backend under the name it was taken over by, or under ours when
- * it was made here. The inverse of `manage-volume.ts`; if it fails the volume is managed as before.
+ * it was made here, with nothing of ours on it. The inverse of `manage-volume.ts`; if it fails the volume is managed as before.
  */
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
 import type { ManageRef, VolumeRef } from '../../drivers/driver.ts';
 import { VOLUME_TRANSITIONS, type VolumeStatus } from '../../model/status.ts';
+import { dropBasesOf } from '../backups/bases.ts';
 import { volumeStarted } from '../started.ts';
 import { tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
@@ -34,8 +35,10 @@ const ErrorUnmanaging = obligation({
 
 const Unmanage = world({
   name: 'unmanage',
-  execute: async ({ volumeRef, pool, ref }: UnmanageVolume, call) =>
-    call.tools.driver(pool).unmanage(volumeRef, ref, call),
+  execute: async ({ volumeRef, pool, ref }: UnmanageVolume, call) => {
+    await dropBasesOf(call.tools, volumeRef.id, call);
+    await call.tools.driver(pool).unmanage(volumeRef, ref, call);
+  },
   revert: async ({ volumeRef, pool, ref }, outcome, call) => {
     if (neverAsked(outcome)) return;
     const driver = call.tools.driver(pool);

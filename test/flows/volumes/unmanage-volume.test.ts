@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { unmanageVolume as command } from '../../../src/commands/volumes/unmanage-volume.ts';
+import { allBases } from '../../../src/db/backup-bases.ts';
 import { findVolume } from '../../../src/db/volumes.ts';
 import { unmanageVolume } from '../../../src/flows/volumes/unmanage-volume.ts';
 import { refOf } from '../../../src/model/volume.ts';
 import { calm } from '../../drivers/driver-world.ts';
 import { proveFlow } from '../../prove-flow.ts';
-import { contentOf, givenVolume } from '../given.ts';
+import { contentOf, givenBase, givenVolume } from '../given.ts';
 import { caller, type Site } from '../site.ts';
 import { onSite, provesEveryTask, proveVariant } from '../site-proof.ts';
 
@@ -47,6 +48,27 @@ const given = (name: 'their-disk' | null, taken = false) =>
     };
   });
 
+/** Whoever has it then knows nothing of what was kept for its next backup. */
+const withBase = onSite(async (site: Site) => {
+  const { volume, parent } = await givenBase(site, { managedRef: { 'source-name': 'their-disk' } });
+  const base = `alpha/backup-${parent.id}`;
+  const ours = `alpha/volume-${volume.id}`;
+  assert.deepEqual(site.objects(), [base, ours]);
+  return {
+    foreign: ['alpha/their-disk', base],
+    begin: (desk) => command(desk, caller, volume.id),
+    done: async () => {
+      assert.deepEqual(site.objects(), ['alpha/their-disk']);
+      assert.deepEqual(await allBases(site.database.read), []);
+    },
+    undone: async () => {
+      // Without it the next increment reads more.
+      const bases = await allBases(site.database.read);
+      assert.deepEqual(site.objects(), [...(bases.length > 0 ? [base] : []), ours]);
+    },
+  };
+});
+
 /** A volume whose taking over has failed: its backend never had it. */
 const neverThere = onSite(async (site: Site) => {
   const volume = await givenVolume(site, { status: 'error_managing' });
@@ -69,5 +91,6 @@ const neverThere = onSite(async (site: Site) => {
 proveFlow('unmanage_volume of one that was taken over', unmanageVolume, given('their-disk'));
 proveVariant('unmanage_volume of one that was made here', unmanageVolume, given(null));
 proveVariant('unmanage_volume of one whose old name was taken meanwhile', unmanageVolume, given('their-disk', true));
+proveVariant('unmanage_volume of one of which a base is kept', unmanageVolume, withBase);
 proveVariant('unmanage_volume of one that was never there', unmanageVolume, neverThere);
 provesEveryTask(unmanageVolume);
