@@ -11,6 +11,7 @@ import { flows } from './flows.ts';
 import { fullBackend } from './full-backend.ts';
 import { importing } from './import.ts';
 import { largeFilters, largeStart, largeStops } from './large.ts';
+import { lifeCycles } from './life-cycles.ts';
 import { metrics } from './metrics.ts';
 import { page } from './page.ts';
 import type { Part } from './part.ts';
@@ -34,6 +35,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   watchers,
   page,
   startup,
+  'life-cycles': lifeCycles,
   exports,
   pauses,
   copies,

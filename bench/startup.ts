@@ -106,19 +106,43 @@ async function leastStart(world: World, database: string): Promise<() => Promise
     );
 }
 
+export const startOn = (world: World, database: string, build?: Build): Promise<StartFigures> =>
+  startOf(servedOn(world, database, build));
+
+async function startOf(start: (port: string) => ChildProcess): Promise<StartFigures> {
+  const served = await answering(start);
+  await delay(IDLE_MS);
+  const figures = { seconds: served.seconds, cpuMs: served.cpuMs(), megabytes: served.megabytes() };
+  await served.stop();
+  return figures;
+}
+
+/** A service that answers. */
+export interface Served {
+  readonly address: string;
+  /** From the command to the first answer. */
+  readonly seconds: number;
+  cpuMs(): number;
+  /** Resident. */
+  megabytes(): number;
+  stop(): Promise<void>;
+}
+
 /** `pumice serve`, as it is installed and started on a machine. */
-export function startOn(world: World, database: string, build: Build = THIS_BUILD): Promise<StartFigures> {
+export const serve = (world: World, database: string, build?: Build): Promise<Served> =>
+  answering(servedOn(world, database, build));
+
+function servedOn(world: World, database: string, build: Build = THIS_BUILD): (port: string) => ChildProcess {
   bundled(build);
   const directory = newDirectory(world);
   const config = join(directory, 'pumice.toml');
   writeFileSync(config, configToml(database, directory));
   const args = ['serve', '--config', config, '--set'];
-  return startOf((port) =>
-    spawn(join(build.root, 'bin', 'pumice'), [...args, `api.port=${port}`], { stdio: ['ignore', 'ignore', 'inherit'] }),
-  );
+  return (port) =>
+    spawn(join(build.root, 'bin', 'pumice'), [...args, `api.port=${port}`], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-async function startOf(start: (port: string) => ChildProcess): Promise<StartFigures> {
+async function answering(start: (port: string) => ChildProcess): Promise<Served> {
   const port = await freePort();
   const begun = performance.now();
   const child = start(String(port));
@@ -130,12 +154,17 @@ async function startOf(start: (port: string) => ChildProcess): Promise<StartFigu
     await delay(BETWEEN_LOOKS_MS);
   }
   const seconds = (performance.now() - begun) / 1000;
-  await delay(IDLE_MS);
   const pid = child.pid ?? 0;
-  const figures = { seconds, cpuMs: cpuMs(pid), megabytes: residentMegabytes(pid) };
-  child.kill();
-  await ended;
-  return figures;
+  return {
+    address: `http://127.0.0.1:${port}`,
+    seconds,
+    cpuMs: () => cpuMs(pid),
+    megabytes: () => residentMegabytes(pid),
+    stop: async () => {
+      child.kill();
+      await ended;
+    },
+  };
 }
 
 function isAnswered(port: number): Promise<boolean> {
