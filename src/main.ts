@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache, findPackageJSON, flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { CliContext, Running } from './cli/context.ts';
 import { Complaint, EXIT } from './cli/exit-codes.ts';
 import { explain } from './cli/explain.ts';
@@ -27,6 +28,13 @@ const SETTLED_MS = 1_000;
 const END_MS = 10_000;
 /** How long what is still open may keep the process when it has nothing more to do. */
 const GRACE_MS = 1_000;
+
+/**
+ * Old objects are looked through when they have grown by so much since the last time: V8 by itself lets them grow to several times as much. A service
+ * that had made 3,600 volumes and told a list of 1,000 of them 800 times held 120 to 130 MB so, else 174 to 179, at the same CPU. A Node whose V8 knows no such
+ * flag says so on standard error and goes on.
+ */
+const OLD_GROWS_BY_PERCENT = 40;
 
 const description = findPackageJSON('.', import.meta.url) as string;
 const root = dirname(description);
@@ -96,6 +104,7 @@ const serve: CliContext['serve'] = async (config, log, listen) => {
     await service.start();
     const address = await service.listen();
     flushCompileCache();
+    setFlagsFromString(`--heap-growing-percent=${OLD_GROWS_BY_PERCENT}`);
     setTimeout(() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }), SETTLED_MS).unref();
     return {
       address,
