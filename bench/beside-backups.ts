@@ -1,18 +1,24 @@
 /**
  * What everybody else notices when a host makes backups: gets of one volume while two backups are made, beside the same service while it makes
  * none. Both processes copy for as long as is looked, which is seen before it and after it.
+ *
+ * What of it is any program's is told by two that do nothing else: a bare server that answers the same bytes, and the bare work of two backups
+ * (`bare-backup.ts`) of the same disks, started as ours. Each of both stands beside the other, and beside the service, which hears nothing of them.
  */
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { BEHIND_OTHERS } from '../src/lib/exec.ts';
 import { writePieces } from './backup-disks.ts';
 import { timesOf } from './clients.ts';
 import { ask } from './creates.ts';
 import type { Part } from './part.ts';
-import { startServer } from './processes.ts';
-import { percentile, quantity, type Result, ratios } from './report.ts';
+import { beside, remember, startServer } from './processes.ts';
+import { percentile, quantity, type Result, type Row, ratios } from './report.ts';
 import { path } from './subject.ts';
 import { DIALECTS, type Dialect, dropDatabase, newDatabase, newDirectory, type World } from './world.ts';
 
@@ -47,28 +53,60 @@ async function measureBesideBackups(world: World): Promise<Result[]> {
 /** Milliseconds. */
 type P99s = Readonly<Record<keyof typeof PACES, number>>;
 
+/** Who is asked, and beside what. */
+interface Noticed {
+  readonly idle: P99s;
+  readonly besideBackups: P99s;
+  readonly besideBare: P99s;
+  readonly bareIdle: P99s;
+  readonly bareBesideBare: P99s;
+}
+
 async function besideOn(world: World, dialect: Dialect): Promise<Result[]> {
-  const idle: P99s[] = [];
-  const busy: P99s[] = [];
+  const noticed: Noticed[] = [];
   for (let round = 1; round <= world.rounds; round += 1) {
     world.tell(`round ${round} of ${world.rounds}: a host that makes backups, ${DIALECTS[dialect]}`);
-    const p99s = await p99sIn(world, dialect);
-    idle.push(p99s.idle);
-    busy.push(p99s.busy);
+    noticed.push(await noticedIn(world, dialect));
   }
-  return (['paced', 'asFast'] as const).map((pace) => {
-    const [measured, beside] = [busy, idle].map((p99s) => p99s.map((each) => each[pace])) as [number[], number[]];
-    return {
-      figure: `p99 of a get, ${PACES[pace].said}, ${BACKUPS} backups are made, ${DIALECTS[dialect]}`,
-      measured: quantity(measured, 'ms'),
-      beside: { what: 'none', quantity: quantity(beside, 'ms') },
-      ratio: ratios(measured, beside),
-      wanted: { of: 'ratio', atMost: 1.3 },
-    };
+  return (['paced', 'asFast'] as const).flatMap((pace): Result[] => {
+    const p99s = (key: keyof Noticed): number[] => noticed.map((each) => each[key][pace]);
+    const row = (of: string, what: string, busy: keyof Noticed, idle: keyof Noticed): Row => ({
+      figure: `p99 of a get${of}, ${PACES[pace].said}, ${what}, ${DIALECTS[dialect]}`,
+      measured: quantity(p99s(busy), 'ms'),
+      beside: { what: 'none', quantity: quantity(p99s(idle), 'ms') },
+      ratio: ratios(p99s(busy), p99s(idle)),
+    });
+    const made = `${BACKUPS} backups are made`;
+    const ours = row('', made, 'besideBackups', 'idle');
+    const least = p99s('bareBesideBare');
+    return [
+      { ...ours, wanted: { of: 'ratio', atMost: 1.3 } },
+      row('', `${BACKUPS} bare programs copy as much`, 'besideBare', 'idle'),
+      row(' from a bare server', `${BACKUPS} bare programs copy as much`, 'bareBesideBare', 'bareIdle'),
+      {
+        ...ours,
+        beside: { what: LEAST, quantity: quantity(least, 'ms'), isLimit: true },
+        ratio: ratios(p99s('besideBackups'), least),
+      },
+    ];
   });
 }
 
-async function p99sIn(world: World, dialect: Dialect): Promise<{ readonly idle: P99s; readonly busy: P99s }> {
+const LEAST = 'a bare server beside bare copies';
+
+/** Behind others and in a session of its own, as the child of a backup. */
+function bareCopy(directory: string, disk: string): ChildProcess {
+  const [program, ...args] = [...BEHIND_OTHERS, process.execPath, beside('bare-backup.ts')];
+  // It copies the first half of what it is told.
+  const child = spawn(program, [...args, 'copy', directory, disk, String(2 * SIZE_GIB * 1024 ** 3)], {
+    stdio: 'ignore',
+    detached: true,
+  });
+  remember(child);
+  return child;
+}
+
+async function noticedIn(world: World, dialect: Dialect): Promise<Noticed> {
   const database = await newDatabase(world, dialect);
   const directory = newDirectory(world);
   const store = join(directory, 'store');
@@ -89,17 +127,20 @@ async function p99sIn(world: World, dialect: Dialect): Promise<{ readonly idle: 
       await delay(5);
     }
   };
-  const p99 = async (volume: string, { gets, pauseMs }: { gets: number; pauseMs: number }): Promise<number> => {
-    const get = () => ask(agent, 'GET', `${server.address}${path(`/volumes/${volume}`)}`);
+  const p99 = async (url: string, { gets, pauseMs }: { gets: number; pauseMs: number }): Promise<number> => {
+    const get = () => ask(agent, 'GET', url);
     const between = pauseMs === 0 ? undefined : () => delay(pauseMs * (0.5 + Math.random()));
     return percentile(await timesOf(CLIENTS, gets, get, between), 0.99);
   };
-  const p99s = async (volume: string): Promise<P99s> => ({
-    paced: await p99(volume, PACES.paced),
-    asFast: await p99(volume, PACES.asFast),
+  const p99s = async (url: string): Promise<P99s> => ({
+    paced: await p99(url, PACES.paced),
+    asFast: await p99(url, PACES.asFast),
   });
+  const stored = (within: string): string[] => readdirSync(within, { recursive: true, encoding: 'utf8' });
+  const ending: (() => Promise<unknown>)[] = [];
   try {
     const volumes: string[] = [];
+    const copies: ChildProcess[] = [];
     for (let made = 0; made < BACKUPS; made += 1) {
       const { id } = await api('POST', '/volumes', { volume: { size: SIZE_GIB } });
       await until(async () => (await api('GET', `/volumes/${id}`)).status === 'available');
@@ -109,16 +150,36 @@ async function p99sIn(world: World, dialect: Dialect): Promise<{ readonly idle: 
       volumes.push(id);
     }
     const { id: looked } = await api('POST', '/volumes', { volume: { size: 1 } });
-    await p99s(looked);
-    const idle = await p99s(looked);
+    const rest = path(`/volumes/${looked}`);
+    await until(async () => (await api('GET', `/volumes/${looked}`)).status === 'available');
+    const bare = await startServer('bare.ts', [server.address, rest]);
+    ending.push(() => bare.stop());
+    const [service, least] = [`${server.address}${rest}`, `${bare.address}${rest}`];
+    for (const url of [service, least]) await p99s(url);
+    const idle = await p99s(service);
+    const bareIdle = await p99s(least);
+    for (const volume of volumes) {
+      const target = newDirectory(world);
+      const copy = bareCopy(target, join(directory, 'volumes', `volume-${volume}`));
+      copies.push(copy);
+      ending.push(async () => {
+        if (copy.exitCode === null && copy.signalCode === null && copy.kill('SIGKILL')) await once(copy, 'exit');
+        rmSync(target, { recursive: true });
+      });
+      await until(() => stored(target).length > 0);
+    }
+    const besideBare = await p99s(service);
+    const bareBesideBare = await p99s(least);
+    for (const { exitCode } of copies) assert.equal(exitCode, null, 'it copies still');
+    for (const end of ending.splice(0)) await end();
     const backups: string[] = [];
     for (const volume_id of volumes) backups.push((await api('POST', '/backups', { backup: { volume_id } })).id);
-    const stored = (): string[] => readdirSync(store, { recursive: true, encoding: 'utf8' });
-    await until(() => backups.every((id) => stored().some((name) => name.includes(`packs/${id}/`))));
-    const busy = await p99s(looked);
+    await until(() => backups.every((id) => stored(store).some((name) => name.includes(`packs/${id}/`))));
+    const besideBackups = await p99s(service);
     for (const id of backups) assert.equal((await api('GET', `/backups/${id}`)).status, 'creating', 'it is made still');
-    return { idle, busy };
+    return { idle, besideBackups, besideBare, bareIdle, bareBesideBare };
   } finally {
+    for (const end of ending) await end();
     agent.destroy();
     await server.stop();
     await dropDatabase(world, database);
