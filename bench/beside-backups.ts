@@ -36,7 +36,7 @@ const DEADLINE_MS = 60_000;
 
 export const besideBackups: Part = {
   limit:
-    'A disk that is shared: a sync that comes behind what copies write waits for it, and so does what reads after it.',
+    'Cores and a disk that are shared: what a bare server loses beside bare copies of the same disks, which are as nice as ours, any server loses.',
   measure: measureBesideBackups,
 };
 
