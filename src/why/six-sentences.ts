@@ -260,6 +260,12 @@ function nextOf({ story, holders }: FlowStory, { at }: WhyAround): Why['next'] {
     const command = `pumice flows resume ${stuck.flowId}`;
     return { ...BY_HAND, command, text: `What keeps it is stuck: \`${command}\` tries that again.` };
   }
+  const store = now.waiting?.what;
+  if (store?.startsWith('backup store ')) {
+    const again = 'it is asked again every minute at least, and this goes on by itself';
+    const text = `Make room in ${store}, or bring it back: ${again}. When its \`patience_seconds\` are over, this fails.`;
+    return { ...ITSELF, text };
+  }
   if (now.waitsFor === 'other flows') return { ...ITSELF, text: 'It begins by itself when those have ended.' };
   if (now.waitsFor === 'a process') return { ...ITSELF, text: 'It goes on by itself when a server takes it up.' };
   const [coming] = next.filter(({ maybe }) => !maybe);
