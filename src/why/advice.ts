@@ -1,6 +1,7 @@
 /** What to do about a flow that failed, by the name of its failure. */
 
-const MORE_ROOM = 'Make room on a backend, or add one that does what the type asks for; then ask for it again.';
+const MORE_ROOM =
+  'Make room on a backend, bring one up (`pumice doctor` says what is wrong with it), or add one that does what the type asks for; then ask for it again.';
 const LESS_OR_MORE = 'Delete something, or have the quota raised; then ask for it again.';
 const BACKEND_UP = 'Bring the backend up (`pumice doctor` says what is wrong with it); then ask for it again.';
 const STORE_UP = 'See to the backup store; then ask for it again. A backup goes on with `pumice backups retry`.';

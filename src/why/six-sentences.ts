@@ -155,12 +155,19 @@ function howFarOf(now: Now, { at, usualMs }: WhyAround): Why['how_far'] {
   };
 }
 
+/** By the words of the task that waits: a turn at the disk, a backup store by its name, or other flows. */
+function kindOf(what: string): 'another try' | 'turn' | 'store' | 'flows' {
+  if (what === ANOTHER_TRY) return what;
+  if (what === 'its turn') return 'turn';
+  return what.startsWith('backup store ') ? 'store' : 'flows';
+}
+
 function waitsForOf({ story, holders }: FlowStory, now: Now, around: WhyAround): Why['waits_for'] {
   const { at, reader, host } = around;
   const nothing = { since: now.since, flows: [] } as const;
   if (now.waiting !== null) {
     const { what, why, since } = now.waiting;
-    const kind = what === ANOTHER_TRY ? what : what === 'its turn' ? 'turn' : 'store';
+    const kind = kindOf(what);
     // Of a try that failed the reason is a sentence of its own.
     const isTold = kind === ANOTHER_TRY && story.steps.at(-1)?.failure?.message === why;
     const reason = (reader === 'operator' || kind === 'turn') && !isTold ? `: ${why}` : '';
@@ -260,10 +267,9 @@ function nextOf({ story, holders }: FlowStory, { at }: WhyAround): Why['next'] {
     const command = `pumice flows resume ${stuck.flowId}`;
     return { ...BY_HAND, command, text: `What keeps it is stuck: \`${command}\` tries that again.` };
   }
-  const store = now.waiting?.what;
-  if (store?.startsWith('backup store ')) {
+  if (now.waiting !== null && kindOf(now.waiting.what) === 'store') {
     const again = 'it is asked again every minute at least, and this goes on by itself';
-    const text = `Make room in ${store}, or bring it back: ${again}. When its \`patience_seconds\` are over, this fails.`;
+    const text = `Make room in ${now.waiting.what}, or bring it back: ${again}. When its \`patience_seconds\` are over, this fails.`;
     return { ...ITSELF, text };
   }
   if (now.waitsFor === 'other flows') return { ...ITSELF, text: 'It begins by itself when those have ended.' };
