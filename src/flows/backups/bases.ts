@@ -97,9 +97,18 @@ export async function tidyBases(tools: BaseTools, host: string, call: DriverCall
 }
 
 async function drop({ driver, backups }: BaseTools, base: KeptBase, call: DriverCall): Promise<void> {
-  await driver(base.pool).dropForBackup(base.backupId, base.volume, call);
+  try {
+    await driver(base.pool).dropForBackup(base.backupId, base.volume, call);
+  } catch (error) {
+    // Each process that serves the pool drops what is of no use: another may have done so under our hands.
+    if (call.signal.aborted || (await isKept(backups.db.read, base))) throw error;
+    return;
+  }
   await backups.db.write((tx) => forgetBase(tx, base.backupId));
 }
+
+const isKept = async (db: Db, { backupId, volume }: KeptBase): Promise<boolean> =>
+  (await basesOf(db, volume.id)).some((kept) => kept.backupId === backupId);
 
 function hasLittleRoom({ total_capacity_gb: total, free_capacity_gb: free, reserved_percentage }: PoolStats): boolean {
   if (typeof total !== 'number' || typeof free !== 'number') return false;

@@ -135,6 +135,20 @@ describe('the base of a volume', () => {
     assert.deepEqual([backupsOn(live.site), await allBases(live.database.read)], [[], []]);
   });
 
+  it('fails nobody who comes to drop it while another process that serves the pool does', async (context) => {
+    const { live, tidy } = await start(context);
+    const { parent } = await givenBase(live.site);
+    await deleteBackup(live.desk, caller, parent.id, { force: false });
+    await live.settled(`backup:${parent.id}`);
+    live.site.interpose('alpha', 'dropForBackup', async () => {
+      live.site.interpose('alpha', 'dropForBackup', null);
+      await tidy();
+      throw new DriverFailed('It went under my hands.');
+    });
+    await tidy();
+    assert.deepEqual([backupsOn(live.site), await allBases(live.database.read)], [[], []]);
+  });
+
   it('gives its room to whoever has none, the oldest first', async (context) => {
     const { live } = await start(context);
     const [older, newer] = [await givenBase(live.site), await givenBase(live.site)];
