@@ -8,12 +8,14 @@
  * revisions, and joins texts.
  *
  * The cache is bounded by size. When it is full, the clock algorithm (of operating systems) evicts the texts that were not used
- * since its last round: using one costs a flag, not a place in a queue.
+ * since its last round: using one costs a flag, not a place in a queue. Nobody tells it of rows that are gone, whose texts would fill it in the
+ * end, however few rows there are: what nobody has asked for in a minute is evicted, too.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { onceATurn } from '../db/sql/once-a-turn.ts';
 import { readViewNames, type ViewNames } from '../db/view-names.ts';
+import { elapsed } from '../lib/clock.ts';
 import type { Microversion } from './microversion.ts';
 import { KnownNames, type NameLookup } from './names.ts';
 import { attributesKey } from './policy/attributes.ts';
@@ -33,6 +35,8 @@ interface Kept {
   readonly revision: number;
   readonly text: Buffer;
   used: boolean;
+  /** In which it was made or used last. */
+  minute: number;
 }
 
 /** A thousand rows that were not shown before take 20 ms and more to render, in which others may be answered. */
@@ -41,9 +45,12 @@ const ROWS_A_TURN = 100;
 /** What an entry costs beside its text. */
 const OVERHEAD = 200;
 
+const MINUTE_MS = 60_000;
+
 export class RowCache {
   readonly #database: Database;
   readonly #mostBytes: number;
+  readonly #clock: () => number;
   readonly #kept = new Map<string, Kept>();
   readonly #names = new KnownNames();
   readonly #readNames: () => Promise<ViewNames>;
@@ -52,9 +59,13 @@ export class RowCache {
   #shapes = new Map<string, number>();
   #shapesMade = 0;
   #bytes = 0;
+  #minute = 0;
+  #minuteBegan: number;
 
-  constructor(database: Database, mostBytes = 32 * 1024 * 1024) {
+  constructor(database: Database, mostBytes = 32 * 1024 * 1024, clock = elapsed) {
     this.#database = database;
+    this.#clock = clock;
+    this.#minuteBegan = clock();
     const read = () => readViewNames(database.reader);
     // Not on SQLite, which answers in less time than a turn takes.
     this.#readNames = database.dialect === 'postgresql' ? onceATurn(read) : read;
@@ -131,6 +142,7 @@ export class RowCache {
     const kept = this.#kept.get(key);
     if (kept === undefined || kept.revision !== revision) return undefined;
     kept.used = true;
+    kept.minute = this.#minute;
     return kept.text;
   }
 
@@ -139,9 +151,21 @@ export class RowCache {
     // An answer that was overtaken by a later one must not put the older text back.
     if (before !== undefined && before.revision > revision) return;
     if (before !== undefined) this.#bytes -= before.text.length + OVERHEAD;
-    this.#kept.set(key, { revision, text, used: false });
+    this.#kept.set(key, { revision, text, used: false, minute: this.#minute });
     this.#bytes += text.length + OVERHEAD;
+    if (this.#clock() - this.#minuteBegan >= MINUTE_MS) this.#endMinute();
     if (this.#bytes > this.#mostBytes) this.#makeRoom();
+  }
+
+  /** Nothing has to be done where nothing new is kept, so no timer is needed. */
+  #endMinute(): void {
+    for (const [key, { minute, text }] of this.#kept) {
+      if (minute === this.#minute) continue;
+      this.#kept.delete(key);
+      this.#bytes -= text.length + OVERHEAD;
+    }
+    this.#minute += 1;
+    this.#minuteBegan = this.#clock();
   }
 
   /** Down to three quarters, so that not every further text makes room again. */

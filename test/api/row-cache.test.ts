@@ -206,6 +206,33 @@ describe('what is kept', () => {
     }
     assert.equal(loads(), 40);
   });
+
+  it('is not kept when nobody has asked for it in a whole minute, however much room there is', async (context) => {
+    const world = await freshWorld(context);
+    const [wanted, gone, ...others] = (await Promise.all(Array.from({ length: 5 }, () => world.volume()))) as [
+      Volume,
+      Volume,
+      ...Volume[],
+    ];
+    let ms = 0;
+    const rowCache = new RowCache(world.service.db, undefined, () => ms);
+    const { view, loads } = counted();
+    const ask = (volume: Volume) => rowCache.texts(view, asking, [volume]);
+    await ask(wanted);
+    await ask(gone);
+    const { bytes } = rowCache;
+    for (const another of others) {
+      ms += 60_000;
+      await ask(wanted);
+      await ask(another);
+    }
+    assert.equal(loads(), 5);
+    assert.ok(rowCache.bytes < bytes * 2, 'of the others the last two are kept');
+    await ask(wanted);
+    assert.equal(loads(), 5);
+    await ask(gone);
+    assert.equal(loads(), 6);
+  });
 });
 
 const nameView = (load: View<Volume>['load'] = findVolumes) =>
