@@ -1,5 +1,5 @@
 /**
- * Back-off for work that is done again and again, and its alerts without repetition: a failure that lasts is a *trouble*.
+ * Exponential back-off for work that is done again and again, and its alerts without repetition: a failure that lasts is a *trouble*.
  *
  * Each trouble belongs to an upkeep (`exports`) and is about one thing (`attachment:<id>`). Every failure makes the pause longer;
  * success ends the trouble, and so does the end of the thing. It is told when it begins, when its reason becomes one that was not
