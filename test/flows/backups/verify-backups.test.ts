@@ -16,8 +16,9 @@ import { caller, type Site } from '../site.ts';
 import { onSite, provesEveryTask } from '../site-proof.ts';
 
 const HOUR_MS = 3_600_000;
-/** The hour that it is now. */
-const HOUR = `backup_verification.hour=${new Date().getUTCHours()}`;
+/** The night begins with the hour in which the tests do, also when another comes while they run. */
+const BEGINS = Math.floor(millis(now()) / HOUR_MS) * HOUR_MS;
+const HOUR = `backup_verification.hour=${new Date(BEGINS).getUTCHours()}`;
 const set = [HOUR, 'backup_verification.budget_gib=1'];
 
 const givenTwo = async (site: Site): Promise<readonly [Backup, Backup]> => [
@@ -127,18 +128,16 @@ describe('the nightly verification', () => {
     });
     const { id } = await createBackup(live.desk, caller, backupRequest((await givenVolume(live.site)).id));
     assert.equal(await verifyNightly(live.desk), false);
-    const begins = Math.floor(millis(now()) / HOUR_MS) * HOUR_MS;
-    assert.equal(await night(live, timestampOf(begins + 5.5 * HOUR_MS)), 'success');
+    assert.equal(await night(live, timestampOf(BEGINS + 5.5 * HOUR_MS)), 'success');
     goOn.resolve();
     await live.settled(`backup:${id}`);
   });
 
   it('is not begun by day, without a budget, beside another look, or when there is nothing to look at', async (context) => {
     const { live } = await start(context);
-    const begins = Math.floor(millis(now()) / HOUR_MS) * HOUR_MS;
     for (const hours of [6, 12, 23.9])
       assert.equal(
-        await verifyNightly(live.desk, timestampOf(begins + hours * HOUR_MS)),
+        await verifyNightly(live.desk, timestampOf(BEGINS + hours * HOUR_MS)),
         false,
         `${hours} hours later`,
       );
@@ -152,7 +151,7 @@ describe('the nightly verification', () => {
       return proceed();
     });
     assert.equal(await verifyNightly(live.desk), true);
-    assert.equal(await verifyNightly(live.desk, timestampOf(begins + 29.5 * HOUR_MS)), false);
+    assert.equal(await verifyNightly(live.desk, timestampOf(BEGINS + 29.5 * HOUR_MS)), false);
     goOn.resolve();
     await live.settled('backups:nightly');
   });
