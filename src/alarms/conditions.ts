@@ -1,5 +1,5 @@
 /**
- * Which conditions hold that are worth an alarm: a function of the facts and of which alarms last already, since what has begun ends at
+ * The conditions of alarms, with hysteresis: which of them hold, as a function of the facts and of which alarms last already, since what has begun ends at
  * another limit than it began at, so that nothing that is on the edge is told again and again.
  */
 import { isUsable } from '../db/services.ts';

@@ -1,4 +1,4 @@
-/** Work that is begun before it is its turn: what comes next is read while what came is worked on. */
+/** Read-ahead, bounded: what comes next is read while what came is worked on. */
 
 /**
  * The results of `begin`, in order, at most `depth` of them unfinished or not yet taken. When its reader stops, what had been begun is

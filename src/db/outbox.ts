@@ -48,10 +48,10 @@ const appended: CachedTable<AppendedEvent> = {
   written: () => undefined,
 };
 
-/** In the order given. */
-/** Whoever owns this name delivers events: one of the processes that serve a database. */
+/** The lock of a leader: whoever owns this name delivers events: one of the processes that serve a database. */
 export const EVENTS_LEADER = 'pumice-events';
 
+/** In the order given. */
 export async function appendEvents({ db: { writeBehind } }: Tx, events: readonly NewEvent[]): Promise<void> {
   for (const event of events) writeBehind.putOff(appended, event.messageId, { ...event, createdAt: now() });
 }

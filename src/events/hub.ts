@@ -1,5 +1,5 @@
 /**
- * The hub: tells all who watch (*watchers*) what has changed, as it happens. There is one in a process, and it works only while
+ * The hub, a fan-out (publish and subscribe): tells all who watch (*watchers*) what has changed, as it happens. There is one in a process, and it works only while
  * somebody watches: then it looks, many times a second, whether anything was committed, by whatever process, and reads what.
  *
  * What costs is not to render a change but to write it to each socket. So all watchers of a class (a project's, or those of all
