@@ -120,6 +120,7 @@ async function startOf(start: (port: string) => ChildProcess): Promise<StartFigu
 /** A service that answers. */
 export interface Served {
   readonly address: string;
+  readonly pid: number;
   /** From the command to the first answer. */
   readonly seconds: number;
   cpuMs(): number;
@@ -142,7 +143,7 @@ function servedOn(world: World, database: string, build: Build = THIS_BUILD): (p
     spawn(join(build.root, 'bin', 'pumice'), [...args, `api.port=${port}`], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-async function answering(start: (port: string) => ChildProcess): Promise<Served> {
+export async function answering(start: (port: string) => ChildProcess): Promise<Served> {
   const port = await freePort();
   const begun = performance.now();
   const child = start(String(port));
@@ -157,6 +158,7 @@ async function answering(start: (port: string) => ChildProcess): Promise<Served>
   const pid = child.pid ?? 0;
   return {
     address: `http://127.0.0.1:${port}`,
+    pid,
     seconds,
     cpuMs: () => cpuMs(pid),
     megabytes: () => residentMegabytes(pid),
@@ -178,7 +180,7 @@ function isAnswered(port: number): Promise<boolean> {
   });
 }
 
-function residentMegabytes(pid: number): number {
+export function residentMegabytes(pid: number): number {
   const [, kibibytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return (Number(kibibytes) * 1024) / 1e6;
 }

@@ -24,6 +24,8 @@ export interface CinderOptions {
   readonly more?: { readonly defaults: readonly string[]; readonly sections: readonly string[] };
   /** What runs beside the API. */
   readonly services?: readonly ('scheduler' | 'volume')[];
+  /** So many take requests, each many at once. By default one does, one request after the other. */
+  readonly apiProcesses?: number;
 }
 
 export interface RealCinder {
@@ -42,7 +44,7 @@ export const noCinder: string | false = [PROGRAM, PASTE].every((path) => existsS
 /** `connection` as SQLAlchemy has it. Rejects with what it said, when it does not answer. */
 export async function startCinder(
   connection: string,
-  { transport = 'fake:/', more, services = [] }: CinderOptions = {},
+  { transport = 'fake:/', more, services = [], apiProcesses }: CinderOptions = {},
 ): Promise<RealCinder> {
   const directory = mkdtempSync(join(tmpdir(), 'pumice-cinder-'));
   const port = await freePort();
@@ -56,6 +58,9 @@ export async function startCinder(
       `resource_query_filters_file = ${FILTERS}`,
       `transport_url = ${transport}`,
       `state_path = ${directory}`,
+      'osapi_volume_listen = 127.0.0.1',
+      `osapi_volume_listen_port = ${port}`,
+      `osapi_volume_workers = ${apiProcesses ?? 1}`,
       ...(more?.defaults ?? []),
       '[database]',
       `connection = ${connection}`,
@@ -67,8 +72,12 @@ export async function startCinder(
       '',
     ].join('\n'),
   );
-  const api = new Service([PROGRAM, '--port', String(port), '--host', '127.0.0.1', '--', '--config-file', conf]);
-  const all = [api, ...services.map((name) => new Service([PYTHON, '-c', mainOf(name), '--config-file', conf]))];
+  const service = (name: string): Service => new Service([PYTHON, '-c', mainOf(name), '--config-file', conf]);
+  const api =
+    apiProcesses === undefined
+      ? new Service([PROGRAM, '--port', String(port), '--host', '127.0.0.1', '--', '--config-file', conf])
+      : service('api');
+  const all = [api, ...services.map(service)];
   const stop = async (): Promise<void> => {
     await Promise.all(all.map((each) => each.end()));
     rmSync(directory, { recursive: true, force: true });
@@ -97,6 +106,7 @@ const mainOf = (name: string): string => `from cinder.cmd.${name} import main; m
 class Service {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
+  readonly #kill = (): void => this.#signal('SIGKILL');
   #isOver = false;
   said = '';
 
@@ -108,7 +118,9 @@ class Service {
     // Not before those that it forked have ended, which have its error stream, too.
     this.#ended = once(this.#child, 'close').then(() => {
       this.#isOver = true;
+      process.off('exit', this.#kill);
     });
+    process.once('exit', this.#kill);
   }
 
   get hasEnded(): boolean {

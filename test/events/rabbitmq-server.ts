@@ -51,11 +51,15 @@ export async function startRabbitmq(): Promise<Rabbitmq> {
   };
   const broker = spawn(BROKER, { env, cwd: home, detached: true, stdio: 'ignore' });
   const ended = once(broker, 'exit');
+  const kill = (): boolean =>
+    broker.exitCode === null &&
+    broker.signalCode === null &&
+    broker.pid !== undefined &&
+    process.kill(-broker.pid, 'SIGKILL');
+  process.once('exit', kill);
   const stop = async (): Promise<void> => {
-    if (broker.exitCode === null && broker.signalCode === null && broker.pid !== undefined) {
-      process.kill(-broker.pid, 'SIGKILL');
-      await ended;
-    }
+    process.off('exit', kill);
+    if (kill()) await ended;
     await endMapper(env);
     await rm(home, { recursive: true, force: true, maxRetries: 5 });
   };
