@@ -1,6 +1,6 @@
 /**
- * What clients of a service on Ceph wait for: Pumice on PostgreSQL and Debian's Cinder, each on a pool of its own of one cluster, asked the same over HTTP.
- * And what a second process of Pumice's, which serves the same pool, needs to end what one that was killed had begun; and what it all takes of memory.
+ * What clients of a service on Ceph wait for: Pumice on PostgreSQL and Debian's Cinder, each on a pool of its own of one cluster, asked the same over HTTP; and
+ * what librbd itself takes for it. And what a second process of Pumice's, which serves the same pool, needs to end what one that was killed had begun; and what it all takes of memory.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import type { CephCluster } from '../test/ceph-cluster.ts';
 import { bundled, THIS_BUILD } from './build.ts';
 import { cinderOn } from './cinder-on-ceph.ts';
 import { ask } from './creates.ts';
+import { beside, result } from './processes.ts';
 import { quantity, type Result, type Row, ratios, type Wanted } from './report.ts';
 import { rounds } from './rounds.ts';
 import { answering, residentMegabytes, type Served } from './startup.ts';
@@ -40,29 +41,36 @@ export async function servicesOn(world: World, made: () => Promise<Pool>): Promi
   const pool = await made();
   const database = await newDatabase(world, 'postgresql');
   const pumice = await pumiceOn(world, database, pool, 'one');
+  const idle = await memoryOf(pumice, 'idle');
   const cinder = await cinderOn(await made());
   try {
-    const rows = await besideCinder(world, pumice.address, typeof cinder === 'string' ? undefined : cinder.address);
-    await delay(IDLE_MS);
-    const megabytes = [allMegabytes(pumice.pid)];
-    const memory: Row = {
-      figure: 'memory of the service and of all that it has started for Ceph, after this work',
-      measured: quantity(megabytes, 'MB'),
-      wanted: { of: 'measured', atMost: 150 },
-    };
+    const theirs = typeof cinder === 'string' ? undefined : cinder.address;
+    const rows = await besideOthers(world, pumice.address, theirs, await made());
     const without = typeof cinder === 'string' ? [{ figure: 'the same beside Cinder', skipped: cinder }] : [];
-    return [...rows, ...without, memory, await takeovers(world, database, pool, pumice)];
+    const worked = await memoryOf(pumice, 'after this work');
+    return [...rows, ...without, idle, worked, await takeovers(world, database, pool, pumice)];
   } finally {
     await pumice.stop();
     if (typeof cinder !== 'string') await cinder.stop();
   }
 }
 
-async function besideCinder(world: World, ours: string, theirs: string | undefined): Promise<Row[]> {
+/** With its helpers. */
+async function memoryOf({ pid }: Served, when: string): Promise<Row> {
+  await delay(IDLE_MS);
+  return {
+    figure: `memory of the service and of its helper, ${when}`,
+    measured: quantity([allMegabytes(pid)], 'MB'),
+    beside: { what: 'of which the service', quantity: quantity([residentMegabytes(pid)], 'MB') },
+    wanted: { of: 'measured', atMost: 150 },
+  };
+}
+
+async function besideOthers(world: World, ours: string, theirs: string | undefined, pool: Pool): Promise<Row[]> {
   const of = (address: string) => async () => figuresOf(new Client(address), world.haste);
   const measured = await rounds(
     world.rounds,
-    { pumice: of(ours), cinder: theirs === undefined ? undefined : of(theirs) },
+    { pumice: of(ours), cinder: theirs === undefined ? undefined : of(theirs), bare: () => bareMs(world, pool) },
     world.tell,
   );
   const row = (figure: string, unit: string, wanted: Wanted, value: (figures: Figures) => number): Row => {
@@ -78,22 +86,43 @@ async function besideCinder(world: World, ours: string, theirs: string | undefin
     };
   };
   const fifth = { of: 'ratio', atMost: 0.2 } as const;
+  const ofOne = (name: Operation): Row[] => {
+    const seen = row(`${name}, until a client sees it, one client`, 'ms', fifth, ({ ms }) => ms[name]);
+    const bare = measured.bare.map((ms) => ms[name]);
+    return [
+      seen,
+      {
+        figure: seen.figure,
+        measured: seen.measured,
+        beside: { what: 'librbd itself', quantity: quantity(bare, 'ms'), isLimit: true },
+        ratio: ratios(seen.measured.values, bare),
+      },
+    ];
+  };
   return [
-    ...OPERATIONS.map((name) => row(`${name}, until a client sees it, one client`, 'ms', fifth, ({ ms }) => ms[name])),
+    ...OPERATIONS.flatMap(ofOne),
     row(`volumes created, ${CLIENTS} clients`, '/s', { of: 'ratio', atLeast: 10 }, ({ perSecond }) => perSecond),
     row(`a volume of a qcow2 image of ${IMAGE_GIB} GiB`, 's', { of: 'ratio', atMost: 0.5 }, ({ image }) => image),
   ];
 }
 
+/** Medians. */
+type Milliseconds = Readonly<Record<Operation, number>>;
+
+/** `bare-rbd.py`, in the package of whose bindings the helper's are. */
+const bareMs = ({ haste }: World, { ceph, name }: Pool): Promise<Milliseconds> =>
+  result('/usr/bin/python3', [beside('bare-rbd.py'), ceph.config, 'cinder', name, String(timesEach(haste))]);
+
+const timesEach = (haste: number): number => Math.max(3, Math.ceil(EACH / haste));
+
 interface Figures {
-  /** Medians. */
-  readonly ms: Readonly<Record<Operation, number>>;
+  readonly ms: Milliseconds;
   readonly perSecond: number;
   readonly image: number;
 }
 
 async function figuresOf(client: Client, haste: number): Promise<Figures> {
-  const each = Math.max(3, Math.ceil(EACH / haste));
+  const each = timesEach(haste);
   const times = new Map<Operation, number[]>(OPERATIONS.map((name) => [name, []]));
   const timed = async <T>(name: Operation, work: () => Promise<T>): Promise<T> => {
     const begun = performance.now();
@@ -260,7 +289,6 @@ async function takeovers(world: World, database: string, pool: Pool, survivor: S
   };
 }
 
-/** With its helpers. */
 function allMegabytes(pid: number): number {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
