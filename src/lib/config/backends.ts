@@ -35,7 +35,7 @@ const anyBackend = {
   image_volume_cache_enabled: Type.Boolean({
     default: false,
     description:
-      'Keep images that volumes were made of, so that the next volume of one is a clone. Where blocks can be shared (XFS, Btrfs); elsewhere it does nothing.',
+      'Keep images that volumes were made of, so that the next volume of one is a clone. On Ceph, LVM and file systems that share blocks (XFS, Btrfs); elsewhere it does nothing.',
   }),
   image_volume_cache_max_size_gb: Type.Integer({
     minimum: 0,
