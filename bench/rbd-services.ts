@@ -4,25 +4,22 @@
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CephCluster } from '../test/ceph-cluster.ts';
 import { bundled, THIS_BUILD } from './build.ts';
 import { cinderOn } from './cinder-on-ceph.ts';
-import { ask } from './creates.ts';
 import { beside, result } from './processes.ts';
 import { quantity, type Result, type Row, ratios, type Wanted } from './report.ts';
 import { rounds } from './rounds.ts';
 import { answering, residentMegabytes, type Served } from './startup.ts';
-import { path } from './subject.ts';
+import { VolumeClient } from './volume-client.ts';
 import { newDatabase, newDirectory, type World } from './world.ts';
 
 const EACH = 10;
 const CLIENTS = 10;
 const IMAGE_GIB = 2;
 const STRIKES = 4;
-const DEADLINE_MS = 120_000;
 /** For what the work leaves behind to be given back. */
 const IDLE_MS = 5_000;
 const OPERATIONS = ['create', 'snapshot', 'clone', 'extend', 'delete'] as const;
@@ -67,7 +64,7 @@ async function memoryOf({ pid }: Served, when: string): Promise<Row> {
 }
 
 async function besideOthers(world: World, ours: string, theirs: string | undefined, pool: Pool): Promise<Row[]> {
-  const of = (address: string) => async () => figuresOf(new Client(address), world.haste);
+  const of = (address: string) => async () => figuresOf(new VolumeClient(address), world.haste);
   const measured = await rounds(
     world.rounds,
     { pumice: of(ours), cinder: theirs === undefined ? undefined : of(theirs), bare: () => bareMs(world, pool) },
@@ -126,7 +123,7 @@ interface Figures {
   readonly image: number;
 }
 
-async function figuresOf(client: Client, haste: number): Promise<Figures> {
+async function figuresOf(client: VolumeClient, haste: number): Promise<Figures> {
   const each = timesEach(haste);
   const times = new Map<Operation, number[]>(OPERATIONS.map((name) => [name, []]));
   const timed = async <T>(name: Operation, work: () => Promise<T>): Promise<T> => {
@@ -156,77 +153,6 @@ async function figuresOf(client: Client, haste: number): Promise<Figures> {
   await client.remove(fromImage);
   const medians = OPERATIONS.map((name) => [name, times.get(name)?.toSorted((a, b) => a - b)[Math.floor(each / 2)]]);
   return { ms: Object.fromEntries(medians), perSecond, image };
-}
-
-/** Of the Block Storage API, whoever speaks it. What it asks for it waits for. */
-class Client {
-  readonly #agent = new Agent({ keepAlive: true });
-  readonly #address: string;
-
-  constructor(address: string) {
-    this.#address = address;
-  }
-
-  async create(volume: object): Promise<string> {
-    const id = await this.begin(volume);
-    await this.rests('volume', id);
-    return id;
-  }
-
-  /** Accepted. */
-  async begin(volume: object): Promise<string> {
-    return (await this.#ask('POST', '/volumes', { volume })).volume.id;
-  }
-
-  async snapshot(volume: string): Promise<void> {
-    const { id } = (await this.#ask('POST', '/snapshots', { snapshot: { volume_id: volume } })).snapshot;
-    await this.rests('snapshot', id);
-  }
-
-  async extend(id: string, size: number): Promise<void> {
-    await this.#ask('POST', `/volumes/${id}/action`, { 'os-extend': { new_size: size } });
-    await this.rests('volume', id);
-  }
-
-  async remove(id: string): Promise<void> {
-    await this.#ask('DELETE', `/volumes/${id}`);
-    await patiently(`volume ${id} is gone`, () =>
-      this.#ask('GET', `/volumes/${id}`).then(
-        () => false,
-        (error: Error) => / 404: /.test(error.message),
-      ),
-    );
-  }
-
-  rests(kind: 'volume' | 'snapshot', id: string): Promise<void> {
-    return patiently(`${kind} ${id} is available`, async () => {
-      const { status } = (await this.#ask('GET', `/${kind}s/${id}`))[kind];
-      if (/error/.test(status)) throw new Error(`${kind} ${id} is ${status}.`);
-      return status === 'available';
-    });
-  }
-
-  /** It knows how much room its pool has. */
-  serves(): Promise<void> {
-    return patiently('the pool is served', async () => {
-      const { pools } = await this.#ask('GET', '/scheduler-stats/get_pools?detail=true').catch(() => ({ pools: [] }));
-      return pools[0]?.capabilities.free_capacity_gb > 0;
-    });
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape
-  async #ask(method: string, rest: string, body?: object): Promise<any> {
-    return (await ask(this.#agent, method, `${this.#address}${path(rest)}`, body && JSON.stringify(body))) ?? {};
-  }
-}
-
-/** Looks again after a twentieth of what it has waited: looking costs a service time, and what is seen late counts as its own. */
-async function patiently(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const begun = performance.now();
-  for (let waited = 0; !(await holds()); waited = performance.now() - begun) {
-    if (waited > DEADLINE_MS) throw new Error(`Never: ${what}.`);
-    await delay(Math.max(2, waited / 20));
-  }
 }
 
 async function pumiceOn(world: World, database: string, pool: Pool, node: string): Promise<Served> {
@@ -260,13 +186,13 @@ max_over_subscription_ratio = 100000
       stdio: ['ignore', 'ignore', 'inherit'],
     }),
   );
-  await new Client(served.address).serves();
+  await new VolumeClient(served.address).serves();
   return served;
 }
 
 /** From the kill of a process that has just accepted volumes, blank ones and clones, until all of them are there, by the other: the longest of some, a round. */
 async function takeovers(world: World, database: string, pool: Pool, survivor: Served): Promise<Row> {
-  const client = new Client(survivor.address);
+  const client = new VolumeClient(survivor.address);
   const source = await client.create({ size: 1 });
   const { seconds } = await rounds(
     world.rounds,
@@ -275,7 +201,7 @@ async function takeovers(world: World, database: string, pool: Pool, survivor: S
         const taken: number[] = [];
         for (let strike = 0; strike < STRIKES; strike += 1) {
           const victim = await pumiceOn(world, database, pool, 'two');
-          const theirs = new Client(victim.address);
+          const theirs = new VolumeClient(victim.address);
           const wanted = Array.from({ length: 10 }, (_, at) => (at % 2 === 0 ? { size: 1 } : { source_volid: source }));
           const ids = await Promise.all(wanted.map((volume) => theirs.begin(volume)));
           process.kill(victim.pid, 'SIGKILL');

@@ -19,7 +19,7 @@ Times depend on the machine and its neighbours; believe the ratios, which are ma
 other in the same minute.
 
 For scale: the real Cinder, on two cores such as these, answered 1.7 lists of 1,000 volumes and 52 gets a second, accepted 7
-creates a second, took 7 s to start and 560 MiB. It is not part of the run.
+creates a second, took 7 s to start and 560 MiB. It is part of the run of \`rbd\` alone.
 `;
 
 /** The text with this section in its place among `parts`. A section of a part that is no more goes. */
