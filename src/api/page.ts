@@ -1,5 +1,6 @@
 /**
- * Pagination of a list: `limit`, `marker`, `offset`, `sort`, `with_count`, and the link to the next page.
+ * Pagination of a list by a marker (keyset, or cursor, pagination; its SQL: `db/sql/pages.ts`): `limit`, `marker`, `offset`,
+ * `sort`, `with_count`, and the link to the next page.
  *
  * A page that is full has a next link, which is the request's own URL with the last id as its marker; a client that follows
  * links therefore asks once more than it must when the last page is just full, as it does of Cinder.

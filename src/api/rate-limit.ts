@@ -2,8 +2,9 @@
  * The rate limit: how many requests a project may make, so many a minute in the long run, so many of them at once.
  *
  * Of a project one time is kept: when the requests it has made would be used up at the pace of the limit (the "generic cell
- * rate algorithm"). A request is refused while that lies further ahead than the burst reaches; its client is told in how many
- * seconds it may come again. Each process counts for itself: behind a balancer over three, a project has three times as many.
+ * rate algorithm": a token bucket of which nothing need be filled). A request is refused while that lies further ahead than
+ * the burst reaches; its client is told in how many seconds it may come again. Each process counts for itself: behind a
+ * balancer over three, a project has three times as many.
  *
  * Requests of nobody are not counted, since nobody is refused anyway; a proxy in front is the place to stop a flood of them.
  */

@@ -1,6 +1,6 @@
 /**
- * The keys of an operator, each 32 bytes in a file that nobody else can read, and a scope's own key, which lies on the store wrapped
- * with one of them. To change which, only that is written anew; what the scope holds stays as it is.
+ * Envelope encryption of backups: the keys of an operator, each 32 bytes in a file that nobody else can read, and a scope's own key,
+ * which lies on the store wrapped with one of them. To change which, only that is written anew; what the scope holds stays as it is.
  *
  * Whoever loses the file of a key has lost the backups of all scopes that it wraps.
  */

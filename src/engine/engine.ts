@@ -1,13 +1,13 @@
 /**
  * The engine (a durable executor of sagas): begins flows, claims those that nobody runs, and never loses one.
  *
- * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request. What of
- * it needs no world stands in that very transaction, at its end; its first world task runs when that has committed. Where
- * that cannot be (a record fails, the flow has to wait for its holds, its id is there) the request is undone and made again with the flow
- * only begun, to be run after the commit. A flow that must go on elsewhere is released with its lane
- * set, and the owner of that lane claims it. A process that starts claims at once the flows of its former life, and those of the
- * lanes it comes to own; the next look at the queue finds the flows of other dead processes. Looks are triggered (`wake`) and,
- * as a back-stop, made every `pollMs` (polling).
+ * A flow begins in the transaction of the request that asks for it, already owned by the process that took the request. What
+ * of it needs no world stands in that very transaction, at its end; its first world task runs when that has committed. Where
+ * that cannot be (a record fails, the flow has to wait for its holds, its id is there) the request is undone and made again
+ * with the flow only begun, to be run after the commit. A flow that must go on elsewhere is released with its lane set, and
+ * the owner of that lane claims it. Crash recovery is the same claim: a process that starts claims at once the flows of its
+ * former life, and those of the lanes it comes to own; the next look at the queue finds the flows of other dead processes.
+ * Looks are triggered (`wake`) and, as a back-stop, made every `pollMs` (polling).
  *
  * Wishes of operators (cancel, revert, resume, abandon) are columns in the flow's row, so that any process, the command line
  * included, may make them while this one runs.

@@ -1,10 +1,12 @@
 /**
- * The hub, a fan-out (publish and subscribe): tells all who watch (*watchers*) what has changed, as it happens. There is one in a process, and it works only while
- * somebody watches: then it looks, many times a second, whether anything was committed, by whatever process, and reads what.
+ * The hub, a fan-out (publish and subscribe): tells all who watch (*watchers*) what has changed, as it happens. There is one
+ * in a process, and it works only while somebody watches: then it looks, many times a second, whether anything was committed,
+ * by whatever process, and reads what.
  *
- * What costs is not to render a change but to write it to each socket. So all watchers of a class (a project's, or those of all
- * projects) are sent the same bytes; and the first change is told at once, what follows is gathered for a moment, where of one thing
- * only the last state is told. However much happens, a watcher gets no more than twenty frames a second.
+ * What costs is not to render a change but to write it to each socket. So all watchers of a class (a project's, or those of
+ * all projects) are sent the same bytes; and the first change is told at once, what follows is gathered for a moment
+ * (throttled, not debounced), where of one thing only the last state is told. However much happens, a watcher gets no more
+ * than twenty frames a second.
  *
  * Each frame has a *place*: a watcher that comes back with it is told what it missed. Where that cannot be, since the place is none any more or
  * too much has happened, it is told `reset`: it must read again whatever it shows. So it is told when it comes without a place, and

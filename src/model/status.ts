@@ -3,7 +3,7 @@
  * the rule itself. A command moves a status by the operation's name (`moveVolumeStatus`, `moveSnapshotStatus`) and refuses in the
  * operation's words; a flow ends in the status that its operation says. Lists of statuses are derived from here, never written.
  *
- * Each transition is one conditional update of the row (compare-and-set), so two requests cannot both leave the same status. A
+ * Each transition is one conditional update of the row (compare-and-swap), so two requests cannot both leave the same status. A
  * request that finds its resource in another status is answered 400. `docs/states.md` is printed from here.
  */
 import type { Moving, Refusing, Transition } from './transition.ts';

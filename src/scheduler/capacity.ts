@@ -1,5 +1,5 @@
 /**
- * Free capacity of a pool.
+ * Free capacity of a pool, with thin provisioning and over-subscription.
  *
  *     reserved     = floor(total × reserved_percentage / 100)
  *     usable       = total − reserved

@@ -1,6 +1,6 @@
 /**
- * The root of a backup: its segments, and all packs that it needs. What a volume holds is said by one digest, that of its size and of
- * what its segments hold: two backups with the same are the same bytes, wherever these are stored.
+ * The manifest, the root of a backup's hash tree (Merkle tree): its segments, and all packs that it needs. What a volume holds is said by
+ * one digest, that of its size and of what its segments hold: two backups with the same are the same bytes, wherever these are stored.
  */
 import type { Timestamp } from '../../lib/clock.ts';
 import type { Json } from '../../lib/json.ts';

@@ -1,12 +1,12 @@
 /**
  * Liveness of processes, ownership of hosts (distributed locks), and wake-ups between processes.
  *
- * On PostgreSQL one session of a process holds advisory locks for all the process owns (`process:<id>`, `host:<name>`).
- * PostgreSQL lets go of them when the session ends, so a name that nobody holds belongs to nobody alive. When the session
- * is lost the locks are lost with it: the process hears of it, and what it wrote as their owner is fenced by
- * epochs, not by these locks. A process that is frozen, or that no network reaches, has a session all the same, so each says
- * now and then that it lives, and ends the sessions of those that do not. The same session listens, and a lost wake-up only costs the wait
- * for the next poll.
+ * A host has no lease that must be renewed: on PostgreSQL one session of a process holds advisory locks for all the process
+ * owns (`process:<id>`, `host:<name>`). PostgreSQL lets go of them when the session ends, so a name that nobody holds belongs
+ * to nobody alive. When the session is lost the locks are lost with it: the process hears of it, and what it wrote as their
+ * owner is fenced by epochs, not by these locks. A process that is frozen, or that no network reaches, has a session all the
+ * same, so each says now and then that it lives, and ends the sessions of those that do not. The same session listens, and a
+ * lost wake-up only costs the wait for the next poll.
  *
  * On SQLite there is one server (`sqlite-lock.ts`): it owns whatever it asks for, and wakes only itself.
  */

@@ -1,5 +1,5 @@
 /**
- * PostgreSQL by way of `pg`: a pool that only reads, and single sessions for what must stay on one connection (the writer,
+ * PostgreSQL by way of `pg`: a connection pool that only reads, and single sessions for what must stay on one connection (the writer,
  * the session that holds locks and listens).
  *
  * Columns of eight bytes and sums come as numbers, checked to be exact. A connection that breaks is told apart from a

@@ -1,10 +1,11 @@
 /**
- * Packs on a store that nobody needs: what processes have left that were frozen and went on, or were killed at a bad moment. Found by listing the
- * store, and told; who wants them removed says so.
+ * Orphans, garbage that nobody knows of: packs on a store that nobody needs, what processes have left that were frozen and
+ * went on, or were killed at a bad moment. Found by listing the store, and told; who wants them removed says so.
  *
- * A pack is spared when a backup of the database is made of it, when a manifest on the store lists it, be that of a backup that the database has forgotten, when it
- * is to be removed anyway, and when whoever has stored it may still be at it. Of a scope that another database made, or of which a manifest
- * cannot be read, nothing is an orphan: nobody here knows what is needed there.
+ * A pack is spared when a backup of the database is made of it, when a manifest on the store lists it, be that of a backup
+ * that the database has forgotten, when it is to be removed anyway, and when whoever has stored it may still be at it. Of a
+ * scope that another database made, or of which a manifest cannot be read, nothing is an orphan: nobody here knows what is
+ * needed there.
  */
 import type { Backups, ListedPack } from '../../backups/backups.ts';
 import { findContent, neededPacks, ownersAtWork } from '../../db/backup-contents.ts';

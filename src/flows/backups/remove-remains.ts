@@ -1,6 +1,6 @@
 /**
- * Removes from the stores what is left of backups that are gone or were never finished. Not a part of their flows: nobody waits for it, also
- * while a store is away, or somebody who began before may still need a pack.
+ * Garbage collection of backup stores: removes what is left of backups that are gone or were never finished. Not a part of
+ * their flows: nobody waits for it, also while a store is away, or somebody who began before may still need a pack.
  */
 import {
   type BackupRemains,
