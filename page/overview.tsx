@@ -2,7 +2,7 @@
 import { Alarms } from './alarms.tsx';
 import { useAnswer } from './answer.ts';
 import { At, Resource } from './kinds/flows.tsx';
-import type { Volume } from './kinds/volumes.tsx';
+import type { Volume } from './kinds/volume.ts';
 import { hashOf } from './places.ts';
 import { Pools } from './pools.tsx';
 import { Quota } from './quota.tsx';

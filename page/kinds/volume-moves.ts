@@ -1,7 +1,7 @@
 /** What takes a volume elsewhere: another type, an image, a backup, another project, a server. */
 import { ask } from '../ask.ts';
 import { type Act, atRest, nameOf } from '../kind.ts';
-import type { Volume } from './volumes.tsx';
+import type { Volume } from './volume.ts';
 
 const act = (volume: Volume, body: object): Promise<unknown> => ask('POST', `v3/volumes/${volume.id}/action`, body);
 

@@ -2,37 +2,9 @@
 import { ask } from '../ask.ts';
 import { type Act, atRest, type Kind, nameOf } from '../kind.ts';
 import { Id, Maybe, Metadata, Status, Time } from '../small.tsx';
+import type { Volume } from './volume.ts';
 import { volumeMoves } from './volume-moves.ts';
 import { create, snapshotActs } from './volume-sources.ts';
-
-export interface Attachment {
-  readonly attachment_id: string;
-  readonly server_id: string | null;
-  readonly host_name: string | null;
-  readonly device: string | null;
-}
-
-export interface Volume {
-  readonly id: string;
-  readonly name: string | null;
-  readonly description: string | null;
-  readonly status: string;
-  /** GiB. */
-  readonly size: number;
-  readonly volume_type: string | null;
-  readonly availability_zone: string | null;
-  readonly created_at: string;
-  readonly updated_at: string | null;
-  readonly bootable: string;
-  readonly snapshot_id: string | null;
-  readonly source_volid: string | null;
-  readonly group_id: string | null;
-  readonly attachments: readonly Attachment[];
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly volume_image_metadata?: Readonly<Record<string, string>>;
-  readonly 'os-vol-host-attr:host'?: string | null;
-  readonly 'os-vol-tenant-attr:tenant_id'?: string;
-}
 
 const pathOf = ({ id }: Volume): string => `v3/volumes/${id}`;
 

@@ -31,7 +31,6 @@ import type { Group } from '../model/group.ts';
 import type { GroupSnapshot } from '../model/group-snapshot.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Volume } from '../model/volume.ts';
-import type { Tools } from './tools.ts';
 
 /** Volumes the service makes for itself are nobody's news (S20). */
 export async function tellVolume(
@@ -171,7 +170,7 @@ interface ToldOf {
 
 interface ToldIn {
   readonly requestId: string;
-  readonly tools: Pick<Tools, 'messageTtlSeconds'>;
+  readonly tools: { readonly messageTtlSeconds: number };
 }
 
 const about = (operation: Operation, { id, projectId }: ToldOf, { requestId, tools }: ToldIn) => ({

@@ -33,7 +33,7 @@ import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts'
 import { noteForUser, tellBackup, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
-import { withRoom } from '../volumes/image-cache.ts';
+import { withRoom } from '../volumes/with-room.ts';
 import { attemptCopy, byTry } from './attempt-copy.ts';
 import { placeOf } from './backup-place.ts';
 import { type Base, baseFor, swapBase } from './bases.ts';

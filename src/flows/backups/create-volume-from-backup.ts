@@ -24,7 +24,7 @@ import {
   RESCHEDULED,
   ScheduleCreateVolume,
 } from '../volumes/create-volume.ts';
-import { withRoom } from '../volumes/image-cache.ts';
+import { withRoom } from '../volumes/with-room.ts';
 import { RestoreStarted } from './restore-backup.ts';
 import { type RestoringBackup, restoreContent } from './restore-content.ts';
 import { WAITS } from './store-patience.ts';

@@ -6,7 +6,7 @@ import type { DriverCall, VolumeDriver, VolumeRef } from '../../drivers/driver.t
 import { GIB } from '../../lib/bytes.ts';
 import { BackupFailed } from '../../model/errors.ts';
 import type { Tools } from '../tools.ts';
-import { withRoom } from '../volumes/image-cache.ts';
+import { withRoom } from '../volumes/with-room.ts';
 import { type PlacedBackup, placeOf } from './backup-place.ts';
 import { findCinder, isCinders, type PlacedCinder } from './cinder-place.ts';
 import { outliving } from './outlive.ts';

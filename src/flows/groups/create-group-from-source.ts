@@ -21,7 +21,7 @@ import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { inheritedMetadata, type VolumeSpec } from '../volumes/create-volume.ts';
 import { uncountVolume } from '../volumes/delete-volume.ts';
-import { withRoom } from '../volumes/image-cache.ts';
+import { withRoom } from '../volumes/with-room.ts';
 import { isOfOneMember, type RefusedMember } from './members.ts';
 
 export interface CopiedVolume {

@@ -22,7 +22,7 @@ import { tellGroupSnapshot, tellSnapshot, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { uncountSnapshot } from '../volumes/delete-volume.ts';
-import { withRoom } from '../volumes/image-cache.ts';
+import { withRoom } from '../volumes/with-room.ts';
 import { isOfOneMember, type RefusedMember } from './members.ts';
 
 export interface CreateGroupSnapshot {

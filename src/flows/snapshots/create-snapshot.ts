@@ -16,7 +16,7 @@ import { snapshotStarted } from '../started.ts';
 import { tellSnapshot, tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
-import { withRoom } from '../volumes/image-cache.ts';
+import { withRoom } from '../volumes/with-room.ts';
 import { inTenths } from './in-tenths.ts';
 
 export interface CreateSnapshot {

@@ -17,7 +17,7 @@ import { flow, record, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { FindInImageCache, throughCache } from './create-through-cache.ts';
 import { discardImage, diskImageOf, FetchImage, MarkDownloading, withDiskImage } from './fetched-image.ts';
-import { withRoom } from './image-cache.ts';
+import { withRoom } from './with-room.ts';
 
 interface FromImage {
   readonly volumeId: string;

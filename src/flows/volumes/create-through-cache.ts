@@ -14,7 +14,8 @@ import { tellImageCache } from '../tell.ts';
 import { flow, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { discardImage, fetchImage, MarkDownloading, PATIENTLY, withDiskImage } from './fetched-image.ts';
-import { beyond, evict, present, withRoom } from './image-cache.ts';
+import { beyond, evict, present } from './image-cache.ts';
+import { withRoom } from './with-room.ts';
 
 interface OfImage {
   readonly volumeId: string;

@@ -32,7 +32,7 @@ import { tellNoBackend, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { createFromImage, createFromImageV1 } from './create-from-image.ts';
-import { withRoom } from './image-cache.ts';
+import { withRoom } from './with-room.ts';
 
 export interface CreateVolume {
   readonly volumeId: string;

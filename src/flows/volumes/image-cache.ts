@@ -12,7 +12,6 @@
  *
  * One process serves a backend, so those who want the same image at once meet here: one fetches it.
  */
-
 import type { Database } from '../../db/database.ts';
 import { type CachedImage, cachedImages, evictCachedImage, forgetCachedImage } from '../../db/image-cache.ts';
 import type { Tx } from '../../db/sql/tx.ts';
@@ -23,10 +22,7 @@ import { inGiB } from '../../lib/bytes.ts';
 import type { BackendConfig } from '../../lib/config/config.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import { hostOf } from '../../model/backend.ts';
-import { BackendFull } from '../../model/errors.ts';
-import { dropOldestBase } from '../backups/bases.ts';
 import { tellImageCache } from '../tell.ts';
-import type { BackupTools, Tools } from '../tools.ts';
 
 /** Of a pool; 0 is no limit. */
 export interface CacheLimits {
@@ -42,7 +38,7 @@ export const cacheLimitsOf = (section: BackendConfig): CacheLimits | null =>
 
 export interface ImageCacheOptions {
   readonly db: Database;
-  readonly driver: Tools['driver'];
+  driver(host: string): VolumeDriver;
   /** Null where there is no cache. */
   limits(host: string): CacheLimits | null;
 }
@@ -140,28 +136,6 @@ export class ImageCache {
 }
 
 const keyOf = (pool: string, id: string): string => `${pool} ${id}`;
-
-/** Runs what writes to a pool; where that is full, again after each base of a backup that is dropped for it, and each image. */
-export async function withRoom<Result>(
-  pool: string,
-  volumeId: string,
-  call: DriverCall & {
-    readonly requestId: string;
-    readonly tools: Pick<Tools, 'driver' | 'imageCache'> & { readonly backups: Pick<BackupTools, 'db'> };
-  },
-  work: (driver: VolumeDriver) => Promise<Result>,
-): Promise<Result> {
-  const { requestId, tools } = call;
-  for (;;) {
-    try {
-      return await work(tools.driver(pool));
-    } catch (error) {
-      if (!(error instanceof BackendFull)) throw error;
-      if (await dropOldestBase(tools, pool, call)) continue;
-      if (!(await tools.imageCache.makeRoom(pool, { volumeId, requestId }, call))) throw error;
-    }
-  }
-}
 
 /** Those of a pool that nobody has evicted; the last used first. */
 export async function present({ db }: Tx, pool: string): Promise<readonly CachedImage[]> {

@@ -22,8 +22,8 @@ import { hostOf, laneOfHost } from '../../model/backend.ts';
 import { record, type Tools, world } from '../tools.ts';
 import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
-import { withRoom } from './image-cache.ts';
 import { closeSource, leavesMachine, type MovedSource, openSource, withSource } from './open-source.ts';
+import { withRoom } from './with-room.ts';
 
 export interface MoveVolume {
   /** As it is where it comes from. */

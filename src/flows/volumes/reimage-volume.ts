@@ -18,7 +18,7 @@ import type { VolumeStatus } from '../../model/status.ts';
 import { tellUser } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
 import { discardImage, fetchImage, PATIENTLY, withDiskImage } from './fetched-image.ts';
-import { withRoom } from './image-cache.ts';
+import { withRoom } from './with-room.ts';
 
 export interface ReimageVolume {
   readonly volumeRef: VolumeRef;

@@ -14,7 +14,7 @@ import { SNAPSHOT_TRANSITIONS, VOLUME_TRANSITIONS } from '../../model/status.ts'
 import { snapshotStarted, volumeStarted } from '../started.ts';
 import { tellSnapshot, tellUser, tellVolume } from '../tell.ts';
 import { flow, obligation, onHostOf, record, world } from '../tools.ts';
-import { withRoom } from './image-cache.ts';
+import { withRoom } from './with-room.ts';
 
 export interface RevertToSnapshot {
   readonly volumeRef: VolumeRef;

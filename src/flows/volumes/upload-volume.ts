@@ -26,7 +26,7 @@ import { flow, obligation, onHostOf, record, type Tools, world } from '../tools.
 import { neverAsked } from '../undo.ts';
 import { DESTROYS } from './delete-volume.ts';
 import { discardImage, downloadPath, PATIENTLY, unpackedPath } from './fetched-image.ts';
-import { withRoom } from './image-cache.ts';
+import { withRoom } from './with-room.ts';
 
 export interface UploadVolume {
   readonly volumeRef: VolumeRef;
