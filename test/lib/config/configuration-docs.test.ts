@@ -10,15 +10,17 @@ describe('what is written about the configuration', () => {
   });
 
   test('every option is read somewhere', () => {
+    // Where an option is declared, and where one of cinder.conf's becomes it, it is not read.
     const program = readdirSync('src', { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts') && file !== 'lib/config/config.ts')
-      .map((file) => readFileSync(`src/${file}`, 'utf8'))
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('import/conf/'))
+      .map((file) => readFileSync(`src/${file}`, 'utf8').replaceAll(/^ +\w+: Type\./gm, ''))
       .join('\n');
     const options = [...configurationMarkdown().matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name ?? '');
     assert.ok(options.length > 50);
+    // Only its form counts: it is taken from a cinder.conf, and its other value refused.
     assert.deepEqual(
       options.filter((name) => !new RegExp(`\\b${name}\\b`).test(program)),
-      [],
+      ['lvm_type'],
     );
   });
 
