@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { AnyFlow } from '../../src/engine/flow.ts';
 import { FLOWS } from '../../src/flows/registry.ts';
+import { assertGolden } from '../golden.ts';
 
 const proofs = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
@@ -46,4 +48,17 @@ describe('the registry of flows', () => {
       );
     }
   });
+
+  // A journal finds its nodes by path: what a version was once released with stays, or a flow in flight cannot go on.
+  it('holds each version with the nodes it was made of: other nodes are another version', () => {
+    const told = FLOWS.map((flow) => `${flow.name}@${flow.version}\n${nodesOf(flow)}`).sort();
+    assertGolden('flow-nodes.txt', `${told.join('\n')}`);
+  });
 });
+
+const nodesOf = ({ nodes }: AnyFlow): string => nodes.map((node) => `  ${kindOf(node)} ${node.path}\n`).join('');
+
+function kindOf(node: AnyFlow['nodes'][number]): string {
+  if (node.kind === 'parallel') return `parallel (${node.branches.map(({ path }) => path).join(', ')})`;
+  return node.kind === 'task' ? (node.record ? 'record' : 'world') : node.kind;
+}
