@@ -8,6 +8,7 @@ import {
 } from '../src/model/group-status.ts';
 import {
   ATTACH_STATUSES,
+  IN_MAINTENANCE,
   SNAPSHOT_STATUSES,
   SNAPSHOT_TRANSITIONS,
   VOLUME_RESET_STATUSES,
@@ -36,6 +37,7 @@ export function statesMarkdown(): string {
     '## Volume\n',
     table(VOLUME_TRANSITIONS),
     `All statuses: ${list(VOLUME_STATUSES)}. An administrator may say any of them (\`os-reset_status\`), but for ${list(VOLUME_STATUSES.filter((each) => !VOLUME_RESET_STATUSES.includes(each)))}; what is then done or refused is in [attach.md](attach.md#when-a-status-is-reset).\n`,
+    `A migration that is asked for with \`lock_volume\` makes the volume ${IN_MAINTENANCE} until it ends.\n`,
     `\`attach_status\`: ${list(ATTACH_STATUSES)}.\n`,
     '`managing` is shown as `creating`, `error_managing` as `error`, as Cinder shows them.\n',
     '## Snapshot\n',

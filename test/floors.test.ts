@@ -26,7 +26,10 @@ const OUTSIDE = ['src/main.ts', 'src/wiring.ts', 'src/parts.ts'];
 
 /** What has one home. The command line is a client and may be told by the environment whom to talk to. */
 const HOMES = [
-  { what: /\bDate\.now\(|\bnew Date\(\)|\brandomUUID\(/, home: /^src\/lib\/clock\.ts$/ },
+  {
+    what: /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bhrtime\b|\brandomUUID\(/,
+    home: /^src\/lib\/clock\.ts$/,
+  },
   { what: /\bchild_process\b/, home: /^src\/lib\/exec\.ts$/ },
   // Node's `fetch` has let a peer end the process: others are asked through the one client that is tested for what they may do.
   {
@@ -35,9 +38,17 @@ const HOMES = [
   },
   // The doctor's checks ask of tables what nobody else asks.
   {
-    what: /\b(selectFrom|insertInto|updateTable|deleteFrom)\(|\bsql(<[^>]*>)?`/,
+    what: /\b(selectFrom|insertInto|updateTable|deleteFrom|mergeInto|replaceInto)\(|\bsql(<[^>]*>)?`|\bfrom 'kysely'|\bconnection\.(run|statement)\(/,
     home: /^src\/(db|doctor\/checks)\//,
   },
+  // A list of statuses is derived from the rules.
+  {
+    what: /\[\s*'(available|in-use|error\w*|[\w-]+ing)',\s*'(available|in-use|error\w*|[\w-]+ing)'/,
+    home: /^src\/(?!commands|flows)/,
+  },
+  // What a status becomes is the rule's to say (`model/status.ts`): the operation is named, or its end.
+  { what: /\bupdate(Volume|Snapshot|Backup|Group|GroupSnapshot)\([^;]*\bstatus: '/, home: /^src\/model\// },
+  { what: /\bfunction \w*[sS]yncDir/, home: /^src\/lib\/sync-directory\.ts$/ },
   // An import of more than its types loads Node's `fetch` with all that belongs to it: 3 MB.
   { what: /^import (?!type\b)[^;]*'node:http'/m, home: /^src\/http\/node-http\.ts$/ },
   { what: /\bprocess\.env\b/, home: /^src\/(lib\/exec\.ts$|cli\/)/ },
@@ -166,7 +177,11 @@ function filesBelow(folder: string): string[] {
 
 function exportedTypes(file: string): { readonly name: string; readonly file: string }[] {
   const declared = text(file).matchAll(/^export (?:declare )?(?:abstract )?(?:interface|type|class) (\w+)/gm);
-  return [...declared].map(([, name = '']) => ({ name, file }));
+  const listed = text(file).matchAll(/^export type \{([^}]*)\};/gm);
+  const names = [...listed].flatMap(([, names = '']) =>
+    names.split(',').map((name) => name.trim().split(/ as /).at(-1)),
+  );
+  return [...[...declared].map(([, name]) => name), ...names].flatMap((name) => (name ? [{ name, file }] : []));
 }
 
 const roomOf = (file: string): string => file.split('/')[1] ?? '';
@@ -175,7 +190,7 @@ const floorOf = (room: string): number => FLOORS.findIndex((rooms) => (rooms as 
 /** The imports of a file that it may not have, as `file → imported`. */
 function climbing(file: string): string[] {
   if (OUTSIDE.includes(file)) return [];
-  const imported = text(file).matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)'(\.[^']+)'/g);
+  const imported = text(file).matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)['`](\.[^'`]+)['`]/g);
   return [...imported]
     .map(([, specifier]) => join(dirname(file), specifier ?? ''))
     .filter((target) => !mayImport(roomOf(file), target))

@@ -90,6 +90,9 @@ export const FREE_STATUSES: readonly VolumeStatus[] = ['available', 'awaiting-tr
 /** Statuses that only say how a volume is attached: it has its content, and nobody is replacing it. */
 export const BY_ATTACHMENTS = ['available', 'reserved', 'attaching', 'in-use', 'detaching'] as const;
 
+/** Of a volume whose migration is to let nobody change it (`lock_volume`). An administrator may say it too, so it is no operation's. */
+export const IN_MAINTENANCE = 'maintenance' satisfies VolumeStatus;
+
 /** What a client may delete or take out of management. */
 const DELETABLE = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'] as const;
 
@@ -207,6 +210,8 @@ export const VOLUME_TRANSITIONS = {
     must: 'in-use or detaching to be detached',
   },
   force_detach: { from: 'any', during: [], success: 'as attached', failure: 'as attached' },
+  /** What was attached is not in error any more: that is what it is detached for. */
+  force_detach_from_error: { from: ['error'], during: [], success: 'detaching', failure: 'previous' },
   delete: {
     from: DELETABLE,
     during: ['deleting'],

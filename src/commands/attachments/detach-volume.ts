@@ -5,7 +5,7 @@
  * before the volume says that it is free.
  */
 import { attachmentsOf } from '../../db/attachments.ts';
-import { updateVolume } from '../../db/volumes.ts';
+import { moveVolumeStatus } from '../../db/volumes.ts';
 import { settleVolume } from '../../flows/attachments/attachments.ts';
 import { type Attachment, type Connector, isSameConnector } from '../../model/attachment.ts';
 import type { Caller } from '../../model/caller.ts';
@@ -57,8 +57,7 @@ async function detach(
     const volume = await lockVolume(tx, caller, id);
     const chosen = choose(volume, await attachmentsOf(tx.db, id));
     refuseInUse(caller, chosen);
-    // By force, what was attached is not in error any more: that is what it is detached for.
-    if (force && chosen.length > 0 && volume.status === 'error') await updateVolume(tx, id, { status: 'detaching' });
+    if (force && chosen.length > 0) await moveVolumeStatus(tx, id, 'force_detach_from_error');
     if (chosen.length > 0) return endAttachments(desk, tx, caller, volume, chosen);
     await settleVolume(tx, id);
     return null;

@@ -9,7 +9,7 @@ import { type Db, onlyIn } from '../../db/sql/db.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { deleteBackup as flow } from '../../flows/backups/delete-backup.ts';
 import type { Backup } from '../../model/backup.ts';
-import type { BackupStatus } from '../../model/backup-status.ts';
+import { BACKUP_TRANSITIONS, type BackupStatus } from '../../model/backup-status.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidBackup } from '../../model/errors.ts';
 import { backupResource, begin, exclusive } from '../begin.ts';
@@ -54,7 +54,7 @@ export async function deleteBackup(
 }
 
 /** What an increment is made from is needed while it is made, and for another try of one that failed. */
-const NEEDS_PARENT: readonly BackupStatus[] = ['creating', 'error'];
+const NEEDS_PARENT: readonly BackupStatus[] = [...BACKUP_TRANSITIONS.create.during, ...BACKUP_TRANSITIONS.retry.from];
 
 async function passOnIncrements(tx: Tx, { id, parentId }: Backup): Promise<void> {
   const increments = await listBackups(onlyIn(tx.db), { filters: [{ is: 'equal', field: 'parentId', value: id }] });

@@ -18,6 +18,7 @@ import { uuid } from '../../lib/clock.ts';
 import { hostOf, isReachedFromElsewhere, nodeOf } from '../../model/backend.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidInput, InvalidVolume } from '../../model/errors.ts';
+import { IN_MAINTENANCE } from '../../model/status.ts';
 import { refOf, type Volume } from '../../model/volume.ts';
 import { contains } from '../../scheduler/request.ts';
 import { begin, exclusive, volumeResource } from '../begin.ts';
@@ -52,7 +53,7 @@ export async function migrateVolume(
     if ((await snapshotsOf(tx.db, id)).length > 0)
       throw new InvalidVolume(`Volume ${id} has snapshots, which cannot go with it: delete them first.`);
     await checkDestination(desk, tx, volume, host, attachments.length > 0);
-    if (locks) await updateVolume(tx, id, { status: 'maintenance', previousStatus: volume.status });
+    if (locks) await updateVolume(tx, id, { status: IN_MAINTENANCE, previousStatus: volume.status });
     const copyId = uuid();
     const flow: Flow<MigrateVolume, object> = attachments.length > 0 ? migrateAttachedVolume : migrateAtRest;
     await begin(

@@ -3,6 +3,7 @@ import { getVolume, updateVolume as updateRow } from '../../db/volumes.ts';
 import { tellVolume } from '../../flows/tell.ts';
 import type { Caller } from '../../model/caller.ts';
 import { InvalidVolume } from '../../model/errors.ts';
+import { IN_MAINTENANCE } from '../../model/status.ts';
 import type { Metadata, Volume } from '../../model/volume.ts';
 import type { Desk } from '../desk.ts';
 import { lockVolume } from '../lock.ts';
@@ -34,5 +35,5 @@ export async function updateVolume(
 
 /** A migration that locked the volume copies it as it is. */
 export function refuseInMaintenance({ id, status }: Volume): void {
-  if (status === 'maintenance') throw new InvalidVolume(`Volume ${id} is in maintenance and cannot be changed.`);
+  if (status === IN_MAINTENANCE) throw new InvalidVolume(`Volume ${id} is in maintenance and cannot be changed.`);
 }

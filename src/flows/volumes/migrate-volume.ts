@@ -12,6 +12,7 @@ import { listPools } from '../../db/pools.ts';
 import type { Tx } from '../../db/sql/tx.ts';
 import { getVolumeType } from '../../db/volume-types.ts';
 import { findVolume, getVolume, updateVolume } from '../../db/volumes.ts';
+import { IN_MAINTENANCE } from '../../model/status.ts';
 import type { Volume } from '../../model/volume.ts';
 import { schedule } from '../../scheduler/schedule.ts';
 import { tellNoBackend, tellUser } from '../tell.ts';
@@ -86,7 +87,7 @@ async function endMigration(
   migrationStatus: 'success' | 'error',
 ): Promise<void> {
   const unlocked = { status: previousStatus ?? 'available', previousStatus: null } as const;
-  await updateVolume(tx, id, { migrationStatus, ...(status === 'maintenance' && unlocked) });
+  await updateVolume(tx, id, { migrationStatus, ...(status === IN_MAINTENANCE && unlocked) });
 }
 
 export const migrateVolume = flow<MigrateVolume>('migrate_volume')
