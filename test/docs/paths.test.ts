@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 
 /** Files of recipes, which somebody is to make. */
-const TO_BE_MADE = /resize-volume|drivers\/nfs/;
+const TO_BE_MADE = /resize-volume|drivers\/nfs|azure-store/;
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').map((name) => `docs/${name}`)].filter(
   (file) => file.endsWith('.md'),
