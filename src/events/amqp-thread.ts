@@ -1,4 +1,4 @@
-/** The thread of `sink-amqp.ts`: publishes what it is handed, one batch at a time. */
+/** The worker thread of `sink-amqp.ts`: publishes what it is handed, one batch at a time. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { nameSources } from '../lib/source-stacks.ts';
 import type { OutboxEvent } from '../model/event.ts';

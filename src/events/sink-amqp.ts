@@ -1,5 +1,5 @@
 /**
- * Events to an AMQP broker (`amqp-publisher.ts`), by way of a thread.
+ * Events to an AMQP broker (`amqp-publisher.ts`), by way of a worker thread.
  *
  * A broker's bytes are read by a library, and a broker that sends nonsense has made it throw where nobody can catch it,
  * which ends a process. In a thread it ends the thread: the delivery fails, and the next one begins a new thread. So a

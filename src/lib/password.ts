@@ -2,7 +2,7 @@
  * Password hashes, by scrypt: `scrypt:LOG2_N:R:P:SALT:KEY`, so that the stored text cannot be typed in anywhere.
  *
  * Making or checking one takes 32 MiB and some 100 ms of one core by default, off the main thread. A thief of the hash pays
- * as much for each guess.
+ * as much for each guess. Two are compared in constant time.
  */
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 

@@ -2,7 +2,7 @@
  * The key of a volume transfer: its bearer may accept the transfer.
  *
  * It is told once, to the user that made the transfer. Kept is a salt and a hash of both, so that neither the database nor a
- * copy of it opens anything; and two keys are compared in a time that says nothing of how alike they are.
+ * copy of it opens anything; and two keys are compared in constant time, which says nothing of how alike they are.
  *
  * A transfer that a Cinder has made goes on opening by its key: there the hash is HMAC-SHA1, and the key of the HMAC is the salt's text.
  */

@@ -11,7 +11,7 @@ import type { Watcher } from '../../events/hub.ts';
 
 const MOST_UNREAD = 65_536;
 const BEAT_MS = 15_000;
-/** Milliseconds after which a client comes back, at least; each a little later than another. */
+/** Milliseconds after which a client comes back, at least; with jitter, so that not all come at once. */
 const RETRY_MS = 1_000;
 
 export interface EventStreamOptions {

@@ -1,4 +1,4 @@
-/** The thread of `sqlite-search.ts`: runs what it is handed, one statement after the other, on a connection of its own. */
+/** The worker thread of `sqlite-search.ts`: runs what it is handed, one statement after the other, on a connection of its own. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openSqliteReader } from './sqlite.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Statements that may look at many more rows than they return, on SQLite: in a thread, so that whoever asks for something else need not
+ * Statements that may look at many more rows than they return, on SQLite: in a worker thread, so that whoever asks for something else need not
  * wait for a hundred thousand rows to be looked through.
  *
  * The thread has a connection of its own, which sees whatever was committed before a statement begins, as the reader on the main thread

@@ -174,7 +174,8 @@ export class Writer {
         if (!passes || elapsed() - start > this.#patienceMs) return this.#fail(jobs, error);
         this.#reruns += 1;
         try {
-          // Whoever waits for the answer may have nothing else that keeps the process alive: a command of the command line.
+          // With jitter: two that were in each other's way are not to come back together. Whoever waits for the answer may
+          // have nothing else that keeps the process alive: a command of the command line.
           await pause(waitMs * (0.5 + Math.random()), this.#closing.signal, { ref: true });
         } catch {
           return this.#fail(jobs, error);

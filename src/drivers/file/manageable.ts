@@ -136,7 +136,7 @@ async function examine(store: FileStore, name: string): Promise<Examined | null>
   }
 }
 
-// The name may be exchanged after it was looked at: never follow a link, never wait for a pipe.
+// The name may be exchanged after it was looked at (TOCTOU): never follow a link, never wait for a pipe.
 async function readHeader(path: string): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
