@@ -1,6 +1,6 @@
 /**
  * Names from other tables for views: of volume types, and the ids of services. Read with every list, so it is one statement
- * by hand and one text: a reader that finds the text unchanged need not look into it.
+ * by hand for all rows (no N+1 queries) and one text: a reader that finds the text unchanged need not look into it.
  */
 import type { Connection } from './sql/connection.ts';
 

@@ -1,5 +1,6 @@
 /**
- * How the bytes of a scope are named and hidden. An id is the digest of the plain bytes. Without encryption it is SHA-256, which
+ * How the bytes of a scope are named and hidden. An id is the digest of the plain bytes, so a backup knows by it
+ * what its parent has stored already (deduplication). Without encryption it is SHA-256, which
  * `sha256sum` computes as well, and bytes lie on the store as they are.
  */
 import { hash } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Where a file may hold something else than an earlier one with which it shares blocks, found out without reading them (how is told in
- * `differences.pl`). Both are there, and nobody writes to either.
+ * Changed block tracking of files, after the fact: where one may hold something else than an earlier one with which it shares blocks,
+ * found out without reading them (how is told in `differences.pl`). Both are there, and nobody writes to either.
  *
  * Asked where it was tried. Another file system may share blocks as well, and give places that mean something only on one of its disks.
  */
