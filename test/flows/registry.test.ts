@@ -49,7 +49,20 @@ describe('the registry of flows', () => {
     }
   });
 
-  // A journal finds its nodes by path: what a version was once released with stays, or a flow in flight cannot go on.
+  it('is what docs/flows.md has: a row for each flow, and a word for each later version', () => {
+    const text = readFileSync('docs/flows.md', 'utf8');
+    const rows = FLOWS.map(({ name }) => `\n| \`${name}\` |`);
+    const later = FLOWS.filter(({ version }) => version > 1);
+    const newest = [...Map.groupBy(later, ({ name }) => name)].map(
+      ([name, flows]) => `\`${name}\` is at version ${Math.max(...flows.map(({ version }) => version))}:`,
+    );
+    assert.deepEqual(
+      [...rows, ...newest].filter((each) => !text.replaceAll(/ is at\n/g, ' is at ').includes(each)),
+      [],
+    );
+  });
+
+  // A journal finds its nodes by path: of other nodes under the same version, a flow in flight is taken back by an upgrade.
   it('holds each version with the nodes it was made of: other nodes are another version', () => {
     const told = FLOWS.map((flow) => `${flow.name}@${flow.version}\n${nodesOf(flow)}`).sort();
     assertGolden('flow-nodes.txt', `${told.join('\n')}`);
