@@ -27,6 +27,17 @@ describe('files named in documents', () => {
   }
 });
 
+test('docs/architecture.md has a row for each room, which names the folders in it', () => {
+  const text = readFileSync('docs/architecture.md', 'utf8');
+  const folders = (path: string) => readdirSync(path, { withFileTypes: true }).filter((each) => each.isDirectory());
+  const missing = folders('src').flatMap(({ name: room }) => {
+    const row = text.split('\n').find((line) => new RegExp(`^\\| \\d \\| [^|]*\`${room}\``).test(line)) ?? '';
+    const inside = folders(`src/${room}`).map(({ name }) => name);
+    return [room, ...inside].filter((name) => !new RegExp(`\`${name}/?\``).test(row)).map((name) => `${room}: ${name}`);
+  });
+  assert.deepEqual(missing, []);
+});
+
 test('files named in comments of src are there', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const missing = files.flatMap((file) => {
