@@ -9,6 +9,17 @@ describe('what is written about the configuration', () => {
     assert.doesNotMatch(configurationMarkdown(), /undefined/);
   });
 
+  test('every option that is called as a secret is one', () => {
+    const rows = [...configurationMarkdown().matchAll(/^\| `(\w*(?:password|secret|token|_key))` .*$/gm)];
+    assert.ok(rows.length > 5);
+    const open = rows.filter(([row]) => !row.includes('*Secret.*')).map(([, name]) => name);
+    // Of a key of backups it is the name.
+    assert.deepEqual(
+      open.filter((name) => name !== 'backup_key'),
+      [],
+    );
+  });
+
   test('every option is read somewhere', () => {
     // Where an option is declared, and where one of cinder.conf's becomes it, it is not read.
     const program = readdirSync('src', { recursive: true, encoding: 'utf8' })
