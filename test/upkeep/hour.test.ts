@@ -10,7 +10,7 @@ import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as rest, setImmediate as turn } from 'node:timers/promises';
 import { Keystone } from '../../src/clients/keystone.ts';
 import { insertAttachment } from '../../src/db/attachments.ts';
 import { keepBase } from '../../src/db/backup-bases.ts';
@@ -130,7 +130,7 @@ async function attached(
   await service.engine.start();
   await backend?.start(NEVER);
   clock.settle = async () => {
-    while (service.engine.running().length > 0) await turn();
+    while (service.engine.running().length > 0) await rest(5);
   };
   const volume = await world.volume({ status: 'in-use', attachStatus: 'attached', host: `${HOST}#file` });
   if (there) writeFileSync(path(`volume-${volume.id}`), 'x');
