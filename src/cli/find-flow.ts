@@ -1,6 +1,6 @@
 /** Finds a flow by the beginning of its id. */
 import type { Database } from '../db/database.ts';
-import { flowIdsBeginning } from '../db/flow-ids.ts';
+import { idsBeginning } from '../db/ids-beginning.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import type { FlowRow } from '../engine/journal.ts';
 import { Complaint } from './exit-codes.ts';
@@ -10,7 +10,7 @@ const NAMED = 5;
 
 export async function findFlow(db: Database, typed: string): Promise<FlowRow> {
   const prefix = typed.toLowerCase();
-  const ids = await flowIdsBeginning(db.read, prefix, NAMED + 1);
+  const ids = await idsBeginning(db.read, 'flow', prefix, NAMED + 1);
   const [id] = ids;
   if (id === undefined) throw new Complaint(`There is no flow whose id begins with ${JSON.stringify(typed)}.`);
   if (ids.length > 1 && id !== prefix) {

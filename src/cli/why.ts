@@ -1,8 +1,8 @@
 /** `pumice why ID`: six sentences about anything that has an id, read from the database, whether a server runs or not. */
-import { openDatabase } from '../db/database.ts';
-import { flowIdsBeginning } from '../db/flow-ids.ts';
+import { type Database, openDatabase } from '../db/database.ts';
 import type { FlowState } from '../engine/journal.ts';
 import { readWhy } from '../why/read-why.ts';
+import { subjectsBeginning } from '../why/subject.ts';
 import type { Why, WhyState } from '../why/why.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
@@ -19,11 +19,10 @@ export async function why(typed: string, options: WhyOptions, { out }: CliContex
   try {
     // As a narrow table shows it.
     const asked = typed.trim().replace(/…$/, '');
-    const [id, ...others] = await flowIdsBeginning(db.read, asked.toLowerCase(), 2);
-    const told = (await readWhy(db, asked)) ?? (id !== undefined && others.length === 0 && (await readWhy(db, id)));
+    const told = (await readWhy(db, asked)) ?? (await whyOfBeginning(db, asked));
     if (!told)
       throw new Complaint(
-        `Nothing is known of ${JSON.stringify(asked)}: it is the id of no volume, snapshot, group, backup, attachment, flow or request, or what worked on it is forgotten.`,
+        `Nothing is known of ${JSON.stringify(asked)}: it is no id, nor the beginning of one, of a volume, snapshot, group, backup, attachment or flow, and no id of a request; or what worked on it is forgotten.`,
       );
     if (options.json) out.line(JSON.stringify(told, null, 2));
     else out.lines(whyLines(out, told));
@@ -32,6 +31,18 @@ export async function why(typed: string, options: WhyOptions, { out }: CliContex
     await db.close();
   }
 }
+
+/** Of the one thing whose id begins so. Rejects with `Complaint` when there are several. */
+async function whyOfBeginning(db: Database, asked: string): Promise<Why | undefined> {
+  const [one, ...others] = await subjectsBeginning(db.read, asked, NAMED + 1);
+  if (one === undefined) return undefined;
+  if (others.length === 0) return readWhy(db, one);
+  const shown = [one, ...others].slice(0, NAMED).join(', ');
+  throw new Complaint(`More than one id begins with ${asked}: ${shown}${others.length >= NAMED ? ', …' : ''}.`);
+}
+
+/** So many are named when several begin alike. */
+const NAMED = 5;
 
 const TEXT_WIDTH = 100;
 const TITLE = 10;

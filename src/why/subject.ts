@@ -7,6 +7,7 @@ import { flowsOfRequest } from '../db/flows-of-request.ts';
 import { flowsOn } from '../db/flows-on.ts';
 import { findGroupSnapshot } from '../db/group-snapshots.ts';
 import { findGroup } from '../db/groups.ts';
+import { idsBeginning, type TableOfIds } from '../db/ids-beginning.ts';
 import { DatabaseJournal } from '../db/journal.ts';
 import { findSnapshot } from '../db/snapshots.ts';
 import type { Db } from '../db/sql/db.ts';
@@ -32,25 +33,32 @@ interface Thing {
   readonly beside?: string;
 }
 
+interface ThingKind {
+  readonly table: TableOfIds;
+  find(db: Db, id: string): Promise<Thing | undefined>;
+}
+
 /** In the order in which they are looked for. */
-const THINGS: Readonly<Record<string, (db: Db, id: string) => Promise<Thing | undefined>>> = {
-  volume: findVolume,
-  snapshot: findSnapshot,
-  backup: findBackup,
-  attachment: async (db, id) => {
-    const found = await findAttachment(db, id);
-    if (found === undefined) return undefined;
-    const { projectId, attachStatus, volumeId } = found;
-    return { projectId, name: null, status: attachStatus, beside: `volume:${volumeId}` };
+const THINGS: Readonly<Record<string, ThingKind>> = {
+  volume: { table: 'volume', find: findVolume },
+  snapshot: { table: 'snapshot', find: findSnapshot },
+  backup: { table: 'backup', find: findBackup },
+  attachment: {
+    table: 'volume_attachment',
+    find: async (db, id) => {
+      const found = await findAttachment(db, id);
+      if (found === undefined) return undefined;
+      const { projectId, attachStatus, volumeId } = found;
+      return { projectId, name: null, status: attachStatus, beside: `volume:${volumeId}` };
+    },
   },
-  group: findGroup,
-  group_snapshot: findGroupSnapshot,
+  group: { table: 'volume_group', find: findGroup },
+  group_snapshot: { table: 'group_snapshot', find: findGroupSnapshot },
 };
 
 /** `asked` is an id of any kind, with or without its kind (`volume:ID`). Undefined when nothing is known of it. */
 export async function subjectOf(db: Database, asked: string): Promise<Subject | undefined> {
-  const colon = asked.indexOf(':');
-  const [kind, id] = colon < 0 ? [undefined, asked] : [asked.slice(0, colon), asked.slice(colon + 1)];
+  const [kind, id] = parsed(asked);
   if (id.startsWith('req-')) return kind === undefined || kind === 'request' ? ofRequest(db, id) : undefined;
   if (kind === undefined || kind === 'flow') {
     const flow = await new DatabaseJournal(db).find(id);
@@ -58,13 +66,32 @@ export async function subjectOf(db: Database, asked: string): Promise<Subject | 
   }
   const kinds = kind === undefined ? Object.keys(THINGS) : Object.keys(THINGS).filter((each) => each === kind);
   for (const each of kinds) {
-    const thing = await THINGS[each]?.(db.read, id);
+    const thing = await THINGS[each]?.find(db.read, id);
     if (thing !== undefined) return ofThing(db, `${each}:${id}`, thing);
   }
   return ofGone(
     db,
     kinds.map((each) => `${each}:${id}`),
   );
+}
+
+/** `<kind>:<id>` of flows and things whose ids begin so, as in `subjectOf` with or without a kind; at most `limit` of each kind. */
+export async function subjectsBeginning(db: Db, asked: string, limit: number): Promise<string[]> {
+  const [kind, prefix] = parsed(asked.toLowerCase());
+  const tables = [
+    ['flow', 'flow'] as const,
+    ...Object.entries(THINGS).map(([each, { table }]) => [each, table] as const),
+  ];
+  const found: string[] = [];
+  for (const [each, table] of tables)
+    if (kind === undefined || kind === each)
+      for (const id of await idsBeginning(db, table, prefix, limit)) found.push(`${each}:${id}`);
+  return found;
+}
+
+function parsed(asked: string): readonly [kind: string | undefined, id: string] {
+  const colon = asked.indexOf(':');
+  return colon < 0 ? [undefined, asked] : [asked.slice(0, colon), asked.slice(colon + 1)];
 }
 
 const ofFlow = (flow: FlowRow): Subject => ({

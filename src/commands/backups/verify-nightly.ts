@@ -3,7 +3,7 @@
  * restores come first: it waits for a moment without any, but not for ever, since there may be none.
  */
 import { nextToLookAt } from '../../db/backup-scopes.ts';
-import { flowIdsBeginning } from '../../db/flow-ids.ts';
+import { idsBeginning } from '../../db/ids-beginning.ts';
 import { isAnyUnended } from '../../db/unended-flows.ts';
 import { createBackup } from '../../flows/backups/create-backup.ts';
 import { createVolumeFromBackup } from '../../flows/backups/create-volume-from-backup.ts';
@@ -33,7 +33,7 @@ export async function verifyNightly(desk: Desk, at: Timestamp = now()): Promise<
   const begins = Math.floor((millis(at) - hour * HOUR_MS) / DAY_MS) * DAY_MS + hour * HOUR_MS;
   const late = millis(at) - begins;
   const id = idOfNight(begins);
-  if (late >= NIGHT_MS || (await flowIdsBeginning(db.read, id, 1)).length > 0) return false;
+  if (late >= NIGHT_MS || (await idsBeginning(db.read, 'flow', id, 1)).length > 0) return false;
   if (await isAnyUnended(db.read, late < PATIENCE_MS ? [...LOOKS, ...COPIES] : LOOKS)) return false;
   if ((await nextToLookAt(db.read, at)) === undefined) return false;
   const input = { since: at, budgetBytes: budget * GIB };
