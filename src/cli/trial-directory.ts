@@ -2,8 +2,8 @@
  * The data directory of `pumice start`: a configuration is written into it once, and everything else is made where that says.
  *
  * The backends' directories are made by the first start that finds none, and never again: which have been there is kept in a file, and one
- * that is missing later is a backend that is missing, whose volumes nobody looks for in a new one. The demonstration takes one away for a moment; if the process is killed in that moment, the next start gives it
- * back before anything looks for it.
+ * that is missing later is a backend that is missing, whose volumes nobody looks for in a new one. The demonstration takes one away for a
+ * moment; if the process is killed in that moment, the next start gives it back before anything looks for it.
  */
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -58,8 +58,13 @@ export function prepareTrial(directory: string, set: readonly string[]): Config 
 /** Those that are there now are not made again. */
 export function keepFurnished(config: Config): void {
   const there = trialBackends(config).filter(([, path]) => existsSync(join(path, MARKER)));
-  const names = new Set([...furnishedIn(config), ...there.map(([name]) => name)]);
-  writeFileSync(join(config.data_directory, FURNISHED), [...names].map((name) => `${name}\n`).join(''));
+  const known = furnishedIn(config);
+  const names = new Set([...known, ...there.map(([name]) => name)]);
+  if (names.size === known.size) return;
+  const file = join(config.data_directory, FURNISHED);
+  const temporary = `${file}.${uuid()}`;
+  writeFileSync(temporary, [...names].map((name) => `${name}\n`).join(''));
+  renameSync(temporary, file);
 }
 
 function furnishedIn({ data_directory }: Config): ReadonlySet<string> {
