@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What librbd itself takes for what clients of a service ask for, by a program that keeps its connection, looks at nothing and knows nothing.
+"""What librbd itself takes for what clients of a service ask for, by a program that keeps its connection, looks at nothing and
+knows nothing.
 
   bare-rbd.py CONF USER POOL EACH       prints the medians, ms, as a line of JSON
 """

@@ -1,6 +1,6 @@
 /**
- * Debian's Cinder on a Ceph pool: its API, scheduler and cinder-volume, with a MariaDB that need not sync and a RabbitMQ of their own, and their
- * defaults but for quotas and what may be promised of a pool.
+ * Debian's Cinder on a Ceph pool: its API, scheduler and cinder-volume, with a MariaDB that need not sync and a RabbitMQ of their own,
+ * and their defaults but for quotas and what may be promised of a pool.
  */
 import { noCinder, startCinder } from '../test/compat/real-cinder.ts';
 import { noRabbitmq, startRabbitmq } from '../test/events/rabbitmq-server.ts';

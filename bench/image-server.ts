@@ -1,6 +1,6 @@
 /**
- * Who has one image, and gives it to whoever asks as Glance does: what a service of volumes wants of it, and no more. It is known by every id, so that nobody
- * has seen it before.
+ * Who has one image, and gives it to whoever asks as Glance does: what a service of volumes wants of it, and no more. It is known by
+ * every id, so that nobody has seen it before.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
- * What clients of a service on Ceph wait for: Pumice on PostgreSQL and Debian's Cinder, each on a pool of its own of one cluster, asked the same over HTTP; and
- * what librbd itself takes for it. And what a second process of Pumice's, which serves the same pool, needs to end what one that was killed had begun; and what it all takes of memory.
+ * What clients of a service on Ceph wait for: Pumice on PostgreSQL and Debian's Cinder, each on a pool of its own of one cluster, asked
+ * the same over HTTP; and what librbd itself takes for it. And what a second process of Pumice's, which serves the same pool, needs to
+ * end what one that was killed had begun; and what it all takes of memory.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CephCluster } from '../test/ceph-cluster.ts';
 import { bundled, THIS_BUILD } from './build.ts';
-import { cinderOn } from './cinder-on-ceph.ts';
+import { type Cinder, cinderOn } from './cinder-on-ceph.ts';
 import { beside, result } from './processes.ts';
 import { quantity, type Result, type Row, ratios, type Wanted } from './report.ts';
 import { rounds } from './rounds.ts';
@@ -38,9 +39,10 @@ export async function servicesOn(world: World, made: () => Promise<Pool>): Promi
   const pool = await made();
   const database = await newDatabase(world, 'postgresql');
   const pumice = await pumiceOn(world, database, pool, 'one');
-  const idle = await memoryOf(pumice, 'idle');
-  const cinder = await cinderOn(await made());
+  let cinder: Cinder | string | undefined;
   try {
+    const idle = await memoryOf(pumice, 'idle');
+    cinder = await cinderOn(await made());
     const theirs = typeof cinder === 'string' ? undefined : cinder.address;
     const rows = await besideOthers(world, pumice.address, theirs, await made());
     const without = typeof cinder === 'string' ? [{ figure: 'the same beside Cinder', skipped: cinder }] : [];
@@ -48,7 +50,7 @@ export async function servicesOn(world: World, made: () => Promise<Pool>): Promi
     return [...rows, ...without, idle, worked, await takeovers(world, database, pool, pumice)];
   } finally {
     await pumice.stop();
-    if (typeof cinder !== 'string') await cinder.stop();
+    if (typeof cinder === 'object') await cinder.stop();
   }
 }
 
@@ -190,7 +192,10 @@ max_over_subscription_ratio = 100000
   return served;
 }
 
-/** From the kill of a process that has just accepted volumes, blank ones and clones, until all of them are there, by the other: the longest of some, a round. */
+/**
+ * From the kill of a process that has just accepted volumes, blank ones and clones, until all of them are there, by the other: the
+ * longest of some, a round.
+ */
 async function takeovers(world: World, database: string, pool: Pool, survivor: Served): Promise<Row> {
   const client = new VolumeClient(survivor.address);
   const source = await client.create({ size: 1 });

@@ -1,7 +1,8 @@
 /**
- * What a volume on Ceph costs: what clients of a service wait for, beside Debian's Cinder where it is installed (`rbd-services.ts`); the driver, whose helper
- * keeps its connection, beside the `rbd` command, which makes one for each operation; and an image of 2 GiB beside the usual way, converted into a raw
- * file and imported. On a cluster in memory with one OSD, whose monitors take 0.05 s for a round, in one run.
+ * What a volume on Ceph costs: what clients of a service wait for, beside Debian's Cinder where it is installed (`rbd-services.ts`);
+ * the driver, whose helper keeps its connection, beside the `rbd` command, which makes one for each operation; and an image of 2 GiB
+ * beside the usual way, converted into a raw file and imported. On a cluster in memory with one OSD, whose monitors take 0.05 s for a
+ * round, in one run.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -88,8 +89,8 @@ async function measureRbd(world: World): Promise<Result[]> {
     };
     const image = await makeImage(world, directory);
     const images = await serveImage(image.qcow2, 'qcow2');
-    const services = await servicesOn(world, async () => ({ ceph, name: await makePool(ceph), images: images.url }));
-    images.stop();
+    const emptyPool = async () => ({ ceph, name: await makePool(ceph), images: images.url });
+    const services = await servicesOn(world, emptyPool).finally(() => images.stop());
     return [
       ...services,
       ...operations,

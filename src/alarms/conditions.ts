@@ -1,6 +1,6 @@
 /**
- * The conditions of alarms, with hysteresis: which of them hold, as a function of the facts and of which alarms last already, since what has begun ends at
- * another limit than it began at, so that nothing that is on the edge is told again and again.
+ * The conditions of alarms, with hysteresis: which of them hold, as a function of the facts and of which alarms last already, since
+ * what has begun ends at another limit than it began at, so that nothing that is on the edge is told again and again.
  */
 import { isUsable } from '../db/services.ts';
 import { millis, type Timestamp } from '../lib/clock.ts';

@@ -1,4 +1,7 @@
-/** Garbage collection of one store, as it is told: manifests first, then packs that no manifest lists. Everything is done when it is not there. */
+/**
+ * What garbage collection deletes from a store: manifests first, then packs that no manifest lists. Everything is done when it is not
+ * there.
+ */
 import type { Bite } from './backups.ts';
 import { manifestFile, packFile, packOf, partsOf } from './format/names.ts';
 import type { BackupStore } from './stores/store.ts';

@@ -4,6 +4,7 @@ import type { FlowState } from '../engine/journal.ts';
 import { readWhy } from '../why/read-why.ts';
 import { subjectsBeginning } from '../why/subject.ts';
 import type { Why, WhyState } from '../why/why.ts';
+import { firstOf, LOOKED_FOR } from './ambiguous.ts';
 import { type ConfigFlags, configurationOf } from './configuration.ts';
 import type { CliContext } from './context.ts';
 import { Complaint, EXIT } from './exit-codes.ts';
@@ -22,7 +23,7 @@ export async function why(typed: string, options: WhyOptions, { out }: CliContex
     const told = (await readWhy(db, asked)) ?? (await whyOfBeginning(db, asked));
     if (!told)
       throw new Complaint(
-        `Nothing is known of ${JSON.stringify(asked)}: it is no id, nor the beginning of one, of a volume, snapshot, group, backup, attachment or flow, and no id of a request; or what worked on it is forgotten.`,
+        `Nothing is known of ${JSON.stringify(asked)}: no volume, snapshot, group, backup, attachment or flow has an id that begins so, and no request has that id; or what worked on it is forgotten.`,
       );
     if (options.json) out.line(JSON.stringify(told, null, 2));
     else out.lines(whyLines(out, told));
@@ -34,15 +35,12 @@ export async function why(typed: string, options: WhyOptions, { out }: CliContex
 
 /** Of the one thing whose id begins so. Rejects with `Complaint` when there are several. */
 async function whyOfBeginning(db: Database, asked: string): Promise<Why | undefined> {
-  const [one, ...others] = await subjectsBeginning(db.read, asked, NAMED + 1);
+  const meant = await subjectsBeginning(db.read, asked, LOOKED_FOR);
+  const [one] = meant;
   if (one === undefined) return undefined;
-  if (others.length === 0) return readWhy(db, one);
-  const shown = [one, ...others].slice(0, NAMED).join(', ');
-  throw new Complaint(`More than one id begins with ${asked}: ${shown}${others.length >= NAMED ? ', …' : ''}.`);
+  if (meant.length > 1) throw new Complaint(`More than one id begins with ${asked}: ${firstOf(meant)}.`);
+  return readWhy(db, one);
 }
-
-/** So many are named when several begin alike. */
-const NAMED = 5;
 
 const TEXT_WIDTH = 100;
 const TITLE = 10;

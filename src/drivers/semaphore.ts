@@ -1,5 +1,6 @@
 /**
- * A semaphore, or bulkhead: a limit on how many do the same at once, such as copies of data, of which more only take the disk from the guests.
+ * A semaphore, or bulkhead: a limit on how many do the same at once, such as copies of data, of which more only take the disk from the
+ * guests.
  *
  * Those over the limit wait, say in which place of the line they are, and stop waiting when aborted. Who is of a lower rank waits until none
  * of a higher one does. Within a rank projects take turns, whichever of them asks for much: the next is the one that waits whose last turn

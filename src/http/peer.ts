@@ -5,7 +5,8 @@
  *
  * - a connection, the head of an answer and each wait within its body have time limits, and so has the whole where it is asked for;
  * - a head has at most 16 KiB, an answer that is read whole as much as its reader says; others are read no faster than used;
- * - a redirect is followed when the request says so, on the same origin only, since requests carry tokens, and no peer is to lead us elsewhere (SSRF);
+ * - a redirect is followed when the request says so, on the same origin only: requests carry tokens, and no peer is to lead us elsewhere
+ *   (SSRF);
  * - a connection that was kept and had been closed by the peer costs one repetition, of a request that is safe to repeat;
  * - a body that comes in pieces is sent no faster than it is taken, and the peer may be silent as long within it as before an answer;
  * - an answer comes as it is: compressed, it is refused, since nobody asked for that.

@@ -2,7 +2,8 @@
  * The door for those who scrape: an address and a port of its own, so that no proxy in front of the API lets the world in, and a
  * scrape is answered when the API has as many connections as it takes.
  *
- * It is for this machine alone, unless there is a token: then `Authorization: Bearer TOKEN` must come with each request, and is compared in constant time.
+ * It is for this machine alone, unless there is a token: then `Authorization: Bearer TOKEN` must come with each request, and is compared
+ * in constant time.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';

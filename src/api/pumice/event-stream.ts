@@ -1,10 +1,10 @@
 /**
  * One answer that goes on: server-sent events to one client.
  *
- * Backpressure: a client that does not read must not cost memory: what it has not taken may be 64 KiB, beyond that its connection is cut, and it
- * comes back with the id of what it last read. One that has nothing to be told is sent a comment every 15 seconds, since proxies cut what
- * is silent. It is asked then, too, whether its token is still good for what it is told; if not, the stream ends, and the next
- * request is told why.
+ * Backpressure: a client that does not read must not cost memory. What it has not taken may be 64 KiB; beyond that its connection is
+ * cut, and it comes back with the id of what it last read. One that has nothing to be told is sent a comment every 15 seconds, since
+ * proxies cut what is silent. It is asked then, too, whether its token is still good for what it is told; if not, the stream ends, and
+ * the next request is told why.
  */
 import type { ServerResponse } from 'node:http';
 import type { Watcher } from '../../events/hub.ts';

@@ -1,6 +1,6 @@
 /**
- * Retries with back-off for a store: it is asked again, after growing pauses, while it is full, busy or silent; for so long after its last success. Whoever waits
- * for it is told why, and when it goes on.
+ * Retries with back-off for a store: it is asked again, after growing pauses, while it is full, busy or silent; for so long after its
+ * last success. Whoever waits for it is told why, and when it goes on.
  */
 import { sizeText } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';

@@ -1,10 +1,8 @@
 /** Finds a resource by its id, the beginning of it, or its name. */
 import type { Database } from '../../db/database.ts';
+import { firstOf, LOOKED_FOR } from '../ambiguous.ts';
 import { Complaint } from '../exit-codes.ts';
 import { called, type ResourceKind, type ResourceRow } from './kind.ts';
-
-/** So many are named when several are meant. */
-const NAMED = 5;
 
 /** Rejects with `Complaint` unless it is one. An id that is whole is never another's name. */
 export async function findResource<Row extends ResourceRow>(
@@ -20,13 +18,11 @@ export async function findResource<Row extends ResourceRow>(
   const begins = { is: 'starts-with', field: 'id', text: id } as const;
   const [one, ...others] = await kind.list(database, {
     filters: [{ is: 'any-of', filters: id === '' ? [named] : [named, begins] }],
-    limit: NAMED + 1,
+    limit: LOOKED_FOR,
   });
   if (one === undefined)
     throw new Complaint(`There is no ${kind.word} that is called ${JSON.stringify(typed)} or whose id begins so.`);
   if (others.length === 0) return one;
-  const shown = [one, ...others].slice(0, NAMED).map(called);
-  throw new Complaint(
-    `More than one ${kind.word} is called ${typed} or begins so: ${shown.join(', ')}${others.length >= NAMED ? ', …' : ''}.`,
-  );
+  const meant = [one, ...others].map(called);
+  throw new Complaint(`More than one ${kind.word} is called ${typed} or begins so: ${firstOf(meant)}.`);
 }

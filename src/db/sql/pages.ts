@@ -1,4 +1,7 @@
-/** The statements behind every list (`list-query.ts`), with keyset pagination: a page of a table, its keys alone, and the count without pages. */
+/**
+ * The statements behind every list (`list-query.ts`), with keyset pagination: a page of a table, its keys alone, and the count without
+ * pages.
+ */
 import { type RawBuilder, sql } from 'kysely';
 import type { Columns } from './columns.ts';
 import type { Queries, Readers } from './db.ts';

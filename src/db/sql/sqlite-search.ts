@@ -1,6 +1,6 @@
 /**
- * Statements that may look at many more rows than they return, on SQLite: in a worker thread, so that whoever asks for something else need not
- * wait for a hundred thousand rows to be looked through.
+ * Statements that may look at many more rows than they return, on SQLite: in a worker thread, so that whoever asks for something else
+ * need not wait for a hundred thousand rows to be looked through.
  *
  * The thread has a connection of its own, which sees whatever was committed before a statement begins, as the reader on the main thread
  * does. There is none before it is needed, and it ends with the database. One that cannot begin fails whoever asked it, and the next

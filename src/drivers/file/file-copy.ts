@@ -1,8 +1,9 @@
 /**
  * Copies of whole files: a reflink (copy-on-write) where the file system can share blocks, else a copy of the data.
  *
- * Which of the two is found out by trying (feature detection), never by the name of the file system. Neither is left to Node's own copy but a clone of a
- * small file (`small-files.ts`): `COPYFILE_FICLONE` falls back to a copy that fills every hole (10 GiB written for an empty volume on ext4).
+ * Which of the two is found out by trying (feature detection), never by the name of the file system. Neither is left to Node's own
+ * copy but a clone of a small file (`small-files.ts`): `COPYFILE_FICLONE` falls back to a copy that fills every hole (10 GiB written for
+ * an empty volume on ext4).
  *
  * A reflink is a point in time even while the source is being written; a copy of the data is not.
  */

@@ -1,6 +1,6 @@
 /**
- * The supervisor of a process that works for a flow: one that is killed, by hand or for want of memory, is followed by another that goes on where
- * it stood. What kills two of them at the same place would kill all: then the work fails, and says where.
+ * The supervisor of a process that works for a flow: one that is killed, by hand or for want of memory, is followed by another that
+ * goes on where it stood. What kills two of them at the same place would kill all: then the work fails, and says where.
  */
 import { sizeText } from '../../lib/bytes.ts';
 import { BackupFailed, BackupProcessDied } from '../../model/errors.ts';
