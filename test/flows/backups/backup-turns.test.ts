@@ -48,7 +48,10 @@ describe('backups on one host', () => {
     const { live, begun, backUp, says, begins, status } = await start(context, ['max_backup_copies=1']);
     const first = await backUp();
     await begins(1);
-    const [second, third] = [await backUp(), await backUp()];
+    // Each is in the line before the next is asked for: which of two comes to it first nobody says.
+    const second = await backUp();
+    await says(second, '1st of 1');
+    const third = await backUp();
     await says(third, '2nd of 2');
     const others = await backUp(other);
     await says(second, '1st of 3');
@@ -73,7 +76,9 @@ describe('backups on one host', () => {
     const { live, begun, backUp, says, begins } = await start(context, ['max_backup_copies=1'], 2);
     await backUp();
     await begins(1);
-    const waiting = [await backUp(), await backUp()];
+    const waiting = [await backUp()];
+    await says(waiting[0] as string, '1st of 1');
+    waiting.push(await backUp());
     await says(waiting[1] as string, '2nd of 2');
     const backup = await givenBackup(live.site, await givenVolume(live.site));
     const target = await givenVolume(live.site);
